@@ -1,0 +1,1 @@
+"""Lepton: multi-tenant recommendations on isolated, encrypted, region-bound data."""
