@@ -1,0 +1,33 @@
+"""What every model of a tenant has: its tenant, a manager that refuses without a scope, and a stated life."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from django.db import models
+
+from tenants.lifecycle import Lifecycle
+from tenants.scope import current_scope
+
+_PREFIX = {"control": "default", "keys": "keys_"}
+
+
+class ScopedManager(models.Manager[models.Model]):
+    """Refuses reads and writes without an open scope on its plane. It hides no filter: queries name the tenant."""
+
+    def get_queryset(self) -> models.QuerySet[models.Model]:
+        current_scope(_PREFIX.get(self.model._meta.app_label, "data_"))
+        return super().get_queryset()
+
+
+class TenantModel(models.Model):
+    """Rows of one tenant. Subclasses declare `lifecycle` and a policy in `Meta.constraints`."""
+
+    lifecycle: ClassVar[Lifecycle]
+    tenant_id = models.UUIDField(editable=False)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager()  # type: ignore[assignment]
+
+    class Meta:
+        abstract = True
+        base_manager_name = "objects"

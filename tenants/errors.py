@@ -1,0 +1,119 @@
+"""What can go wrong, as nouns with a code. No HTTP here: one handler in the API maps codes to answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """`pointer` is a JSON pointer into the caller's input, e.g. ``/events/3/item_id``."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class DomainError(Exception):
+    code: ClassVar[str] = "error"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail or self.code)
+        self.detail = detail or (self.__doc__ or self.code)
+
+
+class NotFound(DomainError):
+    """There is no such thing in this space."""
+
+    code = "not_found"
+
+
+class Invalid(DomainError):
+    """The input has errors."""
+
+    code = "invalid"
+
+    def __init__(self, errors: list[FieldError], detail: str = "") -> None:
+        super().__init__(detail or (errors[0].detail if errors else ""))
+        self.errors = errors
+
+    @classmethod
+    def at(cls, pointer: str, code: str, detail: str) -> Invalid:
+        return cls([FieldError(pointer, code, detail)])
+
+
+class Conflict(DomainError):
+    """The state changed in the meantime or does not allow this."""
+
+    code = "conflict"
+
+
+class Forbidden(DomainError):
+    """This key or role may not do that."""
+
+    code = "forbidden"
+
+
+class Unauthenticated(DomainError):
+    """The credentials are missing or not valid."""
+
+    code = "unauthenticated"
+
+
+class TooLarge(DomainError):
+    """The input is larger than what is accepted."""
+
+    code = "too_large"
+
+
+class QuotaExceeded(DomainError):
+    """The plan's limit is reached."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, detail: str = "", *, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class TenantSuspended(DomainError):
+    """This tenant is suspended."""
+
+    code = "tenant_suspended"
+
+
+class RegionNotServed(DomainError):
+    """This process does not serve that region."""
+
+    code = "region_not_served"
+
+
+class KeyServiceUnavailable(DomainError):
+    """The key service does not answer; nothing was read or written."""
+
+    code = "key_service_unavailable"
+
+
+class StoreUnavailable(DomainError):
+    """The database or object store does not answer; nothing was half-written."""
+
+    code = "store_unavailable"
+
+
+class DecryptionFailed(DomainError):
+    """The value is not what was sealed for this place."""
+
+    code = "decryption_failed"
+
+
+class ScopeRequired(DomainError):
+    """Tenant data was asked for outside a scope."""
+
+    code = "scope_required"
+
+
+class ScopeNested(DomainError):
+    """A scope was opened inside another one of the same database."""
+
+    code = "scope_nested"

@@ -1,0 +1,53 @@
+"""Regions and the databases behind them. A tenant lives in exactly one region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+
+from tenants.errors import RegionNotServed
+
+CONTROL = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRef:
+    """A tenant and where its data lives; nothing else is needed to open its space."""
+
+    id: UUID
+    region: str
+
+
+def known() -> tuple[str, ...]:
+    return tuple(settings.LEPTON_REGIONS)
+
+
+def served() -> tuple[str, ...]:
+    """Regions this process may touch, in settings order."""
+    return tuple(settings.LEPTON_SERVES)
+
+
+def require_served(region: str) -> None:
+    """Raises RegionNotServed; nothing is read or written for another region."""
+    if region not in settings.LEPTON_SERVES:
+        raise RegionNotServed(f"Region {region!r} is not served here.")
+
+
+def data_alias(region: str) -> str:
+    require_served(region)
+    return f"data_{region}"
+
+
+def keys_alias(region: str) -> str:
+    require_served(region)
+    return f"keys_{region}"
+
+
+def scope_key(alias: str) -> bytes:
+    """The key that signs claims for one database; the database holds only its HMAC pads."""
+    if alias == CONTROL:
+        return bytes(settings.LEPTON_CONTROL_SCOPE_KEY)
+    region = alias.partition("_")[2]
+    return bytes(settings.LEPTON_REGIONS[region].scope_key)

@@ -1,0 +1,201 @@
+"""The tenant door. A scope is one outermost transaction whose first statement is a signed claim.
+
+Nothing else can make a `Scope`, and without one no tenant table can be read or written: the managers refuse
+(`current_scope`), the router has no database to offer, and PostgreSQL's policies raise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+import structlog
+from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from tenants import regions
+from tenants.errors import ScopeNested, ScopeRequired, StoreUnavailable
+from tenants.regions import TenantRef
+
+log = structlog.get_logger(__name__)
+
+LIFETIME = timedelta(minutes=5)
+_BIND = "SELECT set_config('app.scope', %s, true)"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts; stands in the audit log."""
+
+    kind: Literal["user", "key", "system", "staff"]
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scope:
+    """An open door to one tenant's rows in one database. Valid only inside its `with` block."""
+
+    alias: str
+    claim: str
+    actor: Actor
+    tenant: TenantRef | None = None
+    reason: str = ""
+    seal: object = field(repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEAL:
+            raise ScopeRequired("A Scope is made by scope() only.")
+
+    @property
+    def tenant_id(self) -> UUID:
+        return self.ref.id
+
+    @property
+    def ref(self) -> TenantRef:
+        """Raises ScopeRequired for a claim that names no tenant."""
+        if self.tenant is None:
+            raise ScopeRequired("This scope names no tenant.")
+        return self.tenant
+
+    def cursor(self, *, binary: bool = False) -> psycopg.Cursor[tuple[Any, ...]]:
+        """A server-side binding cursor on the scope's own connection."""
+        return psycopg.Cursor(_raw(connections[self.alias]))
+
+
+_SEAL = object()
+_open: ContextVar[tuple[Scope, ...]] = ContextVar("lepton_open_scopes", default=())
+
+
+def current_scope(alias_prefix: str = "") -> Scope:
+    """The innermost open scope whose database alias starts with `alias_prefix`. Raises ScopeRequired."""
+    for opened in reversed(_open.get()):
+        if opened.alias.startswith(alias_prefix):
+            return opened
+    raise ScopeRequired("Open a scope first: `with scope(tenant, actor=...)`.")
+
+
+def open_scopes() -> tuple[Scope, ...]:
+    return _open.get()
+
+
+@contextmanager
+def scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) -> Iterator[Scope]:
+    """The tenant's space in its region's data database. Raises ScopeNested, RegionNotServed, StoreUnavailable."""
+    alias = regions.data_alias(tenant.region)
+    with _transaction(Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL), lifetime) as opened:
+        yield opened
+
+
+@contextmanager
+def keys_scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) -> Iterator[Scope]:
+    """The tenant's rows in its region's keys database."""
+    alias = regions.keys_alias(tenant.region)
+    with _transaction(Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL), lifetime) as opened:
+        yield opened
+
+
+@contextmanager
+def control_scope(tenant_id: UUID, *, actor: Actor) -> Iterator[Scope]:
+    """One tenant's rows of the control plane (members, API keys, audit)."""
+    ref = TenantRef(tenant_id, "")
+    with _transaction(
+        Scope(regions.CONTROL, f"tenant:{tenant_id}", actor, ref, seal=_SEAL), LIFETIME
+    ) as opened:
+        yield opened
+
+
+@contextmanager
+def user_scope(user_id: UUID, *, actor: Actor) -> Iterator[Scope]:
+    """A signed-in user's own memberships, before a tenant is chosen. Reads only."""
+    with _transaction(Scope(regions.CONTROL, f"user:{user_id}", actor, seal=_SEAL), LIFETIME) as opened:
+        yield opened
+
+
+@contextmanager
+def control_ops(purpose: str, *, actor: Actor, reason: str) -> Iterator[Scope]:
+    """The control plane across tenants; `reason` is logged."""
+    with _ops(regions.CONTROL, purpose, actor, reason) as opened:
+        yield opened
+
+
+@contextmanager
+def data_ops(region: str, purpose: str, *, actor: Actor, reason: str) -> Iterator[Scope]:
+    """Job leases and the outbox of a region across tenants; every other table stays shut."""
+    with _ops(regions.data_alias(region), purpose, actor, reason) as opened:
+        yield opened
+
+
+@contextmanager
+def keys_ops(region: str, purpose: str, *, actor: Actor, reason: str) -> Iterator[Scope]:
+    """The wrapped keys of a region across tenants, for rewrapping under a new region key."""
+    with _ops(regions.keys_alias(region), purpose, actor, reason) as opened:
+        yield opened
+
+
+@contextmanager
+def _ops(alias: str, purpose: str, actor: Actor, reason: str) -> Iterator[Scope]:
+    if not reason or not purpose.replace("-", "").isalnum():
+        raise ScopeRequired("Crossing tenants needs a purpose and a reason.")
+    log.debug("cross_tenant", database=alias, purpose=purpose, actor=str(actor), reason=reason)
+    with _transaction(
+        Scope(alias, f"ops:{purpose}", actor, reason=reason, seal=_SEAL), LIFETIME
+    ) as opened:
+        yield opened
+
+
+@contextmanager
+def _transaction(new: Scope, lifetime: timedelta) -> Iterator[Scope]:
+    if any(opened.alias == new.alias for opened in _open.get()):
+        raise ScopeNested(f"A scope on {new.alias} is open; finish it first.")
+    connection = connections[new.alias]
+    if connection.in_atomic_block:
+        raise ScopeNested(f"A transaction on {new.alias} is open; a scope is the outermost block.")
+    with _unavailable_is_said(), transaction.atomic(using=new.alias, durable=True):
+        psycopg.Cursor(_raw(connection)).execute(_BIND, (token(new.alias, new.claim, lifetime),))
+        reset = _open.set((*_open.get(), new))
+        try:
+            yield new
+        finally:
+            _open.reset(reset)
+
+
+@contextmanager
+def _unavailable_is_said() -> Iterator[None]:
+    """A lost database is StoreUnavailable, whether at the first statement or at commit."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        if _is_lost(error):
+            raise StoreUnavailable("The database does not answer; nothing was half-written.") from error
+        raise
+
+
+def _is_lost(error: Exception) -> bool:
+    """True for lost or refused connections (class 08, 57P, no SQLSTATE); false for deadlocks and the like."""
+    cause = error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error
+    state = getattr(cause, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P", "53"))
+
+
+def _raw(connection: BaseDatabaseWrapper) -> psycopg.Connection[tuple[Any, ...]]:
+    connection.ensure_connection()
+    raw: psycopg.Connection[tuple[Any, ...]] = connection.connection
+    return raw
+
+
+def token(alias: str, claim: str, lifetime: timedelta) -> str:
+    """`claim|expiry|HMAC-SHA256`, the expiry in whole seconds of Unix time."""
+    body = f"{claim}|{int(time.time() + lifetime.total_seconds())}"
+    return f"{body}|{hmac.digest(regions.scope_key(alias), body.encode(), hashlib.sha256).hex()}"
