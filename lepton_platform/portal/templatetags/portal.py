@@ -1,0 +1,137 @@
+"""Figures and pictures for the templates: icons, sparklines, short numbers."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django import template
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+register = template.Library()
+
+_ICONS = Path(__file__).parent.parent / "static" / "portal" / "icons.json"
+_TONES = 6
+_WIDTH, _HEIGHT = 100.0, 32.0
+
+
+@cache
+def icon_shapes() -> dict[str, str]:
+    shapes: dict[str, str] = json.loads(_ICONS.read_text(encoding="utf-8"))
+    return shapes
+
+
+@register.simple_tag
+def icon(name: str, css: str = "size-4") -> SafeString:
+    """A decorative Lucide icon. KeyError for a name that assets/icons.json does not list."""
+    return format_html(
+        '<svg class="{}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
+        ' stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
+        css,
+        mark_safe(icon_shapes()[name]),  # noqa: S308 - our own build output, no user text
+    )
+
+
+@register.simple_tag
+def sparkline(values: Sequence[float], label: str = "") -> SafeString:
+    """A line over `values`, oldest first; fewer than two give a flat line."""
+    points = list(values) if len(values) > 1 else [0.0, 0.0]
+    low, high = min(points), max(points)
+    span = (high - low) or 1.0
+    step = _WIDTH / (len(points) - 1)
+    coordinates = [
+        f"{index * step:.1f} {_HEIGHT - 2 - (value - low) / span * (_HEIGHT - 4):.1f}"
+        for index, value in enumerate(points)
+    ]
+    return format_html(
+        '<svg class="sparkline" viewBox="0 0 100 32" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<path d="M{}"/></svg>',
+        label or _("Course over the period"),
+        " L".join(coordinates),
+    )
+
+
+@register.filter
+def number(value: float | None, digits: int = 0) -> str:
+    """Thousands in groups of three in every language; a dash for nothing."""
+    if value is None:
+        return "–"
+    return f"{value:,.{digits}f}"
+
+
+@register.filter
+def compact(value: float | None) -> str:
+    """1.24M, 12.4K, 950; a dash for nothing."""
+    if value is None:
+        return "–"
+    for size, suffix in ((1e9, "B"), (1e6, "M"), (1e4, "K")):
+        if abs(value) >= size:
+            scaled = value / (1e3 if suffix == "K" else size)
+            return f"{scaled:.3g}{suffix}" if abs(scaled) < 1000 else f"{scaled:,.0f}{suffix}"
+    return f"{value:,.0f}"
+
+
+@register.filter
+def percent(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value * 100:.{digits}f}%"
+
+
+@register.filter
+def score(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+@register.filter
+def money(value: float | None, currency: str | None = "") -> str:
+    if value is None:
+        return ""
+    return f"{currency or ''} {number_format(value, 2, force_grouping=False)}".strip()
+
+
+@register.filter
+def tone(text: object) -> int:
+    """A stable colour number of a text, 0 to 5."""
+    return zlib.crc32(str(text).encode()) % _TONES
+
+
+@register.filter
+def initial(text: object) -> str:
+    return str(text).strip()[:1].upper() or "?"
+
+
+@register.filter
+def took(span: timedelta | None) -> str:
+    """`2 min 5 s`; a dash for nothing."""
+    if span is None:
+        return "–"
+    seconds = int(span.total_seconds())
+    if seconds < 60:
+        return ngettext("%(n)d s", "%(n)d s", seconds) % {"n": seconds}
+    return _("%(minutes)d min %(seconds)d s") % {"minutes": seconds // 60, "seconds": seconds % 60}
+
+
+@register.filter
+def get(mapping: dict[str, Any], key: str) -> Any:
+    return mapping.get(key)
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: object) -> str:
+    """The current query string with `changes`; None removes a parameter."""
+    parameters = context["request"].GET.copy()
+    for name, value in changes.items():
+        if value is None:
+            parameters.pop(name, None)
+        else:
+            parameters[name] = str(value)
+    encoded: str = parameters.urlencode()
+    return f"?{encoded}" if encoded else "?"
