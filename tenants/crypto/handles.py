@@ -1,0 +1,51 @@
+"""Secrets that can be used but not printed, copied, pickled or compared."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Never, SupportsIndex
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+
+KEY_BYTES = 32
+
+
+class Opaque:
+    """Base of everything that holds key material."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Never:
+        raise TypeError(f"{type(self).__name__} cannot be pickled or copied.")
+
+    def __reduce__(self) -> Never:
+        raise TypeError(f"{type(self).__name__} cannot be pickled or copied.")
+
+
+class KeyHandle(Opaque):
+    """256 bits of key material. Only tenants.crypto reads `material()`."""
+
+    __slots__ = ("_material",)
+
+    def __init__(self, material: bytes) -> None:
+        if len(material) != KEY_BYTES:
+            raise ValueError("A key has 32 bytes.")
+        self._material = material
+
+    @classmethod
+    def generate(cls) -> KeyHandle:
+        return cls(secrets.token_bytes(KEY_BYTES))
+
+    def material(self) -> bytes:
+        return self._material
+
+    def aead(self) -> AESGCMSIV:
+        return AESGCMSIV(self._material)
+
+    def __eq__(self, other: object) -> Never:
+        raise TypeError("Keys are not compared.")
+
+    __hash__ = None  # type: ignore[assignment]

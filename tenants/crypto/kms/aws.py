@@ -1,0 +1,75 @@
+"""AWS KMS. The context travels as encryption context, so it also stands in CloudTrail: no secrets in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, Protocol
+
+from tenants.errors import DecryptionFailed, KeyServiceUnavailable
+
+_NOT_OURS = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
+
+
+class AwsClient(Protocol):
+    """The calls of boto3's KMS client that we make, as AWS spells them."""
+
+    def encrypt(
+        self, *, KeyId: str, Plaintext: bytes, EncryptionContext: dict[str, str]
+    ) -> dict[str, Any]: ...
+
+    def decrypt(
+        self, *, KeyId: str, CiphertextBlob: bytes, EncryptionContext: dict[str, str]
+    ) -> dict[str, Any]: ...
+
+    def rotate_key_on_demand(self, *, KeyId: str) -> dict[str, Any]: ...
+
+
+class AwsKms:
+    """`failures` are the exceptions of the client's library; some of their codes refuse the blob, not us."""
+
+    def __init__(self, client: AwsClient, *, key_id: str, failures: tuple[type[Exception], ...]) -> None:
+        self._client, self._key_id, self._failures = client, key_id, failures
+
+    @classmethod
+    def connect(cls, *, region: str, key_id: str) -> AwsKms:
+        """Needs the optional extra `aws`; credentials from boto3's usual places."""
+        try:
+            boto3, config = import_module("boto3"), import_module("botocore.config")
+            exceptions = import_module("botocore.exceptions")
+        except ImportError as missing:
+            raise ValueError("awskms:// needs boto3: install the extra `aws`.") from missing
+        limits = config.Config(
+            connect_timeout=2, read_timeout=5, retries={"max_attempts": 3, "mode": "standard"}
+        )
+        client = boto3.client("kms", region_name=region, config=limits)
+        failures = (exceptions.ClientError, exceptions.BotoCoreError)
+        return cls(client, key_id=key_id, failures=failures)
+
+    def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
+        answer = self._call(
+            lambda: self._client.encrypt(
+                KeyId=self._key_id, Plaintext=secret, EncryptionContext=dict(context)
+            )
+        )
+        return bytes(answer["CiphertextBlob"])
+
+    def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
+        answer = self._call(
+            lambda: self._client.decrypt(
+                KeyId=self._key_id, CiphertextBlob=blob, EncryptionContext=dict(context)
+            )
+        )
+        return bytes(answer["Plaintext"])
+
+    def rotate(self) -> None:
+        self._call(lambda: self._client.rotate_key_on_demand(KeyId=self._key_id))
+
+    def _call(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            return request()
+        except self._failures as error:
+            response = getattr(error, "response", {})
+            if response.get("Error", {}).get("Code") in _NOT_OURS:
+                raise DecryptionFailed from None
+            raise KeyServiceUnavailable("AWS KMS does not answer or refuses this process.") from error

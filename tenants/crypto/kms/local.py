@@ -1,0 +1,106 @@
+"""Root keys in a file of mode 0600: development and single machines. A lost file is lost data."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenants.crypto.handles import KEY_BYTES, KeyHandle
+from tenants.crypto.wrapping import unwrap_bytes, wrap_bytes
+from tenants.errors import DecryptionFailed, KeyServiceUnavailable
+
+_VERSION_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Roots:
+    newest: int
+    keys: Mapping[int, KeyHandle]
+
+
+class LocalKms:
+    """The file is read at each call, so that a rotation by another process counts at once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
+        """Makes the file at first use."""
+        if not self._path.exists():
+            self.create()
+        roots = self._read()
+        number = roots.newest.to_bytes(_VERSION_BYTES, "big")
+        return number + wrap_bytes(roots.keys[roots.newest], secret, context=context)
+
+    def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
+        roots = self._read()
+        key = roots.keys.get(int.from_bytes(blob[:_VERSION_BYTES], "big"))
+        if key is None:
+            raise DecryptionFailed
+        return unwrap_bytes(key, blob[_VERSION_BYTES:], context=context)
+
+    def create(self) -> None:
+        """A file with one fresh root key; leaves an existing file alone."""
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._locked():
+            if not self._path.exists():
+                self._write(_Roots(1, {1: KeyHandle.generate()}))
+
+    def rotate(self) -> None:
+        with self._locked():
+            roots = self._read()
+            newest = roots.newest + 1
+            self._write(_Roots(newest, {**roots.keys, newest: KeyHandle.generate()}))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def _read(self) -> _Roots:
+        try:
+            with self._path.open("rb") as file:
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    raise KeyServiceUnavailable("The key file is open to other users; its mode must be 0600.")
+                return _parsed(file.read())
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KeyServiceUnavailable("The key file cannot be read.") from error
+
+    def _write(self, roots: _Roots) -> None:
+        """Whole or not at all: a new file, flushed, renamed over the old one, the folder flushed."""
+        part = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}.part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_rendered(roots))
+            file.flush()
+            os.fsync(file.fileno())
+        part.rename(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _rendered(roots: _Roots) -> bytes:
+    keys = {str(number): base64.b64encode(key.material()).decode() for number, key in roots.keys.items()}
+    return json.dumps({"newest": roots.newest, "keys": keys}).encode()
+
+
+def _parsed(content: bytes) -> _Roots:
+    stored = json.loads(content)
+    keys = {int(number): KeyHandle(base64.b64decode(raw)) for number, raw in stored["keys"].items()}
+    if stored["newest"] not in keys:
+        raise ValueError(f"The newest of the {KEY_BYTES}-byte keys is missing.")
+    return _Roots(stored["newest"], keys)

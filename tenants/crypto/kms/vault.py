@@ -1,0 +1,104 @@
+"""The transit engine of Vault or OpenBao over HTTPS; the key must be of an AEAD type (aes256-gcm96)."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tenants.crypto.context import encode_mapping
+from tenants.errors import DecryptionFailed, KeyServiceUnavailable
+
+_TIMEOUT_SECONDS = 5.0
+_ANSWER_BYTES = 65_536
+_PREFIX = "vault:v"
+
+
+class VaultKms:
+    """One short connection a call: a keyring is unwrapped about once a minute, not once a request."""
+
+    def __init__(
+        self,
+        connect: Callable[[], HTTPConnection],
+        *,
+        mount: str,
+        key: str,
+        token: Callable[[], str],
+        namespace: str = "",
+    ) -> None:
+        self._connect, self._mount, self._key = connect, mount, key
+        self._token, self._namespace = token, namespace
+
+    @classmethod
+    def connect(cls, address: str, *, mount: str, key: str, environ: Mapping[str, str]) -> VaultKms:
+        """VAULT_TOKEN, or VAULT_TOKEN_FILE (read at each call: it changes); VAULT_CACERT, VAULT_NAMESPACE."""
+        if not (environ.get("VAULT_TOKEN") or environ.get("VAULT_TOKEN_FILE")):
+            raise ValueError("vault:// needs VAULT_TOKEN or VAULT_TOKEN_FILE.")
+        trust = ssl.create_default_context(cafile=environ.get("VAULT_CACERT"))
+
+        def token() -> str:
+            file = environ.get("VAULT_TOKEN_FILE")
+            return Path(file).read_text().strip() if file else environ["VAULT_TOKEN"]
+
+        return cls(
+            lambda: HTTPSConnection(address, timeout=_TIMEOUT_SECONDS, context=trust),
+            mount=mount,
+            key=key,
+            token=token,
+            namespace=environ.get("VAULT_NAMESPACE", ""),
+        )
+
+    def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
+        answer = self._call("encrypt", {"plaintext": _base64(secret), **_bound(context)})
+        return str(answer["ciphertext"]).encode()
+
+    def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
+        try:
+            ciphertext = blob.decode("ascii")
+        except UnicodeDecodeError:
+            raise DecryptionFailed from None
+        if not ciphertext.startswith(_PREFIX):
+            raise DecryptionFailed
+        answer = self._call("decrypt", {"ciphertext": ciphertext, **_bound(context)})
+        return base64.b64decode(answer["plaintext"])
+
+    def rotate(self) -> None:
+        self._call("keys", {}, suffix="/rotate")
+
+    def _call(self, verb: str, body: Mapping[str, str], *, suffix: str = "") -> dict[str, Any]:
+        path = f"/v1/{quote(self._mount)}/{verb}/{quote(self._key, safe='')}{suffix}"
+        try:
+            status, content = self._post(path, json.dumps(body).encode())
+            if status == 400 and verb == "decrypt":
+                raise DecryptionFailed
+            if status not in (200, 204):
+                raise KeyServiceUnavailable(f"The key service answered {status}.")
+            data = json.loads(content).get("data") if content else None
+            return dict(data or {})
+        except (OSError, HTTPException, ValueError) as error:
+            raise KeyServiceUnavailable("The key service does not answer.") from error
+
+    def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/json", "X-Vault-Token": self._token()}
+        if self._namespace:
+            headers["X-Vault-Namespace"] = self._namespace
+        connection = self._connect()
+        try:
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            return response.status, response.read(_ANSWER_BYTES)
+        finally:
+            connection.close()
+
+
+def _bound(context: Mapping[str, str]) -> dict[str, str]:
+    return {"associated_data": _base64(encode_mapping(context))}
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")

@@ -1,0 +1,34 @@
+"""Ed25519 signatures of the platform on receipts and certificates; they outlive a tenant's keys."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from tenants.crypto.handles import Opaque
+
+SIGNATURE_BYTES = 64
+
+
+class Signer(Opaque):
+    """Made from a 32-byte seed. `key_id` names the public key: the first 16 hex digits of its SHA-256."""
+
+    __slots__ = ("_key", "key_id", "public_key")
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public_key = self._key.public_key().public_bytes_raw()
+        self.key_id = hashlib.sha256(self.public_key).hexdigest()[:16]
+
+    def sign(self, body: bytes) -> bytes:
+        return self._key.sign(body)
+
+
+def is_signed(body: bytes, signature: bytes, *, public_key: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, body)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
