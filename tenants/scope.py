@@ -21,6 +21,7 @@ import psycopg
 import structlog
 from django.db import InterfaceError, OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg.pq import Format
 
 from tenants import regions
 from tenants.errors import ScopeNested, ScopeRequired, StoreUnavailable
@@ -70,8 +71,10 @@ class Scope:
         return self.tenant
 
     def cursor(self, *, binary: bool = False) -> psycopg.Cursor[tuple[Any, ...]]:
-        """A server-side binding cursor on the scope's own connection."""
-        return psycopg.Cursor(_raw(connections[self.alias]))
+        """A server-side binding cursor on the scope's own connection; `binary` asks for binary results."""
+        cursor = psycopg.Cursor(_raw(connections[self.alias]))
+        cursor.format = Format.BINARY if binary else Format.TEXT
+        return cursor
 
 
 _SEAL = object()

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from tenants import audit
+from tenants.data.queries import profiles, reviews
+from tenants.data.queries.item_numbers import item_numbers
+from tenants.data.types import ReviewInput, RowError, UpsertResult
+from tenants.errors import TooLarge
+from tenants.keys.queries import keyring
+from tenants.scope import Scope
+
+MAX_REVIEWS = 1_000
+_UPSERT = """
+INSERT INTO data_review (tenant_id, review_key, item_no, profile_key, at, body)
+SELECT %s, k, n, p, a, b
+FROM unnest(%b::bytea[], %b::int4[], %b::bytea[], %b::timestamptz[], %b::bytea[]) AS t(k, n, p, a, b)
+ON CONFLICT (tenant_id, review_key) DO UPDATE
+SET item_no = excluded.item_no, profile_key = excluded.profile_key, at = excluded.at, body = excluded.body
+RETURNING (xmax = 0)
+"""
+
+
+def record_reviews(s: Scope, entries: Sequence[ReviewInput]) -> UpsertResult:
+    """At most 1,000. Rows with an unknown item, or a repeat within the batch, are returned. Raises TooLarge."""
+    if len(entries) > MAX_REVIEWS:
+        raise TooLarge(f"A batch has at most {MAX_REVIEWS} reviews; this one has {len(entries)}.")
+    numbers = item_numbers(s, (entry.item_id for entry in entries))
+    result, unique = UpsertResult(), dict[bytes, ReviewInput]()
+    for row, entry in enumerate(entries):
+        key = _key(s, entry)
+        if entry.item_id not in numbers:
+            detail = "No item has this id; send the item first."
+            result.rejected.append(RowError(row, f"/reviews/{row}/item_id", "unknown_item", detail))
+        elif key in unique:
+            detail = "The same review stands earlier in this batch; only the first was taken."
+            result.rejected.append(RowError(row, f"/reviews/{row}", "repeated_id", detail))
+        else:
+            unique[key] = entry
+    if unique:
+        _write(s, unique, numbers, result)
+    return result
+
+
+def _key(s: Scope, entry: ReviewInput) -> bytes:
+    ring = keyring(s.ref)
+    if entry.id is not None:
+        return ring.pseudonym("review", entry.id)
+    return ring.digest("review", msgspec.json.encode([entry.item_id, entry.profile_id, entry.title, entry.text]))
+
+
+def _write(s: Scope, unique: dict[bytes, ReviewInput], numbers: dict[str, int], result: UpsertResult) -> None:
+    keys, entries, now = list(unique), list(unique.values()), datetime.now(UTC)
+    sealed = reviews.cipher(s.ref).seal_many([msgspec.json.encode(entry) for entry in entries], keys)
+    columns = (
+        keys,
+        [numbers[entry.item_id] for entry in entries],
+        [None if e.profile_id is None else profiles.profile_key(s, e.profile_id) for e in entries],
+        [entry.at or now for entry in entries],
+        sealed,
+    )
+    for (created,) in s.cursor().execute(_UPSERT, (s.tenant_id, *columns)).fetchall():
+        result.created += created
+        result.updated += not created
+    audit.record(s, "reviews.record", "reviews", count=len(keys))

@@ -1,0 +1,28 @@
+from tenants.data.models.catalogue import Item, ItemImage
+from tenants.data.models.evidence import AuditEntry, Receipt
+from tenants.data.models.profiles import Consent, Profile, Tombstone
+from tenants.data.models.reviews import Review
+from tenants.data.models.space import TenantState
+from tenants.data.models.timeline import BatchDigest, Chunk, Counter, CounterDelta, SeenItems
+from tenants.data.models.work import Idempotency, Job, JobState, Outbox
+
+__all__ = [
+    "AuditEntry",
+    "BatchDigest",
+    "Chunk",
+    "Consent",
+    "Counter",
+    "CounterDelta",
+    "Idempotency",
+    "Item",
+    "ItemImage",
+    "Job",
+    "JobState",
+    "Outbox",
+    "Profile",
+    "Receipt",
+    "Review",
+    "SeenItems",
+    "TenantState",
+    "Tombstone",
+]

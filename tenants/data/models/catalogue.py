@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from tenants.base import TenantModel
+from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.rls import CompositeForeignKey, TenantPolicy
+
+
+class Item(TenantModel):
+    """`item_no` is never reused; `item_key` is the pseudonym of the client's id; the id itself is in `body`."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+
+    pk = models.CompositePrimaryKey("tenant_id", "item_no")
+    item_no = models.IntegerField()
+    item_key = models.BinaryField(max_length=16)
+    live = models.BooleanField(default=True)
+    version = models.BigIntegerField()
+    fingerprint = models.BinaryField(max_length=16)
+    body = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "item_key"], name="data_item_key"),
+            TenantPolicy(name="data_item_policy"),
+        ]
+        indexes = [models.Index(fields=["tenant_id", "version"], name="data_item_version")]
+
+
+class ItemImage(TenantModel):
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+
+    pk = models.CompositePrimaryKey("tenant_id", "item_no")
+    item_no = models.IntegerField()
+    content_type = models.CharField(max_length=40)
+    body = models.BinaryField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            CompositeForeignKey(
+                name="data_itemimage_item",
+                columns=("tenant_id", "item_no"),
+                to_table="data_item",
+                to_columns=("tenant_id", "item_no"),
+            ),
+            TenantPolicy(name="data_itemimage_policy"),
+        ]

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from tenants.base import TenantModel
+from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.rls import AppendOnly, TenantPolicy
+
+
+class AuditEntry(TenantModel):
+    """Who changed what in this tenant's space. Facts hold no personal data."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(2190), Export.WITH_TENANT, Erase.KEPT_AS_EVIDENCE)
+
+    pk = models.CompositePrimaryKey("tenant_id", "id")
+    id = models.UUIDField()
+    at = models.DateTimeField()
+    actor_kind = models.CharField(max_length=10)
+    actor_id = models.CharField(max_length=80)
+    verb = models.CharField(max_length=60)
+    subject = models.CharField(max_length=120)
+    facts = models.JSONField(default=dict)
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_auditentry_policy"), AppendOnly(name="data_auditentry_append")]
+
+
+class Receipt(TenantModel):
+    """What one recommendation answered: profile, items, model version and rules, encrypted."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(90), Export.WITH_PROFILE, Erase.WITH_PROFILE)
+
+    pk = models.CompositePrimaryKey("tenant_id", "id")
+    id = models.UUIDField()
+    profile_key = models.BinaryField(max_length=16, null=True)
+    body = models.BinaryField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_receipt_policy")]
+        indexes = [models.Index(fields=["tenant_id", "profile_key"], name="data_receipt_profile")]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from tenants.base import TenantModel
+from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.rls import TenantPolicy
+
+
+class Consent(models.IntegerChoices):
+    UNKNOWN = 0
+    GRANTED = 1
+    REFUSED = 2
+
+
+class Profile(TenantModel):
+    """Who receives recommendations. `profile_key` is the pseudonym; id and attributes are in `body`."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_PROFILE, Erase.WITH_PROFILE)
+
+    pk = models.CompositePrimaryKey("tenant_id", "profile_key")
+    profile_key = models.BinaryField(max_length=16)
+    consent = models.SmallIntegerField(choices=Consent.choices, default=Consent.UNKNOWN)
+    body = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_profile_policy")]
+        indexes = [
+            models.Index(
+                fields=["tenant_id", "profile_key"],
+                name="data_profile_refused",
+                condition=models.Q(consent=Consent.REFUSED),
+            )
+        ]
+
+
+class Tombstone(TenantModel):
+    """An erased profile, as an HMAC of its own; events from before `erased_at` are dropped on arrival."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(400), Export.NOTHING, Erase.KEPT_AS_EVIDENCE)
+
+    pk = models.CompositePrimaryKey("tenant_id", "mark")
+    mark = models.BinaryField(max_length=32)
+    erased_at = models.DateTimeField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_tombstone_policy")]

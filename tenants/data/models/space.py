@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from tenants.base import TenantModel
+from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.rls import TenantPolicy
+
+
+class TenantState(TenantModel):
+    """One row for each tenant: settings, event kinds, and the counters that number items and versions.
+
+    Catalogue writers lock it, so versions become visible in the order in which they are numbered.
+    """
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+
+    tenant_id = models.UUIDField(primary_key=True, editable=False)
+    vertical = models.CharField(max_length=20)
+    privacy = models.JSONField(default=dict)
+    event_kinds = models.JSONField(default=dict)
+    catalogue_version = models.BigIntegerField(default=0)
+    next_item_no = models.IntegerField(default=1)
+    next_source_no = models.IntegerField(default=1)
+    tombstones = models.IntegerField(default=0)
+    last_event_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_tenantstate_policy")]

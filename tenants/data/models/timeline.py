@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from tenants.base import TenantModel
+from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.rls import TenantPolicy
+
+
+class Chunk(TenantModel):
+    """Some events of one profile, encrypted together (see records.py). Appended, merged and dropped, never edited."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(395), Export.WITH_PROFILE, Erase.WITH_PROFILE, tenant_sets=True)
+
+    pk = models.CompositePrimaryKey("tenant_id", "profile_key", "seq")
+    profile_key = models.BinaryField(max_length=16)
+    seq = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    count = models.IntegerField()
+    body = models.BinaryField()
+
+    class Meta(TenantModel.Meta):
+        db_table = "data_timeline"
+        constraints = [TenantPolicy(name="data_timeline_policy")]
+
+
+class SeenItems(TenantModel):
+    """All items a profile has met in chunks that were merged: ascending item numbers, encrypted."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(395), Export.NOTHING, Erase.WITH_PROFILE, tenant_sets=True)
+
+    pk = models.CompositePrimaryKey("tenant_id", "profile_key")
+    profile_key = models.BinaryField(max_length=16)
+    body = models.BinaryField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_seenitems_policy")]
+
+
+class BatchDigest(TenantModel):
+    """Keyed digests of the last day's batches: the same batch again has no effect."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1), Export.NOTHING, Erase.NEVER_PERSONAL)
+
+    pk = models.CompositePrimaryKey("tenant_id", "digest")
+    digest = models.BinaryField(max_length=16)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_batchdigest_policy")]
+
+
+class CounterDelta(TenantModel):
+    """Counts inserted with the events they count and folded into `Counter` by a worker."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(7), Export.NOTHING, Erase.NEVER_PERSONAL)
+
+    pk = models.CompositePrimaryKey("tenant_id", "id")
+    id = models.BigIntegerField()
+    day = models.DateField()
+    metric = models.CharField(max_length=20)
+    kind = models.CharField(max_length=40)
+    scenario = models.CharField(max_length=60)
+    count = models.BigIntegerField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_counterdelta_policy")]
+
+
+class Counter(TenantModel):
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.NEVER_PERSONAL)
+
+    pk = models.CompositePrimaryKey("tenant_id", "day", "metric", "kind", "scenario")
+    day = models.DateField()
+    metric = models.CharField(max_length=20)
+    kind = models.CharField(max_length=40)
+    scenario = models.CharField(max_length=60)
+    count = models.BigIntegerField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_counter_policy")]

@@ -1,0 +1,57 @@
+"""Defaults of a vertical. Dated 2026-11; a tenant may tighten them; not legal advice."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tenants.data.types import EventKind, PrivacySettings
+
+_SENSITIVE = ["religion", "race", "ethnicity", "political_opinion", "sexual_orientation", "health", "union_membership"]
+
+
+def _privacy(
+    basis: Literal["notice", "opt_in"],
+    kept_for_days: int,
+    minimum_count: int,
+    denied: list[str],
+    *,
+    personalisation: Literal["on", "off"] = "on",
+) -> PrivacySettings:
+    return PrivacySettings(
+        basis=basis,
+        personalisation=personalisation,
+        events_kept_for_days=kept_for_days,
+        features_denied=sorted({*_SENSITIVE, *denied}),
+        report_minimum_count=minimum_count,
+    )
+
+
+PRIVACY: dict[str, PrivacySettings] = {
+    "ecommerce": _privacy("notice", 395, 10, []),
+    "content": _privacy("notice", 180, 10, []),
+    "ads": _privacy("opt_in", 90, 50, ["age", "gender", "income"]),
+    "finance": _privacy("opt_in", 180, 20, ["sex", "gender", "marital", "marital_state", "postcode"]),
+    "education": _privacy("opt_in", 425, 10, ["disability", "discipline", "emotion"]),
+    "medical": _privacy("opt_in", 30, 20, ["genetics", "psychiatry", "hiv", "reproductive"], personalisation="off"),
+}
+
+EVENT_KINDS: dict[str, EventKind] = {
+    name: EventKind(number, weight)
+    for number, (name, weight) in enumerate(
+        [
+            ("impression", 0.0),
+            ("view", 1.0),
+            ("click", 1.5),
+            ("cart", 3.0),
+            ("bookmark", 2.0),
+            ("like", 2.0),
+            ("play", 1.0),
+            ("submit", 1.0),
+            ("purchase", 5.0),
+            ("rating", 1.0),
+            ("dismiss", -1.0),
+        ]
+    )
+}
+UNKNOWN_KIND_WEIGHT = 1.0
+MAX_EVENT_KINDS = 500

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from tenants.crypto import Purpose
+from tenants.data.queries import catalog
+from tenants.errors import NotFound
+from tenants.keys.queries import keyring
+from tenants.scope import Scope
+
+_GET = """
+SELECT g.item_no, g.content_type, g.body FROM data_itemimage g
+JOIN data_item i ON i.tenant_id = g.tenant_id AND i.item_no = g.item_no
+WHERE i.tenant_id = %s AND i.item_key = %b
+"""
+
+
+def row_id(item_no: int, content_type: str) -> bytes:
+    return catalog.row_id(item_no) + content_type.encode()
+
+
+def image(s: Scope, item_id: str) -> tuple[bytes, str]:
+    """The image and its content type. Raises NotFound for an unknown item and for one without an image."""
+    row = s.cursor(binary=True).execute(_GET, (s.tenant_id, keyring(s.ref).pseudonym("item", item_id))).fetchone()
+    if row is None:
+        raise NotFound("No image is stored for this item.")
+    cipher = keyring(s.ref).cipher(Purpose.CATALOGUE, table="itemimage", column="body")
+    return cipher.open(row[2], row_id(row[0], row[1])), row[1]

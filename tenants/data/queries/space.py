@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tenants.data.types import EventKind, PrivacySettings, SpaceState
+from tenants.errors import NotFound
+from tenants.scope import Scope
+
+COLUMNS = "vertical, privacy::text, event_kinds::text, catalogue_version, tombstones, last_event_at"
+SELECT = f"SELECT {COLUMNS} FROM data_tenantstate WHERE tenant_id = %s"  # noqa: S608 - constant columns
+_privacy = msgspec.json.Decoder(PrivacySettings)
+_kinds = msgspec.json.Decoder(dict[str, EventKind])
+
+
+def state(s: Scope) -> SpaceState:
+    """Raises NotFound when the tenant's space was not opened in this region."""
+    return from_row(s.cursor().execute(SELECT, (s.tenant_id,)).fetchone())
+
+
+def from_row(row: tuple[Any, ...] | None) -> SpaceState:
+    if row is None:
+        raise NotFound("This tenant's space is not open in this region.")
+    vertical, privacy, kinds, version, tombstones, last_event_at = row
+    return SpaceState(
+        vertical=vertical,
+        privacy=_privacy.decode(privacy),
+        event_kinds=_kinds.decode(kinds),
+        catalogue_version=version,
+        tombstones=tombstones,
+        last_event_at=last_event_at if isinstance(last_event_at, datetime) else None,
+    )

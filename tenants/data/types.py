@@ -1,0 +1,177 @@
+"""What goes into and comes out of a tenant's space, as msgspec structs shared by API, importers and pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.\-]+$")]
+Scenario = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_.\-]+$")]
+ShortText = Annotated[str, msgspec.Meta(max_length=500)]
+LongText = Annotated[str, msgspec.Meta(max_length=20_000)]
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern=r"^https?://")]
+Language = Annotated[str, msgspec.Meta(min_length=2, max_length=12)]
+Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+Price = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+Attribute = str | int | float | bool | list[str]
+Attributes = Annotated[dict[Label, Attribute], msgspec.Meta(max_length=100)]
+Labels = Annotated[list[Label], msgspec.Meta(max_length=50)]
+
+
+class ItemInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One catalogue entry as the client states it. An upsert replaces the whole entry."""
+
+    id: Id
+    title: ShortText = ""
+    description: LongText = ""
+    categories: Labels = []
+    tags: Labels = []
+    brand: Label | None = None
+    price: Price | None = None
+    currency: Currency | None = None
+    image_url: Url | None = None
+    language: Language | None = None
+    available: bool = True
+    attributes: Attributes = {}
+
+
+class EventInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something a profile or an anonymous session did with an item. `at` defaults to the time of receipt."""
+
+    item_id: Id
+    kind: Name
+    profile_id: Id | None = None
+    session_id: Id | None = None
+    at: Aware | None = None
+    value: float | None = None
+    price: Price | None = None
+    quantity: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
+    id: Id | None = None
+    recommendation_id: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    scenario: Scenario | None = None
+
+
+class ProfileInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    id: Id
+    attributes: Attributes = {}
+    language: Language | None = None
+    consent: Literal["granted", "refused"] | None = None
+
+
+class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`id` makes a review an upsert; without one the same text on the same item by the same profile counts once."""
+
+    item_id: Id
+    profile_id: Id | None = None
+    id: Id | None = None
+    rating: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
+    title: ShortText = ""
+    text: LongText = ""
+    language: Language | None = None
+    at: Aware | None = None
+
+
+class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a tenant decided about its customers' data; defaults come from its vertical (presets.py)."""
+
+    basis: Literal["notice", "opt_in"]
+    personalisation: Literal["on", "off"]
+    events_kept_for_days: Annotated[int, msgspec.Meta(ge=1, le=3650)]
+    features_denied: Annotated[list[Label], msgspec.Meta(max_length=200)]
+    report_minimum_count: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+class RowError(msgspec.Struct, frozen=True):
+    """A row that was not taken, and why; `row` counts from 0 in the caller's batch."""
+
+    row: int
+    pointer: str
+    code: str
+    detail: str
+
+
+class UpsertResult(msgspec.Struct):
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: list[RowError] = msgspec.field(default_factory=list)
+
+
+class EventReceipt(msgspec.Struct):
+    """`accepted` events are committed when the scope's block ends without an error."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    batch_repeated: bool = False
+    rejected: list[RowError] = msgspec.field(default_factory=list)
+
+
+class ItemView(msgspec.Struct, frozen=True):
+    item: ItemInput
+    live: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    has_image: bool = False
+
+
+class StoredItem(msgspec.Struct, frozen=True):
+    """An item as serving and training see it: by number, with its body opened."""
+
+    item_no: int
+    version: int
+    live: bool
+    item: ItemInput
+
+
+class ProfileView(msgspec.Struct, frozen=True):
+    profile: ProfileInput
+    created_at: datetime
+    updated_at: datetime
+    events: int
+
+
+class ReviewView(msgspec.Struct, frozen=True):
+    review: ReviewInput
+    at: datetime
+
+
+class JobView(msgspec.Struct, frozen=True):
+    id: UUID
+    kind: str
+    state: str
+    phase: str
+    percent: int
+    attempt: int
+    reason: str
+    parameters: dict[str, str | int | float | bool | None]
+    outcome: dict[str, object]
+    cancel_requested: bool
+    requested_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class EventKind(msgspec.Struct, frozen=True):
+    """`weight` 0 is not an interaction; below 0 is a dislike."""
+
+    number: int
+    weight: float
+
+
+class SpaceState(msgspec.Struct, frozen=True):
+    """The tenant's row of settings and counters."""
+
+    vertical: str
+    privacy: PrivacySettings
+    event_kinds: dict[str, EventKind]
+    catalogue_version: int
+    tombstones: int
+    last_event_at: datetime | None
