@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from tenants import audit
+from tenants.control.fields import normal_email
+from tenants.control.models import User
+from tenants.errors import Conflict, FieldError, Invalid, NotFound
+from tenants.scope import Actor, control_ops
+
+
+class UserChanges(TypedDict, total=False):
+    name: str
+    language: str
+    is_active: bool
+    is_staff: bool
+
+
+def create_user(
+    *,
+    email: str,
+    actor: Actor,
+    name: str = "",
+    language: str = "en",
+    password: str | None = None,
+    is_staff: bool = False,
+) -> User:
+    """Without a password nobody can sign in until one is set. Raises Invalid, Conflict for a known address."""
+    user = new_user(email=email, name=name, language=language, password=password, is_staff=is_staff)
+    with control_ops("users", actor=actor, reason="create a user") as s:
+        save_new(user)
+        audit.record(s, "user.created", str(user.id), staff=is_staff)
+    return user
+
+
+def update_user(user_id: UUID, *, actor: Actor, **changes: Unpack[UserChanges]) -> User:
+    """Raises NotFound, Invalid."""
+    if "language" in changes:
+        _raise_if(_language_errors(changes["language"]))
+    with control_ops("users", actor=actor, reason="change a user") as s:
+        user = User.objects.select_for_update().filter(id=user_id).first()
+        if user is None:
+            raise NotFound("There is no such user.")
+        for field, value in changes.items():
+            setattr(user, field, value)
+        user.save(update_fields=list(changes))
+        audit.record(s, "user.changed", str(user.id), fields=", ".join(sorted(changes)))
+    return user
+
+
+def new_user(*, email: str, name: str, language: str, password: str | None, is_staff: bool) -> User:
+    """Checked, hashed and not yet saved: hashing takes long and belongs outside a transaction. Raises Invalid."""
+    user = User(email=normal_email(email), name=name.strip(), language=language, is_staff=is_staff)
+    _raise_if([*_email_errors(user.email), *_language_errors(language), *_password_errors(user, password)])
+    user.set_password(password)
+    return user
+
+
+def save_new(user: User) -> None:
+    """Raises Conflict for a known address; the transaction around it stays usable."""
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict("This e-mail address has an account already.") from error
+
+
+def _email_errors(email: str) -> list[FieldError]:
+    try:
+        validate_email(email)
+    except ValidationError:
+        return [FieldError("/email", "invalid_email", "This is not an e-mail address.")]
+    return []
+
+
+def _language_errors(language: str) -> list[FieldError]:
+    if language in dict(settings.LANGUAGES):
+        return []
+    return [FieldError("/language", "unknown_language", f"The platform does not speak {language!r}.")]
+
+
+def _password_errors(user: User, password: str | None) -> list[FieldError]:
+    if password is None:
+        return []
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        return [FieldError("/password", "weak_password", message) for message in error.messages]
+    return []
+
+
+def _raise_if(errors: list[FieldError]) -> None:
+    if errors:
+        raise Invalid(errors)

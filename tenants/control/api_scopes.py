@@ -1,0 +1,26 @@
+"""What an API key may be allowed to do."""
+
+from __future__ import annotations
+
+READ_SCOPES = frozenset(
+    {
+        "items:read",
+        "profiles:read",
+        "recommendations:read",
+        "models:read",
+        "jobs:read",
+        "tenant:read",
+    }
+)
+WRITE_SCOPES = frozenset(
+    {
+        "items:write",
+        "profiles:write",
+        "events:write",
+        "reviews:write",
+        "models:write",
+        "jobs:write",
+        "tenant:write",
+    }
+)
+API_SCOPES = READ_SCOPES | WRITE_SCOPES

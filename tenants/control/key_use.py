@@ -1,0 +1,66 @@
+"""Notes when a key was last used, at most once a minute for a key, on a thread of its own."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from uuid import UUID
+
+import structlog
+from django.db import connections
+from django.utils import timezone
+
+from tenants.control.models import ApiKey
+from tenants.errors import DomainError
+from tenants.regions import CONTROL
+from tenants.scope import Actor, control_scope
+
+log = structlog.get_logger(__name__)
+
+INTERVAL_SECONDS = 60.0
+_MOST_KEYS = 10_000
+_noted: dict[str, float] = {}
+_lock = threading.Lock()
+_writer: ThreadPoolExecutor | None = None
+
+
+def note(tenant_id: UUID, key_id: str) -> Future[None] | None:
+    """Returns at once; None when the key was noted within the last minute."""
+    now = time.monotonic()
+    with _lock:
+        if now - _noted.get(key_id, -INTERVAL_SECONDS) < INTERVAL_SECONDS:
+            return None
+        if len(_noted) >= _MOST_KEYS:
+            _noted.clear()
+        _noted[key_id] = now
+    return _thread().submit(_write, tenant_id, key_id)
+
+
+def _thread() -> ThreadPoolExecutor:
+    global _writer
+    with _lock:
+        if _writer is None:
+            _writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="key-use")
+        return _writer
+
+
+def _write(tenant_id: UUID, key_id: str) -> None:
+    try:
+        with control_scope(tenant_id, actor=Actor("system", "key-use")):
+            ApiKey.objects.filter(tenant_id=tenant_id, id=key_id).update(last_used_at=timezone.now())
+    except DomainError as error:
+        log.warning("key_use_not_noted", key=key_id, reason=error.code)
+    finally:
+        connections[CONTROL].close()
+
+
+def after_fork() -> None:
+    """A thread does not survive a fork; the child starts its own."""
+    global _writer, _lock
+    _writer, _lock = None, threading.Lock()
+    _noted.clear()
+
+
+os.register_at_fork(after_in_child=after_fork)

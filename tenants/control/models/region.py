@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from tenants.lifecycle import Erase, Export, Lifecycle
+
+
+class Region(models.Model):
+    """A place where data lives. The settings are the truth; this table lets the directory refer to them."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.NEVER_PERSONAL)
+
+    code = models.CharField(_("code"), primary_key=True, max_length=16)
+    name_en = models.CharField(_("name (English)"), max_length=80)
+    name_zh = models.CharField(_("name (Chinese)"), max_length=80)
+    jurisdiction = models.CharField(_("jurisdiction"), max_length=200, blank=True)
+    active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("region")
+        verbose_name_plural = _("regions")
+        ordering = ["code"]
+
+    def __str__(self) -> str:
+        return self.name_zh if (get_language() or "").startswith("zh") else self.name_en

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tenants.control.fields import new_id
+from tenants.control.models.region import Region
+from tenants.control.plans import FREE, PLANS
+from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.regions import TenantRef
+
+SLUG_PATTERN = r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$"
+
+
+class Vertical(models.TextChoices):
+    ECOMMERCE = "ecommerce", _("E-commerce")
+    CONTENT = "content", _("Content")
+    ADS = "ads", _("Advertising")
+    FINANCE = "finance", _("Finance")
+    EDUCATION = "education", _("Education")
+    MEDICAL = "medical", _("Medical")
+
+
+class Status(models.TextChoices):
+    OPENING = "opening", _("Being set up")
+    ACTIVE = "active", _("Active")
+    SUSPENDED = "suspended", _("Suspended")
+
+
+class Tenant(models.Model):
+    """A client company: where its data lives and what it pays for. None of its data is here."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.KEPT_AS_EVIDENCE)
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.CharField(_("address name"), max_length=63, unique=True)
+    name = models.CharField(_("name"), max_length=120)
+    vertical = models.CharField(_("industry"), max_length=16, choices=Vertical.choices)
+    region = models.ForeignKey(Region, models.PROTECT, related_name="tenants", verbose_name=_("region"))
+    plan = models.CharField(
+        _("plan"), max_length=16, choices=[(n, n.capitalize()) for n in PLANS], default=FREE.name
+    )
+    language = models.CharField(_("language"), max_length=16, default="en")
+    currency = models.CharField(_("currency"), max_length=3)
+    time_zone = models.CharField(_("time zone"), max_length=64)
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.OPENING)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(vertical__in=Vertical.values), name="control_tenant_vertical_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=Status.values), name="control_tenant_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(slug__regex=SLUG_PATTERN), name="control_tenant_slug_shape"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def ref(self) -> TenantRef:
+        return TenantRef(self.id, self.region_id)

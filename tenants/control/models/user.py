@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from tenants.control.fields import LowercaseEmail, new_id, normal_email
+from tenants.lifecycle import Erase, Export, Lifecycle
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=normal_email(username or ""))
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=normal_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Platform staff: what Django calls a superuser is here a person who may open the staff pages."""
+        return self.create_user(email, password, **{**fields, "is_staff": True})
+
+
+class User(AbstractBaseUser):
+    """A person who signs in: of a client's team, or platform staff. Never an end user of a client."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.KEPT_AS_EVIDENCE)
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    email = LowercaseEmail(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    language = models.CharField(_("language"), max_length=16, default="en")
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("platform staff"), default=False)
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering = ["email"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email")), name="control_user_email_lower_case"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def is_superuser(self) -> bool:
+        return False
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Staff may use the staff pages, and each page says what it allows; there are no finer permissions."""
+        return self.is_active and self.is_staff
+
+    def has_perms(self, perms: list[str], obj: object = None) -> bool:
+        return self.is_active and self.is_staff
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.is_active and self.is_staff

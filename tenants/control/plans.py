@@ -1,0 +1,67 @@
+"""What a plan allows. Limits live in code: a tenant's row names its plan, and a release changes it for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    name: str
+    requests_per_second: int
+    request_burst: int
+    events_per_day: int
+    catalogue_items: int
+    profiles: int
+    training_per_day: timedelta
+    model_memory_mib: int
+    members: int
+    api_keys: int
+
+
+FREE = Plan(
+    name="free",
+    requests_per_second=20,
+    request_burst=40,
+    events_per_day=200_000,
+    catalogue_items=20_000,
+    profiles=50_000,
+    training_per_day=timedelta(minutes=60),
+    model_memory_mib=64,
+    members=5,
+    api_keys=5,
+)
+GROWTH = Plan(
+    name="growth",
+    requests_per_second=200,
+    request_burst=400,
+    events_per_day=20_000_000,
+    catalogue_items=500_000,
+    profiles=5_000_000,
+    training_per_day=timedelta(hours=6),
+    model_memory_mib=512,
+    members=50,
+    api_keys=50,
+)
+ENTERPRISE = Plan(
+    name="enterprise",
+    requests_per_second=5_000,
+    request_burst=10_000,
+    events_per_day=2_000_000_000,
+    catalogue_items=20_000_000,
+    profiles=500_000_000,
+    training_per_day=timedelta(hours=24),
+    model_memory_mib=4_096,
+    members=1_000,
+    api_keys=1_000,
+)
+
+PLANS: Mapping[str, Plan] = MappingProxyType({plan.name: plan for plan in (FREE, GROWTH, ENTERPRISE)})
+
+
+def plan(name: str) -> Plan:
+    """Raises KeyError for a name that no release knows."""
+    return PLANS[name]

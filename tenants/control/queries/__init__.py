@@ -1,0 +1,20 @@
+from tenants.control.queries.authentication import authenticate
+from tenants.control.queries.keys import api_key, api_keys
+from tenants.control.queries.people import members, memberships, role_of, tenant_by_slug_for
+from tenants.control.queries.platform import region_problems, regions_directory, tenant_directory
+from tenants.control.queries.tenants import audit_page, tenant
+
+__all__ = [
+    "api_key",
+    "api_keys",
+    "audit_page",
+    "authenticate",
+    "members",
+    "memberships",
+    "region_problems",
+    "regions_directory",
+    "role_of",
+    "tenant",
+    "tenant_by_slug_for",
+    "tenant_directory",
+]

@@ -1,0 +1,49 @@
+"""From rows to results."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tenants.control.models import ApiKey, Tenant
+from tenants.control.results import ApiKeyView, TenantView
+
+
+def tenant_view(row: Tenant) -> TenantView:
+    return TenantView(
+        id=row.id,
+        slug=row.slug,
+        name=row.name,
+        vertical=row.vertical,
+        region=row.region_id,
+        plan=row.plan,
+        language=row.language,
+        currency=row.currency,
+        time_zone=row.time_zone,
+        status=row.status,
+        created_at=row.created_at,
+    )
+
+
+def key_view(row: ApiKey, *, region: str, now: datetime) -> ApiKeyView:
+    return ApiKeyView(
+        id=row.id,
+        name=row.name,
+        shown_as=f"lep_live_{region}_{row.id}_…",
+        scopes=frozenset(row.scopes),
+        cidrs=tuple(row.cidrs),
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
+        replaced_by=row.replaced_by_id,
+        created_by=str(row.created_by) if row.created_by else None,
+        created_at=row.created_at,
+        state=_state(row, now),
+    )
+
+
+def _state(row: ApiKey, now: datetime) -> str:
+    if row.revoked_at is not None:
+        return "revoked"
+    if row.expires_at is not None and row.expires_at <= now:
+        return "expired"
+    return "active" if row.replaced_by_id is None else "replaced"
