@@ -1,0 +1,98 @@
+"""Open Bandit logs: real impressions and clicks of a fashion shop's recommendations, a week in November 2019.
+
+The logs name no people. Impressions with the same four hashed user features form one anonymous segment,
+which plays the part of a profile; the features themselves (their meaning is not published) are not kept as
+attributes. The `value` of an impression is the probability with which the logging policy showed it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
+
+FOLDER = "bandit-open-bandit-dataset"
+CAMPAIGNS = {"all": "mixed campaign", "men": "men's campaign", "women": "women's campaign"}
+POLICIES = {"bts": "Thompson sampling", "random": "random"}
+USER_FEATURES = [f"user_feature_{n}" for n in range(4)]
+
+
+def convert(source: Path) -> DemoTables:
+    log = pl.concat(_log(source, policy, campaign) for campaign in CAMPAIGNS for policy in POLICIES)
+    items = [row for campaign in CAMPAIGNS for row in _items(source, campaign)]
+    segments = log.select("profile_id").unique().sort("profile_id")
+    profiles = segments.select(
+        id="profile_id", consent=pl.lit("granted"), attributes=pl.lit(as_json({"anonymous_segment": True}))
+    )
+    return DemoTables(
+        items=conform(pl.DataFrame(items), "items"),
+        profiles=conform(profiles, "profiles"),
+        events=_events(log),
+    )
+
+
+def _log(source: Path, policy: str, campaign: str) -> pl.DataFrame:
+    raw = pl.read_csv(source / f"{policy}_{campaign}_{campaign}.csv.gz")
+    segments = raw.select(USER_FEATURES).unique().sort(USER_FEATURES)
+    segments = segments.with_columns(
+        profile_id=pl.Series([_segment(row) for row in segments.iter_rows()], dtype=pl.String)
+    )
+    return raw.join(segments, on=USER_FEATURES, maintain_order="left").select(
+        "profile_id",
+        "click",
+        item_id=pl.format("{}-{}", pl.lit(campaign), pl.col("item_id").cast(pl.String).str.zfill(2)),
+        at=pl.col("timestamp")
+        .str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", time_zone="UTC")
+        .dt.cast_time_unit("ms"),
+        value="propensity_score",
+        scenario=pl.format("{}.{}.position-{}", pl.lit(campaign), pl.lit(policy), "position"),
+        row=pl.format("{}-{}-{}", pl.lit(campaign), pl.lit(policy), pl.int_range(pl.len())),
+    )
+
+
+def _segment(features: tuple[str, ...]) -> str:
+    return f"segment-{hashlib.sha256('|'.join(features).encode()).hexdigest()[:10]}"
+
+
+def _items(source: Path, campaign: str) -> list[dict[str, Any]]:
+    """The groups are hashes in the source; they are lettered here in order of first appearance."""
+    context = pl.read_csv(source / f"bts_{campaign}_item_context.csv.gz").sort("item_id")
+    groups = {n: _letters(context[f"item_feature_{n}"].to_list()) for n in (1, 2, 3)}
+    return [
+        _item(campaign, int(row["item_id"]), row["item_feature_0"], {n: groups[n][i] for n in groups})
+        for i, row in enumerate(context.iter_rows(named=True))
+    ]
+
+
+def _item(campaign: str, number: int, measure: float, groups: dict[int, str]) -> dict[str, Any]:
+    return {
+        "id": f"{campaign}-{number:02d}",
+        "title": f"Fashion item {number:02d} ({CAMPAIGNS[campaign]}, group {groups[1]})",
+        "description": f"An anonymised garment of the {CAMPAIGNS[campaign]}.",
+        "categories": [CAMPAIGNS[campaign].capitalize(), f"{campaign}: group {groups[1]}"],
+        "tags": [f"{campaign}-second-{groups[2]}", f"{campaign}-third-{groups[3]}"],
+        "language": "en",
+        "attributes": as_json({"campaign": campaign, "measure": round(measure, 4), "sponsored": True}),
+    }
+
+
+def _letters(hashes: list[str]) -> list[str]:
+    seen: dict[str, str] = {}
+    return [seen.setdefault(value, chr(ord("A") + len(seen))) for value in hashes]
+
+
+def _events(log: pl.DataFrame) -> pl.DataFrame:
+    shown = log.with_columns(kind=pl.lit("impression"), id=pl.format("i-{}", "row"))
+    # The log records that an impression was clicked, not when: one second later keeps the order.
+    clicked = log.filter(pl.col("click") == 1).with_columns(
+        kind=pl.lit("click"),
+        id=pl.format("c-{}", "row"),
+        at=pl.col("at") + pl.duration(seconds=1),
+        value=pl.lit(None, dtype=pl.Float64),
+    )
+    events = pl.concat([shown, clicked], how="diagonal_relaxed")
+    return conform(events.sort("profile_id", "at", "id"), "events")

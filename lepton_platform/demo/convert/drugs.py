@@ -1,0 +1,130 @@
+"""Drug reviews (Druglib.com): real drugs, conditions and reviews; the readers are simulated.
+
+Conditions are free text in the source and are sorted into areas by the words below. Drugs reviewed mostly
+for psychiatric, reproductive or sexual conditions or HIV are left out with their reviews: such areas may
+never be a feature of a medical tenant, and a category is one. Information only; nothing here is advice.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lepton_platform.demo.convert.conditions import EXCLUDED, area_of
+from lepton_platform.demo.convert.simulation import Behaviour, Shelf, visits
+from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
+
+FOLDER = "medical-druglib-reviews"
+BEHAVIOUR = Behaviour(steps=(("bookmark", 0.15),), mean_views=7.0)
+
+
+def convert(source: Path, *, readers: int = 1500, seed: int = 22) -> DemoTables:
+    raw = _raw(source)
+    drugs = _drugs(raw).filter(~pl.col("area").is_in(list(EXCLUDED)))
+    reviews = raw.join(drugs.select("drug"), on="drug", maintain_order="left").filter(
+        ~pl.col("area").is_in(list(EXCLUDED))
+    )
+    rng = np.random.default_rng(seed)
+    areas = drugs.select("drug", home="area")
+    interests = reviews.join(areas, on="drug", maintain_order="left")["home"].to_list()
+    favourites = [interests[i] for i in rng.integers(0, len(interests), size=readers)]
+    shelf = Shelf.of(
+        drugs.select(id="drug", group="area", wider=pl.lit("all"), weight=pl.col("reviews").pow(0.75))
+    )
+    return DemoTables(
+        items=conform(pl.DataFrame([_item(row) for row in drugs.iter_rows(named=True)]), "items"),
+        profiles=_profiles(readers),
+        events=visits(shelf, favourites, BEHAVIOUR, prefix="reader", rng=rng),
+        reviews=_reviews(reviews),
+    )
+
+
+def _raw(source: Path) -> pl.DataFrame:
+    frame = pl.read_csv(
+        source / "drugLib_all_4143.tsv.gz", separator="\t", quote_char='"', infer_schema_length=None
+    )
+    return frame.select(
+        drug="urlDrugName",
+        rating=pl.col("rating").cast(pl.Int32),
+        effectiveness="effectiveness",
+        side_effects="sideEffects",
+        condition=pl.col("condition").fill_null("").str.to_lowercase().str.strip_chars(),
+        benefits=pl.col("benefitsReview").fill_null(""),
+        harms=pl.col("sideEffectsReview").fill_null(""),
+        comments=pl.col("commentsReview").fill_null(""),
+    ).with_columns(area=pl.col("condition").map_elements(area_of, return_dtype=pl.String))
+
+
+def _drugs(raw: pl.DataFrame) -> pl.DataFrame:
+    """One row a drug, sorted by name; its area is the one most reviews belong to."""
+    area_size = (
+        raw.group_by("drug", "area")
+        .agg(size=pl.len())
+        .sort("drug", "size", "area", descending=[False, True, False])
+    )
+    home = area_size.unique("drug", keep="first", maintain_order=True).select("drug", home="area")
+    told = raw.group_by("drug").agg(
+        reviews=pl.len(),
+        rating=(pl.col("rating").mean() / 2).round(2),
+        effective=pl.col("effectiveness")
+        .is_in(["Highly Effective", "Considerably Effective"])
+        .mean()
+        .round(2),
+        severe=pl.col("side_effects").str.contains("Severe").mean().round(2),
+        areas=pl.col("area").unique().sort(),
+    )
+    return home.join(told, on="drug", maintain_order="left").rename({"home": "area"}).sort("drug")
+
+
+def _item(row: dict[str, Any]) -> dict[str, Any]:
+    # A drug taken for several things keeps only its main area as category: the others may be excluded ones.
+    return {
+        "id": row["drug"],
+        "title": f"{row['drug'].replace('-', ' ').title()} · information",
+        "description": f"What {row['reviews']} patients reported. Information only, no medical advice.",
+        "categories": [row["area"]],
+        "tags": [],
+        "language": "en",
+        "attributes": as_json(
+            {
+                "information_only": True,
+                "mean_rating": row["rating"],
+                "review_count": row["reviews"],
+                "effective_share": row["effective"],
+                "severe_side_effects_share": row["severe"],
+            }
+        ),
+    }
+
+
+def _profiles(readers: int) -> pl.DataFrame:
+    """No attributes and no consent: the medical default is off until a reader agrees."""
+    names = [f"reader-{number:04d}" for number in range(1, readers + 1)]
+    frame = pl.DataFrame({"id": names}).with_columns(
+        attributes=pl.lit(as_json({"simulated": True})), language=pl.lit("en")
+    )
+    return conform(frame, "profiles")
+
+
+def _reviews(reviews: pl.DataFrame) -> pl.DataFrame:
+    return conform(
+        reviews.select(
+            id=pl.format("review-{}", pl.int_range(pl.len())),
+            item_id="drug",
+            rating=pl.col("rating") / 2,
+            title=pl.format("{}, {}", "effectiveness", pl.col("side_effects").str.to_lowercase()),
+            text=pl.concat_str(
+                [
+                    pl.format("Benefits: {}", "benefits"),
+                    pl.format("Side effects: {}", "harms"),
+                    pl.format("Comments: {}", "comments"),
+                ],
+                separator="\n",
+            ),
+            language=pl.lit("en"),
+        ).sort("item_id", "id"),
+        "reviews",
+    )

@@ -1,0 +1,80 @@
+"""The four tables every demo tenant consists of, and how they are written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+ITEMS = {
+    "id": pl.String,
+    "title": pl.String,
+    "description": pl.String,
+    "categories": pl.List(pl.String),
+    "tags": pl.List(pl.String),
+    "language": pl.String,
+    "attributes": pl.String,
+}
+PROFILES = {"id": pl.String, "language": pl.String, "consent": pl.String, "attributes": pl.String}
+EVENTS = {
+    "id": pl.String,
+    "profile_id": pl.String,
+    "item_id": pl.String,
+    "kind": pl.String,
+    "at": pl.Datetime("ms", "UTC"),
+    "value": pl.Float32,
+    "scenario": pl.String,
+}
+REVIEWS = {
+    "id": pl.String,
+    "item_id": pl.String,
+    "rating": pl.Float32,
+    "title": pl.String,
+    "text": pl.String,
+    "language": pl.String,
+}
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "items": ITEMS,
+    "profiles": PROFILES,
+    "events": EVENTS,
+    "reviews": REVIEWS,
+}
+
+
+@dataclass(frozen=True)
+class DemoTables:
+    """`attributes` are JSON objects as text; events are ordered by profile, then time."""
+
+    items: pl.DataFrame
+    profiles: pl.DataFrame
+    events: pl.DataFrame
+    reviews: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REVIEWS))
+
+
+def conform(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """The columns of `table` in order; columns the source does not have are null."""
+    schema = SCHEMAS[table]
+    return frame.select(
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in schema.items()
+    )
+
+
+def as_json(values: dict[str, Any]) -> str:
+    """One attribute object; absent values are left out, keys are sorted."""
+    present = {key: value for key, value in values.items() if value is not None}
+    return json.dumps(present, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def write(tables: DemoTables, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in SCHEMAS:
+        frame: pl.DataFrame = getattr(tables, name)
+        path = folder / f"{name}.parquet"
+        if frame.is_empty():
+            path.unlink(missing_ok=True)
+            continue
+        frame.write_parquet(path, compression="zstd", compression_level=19, statistics=False)
