@@ -1,4 +1,4 @@
-"""What a plan allows. Limits live in code: a tenant's row names its plan, and a release changes it for all."""
+"""What a plan allows. Limits live in code: a tenant's row names its plan; a release changes it for all."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def create_api_key(
 
 
 def rotate_api_key(s: Scope, key_id: str, *, overlap: timedelta = timedelta(days=1)) -> NewApiKey:
-    """A successor with the same rights; the old key works for `overlap` longer, or less when it expires before.
+    """A successor with the same rights; the old key works for `overlap` longer at most.
 
     Raises Forbidden, NotFound, Conflict for a key that is revoked, expired or has a successor, Invalid.
     """

@@ -34,8 +34,10 @@ def add_member(s: Scope, user: User, role: Role | str) -> MemberView:
 def invite_member(
     s: Scope, *, email: str, role: Role | str, name: str = "", language: str = "en"
 ) -> MemberView:
-    """Adds the account of this address; one without a password is made when there is none. Raises like add_member,
-    and Invalid. The answer does not tell whether the account is new."""
+    """Adds the account of this address; one without a password is made when there is none.
+
+    The answer does not tell whether the account is new. Raises like `add_member`, and Invalid.
+    """
     require(s, "members.write")
     user = User.objects.filter(email=normal_email(email)).first()
     if user is None:

@@ -28,7 +28,7 @@ class TenantChanges(TypedDict, total=False):
 
 
 def create_tenant(*, actor: Actor, **given: Unpack[TenantInput]) -> TenantView:
-    """An entry in the directory, not usable yet: `tenants.privacy.onboarding.open_tenant` makes keys and space too.
+    """An entry in the directory, not usable yet: `tenants.privacy.onboarding` makes its keys and space.
 
     Raises Invalid, RegionNotServed, Conflict for a slug in use.
     """
@@ -59,7 +59,10 @@ def activate_tenant(s: Scope) -> TenantView:
 
 
 def suspend_tenant(s: Scope, *, reason: str) -> TenantView:
-    """Keys and portal stop within 5 s; nothing is deleted. For staff. Raises Forbidden, NotFound, Invalid, Conflict."""
+    """Keys and portal stop within 5 s; nothing is deleted. For staff.
+
+    Raises Forbidden, NotFound, Invalid, Conflict.
+    """
     require_staff(s)
     row = _locked(s)
     if row.status != Status.ACTIVE:

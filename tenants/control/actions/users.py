@@ -32,7 +32,7 @@ def create_user(
     password: str | None = None,
     is_staff: bool = False,
 ) -> User:
-    """Without a password nobody can sign in until one is set. Raises Invalid, Conflict for a known address."""
+    """Without a password nobody can sign in until one is set. Raises Invalid, Conflict (known address)."""
     user = new_user(email=email, name=name, language=language, password=password, is_staff=is_staff)
     with control_ops("users", actor=actor, reason="create a user") as s:
         save_new(user)
@@ -56,7 +56,7 @@ def update_user(user_id: UUID, *, actor: Actor, **changes: Unpack[UserChanges]) 
 
 
 def new_user(*, email: str, name: str, language: str, password: str | None, is_staff: bool) -> User:
-    """Checked, hashed and not yet saved: hashing takes long and belongs outside a transaction. Raises Invalid."""
+    """Checked and hashed, not yet saved: hashing takes long, so it stays outside a transaction."""
     user = User(email=normal_email(email), name=name.strip(), language=language, is_staff=is_staff)
     _raise_if([*_email_errors(user.email), *_language_errors(language), *_password_errors(user, password)])
     user.set_password(password)

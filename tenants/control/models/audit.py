@@ -12,7 +12,7 @@ from tenants.rls import AppendOnly, TenantOrOpsPolicy
 
 
 class AuditEntry(models.Model):
-    """Written by `tenants.audit.record` only. A row without a tenant is the platform's own; only staff see it."""
+    """Written by `tenants.audit.record` only. A row without a tenant is the platform's own, for staff."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(days(6 * 365), Export.WITH_TENANT, Erase.KEPT_AS_EVIDENCE)
 

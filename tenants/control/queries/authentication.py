@@ -49,8 +49,11 @@ _process_key = os.urandom(32)
 
 
 def authenticate(raw_key: str, *, remote_ip: str) -> KeyIdentity:
-    """Raises Unauthenticated with one and the same text for every reason, TenantSuspended, RegionNotServed (without
-    a query) and StoreUnavailable. A revocation takes effect within 5 s."""
+    """Who calls. A revocation takes effect within 5 s.
+
+    Raises Unauthenticated with one and the same text for every reason, RegionNotServed before any query,
+    TenantSuspended, StoreUnavailable.
+    """
     digest = hashlib.blake2b(raw_key.encode("utf-8", "replace"), digest_size=16, key=_process_key).digest()
     known = _known.get(digest)
     if known is None or time.monotonic() - known.checked_at >= CACHED_SECONDS:
