@@ -23,7 +23,8 @@ _RESERVE = """
 INSERT INTO data_idempotency (tenant_id, key_digest, request_digest, status, body, created_at, finished_at)
 VALUES (%s, %s, %s, NULL, NULL, now(), NULL)
 ON CONFLICT (tenant_id, key_digest) DO UPDATE
-SET request_digest = excluded.request_digest, status = NULL, body = NULL, created_at = now(), finished_at = NULL
+SET request_digest = excluded.request_digest, status = NULL, body = NULL, created_at = now(),
+    finished_at = NULL
 """
 _FINISH = """
 UPDATE data_idempotency SET status = %s, body = %s, finished_at = now()

@@ -70,9 +70,10 @@ def _refuse_loosening(settings: PrivacySettings, preset: PrivacySettings) -> Non
 def register_kinds(s: Scope, names: set[str]) -> dict[str, EventKind]:
     """Numbers new event kinds, once and for ever, and returns all. Raises Invalid above 500 kinds."""
     row = s.cursor().execute(
-        "SELECT event_kinds FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE", (s.tenant_id,)
+        "SELECT event_kinds::text FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE", (s.tenant_id,)
     )
-    kinds = msgspec.convert((row.fetchone() or [{}])[0], dict[str, EventKind])
+    stored = row.fetchone()
+    kinds = msgspec.json.decode(stored[0], type=dict[str, EventKind]) if stored else {}
     for name in sorted(names - kinds.keys()):
         kinds[name] = EventKind(len(kinds), UNKNOWN_KIND_WEIGHT)
     if len(kinds) > MAX_EVENT_KINDS:

@@ -1,0 +1,137 @@
+"""Job rows are the truth: leases, progress, cancelling, parking. A worker that lost its lease can write nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from tenants import audit
+from tenants.data.queries import jobs
+from tenants.data.types import JobView
+from tenants.errors import Conflict
+from tenants.scope import Scope
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 3
+_OPEN = "SELECT id FROM data_job WHERE tenant_id = %s AND kind = %s AND state IN ('queued', 'running') LIMIT 1"
+_INSERT = """
+INSERT INTO data_job (tenant_id, id, kind, state, phase, percent, attempt, parameters, outcome, reason, lease_owner,
+                      cancel_requested, requested_by, created_at)
+VALUES (%s, %s, %s, 'queued', '', 0, 0, %s::jsonb, '{}', '', '', false, %s, now())
+"""
+_OUTBOX = "INSERT INTO data_outbox (tenant_id, id, task, arguments, created_at) VALUES (%s, %s, %s, %s::jsonb, now())"
+_LEASE = """
+UPDATE data_job SET state = 'running', attempt = attempt + 1, lease_owner = %s, lease_until = now() + %s,
+                    started_at = coalesce(started_at, now()), reason = ''
+WHERE tenant_id = %s AND id = %s AND NOT cancel_requested AND attempt < %s
+  AND (state = 'queued' OR (state = 'running' AND lease_until < now()))
+"""
+_REPORT = """
+UPDATE data_job SET phase = %s, percent = %s, lease_until = now() + %s
+WHERE tenant_id = %s AND id = %s AND state = 'running' AND lease_owner = %s RETURNING cancel_requested
+"""
+_FINISH = """
+UPDATE data_job SET state = %s, reason = %s, outcome = %s::jsonb, finished_at = now(), lease_until = NULL,
+                    percent = CASE WHEN %s = 'succeeded' THEN 100 ELSE percent END
+WHERE tenant_id = %s AND id = %s AND state = 'running' AND lease_owner = %s
+"""
+_CANCEL = """
+UPDATE data_job SET cancel_requested = true,
+    state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
+    finished_at = CASE WHEN state = 'queued' THEN now() ELSE finished_at END
+WHERE tenant_id = %s AND id = %s AND state IN ('queued', 'running')
+"""
+_EXPIRED = """
+SELECT tenant_id, id, kind, attempt, cancel_requested FROM data_job
+WHERE (state = 'running' AND lease_until < now()) OR (state = 'queued' AND created_at < now() - %s::interval)
+LIMIT %s
+"""
+_PARK = """
+UPDATE data_job SET state = %s, reason = %s, finished_at = now(), lease_until = NULL
+WHERE tenant_id = %s AND id = %s AND state IN ('running', 'queued') AND (lease_until IS NULL OR lease_until < now())
+"""
+
+
+class Expired(NamedTuple):
+    tenant_id: UUID
+    id: UUID
+    kind: str
+    attempt: int
+    cancel_requested: bool
+
+
+def request_job(s: Scope, kind: str, *, parameters: Mapping[str, Any]) -> JobView:
+    """Queues a job; its message is published from the outbox after the commit.
+
+    While one of the same kind is open, that one is returned instead of a second.
+    """
+    s.cursor().execute("SELECT 1 FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE", (s.tenant_id,))
+    if row := s.cursor().execute(_OPEN, (s.tenant_id, kind)).fetchone():
+        return jobs.job(s, row[0])
+    job_id = uuid7()
+    s.cursor().execute(_INSERT, (s.tenant_id, job_id, kind, json.dumps(parameters), str(s.actor)))
+    nudge(s, kind, s.tenant_id, job_id)
+    audit.record(s, "job.request", f"job:{job_id}", kind=kind)
+    return jobs.job(s, job_id)
+
+
+def nudge(s: Scope, kind: str, tenant_id: UUID, job_id: UUID) -> None:
+    """Writes the message that makes a worker look at this job. May be written twice; the lease decides."""
+    arguments = json.dumps({"tenant_id": str(tenant_id), "job_id": str(job_id)})
+    s.cursor().execute(_OUTBOX, (tenant_id, uuid7(), f"lepton.{kind}", arguments))
+
+
+def lease_job(s: Scope, job_id: UUID, *, owner: str) -> JobView | None:
+    """The job with a lease of 60 s, or None when it is done, cancelled, parked or leased by another worker."""
+    taken = s.cursor().execute(_LEASE, (owner, LEASE, s.tenant_id, job_id, MAX_ATTEMPTS)).rowcount
+    return jobs.job(s, job_id) if taken else None
+
+
+def report_progress(s: Scope, job_id: UUID, *, owner: str, phase: str, percent: int) -> bool:
+    """Renews the lease; true when the job was asked to stop. Raises Conflict when the lease was lost."""
+    values = (phase[:60], max(0, min(99, percent)), LEASE, s.tenant_id, job_id, owner)
+    row = s.cursor().execute(_REPORT, values).fetchone()
+    if row is None:
+        raise Conflict("Another worker has this job now.")
+    return bool(row[0])
+
+
+def finish_job(
+    s: Scope, job_id: UUID, *, owner: str, state: str, reason: str = "", outcome: Mapping[str, Any] | None = None
+) -> None:
+    """Ends a leased job as succeeded, failed or cancelled. Raises Conflict when the lease was lost."""
+    values = (state, reason[:500], json.dumps(outcome or {}), state, s.tenant_id, job_id, owner)
+    if not s.cursor().execute(_FINISH, values).rowcount:
+        raise Conflict("Another worker has this job now.")
+    audit.record(s, f"job.{state}", f"job:{job_id}", reason=reason[:200])
+
+
+def cancel_job(s: Scope, job_id: UUID) -> JobView:
+    """A queued job ends at once, a running one at its next report. Raises NotFound, and Conflict when it is over."""
+    before = jobs.job(s, job_id)
+    if not s.cursor().execute(_CANCEL, (s.tenant_id, job_id)).rowcount:
+        raise Conflict(f"This job is over: {before.state}.")
+    audit.record(s, "job.cancel", f"job:{job_id}")
+    return jobs.job(s, job_id)
+
+
+def sweep_expired(s: Scope, *, limit: int = 100, queued_for: timedelta = timedelta(minutes=2)) -> list[Expired]:
+    """Re-queues jobs whose worker died and parks them after three attempts. Needs `data_ops`. Returns all found."""
+    found = [Expired(*row) for row in s.cursor().execute(_EXPIRED, (queued_for, limit))]
+    for job in found:
+        if job.cancel_requested:
+            _park(s, job, "cancelled", "Cancelled while its worker was lost.")
+        elif job.attempt >= MAX_ATTEMPTS:
+            _park(s, job, "failed", f"Its worker was lost {MAX_ATTEMPTS} times; the job is parked. Start it again by hand.")
+        else:
+            nudge(s, job.kind, job.tenant_id, job.id)
+    return found
+
+
+def _park(s: Scope, job: Expired, state: str, reason: str) -> None:
+    s.cursor().execute(_PARK, (state, reason, job.tenant_id, job.id))

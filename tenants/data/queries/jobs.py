@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from tenants.data.types import JobView
+from tenants.errors import NotFound
+from tenants.scope import Scope
+
+COLUMNS = (
+    "id, kind, state, phase, percent, attempt, reason, parameters::text, outcome::text, cancel_requested, requested_by, "
+    "created_at, started_at, finished_at"
+)
+_ONE = f"SELECT {COLUMNS} FROM data_job WHERE tenant_id = %s AND id = %s"  # noqa: S608 - constant columns
+_PAGE = f"""
+SELECT {COLUMNS} FROM data_job
+WHERE tenant_id = %s AND (%s::uuid IS NULL OR id < %s::uuid) AND (%s::text IS NULL OR kind = %s::text)
+ORDER BY id DESC LIMIT %s
+"""  # noqa: S608 - constant columns
+_ACROSS = "SELECT tenant_id, id, kind, state, phase, percent, attempt, reason, created_at, lease_until FROM data_job ORDER BY id DESC LIMIT %s"
+_STATES = "SELECT state, count(*) FROM data_job WHERE created_at > now() - interval '1 day' OR state IN ('queued', 'running') GROUP BY state"
+
+
+class OpsJob(NamedTuple):
+    """What staff and sweepers see of a job: no parameters and no outcome."""
+
+    tenant_id: UUID
+    id: UUID
+    kind: str
+    state: str
+    phase: str
+    percent: int
+    attempt: int
+    reason: str
+    created_at: Any
+    lease_until: Any
+
+
+def job(s: Scope, job_id: UUID) -> JobView:
+    """Raises NotFound; a foreign id is not found."""
+    row = s.cursor().execute(_ONE, (s.tenant_id, job_id)).fetchone()
+    if row is None:
+        raise NotFound("No job has this id.")
+    return _view(row)
+
+
+def _view(row: tuple[Any, ...]) -> JobView:
+    parameters, outcome = msgspec.json.decode(row[7]), msgspec.json.decode(row[8])
+    return JobView(*row[:7], parameters, outcome, *row[9:])
+
+
+def jobs_page(
+    s: Scope, *, after: UUID | None = None, limit: int = 50, kind: str | None = None
+) -> tuple[list[JobView], UUID | None]:
+    """Newest first, and the id to go on after, or None at the end."""
+    rows = s.cursor().execute(_PAGE, (s.tenant_id, after, after, kind, kind, limit + 1)).fetchall()
+    views = [_view(row) for row in rows[:limit]]
+    return views, views[-1].id if len(rows) > limit else None
+
+
+def across_tenants(s: Scope, *, limit: int = 200) -> list[OpsJob]:
+    """Newest first, of every tenant of the region. Needs `data_ops`."""
+    return [OpsJob(*row) for row in s.cursor().execute(_ACROSS, (limit,))]
+
+
+def states(s: Scope) -> dict[str, int]:
+    """Jobs by state: all open ones, and the finished ones of the last day. Needs `data_ops` to count every tenant."""
+    return dict(s.cursor().execute(_STATES).fetchall())  # type: ignore[arg-type]
