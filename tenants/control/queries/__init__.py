@@ -1,7 +1,13 @@
 from tenants.control.queries.authentication import authenticate
 from tenants.control.queries.keys import api_key, api_keys
 from tenants.control.queries.people import members, memberships, role_of, tenant_by_slug_for
-from tenants.control.queries.platform import region_problems, regions_directory, tenant_directory
+from tenants.control.queries.platform import (
+    half_made_tenant,
+    region_problems,
+    regions_directory,
+    tenant_directory,
+    user_by_email,
+)
 from tenants.control.queries.tenants import audit_page, tenant
 
 __all__ = [
@@ -9,6 +15,7 @@ __all__ = [
     "api_keys",
     "audit_page",
     "authenticate",
+    "half_made_tenant",
     "members",
     "memberships",
     "region_problems",
@@ -17,4 +24,5 @@ __all__ = [
     "tenant",
     "tenant_by_slug_for",
     "tenant_directory",
+    "user_by_email",
 ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from tenants.control.models import Region, Tenant
+from tenants.control.fields import normal_email
+from tenants.control.models import Region, Tenant, User
+from tenants.control.models.tenant import Status
 from tenants.control.queries.rows import tenant_view
 from tenants.control.results import TenantView
 from tenants.errors import ScopeRequired
@@ -16,6 +18,16 @@ def tenant_directory(s: Scope) -> list[TenantView]:
     if s.tenant is not None:
         raise ScopeRequired("The directory needs control_ops.")
     return [tenant_view(row) for row in Tenant.objects.order_by("slug")]
+
+
+def half_made_tenant(slug: str) -> TenantView | None:
+    """A tenant whose setting up was interrupted."""
+    row = Tenant.objects.filter(slug=slug, status=Status.OPENING).first()
+    return tenant_view(row) if row else None
+
+
+def user_by_email(email: str) -> User | None:
+    return User.objects.filter(email=normal_email(email)).first()
 
 
 def regions_directory() -> list[Region]:

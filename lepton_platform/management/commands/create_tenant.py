@@ -1,0 +1,65 @@
+"""Opens a tenant and prints its first API key, once."""
+
+from __future__ import annotations
+
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.text import slugify
+
+from tenants.control import actions, queries
+from tenants.control.api_scopes import API_SCOPES
+from tenants.control.region_defaults import region_defaults
+from tenants.control.results import TenantView
+from tenants.errors import DomainError
+from tenants.privacy.onboarding import open_tenant
+from tenants.scope import Actor, control_scope
+
+ACTOR = Actor("system", "create_tenant")
+
+
+class Command(BaseCommand):
+    help = "Opens a tenant: directory entry, keys, space, owner and a first API key, which is shown once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        for required in ("--name", "--vertical", "--region"):
+            parser.add_argument(required, required=True)
+        for optional in ("--slug", "--language", "--currency", "--time-zone", "--owner"):
+            parser.add_argument(optional)
+        parser.add_argument("--plan", default="free")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            opened = self._open(options)
+            with control_scope(opened.id, actor=ACTOR) as s:
+                key = actions.create_api_key(s, name="First key", scopes=API_SCOPES)
+        except DomainError as error:
+            raise CommandError(error.detail) from error
+        self.stdout.write(f"Tenant {opened.name} ({opened.slug}) is open in region {opened.region}.")
+        self.stdout.write(f"API key, shown this once: {key.secret}")
+
+    def _open(self, options: dict[str, Any]) -> TenantView:
+        defaults = region_defaults(options["region"])
+        return open_tenant(
+            name=options["name"],
+            slug=options["slug"] or slugify(options["name"]) or f"tenant-{secrets.token_hex(3)}",
+            vertical=options["vertical"],
+            region=options["region"],
+            language=options["language"] or defaults.language,
+            currency=options["currency"] or defaults.currency,
+            time_zone=options["time_zone"] or defaults.time_zone,
+            plan=options["plan"],
+            owner=self._owner(options["owner"], defaults.language) if options["owner"] else None,
+            actor=ACTOR,
+        )
+
+    def _owner(self, email: str, language: str) -> Any:
+        known = queries.user_by_email(email)
+        if known is not None:
+            return known
+        password = secrets.token_urlsafe(15)
+        made = actions.create_user(email=email, password=password, language=language, actor=ACTOR)
+        self.stdout.write(f"Account {made.email}, password shown this once: {password}")
+        return made

@@ -1,0 +1,44 @@
+"""Opening a tenant: an entry in the directory, its keys, its space. Each step may run twice."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from tenants.control import actions, queries
+from tenants.control.actions.tenant_checks import TenantInput
+from tenants.control.models import User
+from tenants.control.results import TenantView
+from tenants.control.roles import Role
+from tenants.data.actions.space import open_space
+from tenants.errors import Conflict
+from tenants.keys.actions import create_tenant_keys
+from tenants.scope import Actor, Scope, control_scope, scope
+
+
+def open_tenant(*, owner: User | None, actor: Actor, **given: Unpack[TenantInput]) -> TenantView:
+    """An active tenant. What an earlier, interrupted call left half-made is finished; until then nobody can
+    use it.
+
+    Raises Invalid, RegionNotServed, Conflict for a slug in use, KeyServiceUnavailable, StoreUnavailable.
+    """
+    entry = _half_made(given) or actions.create_tenant(actor=actor, **given)
+    create_tenant_keys(entry.ref, actor=actor)
+    with scope(entry.ref, actor=actor) as s:
+        open_space(s, vertical=entry.vertical)
+    with control_scope(entry.id, actor=actor) as s:
+        _ensure_owner(s, owner)
+        return actions.activate_tenant(s)
+
+
+def _half_made(given: TenantInput) -> TenantView | None:
+    entry = queries.half_made_tenant(given["slug"])
+    if entry is not None and (entry.vertical, entry.region) != (given["vertical"], given["region"]):
+        raise Conflict(
+            f"{entry.slug!r} is being set up as {entry.vertical} in {entry.region}; finish that first."
+        )
+    return entry
+
+
+def _ensure_owner(s: Scope, owner: User | None) -> None:
+    if owner is not None and queries.role_of(s, owner.id) is None:
+        actions.add_member(s, owner, Role.OWNER)
