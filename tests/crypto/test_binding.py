@@ -1,0 +1,181 @@
+"""A sealed value opens at its own place and nowhere else; every refusal is the same error."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import pairwise
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tenants.crypto import BoundCipher, KeyHandle, Keyring, Purpose, RingKey
+from tenants.crypto.aead import HEAD_BYTES, OVERHEAD_BYTES, head, key_id_of
+from tenants.crypto.context import encode, encode_mapping
+from tenants.errors import DecryptionFailed, KeyServiceUnavailable
+
+from .conftest import MakeKeyring
+
+
+def test_a_value_opens_where_it_was_sealed(cipher: BoundCipher) -> None:
+    assert cipher.open(cipher.seal(b"heard", b"row"), b"row") == b"heard"
+
+
+def test_an_empty_value_is_a_value(cipher: BoundCipher) -> None:
+    assert cipher.open(cipher.seal(b"", b"row"), b"row") == b""
+
+
+def test_a_batch_equals_one_by_one(cipher: BoundCipher) -> None:
+    plaintexts, rows = [b"a", b"", b"ccc"], [b"1", b"2", b"3"]
+    sealed = cipher.seal_many(plaintexts, rows)
+    assert [cipher.open(*pair) for pair in zip(sealed, rows, strict=True)] == plaintexts
+    assert cipher.open_many([cipher.seal(*p) for p in zip(plaintexts, rows, strict=True)], rows) == plaintexts
+
+
+def test_an_empty_batch_is_a_batch(cipher: BoundCipher) -> None:
+    assert cipher.open_many(cipher.seal_many([], []), []) == []
+
+
+def test_another_tenant_with_the_very_same_key_is_refused(make_keyring: MakeKeyring) -> None:
+    ours, theirs = (make_keyring().cipher(Purpose.REVIEW, table="review", column="body") for _ in range(2))
+    with pytest.raises(DecryptionFailed):
+        theirs.open(ours.seal(b"x", b"row"), b"row")
+
+
+def test_another_region_is_refused(make_keyring: MakeKeyring) -> None:
+    tenant = uuid4()
+    here, there = (
+        make_keyring(region=region, tenant=tenant).cipher(Purpose.REVIEW, table="review", column="body")
+        for region in ("eu", "cn")
+    )
+    with pytest.raises(DecryptionFailed):
+        there.open(here.seal(b"x", b"row"), b"row")
+
+
+@pytest.mark.parametrize(("table", "column"), [("timeline", "note"), ("other", "body"), ("timelineb", "ody")])
+def test_another_table_or_column_is_refused(
+    keyring: Keyring, cipher: BoundCipher, table: str, column: str
+) -> None:
+    with pytest.raises(DecryptionFailed):
+        keyring.cipher(Purpose.TIMELINE, table=table, column=column).open(cipher.seal(b"x", b"row"), b"row")
+
+
+def test_another_purpose_with_the_very_same_key_and_key_id_is_refused(make_keyring: MakeKeyring) -> None:
+    key, tenant = KeyHandle.generate(), uuid4()
+    profile, review = (
+        make_keyring(tenant=tenant, keys=[RingKey(1, purpose, True, key)]).cipher(
+            purpose, table="t", column="c"
+        )
+        for purpose in (Purpose.PROFILE, Purpose.REVIEW)
+    )
+    with pytest.raises(DecryptionFailed):
+        review.open(profile.seal(b"x", b"row"), b"row")
+
+
+def test_another_row_is_refused_one_by_one_and_in_a_batch(cipher: BoundCipher) -> None:
+    sealed = cipher.seal_many([b"x", b"y"], [b"1", b"2"])
+    with pytest.raises(DecryptionFailed):
+        cipher.open(sealed[0], b"2")
+    with pytest.raises(DecryptionFailed):
+        cipher.open_many(sealed, [b"2", b"1"])
+
+
+def test_a_rewritten_key_id_is_refused_even_when_both_ids_hold_the_same_key(
+    make_keyring: MakeKeyring,
+) -> None:
+    key = KeyHandle.generate()
+    keys = [RingKey(1, Purpose.PROFILE, True, key), RingKey(2, Purpose.PROFILE, False, key)]
+    cipher = make_keyring(keys=keys).cipher(Purpose.PROFILE, table="t", column="c")
+    with pytest.raises(DecryptionFailed):
+        cipher.open(head(2) + cipher.seal(b"x", b"row")[HEAD_BYTES:], b"row")
+
+
+def test_an_unknown_key_id_is_refused(cipher: BoundCipher) -> None:
+    with pytest.raises(DecryptionFailed):
+        cipher.open(head(999) + cipher.seal(b"x", b"row")[HEAD_BYTES:], b"row")
+    with pytest.raises(DecryptionFailed):
+        cipher.open_many([head(999) + cipher.seal(b"x", b"row")[HEAD_BYTES:]], [b"row"])
+
+
+def _places(make_keyring: MakeKeyring, tenants: list[UUID]) -> Iterator[tuple[BoundCipher, bytes]]:
+    for tenant in tenants:
+        ring = make_keyring(tenant=tenant)
+        for table, column in (("item", "body"), ("item", "name"), ("review", "body")):
+            cipher = ring.cipher(Purpose.CATALOGUE, table=table, column=column)
+            yield from ((cipher, f"row-{number}".encode()) for number in range(20))
+
+
+def test_ten_thousand_swaps_are_all_refused(make_keyring: MakeKeyring) -> None:
+    places = list(_places(make_keyring, [uuid4() for _ in range(6)]))
+    sealed = [cipher.seal(b"canary", row) for cipher, row in places]
+    draw, refused = random.Random(7), 0
+    for _ in range(10_000):
+        one, other = draw.sample(range(len(places)), 2)
+        with pytest.raises(DecryptionFailed):
+            places[other][0].open(sealed[one], places[other][1])
+        refused += 1
+    assert refused == 10_000
+
+
+@given(plaintext=st.binary(max_size=200), data=st.data())
+def test_any_flipped_bit_is_refused(cipher: BoundCipher, plaintext: bytes, data: st.DataObject) -> None:
+    sealed = bytearray(cipher.seal(plaintext, b"row"))
+    bit = data.draw(st.integers(0, 8 * len(sealed) - 1))
+    sealed[bit // 8] ^= 1 << bit % 8
+    with pytest.raises(DecryptionFailed):
+        cipher.open(bytes(sealed), b"row")
+    with pytest.raises(DecryptionFailed):
+        cipher.open_many([bytes(sealed)], [b"row"])
+
+
+def test_every_truncation_and_any_extension_is_refused(cipher: BoundCipher) -> None:
+    sealed = cipher.seal(b"some plaintext", b"row")
+    changed = [*(sealed[:size] for size in range(len(sealed))), sealed + b"\0"]
+    for blob in changed:
+        with pytest.raises(DecryptionFailed):
+            cipher.open(blob, b"row")
+    assert len(changed) == len(b"some plaintext") + OVERHEAD_BYTES + 1
+
+
+def test_a_missing_row_id_is_a_mistake_of_the_caller(cipher: BoundCipher) -> None:
+    with pytest.raises(ValueError, match="bound to its row"):
+        cipher.seal(b"x", b"")
+    with pytest.raises(ValueError, match="bound to its row"):
+        cipher.seal_many([b"x", b"y"], [b"1", b""])
+    with pytest.raises(ValueError, match="bound to its row"):
+        cipher.seal_many([b"x", b"y"], [b"1"])
+    with pytest.raises(ValueError, match="bound to its row"):
+        cipher.open_many([cipher.seal(b"x", b"1")], [])
+
+
+def test_a_retired_key_opens_and_does_not_seal(make_keyring: MakeKeyring) -> None:
+    old, new, tenant = KeyHandle.generate(), KeyHandle.generate(), uuid4()
+
+    def cipher(keys: list[RingKey]) -> BoundCipher:
+        return make_keyring(keys=keys, tenant=tenant).cipher(Purpose.PROFILE, table="t", column="c")
+
+    before = cipher([RingKey(1, Purpose.PROFILE, True, old)])
+    after = cipher([RingKey(1, Purpose.PROFILE, False, old), RingKey(2, Purpose.PROFILE, True, new)])
+    assert after.open(before.seal(b"x", b"row"), b"row") == b"x"
+    assert key_id_of(after.seal(b"x", b"row")) == 2
+
+
+def test_a_purpose_without_a_key_is_said(make_keyring: MakeKeyring) -> None:
+    ring = make_keyring(keys=[RingKey(1, Purpose.PROFILE, True, KeyHandle.generate())])
+    with pytest.raises(KeyServiceUnavailable):
+        ring.cipher(Purpose.REVIEW, table="t", column="c")
+    with pytest.raises(KeyServiceUnavailable):
+        ring.pseudonym("uid", "someone")
+
+
+@given(st.lists(st.binary(max_size=6), max_size=5), st.lists(st.binary(max_size=6), max_size=5))
+def test_two_different_contexts_never_encode_alike(one: list[bytes], other: list[bytes]) -> None:
+    assert (encode(*one) == encode(*other)) == (one == other)
+
+
+def test_moving_a_letter_between_neighbours_changes_the_context() -> None:
+    splits = [encode("abc"[:at], "abc"[at:]) for at in range(4)]
+    assert all(one != other for one, other in pairwise(splits))
+    assert encode_mapping({"a": "1", "b": "2"}) == encode_mapping({"b": "2", "a": "1"})

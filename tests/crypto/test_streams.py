@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO, RawIOBase
+from os import urandom
+
+import pytest
+
+from tenants.crypto import Keyring, Purpose
+from tenants.crypto.streams import CHUNK_BYTES, SEALED_CHUNK_BYTES, Place, open_stream, seal_stream
+from tenants.errors import DecryptionFailed
+
+from .conftest import MakeKeyring
+
+PLACE = Place(purpose=Purpose.MODEL, version="7", name="model.safetensors")
+CONTENT = urandom(3 * CHUNK_BYTES + 17)
+
+
+def _sealed(keyring: Keyring, content: bytes, place: Place = PLACE) -> bytes:
+    target = BytesIO()
+    assert seal_stream(keyring, BytesIO(content), target, place=place) == len(target.getvalue())
+    return target.getvalue()
+
+
+def _opened(keyring: Keyring, blob: bytes, place: Place = PLACE) -> bytes:
+    target = BytesIO()
+    open_stream(keyring, BytesIO(blob), target, place=place)
+    return target.getvalue()
+
+
+def _parts(blob: bytes) -> tuple[bytes, list[bytes]]:
+    head = blob[:22]
+    return head, [blob[at : at + SEALED_CHUNK_BYTES] for at in range(22, len(blob), SEALED_CHUNK_BYTES)]
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES])
+def test_any_length_comes_back(keyring: Keyring, size: int) -> None:
+    assert _opened(keyring, _sealed(keyring, CONTENT[:size])) == CONTENT[:size]
+
+
+class Dribble(RawIOBase):
+    """Gives at most 65,537 bytes at a time, like a socket."""
+
+    def __init__(self, content: bytes) -> None:
+        self._source = BytesIO(content)
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._source.read(min(size, 65_537))
+
+
+def test_a_source_that_gives_little_at_a_time_changes_nothing(keyring: Keyring) -> None:
+    target = BytesIO()
+    open_stream(keyring, Dribble(_sealed(keyring, CONTENT)), target, place=PLACE)  # type: ignore[arg-type]
+    assert target.getvalue() == CONTENT
+
+
+REARRANGED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+    "reordered": lambda chunks: [chunks[1], chunks[0], *chunks[2:]],
+    "last chunk cut": lambda chunks: chunks[:-1],
+    "all chunks cut": lambda _: [],
+    "first chunk cut": lambda chunks: chunks[1:],
+    "chunk repeated": lambda chunks: [chunks[0], *chunks],
+    "last chunk twice": lambda chunks: [*chunks, chunks[-1]],
+    "middle chunk cut": lambda chunks: [chunks[0], *chunks[2:]],
+    "end of last chunk cut": lambda chunks: [*chunks[:-1], chunks[-1][:-1]],
+    "byte appended": lambda chunks: [*chunks[:-1], chunks[-1] + b"\0"],
+}
+
+
+@pytest.mark.parametrize("attack", REARRANGED)
+def test_chunks_cannot_be_rearranged_or_cut(keyring: Keyring, attack: str) -> None:
+    head, chunks = _parts(_sealed(keyring, CONTENT))
+    with pytest.raises(DecryptionFailed):
+        _opened(keyring, head + b"".join(REARRANGED[attack](chunks)))
+
+
+def test_a_cut_at_a_chunk_border_is_seen_by_the_last_flag(keyring: Keyring) -> None:
+    head, chunks = _parts(_sealed(keyring, CONTENT[: 2 * CHUNK_BYTES]))
+    with pytest.raises(DecryptionFailed):
+        _opened(keyring, head + chunks[0])
+
+
+def test_a_chunk_of_another_sealing_of_the_same_file_is_refused(keyring: Keyring) -> None:
+    head, chunks = _parts(_sealed(keyring, CONTENT))
+    _, others = _parts(_sealed(keyring, CONTENT))
+    with pytest.raises(DecryptionFailed):
+        _opened(keyring, head + b"".join([others[0], *chunks[1:]]))
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        replace(PLACE, version="8"),
+        replace(PLACE, name="other.safetensors"),
+        replace(PLACE, purpose=Purpose.EXPORT),
+    ],
+    ids=["another version", "another file", "another purpose"],
+)
+def test_a_stream_opens_at_its_own_place_only(keyring: Keyring, elsewhere: Place) -> None:
+    with pytest.raises(DecryptionFailed):
+        _opened(keyring, _sealed(keyring, b"x"), elsewhere)
+
+
+def test_another_tenant_or_region_with_the_same_keys_is_refused(make_keyring: MakeKeyring) -> None:
+    ours = make_keyring()
+    for other in (make_keyring(), make_keyring(region="cn", tenant=ours.tenant)):
+        with pytest.raises(DecryptionFailed):
+            _opened(other, _sealed(ours, b"x"))
+
+
+@pytest.mark.parametrize("at", [0, 3, 4, 5, 6, 21, 22, 33, 34, 40, -1])
+def test_a_flipped_bit_anywhere_is_refused(keyring: Keyring, at: int) -> None:
+    blob = bytearray(_sealed(keyring, b"weights"))
+    blob[at] ^= 1
+    with pytest.raises(DecryptionFailed):
+        _opened(keyring, bytes(blob))
+
+
+def test_every_truncation_of_a_short_stream_is_refused(keyring: Keyring) -> None:
+    blob = _sealed(keyring, b"weights")
+    for size in range(len(blob)):
+        with pytest.raises(DecryptionFailed):
+            _opened(keyring, blob[:size])
+    assert _opened(keyring, blob) == b"weights"
+
+
+def test_a_nameless_stream_is_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="bound to its version"):
+        Place(purpose=Purpose.MODEL, version="", name="x")
+
+
+class Zeros(RawIOBase):
+    """64 MiB that are nowhere in memory."""
+
+    def __init__(self) -> None:
+        self._left = 64 << 20
+
+    def read(self, size: int = -1, /) -> bytes:
+        given = min(size, self._left)
+        self._left -= given
+        return bytes(given)
+
+
+class Nowhere(RawIOBase):
+    def write(self, part: object, /) -> int:
+        return len(part)  # type: ignore[arg-type]
+
+
+def test_memory_stays_bounded_whatever_the_length(keyring: Keyring) -> None:
+    tracemalloc.start()
+    seal_stream(keyring, Zeros(), Nowhere(), place=PLACE)  # type: ignore[arg-type]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 << 20
