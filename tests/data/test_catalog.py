@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+
+from tenants.data.actions.catalog import restore_item, retire_item, upsert_items
+from tenants.data.queries import catalog
+from tenants.data.types import ItemInput
+from tenants.errors import NotFound, TooLarge
+from tenants.scope import scope
+
+
+def put(tenant, actor, *items: ItemInput):
+    with scope(tenant, actor=actor) as s:
+        return upsert_items(s, items)
+
+
+def test_an_upsert_says_what_it_did(tenant, actor):
+    first = put(tenant, actor, ItemInput(id="a"), ItemInput(id="b"))
+    second = put(tenant, actor, ItemInput(id="a"), ItemInput(id="b", title="B"), ItemInput(id="c"))
+    assert (first.created, first.updated, first.unchanged) == (2, 0, 0)
+    assert (second.created, second.updated, second.unchanged) == (1, 1, 1)
+
+
+def test_an_item_comes_back_as_it_was_sent(tenant, actor):
+    entry = ItemInput(id="käse 奶酪", title="Käse", price=2.5, categories=["food"], attributes={"fat": 40})
+    put(tenant, actor, entry)
+    with scope(tenant, actor=actor) as s:
+        assert catalog.item(s, "käse 奶酪").item == entry
+
+
+def test_an_id_twice_in_a_batch_is_taken_once(tenant, actor):
+    result = put(tenant, actor, ItemInput(id="a", title="first"), ItemInput(id=" a ", title="second"))
+    assert [(error.row, error.code) for error in result.rejected] == [(1, "repeated_id")]
+
+
+def test_a_retired_item_is_not_live_and_can_be_restored(tenant, actor):
+    put(tenant, actor, ItemInput(id="a"))
+    with scope(tenant, actor=actor) as s:
+        retire_item(s, "a")
+        assert not catalog.item(s, "a").live
+        restore_item(s, "a")
+        assert catalog.item(s, "a").live
+
+
+def test_every_change_has_a_later_version(tenant, actor):
+    put(tenant, actor, ItemInput(id="a"))
+    put(tenant, actor, ItemInput(id="b"))
+    with scope(tenant, actor=actor) as s:
+        retire_item(s, "a")
+    with scope(tenant, actor=actor) as s:
+        changes = catalog.changed_since(s, 0)
+    assert [(change.item.id, change.live) for change in changes] == [("b", True), ("a", False)]
+
+
+def test_pages_give_every_item_once(tenant, actor):
+    put(tenant, actor, *(ItemInput(id=f"i{n}") for n in range(5)))
+    with scope(tenant, actor=actor) as s:
+        first, after = catalog.items_page(s, limit=3)
+        rest, end = catalog.items_page(s, limit=3, after=after or 0)
+    assert [view.item.id for view in first + rest] == ["i0", "i1", "i2", "i3", "i4"]
+    assert end is None
+
+
+def test_search_compares_titles_without_case(tenant, actor):
+    put(tenant, actor, ItemInput(id="a", title="Blue Mug"), ItemInput(id="b", title="Plate"))
+    with scope(tenant, actor=actor) as s:
+        assert [view.item.id for view in catalog.items_page(s, search="mug")[0]] == ["a"]
+
+
+def test_a_foreign_id_is_not_found(tenant, stranger_tenant, actor):
+    put(tenant, actor, ItemInput(id="a"))
+    with scope(stranger_tenant, actor=actor) as s, pytest.raises(NotFound):
+        catalog.item(s, "a")
+
+
+def test_both_tenants_may_use_the_same_id(tenant, stranger_tenant, actor):
+    put(tenant, actor, ItemInput(id="a", title="ours"))
+    assert put(stranger_tenant, actor, ItemInput(id="a", title="theirs")).created == 1
+
+
+def test_more_than_a_thousand_items_are_refused(tenant, actor):
+    with scope(tenant, actor=actor) as s, pytest.raises(TooLarge):
+        upsert_items(s, [ItemInput(id=str(n)) for n in range(1_001)])
