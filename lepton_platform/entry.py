@@ -1,0 +1,43 @@
+"""How `manage.py` prepares a command: which database role it gets, and whether it needs running services."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from django.core.management import execute_from_command_line
+
+from lepton_platform.embedded.errors import ServiceFailed
+from lepton_platform.embedded.services import ensure_services
+from lepton_platform.env import home_from, uses_embedded_services
+
+_MIGRATOR = {"migrate", "migrate_all", "sqlmigrate", "showmigrations"}
+_NO_DATA = {
+    "compilemessages", "makemessages", "makemigrations", "collectstatic", "findstatic", "spectacular",
+    "evaluate", "help", "version", "--help", "--version", "diffsettings",
+}  # fmt: skip
+_STARTS_ITS_OWN = {"up", "db"}
+
+
+def main(argv: Sequence[str]) -> None:
+    """Embedded services that no other process runs are started for the length of the command."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
+    command = argv[1] if len(argv) > 1 else "help"
+    if command in _MIGRATOR:
+        os.environ["LEPTON_ROLE"] = "migrate"
+    elif command in _NO_DATA or command in _STARTS_ITS_OWN:
+        os.environ.setdefault("LEPTON_ROLE", "build")
+    needs_services = command not in _NO_DATA | _STARTS_ITS_OWN and uses_embedded_services(os.environ)
+    if not needs_services:
+        execute_from_command_line(list(argv))
+        return
+    try:
+        services = ensure_services(home_from(os.environ))
+    except ServiceFailed as failed:
+        sys.stderr.write(f"{failed}\n")
+        raise SystemExit(1) from None
+    try:
+        execute_from_command_line(list(argv))
+    finally:
+        services.stop()

@@ -1,0 +1,279 @@
+"""The whole configuration, read once: `os.environ`, then `$LEPTON_HOME/services.json` of the embedded services.
+
+A wrong setting is one sentence (`WrongSetting`); `settings.py` prints it and exits with status 2.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+Role = Literal["app", "migrate", "build"]
+_NAMES = {"cn": ("China", "中国"), "eu": ("European Union", "欧盟"), "us": ("United States", "美国")}
+_KMS_SCHEMES = ("file", "awskms", "vault")
+_REGION = re.compile(r"[a-z][a-z0-9]{1,11}")
+_BUILD_KEY = base64.b64encode(bytes(32)).decode()
+
+
+class WrongSetting(Exception):
+    """One sentence that names the setting and what it must be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionConfig:
+    code: str
+    name_en: str
+    name_zh: str
+    object_store_url: str
+    kms_url: str
+    scope_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    host: str
+    port: int
+    name: str
+    user: str
+    password: str = field(repr=False)
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """`databases` by Django alias: `default`, `data_<region>`, `keys_<region>`, for the role of this process.
+
+    Role `build` needs no services: it serves commands that touch no data (assets, translations, type checks).
+    """
+
+    role: Role
+    home: Path
+    regions: dict[str, RegionConfig]
+    serves: tuple[str, ...]
+    databases: dict[str, DatabaseUrl] = field(repr=False)
+    broker_url: str = field(repr=False)
+    valkey_url: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    key_pepper: bytes = field(repr=False)
+    control_scope_key: bytes = field(repr=False)
+    base_url: str
+    allowed_hosts: tuple[str, ...]
+    model_cache_mib: int
+    pool_size: int
+
+
+def default_home() -> Path:
+    return Path("/var/lib/lepton") if os.geteuid() == 0 else BASE_DIR / ".lepton"
+
+
+def home_from(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("LEPTON_HOME") or default_home()).expanduser().absolute()
+
+
+def uses_embedded_services(environ: Mapping[str, str]) -> bool:
+    """True unless the control plane's database is named from outside."""
+    return not environ.get("DATABASE_URL_CONTROL")
+
+
+def read(environ: Mapping[str, str]) -> Env:
+    """Raises WrongSetting."""
+    home = home_from(environ)
+    role = _role(environ.get("LEPTON_ROLE", "app"))
+    source = _Source(_with_services(environ, home), build=role == "build")
+    codes = _regions(source.text("LEPTON_REGIONS", "cn,eu,us"))
+    broker_url = source.url("BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build="redis://127.0.0.1:1/0")
+    base_url = source.url("LEPTON_BASE_URL", ("http", "https"), default="http://127.0.0.1:8000")
+    return Env(
+        role=role,
+        home=home,
+        regions={code: _region(source, code) for code in codes},
+        serves=_serves(source.text("LEPTON_SERVES", ",".join(codes)), codes),
+        databases=_databases(source, codes, role),
+        broker_url=broker_url,
+        valkey_url=_valkey_url(source, broker_url),
+        secret_key=source.secret("LEPTON_SECRET_KEY"),
+        key_pepper=source.key("LEPTON_KEY_PEPPER"),
+        control_scope_key=source.key("LEPTON_SCOPE_KEY_CONTROL"),
+        base_url=base_url.rstrip("/"),
+        allowed_hosts=_hosts(source.text("LEPTON_ALLOWED_HOSTS", ""), base_url),
+        model_cache_mib=source.whole("LEPTON_MODEL_CACHE_MIB", 512, low=16, high=1_048_576),
+        pool_size=source.whole("LEPTON_POOL_SIZE", 8, low=1, high=200),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    values: Mapping[str, str]
+    build: bool
+
+    def text(self, name: str, default: str | None = None, *, build: str | None = None) -> str:
+        value = self.values.get(name, "").strip()
+        if value:
+            return value
+        if self.build and build is not None:
+            return build
+        if default is None:
+            raise WrongSetting(f"{name} is not set: start the embedded services with `make run`, or set it.")
+        return default
+
+    def url(
+        self, name: str, schemes: tuple[str, ...], *, default: str | None = None, build: str | None = None
+    ) -> str:
+        value = self.text(name, default, build=build)
+        if _split(name, value).scheme not in schemes:
+            raise WrongSetting(
+                f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}."
+            )
+        return value
+
+    def secret(self, name: str) -> str:
+        value = self.text(name, build="build-only-" * 5)
+        if len(value) < 32:
+            raise WrongSetting(f"{name} must have at least 32 characters.")
+        return value
+
+    def key(self, name: str) -> bytes:
+        try:
+            value = base64.b64decode(self.text(name, build=_BUILD_KEY), validate=True)
+        except binascii.Error as error:
+            raise WrongSetting(f"{name} must be base64.") from error
+        if len(value) < 32:
+            raise WrongSetting(f"{name} must hold at least 32 bytes in base64.")
+        return value
+
+    def whole(self, name: str, default: int, *, low: int, high: int) -> int:
+        try:
+            value = int(self.text(name, str(default)))
+        except ValueError as error:
+            raise WrongSetting(f"{name} must be a whole number.") from error
+        if not low <= value <= high:
+            raise WrongSetting(f"{name} must lie between {low} and {high}.")
+        return value
+
+
+def _with_services(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Embedded settings count only while no external control database is named: the two never mix."""
+    if not uses_embedded_services(environ):
+        return dict(environ)
+    file = home / "services.json"
+    try:
+        services = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return dict(environ)
+    except (OSError, ValueError) as error:
+        raise WrongSetting(f"{file} cannot be read: {error}.") from error
+    return {**services, **{name: value for name, value in environ.items() if value}}
+
+
+def _role(value: str) -> Role:
+    if value == "app" or value == "migrate" or value == "build":
+        return value
+    raise WrongSetting("LEPTON_ROLE must be app, migrate or build.")
+
+
+def _split(name: str, value: str) -> SplitResult:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise WrongSetting(f"{name} is not a URL.") from error
+    return parts
+
+
+def _regions(value: str) -> tuple[str, ...]:
+    codes = tuple(code.strip() for code in value.split(",") if code.strip())
+    if not codes or len(set(codes)) != len(codes) or not all(_REGION.fullmatch(code) for code in codes):
+        raise WrongSetting("LEPTON_REGIONS must list different lower-case region codes, e.g. cn,eu,us.")
+    return codes
+
+
+def _serves(value: str, codes: tuple[str, ...]) -> tuple[str, ...]:
+    serves = tuple(code.strip() for code in value.split(",") if code.strip())
+    if not serves:
+        raise WrongSetting("LEPTON_SERVES must list at least one region.")
+    if unknown := sorted(set(serves) - set(codes)):
+        raise WrongSetting(f"LEPTON_SERVES lists {unknown[0]!r}, which LEPTON_REGIONS does not.")
+    return serves
+
+
+def _region(source: _Source, code: str) -> RegionConfig:
+    suffix = code.upper()
+    english, _comma, chinese = source.text(
+        f"LEPTON_REGION_NAME_{suffix}", ",".join(_NAMES.get(code, (suffix, suffix)))
+    ).partition(",")
+    store = source.text(f"OBJECT_STORE_URL_{suffix}", build="file:///nowhere")
+    if not _split(f"OBJECT_STORE_URL_{suffix}", store).scheme:
+        raise WrongSetting(
+            f"OBJECT_STORE_URL_{suffix} must be a URL, e.g. file:///folder or s3://bucket/prefix."
+        )
+    return RegionConfig(
+        code=code,
+        name_en=english.strip(),
+        name_zh=(chinese or english).strip(),
+        object_store_url=store,
+        kms_url=source.url(f"KMS_URL_{suffix}", _KMS_SCHEMES, build="file:///nowhere"),
+        scope_key=source.key(f"LEPTON_SCOPE_KEY_{suffix}"),
+    )
+
+
+def _databases(source: _Source, codes: tuple[str, ...], role: Role) -> dict[str, DatabaseUrl]:
+    planes = {"default": "CONTROL"}
+    for code in codes:
+        planes[f"data_{code}"] = f"DATA_{code.upper()}"
+        planes[f"keys_{code}"] = f"KEYS_{code.upper()}"
+    suffix = "_MIGRATE" if role == "migrate" else ""
+    return {alias: _database(source, f"DATABASE_URL_{plane}{suffix}") for alias, plane in planes.items()}
+
+
+def _database(source: _Source, name: str) -> DatabaseUrl:
+    value = source.url(name, ("postgresql", "postgres"), build="postgresql://build:build@127.0.0.1:1/build")
+    parts = _split(name, value)
+    database = unquote(parts.path.lstrip("/"))
+    if not parts.hostname or not database or not parts.username:
+        raise WrongSetting(f"{name} must look like postgresql://role:password@host:5432/database.")
+    options = dict(parse_qsl(parts.query))
+    return DatabaseUrl(
+        parts.hostname,
+        parts.port or 5432,
+        database,
+        unquote(parts.username),
+        unquote(parts.password or ""),
+        options,
+    )
+
+
+def _valkey_url(source: _Source, broker_url: str) -> str:
+    """The cache and the rate limiter; database 1 of the broker when the broker is Valkey."""
+    if broker_url.startswith(("redis://", "rediss://")):
+        return source.url("VALKEY_URL", ("redis", "rediss"), default=re.sub(r"/\d*$", "", broker_url) + "/1")
+    if not source.values.get("VALKEY_URL"):
+        raise WrongSetting("VALKEY_URL must be set when BROKER_URL is not a Valkey or Redis address.")
+    return source.url("VALKEY_URL", ("redis", "rediss"))
+
+
+def _hosts(value: str, base_url: str) -> tuple[str, ...]:
+    """A name served to the outside must be spelled out; on a loopback address its other spellings count too."""
+    hosts = [host.strip() for host in value.split(",") if host.strip()]
+    if "*" in hosts:
+        raise WrongSetting("LEPTON_ALLOWED_HOSTS must name the hosts; `*` would accept any.")
+    own = urlsplit(base_url).hostname
+    if not own:
+        raise WrongSetting("LEPTON_BASE_URL must name a host.")
+    return tuple(dict.fromkeys([own, *hosts, *(("localhost", "127.0.0.1") if _is_loopback(own) else ())]))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from lepton_platform.schema import migrate_all
+
+
+class Command(BaseCommand):
+    help = "Migrates every database as the migrator, hands ownership over and installs the scope keys."
+    requires_system_checks: list[str] = []
+
+    def handle(self, **_options: Any) -> None:
+        migrate_all(self.stdout.write)
+        self.stdout.write("Every database is up to date.")

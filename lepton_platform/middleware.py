@@ -1,0 +1,47 @@
+"""Health answers before anything else, and the response headers that no package sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from csp.constants import SELF
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+
+from lepton_platform.monitoring import unready
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
+_PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
+
+
+class HealthMiddleware:
+    """`/healthz`: the process answers. `/readyz`: so do its databases. Neither needs a host name or a session."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path == "/healthz":
+            return HttpResponse("ok\n", content_type="text/plain")
+        if request.path == "/readyz":
+            missing = unready()
+            return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+        return self._get_response(request)
+
+
+class HeadersMiddleware:
+    """Permissions policy everywhere; on the staff pages the wider script policy that their toolkit needs."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        response.headers.setdefault("Permissions-Policy", _PERMISSIONS)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        if request.path.startswith("/staff/"):
+            response._csp_update = {  # type: ignore[attr-defined]
+                "script-src": settings.LEPTON_STAFF_SCRIPT_SOURCES,
+                "style-src": [SELF, "'unsafe-inline'"],
+            }
+        return response

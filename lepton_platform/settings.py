@@ -1,0 +1,221 @@
+"""Django settings from `lepton_platform.env`; one file for every environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF, UNSAFE_EVAL
+from django.utils.translation import gettext_lazy as _
+
+from lepton_platform.cache import ValkeyJson
+from lepton_platform.env import BASE_DIR, DatabaseUrl, WrongSetting, read
+from lepton_platform.logs import logging_settings
+from lepton_platform.pool import assert_unscoped
+
+try:
+    ENV = read(os.environ)
+except WrongSetting as wrong:
+    sys.stderr.write(f"{wrong}\n")
+    raise SystemExit(2) from None
+
+_IS_HTTPS = ENV.base_url.startswith("https://")
+
+LEPTON_HOME = ENV.home
+LEPTON_REGIONS = ENV.regions
+LEPTON_SERVES = ENV.serves
+LEPTON_KEY_PEPPER = ENV.key_pepper
+LEPTON_CONTROL_SCOPE_KEY = ENV.control_scope_key
+LEPTON_BASE_URL = ENV.base_url
+LEPTON_VALKEY_URL = ENV.valkey_url
+LEPTON_MODEL_CACHE_MIB = ENV.model_cache_mib
+
+SECRET_KEY = ENV.secret_key
+DEBUG = False
+ALLOWED_HOSTS = list(ENV.allowed_hosts)
+ROOT_URLCONF = "lepton_platform.urls"
+WSGI_APPLICATION = "lepton_platform.wsgi.application"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.admin",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "csp",
+    "django_celery_beat",
+    "django_structlog",
+    "tenants.control",
+    "tenants.data",
+    "tenants.keys",
+    "recommender",
+    "lepton_platform",
+    "lepton_platform.portal",
+]
+INSTALLED_APPS = [name for name in INSTALLED_APPS if find_spec(name)]
+
+MIDDLEWARE = [
+    "lepton_platform.middleware.HealthMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "lepton_platform.middleware.HeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+
+def _database(url: DatabaseUrl) -> dict[str, Any]:
+    """The application role binds on the server, so that no statement text holds a value, and takes from a pool."""
+    options: dict[str, Any] = {**url.options, "server_side_binding": True, "connect_timeout": 5}
+    if ENV.role == "app":
+        options["pool"] = {
+            "min_size": 0,
+            "max_size": ENV.pool_size,
+            "timeout": 5.0,
+            "max_idle": 120.0,
+            "reconnect_timeout": 10.0,
+            "reset": assert_unscoped,
+        }
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": url.host,
+        "PORT": url.port,
+        "NAME": url.name,
+        "USER": url.user,
+        "PASSWORD": url.password,
+        "OPTIONS": options,
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DATABASES = {alias: _database(url) for alias, url in ENV.databases.items()}
+DATABASE_ROUTERS = ["tenants.router.PlaneRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ENV.valkey_url,
+        "KEY_PREFIX": "lepton",
+        "OPTIONS": {"serializer": ValkeyJson, "socket_timeout": 1.0, "socket_connect_timeout": 1.0},
+    }
+}
+
+AUTH_USER_MODEL = "control.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_PREVENT_ENUMERATION = True
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = False
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "lepton_platform" / "locale"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = ENV.home / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True
+
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 14
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _IS_HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [f"{urlsplit(ENV.base_url).scheme}://{urlsplit(ENV.base_url).netloc}"]
+SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365 if _IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _IS_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _IS_HTTPS else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+# django-unfold evaluates Alpine expressions; only the staff pages may.
+LEPTON_STAFF_SCRIPT_SOURCES = [SELF, UNSAFE_EVAL]
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+
+CELERY_BROKER_URL = ENV.broker_url
+LOGGING_CONFIG = None
+LOGGING = logging_settings()
+DJANGO_STRUCTLOG_CELERY_ENABLED = False
