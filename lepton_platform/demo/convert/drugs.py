@@ -7,6 +7,7 @@ never be a feature of a medical tenant, and a category is one. Information only;
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from lepton_platform.demo.convert.simulation import Behaviour, Shelf, visits
 from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
 
 FOLDER = "medical-druglib-reviews"
-BEHAVIOUR = Behaviour(steps=(("bookmark", 0.15),), mean_views=7.0)
+# Shorter than the 30 days for which a medical tenant keeps events.
+BEHAVIOUR = Behaviour(steps=(("bookmark", 0.15),), mean_views=7.0, period=timedelta(days=20))
 
 
 def convert(source: Path, *, readers: int = 1500, seed: int = 22) -> DemoTables:
@@ -101,10 +103,10 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _profiles(readers: int) -> pl.DataFrame:
-    """No attributes and no consent: the medical default is off until a reader agrees."""
+    """Consent to keep what was read is simulated; recommendations stay impersonal by default."""
     names = [f"reader-{number:04d}" for number in range(1, readers + 1)]
     frame = pl.DataFrame({"id": names}).with_columns(
-        attributes=pl.lit(as_json({"simulated": True})), language=pl.lit("en")
+        attributes=pl.lit(as_json({"simulated": True})), language=pl.lit("en"), consent=pl.lit("granted")
     )
     return conform(frame, "profiles")
 

@@ -90,7 +90,6 @@ def _course_item(row: dict[str, Any]) -> dict[str, Any]:
                 "presentation": presentation,
                 "course": row["course"],
                 "type": "Course",
-                "starts": row["start"].date().isoformat(),
                 "length_days": days,
             }
         ),

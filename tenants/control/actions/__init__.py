@@ -8,7 +8,7 @@ from tenants.control.actions.tenants import (
     suspend_tenant,
     update_tenant,
 )
-from tenants.control.actions.users import create_user, update_user
+from tenants.control.actions.users import create_user, set_password, update_user
 
 __all__ = [
     "activate_tenant",
@@ -22,6 +22,7 @@ __all__ = [
     "resume_tenant",
     "revoke_api_key",
     "rotate_api_key",
+    "set_password",
     "suspend_tenant",
     "sync_regions",
     "update_tenant",

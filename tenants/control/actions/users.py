@@ -55,6 +55,18 @@ def update_user(user_id: UUID, *, actor: Actor, **changes: Unpack[UserChanges]) 
     return user
 
 
+def set_password(user_id: UUID, password: str, *, actor: Actor) -> None:
+    """Raises NotFound, Invalid for a weak one."""
+    with control_ops("users", actor=actor, reason="set a password") as s:
+        user = User.objects.select_for_update().filter(id=user_id).first()
+        if user is None:
+            raise NotFound("There is no such user.")
+        _raise_if(_password_errors(user, password))
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        audit.record(s, "user.password_set", str(user.id))
+
+
 def new_user(*, email: str, name: str, language: str, password: str | None, is_staff: bool) -> User:
     """Checked and hashed, not yet saved: hashing takes long, so it stays outside a transaction."""
     user = User(email=normal_email(email), name=name.strip(), language=language, is_staff=is_staff)

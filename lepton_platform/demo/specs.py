@@ -1,0 +1,102 @@
+"""Which tenants the demo has. What is simulated stands in the tenant's name, in both languages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+# The portal and the API answer in the tenant's language, the name is the same everywhere.
+_SEPARATOR = " · "
+
+
+@dataclass(frozen=True)
+class DemoSpec:
+    """`until` leaves out later events; `kind_weights` say how much the tenant's own event kinds count."""
+
+    slug: str
+    folder: str
+    name_en: str
+    name_zh: str
+    vertical: str
+    region: str
+    language: str
+    currency: str
+    time_zone: str
+    simulated: bool
+    until: datetime | None = None
+    only_items_with_events: bool = False
+    kind_weights: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        first, second = self.name_en, self.name_zh
+        return _SEPARATOR.join((second, first) if self.language == "zh-hans" else (first, second))
+
+
+SPECS: tuple[DemoSpec, ...] = (
+    DemoSpec(
+        slug="demo-university",
+        folder="education",
+        name_en="Open University courses",
+        name_zh="开放大学课程",
+        vertical="education",
+        region="eu",
+        language="en",
+        currency="GBP",
+        time_zone="Europe/London",
+        simulated=False,
+        # The autumn courses are then still running, and courses that ended long ago are gone.
+        until=datetime(2015, 5, 1, tzinfo=UTC),
+        only_items_with_events=True,
+        kind_weights={"enrol": 1.0},
+    ),
+    DemoSpec(
+        slug="demo-fashion-ads",
+        folder="ads",
+        name_en="Fashion ads (anonymous segments)",
+        name_zh="时尚广告（匿名人群）",
+        vertical="ads",
+        region="us",
+        language="en",
+        currency="USD",
+        time_zone="America/New_York",
+        simulated=False,
+    ),
+    DemoSpec(
+        slug="demo-clothing",
+        folder="clothing",
+        name_en="Clothing shop (simulated visitors)",
+        name_zh="服装商店（模拟访客）",
+        vertical="ecommerce",
+        region="cn",
+        language="zh-hans",
+        currency="CNY",
+        time_zone="Asia/Shanghai",
+        simulated=True,
+    ),
+    DemoSpec(
+        slug="demo-bank",
+        folder="bank",
+        name_en="Bank (products and views partly simulated)",
+        name_zh="银行（产品与浏览部分模拟）",
+        vertical="finance",
+        region="eu",
+        language="en",
+        currency="EUR",
+        time_zone="Europe/Lisbon",
+        simulated=True,
+        kind_weights={"contact": 0.5, "hold": 2.0, "subscribe": 5.0},
+    ),
+    DemoSpec(
+        slug="demo-drug-information",
+        folder="drugs",
+        name_en="Drug information (simulated readers)",
+        name_zh="药品信息（模拟读者）",
+        vertical="medical",
+        region="us",
+        language="en",
+        currency="USD",
+        time_zone="America/Chicago",
+        simulated=True,
+    ),
+)
