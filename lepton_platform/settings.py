@@ -215,6 +215,14 @@ REST_FRAMEWORK: dict[str, Any] = {
     "UNAUTHENTICATED_USER": None,
 }
 
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "Lepton",
+    "VERSION": "1",
+    "DESCRIPTION": "Recommendations on isolated, encrypted, region-bound data.",
+    "OAS_VERSION": "3.1.1",
+    "POSTPROCESSING_HOOKS": ["lepton_platform.api.openapi.add_operations"],
+}
+
 CELERY_BROKER_URL = ENV.broker_url
 LOGGING_CONFIG = None
 LOGGING = logging_settings()
