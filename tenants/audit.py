@@ -20,10 +20,10 @@ VALUES (%s, %s, now(), %s, %s, %s, %s, %s::jsonb)
 
 def record(s: Scope, verb: str, subject: str, **facts: str | int | float | bool | None) -> None:
     """`facts` hold no personal data and no secret: names of things, counts and states."""
-    table = "control_auditentry" if s.alias == CONTROL else "data_auditentry"
+    plane = "control" if s.alias == CONTROL else s.alias.partition("_")[0]
     tenant = s.tenant.id if s.tenant else None
     s.cursor().execute(
-        _INSERT.format(table=table),
+        _INSERT.format(table=f"{plane}_auditentry"),
         (uuid7(), tenant, s.actor.kind, s.actor.id, verb, subject, json.dumps(facts)),
     )
     log.info("audit", verb=verb, subject=subject, actor=str(s.actor), tenant=str(tenant))

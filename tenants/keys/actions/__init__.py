@@ -1,0 +1,18 @@
+from tenants.keys.actions.creation import create_tenant_keys
+from tenants.keys.actions.erasures import mark_replayed, record_tombstones
+from tenants.keys.actions.rewrapping import rewrap_tenant_keys, rotate_region_kek, rotate_tenant_kek
+from tenants.keys.actions.rotation import ROLLOUT, destroy_key, rotate_purpose
+from tenants.keys.actions.shredding import shred
+
+__all__ = [
+    "ROLLOUT",
+    "create_tenant_keys",
+    "destroy_key",
+    "mark_replayed",
+    "record_tombstones",
+    "rewrap_tenant_keys",
+    "rotate_purpose",
+    "rotate_region_kek",
+    "rotate_tenant_kek",
+    "shred",
+]

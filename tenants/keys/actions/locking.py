@@ -1,0 +1,47 @@
+"""All changes to a tenant's keys queue for the row of its KEK."""
+
+from __future__ import annotations
+
+from django.db.models import Max
+
+from tenants.crypto import KeyHandle, Purpose
+from tenants.errors import Conflict, NotFound
+from tenants.keys.binding import wrapped_key
+from tenants.keys.fields import new_id
+from tenants.keys.models import KeyState, PurposeKey, TenantKey
+from tenants.regions import TenantRef
+
+_LAST_KEY_ID = 32_767
+
+
+def locked_kek_row(tenant: TenantRef) -> TenantKey:
+    """The active KEK's row, locked until the scope ends. Raises NotFound."""
+    rows = TenantKey.objects.filter(tenant_id=tenant.id, state=KeyState.ACTIVE)
+    found = rows.select_for_update().first()
+    if found is None:
+        raise NotFound("This tenant has no keys.")
+    return found
+
+
+def add_purpose_key(
+    tenant: TenantRef, purpose: Purpose, *, state: KeyState, kek_row: TenantKey, kek: KeyHandle
+) -> PurposeKey:
+    """Under the lock of `kek_row`. Raises Conflict when the tenant has used up its key ids."""
+    row = PurposeKey(
+        tenant_id=tenant.id,
+        id=new_id(),
+        key_id=_next_key_id(tenant),
+        purpose=purpose.value,
+        state=state,
+        kek_version=kek_row.version,
+    )
+    row.wrapped = wrapped_key(row, KeyHandle.generate(), kek=kek, region=tenant.region)
+    row.save(force_insert=True)
+    return row
+
+
+def _next_key_id(tenant: TenantRef) -> int:
+    used = PurposeKey.objects.filter(tenant_id=tenant.id).aggregate(last=Max("key_id"))["last"] or 0
+    if used >= _LAST_KEY_ID:
+        raise Conflict("This tenant has used up its key ids.")
+    return int(used) + 1

@@ -1,0 +1,14 @@
+from tenants.keys.queries.evidence import certificate, tombstones
+from tenants.keys.queries.inventory import KeyView, keys_of, tenants_with_keys
+from tenants.keys.queries.keyrings import KEYRING_TTL, forget, keyring
+
+__all__ = [
+    "KEYRING_TTL",
+    "KeyView",
+    "certificate",
+    "forget",
+    "keyring",
+    "keys_of",
+    "tenants_with_keys",
+    "tombstones",
+]

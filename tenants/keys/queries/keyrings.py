@@ -1,0 +1,70 @@
+"""A tenant's keys, unwrapped and cached."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from tenants.crypto import KeyHandle, Keyring, Purpose, RingKey
+from tenants.errors import KeyServiceUnavailable, NotFound, StoreUnavailable
+from tenants.keys.binding import kek_of, key_of
+from tenants.keys.models import KeyState, PurposeKey, TenantKey
+from tenants.keys.queries.cache import KeyringCache
+from tenants.regions import TenantRef
+from tenants.scope import Actor, keys_scope
+
+KEYRING_TTL = timedelta(seconds=60)
+"""How long another process may go on with keys that were rotated or destroyed."""
+_MOST_TENANTS = 1_024
+_ACTOR = Actor("system", "keyring")
+_KNOWN = [purpose.value for purpose in Purpose]
+
+# One statement, one snapshot: a KEK that is replaced meanwhile is seen with all of its keys or not at all.
+_SELECT = """
+SELECT kek.id, kek.version, kek.wrapped, key.id, key.key_id, key.purpose, key.state, key.wrapped
+FROM keys_purposekey key
+JOIN keys_tenantkey kek ON kek.tenant_id = key.tenant_id AND kek.version = key.kek_version
+WHERE key.tenant_id = %s AND key.state <> 'destroyed' AND key.purpose = ANY(%s)
+"""
+
+
+def keyring(tenant: TenantRef) -> Keyring:
+    """May be called with or without an open scope on the tenant's data; never inside a `keys_scope`.
+
+    Raises KeyServiceUnavailable, NotFound for a tenant without keys, RegionNotServed.
+    """
+    return _cache.get(tenant)
+
+
+def forget(tenant: TenantRef) -> None:
+    """Drops this process's copy; other processes follow within KEYRING_TTL."""
+    _cache.forget(tenant)
+
+
+def _load(tenant: TenantRef) -> Keyring:
+    """The transaction ends before the key service is asked."""
+    try:
+        with keys_scope(tenant, actor=_ACTOR) as s:
+            rows = s.cursor(binary=True).execute(_SELECT, (tenant.id, _KNOWN)).fetchall()
+    except StoreUnavailable as error:
+        raise KeyServiceUnavailable from error
+    if not rows:
+        raise NotFound("This tenant has no keys.")
+    keks: dict[int, KeyHandle] = {}
+    return Keyring((_ring_key(tenant, row, keks) for row in rows), region=tenant.region, tenant=tenant.id)
+
+
+def _ring_key(tenant: TenantRef, row: tuple[Any, ...], keks: dict[int, KeyHandle]) -> RingKey:
+    """`keks` remembers the KEKs unwrapped so far, by version."""
+    kek_id, version, kek_wrapped, row_id, key_id, purpose, state, wrapped = row
+    if version not in keks:
+        kek_row = TenantKey(tenant_id=tenant.id, id=kek_id, version=version, wrapped=kek_wrapped)
+        keks[version] = kek_of(kek_row, region=tenant.region)
+    key_row = PurposeKey(
+        tenant_id=tenant.id, id=row_id, key_id=key_id, purpose=purpose, kek_version=version, wrapped=wrapped
+    )
+    key = key_of(key_row, kek=keks[version], region=tenant.region)
+    return RingKey(key_id, Purpose(purpose), state == KeyState.ACTIVE, key)
+
+
+_cache = KeyringCache(_load, ttl=KEYRING_TTL, most=_MOST_TENANTS)

@@ -1,0 +1,30 @@
+"""What key actions answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tenants.crypto import Purpose
+from tenants.crypto.signing import is_signed
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """`added`: known to all processes soon. `waiting`: not yet. `promoted`: seals from now on."""
+
+    purpose: Purpose
+    key_id: int
+    stage: Literal["added", "waiting", "promoted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """`body` is UTF-8 JSON, signed as it stands; `signature` is empty without a signing key."""
+
+    body: bytes
+    signature: bytes
+    signer: str
+
+    def verifies(self, public_key: bytes) -> bool:
+        return is_signed(self.body, self.signature, public_key=public_key)
