@@ -1,0 +1,54 @@
+"""What a view is given and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from django.http import HttpRequest
+
+from lepton_platform.api.auth import Caller
+from tenants.regions import TenantRef
+from tenants.scope import Actor
+
+B = TypeVar("B")
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[B]):
+    """An authenticated, permitted and decoded request."""
+
+    request: HttpRequest
+    caller: Caller
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    content: bytes
+    body: B
+
+    @property
+    def tenant(self) -> TenantRef:
+        return self.caller.tenant
+
+    @property
+    def actor(self) -> Actor:
+        return self.caller.actor
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    content: bytes
+    status: int = 200
+    content_type: str = JSON
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def reply(value: Any, *, status: int = 200) -> Reply:
+    """`value` is a Struct or dataclass of the operation's answer."""
+    return Reply(msgspec.json.encode(value), status)
+
+
+NO_CONTENT = Reply(b"", status=204)

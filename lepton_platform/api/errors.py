@@ -1,0 +1,171 @@
+"""Domain errors become RFC 9457 problems here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import msgspec
+import structlog
+from django.http import HttpRequest, HttpResponse
+from psycopg import errors as postgres
+
+from tenants.errors import DomainError, FieldError, Invalid, QuotaExceeded
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 2
+
+
+class MalformedBody(DomainError):
+    """The body is not well-formed JSON in UTF-8."""
+
+    code: ClassVar[str] = "malformed_json"
+
+
+class UnsupportedMediaType(DomainError):
+    """The content type or encoding of the body is not accepted here."""
+
+    code: ClassVar[str] = "unsupported_media_type"
+
+
+class LengthRequired(DomainError):
+    """Send the body with a Content-Length."""
+
+    code: ClassVar[str] = "length_required"
+
+
+class MethodNotAllowed(DomainError):
+    """This address does not know that method."""
+
+    code: ClassVar[str] = "method_not_allowed"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        super().__init__()
+        self.allowed = allowed
+
+
+class InFlight(DomainError):
+    """A request with this Idempotency-Key is being worked on; ask again in a moment."""
+
+    code: ClassVar[str] = "idempotency_in_flight"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    status: int
+    title: str
+    meaning: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "malformed_json": Kind(400, "Malformed JSON", "The body is not one JSON value in UTF-8."),
+    "unauthenticated": Kind(401, "Not authenticated", "The API key is missing or not valid."),
+    "forbidden": Kind(403, "Not allowed", "The key is valid but lacks the scope for this operation."),
+    "tenant_suspended": Kind(403, "Tenant suspended", "The tenant is suspended; talk to the operator."),
+    "not_found": Kind(404, "Not found", "There is no such thing in this tenant's space."),
+    "method_not_allowed": Kind(405, "Method not allowed", "See the Allow header."),
+    "conflict": Kind(409, "Conflict", "The present state does not allow this change."),
+    "idempotency_in_flight": Kind(409, "Still being worked on", "The first request still runs."),
+    "length_required": Kind(411, "Length required", "Bodies need a Content-Length."),
+    "too_large": Kind(413, "Too large", "The body or the batch is larger than the limit."),
+    "unsupported_media_type": Kind(415, "Unsupported media type", "Send application/json, uncompressed."),
+    "region_not_served": Kind(421, "Region not served here", "The key belongs to a region served elsewhere."),
+    "invalid": Kind(422, "Invalid input", "Well-formed, but wrong; `errors` points at each field."),
+    "idempotency_key_reused": Kind(422, "Idempotency-Key reused", "The key was used with another request."),
+    "quota_exceeded": Kind(429, "Too many requests", "The plan's limit is reached; see Retry-After."),
+    "internal_error": Kind(500, "Internal error", "Our fault; quote the request id."),
+    "store_unavailable": Kind(503, "Store unavailable", "A database does not answer; nothing was written."),
+    "key_service_unavailable": Kind(
+        503, "Key service unavailable", "No key can be opened; nothing was written."
+    ),
+}
+
+_BUSY = (postgres.DeadlockDetected, postgres.SerializationFailure, postgres.LockNotAvailable)
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """`pointer` is a JSON pointer into the request's body; `/query/...` names a query parameter."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Every error of this API, as RFC 9457 describes it."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+    errors: list[FieldProblem]
+
+
+def request_id(request: HttpRequest) -> str:
+    return str(getattr(request, "request_id", "") or request.META.get("lepton.request_id", ""))
+
+
+def respond(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The problem for any exception; an unknown one is logged and told to nobody."""
+    known = _known(error)
+    kind = KINDS.get(known.code)
+    if kind is None or kind.status == 500:
+        log.error("api_error", exc_info=error, path=request.path, method=request.method)
+        return problem(request, "internal_error", KINDS["internal_error"].meaning)
+    errors = known.errors if isinstance(known, Invalid) else []
+    response = problem(request, known.code, known.detail, errors)
+    for name, value in _headers(known, kind.status).items():
+        response[name] = value
+    return response
+
+
+def problem(
+    request: HttpRequest, code: str, detail: str, errors: list[FieldError] | None = None
+) -> HttpResponse:
+    kind = KINDS[code]
+    body = Problem(
+        type=f"/docs#problem-{code}",
+        title=kind.title,
+        status=kind.status,
+        code=code,
+        detail=detail,
+        request_id=request_id(request),
+        errors=[FieldProblem(e.pointer, e.code, e.detail) for e in errors or []],
+    )
+    return HttpResponse(
+        msgspec.json.encode(body), status=kind.status, content_type="application/problem+json"
+    )
+
+
+def _known(error: Exception) -> DomainError:
+    if isinstance(error, DomainError):
+        return error
+    cause = error.__cause__ or error
+    if isinstance(cause, _BUSY):
+        return _Busy("The database is busy; nothing was written.")
+    return _Unknown()
+
+
+class _Busy(DomainError):
+    code: ClassVar[str] = "store_unavailable"
+
+
+class _Unknown(DomainError):
+    code: ClassVar[str] = "internal_error"
+
+
+def _headers(error: DomainError, status: int) -> dict[str, str]:
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": ", ".join(error.allowed)}
+    if isinstance(error, QuotaExceeded):
+        return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds)))}
+    if status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="lepton"'}
+    if status == 503 or isinstance(error, InFlight):
+        return {"Retry-After": str(RETRY_SECONDS)}
+    return {}

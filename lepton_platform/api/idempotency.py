@@ -1,0 +1,73 @@
+"""`Idempotency-Key` on POST: one effect, and the same bytes again for a day."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+from lepton_platform.api.call import Call, Reply
+from lepton_platform.api.errors import InFlight
+from tenants.data.actions import idempotency
+from tenants.data.actions.idempotency import Entry
+from tenants.errors import Invalid
+from tenants.scope import Scope, scope
+
+HEADER = "Idempotency-Key"
+REPLAYED = {"Idempotent-Replayed": "true"}
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def once_in(s: Scope, call: Call[Any], work: Callable[[], Reply]) -> Reply:
+    """The work and its stored answer commit together with the scope, or neither does."""
+    key = _key(call)
+    if key is None:
+        return work()
+    begun = idempotency.begin(s, key, _digest(call))
+    if isinstance(begun, idempotency.Busy):
+        raise InFlight()
+    if isinstance(begun, idempotency.Stored):
+        return Reply(begun.body, begun.status, headers=REPLAYED)
+    return _stored(s, begun, work())
+
+
+def once(call: Call[Any], work: Callable[[], Reply]) -> Reply:
+    """For work that opens scopes of its own: the key is reserved first and the answer stored afterwards."""
+    key = _key(call)
+    if key is None:
+        return work()
+    with scope(call.tenant, actor=call.actor) as s:
+        begun = idempotency.begin(s, key, _digest(call))
+    if isinstance(begun, idempotency.Busy):
+        raise InFlight()
+    if isinstance(begun, idempotency.Stored):
+        return Reply(begun.body, begun.status, headers=REPLAYED)
+    try:
+        answer = work()
+    except Exception:
+        with scope(call.tenant, actor=call.actor) as s:
+            idempotency.abandon(s, begun)
+        raise
+    with scope(call.tenant, actor=call.actor) as s:
+        return _stored(s, begun, answer)
+
+
+def _stored(s: Scope, begun: Entry, answer: Reply) -> Reply:
+    idempotency.finish(s, begun, status=answer.status, body=answer.content)
+    return answer
+
+
+def _key(call: Call[Any]) -> str | None:
+    text = call.request.headers.get(HEADER)
+    if text is None or call.request.method != "POST":
+        return None
+    if not _KEY.fullmatch(text):
+        raise Invalid.at(f"/header/{HEADER}", "format", "1 to 255 visible ASCII characters.")
+    return text
+
+
+def _digest(call: Call[Any]) -> bytes:
+    request = call.request
+    head = f"{request.method}\n{request.path}\n{request.META.get('QUERY_STRING', '')}\n"
+    return hashlib.blake2b(head.encode() + call.content, digest_size=16).digest()

@@ -1,0 +1,51 @@
+"""Cursor pages. A cursor is opaque, signed, and good for one tenant and one list only."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from uuid import UUID
+
+from django.core.signing import BadSignature, Signer
+
+from tenants.errors import Invalid
+
+P = TypeVar("P")
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+
+def limit(query: Mapping[str, str]) -> int:
+    """From `?limit=`, 1 to 200. Raises Invalid."""
+    text = query.get("limit", str(DEFAULT_LIMIT))
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_LIMIT:
+        raise Invalid.at("/query/limit", "range", f"A whole number from 1 to {MAX_LIMIT}.")
+    return int(text)
+
+
+def write_cursor(tenant: UUID, listing: str, position: object) -> str | None:
+    """None for the position None: there is no next page."""
+    if position is None:
+        return None
+    signed = _signer(tenant, listing).sign(str(position))
+    return base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")
+
+
+def read_cursor(tenant: UUID, listing: str, query: Mapping[str, str], parse: Callable[[str], P]) -> P | None:
+    """The position after which the page starts; None at the start. Raises Invalid for any other text."""
+    text = query.get("cursor")
+    if text is None:
+        return None
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        signed = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
+        return parse(_signer(tenant, listing).unsign(signed))
+    except (BadSignature, binascii.Error, ValueError) as error:
+        raise Invalid.at("/query/cursor", "cursor", "This is not a cursor of this list.") from error
+
+
+def _signer(tenant: UUID, listing: str) -> Signer:
+    return Signer(salt=f"lepton.cursor.{tenant}.{listing}")
