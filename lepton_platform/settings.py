@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ from csp.constants import NONE, SELF, UNSAFE_EVAL
 from django.utils.translation import gettext_lazy as _
 
 from lepton_platform.cache import ValkeyJson
-from lepton_platform.env import BASE_DIR, DatabaseUrl, WrongSetting, read
+from lepton_platform.env import BASE_DIR, DatabaseUrl, WrongSetting, read, uses_embedded_services
 from lepton_platform.logs import logging_settings
 from lepton_platform.pool import assert_unscoped
 
@@ -65,8 +64,8 @@ INSTALLED_APPS = [
     "recommender",
     "lepton_platform",
     "lepton_platform.portal",
+    "lepton_platform.staff",
 ]
-INSTALLED_APPS = [name for name in INSTALLED_APPS if find_spec(name)]
 
 MIDDLEWARE = [
     "lepton_platform.middleware.HealthMiddleware",
@@ -201,6 +200,22 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "form-action": [SELF],
         "frame-ancestors": [NONE],
     }
+}
+LEPTON_STAFF_NEEDS_MFA = not uses_embedded_services(os.environ)
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": _("Lepton staff"),
+    "SITE_HEADER": "Lepton",
+    "SITE_SUBHEADER": _("Platform staff"),
+    "SITE_SYMBOL": "graph_3",
+    "SITE_URL": None,
+    "SHOW_LANGUAGES": True,
+    "LANGUAGES": {"action": "/i18n/setlang/"},
+    "ACCOUNT": {"navigation": "lepton_platform.staff.navigation.account"},
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "navigation": "lepton_platform.staff.navigation.sidebar",
+    },
 }
 # django-unfold evaluates Alpine expressions; only the staff pages may.
 LEPTON_STAFF_SCRIPT_SOURCES = [SELF, UNSAFE_EVAL]

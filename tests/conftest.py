@@ -1,0 +1,155 @@
+"""Every test runs on a real PostgreSQL and Valkey of its own run, as the application role, in real transactions.
+
+Tests share the databases and never each other's tenants: a test that needs a clean space opens a new tenant.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import django
+import pytest
+
+from lepton_platform.embedded import state
+from lepton_platform.embedded.home import Home, write_private_json
+from lepton_platform.embedded.services import DEFAULT_REGIONS, Services, ensure_services
+from lepton_platform.embedded.valkey import Valkey
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from tenants.regions import TenantRef
+    from tenants.scope import Actor
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _new_home() -> Home:
+    """Settings with ports and passwords, before anything runs: Django reads them when it is set up."""
+    for name in [name for name in os.environ if name.startswith(("LEPTON_", "DATABASE_URL", "BROKER_URL"))]:
+        del os.environ[name]
+    home = Home(Path(tempfile.mkdtemp(prefix="lepton-test-")).resolve())
+    home.prepare()
+    kept = state.load(home, DEFAULT_REGIONS)
+    broker = f"redis://:{kept.valkey_password}@127.0.0.1:{kept.valkey_port}/0"
+    write_private_json(
+        home.services_file, state.environment(home, kept, DEFAULT_REGIONS, broker_url=broker)
+    )
+    os.environ["LEPTON_HOME"] = str(home.path)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "lepton_platform.settings"
+    return home
+
+
+HOME = _new_home()
+django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(HOME.path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def services(django_db_blocker: Any) -> Iterator[Services]:
+    """The run's own servers, migrated; started by the first test that needs them."""
+    from django.db import connections
+
+    running = ensure_services(HOME.path)
+    try:
+        subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), "migrate_all"], check=True, stdout=subprocess.DEVNULL
+        )
+        with django_db_blocker.unblock():
+            yield running
+            for connection in connections.all(initialized_only=True):
+                connection.close()
+                connection.close_pool()
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def database(services: Services) -> Iterator[None]:
+    """For tests that reach the databases without a tenant. Nothing may stay open behind a test."""
+    from django.db import connections
+
+    yield
+    left_open = [one.alias for one in connections.all(initialized_only=True) if one.in_atomic_block]
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+    assert left_open == []
+
+
+@pytest.fixture
+def superuser(services: Services) -> Iterator[Callable[[str], psycopg.Connection[Any]]]:
+    """Opens a superuser's connection to the database of a Django alias, to look behind the policies."""
+    from django.conf import settings
+
+    opened: list[psycopg.Connection[Any]] = []
+
+    def connect(alias: str = "default") -> psycopg.Connection[Any]:
+        assert services.postgres is not None
+        opened.append(services.postgres.connect(settings.DATABASES[alias]["NAME"]))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def actor() -> Actor:
+    from tenants.scope import Actor
+
+    return Actor("system", "test")
+
+
+@pytest.fixture
+def make_tenant(database: None, actor: Actor) -> Callable[..., TenantRef]:
+    """Opens a tenant: `make_tenant(vertical="commerce", region="eu", plan="growth", slug=None, owner=None)`."""
+    from tests.platform.tenants import open_test_tenant
+
+    return lambda **given: open_test_tenant(actor=actor, **given)
+
+
+@pytest.fixture
+def tenant(make_tenant: Callable[..., TenantRef]) -> TenantRef:
+    return make_tenant()
+
+
+@pytest.fixture
+def stranger_tenant(make_tenant: Callable[..., TenantRef]) -> TenantRef:
+    """Another client in the same region: same databases, other keys."""
+    return make_tenant()
+
+
+@pytest.fixture
+def client(database: None) -> Any:
+    """An anonymous browser."""
+    from django.test import Client
+
+    return Client()
+
+
+@pytest.fixture
+def api(database: None, actor: Actor) -> Callable[..., Any]:
+    """A client's developer: `api(tenant)` or `api(tenant, scopes=["items:read"])`."""
+    from tests.platform.api_client import api_client
+
+    return lambda tenant, scopes=None: api_client(tenant, scopes, actor=actor)
+
+
+@pytest.fixture
+def flush_valkey(services: Services) -> None:
+    """An empty cache and fresh rate limits."""
+    import redis
+
+    assert isinstance(services.valkey, Valkey)
+    with redis.Redis.from_url(services.valkey.url(1)) as server:
+        server.flushdb()

@@ -1,0 +1,32 @@
+"""Opening tenants for tests, through the same action as everybody."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from tenants.control.region_defaults import region_defaults
+from tenants.privacy.onboarding import open_tenant
+from tenants.regions import TenantRef
+from tenants.scope import Actor
+
+
+def open_test_tenant(
+    *, actor: Actor, vertical: str = "ecommerce", region: str = "eu", plan: str = "growth", **given: Any
+) -> TenantRef:
+    slug = given.pop("slug", None) or f"t-{secrets.token_hex(6)}"
+    defaults = region_defaults(region)
+    opened = open_tenant(
+        name=given.pop("name", slug),
+        slug=slug,
+        vertical=vertical,
+        region=region,
+        language=given.pop("language", defaults.language),
+        currency=defaults.currency,
+        time_zone=defaults.time_zone,
+        plan=plan,
+        owner=given.pop("owner", None),
+        actor=actor,
+    )
+    assert not given, f"unknown: {given}"
+    return opened.ref
