@@ -1,0 +1,95 @@
+"""EASE: a linear item-to-item model in closed form (Steck 2019, Embarrassingly Shallow Autoencoders)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg, sparse
+
+from recommender.algorithms.base import Arrays, Recommender
+from recommender.algorithms.neighbours import NeighbourTable, as_matrix
+from recommender.dataset import Dataset
+from recommender.types import CannotFit, Floats, Histories, Ints, Longs
+
+
+@dataclass(frozen=True)
+class EaseConfig:
+    """dense_items bounds the inverse: its time grows with the cube of the items, its memory with the square.
+
+    In a greater catalogue only the most chosen `dense_items` have rows; the others score zero here."""
+
+    regularisation: float = 100.0
+    decay: float = 0.7
+    neighbours: int = 256
+    dense_items: int = 15_000
+    history: int = 50
+
+
+class Ease(Recommender[EaseConfig]):
+    name = "ease"
+    config_type = EaseConfig
+
+    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+        rows = data.histories
+        choices = as_matrix(rows, data.items, np.ones(len(rows.item), np.float32))
+        choices.sum_duplicates()
+        choices.data[:] = 1
+        chosen = np.asarray(choices.sum(axis=0)).ravel()
+        used = np.flatnonzero(chosen)
+        if not (np.diff(choices.indptr) >= 2).any():
+            raise CannotFit("no user chose two different items")
+        if len(used) > self.config.dense_items:
+            used = np.sort(np.argsort(-chosen, kind="stable")[: self.config.dense_items])
+        self._table = NeighbourTable(self._solve(choices[:, used], used))
+
+    def _solve(self, choices: sparse.csr_matrix, used: Longs) -> sparse.csr_matrix:
+        """B = I - P / diag(P), P the inverse of the regularised co-occurrence, cut to the strongest of a row."""
+        gram = np.asfortranarray((choices.T @ choices).toarray(), dtype=np.float32)
+        gram[np.diag_indices_from(gram)] += self.config.regularisation
+        inverse = inverse_of_positive(gram)
+        scale = -1 / np.diag(inverse)
+        np.fill_diagonal(inverse, 0)
+        count = min(self.config.neighbours, len(used))
+        column = np.empty((len(used), count), np.int64)
+        value = np.empty((len(used), count), np.float32)
+        for start in range(0, len(used), 1024):
+            block = inverse[:, start : start + 1024].T * scale[None, :]
+            best = np.argpartition(np.abs(block), -count, axis=1)[:, -count:]
+            column[start : start + 1024] = best
+            value[start : start + 1024] = np.take_along_axis(block, best, axis=1)
+        row = np.repeat(used, count)
+        shape = (self.items, self.items)
+        table = sparse.csr_matrix((value.ravel(), (row, used[column].ravel())), shape=shape)
+        table.eliminate_zeros()
+        return table
+
+    def _score(self, histories: Histories) -> Floats:
+        return self._table.score(histories.latest(self.config.history), self.config.decay)
+
+    def _score_one(self, history: Histories) -> Floats:
+        return self._table.score_one(history.latest(self.config.history), self.config.decay)
+
+    def _similarity(self, items: Ints) -> Floats:
+        return self._table.rows(items)
+
+    def _arrays(self) -> Arrays:
+        return self._table.arrays()
+
+    def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+        self._table = NeighbourTable.from_arrays(arrays)
+
+
+def inverse_of_positive(matrix: Floats) -> Floats:
+    """The full inverse of a symmetric positive definite float32 matrix, made in its own memory."""
+    factor, failed = linalg.lapack.spotrf(matrix, lower=1, overwrite_a=1)
+    if failed:
+        raise CannotFit("the co-occurrence of items is not positive definite")
+    inverse, _ = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+    for start in range(0, len(inverse), 1024):
+        stop = start + 1024
+        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
+        corner = inverse[start:stop, start:stop]
+        corner[:] = np.tril(corner) + np.tril(corner, -1).T
+    return np.asarray(inverse, dtype=np.float32)

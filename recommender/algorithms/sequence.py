@@ -1,0 +1,93 @@
+"""The served half of the sequence transformer: an int8 ONNX network and a table of item vectors. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+
+from recommender.algorithms.base import Arrays, Recommender
+from recommender.dataset import Dataset
+from recommender.types import CannotFit, Floats, Histories, Ints
+
+
+@dataclass(frozen=True)
+class SequenceConfig:
+    """A causal transformer whose next item is the nearest by cosine, learned with shared sampled negatives.
+
+    most_positions bounds epochs times events, so that a long history costs no more time than another."""
+
+    dimensions: int = 64
+    blocks: int = 1
+    heads: int = 1
+    dropout: float = 0.4
+    history: int = 50
+    temperature: float = 0.08
+    negatives: int = 1024
+    batch: int = 128
+    learning_rate: float = 1e-3
+    epochs: int = 60
+    refit_epochs: int = 8
+    most_positions: int = 12_000_000
+
+
+class SequenceScorer(Recommender[SequenceConfig]):
+    """Scores histories with what SequenceTrainer exported; an empty history scores zero everywhere."""
+
+    name = "sequence"
+    config_type = SequenceConfig
+
+    def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
+        raise CannotFit("this process serves sequence models and does not train them")
+
+    def _install(self, network: bytes, table: Floats) -> None:
+        """network: ONNX from item vectors (n, length, dimensions) to unit vectors (n, dimensions)."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._network = network
+        self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+        self._table = np.ascontiguousarray(table, dtype=np.float32)
+        length = np.linalg.norm(self._table, axis=1, keepdims=True)
+        self._vectors = self._table / np.maximum(length, np.float32(1e-12))
+
+    def encode(self, histories: Histories) -> Floats:
+        """float32 (n, dimensions), unit vectors; zero for an empty history."""
+        recent = histories.known(self.items).latest(self.config.history)
+        out = np.zeros((len(recent), self.config.dimensions), np.float32)
+        lengths = recent.lengths
+        for length in np.unique(lengths[lengths > 0]).tolist():
+            rows = np.flatnonzero(lengths == length)
+            items = recent.take(rows).item.reshape(len(rows), length)
+            for start in range(0, len(rows), self.rows_at_once):
+                part = slice(start, start + self.rows_at_once)
+                out[rows[part]] = self._session.run(None, {"vectors": self._table[items[part]]})[0]
+        return out
+
+    def _score(self, histories: Histories) -> Floats:
+        scores: Floats = self.encode(histories) @ self._vectors.T
+        return scores
+
+    def _score_one(self, history: Histories) -> Floats:
+        recent = history.latest(self.config.history).item
+        if len(recent) == 0:
+            return np.zeros(self.items, np.float32)
+        vector: Floats = self._session.run(None, {"vectors": self._table[recent[None, :]]})[0][0]
+        scores: Floats = self._vectors @ vector
+        return scores
+
+    def _similarity(self, items: Ints) -> Floats:
+        scores: Floats = self._vectors[items] @ self._vectors.T
+        return scores
+
+    def _arrays(self) -> Arrays:
+        return {"table": self._table}
+
+    def _extra_files(self) -> dict[str, bytes]:
+        return {"network.onnx": self._network}
+
+    def _restore(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
+        self._install(files["network.onnx"], arrays["table"])

@@ -1,0 +1,91 @@
+"""Trains the sequence transformer. Loads torch: never imported by a serving process."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from recommender.algorithms.sequence import SequenceConfig, SequenceScorer
+from recommender.algorithms.sequence_export import export
+from recommender.algorithms.sequence_network import Network
+from recommender.dataset import Dataset
+from recommender.types import CannotFit, Histories, Ints, Longs, Report, silent
+
+
+class SequenceTrainer(SequenceScorer):
+    """SequenceScorer that can learn. `report` hears the fraction of epochs done and may raise Cancelled."""
+
+    def __init__(self, config: SequenceConfig | None = None, *, report: Report = silent) -> None:
+        super().__init__(config)
+        self.report = report
+        self._learned: Network | None = None
+
+    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            self._learned = Network(self.config, data.items)
+            self._train(self._learned, data, rng, epochs=self.config.epochs)
+
+    def refit(self, data: Dataset, rng: np.random.Generator) -> None:
+        """Continues for refit_epochs from what was learned, which costs a fraction of learning again."""
+        if self._learned is None or data.items != self.items:
+            self.fit(data, rng)
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            self._train(self._learned, data, rng, epochs=self.config.refit_epochs)
+
+    def _train(self, network: Network, data: Dataset, rng: np.random.Generator, *, epochs: int) -> None:
+        rows = data.histories.latest(self.config.history + 1)
+        if not (rows.lengths >= 2).any():
+            raise CannotFit("no user chose two different items")
+        epochs = max(1, min(epochs, self.config.most_positions // len(rows.item)))
+        optimiser = torch.optim.AdamW(
+            network.parameters(), lr=self.config.learning_rate, weight_decay=0.0, fused=True
+        )
+        network.train()
+        for epoch in range(epochs):
+            for chosen in length_batches(rows.lengths, self.config.batch, rng):
+                loss = self._loss(network, padded(rows.take(chosen), self.items), rng)
+                optimiser.zero_grad(set_to_none=True)
+                torch.autograd.backward(loss)
+                optimiser.step()
+            self.report("sequence", (epoch + 1) / epochs)
+        network.eval()
+        state = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
+        self._install(export(state, self.config), state["item.weight"][: self.items])
+
+    def _loss(self, network: Network, padded_rows: Ints, rng: np.random.Generator) -> Tensor:
+        """Cross-entropy of the next item against `negatives` uniform items shared by the whole batch."""
+        item = torch.from_numpy(padded_rows)
+        target = item[:, 1:]
+        there = target != self.items
+        with torch.autocast("cpu", torch.bfloat16):
+            state = functional.normalize(network(network.item(item[:, :-1]))[there], dim=-1)
+            wanted = target[there]
+            drawn = torch.from_numpy(rng.integers(0, self.items, self.config.negatives))
+            right = (state * functional.normalize(network.item(wanted), dim=-1)).sum(-1, keepdim=True)
+            wrong = state @ functional.normalize(network.item(drawn), dim=-1).T
+            wrong = wrong.masked_fill(drawn[None, :] == wanted[:, None], -1e4)
+            logits = torch.cat([right.to(wrong.dtype), wrong], dim=1).float() / self.config.temperature
+        return functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long))
+
+
+def length_batches(lengths: Longs, size: int, rng: np.random.Generator) -> list[Longs]:
+    """Rows of two or more events, `size` of about the same length together, in random order.
+
+    Padding every history to the longest would be most of the work: the mean length is far below it."""
+    order = np.argsort(lengths + rng.random(len(lengths)), kind="stable")
+    order = order[lengths[order] >= 2]
+    batches = [order[start : start + size] for start in range(0, len(order), size)]
+    return [batches[number] for number in rng.permutation(len(batches))]
+
+
+def padded(rows: Histories, filler: int) -> Ints:
+    """int32 (rows, longest), each row from the left, the rest `filler`."""
+    lengths = rows.lengths
+    matrix = np.full((len(rows), int(lengths.max())), filler, np.int32)
+    matrix[rows.owners(), np.arange(len(rows.item)) - np.repeat(rows.indptr[:-1], lengths)] = rows.item
+    return matrix

@@ -1,0 +1,64 @@
+"""Which item follows which, a few steps ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from recommender.algorithms.base import Arrays, Recommender
+from recommender.algorithms.neighbours import NeighbourTable, strongest
+from recommender.dataset import Dataset
+from recommender.types import CannotFit, Floats, Histories, Ints
+
+
+@dataclass(frozen=True)
+class TransitionsConfig:
+    """A pair `gap` steps apart counts 1 / gap, up to `window` steps; both ends are normalised alike."""
+
+    window: int = 5
+    decay: float = 0.6
+    neighbours: int = 256
+    history: int = 50
+
+
+class Transitions(Recommender[TransitionsConfig]):
+    name = "transitions"
+    config_type = TransitionsConfig
+
+    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+        rows = data.histories
+        owner = rows.owners()
+        counts = sparse.csr_matrix((data.items, data.items), dtype=np.float32)
+        for gap in range(1, self.config.window + 1):
+            before, after = rows.item[:-gap], rows.item[gap:]
+            same = (owner[:-gap] == owner[gap:]) & (before != after)
+            value = np.full(int(same.sum()), 1 / gap, np.float32)
+            counts = counts + sparse.csr_matrix((value, (before[same], after[same])), shape=counts.shape)
+        if counts.nnz == 0:
+            raise CannotFit("no user chose two different items")
+        outgoing, incoming = (np.asarray(counts.sum(axis=axis)).ravel() for axis in (1, 0))
+        scaled = sparse.diags(inverse_root(outgoing)) @ counts @ sparse.diags(inverse_root(incoming))
+        self._table = NeighbourTable(strongest(sparse.csr_matrix(scaled), self.config.neighbours))
+
+    def _score(self, histories: Histories) -> Floats:
+        return self._table.score(histories.latest(self.config.history), self.config.decay)
+
+    def _score_one(self, history: Histories) -> Floats:
+        return self._table.score_one(history.latest(self.config.history), self.config.decay)
+
+    def _similarity(self, items: Ints) -> Floats:
+        return self._table.rows(items)
+
+    def _arrays(self) -> Arrays:
+        return self._table.arrays()
+
+    def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+        self._table = NeighbourTable.from_arrays(arrays)
+
+
+def inverse_root(totals: Floats) -> Floats:
+    """1 / sqrt(x), and zero for zero."""
+    return np.divide(1, np.sqrt(totals), out=np.zeros_like(totals), where=totals > 0)

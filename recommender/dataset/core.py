@@ -1,0 +1,155 @@
+"""The interactions and items an algorithm learns from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from recommender.types import DataError, Floats, Histories, Ints, Longs
+
+
+@dataclass(frozen=True)
+class ItemContent:
+    """One text for each item, "" where nothing is known; compose it with features.text.compose_text."""
+
+    texts: tuple[str, ...]
+
+    @property
+    def present(self) -> bool:
+        return any(self.texts)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Events grouped by user, in time order within a user.
+
+    Users and items are numbers from zero. indptr int64 (users + 1), item int32 (n), at int64 milliseconds (n,
+    zero where unknown), weight float32 (n). item_ids and user_ids are the outside names, or empty."""
+
+    users: int
+    items: int
+    indptr: Longs
+    item: Ints
+    at: Longs
+    weight: Floats
+    content: ItemContent | None = None
+    item_ids: tuple[str, ...] = ()
+    user_ids: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        events = len(self.item)
+        if len(self.indptr) != self.users + 1 or int(self.indptr[-1]) != events:
+            raise DataError("The index of users does not match the events.")
+        if len(self.at) != events or len(self.weight) != events:
+            raise DataError("Items, times and weights of the events differ in length.")
+        if events and (int(self.item.min()) < 0 or int(self.item.max()) >= self.items):
+            raise DataError("An event names an item number outside the catalogue.")
+        if self.content is not None and len(self.content.texts) != self.items:
+            raise DataError("There must be exactly one text for each item.")
+
+    @classmethod
+    def from_sequences(
+        cls,
+        sequences: Sequence[Sequence[int]],
+        *,
+        items: int | None = None,
+        content: ItemContent | None = None,
+    ) -> Dataset:
+        """Item numbers of each user in time order; `items` defaults to the highest number plus one."""
+        rows = Histories.of(sequences)
+        highest = int(rows.item.max()) + 1 if len(rows.item) else 0
+        return cls(
+            users=len(rows),
+            items=highest if items is None else items,
+            indptr=rows.indptr,
+            item=rows.item,
+            at=np.zeros(len(rows.item), np.int64),
+            weight=rows.weight,
+            content=content,
+        )
+
+    @classmethod
+    def from_events(
+        cls,
+        user: Sequence[str],
+        item: Sequence[str],
+        *,
+        at: Longs | None = None,
+        weight: Floats | None = None,
+        texts: Mapping[str, str] | None = None,
+    ) -> Dataset:
+        """Rows of (user, item[, milliseconds][, weight]) in any order; rows of equal time keep their order.
+
+        The catalogue is every item of `texts` and of the events."""
+        if len(user) != len(item):
+            raise DataError("There must be one user for each item.")
+        user_ids, user_no = numbered(user)
+        item_ids, item_no = numbered([*item, *(texts or {})])
+        item_no = item_no[: len(item)]
+        times = np.zeros(len(item), np.int64) if at is None else at
+        order = np.lexsort((times, user_no))
+        counts = np.bincount(user_no, minlength=len(user_ids))
+        described = None if texts is None else ItemContent(tuple(texts.get(name, "") for name in item_ids))
+        return cls(
+            users=len(user_ids),
+            items=len(item_ids),
+            indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]).astype(np.int64),
+            item=item_no[order],
+            at=times[order],
+            weight=(np.ones(len(item), np.float32) if weight is None else weight)[order],
+            content=described,
+            item_ids=item_ids,
+            user_ids=user_ids,
+        )
+
+    @property
+    def events(self) -> int:
+        return len(self.item)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the events carry times that tell them apart."""
+        return self.events > 0 and int(self.at.min()) != int(self.at.max())
+
+    @cached_property
+    def histories(self) -> Histories:
+        """Every user's events as the algorithms read them: immediate repetitions count once."""
+        return self.raw_histories.known(self.items)
+
+    @cached_property
+    def raw_histories(self) -> Histories:
+        return Histories(self.indptr, self.item, self.weight)
+
+    def keep(self, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Dataset:
+        """The same users and catalogue without the events where mask is False."""
+        rows = self.raw_histories.keep(mask)
+        return Dataset(
+            users=self.users,
+            items=self.items,
+            indptr=rows.indptr,
+            item=rows.item,
+            at=self.at[mask],
+            weight=rows.weight,
+            content=self.content,
+            item_ids=self.item_ids,
+            user_ids=self.user_ids,
+        )
+
+    def describe(self) -> str:
+        return f"{self.users:,} users, {self.items:,} items, {self.events:,} events"
+
+
+def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+    """Distinct names in order of first appearance, and the number of each given name."""
+    numbers: dict[str, int] = {}
+    coded = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int32, len(names))
+    return tuple(numbers), coded
+
+
+def ordered_within_users(dataset: Dataset) -> bool:
+    """Whether every user's events are in time order."""
+    return all(bool(np.all(np.diff(dataset.at[a:b]) >= 0)) for a, b in pairwise(dataset.indptr.tolist()))

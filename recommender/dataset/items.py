@@ -1,0 +1,89 @@
+"""Item texts from files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from recommender.dataset.tables import read_table
+from recommender.dataset.texts import compose_text
+from recommender.types import DataError
+
+TEXT_COLUMNS = ("title", "description", "categories", "price")
+
+
+def read_item_texts(path: Path) -> dict[str, str]:
+    """Text by item id, from CSV/Parquet with item_id and any of title, description, categories, price,
+    or JSON {item: [attribute, ...]}. categories is a path: a list, a JSON list, or names between ">", "/" or "|"."""
+    if path.suffix.lower() == ".json":
+        return _from_json(path)
+    if path.suffix.lower() not in {".csv", ".parquet"}:
+        raise DataError(f"{path.name} must be a .csv, .parquet or .json file.")
+    frame = read_table(path)
+    if "item_id" not in frame.columns:
+        raise DataError(f"{path.name} lacks the column item_id; it has {', '.join(frame.columns)}.")
+    if not any(name in frame.columns for name in TEXT_COLUMNS):
+        raise DataError(f"{path.name} has none of the columns {', '.join(TEXT_COLUMNS)}.")
+    texts: dict[str, str] = {}
+    columns = [name for name in ("item_id", *TEXT_COLUMNS) if name in frame.columns]
+    for number, row in enumerate(frame.select(columns).iter_rows(named=True), start=1):
+        name = row["item_id"]
+        if name is None or name == "":
+            raise DataError(f"{path.name}, row {number}: item_id is empty.")
+        if str(name) in texts:
+            raise DataError(f"{path.name}, row {number}: item {str(name)!r} is there twice.")
+        texts[str(name)] = _text_of(row)
+    return texts
+
+
+def _text_of(row: dict[str, Any]) -> str:
+    return compose_text(
+        title=str(row.get("title") or ""),
+        description=str(row.get("description") or ""),
+        categories=category_path(row.get("categories")),
+    )
+
+
+def category_path(value: object) -> list[str]:
+    """Names of a category path, widest first; of several paths all distinct names in order."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        stripped = value.strip()
+        if stripped.startswith("["):
+            try:
+                return category_path(json.loads(stripped))
+            except json.JSONDecodeError:
+                return [stripped]
+        for mark in (">", "|", "/"):
+            if mark in stripped:
+                return [part.strip() for part in stripped.split(mark) if part.strip()]
+        return [stripped] if stripped else []
+    if isinstance(value, list | tuple):
+        return list(dict.fromkeys(name for part in value for name in category_path_part(part)))
+    return [str(value)]
+
+
+def category_path_part(part: object) -> list[str]:
+    """A name stays whole, even with a mark inside ("Hair Care / Styling"); an inner list is a path."""
+    return (
+        [part.strip()]
+        if isinstance(part, str) and part.strip()
+        else ([] if isinstance(part, str) else category_path(part))
+    )
+
+
+def _from_json(path: Path) -> dict[str, str]:
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise DataError(f"{path} cannot be read: {fault.strerror}.") from fault
+    except ValueError as fault:
+        raise DataError(f"{path.name} is not JSON: {fault}.") from fault
+    if not isinstance(loaded, dict):
+        raise DataError(f"{path.name} must hold one object, {{item: [attribute, ...]}}.")
+    for name, attributes in loaded.items():
+        if not isinstance(attributes, list):
+            raise DataError(f"{path.name}: item {name!r} must have a list of attributes.")
+    return {name: compose_text(tags=[str(a) for a in attributes]) for name, attributes in loaded.items()}

@@ -1,0 +1,72 @@
+"""The evaluate command: reads files, evaluates, prints and writes. Needs no database and no service."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TextIO
+
+from recommender.dataset.items import read_item_texts
+from recommender.dataset.readers import read_interactions
+from recommender.dataset.splits import SPLITS
+from recommender.evaluation.report import evaluate, table
+from recommender.types import DataError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, required=True, help="lines `user item item ...`, or .csv/.parquet"
+    )
+    parser.add_argument(
+        "--items", type=Path, help=".csv/.parquet with item_id and texts, or .json {item: [attribute]}"
+    )
+    parser.add_argument("--protocol", choices=list(SPLITS), default="leave-last-out")
+    parser.add_argument("--profile", choices=["fast", "full"], default="full")
+    parser.add_argument("--k", type=_positive, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+
+
+def run(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+    """Prints the table to `out` and the phases to `progress`. Raises DataError for what cannot be read."""
+    texts = read_item_texts(options.items) if options.items else None
+    dataset = read_interactions(options.data, texts)
+    if options.json and not options.json.resolve().parent.is_dir():
+        raise DataError(f"There is no folder {options.json.parent} for the figures.")
+    report = evaluate(
+        dataset,
+        protocol=options.protocol,
+        profile=options.profile,
+        k=options.k,
+        seed=options.seed,
+        report=_Printer(progress).report,
+    )
+    out.write(table(report) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps(report.to_json(), indent=2, sort_keys=True) + "\n")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+class _Printer:
+    """A line for each phase and for each tenth of the whole."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.started = time.perf_counter()
+        self.last = ("", -1)
+
+    def report(self, phase: str, fraction: float) -> None:
+        now = (phase, int(fraction * 10))
+        if now != self.last:
+            self.last = now
+            elapsed = time.perf_counter() - self.started
+            self.stream.write(f"{elapsed:7.1f} s  {fraction:4.0%}  {phase}\n")
+            self.stream.flush()

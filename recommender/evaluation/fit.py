@@ -1,0 +1,131 @@
+"""Fits the members, learns their blend on hidden events, and fits the members again on everything.
+
+Loads torch: training processes only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from recommender.algorithms.base import Recommender
+from recommender.algorithms.blend import Blend
+from recommender.algorithms.ensemble import Ensemble
+from recommender.dataset import Dataset, Protocol, Split
+from recommender.dataset.splits import SPLITS
+from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
+from recommender.evaluation.measure import measure_all, measure_blend
+from recommender.evaluation.metrics import beats, gains
+from recommender.evaluation.profiles import EFFORT, Profile, new_members
+from recommender.types import CannotFit, DataError, Report, silent
+
+Members = dict[str, Recommender[Any]]
+
+
+@dataclass
+class Progress:
+    """Turns the steps of a fit into one fraction of the whole that only rises."""
+
+    report: Report
+    total: float
+    done: float = 0.0
+    phase: str = "start"
+    effort: float = 0.0
+
+    def enter(self, phase: str, effort: float) -> None:
+        self.done += self.effort
+        self.phase, self.effort = phase, effort
+        self.within(phase, 0.0)
+
+    def within(self, _step: str, fraction: float) -> None:
+        """A Report for the step under way."""
+        self.report(self.phase, min((self.done + self.effort * fraction) / self.total, 1.0))
+
+
+@dataclass
+class Fitting:
+    """What accumulates while fitting."""
+
+    members: Members = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def fit_ensemble(
+    dataset: Dataset,
+    *,
+    profile: Profile = "full",
+    rng: np.random.Generator,
+    report: Report = silent,
+    validation: Protocol = "leave-last-out",
+    k: int = 10,
+) -> Ensemble:
+    """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
+
+    `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
+    that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the figures
+    on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
+    Raises DataError when there is nothing to learn from at all."""
+    progress = Progress(report, total=1.35 * sum(EFFORT.values()))
+    fitting = Fitting()
+    split = SPLITS[validation](dataset)
+    hidden = len(split) > 0 and split.train.events > 0
+    _fit_members(split.train if hidden else dataset, profile, rng, progress, fitting)
+    if not fitting.members:
+        raise DataError("No algorithm can learn from this data: there are no events and no texts.")
+    card: dict[str, Any] = {"profile": profile, "protocol": validation, "left_out": fitting.left_out}
+    if hidden:
+        progress.enter("blend", 0.05)
+        blend, figures = _learn_blend(fitting.members, split, rng, k)
+        card |= figures
+        _refit_members(dataset, rng, progress, fitting)
+    else:
+        blend = equal_blend(tuple(fitting.members))
+        card |= {"validation": None, "beats_popularity": False}
+    card["seconds"] = fitting.seconds
+    report("done", 1.0)
+    return Ensemble(fitting.members, blend, dataset.items, card)
+
+
+def _fit_members(
+    data: Dataset, profile: Profile, rng: np.random.Generator, progress: Progress, fitting: Fitting
+) -> None:
+    for name, make in new_members(profile, progress.within).items():
+        progress.enter(name, EFFORT[name])
+        started = time.perf_counter()
+        member = make()
+        try:
+            member.fit(data, rng)
+        except CannotFit as reason:
+            fitting.left_out[name] = str(reason)
+            continue
+        fitting.members[name] = member
+        fitting.seconds[name] = time.perf_counter() - started
+
+
+def _refit_members(data: Dataset, rng: np.random.Generator, progress: Progress, fitting: Fitting) -> None:
+    for name, member in fitting.members.items():
+        progress.enter(f"{name} again", EFFORT[name] * 0.3)
+        started = time.perf_counter()
+        member.refit(data, rng)
+        fitting.seconds[name] += time.perf_counter() - started
+
+
+def _learn_blend(
+    members: Members, split: Split, rng: np.random.Generator, k: int
+) -> tuple[Blend, Mapping[str, Any]]:
+    rehearsal = Rehearsal(tuple(members))
+    tallies = measure_all(members, split, k=k, rehearsal=rehearsal)
+    blend = fit_blend(rehearsal, k=k)
+    tallies |= measure_blend(members, blend, split, k=k)
+    ours = gains(tallies["blend"].all_ranks(), k)
+    bar = gains(tallies["popularity"].all_ranks(), k) if "popularity" in tallies else np.zeros_like(ours)
+    figures = {
+        "validation": {name: tally.summary(rng) for name, tally in tallies.items()},
+        "beats_popularity": beats(ours, bar, rng),
+        "weights": dict(blend.weights),
+    }
+    return blend, figures

@@ -1,0 +1,88 @@
+"""Asks models every case of a split, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from recommender.algorithms.base import Recommender, top_k
+from recommender.algorithms.blend import Blend, standardised
+from recommender.dataset import Split
+from recommender.evaluation.blending import Rehearsal
+from recommender.evaluation.metrics import bootstrap, coverage, gains, hits, rank_of_target
+from recommender.types import Floats, Histories, Ints, Longs
+
+ROWS = 1024
+
+
+@dataclass
+class Tally:
+    """Ranks and shown items of one model, filled part by part."""
+
+    items: int
+    k: int
+    ranks: list[Longs] = field(default_factory=list)
+    shown: list[Ints] = field(default_factory=list)
+
+    def add(self, scores: Floats, histories: Histories, target: Ints) -> None:
+        """`scores` is overwritten."""
+        self.ranks.append(rank_of_target(scores, histories, target))
+        self.shown.append(top_k(scores, self.k).items)
+
+    def all_ranks(self) -> Longs:
+        return np.concatenate(self.ranks) if self.ranks else np.empty(0, np.int64)
+
+    def summary(self, rng: np.random.Generator) -> dict[str, float | list[float]]:
+        """recall@k, ndcg@k and coverage@k, with intervals as [low, high] under `..._interval`."""
+        ranks, k = self.all_ranks(), self.k
+        ndcg, recall = bootstrap(gains(ranks, k), rng), bootstrap(hits(ranks, k), rng)
+        shown = np.concatenate(self.shown) if self.shown else np.empty((0, k), np.int32)
+        return {
+            f"ndcg@{k}": ndcg.mean,
+            f"recall@{k}": recall.mean,
+            f"coverage@{k}": coverage(shown, self.items),
+            f"ndcg@{k}_interval": [ndcg.low, ndcg.high],
+            f"recall@{k}_interval": [recall.low, recall.high],
+            "cases": len(ranks),
+        }
+
+
+def measure_all(
+    members: Mapping[str, Recommender[Any]],
+    split: Split,
+    *,
+    k: int,
+    blend: Blend | None = None,
+    rehearsal: Rehearsal | None = None,
+) -> dict[str, Tally]:
+    """A tally for each member, and one named "blend" where a blend is given.
+
+    Fills `rehearsal`, if given, on the way. Memory is bounded by ROWS cases at a time."""
+    names = [*members, *(["blend"] if blend else [])]
+    tallies = {name: Tally(split.train.items, k) for name in names}
+    known = split.histories.known(split.train.items)
+    for rows, part in known.split(ROWS):
+        target = split.target[rows]
+        scores = {name: standardised(member.score(part)) for name, member in members.items()}
+        if blend:
+            tallies["blend"].add(blend.add_up(scores), part, target)
+        for name in members:
+            tallies[name].add(scores[name], part, target)
+        if rehearsal:
+            rehearsal.add(scores, part, target)
+    return tallies
+
+
+def measure_blend(
+    members: Mapping[str, Recommender[Any]], blend: Blend, split: Split, *, k: int
+) -> dict[str, Tally]:
+    """The tally of the blend alone, named "blend"."""
+    tally = Tally(split.train.items, k)
+    counted = {name: member for name, member in members.items() if blend.weights.get(name)}
+    for rows, part in split.histories.known(split.train.items).split(ROWS):
+        scores = {name: member.score(part) for name, member in counted.items()}
+        tally.add(blend.combine(scores), part, split.target[rows])
+    return {"blend": tally}

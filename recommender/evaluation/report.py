@@ -1,0 +1,143 @@
+"""The evaluation of a data set as one report: JSON and a table."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from recommender.dataset import Dataset, Protocol
+from recommender.dataset.splits import SPLITS
+from recommender.evaluation.fit import fit_ensemble
+from recommender.evaluation.measure import measure_all
+from recommender.evaluation.profiles import Profile
+from recommender.types import DataError, Report, silent
+
+Summary = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """Figures of the blend and of each member. k is the length of the lists judged."""
+
+    k: int
+    protocol: Protocol
+    profile: Profile
+    data: str
+    blend: dict[str, Summary]
+    members: dict[str, dict[str, Any]]
+    weights: dict[str, float]
+    left_out: dict[str, str]
+    seconds: float
+    peak_rss_mib: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "protocol": self.protocol,
+            "profile": self.profile,
+            "data": self.data,
+            "blend": self.blend,
+            "members": self.members,
+            "weights": self.weights,
+            "left_out": self.left_out,
+            "seconds": self.seconds,
+            "peak_rss_mib": self.peak_rss_mib,
+        }
+
+
+def evaluate(
+    dataset: Dataset,
+    *,
+    protocol: Protocol = "leave-last-out",
+    profile: Profile = "full",
+    k: int = 10,
+    seed: int = 0,
+    report: Report = silent,
+) -> EvaluationReport:
+    """Hides the test events, fits an ensemble as the platform does (validation inside), and asks it for them.
+
+    Raises DataError where the split leaves nothing to ask."""
+    started = time.perf_counter()
+    rng = np.random.default_rng(seed)
+    split = SPLITS[protocol](dataset)
+    if len(split) == 0 or split.train.events == 0:
+        raise DataError(
+            "There is nothing to test: no user has an event before and an event in the test part."
+        )
+    ensemble = fit_ensemble(split.train, profile=profile, rng=rng, report=report, validation=protocol, k=k)
+    tallies = measure_all(ensemble.members, split, k=k, blend=ensemble.blend)
+    test = {name: tally.summary(rng) for name, tally in tallies.items()}
+    validation = ensemble.card["validation"] or {}
+    return EvaluationReport(
+        k=k,
+        protocol=protocol,
+        profile=profile,
+        data=dataset.describe(),
+        blend={"test": test["blend"], "validation": validation.get("blend", {})},
+        members={
+            name: {"test": test[name], "validation": validation.get(name, {}), "seconds": seconds}
+            for name, seconds in ensemble.card["seconds"].items()
+        },
+        weights=dict(ensemble.blend.weights),
+        left_out=ensemble.card["left_out"],
+        seconds=time.perf_counter() - started,
+        peak_rss_mib=peak_rss_mib(),
+    )
+
+
+def peak_rss_mib() -> float:
+    """The greatest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+def table(report: EvaluationReport) -> str:
+    """A row for each member and for the blend; figures with their 95% interval."""
+    k = report.k
+    head = [
+        "",
+        f"test nDCG@{k}",
+        f"test recall@{k}",
+        "cover",
+        f"valid. nDCG@{k}",
+        f"valid. recall@{k}",
+        "weight",
+        "s",
+    ]
+    lines = [head]
+    for name, figures in [*report.members.items(), ("blend", report.blend | {"seconds": report.seconds})]:
+        weight = report.weights.get(name)
+        lines.append(
+            [
+                name,
+                _figure(figures["test"], f"ndcg@{k}"),
+                _figure(figures["test"], f"recall@{k}"),
+                _share(figures["test"].get(f"coverage@{k}")),
+                _figure(figures["validation"], f"ndcg@{k}"),
+                _figure(figures["validation"], f"recall@{k}"),
+                "" if weight is None else f"{weight:.3f}",
+                f"{figures['seconds']:.1f}",
+            ]
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    rows += [f"{name} left out: {reason}" for name, reason in report.left_out.items()]
+    rows.append(
+        f"{report.data}; {report.protocol}; {report.profile}; peak memory {report.peak_rss_mib:,.0f} MiB"
+    )
+    return "\n".join(row.rstrip() for row in rows)
+
+
+def _figure(summary: Summary, name: str) -> str:
+    if name not in summary:
+        return "-"
+    low, high = summary[f"{name}_interval"]
+    return f"{summary[name]:.4f} [{low:.4f}, {high:.4f}]"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"

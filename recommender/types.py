@@ -1,0 +1,118 @@
+"""Words shared by the mathematics: array types, histories, answers and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+Report = Callable[[str, float], None]
+"""Called with a phase name and the fraction (0..1) of that phase; may raise Cancelled to stop the work."""
+
+
+class DataError(ValueError):
+    """The data given cannot be used; the message is one sentence for the person who gave it."""
+
+
+class Cancelled(Exception):
+    """Raised by a report function to stop a fit; it passes through untouched."""
+
+
+class CannotFit(Exception):
+    """This algorithm cannot learn from this data (the message says why); others may still."""
+
+
+def silent(_phase: str, _fraction: float) -> None:
+    """A Report for callers who do not watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Item numbers of several histories, oldest first; row i is item[indptr[i]:indptr[i + 1]].
+
+    weight is the strength of each event (one where nothing is known)."""
+
+    indptr: Longs
+    item: Ints
+    weight: Floats
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int] | Ints]) -> Histories:
+        lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
+        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        parts = [np.asarray(row, dtype=np.int32) for row in rows]
+        item = np.concatenate(parts) if parts else np.empty(0, np.int32)
+        return cls(indptr, item.astype(np.int32), np.ones(len(item), np.float32))
+
+    @property
+    def lengths(self) -> Longs:
+        return np.diff(self.indptr)
+
+    def owners(self) -> Longs:
+        """The row of each event."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
+
+    def row(self, number: int) -> Ints:
+        return self.item[self.indptr[number] : self.indptr[number + 1]]
+
+    def steps_back(self) -> Longs:
+        """Distance of each event from the end of its row: 0 for the latest."""
+        ends = np.repeat(self.indptr[1:], self.lengths)
+        return ends - 1 - np.arange(len(self.item), dtype=np.int64)
+
+    def keep(self, mask: Bools) -> Histories:
+        """The same rows without the events where mask is False."""
+        kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(mask, dtype=np.int64)])
+        return Histories(kept[self.indptr], self.item[mask], self.weight[mask])
+
+    def latest(self, count: int) -> Histories:
+        """At most the latest `count` events of each row."""
+        return self.keep(self.steps_back() < count)
+
+    def known(self, items: int) -> Histories:
+        """Without item numbers outside 0..items-1 and without immediate repetitions."""
+        inside = (self.item >= 0) & (self.item < items)
+        clean = self if inside.all() else self.keep(inside)
+        if len(clean.item) < 2:
+            return clean
+        repeated = np.zeros(len(clean.item), dtype=np.bool_)
+        owner = clean.owners()
+        repeated[:-1] = (clean.item[1:] == clean.item[:-1]) & (owner[1:] == owner[:-1])
+        return clean.keep(~repeated) if repeated.any() else clean
+
+    def take(self, rows: Longs) -> Histories:
+        """The given rows, in the given order."""
+        lengths = self.lengths[rows]
+        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        shift = np.repeat(self.indptr[rows] - indptr[:-1], lengths)
+        index = shift + np.arange(indptr[-1], dtype=np.int64)
+        return Histories(indptr, self.item[index], self.weight[index])
+
+    def split(self, size: int) -> list[tuple[slice, Histories]]:
+        """Consecutive parts of at most `size` rows, for work in bounded memory."""
+        parts = []
+        for start in range(0, len(self), size):
+            stop = min(start + size, len(self))
+            low, high = self.indptr[start], self.indptr[stop]
+            part = Histories(self.indptr[start : stop + 1] - low, self.item[low:high], self.weight[low:high])
+            parts.append((slice(start, stop), part))
+        return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendations:
+    """items int32 (n, k), best first, -1 where fewer than k exist; scores float32 (n, k), -inf there."""
+
+    items: Ints
+    scores: Floats
