@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+
+from recommender.serving.types import Reason
 
 register = template.Library()
 
@@ -34,8 +36,8 @@ def icon_shapes() -> dict[str, str]:
 def icon(name: str, css: str = "size-4") -> SafeString:
     """A decorative Lucide icon. KeyError for a name that assets/icons.json does not list."""
     return format_html(
-        '<svg class="{}" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
-        ' stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
+        '<svg class="{}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"'
+         stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
         css,
         mark_safe(icon_shapes()[name]),  # noqa: S308 - our own build output, no user text
     )
@@ -135,3 +137,54 @@ def query(context: template.Context, **changes: object) -> str:
             parameters[name] = str(value)
     encoded: str = parameters.urlencode()
     return f"?{encoded}" if encoded else "?"
+
+
+@register.filter
+def signed_percent(value: float | None) -> str:
+    return "–" if value is None else f"{value * 100:+.1f}%"
+
+
+@register.filter
+def figure(value: float | None) -> str:
+    """A chart's value in a table: whole numbers whole, others with up to four digits."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4f}"
+
+
+@register.filter
+def chart_rows(chart: dict[str, Any]) -> list[tuple[str, list[float | None]]]:
+    """A chart's data line by line, for the table beside it."""
+    columns = [line["values"] for line in chart["series"]]
+    return [(label, [column[at] for column in columns]) for at, label in enumerate(chart["labels"])]
+
+
+@register.filter(name="sorted")
+def in_order(values: Iterable[str]) -> list[str]:
+    return sorted(values)
+
+
+@register.filter
+def vertical_name(code: str) -> str:
+    return {
+        "ecommerce": _("Retail"),
+        "content": _("Content"),
+        "ads": _("Advertising"),
+        "finance": _("Finance"),
+        "education": _("Education"),
+        "medical": _("Health care"),
+    }.get(code, code)
+
+
+@register.filter
+def reason_words(reason: Reason) -> str:
+    """Why an item is there, in the reader's language; a kind that is not listed keeps its own text."""
+    evidence = ", ".join(reason.evidence)
+    return {
+        "because_of": _("Because of %(evidence)s"),
+        "often_together": _("Often together with %(evidence)s"),
+        "similar": _("Like %(evidence)s"),
+        "shared": _("In common: %(evidence)s"),
+        "popular": _("Popular now"),
+        "recent": _("New in the catalogue"),
+    }.get(reason.kind, reason.text) % {"evidence": evidence}

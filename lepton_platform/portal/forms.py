@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from recommender.serving.types import RecommendRequest
+from tenants.control.api_scopes import API_SCOPES
+from tenants.control.roles import Role
+from tenants.data.types import PrivacySettings
+
+_INPUT = {"class": "input"}
+_AREA = {"class": "textarea", "rows": 3}
+MAX_UPLOAD_MIB = 32
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=120,
+        help_text=_("Where the key is used, e.g. “shop server”."),
+        widget=forms.TextInput(attrs={**_INPUT, "autocomplete": "off"}),
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("Allowed"),
+        choices=[(name, name) for name in sorted(API_SCOPES)],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    lifetime = forms.TypedChoiceField(
+        label=_("Expires"),
+        choices=[
+            ("30", _("in 30 days")),
+            ("90", _("in 90 days")),
+            ("365", _("in a year")),
+            ("0", _("never")),
+        ],
+        initial="365",
+        coerce=int,
+        widget=forms.Select(attrs={"class": "select w-full"}),
+    )
+    cidrs = forms.CharField(
+        label=_("Only from these networks"),
+        required=False,
+        help_text=_("One a line, like 192.0.2.0/24. Empty: from everywhere."),
+        widget=forms.Textarea(attrs={**_AREA, "class": "textarea font-mono"}),
+    )
+
+    def expires_at(self) -> datetime | None:
+        days = self.cleaned_data["lifetime"]
+        return timezone.now() + timedelta(days=days) if days else None
+
+    def networks(self) -> list[str]:
+        return str(self.cleaned_data["cidrs"]).split()
+
+
+class OverlapForm(forms.Form):
+    hours = forms.TypedChoiceField(
+        label=_("The old key works for"),
+        choices=[("0", _("no longer")), ("24", _("another day")), ("168", _("another week"))],
+        initial="24",
+        coerce=int,
+    )
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(
+        label=_("E-mail"), widget=forms.EmailInput(attrs={**_INPUT, "autocomplete": "off"})
+    )
+    role = forms.ChoiceField(
+        label=_("Role"),
+        choices=Role.choices,
+        initial=Role.VIEWER,
+        widget=forms.Select(attrs={"class": "select w-full"}),
+    )
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(choices=Role.choices)
+
+
+class PrivacyForm(forms.Form):
+    personalisation = forms.ChoiceField(
+        label=_("Personalisation"),
+        choices=[
+            ("on", _("On: recommendations may use what a profile did.")),
+            (
+                "off",
+                _("Off: nobody is profiled; recommendations come from the item, the session or popularity."),
+            ),
+        ],
+        widget=forms.RadioSelect,
+    )
+    basis = forms.ChoiceField(
+        label=_("Ground for profiling"),
+        choices=[
+            ("opt_in", _("Consent: only profiles that agreed are used.")),
+            ("notice", _("Notice: profiles are used unless they object.")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    events_kept_for_days = forms.IntegerField(
+        label=_("Events are kept for (days)"),
+        min_value=1,
+        max_value=3650,
+        widget=forms.NumberInput(attrs=_INPUT),
+    )
+    features_denied = forms.CharField(
+        label=_("Never used as a feature"),
+        required=False,
+        help_text=_("Attribute names of profiles and items, separated by commas."),
+        widget=forms.Textarea(attrs=_AREA),
+    )
+    report_minimum_count = forms.IntegerField(
+        label=_("Smallest group in reports"),
+        min_value=1,
+        max_value=1000,
+        help_text=_("Counts below this number are not shown."),
+        widget=forms.NumberInput(attrs=_INPUT),
+    )
+
+    @classmethod
+    def of(cls, settings: PrivacySettings) -> PrivacyForm:
+        values = msgspec.to_builtins(settings)
+        return cls(initial={**values, "features_denied": ", ".join(settings.features_denied)})
+
+    def settings(self) -> PrivacySettings:
+        values = dict(self.cleaned_data)
+        names = str(values["features_denied"]).replace("，", ",").split(",")
+        values["features_denied"] = sorted({name.strip() for name in names if name.strip()})
+        return msgspec.convert(values, PrivacySettings)
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_("CSV, JSONL or Parquet, at most 32 MiB."),
+        widget=forms.ClearableFileInput(
+            attrs={"class": "input", "accept": ".csv,.tsv,.jsonl,.ndjson,.parquet"}
+        ),
+    )
+
+    def clean_file(self) -> Any:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_UPLOAD_MIB * 1024 * 1024:
+            raise forms.ValidationError(_("The file is larger than 32 MiB."))
+        return file
+
+
+class PreviewForm(forms.Form):
+    profile_id = forms.CharField(
+        label=_("Profile"),
+        required=False,
+        max_length=256,
+        help_text=_("Empty: an anonymous visitor."),
+        widget=forms.TextInput(attrs={**_INPUT, "autocomplete": "off"}),
+    )
+    session = forms.CharField(
+        label=_("Items seen in this session"),
+        required=False,
+        help_text=_("Item ids, oldest first, separated by commas or lines."),
+        widget=forms.Textarea(attrs={**_AREA, "class": "textarea font-mono", "rows": 2}),
+    )
+    scenario = forms.RegexField(
+        label=_("Scenario"),
+        regex=r"^[A-Za-z0-9_.\-]{1,60}$",
+        initial="default",
+        widget=forms.TextInput(attrs=_INPUT),
+    )
+    k = forms.IntegerField(
+        label=_("How many"), min_value=1, max_value=48, initial=12, widget=forms.NumberInput(attrs=_INPUT)
+    )
+    filter = forms.CharField(
+        label=_("Filter"),
+        required=False,
+        help_text=_('JSON, e.g. {"price": {"lt": 50}}'),
+        widget=forms.Textarea(attrs={**_AREA, "class": "textarea font-mono", "rows": 2}),
+    )
+
+    def clean_filter(self) -> Any:
+        text = self.cleaned_data["filter"].strip()
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise forms.ValidationError(_("This is not JSON.")) from error
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors:
+            try:
+                self.request_for_serving()
+            except msgspec.ValidationError as error:
+                raise forms.ValidationError(str(error)) from error
+        return self.cleaned_data
+
+    def request_for_serving(self) -> RecommendRequest:
+        """Raises msgspec.ValidationError."""
+        return msgspec.convert({**self.as_body(), "reasons": True}, RecommendRequest)
+
+    def as_body(self) -> dict[str, Any]:
+        """The same question as a body of the REST API, without what is at its default."""
+        values = self.cleaned_data
+        session = str(values["session"]).replace(",", " ").replace("，", " ").split()
+        body = {
+            "profile_id": values["profile_id"].strip() or None,
+            "session": session or None,
+            "k": values["k"],
+            "scenario": None if values["scenario"] == "default" else values["scenario"],
+            "filter": values.get("filter"),
+        }
+        return {name: value for name, value in body.items() if value is not None}

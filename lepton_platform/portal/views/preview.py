@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from lepton_platform.portal.access import Here, member_required
+from lepton_platform.portal.form_errors import place
+from lepton_platform.portal.forms import PreviewForm
+from lepton_platform.portal.pages import render_page
+from lepton_platform.portal.pictures import with_picture
+from recommender import serving
+from recommender.serving.types import RecommendAnswer
+from tenants.errors import Invalid
+
+_CURL = """curl -X POST {base}/api/v1/recommendations \\
+  -H "Authorization: Bearer $LEPTON_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{body}'"""
+
+
+@require_http_methods(["GET", "POST"])
+@member_required("preview.read")
+def preview(request: HttpRequest, here: Here) -> HttpResponse:
+    """Asked by POST, so that a profile's id stands in no address and no log."""
+    form = PreviewForm(request.POST or None)
+    answer = _answer(here, form) if form.is_valid() else None
+    page: dict[str, Any] = {"form": form, "answer": answer, "asked": form.is_bound}
+    if answer is not None:
+        page["cards"] = with_picture(here, answer.items)
+        page["stage"] = stage_words(answer.stage)
+        page["curl"] = _curl(request, form)
+    if request.headers.get("HX-Request"):
+        return render(request, "portal/preview_answer.html", {"here": here, **page})
+    return render_page(request, here, "portal/preview.html", title=_("Preview"), **page)
+
+
+def _answer(here: Here, form: PreviewForm) -> RecommendAnswer | None:
+    try:
+        return serving.recommend(here.ref, form.request_for_serving(), actor=here.actor)
+    except Invalid as error:
+        place(form, error)
+        return None
+
+
+def _curl(request: HttpRequest, form: PreviewForm) -> str:
+    body = json.dumps({**form.as_body(), "reasons": True}, ensure_ascii=False).replace("'", "'\\''")
+    return _CURL.format(base=request.build_absolute_uri("/").rstrip("/"), body=body)
+
+
+def stage_words(stage: str) -> str:
+    """Which part of the fallback chain answered."""
+    return {
+        "model": _("The model answered from this profile's history."),
+        "model_session": _("The model answered from the items of this session."),
+        "content": _("Nothing is learned about this yet: items like those seen, by their content."),
+        "popular": _("Nothing is known about this visitor: what is popular now."),
+        "recent": _("Nothing was popular yet: the newest items."),
+        "empty": _("There is no item that may be shown."),
+    }.get(stage, stage)

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET
+
+from tenants.control.queries import memberships
+
+
+@require_GET
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """The first active workspace; staff without one go to their own pages."""
+    active = [one for one in memberships(request.user) if one.tenant.status == "active"]  # type: ignore[arg-type]  # login_required
+    if active:
+        return redirect("portal:overview", active[0].tenant.slug)
+    if request.user.is_staff:
+        return redirect("/staff/")
+    return render(request, "portal/no_workspace.html")
+
+
+@require_GET
+def tenant_home(_request: HttpRequest, slug: str) -> HttpResponse:
+    return redirect("portal:overview", slug)
