@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from tenants.base import TenantModel
+from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.rls import CompositeForeignKey, TenantPolicy
+
+
+class ModelState(models.TextChoices):
+    """CANDIDATE may be promoted; RETIRED served once and may again while its artefact is kept."""
+
+    CANDIDATE = "candidate"
+    ACTIVE = "active"
+    RETIRED = "retired"
+    REFUSED = "refused"
+    CORRUPT = "corrupt"
+
+
+class ModelVersion(TenantModel):
+    """One training's result, kept also when refused: its metrics are the history of quality."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+
+    pk = models.CompositePrimaryKey("tenant_id", "version")
+    version = models.IntegerField()
+    state = models.CharField(max_length=12, choices=ModelState)
+    profile = models.CharField(max_length=8)
+    job_id = models.UUIDField()
+    artefact_id = models.UUIDField()
+    kept = models.BooleanField(help_text="Whether the encrypted files still lie in the object store.")
+    manifest = models.JSONField(default=dict)
+    metrics = models.JSONField(default=dict)
+    reason = models.TextField(blank=True, default="")
+    trained_at = models.DateTimeField()
+    data_until = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            TenantPolicy(name="recommender_modelversion_policy"),
+            models.UniqueConstraint(fields=["tenant_id", "job_id"], name="recommender_modelversion_job"),
+        ]
+
+    def __str__(self) -> str:
+        return f"v{self.version} ({self.state})"
+
+
+class ActiveModel(TenantModel):
+    """The pointer that serving follows; it moves by compare-and-set only."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.WITH_TENANT)
+
+    tenant_id = models.UUIDField(primary_key=True, editable=False)
+    version = models.IntegerField()
+    moves = models.BigIntegerField(default=0)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            TenantPolicy(name="recommender_activemodel_policy"),
+            CompositeForeignKey(
+                name="recommender_activemodel_version",
+                columns=("tenant_id", "version"),
+                to_table="recommender_modelversion",
+                to_columns=("tenant_id", "version"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"active v{self.version}"

@@ -1,0 +1,137 @@
+"""Moves of the active pointer. Each is one compare-and-set inside the caller's scope, with its audit line."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.db.models.functions import Now
+
+from recommender.models import ActiveModel, ModelState, ModelVersion
+from recommender.registry import queries
+from recommender.registry.types import Trained, VersionView, view
+from tenants import audit
+from tenants.errors import Conflict, NotFound
+from tenants.scope import Scope
+
+KEPT_FOR_ROLL_BACK = 2
+_SERVABLE = (ModelState.CANDIDATE, ModelState.RETIRED, ModelState.ACTIVE)
+_OVERTAKEN = "Another version was promoted while this one trained."
+
+
+def publish(s: Scope, trained: Trained, *, expected: int | None) -> VersionView:
+    """Inserts the version and, unless refused, moves the pointer from `expected` to it.
+
+    A second call for the same job returns the first one's version. When the pointer moved meanwhile the
+    version stays a candidate and says so.
+    """
+    _serialise(s)
+    earlier = queries.of_job(s, trained.job_id)
+    if earlier is not None:
+        return earlier
+    row = _insert(s, trained)
+    audit.record(s, "model.trained", f"v{row.version}", state=row.state, reason=row.reason)
+    if not trained.refused and not _swap(s, row.version, expected=expected):
+        _restate(s, row.version, ModelState.CANDIDATE, reason=_OVERTAKEN)
+    return queries.version(s, row.version)
+
+
+def promote(s: Scope, number: int, *, expected: int | None) -> VersionView:
+    """Raises NotFound, and Conflict when the version cannot serve or the active one is not `expected`."""
+    _serialise(s)
+    target = queries.version(s, number)
+    if target.state not in _SERVABLE or not target.kept:
+        raise Conflict(f"Version {number} cannot serve: it is {target.state}.")
+    if not _swap(s, number, expected=expected):
+        raise Conflict("Another version became active in the meantime.")
+    audit.record(s, "model.promoted", f"v{number}", previous=expected)
+    return queries.version(s, number)
+
+
+def roll_back(s: Scope, *, expected: int | None) -> VersionView:
+    """Returns to the version that served before. Raises NotFound when none is kept, Conflict as `promote`."""
+    target = queries.roll_back_target(s)
+    if target is None:
+        raise NotFound("No earlier version is kept.")
+    return promote(s, target.version, expected=expected)
+
+
+def mark_corrupt(s: Scope, number: int, *, reason: str) -> VersionView | None:
+    """Takes a version whose files do not verify out of service; returns the one that serves now."""
+    _serialise(s)
+    if queries.version(s, number).state == ModelState.CORRUPT:
+        return queries.active(s)
+    was_active = queries.active_number(s) == number
+    _restate(s, number, ModelState.CORRUPT, reason=reason)
+    audit.record(s, "model.corrupt", f"v{number}", reason=reason)
+    if was_active:
+        _fall_back(s, number)
+    return queries.active(s)
+
+
+def prune(s: Scope) -> list[UUID]:
+    """Forgets all artefacts but the active and two to roll back to; the caller removes the folders."""
+    idle = ModelVersion.objects.filter(tenant_id=s.tenant_id, kept=True).exclude(state=ModelState.ACTIVE)
+    keep = idle.exclude(state=ModelState.CORRUPT).order_by("-version").values_list("version", flat=True)
+    gone = idle.exclude(version__in=list(keep[:KEPT_FOR_ROLL_BACK]))
+    artefacts = list(gone.values_list("artefact_id", flat=True))
+    gone.update(kept=False)
+    return artefacts
+
+
+def _insert(s: Scope, trained: Trained) -> VersionView:
+    newest = ModelVersion.objects.filter(tenant_id=s.tenant_id).aggregate(top=models.Max("version"))["top"]
+    row = ModelVersion.objects.create(
+        tenant_id=s.tenant_id,
+        version=(newest or 0) + 1,
+        state=ModelState.REFUSED if trained.refused else ModelState.CANDIDATE,
+        profile=trained.profile,
+        job_id=trained.job_id,
+        artefact_id=trained.artefact_id,
+        kept=bool(trained.manifest),
+        manifest=dict(trained.manifest),
+        metrics=dict(trained.metrics),
+        reason=trained.reason,
+        trained_at=trained.trained_at,
+        data_until=trained.data_until,
+    )
+    return view(row)
+
+
+def _swap(s: Scope, number: int, *, expected: int | None) -> bool:
+    """Compare-and-set of the pointer; the version states follow it."""
+    if expected is None:
+        _, moved = ActiveModel.objects.get_or_create(tenant_id=s.tenant_id, defaults={"version": number})
+    else:
+        pointer = ActiveModel.objects.filter(tenant_id=s.tenant_id, version=expected)
+        moved = pointer.update(version=number, moves=models.F("moves") + 1) == 1
+    if not moved:
+        return False
+    if expected is not None and expected != number:
+        _restate(s, expected, ModelState.RETIRED)
+    _restate(s, number, ModelState.ACTIVE)
+    return True
+
+
+def _fall_back(s: Scope, number: int) -> None:
+    target = queries.roll_back_target(s)
+    if target is None:
+        ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).delete()
+        return
+    ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).update(
+        version=target.version, moves=models.F("moves") + 1
+    )
+    _restate(s, target.version, ModelState.ACTIVE)
+
+
+def _restate(s: Scope, number: int, state: ModelState, *, reason: str | None = None) -> None:
+    changes: dict[str, Any] = {"state": state, "changed_at": Now()}
+    if reason is not None:
+        changes["reason"] = reason
+    ModelVersion.objects.filter(tenant_id=s.tenant_id, version=number).update(**changes)
+
+
+def _serialise(s: Scope) -> None:
+    """One registry change of a tenant at a time, until the transaction ends."""
+    s.cursor().execute("SELECT pg_advisory_xact_lock(%s)", (s.tenant_id.int >> 65,))
