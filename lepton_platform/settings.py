@@ -102,7 +102,7 @@ TEMPLATES = [
 
 
 def _database(url: DatabaseUrl) -> dict[str, Any]:
-    """The application role binds on the server, so that no statement text holds a value, and takes from a pool."""
+    """The application role binds on the server, so that no statement holds a value, and uses a pool."""
     options: dict[str, Any] = {**url.options, "server_side_binding": True, "connect_timeout": 5}
     if ENV.role == "app":
         options["pool"] = {
@@ -209,7 +209,6 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "graph_3",
     "SITE_URL": None,
     "SHOW_LANGUAGES": True,
-    "LANGUAGES": {"action": "/i18n/setlang/"},
     "ACCOUNT": {"navigation": "lepton_platform.staff.navigation.account"},
     "SIDEBAR": {
         "show_search": True,

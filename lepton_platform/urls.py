@@ -6,4 +6,6 @@ urlpatterns = [
     path("", include("lepton_platform.api.urls")),
     path("", include("lepton_platform.portal.urls")),
     path("account/", include("allauth.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("staff/", include("lepton_platform.staff.urls")),
 ]

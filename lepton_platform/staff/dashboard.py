@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils.formats import date_format
+from django.utils.translation import get_language
+
+from lepton_platform.staff.figures import (
+    DAYS,
+    RegionFigures,
+    directory,
+    events_by_day,
+    region_figures,
+    today,
+)
+from tenants.scope import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRow:
+    figures: RegionFigures
+    name: str
+    share: int
+    """Per cent of all active tenants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    active_tenants: int
+    suspended_tenants: int
+    events_today: int
+    queued: int
+    running: int
+    failed: int
+    regions: list[RegionRow]
+    events_chart: str
+    """Data of a Chart.js bar chart, as JSON."""
+
+
+def dashboard(actor: Actor) -> Dashboard:
+    tenants = directory(actor)
+    regions = region_figures(actor, tenants)
+    events = events_by_day(tenants)
+    days = [today() - timedelta(days=back) for back in reversed(range(DAYS))]
+    active = sum(tenant.status == "active" for tenant in tenants)
+    return Dashboard(
+        active_tenants=active,
+        suspended_tenants=sum(tenant.status == "suspended" for tenant in tenants),
+        events_today=events[today()],
+        queued=sum(region.queued for region in regions),
+        running=sum(region.running for region in regions),
+        failed=sum(region.failed for region in regions),
+        regions=[_row(region, active) for region in regions],
+        events_chart=_bars([date_format(day, "MONTH_DAY_FORMAT") for day in days], [events[day] for day in days]),
+    )
+
+
+def _row(region: RegionFigures, active: int) -> RegionRow:
+    name = region.name_zh if (get_language() or "").startswith("zh") else region.name_en
+    return RegionRow(region, name, round(100 * region.tenants / active) if active else 0)
+
+
+def _bars(labels: list[str], values: list[int]) -> str:
+    series = {"data": values, "backgroundColor": "var(--color-primary-600)", "displayYAxis": True}
+    return json.dumps({"labels": labels, "datasets": [series]})

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+_PAGES = (
+    (_("Dashboard"), "dashboard", "admin:index"),
+    (_("Tenants"), "apartment", "admin:control_tenant_changelist"),
+    (_("Regions"), "public", "admin:control_region_changelist"),
+    (_("Users"), "group", "admin:control_user_changelist"),
+    (_("Jobs"), "model_training", "admin:jobs"),
+    (_("Audit log"), "history", "admin:control_auditentry_changelist"),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature
+    items = [{"title": title, "icon": icon, "link": reverse_lazy(page)} for title, icon, page in _PAGES]
+    return [{"title": _("Platform"), "items": items}]
+
+
+def account(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature
+    return [
+        {"title": _("Portal"), "link": reverse_lazy("portal:home")},
+        {"title": _("Change password"), "link": reverse_lazy("account_change_password")},
+        {"title": _("Two-step sign-in"), "link": reverse_lazy("mfa_index")},
+    ]

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Case, CharField, F, OuterRef, QuerySet, Subquery, UUIDField, Value, When
+from django.db.models.functions import Cast
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from lepton_platform.staff.access import staff_actor
+from lepton_platform.staff.pages.base import ReadOnlyPages
+from lepton_platform.staff.site import site
+from tenants.control.models import AuditEntry, Tenant, User
+from tenants.scope import control_ops
+
+_PERSON = Case(
+    When(actor_kind__in=["user", "staff"], then=Cast("actor_id", UUIDField())),
+    default=Value(None),
+    output_field=UUIDField(),
+)
+
+
+@admin.register(AuditEntry, site=site)
+class AuditPages(ReadOnlyPages):
+    """The control plane's log over all tenants. It is under row-level security, so each page opens `control_ops`."""
+
+    list_display = ("at", "verb", "tenant", "actor", "subject", "facts_line")
+    list_filter = ("actor_kind", "verb")
+    search_fields = ("verb", "subject", "actor_id")
+    fields = ("at", "verb", "tenant", "actor", "subject", "facts_line")
+    ordering = ("-at", "-id")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        with control_ops("staff", actor=staff_actor(request), reason="audit page"):
+            return _rendered(super().changelist_view(request, extra_context))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        with control_ops("staff", actor=staff_actor(request), reason="audit entry"):
+            return _rendered(super().changeform_view(request, object_id, form_url, extra_context))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
+        names = Tenant.objects.filter(id=OuterRef("tenant_id")).values("name")[:1]
+        people = User.objects.filter(id=OuterRef("person")).values("email")[:1]
+        queryset: QuerySet[AuditEntry] = super().get_queryset(request)
+        return queryset.annotate(
+            tenant_name=Subquery(names), person=_PERSON, person_email=Subquery(people, output_field=CharField())
+        )
+
+    @display(description=_("Tenant"))
+    def tenant(self, entry: AuditEntry) -> str:
+        if entry.tenant_id is None:
+            return str(_("Platform"))
+        return getattr(entry, "tenant_name", None) or str(entry.tenant_id)
+
+    @display(description=_("Who"), ordering=F("actor_kind"))
+    def actor(self, entry: AuditEntry) -> str:
+        return f"{entry.actor_kind}: {getattr(entry, 'person_email', None) or entry.actor_id}"
+
+    @display(description=_("Facts"))
+    def facts_line(self, entry: AuditEntry) -> str:
+        return ", ".join(f"{name}: {_text(value)}" for name, value in entry.facts.items()) or "-"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _rendered(response: HttpResponse) -> HttpResponse:
+    """Templates read rows while they render, which must happen before the scope closes."""
+    return response.render() if isinstance(response, TemplateResponse) else response

@@ -1,0 +1,62 @@
+"""What the directory's admin pages share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ModelAdmin as DjangoModelAdmin
+from django.contrib.admin.options import csrf_protect_m
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold.admin import ModelAdmin
+
+from tenants.errors import DomainError
+
+
+class ActionsOwnTheirTransaction(DjangoModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+    """Django wraps a saving page in a transaction; a scope must be the outermost one."""
+
+    @csrf_protect_m
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+
+
+class DirectoryPages(ModelAdmin, ActionsOwnTheirTransaction):  # type: ignore[misc]  # unfold has no types
+    """Pages over the directory. Saving calls an action; nothing is deleted here."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    actions = None
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A refusal of the action is said on the page."""
+        try:
+            answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+        except DomainError as error:
+            messages.error(request, error.detail)
+            return HttpResponseRedirect(request.get_full_path())
+        return answer
+
+
+class ReadOnlyPages(DirectoryPages):
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+        return False

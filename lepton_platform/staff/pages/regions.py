@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from lepton_platform.staff.figures import database_answers
+from lepton_platform.staff.pages.base import ReadOnlyPages
+from lepton_platform.staff.site import site
+from tenants import regions
+from tenants.control.models import Region
+from tenants.control.models.tenant import Status
+
+_HEALTH = {"ok": "success", "down": "danger", "elsewhere": "default"}
+
+
+@admin.register(Region, site=site)
+class RegionPages(ReadOnlyPages):
+    """The settings are the truth; this page shows them beside what is there."""
+
+    list_display = ("heading", "jurisdiction", "tenants", "data_health", "keys_health", "key_service", "store", "active")
+    fields = ("code", "name_en", "name_zh", "jurisdiction", "active", "key_service", "store")
+    list_display_links = ("heading",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Region]:
+        live = Q(tenants__status=Status.ACTIVE)
+        queryset: QuerySet[Region] = super().get_queryset(request)
+        return queryset.annotate(live_tenants=Count("tenants", filter=live))
+
+    @display(description=_("Region"), header=True, ordering="code")
+    def heading(self, region: Region) -> tuple[str, str]:
+        return str(region), region.code
+
+    @display(description=_("Active tenants"), ordering="live_tenants")
+    def tenants(self, region: Region) -> int:
+        return int(getattr(region, "live_tenants", 0))
+
+    @display(description=_("Data database"), label=_HEALTH)
+    def data_health(self, region: Region) -> tuple[str, str]:
+        return _health(region.code, "data")
+
+    @display(description=_("Keys database"), label=_HEALTH)
+    def keys_health(self, region: Region) -> tuple[str, str]:
+        return _health(region.code, "keys")
+
+    @display(description=_("Key service"))
+    def key_service(self, region: Region) -> str:
+        return _scheme(region.code, "kms_url")
+
+    @display(description=_("Object store"))
+    def store(self, region: Region) -> str:
+        return _scheme(region.code, "object_store_url")
+
+
+def _health(code: str, plane: str) -> tuple[str, str]:
+    """The state and its wording; a region that this process does not serve is asked nothing."""
+    if code not in regions.served():
+        return "elsewhere", str(_("Not served here"))
+    return ("ok", str(_("Answers"))) if database_answers(f"{plane}_{code}") else ("down", str(_("No answer")))
+
+
+def _scheme(code: str, name: str) -> str:
+    """Only the kind: the rest of the URL may hold a path or an account that concerns nobody here."""
+    region = settings.LEPTON_REGIONS.get(code)
+    return urlsplit(str(getattr(region, name))).scheme or "file" if region else "-"

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext_lazy as _
+from unfold.dataclasses import SearchResult
+from unfold.sites import UnfoldAdminSite
+
+from lepton_platform.staff import jobs
+from lepton_platform.staff.access import lacks_second_factor, staff_actor, to_sign_in
+from lepton_platform.staff.dashboard import dashboard
+from tenants.control.models import Tenant, User
+
+_MOST_RESULTS = 8
+
+
+class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
+    """The admin over the directory. It registers no model of a data plane: staff never see tenant rows."""
+
+    index_title = _("Dashboard")
+    index_template = "staff/index.html"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return bool(super().has_permission(request)) and not lacks_second_factor(request)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002 - Django's signature
+        """The platform has one sign-in; a second form here would let a password alone in."""
+        return to_sign_in(request)
+
+    def extra_urls(self) -> list[URLPattern]:
+        return [
+            path("jobs/", self.admin_view(self.jobs), name="jobs"),
+            path(
+                "jobs/<slug:region>/<uuid:tenant_id>/<uuid:job_id>/cancel/",
+                self.admin_view(self.cancel_job),
+                name="jobs_cancel",
+            ),
+        ]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        figures = dashboard(staff_actor(request))
+        response: TemplateResponse = super().index(request, {**(extra_context or {}), "figures": figures})
+        return response
+
+    def jobs(self, request: HttpRequest) -> HttpResponse:
+        return jobs.listing(request, self.each_context(request))
+
+    def cancel_job(self, request: HttpRequest, region: str, tenant_id: UUID, job_id: UUID) -> HttpResponse:
+        return jobs.cancel(request, self.each_context(request), region, tenant_id, job_id)
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002 - Django's signature
+        """Pages, tenants and users. Without unfold's cache, which stores objects that JSON cannot hold."""
+        term = request.GET.get("s", "").strip().lower()
+        if not term:
+            return HttpResponse()
+        results = [*self._pages(request, term), *_tenants(term), *_users(term)]
+        return TemplateResponse(
+            request, "unfold/helpers/command_results.html", {"results": results, "page_counter": 0}
+        )
+
+    def _pages(self, request: HttpRequest, term: str) -> list[SearchResult]:
+        items = [item for group in self.get_sidebar_list(request) for item in group["items"]]
+        return [
+            SearchResult(title=str(item["title"]), description=str(_("Page")), link=str(item["link"]), icon=item["icon"])
+            for item in items
+            if term in str(item["title"]).lower()
+        ]
+
+
+def _tenants(term: str) -> list[SearchResult]:
+    rows = (Tenant.objects.filter(name__icontains=term) | Tenant.objects.filter(slug__icontains=term))[:_MOST_RESULTS]
+    return [
+        SearchResult(row.name, row.slug, reverse("admin:control_tenant_change", args=[row.pk]), "apartment")
+        for row in rows
+    ]
+
+
+def _users(term: str) -> list[SearchResult]:
+    rows = User.objects.filter(email__icontains=term)[:_MOST_RESULTS]
+    return [
+        SearchResult(row.email, row.name, reverse("admin:control_user_change", args=[row.pk]), "person")
+        for row in rows
+    ]
+
+
+site = StaffSite(name="admin")
