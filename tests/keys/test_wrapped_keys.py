@@ -1,0 +1,131 @@
+"""Whoever writes into the keys database can destroy, but cannot make one key pass for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tenants.crypto import BoundCipher, KeyHandle
+from tenants.errors import DecryptionFailed
+from tenants.keys import queries
+from tenants.keys.models import TenantKey
+from tenants.regions import TenantRef
+from tenants.scope import Actor, keys_scope
+
+Tamper = Callable[..., int]
+SWAP_KEY = """
+UPDATE keys_purposekey mine SET wrapped = other.wrapped FROM keys_purposekey other
+WHERE mine.tenant_id = %s AND other.tenant_id = %s AND mine.purpose = %s AND other.purpose = %s
+"""
+SWAP_KEK = """
+UPDATE keys_tenantkey mine SET wrapped = other.wrapped FROM keys_tenantkey other
+WHERE mine.tenant_id = %s AND other.tenant_id = %s
+"""
+
+
+def _refused(tenant: TenantRef) -> None:
+    queries.forget(tenant)
+    with pytest.raises(DecryptionFailed):
+        queries.keyring(tenant)
+
+
+def test_a_purpose_key_of_another_tenant_is_refused(
+    keyed: TenantRef, stranger: TenantRef, tamper: Tamper
+) -> None:
+    assert tamper(SWAP_KEY, keyed.id, stranger.id, "review", "review") == 1
+    _refused(keyed)
+
+
+def test_a_key_of_another_purpose_is_refused(keyed: TenantRef, tamper: Tamper) -> None:
+    assert tamper(SWAP_KEY, keyed.id, keyed.id, "review", "profile") == 1
+    _refused(keyed)
+
+
+def test_a_kek_of_another_tenant_is_refused(keyed: TenantRef, stranger: TenantRef, tamper: Tamper) -> None:
+    assert tamper(SWAP_KEK, keyed.id, stranger.id) == 1
+    _refused(keyed)
+
+
+def test_the_whole_tree_of_another_tenant_is_refused(
+    keyed: TenantRef, stranger: TenantRef, tamper: Tamper
+) -> None:
+    tamper(SWAP_KEK, keyed.id, stranger.id)
+    tamper(
+        "UPDATE keys_purposekey mine SET wrapped = other.wrapped FROM keys_purposekey other "
+        "WHERE mine.tenant_id = %s AND other.tenant_id = %s AND mine.purpose = other.purpose",
+        keyed.id,
+        stranger.id,
+    )
+    _refused(keyed)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["key_id = key_id + 1000", "purpose = 'webhook', state = 'retired'", "id = gen_random_uuid()"],
+    ids=["key id", "purpose", "row id"],
+)
+def test_a_relabelled_key_is_refused(keyed: TenantRef, tamper: Tamper, change: str) -> None:
+    assert (
+        tamper(f"UPDATE keys_purposekey SET {change} WHERE tenant_id = %s AND purpose = 'review'", keyed.id)
+        == 1
+    )
+    _refused(keyed)
+
+
+def test_a_flipped_bit_is_refused(keyed: TenantRef, tamper: Tamper) -> None:
+    changed = tamper(
+        "UPDATE keys_purposekey SET wrapped = set_byte(wrapped, 30, 255 - get_byte(wrapped, 30)) "
+        "WHERE tenant_id = %s AND purpose = 'review'",
+        keyed.id,
+    )
+    assert changed == 1
+    _refused(keyed)
+
+
+def test_a_region_cannot_open_the_keys_of_another(
+    make_keyed: Callable[..., TenantRef], superuser: Callable[..., Any], actor: Actor
+) -> None:
+    european = make_keyed("eu")
+    with keys_scope(european, actor=actor):
+        row = TenantKey.objects.get(tenant_id=european.id)
+    with superuser("keys_cn") as chinese:
+        chinese.execute(
+            "INSERT INTO keys_tenantkey (tenant_id, id, version, state, wrapped, created_at, wrapped_at) "
+            "VALUES (%s, %s, %s, 'active', %s, now(), now())",
+            (row.tenant_id, row.id, row.version, bytes(row.wrapped)),
+        )
+        chinese.execute(
+            "INSERT INTO keys_purposekey (tenant_id, id, key_id, purpose, state, kek_version, wrapped, created_at) "
+            "VALUES (%s, gen_random_uuid(), 1, 'review', 'active', %s, %s, now())",
+            (row.tenant_id, row.version, b"x"),
+        )
+    _refused(TenantRef(european.id, "cn"))
+
+
+def test_no_key_stands_in_the_database_in_clear(
+    keyed: TenantRef, superuser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revealed: list[bytes] = []
+    reveal = KeyHandle.aead
+    monkeypatch.setattr(KeyHandle, "aead", lambda key: (revealed.append(key.material()), reveal(key))[1])
+    queries.forget(keyed)
+    queries.keyring(keyed)
+    stored = b"".join(
+        bytes(wrapped)
+        for table in ("keys_tenantkey", "keys_purposekey")
+        for (wrapped,) in superuser("keys_eu").execute(f"SELECT wrapped FROM {table}")
+    )
+    assert len(revealed) > 5
+    assert not [material for material in revealed if material in stored]
+
+
+def test_ciphers_go_on_after_a_tampering_was_undone(
+    keyed: TenantRef, tamper: Tamper, review_cipher: Callable[[TenantRef], BoundCipher]
+) -> None:
+    sealed = review_cipher(keyed).seal(b"x", b"row")
+    tamper("UPDATE keys_purposekey SET key_id = key_id + 1000 WHERE tenant_id = %s", keyed.id)
+    _refused(keyed)
+    tamper("UPDATE keys_purposekey SET key_id = key_id - 1000 WHERE tenant_id = %s", keyed.id)
+    assert review_cipher(keyed).open(sealed, b"row") == b"x"
