@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tenants.crypto import Purpose
+from tenants.keys import queries
+from tenants.keys.models import KeyState
+from tenants.regions import TenantRef
+from tenants.scope import Actor
+
+
+def _run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("rotate_keys", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_a_tenants_purpose_key_is_added_and_then_waits(
+    make_tenant: Callable[..., TenantRef], actor: Actor
+) -> None:
+    tenant = make_tenant(slug="rotating-shop")
+    arguments = ("--tenant", "rotating-shop", "--what", "purpose", "--purpose", "review")
+    assert _run(*arguments) == f"Tenant {tenant.id}: review key {len(Purpose) + 1} added.\n"
+    assert _run(*arguments) == f"Tenant {tenant.id}: review key {len(Purpose) + 1} waiting.\n"
+    assert queries.keys_of(tenant, actor=actor)[-1].state in KeyState
+
+
+def test_without_a_purpose_all_lazy_ones_rotate_in_every_tenant_of_the_region(
+    make_keyed: Callable[..., TenantRef],
+) -> None:
+    tenants = [make_keyed("us") for _ in range(2)]
+    said = _run("--region", "us", "--what", "purpose")
+    assert all(said.count(f"Tenant {tenant.id}: ") == len(Purpose) - 3 for tenant in tenants)
+    assert "pseudonym" not in said
+
+
+def test_keks_are_rotated_with_one_line_each(make_keyed: Callable[..., TenantRef]) -> None:
+    tenant = make_keyed("us")
+    assert f"Tenant {tenant.id}: new KEK; keys wrapped anew: {len(Purpose)}." in _run(
+        "--region", "us", "--what", "tenant-kek"
+    )
+    assert _run("--region", "us", "--what", "region-kek").startswith(
+        "Region us: new root key; KEKs wrapped anew: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--tenant", "nobody", "--what", "tenant-kek"), "There is no tenant 'nobody'."),
+        (("--tenant", "nobody", "--what", "region-kek"), "rotated with --region"),
+        (("--region", "us", "--what", "tenant-kek", "--purpose", "review"), "goes with --what purpose"),
+        (("--region", "mars", "--what", "region-kek"), "'mars' is not served"),
+        (("--region", "us", "--what", "purpose", "--purpose", "pseudonym"), "invalid choice"),
+        (("--what", "purpose"), "one of the arguments"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(database: None, arguments: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        _run(*arguments)
