@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -17,6 +17,7 @@ from django.db.migrations import RunSQL
 
 APP_ROLE = "lepton_app"
 _BLOCK = 64
+T = TypeVar("T")
 
 FUNCTIONS = """
 CREATE SCHEMA IF NOT EXISTS app;
@@ -102,12 +103,21 @@ class _Cursor(Protocol):
 
 def install_scope_key(cursor: _Cursor, key: bytes, *, slot: int = 0) -> None:
     """Stores the two HMAC pads of `key`, as the migrator; the key itself never enters the database."""
-    block = key.ljust(_BLOCK, b"\0") if len(key) <= _BLOCK else hashlib.sha256(key).digest().ljust(_BLOCK, b"\0")
+    block = (
+        key.ljust(_BLOCK, b"\0") if len(key) <= _BLOCK else hashlib.sha256(key).digest().ljust(_BLOCK, b"\0")
+    )
     cursor.execute(
         "INSERT INTO app.scope_secret (slot, inner_pad, outer_pad) VALUES (%s, %s, %s) "
         "ON CONFLICT (slot) DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
         (slot, bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)),
     )
+
+
+def _of(given: T | None) -> T:
+    """Django's signatures allow None where it never passes it."""
+    if given is None:
+        raise TypeError("A constraint needs its model and schema editor.")
+    return given
 
 
 class SqlConstraint(models.BaseConstraint):
@@ -119,17 +129,21 @@ class SqlConstraint(models.BaseConstraint):
     def undo(self, table: str, name: str) -> str:
         raise NotImplementedError
 
-    def constraint_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> Any:
-        assert model is not None and schema_editor is not None  # noqa: S101 - Django always passes both
-        schema_editor.deferred_sql.extend(self._rendered(model, schema_editor))
+    def constraint_sql(
+        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
+    ) -> Any:
+        _of(schema_editor).deferred_sql.extend(self._rendered(_of(model), _of(schema_editor)))
 
-    def create_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> Any:
-        assert model is not None and schema_editor is not None  # noqa: S101 - Django always passes both
-        return ";\n".join(self._rendered(model, schema_editor))
+    def create_sql(
+        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
+    ) -> Any:
+        return ";\n".join(self._rendered(_of(model), _of(schema_editor)))
 
-    def remove_sql(self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None) -> Any:
-        assert model is not None and schema_editor is not None  # noqa: S101 - Django always passes both
-        return self.undo(schema_editor.quote_name(model._meta.db_table), schema_editor.quote_name(self.name))
+    def remove_sql(
+        self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
+    ) -> Any:
+        quote = _of(schema_editor).quote_name
+        return self.undo(quote(_of(model)._meta.db_table), quote(self.name))
 
     def _rendered(self, model: type[models.Model], editor: BaseDatabaseSchemaEditor) -> list[str]:
         return self.statements(editor.quote_name(model._meta.db_table), editor.quote_name(self.name))
@@ -187,7 +201,9 @@ class AppendOnly(SqlConstraint):
 class CompositeForeignKey(SqlConstraint):
     """A foreign key that starts with `tenant_id`, so that no delete or check crosses tenants."""
 
-    def __init__(self, *, name: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]) -> None:
+    def __init__(
+        self, *, name: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]
+    ) -> None:
         super().__init__(name=name)
         if columns[0] != "tenant_id" or to_columns[0] != "tenant_id":
             raise ValueError("A foreign key of a tenant table starts with tenant_id.")
@@ -204,4 +220,8 @@ class CompositeForeignKey(SqlConstraint):
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
         path, args, kwargs = super().deconstruct()
-        return path, args, {**kwargs, "columns": self.columns, "to_table": self.to_table, "to_columns": self.to_columns}
+        return (
+            path,
+            tuple(args),
+            {**kwargs, "columns": self.columns, "to_table": self.to_table, "to_columns": self.to_columns},
+        )

@@ -26,4 +26,3 @@ class PlaneRouter:
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         prefix = _PREFIX.get(app_label)
         return db.startswith(prefix) if prefix else db == CONTROL
-

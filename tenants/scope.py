@@ -152,9 +152,7 @@ def _ops(alias: str, purpose: str, actor: Actor, reason: str) -> Iterator[Scope]
     if not reason or not purpose.replace("-", "").isalnum():
         raise ScopeRequired("Crossing tenants needs a purpose and a reason.")
     log.debug("cross_tenant", database=alias, purpose=purpose, actor=str(actor), reason=reason)
-    with _transaction(
-        Scope(alias, f"ops:{purpose}", actor, reason=reason, seal=_SEAL), LIFETIME
-    ) as opened:
+    with _transaction(Scope(alias, f"ops:{purpose}", actor, reason=reason, seal=_SEAL), LIFETIME) as opened:
         yield opened
 
 

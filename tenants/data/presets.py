@@ -6,7 +6,15 @@ from typing import Literal
 
 from tenants.data.types import EventKind, PrivacySettings
 
-_SENSITIVE = ["religion", "race", "ethnicity", "political_opinion", "sexual_orientation", "health", "union_membership"]
+_SENSITIVE = [
+    "religion",
+    "race",
+    "ethnicity",
+    "political_opinion",
+    "sexual_orientation",
+    "health",
+    "union_membership",
+]
 
 
 def _privacy(
@@ -32,7 +40,9 @@ PRIVACY: dict[str, PrivacySettings] = {
     "ads": _privacy("opt_in", 90, 50, ["age", "gender", "income"]),
     "finance": _privacy("opt_in", 180, 20, ["sex", "gender", "marital", "marital_state", "postcode"]),
     "education": _privacy("opt_in", 425, 10, ["disability", "discipline", "emotion"]),
-    "medical": _privacy("opt_in", 30, 20, ["genetics", "psychiatry", "hiv", "reproductive"], personalisation="off"),
+    "medical": _privacy(
+        "opt_in", 30, 20, ["genetics", "psychiatry", "hiv", "reproductive"], personalisation="off"
+    ),
 }
 
 EVENT_KINDS: dict[str, EventKind] = {

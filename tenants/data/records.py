@@ -60,7 +60,8 @@ def in_time_order(records: Records) -> Records:
     at = records["at"]
     if records.size < 2 or bool((at[1:] >= at[:-1]).all()):
         return records
-    return records[np.argsort(at, kind="stable")]
+    ordered: Records = records[np.argsort(at, kind="stable")]
+    return ordered
 
 
 def without_repeats(records: Records) -> Records:
@@ -73,4 +74,5 @@ def without_repeats(records: Records) -> Records:
         return records
     keep = records["event"] == 0
     keep[identified[first]] = True
-    return records[keep]
+    kept: Records = records[keep]
+    return kept

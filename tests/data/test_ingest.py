@@ -40,14 +40,20 @@ def test_events_come_back_oldest_first(tenant, actor, mugs):
 def test_a_profile_has_one_chunk_for_each_batch(tenant, actor, mugs):
     record(tenant, actor, *(event(at=NOW - timedelta(minutes=n)) for n in range(5)))
     with scope(tenant, actor=actor) as s:
-        counts = s.cursor().execute("SELECT count FROM data_timeline WHERE tenant_id = %s", (tenant.id,)).fetchall()
+        counts = (
+            s.cursor()
+            .execute("SELECT count FROM data_timeline WHERE tenant_id = %s", (tenant.id,))
+            .fetchall()
+        )
     assert counts == [(5,)]
 
 
 def test_an_unknown_item_is_returned_and_its_neighbours_are_kept(tenant, actor, mugs):
     receipt = record(tenant, actor, event("mug"), event("nothing"), event("cup"))
     assert receipt.accepted == 2
-    assert [(e.row, e.pointer, e.code) for e in receipt.rejected] == [(1, "/events/1/item_id", "unknown_item")]
+    assert [(e.row, e.pointer, e.code) for e in receipt.rejected] == [
+        (1, "/events/1/item_id", "unknown_item")
+    ]
     assert history(tenant, actor).size == 2
 
 
@@ -62,6 +68,16 @@ def test_the_same_batch_again_has_no_second_effect(tenant, actor, mugs):
     record(tenant, actor, *batch)
     again = record(tenant, actor, *batch)
     assert (again.accepted, again.duplicates, again.batch_repeated) == (0, 2, True)
+    assert history(tenant, actor).size == 2
+
+
+def test_a_repeated_batch_tries_rejected_rows_again_and_only_those(tenant, actor, mugs, add_items):
+    batch = [event("mug"), event("plate")]
+    record(tenant, actor, *batch)
+    add_items(tenant, "plate")
+    receipt = record(tenant, actor, *batch)
+    assert (receipt.accepted, receipt.duplicates) == (1, 1)
+    assert record(tenant, actor, *batch).batch_repeated
     assert history(tenant, actor).size == 2
 
 
@@ -127,7 +143,14 @@ def test_a_new_kind_is_registered_with_weight_one(tenant, actor, mugs):
 
 
 def test_counters_count_what_was_accepted(tenant, actor, mugs):
-    record(tenant, actor, event(), event("cup"), event("nothing"), event("cup", kind="click", recommendation_id="r"))
+    record(
+        tenant,
+        actor,
+        event(),
+        event("cup"),
+        event("nothing"),
+        event("cup", kind="click", recommendation_id="r"),
+    )
     with scope(tenant, actor=actor) as s:
         rows = counters.daily(s, NOW.date(), NOW.date())
     assert {(row.metric, row.kind): row.count for row in rows} == {
@@ -143,9 +166,13 @@ def test_more_than_a_thousand_events_are_refused_whole(tenant, actor, mugs):
 
 
 def test_an_error_in_the_scope_leaves_nothing(tenant, actor, mugs):
-    with pytest.raises(RuntimeError), scope(tenant, actor=actor) as s:
-        record_events(s, [event()])
-        raise RuntimeError
+    def failing() -> None:
+        with scope(tenant, actor=actor) as s:
+            record_events(s, [event()])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        failing()
     assert history(tenant, actor).size == 0
 
 

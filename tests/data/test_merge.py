@@ -30,7 +30,11 @@ def add(tenant, actor, minutes: range, *, ids: bool = False) -> None:
 
 
 def chunks(s) -> list[tuple[int, int]]:
-    return s.cursor().execute("SELECT seq, count FROM data_timeline WHERE tenant_id = %s ORDER BY seq", (s.tenant_id,)).fetchall()
+    return (
+        s.cursor()
+        .execute("SELECT seq, count FROM data_timeline WHERE tenant_id = %s ORDER BY seq", (s.tenant_id,))
+        .fetchall()
+    )
 
 
 def test_small_chunks_become_one_with_all_events(tenant, actor, mugs):
@@ -79,7 +83,8 @@ def test_a_single_chunk_is_left_alone(tenant, actor, mugs):
 
 def test_more_than_a_chunk_full_is_split(tenant, actor, mugs):
     many = [
-        EventInput(item_id="mug", kind="view", profile_id="ann", at=NOW - timedelta(seconds=n)) for n in range(900)
+        EventInput(item_id="mug", kind="view", profile_id="ann", at=NOW - timedelta(seconds=n))
+        for n in range(900)
     ]
     with scope(tenant, actor=actor) as s:
         record_events(s, many[:450])

@@ -26,11 +26,15 @@ Counts = tuple[list[str], list[str], list[str], list[str], list[int]]
 
 
 class Batch:
-    """`keys` are the distinct profile keys; `who[i]` is the index of event i's key, -1 where it names nobody."""
+    """`keys` are the distinct profile keys; `who[i]` is the index of event i's key, -1 where it names nobody.
+
+    When `only` is not empty, the other rows were taken by an earlier call.
+    """
 
     def __init__(self, s: Scope, events: Sequence[EventInput], *, source_no: int, now: datetime) -> None:
         ring = keyring(s.ref)
         self.scope, self.events, self.source_no = s, events, source_no
+        self.only: frozenset[int] = frozenset()
         self.now_ms = int(now.timestamp() * 1000)
         index: dict[tuple[str, str], int] = {}
         self.who = [self._place(event, index) for event in events]
@@ -42,7 +46,9 @@ class Batch:
         self.is_session = [kind == "sid" for kind, _ in index]
         self.digest = self._digest()
         self.event_hashes = _hashes(s, "event", [event.id for event in events])
-        self.recommendation_hashes = _hashes(s, "recommendation", [event.recommendation_id for event in events])
+        self.recommendation_hashes = _hashes(
+            s, "recommendation", [event.recommendation_id for event in events]
+        )
 
     @staticmethod
     def _place(event: EventInput, index: dict[tuple[str, str], int]) -> int:
@@ -135,7 +141,9 @@ def prepare(
     seen: set[int] = set()
     receipt, rows = EventReceipt(), []
     for row, event in enumerate(batch.events):
-        if (error := judge.refuse(row, event)) is not None:
+        if batch.only and row not in batch.only:
+            receipt.duplicates += 1
+        elif (error := judge.refuse(row, event)) is not None:
             receipt.rejected.append(error)
         elif (mark := batch.event_hashes[row]) and mark in seen:
             receipt.duplicates += 1
@@ -149,7 +157,12 @@ class _Judge:
     """Why a row can't be taken, in the order a developer would want to hear it."""
 
     def __init__(
-        self, batch: Batch, state: SpaceState, items: dict[str, int], standing: set[bytes], erased: dict[bytes, int]
+        self,
+        batch: Batch,
+        state: SpaceState,
+        items: dict[str, int],
+        standing: set[bytes],
+        erased: dict[bytes, int],
     ) -> None:
         self.batch, self.items, self.erased = batch, items, erased
         self.opt_in = state.privacy.basis == "opt_in"
@@ -189,7 +202,12 @@ def _error(row: int, name: str, code: str, detail: str) -> RowError:
 
 
 def _pack(
-    batch: Batch, rows: list[int], receipt: EventReceipt, *, kinds: dict[str, EventKind], items: dict[str, int]
+    batch: Batch,
+    rows: list[int],
+    receipt: EventReceipt,
+    *,
+    kinds: dict[str, EventKind],
+    items: dict[str, int],
 ) -> Prepared:
     events = [batch.events[row] for row in rows]
     who = np.fromiter((batch.who[row] for row in rows), np.int64, len(rows))

@@ -7,20 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
+from psycopg import Cursor
 
 from tenants.data.actions.event_batch import Batch, Prepared, prepare
 from tenants.data.actions.space import register_kinds
 from tenants.data.queries import space
 from tenants.data.types import EventInput, EventReceipt, SpaceState
-from tenants.errors import NotFound, TooLarge
+from tenants.errors import TooLarge
 from tenants.keys.queries import keyring
 from tenants.scope import Scope
 
 MAX_EVENTS = 1_000
 SEQS = "SELECT nextval('data_timeline_seq')"
-_DIGEST = "INSERT INTO data_batchdigest (tenant_id, digest, at) VALUES (%s, %s, now()) ON CONFLICT DO NOTHING"
-_CONSENT = "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = %s AND profile_key = ANY(%b)"
+_DIGEST = """
+INSERT INTO data_batchdigest (tenant_id, digest, rejected, at) VALUES (%s, %s, '', now()) ON CONFLICT DO NOTHING
+"""
+_REJECTED = "SELECT rejected FROM data_batchdigest WHERE tenant_id = %s AND digest = %s FOR UPDATE"
+_REMEMBER = "UPDATE data_batchdigest SET rejected = %s WHERE tenant_id = %s AND digest = %s"
+_ANY_REFUSED = "SELECT EXISTS (SELECT FROM data_profile WHERE tenant_id = %s AND consent = 2)"
+_STANDING = (
+    "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = {} AND profile_key = ANY(%b)"
+)
+# Literals, because a partial index is no use to a parameter.
+_REFUSED, _GRANTED = _STANDING.format(2), _STANDING.format(1)
 _ERASED = "SELECT mark, erased_at FROM data_tombstone WHERE tenant_id = %s AND mark = ANY(%b)"
 _CHUNKS = """
 INSERT INTO data_timeline (tenant_id, profile_key, seq, first_at, last_at, count, body)
@@ -32,54 +44,92 @@ INSERT INTO data_counterdelta (tenant_id, id, day, metric, kind, scenario, count
 SELECT %s, nextval('data_counterdelta_id'), d::date, m, k, c, n
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int8[]) AS t(d, m, k, c, n)
 """
-_TOUCH = "UPDATE data_tenantstate SET last_event_at = now() WHERE tenant_id = %s AND (last_event_at IS NULL OR last_event_at < now() - interval '30 seconds')"
+_TOUCH = """
+UPDATE data_tenantstate SET last_event_at = now()
+WHERE tenant_id = %s AND coalesce(last_event_at, '-infinity') < now() - interval '30 s'
+"""
 
 
 def record_events(s: Scope, events: Sequence[EventInput], *, source_no: int = 0) -> EventReceipt:
     """At most 1,000 events. Rows that can't be taken are returned with a reason; their neighbours are kept.
 
-    A batch in which every event has a time or an id, sent again within 24 hours, has no second effect.
+    A batch in which every event has a time or an id, sent again within 24 hours, has no second effect: only
+    the rows that were rejected are tried again.
     Raises TooLarge, NotFound (space not open), KeyServiceUnavailable, StoreUnavailable.
     """
     if len(events) > MAX_EVENTS:
         raise TooLarge(f"A batch has at most {MAX_EVENTS} events; this one has {len(events)}.")
     batch = Batch(s, events, source_no=source_no, now=datetime.now(UTC))
-    state, seq, fresh = _begin(s, batch)
-    if not fresh:
-        return EventReceipt(duplicates=len(events), batch_repeated=True)
-    kinds = state.event_kinds
+    start = _begin(s, batch)
+    if not start.fresh:
+        batch.only = _rejected_before(s, batch)
+        if not batch.only:
+            return EventReceipt(duplicates=len(events), batch_repeated=True)
+    kinds = start.state.event_kinds
     if new := {event.kind for event in events} - kinds.keys():
         kinds = register_kinds(s, new)
-    prepared = prepare(batch, state, kinds, **_standing(s, batch, state))
+    standing, erased = _standing(s, batch, start), _erased(s, batch, start)
+    prepared = prepare(batch, start.state, kinds, standing=standing, erased=erased)
     if prepared.count:
-        _append(s, prepared, seq)
+        _append(s, prepared, start.seq)
+    if batch.digest and (prepared.rejected or batch.only):
+        _remember_rejected(s, batch, [error.row for error in prepared.rejected])
     return EventReceipt(prepared.count, prepared.duplicates, rejected=prepared.rejected)
 
 
-def _begin(s: Scope, batch: Batch) -> tuple[SpaceState, int, bool]:
+class _Start(NamedTuple):
+    """What ingest must know first; `seq` is the first of 1,024 sequence numbers."""
+
+    state: SpaceState
+    seq: int
+    any_refused: bool
+    fresh: bool
+
+
+def _begin(s: Scope, batch: Batch) -> _Start:
     """One round trip: the space, a block of sequence numbers, and whether this batch is new."""
-    cursors = [s.cursor() for _ in range(3)]
-    with cursors[0].connection.pipeline():
-        cursors[0].execute(space.SELECT, (s.tenant_id,))
-        cursors[1].execute(SEQS)
+    state, seq, refused, digest = (s.cursor() for _ in range(4))
+    with state.connection.pipeline():
+        state.execute(space.SELECT, (s.tenant_id,))
+        seq.execute(SEQS)
+        refused.execute(_ANY_REFUSED, (s.tenant_id,))
         if batch.digest:
-            cursors[2].execute(_DIGEST, (s.tenant_id, batch.digest))
-    first = cursors[1].fetchone()
-    if first is None:
-        raise NotFound
-    return space.from_row(cursors[0].fetchone()), first[0], not batch.digest or cursors[2].rowcount == 1
+            digest.execute(_DIGEST, (s.tenant_id, batch.digest))
+    fresh = not batch.digest or digest.rowcount == 1
+    return _Start(space.from_row(state.fetchone()), _value(seq), bool(_value(refused)), fresh)
 
 
-def _standing(s: Scope, batch: Batch, state: SpaceState) -> dict[str, Any]:
-    """Who consented (opt-in) or refused (notice) among the batch's profiles, and who was erased when."""
-    consent = 1 if state.privacy.basis == "opt_in" else 2
-    rows = s.cursor().execute(_CONSENT, (s.tenant_id, consent, batch.keys)).fetchall()
-    erased: dict[bytes, int] = {}
-    if state.tombstones:
-        marks = {keyring(s.ref).tombstone(key): key for key in batch.keys}
-        found = s.cursor().execute(_ERASED, (s.tenant_id, list(marks)))
-        erased = {marks[bytes(mark)]: int(at.timestamp() * 1000) for mark, at in found}
-    return {"standing": {bytes(row[0]) for row in rows}, "erased": erased}
+def _rejected_before(s: Scope, batch: Batch) -> frozenset[int]:
+    """Rows of this batch that an earlier call could not take."""
+    row = s.cursor(binary=True).execute(_REJECTED, (s.tenant_id, batch.digest)).fetchone()
+    return frozenset(np.frombuffer(row[0], "<u2").tolist()) if row else frozenset()
+
+
+def _remember_rejected(s: Scope, batch: Batch, rows: list[int]) -> None:
+    s.cursor().execute(_REMEMBER, (np.array(rows, "<u2").tobytes(), s.tenant_id, batch.digest))
+
+
+def _value(cursor: Cursor[tuple[Any, ...]]) -> Any:
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def _standing(s: Scope, batch: Batch, start: _Start) -> set[bytes]:
+    """Who consented (opt-in) or refused (notice) among the batch's profiles."""
+    opt_in = start.state.privacy.basis == "opt_in"
+    if not opt_in and not start.any_refused:
+        return set()
+    rows = s.cursor(binary=True).execute(_GRANTED if opt_in else _REFUSED, (s.tenant_id, batch.keys))
+    return {bytes(row[0]) for row in rows}
+
+
+def _erased(s: Scope, batch: Batch, start: _Start) -> dict[bytes, int]:
+    """When each erased profile of the batch was erased, in milliseconds."""
+    if not start.state.tombstones:
+        return {}
+    marks = {keyring(s.ref).tombstone(key): key for key in batch.keys}
+    found = s.cursor(binary=True).execute(_ERASED, (s.tenant_id, list(marks)))
+    return {marks[bytes(mark)]: int(at.timestamp() * 1000) for mark, at in found}
 
 
 def _append(s: Scope, prepared: Prepared, seq: int) -> None:
@@ -89,4 +139,3 @@ def _append(s: Scope, prepared: Prepared, seq: int) -> None:
         first.execute(_CHUNKS, (s.tenant_id, *chunks))
         second.execute(COUNTS, (s.tenant_id, *prepared.counts()))
         third.execute(_TOUCH, (s.tenant_id,))
-

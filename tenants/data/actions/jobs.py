@@ -18,7 +18,9 @@ from tenants.scope import Scope
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 3
-_OPEN = "SELECT id FROM data_job WHERE tenant_id = %s AND kind = %s AND state IN ('queued', 'running') LIMIT 1"
+_OPEN = (
+    "SELECT id FROM data_job WHERE tenant_id = %s AND kind = %s AND state IN ('queued', 'running') LIMIT 1"
+)
 _INSERT = """
 INSERT INTO data_job (tenant_id, id, kind, state, phase, percent, attempt, parameters, outcome, reason, lease_owner,
                       cancel_requested, requested_by, created_at)
@@ -102,7 +104,13 @@ def report_progress(s: Scope, job_id: UUID, *, owner: str, phase: str, percent: 
 
 
 def finish_job(
-    s: Scope, job_id: UUID, *, owner: str, state: str, reason: str = "", outcome: Mapping[str, Any] | None = None
+    s: Scope,
+    job_id: UUID,
+    *,
+    owner: str,
+    state: str,
+    reason: str = "",
+    outcome: Mapping[str, Any] | None = None,
 ) -> None:
     """Ends a leased job as succeeded, failed or cancelled. Raises Conflict when the lease was lost."""
     values = (state, reason[:500], json.dumps(outcome or {}), state, s.tenant_id, job_id, owner)
@@ -120,14 +128,21 @@ def cancel_job(s: Scope, job_id: UUID) -> JobView:
     return jobs.job(s, job_id)
 
 
-def sweep_expired(s: Scope, *, limit: int = 100, queued_for: timedelta = timedelta(minutes=2)) -> list[Expired]:
+def sweep_expired(
+    s: Scope, *, limit: int = 100, queued_for: timedelta = timedelta(minutes=2)
+) -> list[Expired]:
     """Re-queues jobs whose worker died and parks them after three attempts. Needs `data_ops`. Returns all found."""
     found = [Expired(*row) for row in s.cursor().execute(_EXPIRED, (queued_for, limit))]
     for job in found:
         if job.cancel_requested:
             _park(s, job, "cancelled", "Cancelled while its worker was lost.")
         elif job.attempt >= MAX_ATTEMPTS:
-            _park(s, job, "failed", f"Its worker was lost {MAX_ATTEMPTS} times; the job is parked. Start it again by hand.")
+            _park(
+                s,
+                job,
+                "failed",
+                f"Its worker was lost {MAX_ATTEMPTS} times; the job is parked. Start it again by hand.",
+            )
         else:
             nudge(s, job.kind, job.tenant_id, job.id)
     return found

@@ -48,7 +48,9 @@ def merge_profile(s: Scope, profile_key: bytes) -> int:
     if len(rows) < 2:
         return 0
     seqs = [row[0] for row in rows]
-    bodies = timeline.cipher(s.ref).open_many([r[2] for r in rows], [records.row_id(profile_key, q) for q in seqs])
+    bodies = timeline.cipher(s.ref).open_many(
+        [r[2] for r in rows], [records.row_id(profile_key, q) for q in seqs]
+    )
     everything = records.in_time_order(records.join(bodies))
     if everything.size != sum(row[1] for row in rows):
         raise Conflict("A chunk holds another number of events than its row says.")
@@ -86,7 +88,13 @@ def _correct_counters(s: Scope, everything: Records, kept: Records) -> None:
     names = {kind.number: name for name, kind in space.state(s).event_kinds.items()}
     days = [str(np.datetime64(day, "D")) for day, _ in surplus]
     kinds = [names[kind] for _, kind in surplus]
-    columns: tuple[Any, ...] = (days, ["events"] * len(days), kinds, [""] * len(days), [-n for n in surplus.values()])
+    columns: tuple[Any, ...] = (
+        days,
+        ["events"] * len(days),
+        kinds,
+        [""] * len(days),
+        [-n for n in surplus.values()],
+    )
     s.cursor().execute(COUNTS, (s.tenant_id, *columns))
 
 

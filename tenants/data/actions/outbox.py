@@ -27,7 +27,7 @@ class Message(NamedTuple):
 def waiting(s: Scope, *, limit: int = 200) -> list[Message]:
     """Locked until the scope ends; other relays pass over them. Needs `data_ops`."""
     rows = s.cursor().execute(_WAITING, (limit,))
-    return [Message(*row[:3], msgspec.json.decode(row[3])) for row in rows]
+    return [Message(*(*row[:3], msgspec.json.decode(row[3]))) for row in rows]
 
 
 def published(s: Scope, message: Message) -> None:

@@ -47,7 +47,9 @@ def patch_attributes(s: Scope, profile_id: str, changes: dict[str, Attribute | N
     kept = {name: value for name, value in before.attributes.items() if name not in changes}
     added = {name: value for name, value in changes.items() if value is not None}
     after = msgspec.structs.replace(before, attributes={**kept, **added})
-    _write(s, {profiles.profile_key(s, profile_id): msgspec.convert(msgspec.to_builtins(after), ProfileInput)})
+    _write(
+        s, {profiles.profile_key(s, profile_id): msgspec.convert(msgspec.to_builtins(after), ProfileInput)}
+    )
     return profiles.profile(s, profile_id)
 
 

@@ -49,7 +49,9 @@ def _key(s: Scope, entry: ReviewInput) -> bytes:
     ring = keyring(s.ref)
     if entry.id is not None:
         return ring.pseudonym("review", entry.id)
-    return ring.digest("review", msgspec.json.encode([entry.item_id, entry.profile_id, entry.title, entry.text]))
+    return ring.digest(
+        "review", msgspec.json.encode([entry.item_id, entry.profile_id, entry.title, entry.text])
+    )
 
 
 def _write(s: Scope, unique: dict[bytes, ReviewInput], numbers: dict[str, int], result: UpsertResult) -> None:

@@ -23,7 +23,10 @@ def open_space(s: Scope, *, vertical: str) -> None:
     """Creates the tenant's row with its vertical's defaults; again is no error and changes nothing."""
     if vertical not in PRIVACY:
         raise Invalid.at("/vertical", "unknown_vertical", f"Choose one of: {', '.join(PRIVACY)}.")
-    privacy, kinds = msgspec.json.encode(PRIVACY[vertical]).decode(), msgspec.json.encode(EVENT_KINDS).decode()
+    privacy, kinds = (
+        msgspec.json.encode(PRIVACY[vertical]).decode(),
+        msgspec.json.encode(EVENT_KINDS).decode(),
+    )
     opened = s.cursor().execute(_OPEN, (s.tenant_id, vertical, privacy, kinds)).rowcount
     if opened:
         audit.record(s, "space.open", str(s.tenant_id), vertical=vertical)
@@ -58,7 +61,9 @@ def _refuse_loosening(settings: PrivacySettings, preset: PrivacySettings) -> Non
     if preset.basis == "opt_in" and settings.basis != "opt_in":
         raise Invalid.at("/basis", "looser_than_vertical", "This vertical asks for consent (opt_in).")
     if missing := sorted(set(preset.features_denied) - set(settings.features_denied)):
-        raise Invalid.at("/features_denied", "looser_than_vertical", f"Never features here: {', '.join(missing)}.")
+        raise Invalid.at(
+            "/features_denied", "looser_than_vertical", f"Never features here: {', '.join(missing)}."
+        )
     if settings.report_minimum_count < preset.report_minimum_count:
         raise Invalid.at(
             "/report_minimum_count",

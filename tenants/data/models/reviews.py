@@ -12,7 +12,9 @@ from tenants.rls import CompositeForeignKey, TenantPolicy
 class Review(TenantModel):
     """`review_key` is the pseudonym of the client's review id; rating and texts are in `body`."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1825), Export.WITH_PROFILE, Erase.WITH_PROFILE, tenant_sets=True)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(1825), Export.WITH_PROFILE, Erase.WITH_PROFILE, tenant_sets=True
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "review_key")
     review_key = models.BinaryField(max_length=16)

@@ -12,7 +12,9 @@ from tenants.rls import TenantPolicy
 class Chunk(TenantModel):
     """Some events of one profile, encrypted together (see records.py). Appended, merged and dropped, never edited."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(395), Export.WITH_PROFILE, Erase.WITH_PROFILE, tenant_sets=True)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(395), Export.WITH_PROFILE, Erase.WITH_PROFILE, tenant_sets=True
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "profile_key", "seq")
     profile_key = models.BinaryField(max_length=16)
@@ -30,7 +32,9 @@ class Chunk(TenantModel):
 class SeenItems(TenantModel):
     """All items a profile has met in chunks that were merged: ascending item numbers, encrypted."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(395), Export.NOTHING, Erase.WITH_PROFILE, tenant_sets=True)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(395), Export.NOTHING, Erase.WITH_PROFILE, tenant_sets=True
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "profile_key")
     profile_key = models.BinaryField(max_length=16)
@@ -41,12 +45,13 @@ class SeenItems(TenantModel):
 
 
 class BatchDigest(TenantModel):
-    """Keyed digests of the last day's batches: the same batch again has no effect."""
+    """Keyed digests of the last day's batches: the same batch again only retries the rows rejected before."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1), Export.NOTHING, Erase.NEVER_PERSONAL)
 
     pk = models.CompositePrimaryKey("tenant_id", "digest")
     digest = models.BinaryField(max_length=16)
+    rejected = models.BinaryField(default=b"")
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):

@@ -67,7 +67,9 @@ class Outbox(TenantModel):
         constraints = [TenantOrOpsPolicy(name="data_outbox_policy")]
         indexes = [
             models.Index(
-                fields=["created_at"], name="data_outbox_waiting", condition=models.Q(published_at__isnull=True)
+                fields=["created_at"],
+                name="data_outbox_waiting",
+                condition=models.Q(published_at__isnull=True),
             )
         ]
 

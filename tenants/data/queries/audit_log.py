@@ -26,4 +26,7 @@ class AuditView(NamedTuple):
 
 def entries(s: Scope, *, after: UUID | None = None, limit: int = 50) -> list[AuditView]:
     """Newest first; go on after the last id."""
-    return [AuditView(*row[:6], msgspec.json.decode(row[6])) for row in s.cursor().execute(_PAGE, (s.tenant_id, after, after, limit))]
+    return [
+        AuditView(*(*row[:6], msgspec.json.decode(row[6])))
+        for row in s.cursor().execute(_PAGE, (s.tenant_id, after, after, limit))
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tenants.crypto import Purpose
-from tenants.crypto.keyring import BoundCipher
+from tenants.crypto.aead import BoundCipher
 from tenants.data.types import ItemInput, ItemView, StoredItem
 from tenants.errors import NotFound
 from tenants.keys.queries import keyring
@@ -52,7 +52,11 @@ def item(s: Scope, item_id: str) -> ItemView:
 
 def one_row(s: Scope, sql: str, item_id: str) -> tuple[Any, ...]:
     """The row of `sql` for (tenant, item key). Raises NotFound."""
-    row = s.cursor(binary=True).execute(sql, (s.tenant_id, keyring(s.ref).pseudonym("item", item_id))).fetchone()
+    row = (
+        s.cursor(binary=True)
+        .execute(sql, (s.tenant_id, keyring(s.ref).pseudonym("item", item_id)))
+        .fetchone()
+    )
     if row is None:
         raise NotFound("No item has this id.")
     return row
@@ -60,7 +64,9 @@ def one_row(s: Scope, sql: str, item_id: str) -> tuple[Any, ...]:
 
 def item_no(s: Scope, item_id: str) -> int:
     """Raises NotFound."""
-    number: int = one_row(s, "SELECT item_no FROM data_item WHERE tenant_id = %s AND item_key = %b", item_id)[0]
+    number: int = one_row(s, "SELECT item_no FROM data_item WHERE tenant_id = %s AND item_key = %b", item_id)[
+        0
+    ]
     return number
 
 
@@ -92,7 +98,9 @@ def _matches(entry: ItemInput, needle: str) -> bool:
 
 def changed_since(s: Scope, version: int, *, after_no: int = 0, limit: int = 5_000) -> list[StoredItem]:
     """Items written after (version, item_no), by version; retired ones included. Call again from the last one."""
-    return _stored(s, s.cursor(binary=True).execute(_CHANGED, (s.tenant_id, version, after_no, limit)).fetchall())
+    return _stored(
+        s, s.cursor(binary=True).execute(_CHANGED, (s.tenant_id, version, after_no, limit)).fetchall()
+    )
 
 
 def items_by_number(s: Scope, numbers: Sequence[int]) -> dict[int, StoredItem]:

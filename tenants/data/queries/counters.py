@@ -21,7 +21,7 @@ class DailyCount(NamedTuple):
     metric: str
     kind: str
     scenario: str
-    count: int
+    count: int  # type: ignore[assignment]  # shadows tuple.count, which nobody calls
 
 
 def daily(s: Scope, since: date, until: date) -> list[DailyCount]:

@@ -19,7 +19,11 @@ def row_id(item_no: int, content_type: str) -> bytes:
 
 def image(s: Scope, item_id: str) -> tuple[bytes, str]:
     """The image and its content type. Raises NotFound for an unknown item and for one without an image."""
-    row = s.cursor(binary=True).execute(_GET, (s.tenant_id, keyring(s.ref).pseudonym("item", item_id))).fetchone()
+    row = (
+        s.cursor(binary=True)
+        .execute(_GET, (s.tenant_id, keyring(s.ref).pseudonym("item", item_id)))
+        .fetchone()
+    )
     if row is None:
         raise NotFound("No image is stored for this item.")
     cipher = keyring(s.ref).cipher(Purpose.CATALOGUE, table="itemimage", column="body")

@@ -19,8 +19,14 @@ SELECT {COLUMNS} FROM data_job
 WHERE tenant_id = %s AND (%s::uuid IS NULL OR id < %s::uuid) AND (%s::text IS NULL OR kind = %s::text)
 ORDER BY id DESC LIMIT %s
 """  # noqa: S608 - constant columns
-_ACROSS = "SELECT tenant_id, id, kind, state, phase, percent, attempt, reason, created_at, lease_until FROM data_job ORDER BY id DESC LIMIT %s"
-_STATES = "SELECT state, count(*) FROM data_job WHERE created_at > now() - interval '1 day' OR state IN ('queued', 'running') GROUP BY state"
+_ACROSS = """
+SELECT tenant_id, id, kind, state, phase, percent, attempt, reason, created_at, lease_until
+FROM data_job ORDER BY id DESC LIMIT %s
+"""
+_STATES = """
+SELECT state, count(*) FROM data_job
+WHERE created_at > now() - interval '1 day' OR state IN ('queued', 'running') GROUP BY state
+"""
 
 
 class OpsJob(NamedTuple):
@@ -48,7 +54,7 @@ def job(s: Scope, job_id: UUID) -> JobView:
 
 def _view(row: tuple[Any, ...]) -> JobView:
     parameters, outcome = msgspec.json.decode(row[7]), msgspec.json.decode(row[8])
-    return JobView(*row[:7], parameters, outcome, *row[9:])
+    return JobView(*(*row[:7], parameters, outcome, *row[9:]))
 
 
 def jobs_page(
@@ -67,4 +73,4 @@ def across_tenants(s: Scope, *, limit: int = 200) -> list[OpsJob]:
 
 def states(s: Scope) -> dict[str, int]:
     """Jobs by state: all open ones, and the finished ones of the last day. Needs `data_ops` to count every tenant."""
-    return dict(s.cursor().execute(_STATES).fetchall())  # type: ignore[arg-type]
+    return dict(s.cursor().execute(_STATES).fetchall())

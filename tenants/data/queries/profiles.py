@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 
 from tenants.crypto import Purpose
-from tenants.crypto.keyring import BoundCipher
+from tenants.crypto.aead import BoundCipher
 from tenants.data.types import ProfileInput, ProfileView
 from tenants.errors import NotFound
 from tenants.keys.queries import keyring

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from tenants.crypto import Purpose
-from tenants.crypto.keyring import BoundCipher
+from tenants.crypto.aead import BoundCipher
 from tenants.errors import NotFound
 from tenants.keys.queries import keyring
 from tenants.regions import TenantRef

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from tenants.crypto import Purpose
-from tenants.crypto.keyring import BoundCipher
+from tenants.crypto.aead import BoundCipher
 from tenants.data.queries import catalog
 from tenants.data.types import ReviewInput, ReviewView
 from tenants.keys.queries import keyring
@@ -30,9 +30,15 @@ def reviews_of_item(
     """Newest first, and where to go on, or None at the end. Raises NotFound for an unknown item."""
     number = catalog.item_no(s, item_id)
     at, key = before or (None, b"")
-    sql = _PAGE if before else _PAGE.replace("(at, review_key) < (%s, %b)", "(%s::timestamptz IS NULL AND %b = ''::bytea)")
+    sql = (
+        _PAGE
+        if before
+        else _PAGE.replace("(at, review_key) < (%s, %b)", "(%s::timestamptz IS NULL AND %b = ''::bytea)")
+    )
     rows = s.cursor(binary=True).execute(sql, (s.tenant_id, number, at, key, limit + 1)).fetchall()
-    opened = cipher(s.ref).open_many([row[2] for row in rows[:limit]], [bytes(row[0]) for row in rows[:limit]])
+    opened = cipher(s.ref).open_many(
+        [row[2] for row in rows[:limit]], [bytes(row[0]) for row in rows[:limit]]
+    )
     views = [ReviewView(_decode.decode(body), row[1]) for row, body in zip(rows, opened, strict=False)]
     last = rows[limit - 1] if len(rows) > limit else None
     return views, (last[1], bytes(last[0])) if last else None

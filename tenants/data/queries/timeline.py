@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tenants.crypto import Purpose
-from tenants.crypto.keyring import BoundCipher
+from tenants.crypto.aead import BoundCipher
 from tenants.data import records
 from tenants.data.records import Records
 from tenants.keys.queries import keyring
@@ -63,7 +63,9 @@ def opened(
     tenant: TenantRef, profile_key: bytes, chunks: list[tuple[Any, ...]], seen: tuple[Any, ...] | None
 ) -> History:
     """The history in rows of `TAIL` and `SEEN`."""
-    bodies = cipher(tenant).open_many([c[1] for c in chunks], [records.row_id(profile_key, c[0]) for c in chunks])
+    bodies = cipher(tenant).open_many(
+        [c[1] for c in chunks], [records.row_id(profile_key, c[0]) for c in chunks]
+    )
     events = records.without_repeats(records.in_time_order(records.join(bodies)))
     if seen is None:
         return History(events, np.empty(0, np.uint32))

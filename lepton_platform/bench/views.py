@@ -1,0 +1,56 @@
+"""Baselines, served by the same process as what they are compared with. They exist only under `bench`."""
+
+from __future__ import annotations
+
+import msgspec
+from django.db import connections
+from django.http import HttpRequest, HttpResponse
+
+from lepton_platform.api.auth import caller
+from tenants.data.types import EventInput
+from tenants.regions import data_alias
+from tenants.scope import scope
+
+
+class _Body(msgspec.Struct):
+    events: list[EventInput]
+
+
+_decode = msgspec.json.Decoder(_Body)
+_PLAIN = """
+INSERT INTO bench_plain_event (tenant_id, profile_id, item_id, kind, at, value, event_id)
+SELECT %s, p, i, k, a, v, e
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::float8[], %s::text[]) AS t(p, i, k, a, v, e)
+"""
+
+
+def hello(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(b"{}", content_type="application/json")
+
+
+def rls_view(request: HttpRequest) -> HttpResponse:
+    """Authenticates, opens the scope, and reads one row-level-secured row."""
+    identity = caller(request)
+    with scope(identity.tenant, actor=identity.actor) as s:
+        sql = "SELECT catalogue_version FROM data_tenantstate WHERE tenant_id = %s"
+        row = s.cursor().execute(sql, (identity.tenant.id,)).fetchone()
+    return HttpResponse(
+        msgspec.json.encode({"version": row[0] if row else None}), content_type="application/json"
+    )
+
+
+def plain_events(request: HttpRequest) -> HttpResponse:
+    """What a platform without isolation and encryption does: authenticate, decode, one multi-row insert."""
+    identity = caller(request)
+    events = _decode.decode(request.body).events
+    columns = (
+        [e.profile_id for e in events],
+        [e.item_id for e in events],
+        [e.kind for e in events],
+        [e.at for e in events],
+        [e.value for e in events],
+        [e.id for e in events],
+    )
+    with connections[data_alias(identity.tenant.region)].cursor() as cursor:
+        cursor.execute(_PLAIN, (identity.tenant.id, *columns))
+    return HttpResponse(msgspec.json.encode({"accepted": len(events)}), content_type="application/json")
