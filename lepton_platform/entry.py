@@ -15,7 +15,7 @@ from lepton_platform.env import home_from, uses_embedded_services
 _MIGRATOR = {"migrate", "migrate_all", "sqlmigrate", "showmigrations"}
 _NO_DATA = {
     "compilemessages", "makemessages", "makemigrations", "collectstatic", "findstatic", "spectacular",
-    "evaluate", "help", "version", "--help", "--version", "diffsettings",
+    "evaluate", "evaluate_education", "convert_demo", "help", "version", "--help", "--version", "diffsettings",
 }  # fmt: skip
 _STARTS_ITS_OWN = {"up", "db"}
 
