@@ -51,7 +51,12 @@ def read(tenant: TenantRef, artefact_id: UUID, manifest: Mapping[str, Any]) -> d
 
 
 def remove(tenant: TenantRef, artefact_id: UUID) -> None:
-    folder_store(tenant.region).remove(_folder(tenant, artefact_id))
+    remove_folder(tenant, str(artefact_id))
+
+
+def remove_folder(tenant: TenantRef, name: str) -> None:
+    """By its name as `stored` gives it."""
+    folder_store(tenant.region).remove(f"{_tenant_folder(tenant)}/{name}")
 
 
 def stored(tenant: TenantRef) -> list[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from uuid import UUID
+
 from recommender.models import ActiveModel, ModelState, ModelVersion
 from recommender.registry.types import VersionView, view
 from tenants.errors import NotFound
@@ -20,7 +22,7 @@ def version(s: Scope, number: int) -> VersionView:
     return view(row)
 
 
-def of_job(s: Scope, job_id: object) -> VersionView | None:
+def of_job(s: Scope, job_id: UUID) -> VersionView | None:
     row = ModelVersion.objects.filter(tenant_id=s.tenant_id, job_id=job_id).first()
     return view(row) if row else None
 

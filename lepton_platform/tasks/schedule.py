@@ -1,0 +1,40 @@
+"""What beat starts, for each region that this process serves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+
+from lepton_platform.celery import app, region_queue
+
+EVERY = {
+    "lepton.relay": timedelta(seconds=1),
+    "lepton.sweep": timedelta(seconds=15),
+    "lepton.merge": timedelta(minutes=1),
+    "lepton.fold": timedelta(seconds=30),
+    "lepton.refresh": timedelta(minutes=10),
+    "lepton.clean": timedelta(hours=1),
+}
+
+
+def entries() -> dict[str, dict[str, Any]]:
+    """A message that waited longer than its period is dropped: the next one does the same work."""
+    return {
+        f"{task} {region}": {
+            "task": task,
+            "schedule": every,
+            "kwargs": {"region": region},
+            "options": {
+                "queue": region_queue(region),
+                "expires": max(every.total_seconds(), 5.0),
+            },
+        }
+        for region in settings.LEPTON_SERVES
+        for task, every in EVERY.items()
+    }
+
+
+def install() -> None:
+    app.conf.beat_schedule = {**(app.conf.beat_schedule or {}), **entries()}

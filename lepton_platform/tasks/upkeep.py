@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import structlog
+from celery import shared_task
+
+from lepton_platform.celery import app, region_queue
+from lepton_platform.tasks.workers import WORKER, tenants_of
+from recommender.registry import orphans
+from tenants.data.actions import counters, jobs, merge, outbox, retention
+from tenants.errors import Conflict, DomainError
+from tenants.regions import TenantRef
+from tenants.scope import data_ops, scope
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="lepton.relay")  # type: ignore[untyped-decorator]  # celery has no types
+def relay(*, region: str) -> int:
+    """Publishes what waits in the outbox. A crash between broker and commit publishes twice, never not at all."""
+    with data_ops(region, "outbox", actor=WORKER, reason="publish task messages") as s:
+        waiting = outbox.waiting(s)
+        for message in waiting:
+            app.send_task(
+                message.task, kwargs={**message.arguments, "region": region}, queue=region_queue(region)
+            )
+            outbox.published(s, message)
+    return len(waiting)
+
+
+@shared_task(name="lepton.sweep")  # type: ignore[untyped-decorator]  # celery has no types
+def sweep(*, region: str) -> int:
+    """Asks again for jobs whose worker died; after three attempts they are parked with their reason."""
+    with data_ops(region, "sweeper", actor=WORKER, reason="expired leases") as s:
+        return len(jobs.sweep_expired(s))
+
+
+@shared_task(name="lepton.merge")  # type: ignore[untyped-decorator]  # celery has no types
+def merge_timelines(*, region: str) -> None:
+    """Merges small chunks of profiles that have many."""
+    for tenant in tenants_of(region, reason="merge timelines"):
+        with scope(tenant, actor=WORKER) as s:
+            profiles = merge.merge_candidates(s)
+        for profile_key in profiles:
+            _merge(tenant, profile_key)
+
+
+@shared_task(name="lepton.fold")  # type: ignore[untyped-decorator]  # celery has no types
+def fold_counters(*, region: str) -> None:
+    """Adds the waiting counter deltas of every tenant to its daily counters."""
+    for tenant in tenants_of(region, reason="fold counters"):
+        with scope(tenant, actor=WORKER) as s:
+            counters.fold_counters(s)
+
+
+@shared_task(name="lepton.clean")  # type: ignore[untyped-decorator]  # celery has no types
+def clean(*, region: str) -> None:
+    """Drops what is older than it is kept: events, answers to idempotency keys, receipts, messages, half-models."""
+    with data_ops(region, "outbox", actor=WORKER, reason="drop published messages") as s:
+        outbox.clean(s)
+    for tenant in tenants_of(region, reason="retention"):
+        try:
+            with scope(tenant, actor=WORKER) as s:
+                retention.enforce_retention(s)
+            orphans.remove(tenant, actor=WORKER)
+        except DomainError as error:
+            log.warning("clean_failed", tenant=str(tenant.id), reason=error.code)
+
+
+def _merge(tenant: TenantRef, profile_key: bytes) -> None:
+    try:
+        with scope(tenant, actor=WORKER) as s:
+            merge.merge_profile(s, profile_key)
+    except Conflict:
+        log.info("merge_skipped", tenant=str(tenant.id))

@@ -1,0 +1,103 @@
+"""Why an item stands in a list, in words, computed from the scores that put it there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from recommender.algorithms.content import Content
+from recommender.algorithms.popularity import Popularity
+from recommender.serving.influence import LATEST, LINKS, Doubles, Influence, influence
+from recommender.serving.ready import Ready
+from recommender.serving.scoring import Ranking, Slots
+from recommender.serving.types import Reason
+from tenants.data.queries import catalog
+from tenants.data.types import ItemInput, StoredItem
+from tenants.scope import Scope
+
+_NAMED = 3
+_LEAST_SHARE = 0.05
+Mine = Mapping[int, ItemInput]
+
+
+class Shown(Protocol):
+    @property
+    def slot(self) -> int: ...
+    @property
+    def stored(self) -> StoredItem: ...
+
+
+def reasons(s: Scope, ready: Ready, ranking: Ranking, shown: Sequence[Shown]) -> list[list[Reason]]:
+    """For each shown item its reasons, the greatest share of the score first; shares below 5% are left out.
+
+    `share` is a part of the positive addends of the blended score; None where the stage has no such sum.
+    """
+    mine = _own_items(s, ready, ranking.history[-LATEST:])
+    if not ranking.moments or not shown:
+        return [_by_stage(ranking, one.stored.item, mine) for one in shown]
+    why = influence(ready, ranking, [one.slot for one in shown])
+    return [_by_model(why, place, one.stored.item, mine) for place, one in enumerate(shown)]
+
+
+def _own_items(s: Scope, ready: Ready, slots: Slots) -> Mine:
+    """The history's items by slot."""
+    numbers = dict(zip(ready.columns.item_no[slots].tolist(), slots.tolist(), strict=True))
+    rows = catalog.items_by_number(s, list(numbers)) if numbers else {}
+    return {numbers[number]: row.item for number, row in rows.items()}
+
+
+def _by_model(why: Influence, place: int, item: ItemInput, mine: Mine) -> list[Reason]:
+    addends = {name: max(float(values[place]), 0.0) for name, values in why.members.items()}
+    total = sum(addends.values())
+    if total <= 0:
+        return _alike(item, mine, None) or [Reason("similar", _("Closest to what you chose lately"), [])]
+    links = sum(addends.get(name, 0.0) for name in LINKS) / total
+    found = _linked(why, place, mine, links)
+    if (share := addends.get(Content.name, 0.0) / total) >= _LEAST_SHARE:
+        found += _similar(why, place, mine, share) + _alike(item, mine, None)
+    if (share := addends.get("sequence", 0.0) / total) >= _LEAST_SHARE:
+        found.append(Reason("pattern", _("Fits the order of your latest choices"), [], round(share, 3)))
+    if (share := addends.get(Popularity.name, 0.0) / total) >= _LEAST_SHARE:
+        found.append(Reason("popular", _("Chosen by many"), [], round(share, 3)))
+    return sorted(found, key=lambda reason: -(reason.share or 0.0))
+
+
+def _by_stage(ranking: Ranking, item: ItemInput, mine: Mine) -> list[Reason]:
+    if ranking.stage == "content":
+        return _alike(item, mine, None) or [Reason("similar", _("Closest to what you chose lately"), [])]
+    if ranking.stage == "popular":
+        return [Reason("popular", _("Chosen by many"), [])]
+    return [Reason("recent", _("New in the catalogue"), [])]
+
+
+def _linked(why: Influence, place: int, mine: Mine, share: float) -> list[Reason]:
+    evidence = _strongest(why.events, why.links[:, place], mine)
+    if not evidence or share < _LEAST_SHARE:
+        return []
+    return [Reason("because_of", _("Often chosen with or after what you chose"), evidence, round(share, 3))]
+
+
+def _similar(why: Influence, place: int, mine: Mine, share: float) -> list[Reason]:
+    evidence = _strongest(why.events, why.likeness[:, place], mine)
+    return [Reason("similar", _("Similar to what you chose"), evidence, round(share, 3))] if evidence else []
+
+
+def _strongest(events: Slots, worth: Doubles, mine: Mine) -> list[str]:
+    """Ids of the own items with the greatest worth above zero."""
+    order = [e for e in np.argsort(-worth).tolist() if worth[e] > 0 and int(events[e]) in mine]
+    return list(dict.fromkeys(mine[int(events[e])].id for e in order))[:_NAMED]
+
+
+def _alike(item: ItemInput, mine: Mine, share: float | None) -> list[Reason]:
+    """Categories, tags and brand that the item has in common with the history."""
+    own = {name for other in mine.values() for name in _labels(other)}
+    common = [name for name in _labels(item) if name in own][:_NAMED]
+    return [Reason("shared", _("In common with what you chose"), common, share)] if common else []
+
+
+def _labels(item: ItemInput) -> list[str]:
+    """The most specific first: paths are stated from general to special."""
+    return [*([item.brand] if item.brand else []), *item.tags, *reversed(item.categories)]

@@ -1,0 +1,77 @@
+"""Bringing one tenant's memory up to date: its active model, verified, and what changed in its catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import structlog
+
+from recommender.registry import actions, artefacts, queries
+from recommender.registry.artefacts import ArtefactCorrupt
+from recommender.registry.bundle import Bundle
+from recommender.registry.types import VersionView
+from recommender.serving import columns
+from recommender.serving.ready import Ready, of_version
+from recommender.types import DataError
+from tenants.data.queries import catalog
+from tenants.data.types import StoredItem
+from tenants.errors import StoreUnavailable
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+log = structlog.get_logger(__name__)
+
+SERVING = Actor("system", "serving")
+_PAGE = 5_000
+_TOO_LARGE = "The active model is larger than this process may hold (LEPTON_MODEL_CACHE_MIB)."
+
+
+def refreshed(tenant: TenantRef, old: Ready, limit_bytes: int) -> Ready:
+    """The newest state; `old` is returned as it is when nothing changed.
+
+    While the object store is away the previous version goes on. A version whose files do not verify is marked
+    corrupt, with its reason, and the one before it serves.
+    """
+    active = _active(tenant)
+    number = active.version if active else None
+    if number == (old.version.version if old.version else None):
+        return _caught_up(tenant, old)
+    log.info("model_loading", tenant=str(tenant.id), version=number)
+    try:
+        return _caught_up(tenant, _model(tenant, active, limit_bytes))
+    except StoreUnavailable as error:
+        log.warning("model_unreachable", tenant=str(tenant.id), version=number, reason=error.detail)
+        return replace(_caught_up(tenant, old), model_because=error.detail)
+
+
+def _active(tenant: TenantRef) -> VersionView | None:
+    with scope(tenant, actor=SERVING) as s:
+        return queries.active(s)
+
+
+def _model(tenant: TenantRef, version: VersionView | None, limit_bytes: int) -> Ready:
+    while version is not None:
+        if int(version.manifest["bytes"]) > limit_bytes:
+            return Ready(columns.empty(), version, model_because=_TOO_LARGE)
+        try:
+            files = artefacts.read(tenant, version.artefact_id, version.manifest)
+            return of_version(version, Bundle.from_files(files))
+        except (ArtefactCorrupt, DataError) as error:
+            log.warning("model_corrupt", tenant=str(tenant.id), version=version.version, reason=str(error))
+            with scope(tenant, actor=SERVING) as s:
+                version = actions.mark_corrupt(s, version.version, reason=str(error))
+    return Ready(columns.empty())
+
+
+def _caught_up(tenant: TenantRef, ready: Ready) -> Ready:
+    while changes := _changes(tenant, ready.columns.read_to):
+        ready = ready.with_changes(changes)
+        if len(changes) < _PAGE:
+            break
+    return ready
+
+
+def _changes(tenant: TenantRef, read_to: tuple[int, int]) -> list[StoredItem]:
+    version, item_no = read_to
+    with scope(tenant, actor=SERVING) as s:
+        return catalog.changed_since(s, version, after_no=item_no, limit=_PAGE)

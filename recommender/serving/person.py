@@ -1,0 +1,122 @@
+"""Who asks: one round trip for the tenant's settings, the profile's consent and its newest events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.serving.types import RecommendRequest
+from tenants.data.queries import item_numbers, profiles, space, timeline
+from tenants.data.records import CHUNK_EVENTS
+from tenants.data.types import EventKind, SpaceState
+from tenants.scope import Scope
+
+Numbers = NDArray[np.int64]
+_CONSENT = "SELECT consent FROM data_profile WHERE tenant_id = %s AND profile_key = %b"
+_GRANTED, _REFUSED = 1, 2
+_NOBODY: Numbers = np.empty(0, dtype=np.int64)
+
+TENANT_SAID_NO = "Personalisation is switched off for this tenant."
+PROFILE_SAID_NO = "This profile has not consented to personal recommendations."
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Item numbers: `history` oldest first with `weight` above zero; `met` and `disliked` are not shown.
+
+    `impersonal` is empty, or the sentence that says why the history was left out.
+    """
+
+    key: bytes | None
+    history: Numbers
+    weight: NDArray[np.float32]
+    met: Numbers
+    disliked: Numbers
+    from_session: bool
+    impersonal: str
+
+
+def read(s: Scope, request: RecommendRequest) -> Person:
+    """A profile that is not known has an empty history. Raises NotFound when the space is not open."""
+    session = _numbers_of(s, request.session or [])
+    if request.profile_id is None:
+        state = space.state(s)
+        return _without_profile(session, key=None, impersonal=_refusal(state, consent=_GRANTED))
+    key = profiles.profile_key(s, request.profile_id)
+    state, consent, past = _round_trip(s, key)
+    refusal = _refusal(state, consent=consent)
+    if refusal:
+        return _without_profile(session, key=None, impersonal=refusal)
+    return _with_profile(key, past, session, state.event_kinds)
+
+
+def excluded(s: Scope, ids: list[str]) -> Numbers:
+    """Unknown ids are ignored: what does not exist is not shown anyway."""
+    return _numbers_of(s, ids)
+
+
+def _round_trip(s: Scope, key: bytes) -> tuple[SpaceState, int, timeline.History]:
+    settings, consent, tail, seen = s.cursor(), s.cursor(), s.cursor(binary=True), s.cursor(binary=True)
+    with settings.connection.pipeline():
+        settings.execute(space.SELECT, (s.tenant_id,))
+        consent.execute(_CONSENT, (s.tenant_id, key))
+        tail.execute(timeline.TAIL, (s.tenant_id, key, CHUNK_EVENTS))
+        seen.execute(timeline.SEEN, (s.tenant_id, key))
+    said = consent.fetchone()
+    past = timeline.opened(s.ref, key, tail.fetchall(), seen.fetchone())
+    return space.from_row(settings.fetchone()), int(said[0]) if said else 0, past
+
+
+def _refusal(state: SpaceState, *, consent: int) -> str:
+    if state.privacy.personalisation == "off":
+        return TENANT_SAID_NO
+    needed = consent == _GRANTED if state.privacy.basis == "opt_in" else consent != _REFUSED
+    return "" if needed else PROFILE_SAID_NO
+
+
+def _without_profile(session: Numbers, *, key: bytes | None, impersonal: str) -> Person:
+    """Where personalisation is not allowed only the item on the page, the session's last, is context."""
+    used = session[-1:] if impersonal else session
+    return Person(
+        key=key,
+        history=used,
+        weight=np.ones(used.size, dtype=np.float32),
+        met=session,
+        disliked=_NOBODY,
+        from_session=True,
+        impersonal=impersonal,
+    )
+
+
+def _with_profile(
+    key: bytes, past: timeline.History, session: Numbers, kinds: dict[str, EventKind]
+) -> Person:
+    weights = _by_number(kinds)[past.events["kind"]]
+    items = past.events["item"].astype(np.int64)
+    liked = weights > 0
+    history = np.concatenate([items[liked], session])
+    return Person(
+        key=key,
+        history=history,
+        weight=np.concatenate([weights[liked], np.ones(session.size, dtype=np.float32)]),
+        met=np.concatenate([history, past.seen.astype(np.int64)]),
+        disliked=items[weights < 0],
+        from_session=not liked.any() and session.size > 0,
+        impersonal="",
+    )
+
+
+def _by_number(kinds: dict[str, EventKind]) -> NDArray[np.float32]:
+    weights = np.zeros(max((kind.number for kind in kinds.values()), default=0) + 1, dtype=np.float32)
+    for kind in kinds.values():
+        weights[kind.number] = kind.weight
+    return weights
+
+
+def _numbers_of(s: Scope, ids: list[str]) -> Numbers:
+    if not ids:
+        return _NOBODY
+    known = item_numbers.item_numbers(s, ids)
+    return np.asarray([known[one] for one in ids if one in known], dtype=np.int64)

@@ -1,0 +1,58 @@
+"""What serving is asked and what it answers. The API encodes these structs as they are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from recommender.serving.filters import Test
+from tenants.data.types import Id, Scenario
+
+Stage = Literal["model", "model_session", "content", "popular", "recent", "empty"]
+MAX_K = 200
+
+
+class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A profile, a session of item ids (oldest first), both, or neither."""
+
+    profile_id: Id | None = None
+    session: Annotated[list[Id], msgspec.Meta(max_length=200)] | None = None
+    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 10
+    scenario: Scenario = "default"
+    exclude: Annotated[list[Id], msgspec.Meta(max_length=1000)] = []
+    filter: dict[str, dict[str, Test]] | None = None
+    reasons: bool = False
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """`evidence` are ids of items or names of categories; `share` is this kind's part of the item's score."""
+
+    kind: Literal["because_of", "similar", "shared", "pattern", "popular", "recent"]
+    text: str
+    evidence: list[str]
+    share: float | None = None
+
+
+class RecommendedItem(msgspec.Struct, frozen=True):
+    id: str
+    score: float
+    title: str
+    categories: list[str]
+    price: float | None
+    currency: str | None
+    image_url: str | None
+    reasons: list[Reason]
+
+
+class RecommendAnswer(msgspec.Struct, frozen=True):
+    """`returned` below `requested` always comes with `short_because`."""
+
+    recommendation_id: str
+    requested: int
+    returned: int
+    short_because: str | None
+    stage: Stage
+    stage_because: str | None
+    model_version: str | None
+    items: list[RecommendedItem]

@@ -1,0 +1,151 @@
+"""The one place where profiles and items become the literature's users and items.
+
+Only what may be learned from leaves the timeline: profiles that consented as the tenant's basis asks, event
+kinds with a weight above zero, and no identity but an ordinal number.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.dataset import Dataset, ItemContent
+from recommender.features.text import compose_text
+from tenants.data.queries import catalog, profiles, space, timeline
+from tenants.data.records import Records
+from tenants.data.types import EventKind, ItemInput
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+_GRANTED, _REFUSED = 1, 2
+_PAGE = 5_000
+_EVERY = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`item_no[i]` is the catalogue number of the dataset's item i, ascending.
+
+    `left_out` counts what was not learned from, by reason; `counted` is how many events the timeline held.
+    """
+
+    dataset: Dataset
+    item_no: NDArray[np.int32]
+    data_until: datetime | None
+    counted: int
+    left_out: dict[str, int]
+
+
+def text_of(item: ItemInput) -> str:
+    """The text that content models read, the same in training and for items that arrive later."""
+    return compose_text(
+        title=item.title,
+        description=item.description,
+        categories=item.categories,
+        tags=item.tags,
+        brand=item.brand or "",
+    )
+
+
+def load(tenant: TenantRef, *, actor: Actor, report: Callable[[float], None]) -> Source:
+    """Everything of a tenant that a model may learn from; `report` hears the fraction done.
+
+    Memory is 16 bytes an event plus the catalogue's texts.
+    """
+    with scope(tenant, actor=actor) as s:
+        state = space.state(s)
+        opt_in = state.privacy.basis == "opt_in"
+        asked = profiles.with_consent(s, _GRANTED if opt_in else _REFUSED)
+        expected = max(timeline.total(s), 1)
+    item_no, texts = _catalogue(tenant, actor)
+    rows = _Rows(item_no, state.event_kinds, linked=state.privacy.personalisation == "on")
+    for ordinal, (key, records) in enumerate(timeline.scan(tenant, actor=actor)):
+        if (key in asked) is opt_in:
+            rows.add(records)
+        else:
+            rows.refuse(records)
+        if ordinal % _EVERY == 0:
+            report(min(rows.counted / expected, 1.0))
+    return rows.finished(texts)
+
+
+def _catalogue(tenant: TenantRef, actor: Actor) -> tuple[NDArray[np.int32], list[str]]:
+    """Live items, by number."""
+    found: dict[int, str] = {}
+    after = (0, 0)
+    while True:
+        with scope(tenant, actor=actor) as s:
+            page = catalog.changed_since(s, after[0], after_no=after[1], limit=_PAGE)
+        if not page:
+            break
+        found.update((stored.item_no, text_of(stored.item)) for stored in page if stored.live)
+        after = (page[-1].version, page[-1].item_no)
+    numbers = sorted(found)
+    return np.asarray(numbers, dtype=np.int32), [found[number] for number in numbers]
+
+
+class _Rows:
+    """Growing columns of interactions, in order of profile and time.
+
+    Without `linked` every event stands alone: what is popular can be learned, what one person did cannot.
+    """
+
+    def __init__(self, item_no: NDArray[np.int32], kinds: dict[str, EventKind], *, linked: bool) -> None:
+        self._linked = linked
+        self._item_no = item_no
+        self._column = np.full(int(item_no.max(initial=0)) + 1, -1, dtype=np.int32)
+        self._column[item_no] = np.arange(item_no.size, dtype=np.int32)
+        self._weight = np.zeros(max((k.number for k in kinds.values()), default=0) + 1, dtype=np.float32)
+        for kind in kinds.values():
+            self._weight[kind.number] = kind.weight
+        self._lengths, self._items = array("q"), array("i")
+        self._at, self._weights = array("q"), array("f")
+        self.counted = 0
+        self.left_out = {"without consent": 0, "kind without weight": 0, "dislike": 0, "item not live": 0}
+
+    def refuse(self, records: Records) -> None:
+        self.counted += records.size
+        self.left_out["without consent"] += int(records.size)
+
+    def add(self, records: Records) -> None:
+        self.counted += records.size
+        weight = self._weight[records["kind"]]
+        number = records["item"].astype(np.int64)
+        column = self._column[np.minimum(number, self._column.size - 1)]
+        column[number >= self._column.size] = -1
+        liked, known = weight > 0, column >= 0
+        self.left_out["kind without weight"] += int((weight == 0).sum())
+        self.left_out["dislike"] += int((weight < 0).sum())
+        self.left_out["item not live"] += int((liked & ~known).sum())
+        self._append(column[liked & known], records["at"][liked & known], weight[liked & known])
+
+    def _append(self, items: NDArray[np.int32], at: NDArray[np.int64], weight: NDArray[np.float32]) -> None:
+        """Immediate repetitions become one event: the first of them, with the greatest weight."""
+        if not items.size:
+            return
+        starts = np.flatnonzero(np.r_[True, items[1:] != items[:-1]])
+        self._lengths.extend([starts.size] if self._linked else [1] * starts.size)
+        self._items.frombytes(items[starts].tobytes())
+        self._at.frombytes(at[starts].astype(np.int64).tobytes())
+        self._weights.frombytes(np.maximum.reduceat(weight, starts).astype(np.float32).tobytes())
+
+    def finished(self, texts: list[str]) -> Source:
+        lengths = np.frombuffer(self._lengths, dtype=np.int64)
+        at = np.frombuffer(self._at, dtype=np.int64)
+        weight = np.frombuffer(self._weights, dtype=np.float32)
+        dataset = Dataset(
+            users=int(lengths.size),
+            items=int(self._item_no.size),
+            indptr=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]),
+            item=np.frombuffer(self._items, dtype=np.int32),
+            at=at,
+            weight=weight / weight.mean() if weight.size else weight,
+            content=ItemContent(tuple(texts)) if any(texts) else None,
+        )
+        until = datetime.fromtimestamp(int(at.max()) / 1000, UTC) if at.size else None
+        return Source(dataset, self._item_no, until, self.counted, self.left_out)

@@ -1,0 +1,63 @@
+"""What a worker does with a training job: take the lease, train, and leave a state that says it all."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+import structlog
+
+from recommender.evaluation.profiles import Profile
+from recommender.training.progress import LeaseLost, Watch
+from recommender.training.run import RunOutcome, run
+from recommender.types import Cancelled, DataError
+from tenants.data.actions import jobs
+from tenants.errors import KeyServiceUnavailable, StoreUnavailable
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+log = structlog.get_logger(__name__)
+
+PROFILES = ("fast", "full")
+
+
+def work(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
+    """Does nothing when the job is done, cancelled, parked or leased by another: messages may come twice.
+
+    While the database or the key service is away the lease runs out and the sweeper asks again.
+    """
+    with scope(tenant, actor=actor) as s:
+        job = jobs.lease_job(s, job_id, owner=owner)
+    if job is None:
+        return
+    state, reason, outcome = "failed", "", dict[str, Any]()
+    try:
+        with Watch(tenant, job_id, owner=owner, actor=actor) as watch:
+            done = run(tenant, job_id, profile=_profile(job.parameters), actor=actor, watch=watch)
+        state, reason, outcome = "succeeded", done.reason, _outcome(done)
+    except Cancelled:
+        state, reason = "cancelled", "Cancelled on request."
+    except DataError as error:
+        reason = str(error)
+    except MemoryError:
+        reason = "The worker ran out of memory; the tenant needs a larger one."
+    except (LeaseLost, StoreUnavailable, KeyServiceUnavailable) as error:
+        log.warning("training_interrupted", job=str(job_id), reason=error.code)
+        return
+    except Exception as error:
+        log.exception("training_failed", job=str(job_id))
+        reason = (
+            f"An unexpected error stopped the training ({type(error).__name__}); the log has the details."
+        )
+    with scope(tenant, actor=actor) as s:
+        jobs.finish_job(s, job_id, owner=owner, state=state, reason=reason, outcome=outcome)
+
+
+def _profile(parameters: dict[str, Any]) -> Profile:
+    given = parameters.get("profile")
+    return cast(Profile, given) if given in PROFILES else "fast"
+
+
+def _outcome(done: RunOutcome) -> dict[str, Any]:
+    version = done.version
+    return {"version": version.version, "state": version.state, "serves": version.active}
