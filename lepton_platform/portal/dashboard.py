@@ -15,8 +15,8 @@ from lepton_platform.portal.pictures import Card, with_picture
 from lepton_platform.portal.quality import Quality, quality
 from lepton_platform.portal.runs import Run, run
 from lepton_platform.portal.templatetags.portal import score
-from recommender import serving
 from recommender.registry import queries as registry
+from recommender.serving.recommend import recommend
 from recommender.serving.types import RecommendRequest
 from tenants.data.queries import counters, jobs, space
 from tenants.data.queries.counters import DailyCount
@@ -42,7 +42,8 @@ def read(here: Here, period: Period) -> Dashboard:
         state = space.state(s)
         versions = [quality(version) for version in registry.versions(s)]
         found, _more = jobs.jobs_page(s, limit=RUNS, kind="train")
-    answer = serving.recommend(here.ref, RecommendRequest(k=CARDS, reasons=False), actor=here.actor)
+    question = RecommendRequest(k=CARDS, scenario=f"{figures.TRIED_HERE}overview")
+    answer = recommend(here.ref, question, actor=here.actor)
     return Dashboard(
         stats=_stats(counts, period, versions),
         chart=_chart(counts, period),

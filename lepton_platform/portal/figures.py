@@ -15,6 +15,8 @@ from lepton_platform.portal.templatetags.portal import compact, percent
 from tenants.data.queries.counters import DailyCount
 
 PERIODS = (7, 30, 90)
+TRIED_HERE = "portal."
+"""Scenarios with this beginning are questions asked on the portal's own pages: they count in no figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Course:
 def course(counts: Iterable[DailyCount], period: Period, wanted: Callable[[DailyCount], bool]) -> Course:
     by_day: dict[date, int] = defaultdict(int)
     for count in counts:
-        if wanted(count):
+        if wanted(count) and not count.scenario.startswith(TRIED_HERE):
             by_day[count.day] += count.count
     earlier = sum(n for day, n in by_day.items() if period.before <= day < period.since)
     return Course([by_day[day] for day in period.dates()], earlier)

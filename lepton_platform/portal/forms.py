@@ -9,6 +9,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from lepton_platform.portal.figures import TRIED_HERE
 from recommender.serving.types import RecommendRequest
 from tenants.control.api_scopes import API_SCOPES
 from tenants.control.roles import Role
@@ -167,7 +168,7 @@ class PreviewForm(forms.Form):
     )
     scenario = forms.RegexField(
         label=_("Scenario"),
-        regex=r"^[A-Za-z0-9_.\-]{1,60}$",
+        regex=r"^[A-Za-z0-9_.\-]{1,50}$",
         initial="default",
         widget=forms.TextInput(attrs=_INPUT),
     )
@@ -200,7 +201,8 @@ class PreviewForm(forms.Form):
 
     def request_for_serving(self) -> RecommendRequest:
         """Raises msgspec.ValidationError."""
-        return msgspec.convert({**self.as_body(), "reasons": True}, RecommendRequest)
+        scenario = TRIED_HERE + self.cleaned_data["scenario"]
+        return msgspec.convert({**self.as_body(), "scenario": scenario, "reasons": True}, RecommendRequest)
 
     def as_body(self) -> dict[str, Any]:
         """The same question as a body of the REST API, without what is at its default."""

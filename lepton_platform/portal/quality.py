@@ -11,6 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal.figures import line
+from lepton_platform.portal.wording import phrase, verdict_words
 from recommender.registry.types import VersionView
 
 NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
@@ -18,11 +19,15 @@ NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
 
 @dataclass(frozen=True, slots=True)
 class Member:
+    """Measured alone on the events that taught the blend its weights; `left_out` says why it is not part."""
+
     name: str
-    ndcg: float | None
-    recall: float | None
-    coverage: float | None
-    seconds: float | None
+    weight: float | None = None
+    ndcg: float | None = None
+    recall: float | None = None
+    coverage: float | None = None
+    seconds: float | None = None
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Quality:
     recall: float | None
     coverage: float | None
     popularity: float | None
+    cases: int
     members: list[Member]
 
     @property
@@ -45,18 +51,22 @@ class Quality:
     def may_serve(self) -> bool:
         return self.version.kept and self.version.state in ("candidate", "retired")
 
+    @property
+    def why(self) -> str:
+        return verdict_words(self.version.reason)
+
 
 def quality(version: VersionView) -> Quality:
-    blend = _measures(version.metrics.get("blend"))
-    members = version.metrics.get("members") or {}
-    popularity = _measures(members.get("popularity") or version.metrics.get("popularity"))
+    metrics = version.metrics
+    served = _mapping(metrics.get("served"))
     return Quality(
         version=version,
-        ndcg=_number(blend, NDCG),
-        recall=_number(blend, RECALL),
-        coverage=_number(blend, COVERAGE),
-        popularity=_number(popularity, NDCG),
-        members=[_member(name, found) for name, found in members.items()],
+        ndcg=_number(served, NDCG),
+        recall=_number(served, RECALL),
+        coverage=_number(served, COVERAGE),
+        popularity=_number(_mapping(metrics.get("popularity")), NDCG),
+        cases=int(metrics.get("cases") or 0),
+        members=_members(metrics),
     )
 
 
@@ -74,29 +84,33 @@ def history(versions: Sequence[VersionView]) -> dict[str, Any] | None:
     }
 
 
-def _member(name: str, found: Mapping[str, Any]) -> Member:
-    measures = _measures(found)
-    return Member(
-        name,
-        _number(measures, NDCG),
-        _number(measures, RECALL),
-        _number(measures, COVERAGE),
-        _number(found, "seconds"),
-    )
+def _members(metrics: Mapping[str, Any]) -> list[Member]:
+    """The heaviest first, those that could not learn last."""
+    weights, seconds = _mapping(metrics.get("weights")), _mapping(metrics.get("seconds"))
+    measured = _mapping(metrics.get("validation"))
+    found = [
+        Member(
+            name=name,
+            weight=_number(weights, name),
+            ndcg=_number(_mapping(measured.get(name)), NDCG),
+            recall=_number(_mapping(measured.get(name)), RECALL),
+            coverage=_number(_mapping(measured.get(name)), COVERAGE),
+            seconds=_number(seconds, name),
+        )
+        for name in weights
+    ]
+    left_out = _mapping(metrics.get("members_left_out"))
+    return sorted(found, key=lambda member: -(member.weight or 0.0)) + [
+        Member(name, left_out=phrase(str(reason))) for name, reason in left_out.items()
+    ]
 
 
-def _measures(found: Any) -> Mapping[str, Any]:
-    """Measures on the test split, or on validation where no test was made."""
-    if not isinstance(found, Mapping):
-        return {}
-    test = found.get("test") or found.get("validation")
-    return test if isinstance(test, Mapping) else found
+def _mapping(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, Mapping) else {}
 
 
 def _number(found: Mapping[str, Any], name: str) -> float | None:
     value = found.get(name)
-    if isinstance(value, Mapping):
-        value = value.get("value", value.get("mean"))
     return float(value) if isinstance(value, int | float) else None
 
 

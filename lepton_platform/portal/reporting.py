@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +104,7 @@ class Report:
                 one.popularity,
                 one.recall,
                 one.coverage,
-                one.version.reason,
+                one.why,
             ]
             for one in self.qualities
         ]
@@ -127,8 +127,12 @@ def read(here: Here, period: Period) -> Report:
     with scope(here.ref, actor=here.actor) as s:
         counts = counters.daily(s, period.before, period.until)
         versions = registry.versions(s)
-        shown, answers = set[str](), 0
-        for answers, receipt in enumerate(receipts.latest(s, limit=_RECEIPTS), start=1):  # noqa: B007 - the count
-            shown.update(map(str, receipt.get("items", ())))
+        latest = list(receipts.latest(s, limit=_RECEIPTS))
         live, _total = catalog.counts(s)
-    return Report(period, counts, versions, Coverage(len(shown), live, answers))
+    return Report(period, counts, versions, _coverage(latest, live))
+
+
+def _coverage(receipts_found: Sequence[Mapping[str, Any]], live: int) -> Coverage:
+    asked = [one for one in receipts_found if not one["scenario"].startswith(figures.TRIED_HERE)]
+    shown = {number for one in asked for number in one["items"]}
+    return Coverage(len(shown), live, len(asked))

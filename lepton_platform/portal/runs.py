@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal.setup import OPEN_STATES
+from lepton_platform.portal.wording import phrase
 from tenants.data.types import JobView
 
 
@@ -16,6 +17,7 @@ from tenants.data.types import JobView
 class Run:
     job: JobView
     phase: str
+    reason: str
     took: timedelta | None
     version: object
 
@@ -31,30 +33,18 @@ class Run:
 def run(job: JobView) -> Run:
     end = job.finished_at or timezone.now()
     took = end - job.started_at if job.started_at else None
-    return Run(job, phase_words(job.phase), took, job.outcome.get("version"))
+    return Run(job, phase_words(job.phase), phrase(job.reason), took, job.outcome.get("version"))
 
 
 def phase_words(phase: str) -> str:
     """A phase's name for people; one that is not listed is shown as it is."""
-    head, _separator, rest = phase.partition(":")
     words = {
         "": _("Waiting for a worker"),
-        "read": _("Reading events"),
-        "load": _("Reading events"),
-        "scan": _("Reading events"),
-        "dataset": _("Preparing the data"),
-        "split": _("Preparing the data"),
-        "fit": _("Learning"),
-        "train": _("Learning"),
-        "refit": _("Learning from everything"),
-        "blend": _("Weighing the members"),
-        "evaluate": _("Measuring quality"),
-        "gate": _("Comparing with the live model"),
-        "export": _("Preparing for serving"),
-        "seal": _("Encrypting the model"),
-        "publish": _("Going live"),
+        "start": _("Starting"),
+        "reading events": _("Reading events"),
+        "learning": _("Learning"),
+        "evaluating": _("Measuring quality"),
+        "learning from everything": _("Learning from everything"),
+        "publishing": _("Encrypting and publishing"),
     }
-    known = words.get(head.strip().lower())
-    if known is None:
-        return phase
-    return f"{known}: {rest.strip()}" if rest.strip() else known
+    return words.get(phase, phase)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from django.urls import path
 from django.views.generic import RedirectView
-from django.views.i18n import set_language
 
 from lepton_platform.portal.views import (
     audit,
@@ -23,7 +22,6 @@ app_name = "portal"
 urlpatterns = [
     path("", start.home, name="home"),
     path("sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="sign_in"),
-    path("language/", set_language, name="set_language"),
     path("t/<slug:slug>/", start.tenant_home, name="tenant"),
     path("t/<slug:slug>/overview/", overview.overview, name="overview"),
     path("t/<slug:slug>/jump/", catalogue.jump, name="jump"),

@@ -1,36 +1,85 @@
-"""Refusals in the reader's language. The domain speaks English; a code that stands here is said here."""
+"""The platform's sentences in the reader's language. The inner layers speak English; what stands here is said here."""
 
 from __future__ import annotations
 
+import re
+
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_noop as known
 
 from tenants.errors import DomainError, FieldError, Invalid
 
-_WORDS = {
-    "repeated_id": gettext_lazy("This id stands earlier in the same file; only the first was taken."),
-    "invalid_network": gettext_lazy("This is not a network like 192.0.2.0/24."),
-    "in_the_past": gettext_lazy("This date is in the past."),
-    "invalid_email": gettext_lazy("This is not an e-mail address."),
-    "quota_exceeded": gettext_lazy("The plan's limit is reached."),
-    "too_large": gettext_lazy("The file is larger than what is accepted."),
-    "longer_than_vertical": gettext_lazy("Longer than this industry's rules allow."),
-    "looser_than_vertical": gettext_lazy(
-        "Looser than this industry's rules; settings can only be tightened."
-    ),
-    "unknown_item": gettext_lazy("No item has this id; send the item first."),
+_BY_CODE = {
+    "repeated_id": known("This id stands earlier in the same file; only the first was taken."),
+    "invalid_network": known("This is not a network like 192.0.2.0/24."),
+    "in_the_past": known("This date is in the past."),
+    "invalid_email": known("This is not an e-mail address."),
+    "quota_exceeded": known("The plan's limit is reached."),
+    "too_large": known("The file is larger than what is accepted."),
+    "longer_than_vertical": known("Longer than this industry's rules allow."),
+    "looser_than_vertical": known("Looser than this industry's rules; settings can only be tightened."),
 }
+_AS_THEY_ARE = (
+    known("A tenant keeps at least one owner."),
+    known("This person is a member already."),
+    known("Only a key in use can be rotated."),
+    known("Another version became active in the meantime."),
+    known("Another version was promoted while this one trained."),
+    known("No earlier version is kept."),
+    known("Cancelled on request."),
+    known("Cancelled while its worker was lost."),
+    known("Its worker was lost 3 times; the job is parked. Start it again by hand."),
+    known("The catalogue is empty: send items first."),
+    known("The catalogue is empty."),
+    known("The catalogue has no available items."),
+    known("No more available items match the filter and were not chosen or excluded before."),
+    known("All other available items were chosen, disliked or excluded before."),
+    known("No model has been trained yet."),
+    known("There is no learned behaviour for this history yet."),
+    known("There is no history to go by."),
+    known("Personalisation is switched off for this tenant."),
+    known("This profile has not consented to personal recommendations."),
+    known("No algorithm can learn from this data: there are no events and no texts."),
+    known("The active model is larger than this process may hold (LEPTON_MODEL_CACHE_MIB)."),
+)
+_WORSE = re.compile(
+    r"Not better than (popularity|the model in service) beyond chance: \S+ ([\d.]+) against ([\d.]+)\."
+)
+_FEW = re.compile(r"Only (\d+) profiles can be asked about; (\d+) are needed to judge\.")
+_INSTEAD = "Popularity serves instead."
 
 
 def said(error: DomainError) -> str:
     """One sentence for the person who asked."""
     if isinstance(error, Invalid) and error.errors:
         return " ".join(said_at(one) for one in error.errors)
-    if error.code in _WORDS:
-        return str(_WORDS[error.code])
-    return _(error.detail)
+    return _(_BY_CODE[error.code]) if error.code in _BY_CODE else phrase(error.detail)
 
 
 def said_at(error: FieldError) -> str:
     """The reason at one field; known refusals in the reader's language, others as the domain says them."""
-    return str(_WORDS[error.code]) if error.code in _WORDS else _(error.detail)
+    return _(_BY_CODE[error.code]) if error.code in _BY_CODE else phrase(error.detail)
+
+
+def phrase(sentence: str) -> str:
+    """A sentence of an inner layer, translated where it is listed above."""
+    return _(sentence) if sentence else ""
+
+
+def verdict_words(reason: str) -> str:
+    """Why the quality gate said no, with its figures."""
+    parts = []
+    if worse := _WORSE.search(reason):
+        than = _("popularity") if worse[1] == "popularity" else _("the model in service")
+        parts.append(
+            _("Not better than %(than)s beyond chance: nDCG@10 %(ours)s against %(theirs)s.")
+            % {"than": than, "ours": worse[2], "theirs": worse[3]}
+        )
+    if few := _FEW.search(reason):
+        parts.append(
+            _("Only %(n)s profiles can be asked about; %(needed)s are needed to judge.")
+            % {"n": few[1], "needed": few[2]}
+        )
+    if not parts:
+        return phrase(reason)
+    return " ".join([*parts, _("Popularity serves instead.")] if _INSTEAD in reason else parts)

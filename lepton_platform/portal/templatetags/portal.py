@@ -37,7 +37,7 @@ def icon(name: str, css: str = "size-4") -> SafeString:
     """A decorative Lucide icon. KeyError for a name that assets/icons.json does not list."""
     return format_html(
         '<svg class="{}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"'
-         stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
+        ' stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
         css,
         mark_safe(icon_shapes()[name]),  # noqa: S308 - our own build output, no user text
     )
@@ -188,3 +188,15 @@ def reason_words(reason: Reason) -> str:
         "popular": _("Popular now"),
         "recent": _("New in the catalogue"),
     }.get(reason.kind, reason.text) % {"evidence": evidence}
+
+
+@register.filter
+def member_name(code: str) -> str:
+    return {
+        "popularity": _("Popularity"),
+        "transitions": _("What follows what"),
+        "ease": _("Items chosen together (EASE)"),
+        "content": _("Likeness of content"),
+        "sequence": _("Sequence transformer"),
+        "neighbours": _("Similar histories"),
+    }.get(code, code)

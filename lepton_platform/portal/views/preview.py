@@ -13,7 +13,8 @@ from lepton_platform.portal.form_errors import place
 from lepton_platform.portal.forms import PreviewForm
 from lepton_platform.portal.pages import render_page
 from lepton_platform.portal.pictures import with_picture
-from recommender import serving
+from lepton_platform.portal.wording import phrase
+from recommender.serving.recommend import recommend
 from recommender.serving.types import RecommendAnswer
 from tenants.errors import Invalid
 
@@ -33,6 +34,7 @@ def preview(request: HttpRequest, here: Here) -> HttpResponse:
     if answer is not None:
         page["cards"] = with_picture(here, answer.items)
         page["stage"] = stage_words(answer.stage)
+        page["because"] = [phrase(one) for one in (answer.stage_because, answer.short_because) if one]
         page["curl"] = _curl(request, form)
     if request.headers.get("HX-Request"):
         return render(request, "portal/preview_answer.html", {"here": here, **page})
@@ -41,7 +43,7 @@ def preview(request: HttpRequest, here: Here) -> HttpResponse:
 
 def _answer(here: Here, form: PreviewForm) -> RecommendAnswer | None:
     try:
-        return serving.recommend(here.ref, form.request_for_serving(), actor=here.actor)
+        return recommend(here.ref, form.request_for_serving(), actor=here.actor)
     except Invalid as error:
         place(form, error)
         return None

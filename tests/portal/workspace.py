@@ -1,0 +1,164 @@
+"""A workspace with a year in the shop behind it: items, events, requests, clicks, jobs, keys, members."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.test import Client
+from uuid_utils.compat import uuid7
+
+from recommender.registry import actions as registry
+from recommender.registry.types import Trained
+from tenants.control import actions as control
+from tenants.control.models import User
+from tenants.data.actions import catalog, events, jobs
+from tenants.data.types import EventInput, ItemInput
+from tenants.regions import TenantRef
+from tenants.scope import Actor, control_scope, scope
+from tests.platform.tenants import open_test_tenant
+
+ACTOR = Actor("system", "test")
+PASSWORD = "correct horse battery staple"
+NOUNS = ("field jacket", "pour-over set", "trail runner", "crew", "backpack", "desk lamp", "mug", "scarf")
+KINDS = (("Linen", "Outerwear"), ("Ceramic", "Kitchen"), ("Merino", "Knitwear"), ("Canvas", "Bags"))
+_COUNTS = """
+INSERT INTO data_counterdelta (tenant_id, id, day, metric, kind, scenario, count)
+SELECT %s, nextval('data_counterdelta_id'), d::date, m, k, 'home', n
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::int8[]) AS t(d, m, k, n)
+"""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    ref: TenantRef
+    slug: str
+    owner: User
+
+    def page(self, name: str = "overview", rest: str = "") -> str:
+        return f"/t/{self.slug}/{name}/{rest}"
+
+
+def new_user(name: str = "Ada") -> User:
+    email = f"{name.lower()}-{secrets.token_hex(4)}@example.com"
+    return control.create_user(email=email, name=name, password=PASSWORD, actor=ACTOR)
+
+
+def open_workspace(name: str = "Lumen Market", **given: Any) -> Workspace:
+    """An empty one."""
+    owner = new_user()
+    slug = f"lumen-{secrets.token_hex(4)}"
+    ref = open_test_tenant(actor=ACTOR, name=name, slug=slug, owner=owner, **given)
+    return Workspace(ref, slug, owner)
+
+
+def add_colleague(workspace: Workspace, role: str) -> User:
+    user = new_user(role)
+    with control_scope(workspace.ref.id, actor=ACTOR) as s:
+        control.add_member(s, user, role)
+    return user
+
+
+def browser(user: User) -> Client:
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def items(count: int = 32) -> list[ItemInput]:
+    return [
+        ItemInput(
+            id=f"sku-{n}",
+            title=f"{KINDS[n % 4][0]} {NOUNS[n % 8]} {n}",
+            description="Made to last, and to be mended.",
+            categories=[KINDS[n % 4][1]],
+            brand="Nord",
+            price=19.0 + n,
+            currency="EUR",
+            attributes={"season": "spring"},
+        )
+        for n in range(count)
+    ]
+
+
+def furnish(workspace: Workspace) -> None:
+    """What a lively workspace has. Model versions have no files: nothing of them can serve."""
+    with scope(workspace.ref, actor=ACTOR) as s:
+        catalog.upsert_items(s, items())
+        events.record_events(s, _events())
+        s.cursor().execute(_COUNTS, (workspace.ref.id, *_days()))
+    _publish(workspace, ndcg=0.031, reason=_WORSE)
+    _publish(workspace, ndcg=0.052)
+    with scope(workspace.ref, actor=ACTOR) as s:
+        jobs.request_job(s, "train", parameters={"profile": "fast"})
+    with control_scope(workspace.ref.id, actor=ACTOR) as s:
+        control.create_api_key(s, name="Shop server", scopes=["items:write", "events:write"])
+    add_colleague(workspace, "analyst")
+
+
+_WORSE = "Not better than popularity beyond chance: nDCG@10 0.0310 against 0.0330."
+
+
+def _events() -> list[EventInput]:
+    now = datetime.now(UTC)
+    return [
+        EventInput(
+            profile_id=f"u-{n % 40}", item_id=f"sku-{n * 7 % 32}", kind=("view", "click", "purchase")[n % 3],
+            at=now - timedelta(hours=n),
+        )
+        for n in range(400)
+    ]  # fmt: skip
+
+
+def _days() -> tuple[list[str], list[str], list[str], list[int]]:
+    rows = []
+    today = datetime.now(UTC).date()
+    for back in range(90):
+        day, level = (today - timedelta(days=back)).isoformat(), 3200 - 11 * back + (back * 37 % 9) * 60
+        rows += [(day, "requests", "model", level), (day, "served", "model", level * 10)]
+        rows += [(day, "attributed", "click", level // 2 + back * 53 % 200), (day, "events", "view", level * 3)]
+        rows += [(day, "events", "click", level), (day, "events", "purchase", level // 9)]
+    days, metrics, kinds, counts = zip(*rows, strict=True)
+    return list(days), list(metrics), list(kinds), list(counts)
+
+
+def _publish(workspace: Workspace, *, ndcg: float, reason: str = "") -> None:
+    def measures(value: float) -> dict[str, float]:
+        return {"ndcg@10": value, "recall@10": value * 1.9, "coverage@10": 0.41}
+
+    members = {"ease": 0.55, "sequence": 0.3, "content": 0.1, "popularity": 0.05}
+    trained = Trained(
+        job_id=uuid4(),
+        artefact_id=uuid7(),
+        profile="fast",
+        manifest={},
+        metrics={
+            "serves": "model",
+            "cases": 812,
+            "served": measures(ndcg),
+            "popularity": measures(0.033),
+            "weights": members,
+            "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
+            "seconds": dict.fromkeys(members, 4.2),
+        },
+        trained_at=datetime.now(UTC),
+        data_until=datetime.now(UTC),
+        refused=bool(reason),
+        reason=reason,
+    )
+    with scope(workspace.ref, actor=ACTOR) as s:
+        registry.publish(s, trained, expected=None)
+
+
+def finish_jobs(workspace: Workspace, state: str, **said: Any) -> None:
+    """As a worker would leave them."""
+    with scope(workspace.ref, actor=ACTOR) as s:
+        s.cursor().execute(
+            "UPDATE data_job SET state = %s, percent = 100, started_at = now() - interval '92 seconds',"
+            " finished_at = now(), reason = %s, outcome = %s::jsonb WHERE tenant_id = %s",
+            (state, said.get("reason", ""), json.dumps(said.get("outcome", {})), workspace.ref.id),
+        )
