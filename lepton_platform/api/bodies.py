@@ -52,16 +52,18 @@ def read(request: HttpRequest, *, limit: int, media_types: tuple[str, ...] = ("a
     """At most `limit` bytes. Raises TooLarge before reading, UnsupportedMediaType, LengthRequired."""
     if request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired()
+    try:
+        announced = int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError as error:
+        raise LengthRequired() from error
+    if announced == 0:
+        raise MalformedBody("The body is empty.")
     media_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if media_type not in media_types:
         raise UnsupportedMediaType(f"Send the body as {' or '.join(media_types)}.")
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body uncompressed.")
     too_large = TooLarge(f"The body is larger than {limit // KIB} KiB.")
-    try:
-        announced = int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError as error:
-        raise LengthRequired() from error
     if announced > limit:
         raise too_large
     content = bytes(request.read(limit + 1))

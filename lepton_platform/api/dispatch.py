@@ -29,7 +29,7 @@ def resource(*operations: Operation) -> View:
 
     @csrf_exempt
     def view(request: HttpRequest, **path: str) -> HttpResponse:
-        headers: dict[str, str] = {}
+        headers = {"X-Request-Id": errors.request_id(request)}
         try:
             operation = by_method.get(request.method or "")
             if operation is None:
@@ -44,7 +44,8 @@ def resource(*operations: Operation) -> View:
 
 @csrf_exempt
 def unknown_path(request: HttpRequest, **_path: str) -> HttpResponse:
-    return _finished(errors.respond(request, NotFound("The API has no such address.")), {})
+    response = errors.respond(request, NotFound("The API has no such address."))
+    return _finished(response, {"X-Request-Id": errors.request_id(request)})
 
 
 def _perform(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,12 +12,15 @@ import msgspec
 import structlog
 from django.http import HttpRequest, HttpResponse
 from psycopg import errors as postgres
+from uuid_utils.compat import uuid7
 
 from tenants.errors import DomainError, FieldError, Invalid, QuotaExceeded
 
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 2
+_REQUEST_ID = "lepton.request_id"
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class MalformedBody(DomainError):
@@ -107,7 +111,14 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def request_id(request: HttpRequest) -> str:
-    return str(getattr(request, "request_id", "") or request.META.get("lepton.request_id", ""))
+    """The caller's own X-Request-Id when it is plain, else a new one; also bound to the log."""
+    known = request.META.get(_REQUEST_ID)
+    if known is None:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        known = given if _PLAIN.fullmatch(given) else uuid7().hex
+        request.META[_REQUEST_ID] = known
+        structlog.contextvars.bind_contextvars(request_id=known)
+    return str(known)
 
 
 def respond(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -115,7 +126,9 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
     known = _known(error)
     kind = KINDS.get(known.code)
     if kind is None or kind.status == 500:
-        log.error("api_error", exc_info=error, path=request.path, method=request.method)
+        match = request.resolver_match
+        # The route and not the path: paths hold the clients' ids.
+        log.error("api_error", exc_info=error, route=match and match.route, method=request.method)
         return problem(request, "internal_error", KINDS["internal_error"].meaning)
     errors = known.errors if isinstance(known, Invalid) else []
     response = problem(request, known.code, known.detail, errors)

@@ -20,7 +20,11 @@ def test_an_unknown_item_is_rejected_and_its_neighbours_are_kept(owner: Any, mug
     assert answer.status_code == 200
     assert answer.json()["accepted"] == 2
     [rejected] = answer.json()["rejected"]
-    assert (rejected["row"], rejected["pointer"], rejected["code"]) == (1, "/events/1/item_id", "unknown_item")
+    assert (rejected["row"], rejected["pointer"], rejected["code"]) == (
+        1,
+        "/events/1/item_id",
+        "unknown_item",
+    )
 
 
 def test_a_row_of_the_wrong_type_is_rejected_and_its_neighbours_are_kept(owner: Any, mugs: list[str]) -> None:
@@ -38,7 +42,9 @@ def test_rows_behind_an_unreadable_one_keep_their_numbers(owner: Any, mugs: list
     ]
 
 
-def test_a_batch_without_one_good_row_is_422_with_a_pointer_to_each_field(owner: Any, mugs: list[str]) -> None:
+def test_a_batch_without_one_good_row_is_422_with_a_pointer_to_each_field(
+    owner: Any, mugs: list[str]
+) -> None:
     answer = owner.post(EVENTS, {"events": [view(mugs[0], price=-1), view(mugs[0], at="yesterday")]})
     assert answer.status_code == 422
     assert [(e["pointer"], e["code"]) for e in answer.json()["errors"]] == [

@@ -26,6 +26,12 @@ class ApiClient(Client):
     def post(self, path: str, data: Any = None, content_type: str = "application/json", **extra: Any) -> Any:
         return super().post(path, {} if data is None else data, content_type, **extra)
 
+    def put(self, path: str, data: Any = "", content_type: str = "application/json", **extra: Any) -> Any:
+        return super().put(path, data, content_type, **extra)
+
+    def patch(self, path: str, data: Any = "", content_type: str = "application/json", **extra: Any) -> Any:
+        return super().patch(path, data, content_type, **extra)
+
 
 def api_client(tenant: TenantRef, scopes: Iterable[str] | None, *, actor: Actor) -> ApiClient:
     with control_scope(tenant.id, actor=actor) as s:
