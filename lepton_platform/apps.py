@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+from celery import signals
 from django.apps import AppConfig
 
 from lepton_platform import logs
@@ -9,7 +12,12 @@ class PlatformConfig(AppConfig):
     name = "lepton_platform"
 
     def ready(self) -> None:
-        """Logging first, then the checks that refuse to start on an unsafe installation."""
-        from lepton_platform import checks  # noqa: PLC0415, F401 - registers checks; models must be loaded
+        """Logging, then the checks that worker and beat run before they touch anything; `wsgi` runs them itself."""
+        from lepton_platform.checks import refuse_unless_safe  # noqa: PLC0415 - its models need ready apps
+
+        def refuse(**_kwargs: Any) -> None:
+            refuse_unless_safe()
 
         logs.apply()
+        signals.worker_init.connect(refuse, weak=False)
+        signals.beat_init.connect(refuse, weak=False)

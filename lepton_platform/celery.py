@@ -6,13 +6,13 @@ import os
 from typing import Any
 
 from celery import Celery, signals
-from kombu import Queue
+from kombu.entity import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
 
-from django.conf import settings  # noqa: E402 - needs the variable above
+from django.conf import settings
 
-from lepton_platform import logs  # noqa: E402 - same
+from lepton_platform import logs
 
 PLATFORM_QUEUE = "platform"
 
@@ -45,16 +45,20 @@ def _configuration() -> dict[str, Any]:
         "task_default_queue": PLATFORM_QUEUE,
         "task_create_missing_queues": False,
         "task_queues": [
-            Queue(PLATFORM_QUEUE),
-            *(Queue(region_queue(region)) for region in settings.LEPTON_REGIONS),
+            _queue(PLATFORM_QUEUE),
+            *(_queue(region_queue(region)) for region in settings.LEPTON_REGIONS),
         ],
         "timezone": "UTC",
         "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
     }
 
 
+def _queue(name: str) -> Queue:
+    return Queue(name)  # type: ignore[no-untyped-call]  # kombu has no types
+
+
 def _transport_options(broker_url: str) -> dict[str, Any]:
-    """A killed worker's task comes back within about 70 s; the job's lease keeps a long task from running twice."""
+    """A killed worker's task comes back within about 70 s; a job's lease keeps long tasks from doubling."""
     if not broker_url.startswith(("redis://", "rediss://")):
         return {}
     return {"visibility_timeout": 60, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
@@ -65,7 +69,7 @@ app.config_from_object(_configuration())
 app.autodiscover_tasks(["lepton_platform"])
 
 
-@signals.setup_logging.connect
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]  # celery has no types
 def _keep_our_logging(**_kwargs: Any) -> None:
     """Celery would replace the handlers; ours write JSON without secrets."""
     logs.apply()

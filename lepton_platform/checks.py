@@ -1,1 +1,144 @@
-"""Reasons not to start."""
+"""Reasons not to start: an installation whose isolation does not hold is not run at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.apps import apps
+from django.core.checks import CheckMessage, Error, register
+from django.db import DatabaseError, connections
+from django.db.models import Model
+
+from lepton_platform.monitoring import needed_aliases
+from tenants.control.queries.platform import region_problems
+from tenants.lifecycle import Lifecycle
+from tenants.scope import Actor, control_ops
+
+_OWN_APPS = frozenset({"control", "data", "keys", "recommender"})
+_NOT_IN_WEB = frozenset({"torch", "onnx", "onnxscript", "transformers"})
+
+_OWNS = """
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+WHERE r.rolname = current_user LIMIT 1
+"""
+_MAY_CREATE = """
+SELECT has_schema_privilege('public', 'CREATE') OR has_database_privilege(current_database(), 'TEMP')
+"""
+_ROLE = """
+SELECT rolsuper, rolbypassrls, rolcreaterole,
+       EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid)
+FROM pg_roles r WHERE rolname = current_user
+"""
+# Partitions count: a policy on the parent does not protect a direct read of its parts.
+_UNLOCKED = """
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND EXISTS (SELECT FROM pg_attribute a
+              WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+  AND NOT (c.relrowsecurity AND c.relforcerowsecurity
+           AND EXISTS (SELECT FROM pg_policy p
+                       WHERE p.polrelid = c.oid AND p.polqual IS NOT NULL AND p.polwithcheck IS NOT NULL))
+ORDER BY 1
+"""
+
+
+def refusals() -> list[str]:
+    """One sentence for each reason; empty when this process may start."""
+    problems = [*unlived_models(apps.get_models()), *heavy_modules(sys.modules, os.environ)]
+    for alias in needed_aliases():
+        problems += _database_problems(alias)
+    return problems or _region_problems()
+
+
+def refuse_unless_safe() -> None:
+    """Prints the first reason and exits with status 2. Leaves no connection behind, so that a fork is safe."""
+    problems = refusals()
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if connection.settings_dict["OPTIONS"].get("pool"):
+            connection.close_pool()  # type: ignore[attr-defined]  # of the PostgreSQL wrapper
+    if problems:
+        sys.stderr.write(f"{problems[0]}\n")
+        raise SystemExit(2)
+
+
+def _database_problems(alias: str) -> list[str]:
+    try:
+        with connections[alias].cursor() as cursor:
+            return [f"{alias}: {problem}" for check in _DATABASE_CHECKS for problem in check(cursor)]
+    except DatabaseError as error:
+        return [f"{alias}: the database does not answer: {str(error).strip().splitlines()[0]}"]
+
+
+def role_problems(cursor: Any) -> list[str]:
+    cursor.execute(_ROLE)
+    superuser, bypasses, creates_roles, is_member = cursor.fetchone()
+    found = {
+        "the application's role is a superuser.": superuser,
+        "the application's role bypasses row-level security.": bypasses,
+        "the application's role may create roles.": creates_roles,
+        "the application's role is a member of another role.": is_member,
+    }
+    return [sentence for sentence, holds in found.items() if holds]
+
+
+def ownership_problems(cursor: Any) -> list[str]:
+    cursor.execute(_OWNS)
+    owned = cursor.fetchone()
+    cursor.execute(_MAY_CREATE)
+    problems = [f"the application's role owns {owned[0]}."] if owned else []
+    if cursor.fetchone()[0]:
+        problems.append("the application's role may create tables.")
+    return problems
+
+
+def activity_problems(cursor: Any) -> list[str]:
+    cursor.execute("SELECT current_setting('track_activities')")
+    if cursor.fetchone()[0] == "off":
+        return []
+    return ["track_activities is on for the application's role, so that other sessions could read claims."]
+
+
+def policy_problems(cursor: Any) -> list[str]:
+    cursor.execute(_UNLOCKED)
+    return [f"table {table} has tenants' rows without forced row-level security." for (table,) in cursor]
+
+
+_DATABASE_CHECKS: tuple[Callable[[Any], list[str]], ...] = (
+    role_problems,
+    ownership_problems,
+    activity_problems,
+    policy_problems,
+)
+
+
+def unlived_models(models: Iterable[type[Model]]) -> list[str]:
+    return [
+        f"Model {model._meta.label} does not say how long its rows are kept: give it a `lifecycle`."
+        for model in models
+        if model._meta.app_label in _OWN_APPS and not isinstance(getattr(model, "lifecycle", None), Lifecycle)
+    ]
+
+
+def heavy_modules(loaded: Iterable[str], environ: Any) -> list[str]:
+    """Training libraries cost the web process a gigabyte; nothing it imports may pull them in."""
+    if environ.get("LEPTON_PROCESS") != "web":
+        return []
+    return [f"The web process loads {name}." for name in sorted(_NOT_IN_WEB & set(loaded))]
+
+
+def _region_problems() -> list[str]:
+    actor = Actor("system", "start")
+    try:
+        with control_ops("start-up", actor=actor, reason="regions against settings"):
+            return region_problems()
+    except DatabaseError as error:
+        return [f"The directory of regions cannot be read: {str(error).strip().splitlines()[0]}"]
+
+
+@register()
+def every_model_has_a_life(**_kwargs: Any) -> list[CheckMessage]:
+    return [Error(sentence, id="lepton.E001") for sentence in unlived_models(apps.get_models())]

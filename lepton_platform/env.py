@@ -1,4 +1,4 @@
-"""The whole configuration, read once: `os.environ`, then `$LEPTON_HOME/services.json` of the embedded services.
+"""The whole configuration, read once: `os.environ`, then the embedded services' `$LEPTON_HOME/services.json`.
 
 A wrong setting is one sentence (`WrongSetting`); `settings.py` prints it and exits with status 2.
 """
@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -176,9 +176,9 @@ def _with_services(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 
 def _role(value: str) -> Role:
-    if value == "app" or value == "migrate" or value == "build":
-        return value
-    raise WrongSetting("LEPTON_ROLE must be app, migrate or build.")
+    if value not in get_args(Role):
+        raise WrongSetting("LEPTON_ROLE must be app, migrate or build.")
+    return cast(Role, value)
 
 
 def _split(name: str, value: str) -> SplitResult:
@@ -262,7 +262,7 @@ def _valkey_url(source: _Source, broker_url: str) -> str:
 
 
 def _hosts(value: str, base_url: str) -> tuple[str, ...]:
-    """A name served to the outside must be spelled out; on a loopback address its other spellings count too."""
+    """Names served to the outside are spelled out; for a loopback address its other spellings count too."""
     hosts = [host.strip() for host in value.split(",") if host.strip()]
     if "*" in hosts:
         raise WrongSetting("LEPTON_ALLOWED_HOSTS must name the hosts; `*` would accept any.")

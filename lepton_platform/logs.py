@@ -23,7 +23,7 @@ _SECRET_VALUE = re.compile(
 
 
 def without_secrets(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """A structlog processor: hides values by the name of their field, and by their look wherever they stand."""
+    """A structlog processor: hides values by their field's name, and by their look wherever they stand."""
     return {name: _clean(name, value) for name, value in event.items()}
 
 

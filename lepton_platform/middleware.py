@@ -15,7 +15,7 @@ _PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), br
 
 
 class HealthMiddleware:
-    """`/healthz`: the process answers. `/readyz`: so do its databases. Neither needs a host name or a session."""
+    """`/healthz`: the process answers. `/readyz`: so do its databases. Neither needs a host or session."""
 
     def __init__(self, get_response: Answer) -> None:
         self._get_response = get_response

@@ -208,6 +208,9 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": _("Platform staff"),
     "SITE_SYMBOL": "graph_3",
     "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "lepton_platform.staff.navigation.favicon"}
+    ],
     "SHOW_LANGUAGES": True,
     "ACCOUNT": {"navigation": "lepton_platform.staff.navigation.account"},
     "SIDEBAR": {

@@ -1,4 +1,4 @@
-"""Every test runs on a real PostgreSQL and Valkey of its own run, as the application role, in real transactions.
+"""Tests run on a real PostgreSQL and Valkey of their own, as the application role, in real transactions.
 
 Tests share the databases and never each other's tenants: a test that needs a clean space opens a new tenant.
 """
@@ -39,9 +39,7 @@ def _new_home() -> Home:
     home.prepare()
     kept = state.load(home, DEFAULT_REGIONS)
     broker = f"redis://:{kept.valkey_password}@127.0.0.1:{kept.valkey_port}/0"
-    write_private_json(
-        home.services_file, state.environment(home, kept, DEFAULT_REGIONS, broker_url=broker)
-    )
+    write_private_json(home.services_file, state.environment(home, kept, DEFAULT_REGIONS, broker_url=broker))
     os.environ["LEPTON_HOME"] = str(home.path)
     os.environ["DJANGO_SETTINGS_MODULE"] = "lepton_platform.settings"
     return home
@@ -112,7 +110,7 @@ def actor() -> Actor:
 
 @pytest.fixture
 def make_tenant(database: None, actor: Actor) -> Callable[..., TenantRef]:
-    """Opens a tenant: `make_tenant(vertical="commerce", region="eu", plan="growth", slug=None, owner=None)`."""
+    """`make_tenant(vertical="ecommerce", region="eu", plan="growth", slug=None, owner=None)` opens a tenant."""
     from tests.platform.tenants import open_test_tenant
 
     return lambda **given: open_test_tenant(actor=actor, **given)

@@ -7,6 +7,7 @@ import pwd
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lepton_platform.embedded.errors import ServiceFailed
 
@@ -39,7 +40,7 @@ class Account:
             return False
         return done.returncode == 0
 
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> dict[str, Any]:
         """Arguments for Popen: nothing when this process already is the account."""
         if os.geteuid() != 0:
             return {}

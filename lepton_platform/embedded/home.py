@@ -17,7 +17,7 @@ class Home:
 
     @property
     def services_file(self) -> Path:
-        """Settings of the embedded services in the names of the environment; read by `lepton_platform.env`."""
+        """The embedded services in the names of the environment; read by `lepton_platform.env`."""
         return self.path / "services.json"
 
     @property

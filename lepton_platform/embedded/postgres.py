@@ -91,9 +91,11 @@ class Postgres:
                 [
                     str(self.binaries / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER,
                     "--auth", "scram-sha-256", "--pwfile", str(password_file), "--encoding", "UTF8",
-                    "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C", "--no-instructions",
+                    "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C",
+                    "--no-instructions",
                 ],
-                capture_output=True, text=True, check=False, cwd=self.home.postgres, env=_clean_environment(), **options,
+                capture_output=True, text=True, check=False, cwd=self.home.postgres,
+                env=_clean_environment(), **options,
             )  # fmt: skip
         finally:
             password_file.unlink()
@@ -101,7 +103,7 @@ class Postgres:
             raise ServiceFailed(f"PostgreSQL could not create its data folder: {done.stderr.strip()[-400:]}")
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Returns when the server answers. A predecessor's backends may need a moment to let go of its memory."""
+        """Returns when the server answers. A predecessor's backends may hold its memory for a moment."""
         deadline = time.monotonic() + START_SECONDS
         while True:
             self._end_predecessor()
@@ -123,7 +125,7 @@ class Postgres:
             time.sleep(0.2)
 
     def _end_predecessor(self) -> None:
-        """Two servers on one folder destroy it. Once none is left, a reused process number must not look like one."""
+        """Two servers on one folder destroy it; and a reused process number must not look like a server."""
         end_engines({self.data})
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 

@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def spawn(
+def spawn(  # noqa: PLR0913 - the arguments of a process; all but one keyword-only
     argv: Sequence[str],
     *,
     log: Path,
@@ -34,7 +34,7 @@ def spawn(
     stdin: bytes | None = None,
     on_parent_death: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """A child in its own session, so that Ctrl-C reaches the supervisor alone; it ends when its parent is killed."""
+    """A child in its own session: Ctrl-C reaches the supervisor alone. It ends when its parent is killed."""
 
     def die_with_parent() -> None:
         if _libc is not None:
@@ -77,7 +77,7 @@ def end_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def end_orphans(home: Path) -> int:
-    """Ends what a killed supervisor of `home` left running, by the mark in its environment; returns how many."""
+    """Ends what a killed supervisor of `home` left running, found by its mark; returns how many."""
     return _end_all(process for process in psutil.process_iter() if _is_marked(process, str(home)))
 
 

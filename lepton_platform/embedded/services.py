@@ -89,7 +89,7 @@ def _take_lock(home: Home) -> int | None:
 
 
 def _attach(home: Home, patience_seconds: float = 60.0) -> Services:
-    """Waits for the other process to have written its settings. It removes them before it changes anything."""
+    """Waits until the other process has written its settings, which it removes before it starts."""
     deadline = time.monotonic() + patience_seconds
     while time.monotonic() < deadline:
         if environment := read_json(home.services_file):

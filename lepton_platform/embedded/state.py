@@ -30,7 +30,7 @@ class State:
 
 
 def load(home: Home, regions: Sequence[str]) -> State:
-    """Reads `supervisor.json`, adds what is missing (e.g. a new region), picks free ports, and writes it back."""
+    """Reads `supervisor.json`, adds what is missing (e.g. a new region), picks free ports, writes it back."""
     kept = read_json(home.secrets_file)
     scope_keys = kept.get("scope_keys", {})
     for name in ("CONTROL", *(region.upper() for region in regions)):

@@ -1,0 +1,66 @@
+# `make run` and `make test` need nothing but Python 3.11 or 3.12 with its venv module.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+REQUIREMENTS := deploy/requirements
+RUN_STAMP := $(VENV)/installed-lock
+DEV_STAMP := $(VENV)/installed-dev
+COVERAGE_FLOOR := 60
+
+.PHONY: run env env-dev test lint types format bench test-faults test-defects
+
+run: env
+	@exec $(BIN)/python manage.py up
+
+env: $(RUN_STAMP)
+
+env-dev: $(DEV_STAMP)
+
+$(BIN)/python:
+	@./deploy/make-venv $(VENV)
+
+$(RUN_STAMP): $(REQUIREMENTS)/lock.txt | $(BIN)/python
+	@echo "Installing the packages of $<; the first time takes some minutes."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(DEV_STAMP): $(REQUIREMENTS)/dev.txt | $(BIN)/python
+	@echo "Installing the packages of $<; the first time takes some minutes."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@ $(RUN_STAMP)
+
+test: lint types browser
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
+
+lint: env-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+types: env-dev
+	LEPTON_ROLE=build $(BIN)/mypy
+
+format: env-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: browser
+browser: env-dev
+	@$(BIN)/python -m tests.quality.chromium
+
+# Rates of this machine, one file each below build/.
+bench: env
+	@mkdir -p build
+	$(BIN)/python manage.py bench ingest --json build/bench-ingest.json
+	$(BIN)/python manage.py bench recommend --json build/bench-recommend.json
+	$(BIN)/python manage.py bench train --json build/bench-train.json
+
+# SIGKILL of every process in turn, while events are sent; takes minutes.
+test-faults: env-dev
+	$(BIN)/python -m pytest tests/faults
+
+# Does each guard catch the defect it is there for?
+test-defects: env-dev
+	$(BIN)/python -m pytest -m defects

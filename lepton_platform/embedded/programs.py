@@ -1,0 +1,66 @@
+"""The processes of one machine: web server, worker, beat."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from lepton_platform.embedded.ports import free_port
+from lepton_platform.embedded.supervisor import Program
+
+DEFAULT_PORT = 8000
+
+
+def base_url(environ: Mapping[str, str]) -> str:
+    """The configured address, or a free port on this machine, 8000 if possible."""
+    return environ.get("LEPTON_BASE_URL") or f"http://127.0.0.1:{free_port(DEFAULT_PORT)}"
+
+
+def environment(environ: Mapping[str, str], *, home: Path, url: str) -> dict[str, str]:
+    """For every child: the same settings, and the role of the application."""
+    return {
+        **{
+            name: value
+            for name, value in environ.items()
+            if name not in {"LEPTON_ROLE", "MAKEFLAGS", "MAKELEVEL"}
+        },
+        "LEPTON_HOME": str(home),
+        "LEPTON_BASE_URL": url,
+        "DJANGO_SETTINGS_MODULE": "lepton_platform.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def web(children: Mapping[str, str], *, url: str) -> Program:
+    """Mathematics libraries get one thread each: the requests themselves run side by side."""
+    parts = urlsplit(url)
+    default_port = 443 if parts.scheme == "https" else 80
+    bind = children.get("LEPTON_BIND") or f"{parts.hostname}:{parts.port or default_port}"
+    host, _colon, port = bind.rpartition(":")
+    workers = children.get("LEPTON_WEB_WORKERS") or str(max(1, min(4, (os.cpu_count() or 2) // 2)))
+    argv = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", port,
+        "--workers", workers, "--blocking-threads", children.get("LEPTON_WEB_THREADS") or "4",
+        "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "warning",
+        "lepton_platform.wsgi:application",
+    ]  # fmt: skip
+    return Program("web", argv, {**children, "OMP_NUM_THREADS": "1", "LEPTON_PROCESS": "web"})
+
+
+def worker(children: Mapping[str, str]) -> Program:
+    argv = [
+        *_celery(), "worker", "--pool", "prefork", "--concurrency", children.get("LEPTON_WORKER_PROCESSES") or "1",
+        "--without-gossip", "--without-mingle", "--loglevel", "INFO", "--hostname", "worker@%h",
+    ]  # fmt: skip
+    return Program("worker", argv, {**children, "LEPTON_PROCESS": "worker"}, patience_seconds=20.0)
+
+
+def beat(children: Mapping[str, str]) -> Program:
+    return Program("beat", [*_celery(), "beat", "--loglevel", "INFO"], {**children, "LEPTON_PROCESS": "beat"})
+
+
+def _celery() -> list[str]:
+    return [sys.executable, "-m", "celery", "--app", "lepton_platform.celery:app", "--skip-checks"]

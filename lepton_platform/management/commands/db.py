@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from lepton_platform.embedded.errors import ServiceFailed
+from lepton_platform.embedded.services import Services, ensure_services
+from lepton_platform.env import home_from
+
+
+class Command(BaseCommand):
+    help = "Runs the private PostgreSQL and Valkey alone, until Ctrl-C; other commands then use them."
+    requires_system_checks: list[str] = []
+
+    def handle(self, **_options: Any) -> None:
+        try:
+            services = ensure_services(home_from(os.environ), report=self.stdout.write)
+            if not services.owned:
+                raise CommandError(f"The services of {services.home.path} already run.")
+            self.stdout.write(f"Running; settings are in {services.home.services_file}.")
+            self._keep(services)
+        except ServiceFailed as failed:
+            raise CommandError(str(failed)) from failed
+
+    def _keep(self, services: Services) -> None:
+        try:
+            while True:
+                for name in services.restart_dead():
+                    self.stdout.write(f"{name} had died and runs again")
+                time.sleep(0.2)
+        except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
+        finally:
+            services.stop()
