@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.utils.formats import date_format
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 
 from lepton_platform.staff.figures import (
     DAYS,
@@ -44,6 +44,7 @@ def dashboard(actor: Actor) -> Dashboard:
     regions = region_figures(actor, tenants)
     events = events_by_day(tenants)
     days = [today() - timedelta(days=back) for back in reversed(range(DAYS))]
+    day_format = pgettext("date format of a day without year", "M j")
     active = sum(tenant.status == "active" for tenant in tenants)
     return Dashboard(
         active_tenants=active,
@@ -53,7 +54,7 @@ def dashboard(actor: Actor) -> Dashboard:
         running=sum(region.running for region in regions),
         failed=sum(region.failed for region in regions),
         regions=[_row(region, active) for region in regions],
-        events_chart=_bars([date_format(day, "MONTH_DAY_FORMAT") for day in days], [events[day] for day in days]),
+        events_chart=_bars([date_format(day, day_format) for day in days], [events[day] for day in days]),
     )
 
 

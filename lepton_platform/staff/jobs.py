@@ -107,4 +107,3 @@ def _row(job: OpsJob, tenants: Mapping[UUID, TenantView]) -> JobRow:
         variant=variant,
         is_open=job.state in {"queued", "running"},
     )
-

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,10 @@ _PAGES = (
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature
     items = [{"title": title, "icon": icon, "link": reverse_lazy(page)} for title, icon, page in _PAGES]
     return [{"title": _("Platform"), "items": items}]
+
+
+def favicon(request: HttpRequest) -> str:  # noqa: ARG001 - unfold's signature
+    return static("portal/favicon.svg")
 
 
 def account(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID
 
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -27,7 +29,7 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(super().has_permission(request)) and not lacks_second_factor(request)
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002 - Django's signature
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The platform has one sign-in; a second form here would let a password alone in."""
         return to_sign_in(request)
 
@@ -52,27 +54,40 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
     def cancel_job(self, request: HttpRequest, region: str, tenant_id: UUID, job_id: UUID) -> HttpResponse:
         return jobs.cancel(request, self.each_context(request), region, tenant_id, job_id)
 
-    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002 - Django's signature
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Pages, tenants and users. Without unfold's cache, which stores objects that JSON cannot hold."""
+        started = time.monotonic()
         term = request.GET.get("s", "").strip().lower()
         if not term:
             return HttpResponse()
         results = [*self._pages(request, term), *_tenants(term), *_users(term)]
-        return TemplateResponse(
-            request, "unfold/helpers/command_results.html", {"results": results, "page_counter": 0}
-        )
+        found = Paginator(results, len(results) or 1)
+        context = {
+            "page_obj": found,
+            "results": found.page(1),
+            "page_counter": 0,
+            "execution_time": time.monotonic() - started,
+        }
+        return TemplateResponse(request, "unfold/helpers/command_results.html", context)
 
     def _pages(self, request: HttpRequest, term: str) -> list[SearchResult]:
         items = [item for group in self.get_sidebar_list(request) for item in group["items"]]
         return [
-            SearchResult(title=str(item["title"]), description=str(_("Page")), link=str(item["link"]), icon=item["icon"])
+            SearchResult(
+                title=str(item["title"]),
+                description=str(_("Page")),
+                link=str(item["link"]),
+                icon=item["icon"],
+            )
             for item in items
             if term in str(item["title"]).lower()
         ]
 
 
 def _tenants(term: str) -> list[SearchResult]:
-    rows = (Tenant.objects.filter(name__icontains=term) | Tenant.objects.filter(slug__icontains=term))[:_MOST_RESULTS]
+    rows = (Tenant.objects.filter(name__icontains=term) | Tenant.objects.filter(slug__icontains=term))[
+        :_MOST_RESULTS
+    ]
     return [
         SearchResult(row.name, row.slug, reverse("admin:control_tenant_change", args=[row.pk]), "apartment")
         for row in rows

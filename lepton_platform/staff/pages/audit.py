@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from typing import Any
 
 from django.contrib import admin
@@ -9,10 +10,10 @@ from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from lepton_platform.staff.access import staff_actor
 from lepton_platform.staff.pages.base import ReadOnlyPages
+from lepton_platform.staff.pages.decorators import column
 from lepton_platform.staff.site import site
 from tenants.control.models import AuditEntry, Tenant, User
 from tenants.scope import control_ops
@@ -28,13 +29,15 @@ _PERSON = Case(
 class AuditPages(ReadOnlyPages):
     """The control plane's log over all tenants. It is under row-level security, so each page opens `control_ops`."""
 
-    list_display = ("at", "verb", "tenant", "actor", "subject", "facts_line")
+    list_display = ("when", "verb", "tenant", "actor", "subject", "facts_line")
     list_filter = ("actor_kind", "verb")
     search_fields = ("verb", "subject", "actor_id")
-    fields = ("at", "verb", "tenant", "actor", "subject", "facts_line")
+    fields = ("when", "verb", "tenant", "actor", "subject", "facts_line")
     ordering = ("-at", "-id")
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         with control_ops("staff", actor=staff_actor(request), reason="audit page"):
             return _rendered(super().changelist_view(request, extra_context))
 
@@ -53,20 +56,26 @@ class AuditPages(ReadOnlyPages):
         people = User.objects.filter(id=OuterRef("person")).values("email")[:1]
         queryset: QuerySet[AuditEntry] = super().get_queryset(request)
         return queryset.annotate(
-            tenant_name=Subquery(names), person=_PERSON, person_email=Subquery(people, output_field=CharField())
+            tenant_name=Subquery(names),
+            person=_PERSON,
+            person_email=Subquery(people, output_field=CharField()),
         )
 
-    @display(description=_("Tenant"))
+    @column(_("When (UTC)"), ordering="at")
+    def when(self, entry: AuditEntry) -> str:
+        return f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+    @column(_("Tenant"))
     def tenant(self, entry: AuditEntry) -> str:
         if entry.tenant_id is None:
             return str(_("Platform"))
         return getattr(entry, "tenant_name", None) or str(entry.tenant_id)
 
-    @display(description=_("Who"), ordering=F("actor_kind"))
+    @column(_("Who"), ordering=F("actor_kind"))
     def actor(self, entry: AuditEntry) -> str:
         return f"{entry.actor_kind}: {getattr(entry, 'person_email', None) or entry.actor_id}"
 
-    @display(description=_("Facts"))
+    @column(_("Facts"))
     def facts_line(self, entry: AuditEntry) -> str:
         return ", ".join(f"{name}: {_text(value)}" for name, value in entry.facts.items()) or "-"
 

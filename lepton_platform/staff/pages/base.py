@@ -17,7 +17,7 @@ from tenants.errors import DomainError
 class ActionsOwnTheirTransaction(DjangoModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Django wraps a saving page in a transaction; a scope must be the outermost one."""
 
-    @csrf_protect_m
+    @csrf_protect_m  # type: ignore[untyped-decorator]  # Django's stubs leave it untyped
     def changeform_view(
         self,
         request: HttpRequest,
@@ -31,11 +31,10 @@ class ActionsOwnTheirTransaction(DjangoModelAdmin):  # type: ignore[type-arg]  #
 class DirectoryPages(ModelAdmin, ActionsOwnTheirTransaction):  # type: ignore[misc]  # unfold has no types
     """Pages over the directory. Saving calls an action; nothing is deleted here."""
 
-    show_full_result_count = False
     list_per_page = 50
     actions = None
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def changeform_view(
@@ -55,8 +54,8 @@ class DirectoryPages(ModelAdmin, ActionsOwnTheirTransaction):  # type: ignore[mi
 
 
 class ReadOnlyPages(DirectoryPages):
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -7,10 +7,10 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 
 from lepton_platform.staff.figures import database_answers
 from lepton_platform.staff.pages.base import ReadOnlyPages
+from lepton_platform.staff.pages.decorators import column
 from lepton_platform.staff.site import site
 from tenants import regions
 from tenants.control.models import Region
@@ -23,7 +23,16 @@ _HEALTH = {"ok": "success", "down": "danger", "elsewhere": "default"}
 class RegionPages(ReadOnlyPages):
     """The settings are the truth; this page shows them beside what is there."""
 
-    list_display = ("heading", "jurisdiction", "tenants", "data_health", "keys_health", "key_service", "store", "active")
+    list_display = (
+        "heading",
+        "jurisdiction",
+        "tenants",
+        "data_health",
+        "keys_health",
+        "key_service",
+        "store",
+        "active",
+    )
     fields = ("code", "name_en", "name_zh", "jurisdiction", "active", "key_service", "store")
     list_display_links = ("heading",)
 
@@ -32,27 +41,27 @@ class RegionPages(ReadOnlyPages):
         queryset: QuerySet[Region] = super().get_queryset(request)
         return queryset.annotate(live_tenants=Count("tenants", filter=live))
 
-    @display(description=_("Region"), header=True, ordering="code")
+    @column(_("Region"), header=True, ordering="code")
     def heading(self, region: Region) -> tuple[str, str]:
         return str(region), region.code
 
-    @display(description=_("Active tenants"), ordering="live_tenants")
+    @column(_("Active tenants"), ordering="live_tenants")
     def tenants(self, region: Region) -> int:
         return int(getattr(region, "live_tenants", 0))
 
-    @display(description=_("Data database"), label=_HEALTH)
+    @column(_("Data database"), label=_HEALTH)
     def data_health(self, region: Region) -> tuple[str, str]:
         return _health(region.code, "data")
 
-    @display(description=_("Keys database"), label=_HEALTH)
+    @column(_("Keys database"), label=_HEALTH)
     def keys_health(self, region: Region) -> tuple[str, str]:
         return _health(region.code, "keys")
 
-    @display(description=_("Key service"))
+    @column(_("Key service"))
     def key_service(self, region: Region) -> str:
         return _scheme(region.code, "kms_url")
 
-    @display(description=_("Object store"))
+    @column(_("Object store"))
     def store(self, region: Region) -> str:
         return _scheme(region.code, "object_store_url")
 

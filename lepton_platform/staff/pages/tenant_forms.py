@@ -11,12 +11,15 @@ from lepton_platform.staff.pages.languages import language_choices
 from tenants import regions
 from tenants.control.actions.tenant_checks import errors_of
 from tenants.control.models import Region, Tenant
+from tenants.control.region_defaults import RegionDefaults, region_defaults
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """The fields that may change later. The checks are the actions' own."""
 
-    language = forms.ChoiceField(label=_("Language"), choices=language_choices, widget=UnfoldAdminSelectWidget)
+    language = forms.ChoiceField(
+        label=_("Language"), choices=language_choices, widget=UnfoldAdminSelectWidget
+    )
 
     class Meta:
         model = Tenant
@@ -26,7 +29,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
         cleaned = super().clean() or self.cleaned_data
         given = {**cleaned, "region": cleaned["region"].code} if cleaned.get("region") else cleaned
         for error in errors_of(given):
-            self.add_error(error.pointer.removeprefix("/"), _(error.detail))  # type: ignore[arg-type]  # a lazy text
+            self.add_error(error.pointer.removeprefix("/"), _(error.detail))
         return cleaned
 
 
@@ -41,16 +44,30 @@ class OpenTenantForm(TenantForm):
     class Meta(TenantForm.Meta):
         fields = ("name", "slug", "vertical", "region", "plan", "language", "currency", "time_zone")
         help_texts = {
-            "slug": _("Stands in the portal's address: lower-case letters, digits and hyphens. It does not change."),
+            "slug": _(
+                "Stands in the portal's address: lower-case letters, digits and hyphens. It does not change."
+            ),
             "region": _("Where all data of this tenant stays. It does not change here."),
-            "currency": _("Three letters, like EUR."),
-            "time_zone": _("A name like Asia/Shanghai."),
+            "currency": _("Three letters, like EUR. Empty: the usual one of the region."),
+            "time_zone": _("A name like Asia/Shanghai. Empty: the usual one of the region."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         served = Region.objects.filter(active=True, code__in=regions.served())
         self.fields["region"].queryset = served  # type: ignore[attr-defined]  # a model choice
+        for name in ("currency", "time_zone"):
+            self.fields[name].required = False
+
+    def clean_currency(self) -> str:
+        return self.cleaned_data["currency"] or self._defaults().currency
+
+    def clean_time_zone(self) -> str:
+        return self.cleaned_data["time_zone"] or self._defaults().time_zone
+
+    def _defaults(self) -> RegionDefaults:
+        region = self.cleaned_data.get("region")
+        return region_defaults(region.code if region else "")
 
 
 class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold has no types

@@ -7,12 +7,11 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
-from unfold.dataclasses import ActionDialog
-from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from lepton_platform.staff.access import staff_actor
 from lepton_platform.staff.pages.base import DirectoryPages
+from lepton_platform.staff.pages.decorators import column, reasoned_action
 from lepton_platform.staff.pages.tenant_forms import OpenTenantForm, ReasonForm, TenantForm
 from lepton_platform.staff.site import site
 from tenants.control import queries
@@ -21,7 +20,7 @@ from tenants.control.models import Tenant, User
 from tenants.control.models.tenant import Status
 from tenants.errors import DomainError
 from tenants.privacy.onboarding import open_tenant
-from tenants.scope import control_scope
+from tenants.scope import Actor, control_scope
 
 _STATUS = {"active": "success", "suspended": "danger", "opening": "warning"}
 _FIXED = ("slug", "vertical", "region", "status", "created_at", "id")
@@ -37,28 +36,40 @@ class TenantPages(DirectoryPages):
     actions_detail = ("suspend", "resume")
     change_form_after_template = "staff/tenant_after.html"
 
-    @display(description=_("Tenant"), header=True, ordering="name")
+    @column(_("Tenant"), header=True, ordering="name")
     def heading(self, tenant: Tenant) -> tuple[str, str]:
         return tenant.name, tenant.slug
 
-    @display(description=_("Plan"), label=True, ordering="plan")
+    @column(_("Plan"), label=True, ordering="plan")
     def plan_label(self, tenant: Tenant) -> str:
         return str(tenant.get_plan_display())
 
-    @display(description=_("Status"), label=_STATUS, ordering="status")
+    @column(_("Status"), label=_STATUS, ordering="status")
     def status_label(self, tenant: Tenant) -> tuple[str, str]:
         return tenant.status, str(tenant.get_status_display())
 
-    def get_form(self, request: HttpRequest, obj: Tenant | None = None, change: bool = False, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, change, **{**kwargs, "form": TenantForm if obj else OpenTenantForm})
+    def get_form(
+        self, request: HttpRequest, obj: Tenant | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        return super().get_form(
+            request, obj, change, **{**kwargs, "form": TenantForm if obj else OpenTenantForm}
+        )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
         return _FIXED if obj else ()
 
-    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
+    def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
         if obj is None:
             return (*OpenTenantForm.Meta.fields, "owner_email")
         return (*TenantForm.Meta.fields, *_FIXED)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        if obj is None:
+            return super().get_fieldsets(request, obj)
+        return [
+            (None, {"fields": ["name", ("plan", "language"), ("currency", "time_zone")]}),
+            (_("Fixed"), {"fields": [("slug", "status"), ("vertical", "region"), ("created_at", "id")]}),
+        ]
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         actor = staff_actor(request)
@@ -72,48 +83,52 @@ class TenantPages(DirectoryPages):
         given["region"] = given["region"].code
         obj.pk = open_tenant(owner=owner, actor=actor, **given).id
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
-        obj: Tenant | None = kwargs.get("obj")
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
         if obj is not None:
-            with control_scope(obj.pk, actor=staff_actor(request)) as s:
-                context["members"] = queries.members(s)
-                context["live_keys"] = sum(key.state in {"active", "replaced"} for key in queries.api_keys(s))
-                context["audit"] = queries.audit_page(s, limit=8)
-        response: HttpResponse = super().render_change_form(request, context, **kwargs)
+            context |= _around(obj, staff_actor(request))
+        response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
         return response
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Only what the tenant's state allows."""
         tenant = self.get_object(request, object_id)
-        offered = {Status.ACTIVE: "suspend", Status.SUSPENDED: "resume"}.get(Status(tenant.status)) if tenant else None
-        return [each for each in super().get_actions_detail(request, object_id) if each.action_name.endswith(f"_{offered}")]
+        offered = (
+            {Status.ACTIVE: "suspend", Status.SUSPENDED: "resume"}.get(Status(tenant.status))
+            if tenant
+            else None
+        )
+        return [
+            each
+            for each in super().get_actions_detail(request, object_id)
+            if each.action_name.endswith(f"_{offered}")
+        ]
 
-    @action(
-        description=_("Suspend"),
-        url_path="suspend",
+    @reasoned_action(
+        _("Suspend"),
+        path="suspend",
         icon="pause_circle",
         variant=ActionVariant.DANGER,
-        dialog=ActionDialog(
-            title=_("Suspend this tenant?"),
-            description=_("Its API keys and its portal stop within five seconds. Nothing is deleted."),
-            form_class=ReasonForm,
-            form_submit_text=_("Suspend"),
-        ),
+        question=_("Suspend this tenant?"),
+        consequence=_("Its API keys and its portal stop within five seconds. Nothing is deleted."),
     )
     def suspend(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         return self._change_status(request, object_id, suspend_tenant, form.cleaned_data["reason"])
 
-    @action(
-        description=_("Resume"),
-        url_path="resume",
+    @reasoned_action(
+        _("Resume"),
+        path="resume",
         icon="play_circle",
         variant=ActionVariant.PRIMARY,
-        dialog=ActionDialog(
-            title=_("Resume this tenant?"),
-            description=_("Its API keys and its portal work again within five seconds."),
-            form_class=ReasonForm,
-            form_submit_text=_("Resume"),
-        ),
+        question=_("Resume this tenant?"),
+        consequence=_("Its API keys and its portal work again within five seconds."),
     )
     def resume(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         return self._change_status(request, object_id, resume_tenant, form.cleaned_data["reason"])
@@ -133,3 +148,13 @@ class TenantPages(DirectoryPages):
             return None
         known = queries.user_by_email(email)
         return known or create_user(email=email, language=language, actor=staff_actor(request))
+
+
+def _around(tenant: Tenant, actor: Actor) -> dict[str, Any]:
+    """People, keys in use and the latest of the audit log, read under the tenant's own claim."""
+    with control_scope(tenant.pk, actor=actor) as s:
+        return {
+            "members": queries.members(s),
+            "live_keys": sum(key.state in {"active", "replaced"} for key in queries.api_keys(s)),
+            "audit": queries.audit_page(s, limit=8),
+        }

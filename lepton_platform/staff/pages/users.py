@@ -6,11 +6,11 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from lepton_platform.staff.access import staff_actor
 from lepton_platform.staff.pages.base import DirectoryPages
+from lepton_platform.staff.pages.decorators import column
 from lepton_platform.staff.pages.languages import language_choices
 from lepton_platform.staff.site import site
 from tenants.control.actions import create_user, update_user
@@ -18,7 +18,9 @@ from tenants.control.models import User
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
-    language = forms.ChoiceField(label=_("Language"), choices=language_choices, widget=UnfoldAdminSelectWidget)
+    language = forms.ChoiceField(
+        label=_("Language"), choices=language_choices, widget=UnfoldAdminSelectWidget
+    )
 
     class Meta:
         model = User
@@ -34,14 +36,14 @@ class UserPages(DirectoryPages):
     search_fields = ("email", "name")
     fields = ("email", "name", "language", "is_staff", "is_active")
 
-    @display(description=_("User"), header=True, ordering="email")
+    @column(_("User"), header=True, ordering="email")
     def heading(self, user: User) -> tuple[str, str]:
         return user.name or user.email, user.email if user.name else ""
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         return ("email",) if obj else ()
 
-    def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:  # noqa: ARG002 - Django's signature
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         return self.fields if obj else ("email", "name", "language", "is_staff")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:

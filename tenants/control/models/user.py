@@ -59,6 +59,10 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_full_name(self) -> str:
+        """Django and unfold ask for it by this name."""
+        return str(self)
+
     @property
     def is_superuser(self) -> bool:
         return False

@@ -1,0 +1,47 @@
+"""unfold's decorators with the types they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from django.utils.functional import Promise
+from unfold.dataclasses import ActionDialog
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from lepton_platform.staff.pages.tenant_forms import ReasonForm
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def column(
+    description: str | Promise,
+    *,
+    ordering: Any = None,
+    header: bool | None = None,
+    label: bool | Mapping[str, str] | None = None,
+) -> Callable[[F], F]:
+    decorate: Callable[[F], F] = display(
+        description=description, ordering=ordering, header=header, label=label
+    )
+    return decorate
+
+
+def reasoned_action(
+    description: str | Promise,
+    *,
+    path: str,
+    icon: str,
+    variant: ActionVariant,
+    question: Any,
+    consequence: Any,
+) -> Callable[[F], F]:
+    """A button on a row's page that asks for a reason in a dialog."""
+    dialog = ActionDialog(
+        title=question, description=consequence, form_class=ReasonForm, form_submit_text=description
+    )
+    decorate: Callable[[F], F] = action(
+        description=description, url_path=path, icon=icon, variant=variant, dialog=dialog
+    )
+    return decorate
