@@ -40,11 +40,13 @@ def test_every_policy_guards_reads_and_writes_and_calls_the_claim(alias, service
     policies = rows(
         alias,
         "SELECT polrelid::regclass::text, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), "
-        "polcmd::text, polpermissive FROM pg_policy",
+        "polcmd::text, polroles::regrole[]::text FROM pg_policy",
     )
-    locked = {table for table, using, check, command, _ in policies if command == "*" and using and check}
+    everybody = [policy for policy in policies if policy[4] == "{-}"]
+    locked = {table for table, using, check, command, _ in everybody if command == "*" and using and check}
     assert locked == {table for (table,) in rows(alias, WITH_TENANT)}
-    assert all("app." in using and "app." in check for _, using, check, _, _ in policies)
+    assert all("app." in using and "app." in check for _, using, check, _, _ in everybody)
+    assert {roles for *_, roles in policies} <= {"{-}", "{lepton_owner}"}
 
 
 @pytest.mark.parametrize("alias", ALIASES)

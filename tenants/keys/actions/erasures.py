@@ -14,11 +14,16 @@ from tenants.scope import Actor, keys_scope
 def record_tombstones(
     tenant: TenantRef, pseudonyms: Sequence[bytes], *, erased_at: datetime, actor: Actor
 ) -> list[bytes]:
-    """The marks, in order; an erasure recorded before stays as it is. Raises KeyServiceUnavailable."""
+    """The marks, in order; a later erasure of the same profile moves its time. Raises KeyServiceUnavailable."""
     marks = [keyring(tenant).tombstone(pseudonym) for pseudonym in pseudonyms]
     with keys_scope(tenant, actor=actor):
         rows = [Tombstone(tenant_id=tenant.id, mark=mark, erased_at=erased_at) for mark in marks]
-        Tombstone.objects.bulk_create(rows, ignore_conflicts=True)
+        Tombstone.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["tenant_id", "mark"],
+            update_fields=["erased_at", "replayed"],
+        )
     return marks
 
 

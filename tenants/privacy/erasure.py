@@ -1,0 +1,79 @@
+"""Erasing a profile so that nothing written at the same moment survives it.
+
+The tombstone commits first; from then on ingest drops what happened before it. Transactions that began earlier
+may not have seen it, so deletion waits until they have ended, and then looks whether anything is left.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from tenants import audit
+from tenants.data.queries.profiles import profile_key
+from tenants.errors import Conflict
+from tenants.keys.actions import record_tombstones
+from tenants.regions import TenantRef
+from tenants.scope import Actor, Scope, scope
+
+PATIENCE = timedelta(seconds=60)
+TABLES = ("data_timeline", "data_seenitems", "data_review", "data_receipt", "data_profile")
+_MARK = """
+INSERT INTO data_tombstone (tenant_id, mark, erased_at) VALUES (%s, %s, %s)
+ON CONFLICT (tenant_id, mark) DO UPDATE SET erased_at = greatest(data_tombstone.erased_at, excluded.erased_at)
+"""
+_COUNT_MARKS = "UPDATE data_tenantstate SET tombstones = tombstones + 1 WHERE tenant_id = %s"
+_XID = "SELECT pg_current_xact_id()::text::bigint"
+_OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_DELETE = "DELETE FROM {} WHERE tenant_id = %s AND profile_key = %b"
+_LEFT = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = %b"
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """`deleted` counts rows by table; later events with a time before `erased_at` are dropped on arrival."""
+
+    erased_at: datetime
+    deleted: dict[str, int]
+
+
+def erase_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> Erasure:
+    """Removes everything stored under the profile; an unknown one is marked all the same, and again is no error.
+
+    Raises Conflict when older transactions do not end within a minute: the tombstone stands, call again.
+    """
+    erased_at = datetime.now(UTC)
+    with scope(tenant, actor=actor) as s:
+        key = profile_key(s, profile_id)
+    (mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)
+    with scope(tenant, actor=actor) as s:
+        s.cursor().execute(_MARK, (tenant.id, mark, erased_at))
+        s.cursor().execute(_COUNT_MARKS, (tenant.id,))
+        marked_in = _number(s, _XID)
+    _wait_for_older(tenant, marked_in, actor=actor)
+    with scope(tenant, actor=actor) as s:
+        deleted = {
+            table: s.cursor().execute(_DELETE.format(table), (tenant.id, key)).rowcount for table in TABLES
+        }
+        audit.record(s, "profile.erase", f"tombstone:{mark.hex()[:16]}", **deleted)
+    with scope(tenant, actor=actor) as s:
+        left = [table for table in TABLES if _number(s, _LEFT.format(table), tenant.id, key)]
+    if left:
+        raise Conflict(f"Rows of the profile were written meanwhile in {', '.join(left)}; call again.")
+    return Erasure(erased_at, deleted)
+
+
+def _wait_for_older(tenant: TenantRef, marked_in: int, *, actor: Actor) -> None:
+    deadline = time.monotonic() + PATIENCE.total_seconds()
+    while time.monotonic() < deadline:
+        with scope(tenant, actor=actor) as s:
+            if _number(s, _OLDEST) > marked_in:
+                return
+        time.sleep(0.02)
+    raise Conflict("Older transactions are still running; the erasure is recorded, call again to finish it.")
+
+
+def _number(s: Scope, sql: str, *params: object) -> int:
+    row = s.cursor().execute(sql, params).fetchone()
+    return int(row[0]) if row else 0
