@@ -80,7 +80,7 @@ def cancel(
     except NotFound as error:
         raise Http404 from error
     except (Conflict, StoreUnavailable) as error:
-        messages.error(request, error.detail)
+        messages.error(request, _(error.detail))
     else:
         messages.success(request, _("The job was asked to stop."))
     return HttpResponseRedirect(back)

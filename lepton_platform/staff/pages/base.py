@@ -9,6 +9,7 @@ from django.contrib.admin import ModelAdmin as DjangoModelAdmin
 from django.contrib.admin.options import csrf_protect_m
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from tenants.errors import DomainError
@@ -48,7 +49,7 @@ class DirectoryPages(ModelAdmin, ActionsOwnTheirTransaction):  # type: ignore[mi
         try:
             answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as error:
-            messages.error(request, error.detail)
+            messages.error(request, _(error.detail))
             return HttpResponseRedirect(request.get_full_path())
         return answer
 

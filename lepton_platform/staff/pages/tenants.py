@@ -138,7 +138,7 @@ class TenantPages(DirectoryPages):
             with control_scope(UUID(str(object_id)), actor=staff_actor(request)) as s:
                 change(s, reason=reason)
         except DomainError as error:
-            messages.error(request, error.detail)
+            messages.error(request, _(error.detail))
         else:
             messages.success(request, _("Done. The tenant's owners see the reason in their audit log."))
         return HttpResponse(headers={"HX-Redirect": reverse("admin:control_tenant_change", args=[object_id])})

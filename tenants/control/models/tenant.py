@@ -8,11 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 from tenants.control.fields import new_id
 from tenants.control.models.region import Region
-from tenants.control.plans import FREE, PLANS
+from tenants.control.plans import ENTERPRISE, FREE, GROWTH
 from tenants.lifecycle import Erase, Export, Lifecycle
 from tenants.regions import TenantRef
 
 SLUG_PATTERN = r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$"
+
+
+PLAN_CHOICES = [(FREE.name, _("Free")), (GROWTH.name, _("Growth")), (ENTERPRISE.name, _("Enterprise"))]
 
 
 class Vertical(models.TextChoices):
@@ -40,9 +43,7 @@ class Tenant(models.Model):
     name = models.CharField(_("name"), max_length=120)
     vertical = models.CharField(_("industry"), max_length=16, choices=Vertical.choices)
     region = models.ForeignKey(Region, models.PROTECT, related_name="tenants", verbose_name=_("region"))
-    plan = models.CharField(
-        _("plan"), max_length=16, choices=[(n, n.capitalize()) for n in PLANS], default=FREE.name
-    )
+    plan = models.CharField(_("plan"), max_length=16, choices=PLAN_CHOICES, default=FREE.name)
     language = models.CharField(_("language"), max_length=16, default="en")
     currency = models.CharField(_("currency"), max_length=3)
     time_zone = models.CharField(_("time zone"), max_length=64)

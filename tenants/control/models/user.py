@@ -67,12 +67,12 @@ class User(AbstractBaseUser):
     def is_superuser(self) -> bool:
         return False
 
-    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_perm(self, perm: str, obj: object = None) -> bool:
         """Staff may use the staff pages, and each page says what it allows; there is nothing finer."""
         return self.is_active and self.is_staff
 
-    def has_perms(self, perms: list[str], obj: object = None) -> bool:  # noqa: ARG002 - Django's signature
+    def has_perms(self, perms: list[str], obj: object = None) -> bool:
         return self.is_active and self.is_staff
 
-    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
+    def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and self.is_staff
