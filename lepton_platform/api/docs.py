@@ -64,7 +64,7 @@ def schema(request: HttpRequest) -> HttpResponse:
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     base = f"{request.scheme}://{request.get_host()}"
-    context = {"groups": _groups(base), "problems": KINDS.items(), "base": base}
+    context = {"groups": _groups(base), "problems": tuple(KINDS.items()), "base": base}
     return render(request, "docs.html", context)
 
 
@@ -80,7 +80,7 @@ def _as_yaml() -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _groups(base: str) -> dict[str, list[Entry]]:
+def _groups(base: str) -> tuple[tuple[str, list[Entry]], ...]:
     document = openapi.document()
     groups: dict[str, list[Entry]] = {}
     for path, operation in openapi.operations():
@@ -100,7 +100,7 @@ def _groups(base: str) -> dict[str, list[Entry]]:
                 problems=tuple((code, KINDS[code]) for code in openapi.codes_of(operation)),
             )
         )
-    return groups
+    return tuple(groups.items())
 
 
 def _parameters(described: dict[str, Any]) -> Iterator[Field]:
