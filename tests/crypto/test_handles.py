@@ -12,7 +12,7 @@ from tenants.crypto.handles import Opaque
 from tenants.crypto.pseudonyms import KeyedHash
 from tenants.crypto.signing import Signer
 
-MATERIAL = bytes(range(65, 97))
+MATERIAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def _secrets() -> dict[str, object]:
