@@ -89,7 +89,8 @@ def read(environ: Mapping[str, str]) -> Env:
     """Raises WrongSetting."""
     home = home_from(environ)
     role = _role(environ.get("LEPTON_ROLE", "app"))
-    source = _Source(_with_services(environ, home), build=role == "build")
+    is_build = role == "build"
+    source = _Source(environ if is_build else _with_services(environ, home), build=is_build)
     codes = _regions(source.text("LEPTON_REGIONS", "cn,eu,us"))
     broker_url = source.url("BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build="redis://127.0.0.1:1/0")
     base_url = source.url("LEPTON_BASE_URL", ("http", "https"), default="http://127.0.0.1:8000")

@@ -72,6 +72,8 @@ def logging_settings() -> dict[str, Any]:
         "loggers": {
             "django.server": {"level": "WARNING"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
+            "celery.beat": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
             "psycopg.pool": {"level": "ERROR"},

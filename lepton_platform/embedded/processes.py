@@ -19,6 +19,7 @@ from lepton_platform.embedded.account import Account
 
 MARK = "LEPTON_SUPERVISED_HOME"
 ENGINES = frozenset({"postgres", "valkey-server"})
+LARGEST_LOG_BYTES = 50 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
@@ -40,6 +41,8 @@ def spawn(  # noqa: PLR0913 - the arguments of a process; all but one keyword-on
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, on_parent_death)
 
+    if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
+        log.replace(log.with_suffix(".log.old"))
     identity: dict[str, Any] = account.identity() if account else {}
     with log.open("ab") as output:
         child = subprocess.Popen(

@@ -71,7 +71,7 @@ def ensure_services(
     if lock is None:
         return _attach(place)
     try:
-        return _start(place, regions, lock, report)
+        return _start(place, lock, regions=regions, report=report)
     except BaseException:
         os.close(lock)
         raise
@@ -98,7 +98,7 @@ def _attach(home: Home, patience_seconds: float = 60.0) -> Services:
     raise ServiceFailed(f"Another process holds {home.lock_file} but its services do not answer.")
 
 
-def _start(home: Home, regions: Sequence[str], lock: int, report: Report) -> Services:
+def _start(home: Home, lock: int, *, regions: Sequence[str], report: Report) -> Services:
     home.services_file.unlink(missing_ok=True)
     if ended := end_orphans(home.path) + end_engines((home.postgres / "data", home.valkey)):
         report(f"ended {ended} processes of an interrupted run")

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from lepton_platform.embedded import databases
 from lepton_platform.embedded.home import Home, read_json, write_private_json
@@ -68,20 +67,15 @@ def environment(home: Home, state: State, regions: Sequence[str], *, broker_url:
     for name, key in state.scope_keys.items():
         values[f"LEPTON_SCOPE_KEY_{name}"] = key
     for plane, database in databases.names(regions).items():
-        values[f"DATABASE_URL_{plane}"] = _url(
-            state, databases.APPLICATION, state.application_password, database
-        )
-        values[f"DATABASE_URL_{plane}_MIGRATE"] = _url(
-            state, databases.MIGRATOR, state.migrator_password, database
-        )
+        place = f"127.0.0.1:{state.postgres_port}/{database}"
+        application = f"{databases.APPLICATION}:{state.application_password}"
+        migrator = f"{databases.MIGRATOR}:{state.migrator_password}"
+        values[f"DATABASE_URL_{plane}"] = f"postgresql://{application}@{place}"
+        values[f"DATABASE_URL_{plane}_MIGRATE"] = f"postgresql://{migrator}@{place}"
     for region in regions:
         values[f"OBJECT_STORE_URL_{region.upper()}"] = (home.path / "objects" / region).as_uri()
         values[f"KMS_URL_{region.upper()}"] = (home.path / "kms" / f"{region}.key").as_uri()
     return values
-
-
-def _url(state: State, role: str, password: str, database: str) -> str:
-    return f"postgresql://{role}:{quote(password, safe='')}@127.0.0.1:{state.postgres_port}/{database}"
 
 
 def prepare_region_folders(home: Home, regions: Sequence[str]) -> None:

@@ -1,0 +1,96 @@
+"""The configuration: what is read, and the one sentence for what is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lepton_platform.env import WrongSetting, read
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_external_services_are_read(external):
+    env = read(external)
+    assert sorted(env.databases) == ["data_eu", "default", "keys_eu"]
+    assert (env.databases["default"].user, env.databases["default"].password) == ("lepton_app", "p@ss")
+    assert env.valkey_url == "redis://:secret@valkey.internal:6379/1"
+    assert env.allowed_hosts == ("lepton.example",)
+
+
+def test_the_migrator_has_other_addresses(external):
+    env = read({**external, "LEPTON_ROLE": "migrate"})
+    assert {one.user for one in env.databases.values()} == {"lepton_migrate"}
+
+
+def test_embedded_settings_are_not_mixed_into_external_ones(external, tmp_path):
+    (tmp_path / "services.json").write_text('{"LEPTON_SECRET_KEY": "embedded-embedded-embedded-embedded"}')
+    del external["LEPTON_SECRET_KEY"]
+    with pytest.raises(WrongSetting, match="LEPTON_SECRET_KEY is not set"):
+        read({**external, "LEPTON_HOME": str(tmp_path)})
+
+
+def test_secrets_do_not_show_in_a_repr(external):
+    shown = repr(read(external))
+    assert "p@ss" not in shown
+    assert "sssss" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("LEPTON_SECRET_KEY", "short", "LEPTON_SECRET_KEY must have at least 32 characters."),
+        ("LEPTON_KEY_PEPPER", "%%%", "LEPTON_KEY_PEPPER must be base64."),
+        ("LEPTON_SCOPE_KEY_EU", "c2hvcnQ=", "LEPTON_SCOPE_KEY_EU must hold at least 32 bytes in base64."),
+        ("LEPTON_SERVES", "us", "LEPTON_SERVES lists 'us', which LEPTON_REGIONS does not."),
+        ("LEPTON_REGIONS", "eu,eu", "LEPTON_REGIONS must list different lower-case region codes"),
+        ("LEPTON_REGIONS", "EU!", "LEPTON_REGIONS must list different lower-case region codes"),
+        ("LEPTON_ROLE", "root", "LEPTON_ROLE must be app, migrate or build."),
+        ("LEPTON_BASE_URL", "lepton.example", "LEPTON_BASE_URL must be a URL"),
+        ("LEPTON_ALLOWED_HOSTS", "*", "LEPTON_ALLOWED_HOSTS must name the hosts"),
+        ("LEPTON_MODEL_CACHE_MIB", "much", "LEPTON_MODEL_CACHE_MIB must be a whole number."),
+        ("LEPTON_MODEL_CACHE_MIB", "1", "LEPTON_MODEL_CACHE_MIB must lie between"),
+        ("BROKER_URL", "http://broker", "BROKER_URL must be a URL that starts with redis://"),
+        ("BROKER_URL", "amqp://rabbit/", "VALKEY_URL must be set when BROKER_URL is not"),
+        ("KMS_URL_EU", "gcpkms://x", "KMS_URL_EU must be a URL that starts with file://"),
+        ("OBJECT_STORE_URL_EU", "bucket", "OBJECT_STORE_URL_EU must be a URL"),
+        ("DATABASE_URL_DATA_EU", "postgresql://db.internal/x", "DATABASE_URL_DATA_EU must look like"),
+        ("DATABASE_URL_KEYS_EU", "mysql://a:b@c/d", "DATABASE_URL_KEYS_EU must be a URL"),
+        ("DATABASE_URL_KEYS_EU", "postgresql://a:b@c:port/d", "DATABASE_URL_KEYS_EU is not a URL."),
+        ("DATABASE_URL_KEYS_EU", "", "DATABASE_URL_KEYS_EU is not set"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_that_names_it(external, name, value, sentence):
+    with pytest.raises(WrongSetting) as refused:
+        read({**external, name: value})
+    assert str(refused.value).startswith(sentence)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_broken_services_file_is_said(tmp_path):
+    (tmp_path / "services.json").write_text("{")
+    with pytest.raises(WrongSetting, match=r"services\.json cannot be read"):
+        read({"LEPTON_HOME": str(tmp_path)})
+
+
+def test_building_needs_no_service(tmp_path):
+    assert read({"LEPTON_ROLE": "build", "LEPTON_HOME": str(tmp_path)}).role == "build"
+
+
+def test_a_process_with_a_wrong_setting_ends_with_status_2_and_that_sentence(external):
+    clean = {"PATH": os.environ["PATH"], **external, "LEPTON_SERVES": "mars"}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "check"],
+        env=clean,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        "LEPTON_SERVES lists 'mars', which LEPTON_REGIONS does not.\n",
+    )

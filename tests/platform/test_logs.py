@@ -1,0 +1,51 @@
+"""No secret reaches a log line, by whatever road it comes."""
+
+from __future__ import annotations
+
+import pytest
+
+from lepton_platform.logs import without_secrets
+
+
+def cleaned(**event: object) -> dict[str, object]:
+    return without_secrets(None, "info", event)
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "Authorization", "api_key", "set_cookie", "csrf_token", "key_pepper"]
+)
+def test_a_field_with_a_secret_name_is_removed(name):
+    assert cleaned(**{name: "x"}) == {name: "[removed]"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "key lep_live_eu_abc123_secretsecret was used",
+        "Authorization: Bearer abcdef.ghijk",
+        "connect to postgresql://lepton_app:hunter2@db/x failed",
+    ],
+)
+def test_a_secret_inside_a_text_is_removed(text):
+    shown = cleaned(event=text)["event"]
+    assert isinstance(shown, str)
+    assert "[removed]" in shown
+    assert not any(secret in shown for secret in ("secretsecret", "abcdef", "hunter2"))
+
+
+def test_nested_values_are_cleaned():
+    assert cleaned(request={"headers": [{"cookie": "a"}, "Bearer zzz"]}) == {
+        "request": {"headers": [{"cookie": "[removed]"}, "Bearer [removed]"]}
+    }
+
+
+def test_bytes_are_never_written():
+    assert cleaned(body=b"personal") == {"body": "[8 bytes]"}
+
+
+def test_ordinary_fields_stay():
+    assert cleaned(event="job.finished", seconds=1.5, keyword="a") == {
+        "event": "job.finished",
+        "seconds": 1.5,
+        "keyword": "a",
+    }
