@@ -66,6 +66,11 @@ class Course:
         return sum(self.values)
 
 
+def masked(values: Sequence[int], least: int) -> list[int | None]:
+    """Without the counts from 1 to below `least`: a report shows no small groups."""
+    return [value if value == 0 or value >= least else None for value in values]
+
+
 def course(counts: Iterable[DailyCount], period: Period, wanted: Callable[[DailyCount], bool]) -> Course:
     by_day: dict[date, int] = defaultdict(int)
     for count in counts:
@@ -92,8 +97,9 @@ def events(counts: Sequence[DailyCount], period: Period) -> Course:
     return course(counts, period, lambda count: count.metric == "events")
 
 
-def rate(part: Sequence[int], whole: Sequence[int]) -> list[float | None]:
-    return [a / b if b else None for a, b in zip(part, whole, strict=True)]
+def rate(part: Sequence[int | None], whole: Sequence[int]) -> list[float | None]:
+    """None where the part is not shown or the whole is nothing."""
+    return [a / b if b and a is not None else None for a, b in zip(part, whole, strict=True)]
 
 
 def count_stat(label: str, found: Course) -> Stat:
@@ -109,8 +115,9 @@ def rate_stat(label: str, part: Course, whole: Course) -> Stat:
     before = part.earlier / whole.earlier if whole.earlier else None
     delta, tone = "", ""
     if now is not None and before is not None:
-        change = (now - before) * 100
-        delta, tone = _("%(change)s pt") % {"change": f"{change:+.1f}"}, "good" if change >= 0 else "bad"
+        change = round((now - before) * 100, 1) + 0.0
+        delta = _("%(change)s pt") % {"change": f"{change:+.1f}"}
+        tone = "good" if change > 0 else "bad" if change < 0 else ""
     return Stat(
         label, percent(now, 2), [value or 0.0 for value in rate(part.values, whole.values)], delta, tone
     )

@@ -14,7 +14,7 @@ from lepton_platform.portal.figures import Course, Period, Stat
 from lepton_platform.portal.quality import Quality, history, quality
 from recommender.registry import queries as registry
 from recommender.registry.types import VersionView
-from tenants.data.queries import catalog, counters, receipts
+from tenants.data.queries import catalog, counters, receipts, space
 from tenants.data.queries.counters import DailyCount
 from tenants.scope import scope
 
@@ -41,6 +41,7 @@ class Report:
     counts: Sequence[DailyCount]
     versions: Sequence[VersionView]
     coverage: Coverage
+    least: int
 
     @property
     def requests(self) -> Course:
@@ -65,7 +66,7 @@ class Report:
 
     @property
     def volume_chart(self) -> dict[str, Any] | None:
-        lines = [figures.line(name, found.values) for name, found in self.kinds]
+        lines = [figures.line(name, self._shown(found)) for name, found in self.kinds]
         return self._chart(lines, kind="bar", whole=True) if lines else None
 
     @property
@@ -73,9 +74,8 @@ class Report:
         served = figures.served(self.counts, self.period)
         if not served.total:
             return None
-        rates = [
-            None if one is None else one * 100 for one in figures.rate(self.clicks.values, served.values)
-        ]
+        clicks = self._shown(self.clicks)
+        rates = [None if one is None else one * 100 for one in figures.rate(clicks, served.values)]
         return self._chart([figures.line(_("Click-through rate, %"), rates, filled=True)])
 
     @property
@@ -88,10 +88,11 @@ class Report:
 
     def day_table(self) -> Table:
         names = [name for name, _course in self.kinds]
-        columns = [self.requests, figures.served(self.counts, self.period), self.clicks]
-        columns += [found for _name, found in self.kinds]
+        served = figures.served(self.counts, self.period)
+        columns: list[Sequence[int | None]] = [self.requests.values, served.values, self._shown(self.clicks)]
+        columns += [self._shown(found) for _name, found in self.kinds]
         days = [day.isoformat() for day in self.period.dates()]
-        rows: list[list[object]] = [[day, *(one.values[n] for one in columns)] for n, day in enumerate(days)]
+        rows: list[list[object]] = [[day, *(one[n] for one in columns)] for n, day in enumerate(days)]
         return ["day", "requests", "items_served", "clicks_on_recommendations", *names], rows
 
     def model_table(self) -> Table:
@@ -119,6 +120,9 @@ class Report:
         ]
         return [*header, "reason"], rows
 
+    def _shown(self, found: Course) -> list[int | None]:
+        return figures.masked(found.values, self.least)
+
     def _chart(self, lines: list[dict[str, Any]], **look: Any) -> dict[str, Any]:
         return {"labels": figures.day_labels(self.period), "series": lines, **look}
 
@@ -129,7 +133,8 @@ def read(here: Here, period: Period) -> Report:
         versions = registry.versions(s)
         latest = list(receipts.latest(s, limit=_RECEIPTS))
         live, _total = catalog.counts(s)
-    return Report(period, counts, versions, _coverage(latest, live))
+        least = space.state(s).privacy.report_minimum_count
+    return Report(period, counts, versions, _coverage(latest, live), least)
 
 
 def _coverage(receipts_found: Sequence[Mapping[str, Any]], live: int) -> Coverage:

@@ -6,13 +6,21 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import sin
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 from django.test import Client
 from uuid_utils.compat import uuid7
 
+from recommender import sources
+from recommender.algorithms.blend import Blend
+from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.popularity import Popularity
 from recommender.registry import actions as registry
+from recommender.registry import artefacts, queries
+from recommender.registry.bundle import Bundle
 from recommender.registry.types import Trained
 from tenants.control import actions as control
 from tenants.control.models import User
@@ -86,13 +94,13 @@ def items(count: int = 32) -> list[ItemInput]:
 
 
 def furnish(workspace: Workspace) -> None:
-    """What a lively workspace has. Model versions have no files: nothing of them can serve."""
+    """What a lively workspace has: the second model serves, from popularity alone; the first was refused."""
     with scope(workspace.ref, actor=ACTOR) as s:
         catalog.upsert_items(s, items())
         events.record_events(s, _events())
         s.cursor().execute(_COUNTS, (workspace.ref.id, *_days()))
-    _publish(workspace, ndcg=0.031, reason=_WORSE)
-    _publish(workspace, ndcg=0.052)
+    publish(workspace, ndcg=0.031, reason=_WORSE)
+    publish(workspace, ndcg=0.052)
     with scope(workspace.ref, actor=ACTOR) as s:
         jobs.request_job(s, "train", parameters={"profile": "fast"})
     with control_scope(workspace.ref.id, actor=ACTOR) as s:
@@ -118,40 +126,59 @@ def _days() -> tuple[list[str], list[str], list[str], list[int]]:
     rows = []
     today = datetime.now(UTC).date()
     for back in range(90):
-        day, level = (today - timedelta(days=back)).isoformat(), 3200 - 11 * back + (back * 37 % 9) * 60
+        day = (today - timedelta(days=back)).isoformat()
+        level = int(3900 - 14 * back + 260 * sin(back * 1.7) + 190 * sin(back / 2.3))
         rows += [(day, "requests", "model", level), (day, "served", "model", level * 10)]
-        rows += [(day, "attributed", "click", level // 2 + back * 53 % 200), (day, "events", "view", level * 3)]
+        rows += [
+            (day, "attributed", "click", int(level * (0.62 - back / 900))),
+            (day, "events", "view", level * 3),
+        ]
         rows += [(day, "events", "click", level), (day, "events", "purchase", level // 9)]
     days, metrics, kinds, counts = zip(*rows, strict=True)
     return list(days), list(metrics), list(kinds), list(counts)
 
 
-def _publish(workspace: Workspace, *, ndcg: float, reason: str = "") -> None:
-    def measures(value: float) -> dict[str, float]:
-        return {"ndcg@10": value, "recall@10": value * 1.9, "coverage@10": 0.41}
-
-    members = {"ease": 0.55, "sequence": 0.3, "content": 0.1, "popularity": 0.05}
+def publish(workspace: Workspace, *, ndcg: float, reason: str = "") -> None:
+    """A version with these measures; without a reason it has real files and serves."""
+    artefact_id = uuid7()
+    manifest = {} if reason else artefacts.write(workspace.ref, artefact_id, _files(workspace))
     trained = Trained(
         job_id=uuid4(),
-        artefact_id=uuid7(),
+        artefact_id=artefact_id,
         profile="fast",
-        manifest={},
-        metrics={
-            "serves": "model",
-            "cases": 812,
-            "served": measures(ndcg),
-            "popularity": measures(0.033),
-            "weights": members,
-            "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
-            "seconds": dict.fromkeys(members, 4.2),
-        },
+        manifest=manifest,
+        metrics=_metrics(ndcg),
         trained_at=datetime.now(UTC),
         data_until=datetime.now(UTC),
         refused=bool(reason),
         reason=reason,
     )
     with scope(workspace.ref, actor=ACTOR) as s:
-        registry.publish(s, trained, expected=None)
+        registry.publish(s, trained, expected=queries.active_number(s))
+
+
+def _files(workspace: Workspace) -> dict[str, bytes]:
+    source = sources.load(workspace.ref, actor=ACTOR, report=lambda _done: None)
+    popularity = Popularity()
+    popularity.fit(source.dataset, np.random.default_rng(0))
+    ensemble = Ensemble({"popularity": popularity}, Blend({"popularity": 1.0}), source.dataset.items, {})
+    return dict(Bundle(ensemble, source.item_no).to_files())
+
+
+def _metrics(ndcg: float) -> dict[str, Any]:
+    def measures(value: float) -> dict[str, float]:
+        return {"ndcg@10": value, "recall@10": value * 1.9, "coverage@10": 0.41}
+
+    members = {"ease": 0.55, "sequence": 0.3, "content": 0.1, "popularity": 0.05}
+    return {
+        "serves": "model",
+        "cases": 812,
+        "served": measures(ndcg),
+        "popularity": measures(0.033),
+        "weights": members,
+        "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
+        "seconds": dict.fromkeys(members, 4.2),
+    }
 
 
 def finish_jobs(workspace: Workspace, state: str, **said: Any) -> None:

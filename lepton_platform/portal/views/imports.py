@@ -17,6 +17,10 @@ from tenants.errors import Invalid
 
 SHOWN = 50
 KEPT = 5_000
+EXAMPLE = (
+    "id,title,description,categories,tags,brand,price,currency,language,available\n"
+    "sku-1,Linen field jacket,Light and wide,Outerwear|Summer,linen,Nord,129.00,EUR,en,yes"
+)
 
 
 @require_http_methods(["GET", "POST"])
@@ -33,6 +37,7 @@ def upload(request: HttpRequest, here: Here) -> HttpResponse:
         form=form,
         outcome=outcome,
         shown=outcome.rejected[:SHOWN] if outcome else [],
+        example_file=EXAMPLE,
         rejected_rows=json.dumps(kept, ensure_ascii=False),
     )
 
