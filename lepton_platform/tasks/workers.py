@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from tenants.control.queries import tenant_directory
+from tenants.errors import NotFound
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_ops
 
@@ -30,3 +31,12 @@ def tenants_of(region: str, *, reason: str) -> Iterator[TenantRef]:
             view.ref for view in tenant_directory(s) if view.region == region and view.status == "active"
         ]
     yield from found
+
+
+def tenant_by_slug(slug: str, *, reason: str) -> TenantRef:
+    """For commands. Raises NotFound."""
+    with control_ops("operator", actor=WORKER, reason=reason) as s:
+        found = next((view.ref for view in tenant_directory(s) if view.slug == slug), None)
+    if found is None:
+        raise NotFound(f"There is no tenant {slug!r}.")
+    return found

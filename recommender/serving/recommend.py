@@ -43,7 +43,7 @@ def recommend(tenant: TenantRef, request: RecommendRequest, *, actor: Actor) -> 
         asks = person.read(s, request)
         ranking = _ranked(ready, asks)
         allowed = select.allowed_slots(ready.columns, wanted, _shut(s, ready, asks, request))
-        chosen = _final(s, ready, ranking, allowed, request.k, wanted)
+        chosen = checked(s, ready, ranking, allowed, request.k, wanted)
         answer = _answer(s, ready, asks, ranking, chosen, request)
         receipt.write(s, answer, asks, [one.stored.item_no for one in chosen], scenario=request.scenario)
     return answer
@@ -60,7 +60,7 @@ def _shut(s: Scope, ready: Ready, asks: Person, request: RecommendRequest) -> Sl
     return ready.columns.slots_of(np.concatenate([asks.met, asks.disliked, excluded]))
 
 
-def _final(
+def checked(
     s: Scope, ready: Ready, ranking: Ranking, allowed: Bools, k: int, wanted: Filter | None
 ) -> list[Chosen]:
     """The best `k` whose rows, read now, may still be shown."""
@@ -93,11 +93,11 @@ def _answer(
         stage=ranking.stage if chosen else "empty",
         stage_because=_stage_because(ready, asks, ranking),
         model_version=ready.version.name if ready.version else None,
-        items=[_item(one, why) for one, why in zip(chosen, reasons, strict=True)],
+        items=[presented(one, why) for one, why in zip(chosen, reasons, strict=True)],
     )
 
 
-def _item(chosen: Chosen, why: list[Reason]) -> RecommendedItem:
+def presented(chosen: Chosen, why: list[Reason]) -> RecommendedItem:
     item = chosen.stored.item
     return RecommendedItem(
         id=item.id,

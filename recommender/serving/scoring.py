@@ -49,6 +49,15 @@ def rank(ready: Ready, history: Slots, weight: Floats, *, session: bool) -> Rank
     return Ranking("recent", _recent(ready), history, weight)
 
 
+def alike(ready: Ready, slot: Slots) -> Ranking:
+    """By texts where there are any, else by what is chosen together, else by facts in common."""
+    weight = np.ones(slot.size, dtype=np.float32)
+    by_content = _by_content(ready, slot)
+    if not by_content.any() and slot[0] < ready.known and _has_behaviour(ready):
+        return _by_model(ready, slot, weight, "model_session")
+    return Ranking("content", by_content, slot, weight)
+
+
 def _has_behaviour(ready: Ready) -> bool:
     weights = ready.bundle.ensemble.blend.weights if ready.bundle else {}
     return any(weight and name not in (Content.name, Popularity.name) for name, weight in weights.items())

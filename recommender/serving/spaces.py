@@ -51,6 +51,7 @@ class Spaces:
         self._lock = threading.Lock()
         self._spaces: OrderedDict[TenantRef, _Space] = OrderedDict()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="lepton-load")
+        self._stopped = threading.Event()
         threading.Thread(target=self._poll_for_ever, name="lepton-poll", daemon=True).start()
 
     def ready(self, tenant: TenantRef, *, patience: float = FIRST_LOAD_PATIENCE_SECONDS) -> Ready:
@@ -84,6 +85,8 @@ class Spaces:
         return space.ready
 
     def stop(self) -> None:
+        """Waits for what is being loaded; nothing is refreshed afterwards."""
+        self._stopped.set()
         self._workers.shutdown(cancel_futures=True)
 
     @property
@@ -120,21 +123,17 @@ class Spaces:
                 total -= self._spaces.pop(tenant).ready.nbytes
 
     def _poll_for_ever(self) -> None:
-        while True:
-            time.sleep(1.0)
-            try:
+        while not self._stopped.wait(1.0):
+            with self._lock:
                 self._poll()
-            except RuntimeError:
-                return
 
     def _poll(self) -> None:
         now = time.monotonic()
-        with self._lock:
-            for tenant in [t for t, sp in self._spaces.items() if now - sp.used_at > FORGET_AFTER_SECONDS]:
-                del self._spaces[tenant]
-            for tenant, space in self._spaces.items():
-                if now - space.checked_at > POLL_SECONDS:
-                    self._start(tenant, space)
+        for tenant in [t for t, sp in self._spaces.items() if now - sp.used_at > FORGET_AFTER_SECONDS]:
+            del self._spaces[tenant]
+        for tenant, space in self._spaces.items():
+            if now - space.checked_at > POLL_SECONDS and not self._stopped.is_set():
+                self._start(tenant, space)
 
 
 _made: Spaces | None = None
@@ -149,6 +148,14 @@ def spaces() -> Spaces:
             if _made is None:
                 _made = Spaces(limit_bytes=settings.LEPTON_MODEL_CACHE_MIB * _MIB)
     return _made
+
+
+def stop() -> None:
+    """Ends this process's; the next request makes new ones."""
+    global _made
+    ended, _made = _made, None
+    if ended is not None:
+        ended.stop()
 
 
 def _forget_after_fork() -> None:

@@ -1,0 +1,45 @@
+"""Trains a tenant's model in this process."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from lepton_platform.tasks.workers import owner, tenant_by_slug
+from recommender.registry import queries
+from recommender.training.work import work
+from tenants.data.actions import jobs as actions
+from tenants.data.queries import jobs
+from tenants.errors import DomainError
+from tenants.scope import Actor, scope
+
+ACTOR = Actor("system", "train")
+
+
+class Command(BaseCommand):
+    help = "Trains a tenant's model here and now; the job, its gate and its publishing are those of a worker."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--tenant", required=True, help="the tenant's slug")
+        parser.add_argument("--profile", choices=["fast", "full"], default="fast")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            tenant = tenant_by_slug(options["tenant"], reason="train command")
+            with scope(tenant, actor=ACTOR) as s:
+                job = actions.request_job(s, "train", parameters={"profile": options["profile"]})
+            work(tenant, job.id, owner=owner(), actor=ACTOR)
+            with scope(tenant, actor=ACTOR) as s:
+                job, version = jobs.job(s, job.id), queries.of_job(s, job.id)
+        except DomainError as error:
+            raise CommandError(error.detail) from error
+        if job.state != "succeeded" or version is None:
+            raise CommandError(f"The training is {job.state}. {job.reason}".strip())
+        self.stdout.write(f"{version.name} is {version.state}. {version.reason}".strip())
+        for who in ("served", "popularity", "live"):
+            if figures := version.metrics.get(who):
+                self.stdout.write(
+                    f"{who:12} nDCG@10 {figures['ndcg@10']:.4f}  recall@10 {figures['recall@10']:.4f}"
+                )
