@@ -60,3 +60,13 @@ def test_a_hashing_key_seals_nothing() -> None:
     for purpose in (Purpose.PSEUDONYM, Purpose.BLIND_INDEX, Purpose.TOMBSTONE):
         with pytest.raises(ValueError, match="seals nothing"):
             ring.cipher(purpose, table="t", column="c")
+
+
+def test_a_digest_recognises_equal_bytes_of_this_tenant_and_use_only(make_keyring: MakeKeyring) -> None:
+    ours, theirs = (make_keyring(keys=one_key_for_each_purpose()) for _ in range(2))
+    assert ours.digest("batch", b"x") == ours.digest("batch", b"x") != ours.digest("batch", b" x")
+    assert ours.digest("batch", b"x") not in (
+        theirs.digest("batch", b"x"),
+        ours.digest("item", b"x"),
+        ours.pseudonym("batch", "x"),
+    )
