@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 from django.http import HttpRequest
@@ -85,7 +85,7 @@ def decode_batch(content: bytes, kind: type[T], *, name: str, max_rows: int = MA
     Raises MalformedBody, Invalid (not such an object), TooLarge (more rows than `max_rows`).
     """
     _require_utf8(content)
-    strict, raw, row = _batch_decoders(kind, name)
+    strict, raw, row = _batch_decoders(cast("Hashable", kind), name)
     try:
         rows = getattr(strict.decode(content), name)
         _require_rows(len(rows), max_rows)
@@ -128,7 +128,7 @@ def _batch_decoders(
 
 def _decode(content: bytes, kind: type[T]) -> T:
     _require_utf8(content)
-    value: T = _run(_decoder(kind), content)
+    value: T = _run(_decoder(cast("Hashable", kind)), content)
     return value
 
 

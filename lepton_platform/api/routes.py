@@ -28,7 +28,7 @@ ROUTES: tuple[Route, ...] = (
     ("items/{item_id}/image", (images.get, images.put)),
     ("items/{item_id}/reviews", (reviews.index,)),
     ("items/{item_id}", (items.get, items.retire)),
-    ("profiles/{profile_id}", (profiles.get, profiles.put, profiles.patch)),
+    ("profiles/{profile_id}", (profiles.get, profiles.put, profiles.patch, profiles.erase)),
     ("events", (events.record,)),
     ("reviews", (reviews.record,)),
     ("recommendations", (recommendations.recommend,)),

@@ -44,3 +44,17 @@ def test_a_reader_may_not_write(reader: Any) -> None:
 def test_a_stranger_gets_404(owner: Any, stranger: Any) -> None:
     owner.put(ANN, {})
     assert stranger.get(ANN).status_code == 404
+
+
+def test_an_erased_profile_is_gone_and_erasing_again_is_no_error(owner: Any, mugs: list[str]) -> None:
+    owner.put(ANN, {})
+    owner.post("/api/v1/events", {"events": [{"profile_id": "ann", "item_id": mugs[0], "kind": "view"}]})
+    first, second = owner.delete(ANN), owner.delete(ANN)
+    assert (first.status_code, first.json()["rows"], second.json()["rows"]) == (200, 2, 0)
+    assert owner.get(ANN).status_code == 404
+
+
+def test_erasing_leaves_a_strangers_profile_of_the_same_name(owner: Any, stranger: Any) -> None:
+    stranger.put(ANN, {"attributes": {"whose": "theirs"}})
+    owner.delete(ANN)
+    assert stranger.get(ANN).json()["attributes"] == {"whose": "theirs"}

@@ -11,6 +11,7 @@ from tenants.data.actions import profiles as actions
 from tenants.data.queries import profiles
 from tenants.data.types import Attribute, Attributes, Label, Language, ProfileInput, ProfileView
 from tenants.errors import Invalid
+from tenants.privacy.erasure import erase_profile
 from tenants.scope import Scope
 
 
@@ -30,6 +31,13 @@ class Profile(ProfileInput, frozen=True, kw_only=True, omit_defaults=False):
     created_at: datetime
     updated_at: datetime
     events: int
+
+
+class Erased(msgspec.Struct, frozen=True):
+    """`rows` counts what was deleted."""
+
+    erased_at: datetime
+    rows: int
 
 
 _BODY = {"attributes": {"segment": "regular", "age_band": "30-39"}, "language": "de", "consent": "granted"}
@@ -91,3 +99,24 @@ def get(call: Call[None], s: Scope) -> Reply:
 ).inside
 def patch(call: Call[AttributeChanges], s: Scope) -> Reply:
     return reply(present(actions.patch_attributes(s, call.path["profile_id"], call.body.attributes)))
+
+
+@Declared(
+    "erase_profile",
+    "DELETE",
+    "profiles:write",
+    "Erase a profile and everything it did",
+    (
+        Answer(
+            Erased, {"erased_at": "2026-11-20T09:30:00Z", "rows": 27}, means="Erased, and looked for again."
+        ),
+    ),
+    about=(
+        "Also for a profile that is known by its events only; for an unknown one nothing is deleted. Events "
+        "that arrive later with an earlier time are refused."
+    ),
+    codes=("conflict",),
+).outside
+def erase(call: Call[None]) -> Reply:
+    done = erase_profile(call.tenant, call.path["profile_id"], actor=call.actor)
+    return reply(Erased(done.erased_at, sum(done.deleted.values())))
