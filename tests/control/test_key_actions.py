@@ -1,0 +1,142 @@
+"""Making, rotating and revoking keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tenants.control.actions import create_api_key, revoke_api_key, rotate_api_key
+from tenants.control.api_scopes import API_SCOPES
+from tenants.control.queries import api_key, api_keys, audit_page
+from tenants.control.results import NewApiKey
+from tenants.errors import Conflict, Invalid, NotFound, QuotaExceeded
+from tenants.regions import TenantRef
+from tenants.scope import Actor, control_scope
+
+NewKey = Callable[..., NewApiKey]
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        ({"scopes": []}, "/scopes"),
+        ({"scopes": ["items:read", "everything"]}, "/scopes"),
+        ({"name": "  "}, "/name"),
+        ({"cidrs": ["10.0.0.0/8", "10.0.0.1/8"]}, "/cidrs/1"),
+        ({"cidrs": ["example.com"]}, "/cidrs/0"),
+        ({"expires_at": datetime(2020, 1, 1, tzinfo=UTC)}, "/expires_at"),
+    ],
+)
+def test_a_wrong_key_request_points_at_the_field(
+    tenant: TenantRef, new_key: NewKey, given: Any, pointer: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        new_key(tenant, **given)
+    assert [error.pointer for error in caught.value.errors] == [pointer]
+
+
+def test_every_scope_can_be_given(tenant: TenantRef, new_key: NewKey) -> None:
+    assert new_key(tenant, scopes=API_SCOPES).key.scopes == API_SCOPES
+
+
+def test_the_secret_is_shown_once_and_in_no_representation(tenant: TenantRef, new_key: NewKey) -> None:
+    made = new_key(tenant)
+    assert made.secret not in repr(made)
+    assert made.secret not in made.key.shown_as
+
+
+def test_the_plan_limits_live_keys_and_revoking_makes_room(
+    make_tenant: Callable[..., TenantRef], new_key: NewKey, actor: Actor
+) -> None:
+    tenant = make_tenant(plan="free")
+    made = [new_key(tenant) for _ in range(5)]
+    with pytest.raises(QuotaExceeded):
+        new_key(tenant)
+    with control_scope(tenant.id, actor=actor) as s:
+        revoke_api_key(s, made[0].key.id)
+    assert new_key(tenant).key.state == "active"
+
+
+def test_a_successor_has_the_same_rights_and_the_old_key_an_end(
+    tenant: TenantRef, new_key: NewKey, actor: Actor
+) -> None:
+    old = new_key(tenant, scopes=["items:read", "events:write"], cidrs=["192.0.2.0/24"])
+    with control_scope(tenant.id, actor=actor) as s:
+        new = rotate_api_key(s, old.key.id, overlap=timedelta(hours=2))
+        after = api_key(s, old.key.id)
+    assert (new.key.scopes, new.key.cidrs) == (old.key.scopes, old.key.cidrs)
+    assert (after.state, after.replaced_by) == ("replaced", new.key.id)
+    assert after.expires_at is not None
+    assert timedelta(minutes=119) < after.expires_at - datetime.now(UTC) <= timedelta(hours=2)
+
+
+def test_rotation_never_lengthens_a_key(tenant: TenantRef, new_key: NewKey, actor: Actor) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    old = new_key(tenant, expires_at=soon)
+    with control_scope(tenant.id, actor=actor) as s:
+        rotate_api_key(s, old.key.id, overlap=timedelta(days=2))
+        assert api_key(s, old.key.id).expires_at == soon
+
+
+def test_a_key_is_rotated_once_and_not_after_its_end(
+    tenant: TenantRef, new_key: NewKey, actor: Actor
+) -> None:
+    rotated, revoked = new_key(tenant), new_key(tenant)
+    with control_scope(tenant.id, actor=actor) as s:
+        rotate_api_key(s, rotated.key.id)
+        revoke_api_key(s, revoked.key.id)
+        for key_id in (rotated.key.id, revoked.key.id):
+            with pytest.raises(Conflict):
+                rotate_api_key(s, key_id)
+
+
+@pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=31)])
+def test_an_overlap_out_of_range_is_refused(
+    tenant: TenantRef, new_key: NewKey, actor: Actor, overlap: timedelta
+) -> None:
+    made = new_key(tenant)
+    with control_scope(tenant.id, actor=actor) as s, pytest.raises(Invalid):
+        rotate_api_key(s, made.key.id, overlap=overlap)
+
+
+def test_revoking_twice_is_one_revocation(tenant: TenantRef, new_key: NewKey, actor: Actor) -> None:
+    made = new_key(tenant)
+    with control_scope(tenant.id, actor=actor) as s:
+        first = revoke_api_key(s, made.key.id)
+        assert revoke_api_key(s, made.key.id).revoked_at == first.revoked_at
+        revocations = [entry for entry in audit_page(s) if entry.verb == "api_key.revoked"]
+    assert len(revocations) == 1
+
+
+@pytest.mark.parametrize("change", [api_key, rotate_api_key, revoke_api_key])
+def test_a_strangers_key_is_an_absent_key(
+    tenant: TenantRef, stranger_tenant: TenantRef, new_key: NewKey, actor: Actor, change: Any
+) -> None:
+    foreign = new_key(tenant)
+    with control_scope(stranger_tenant.id, actor=actor) as s:
+        with pytest.raises(NotFound) as of_foreign:
+            change(s, foreign.key.id)
+        with pytest.raises(NotFound) as of_absent:
+            change(s, "absentabsent")
+        assert api_keys(s) == []
+    assert of_foreign.value.detail == of_absent.value.detail
+
+
+def test_every_change_of_a_key_is_in_the_audit_log(tenant: TenantRef, new_key: NewKey, actor: Actor) -> None:
+    made = new_key(tenant)
+    with control_scope(tenant.id, actor=actor) as s:
+        rotate_api_key(s, made.key.id)
+        revoke_api_key(s, made.key.id)
+        log = audit_page(s)
+    verbs = [entry.verb for entry in log if entry.subject == made.key.id]
+    assert verbs == ["api_key.revoked", "api_key.rotated", "api_key.created"]
+    assert made.secret not in str(log)
+
+
+def test_making_a_key_does_not_return_the_hash(tenant: TenantRef, actor: Actor) -> None:
+    with control_scope(tenant.id, actor=actor) as s:
+        made = create_api_key(s, name="x", scopes=["items:read"])
+    assert not hasattr(made.key, "secret_hmac")
