@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from lepton_platform.portal import figures
 from lepton_platform.portal.access import Here
 from lepton_platform.portal.figures import Period, Stat
-from lepton_platform.portal.pictures import Card, with_picture
+from lepton_platform.portal.pictures import Card, cards
 from lepton_platform.portal.quality import Quality, quality
 from lepton_platform.portal.runs import Run, run
 from lepton_platform.portal.templatetags.portal import score
@@ -48,7 +48,7 @@ def read(here: Here, period: Period) -> Dashboard:
         stats=_stats(counts, period, versions),
         chart=_chart(counts, period),
         runs=[run(job) for job in found],
-        cards=with_picture(here, answer.items),
+        cards=cards(here, answer.items),
         active=next((one for one in versions if one.version.active), None),
         last_event_at=state.last_event_at,
     )

@@ -5,42 +5,44 @@ from __future__ import annotations
 import re
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop as known
+from django.utils.translation import gettext_noop
 
 from tenants.errors import DomainError, FieldError, Invalid
 
 _BY_CODE = {
-    "repeated_id": known("This id stands earlier in the same file; only the first was taken."),
-    "invalid_network": known("This is not a network like 192.0.2.0/24."),
-    "in_the_past": known("This date is in the past."),
-    "invalid_email": known("This is not an e-mail address."),
-    "quota_exceeded": known("The plan's limit is reached."),
-    "too_large": known("The file is larger than what is accepted."),
-    "longer_than_vertical": known("Longer than this industry's rules allow."),
-    "looser_than_vertical": known("Looser than this industry's rules; settings can only be tightened."),
+    "repeated_id": gettext_noop("This id stands earlier in the same file; only the first was taken."),
+    "invalid_network": gettext_noop("This is not a network like 192.0.2.0/24."),
+    "in_the_past": gettext_noop("This date is in the past."),
+    "invalid_email": gettext_noop("This is not an e-mail address."),
+    "quota_exceeded": gettext_noop("The plan's limit is reached."),
+    "too_large": gettext_noop("The file is larger than what is accepted."),
+    "longer_than_vertical": gettext_noop("Longer than this industry's rules allow."),
+    "looser_than_vertical": gettext_noop(
+        "Looser than this industry's rules; settings can only be tightened."
+    ),
 }
 _AS_THEY_ARE = (
-    known("A tenant keeps at least one owner."),
-    known("This person is a member already."),
-    known("Only a key in use can be rotated."),
-    known("Another version became active in the meantime."),
-    known("Another version was promoted while this one trained."),
-    known("No earlier version is kept."),
-    known("Cancelled on request."),
-    known("Cancelled while its worker was lost."),
-    known("Its worker was lost 3 times; the job is parked. Start it again by hand."),
-    known("The catalogue is empty: send items first."),
-    known("The catalogue is empty."),
-    known("The catalogue has no available items."),
-    known("No more available items match the filter and were not chosen or excluded before."),
-    known("All other available items were chosen, disliked or excluded before."),
-    known("No model has been trained yet."),
-    known("There is no learned behaviour for this history yet."),
-    known("There is no history to go by."),
-    known("Personalisation is switched off for this tenant."),
-    known("This profile has not consented to personal recommendations."),
-    known("No algorithm can learn from this data: there are no events and no texts."),
-    known("The active model is larger than this process may hold (LEPTON_MODEL_CACHE_MIB)."),
+    gettext_noop("A tenant keeps at least one owner."),
+    gettext_noop("This person is a member already."),
+    gettext_noop("Only a key in use can be rotated."),
+    gettext_noop("Another version became active in the meantime."),
+    gettext_noop("Another version was promoted while this one trained."),
+    gettext_noop("No earlier version is kept."),
+    gettext_noop("Cancelled on request."),
+    gettext_noop("Cancelled while its worker was lost."),
+    gettext_noop("Its worker was lost 3 times; the job is parked. Start it again by hand."),
+    gettext_noop("The catalogue is empty: send items first."),
+    gettext_noop("The catalogue is empty."),
+    gettext_noop("The catalogue has no available items."),
+    gettext_noop("No more available items match the filter and were not chosen or excluded before."),
+    gettext_noop("All other available items were chosen, disliked or excluded before."),
+    gettext_noop("No model has been trained yet."),
+    gettext_noop("There is no learned behaviour for this history yet."),
+    gettext_noop("There is no history to go by."),
+    gettext_noop("Personalisation is switched off for this tenant."),
+    gettext_noop("This profile has not consented to personal recommendations."),
+    gettext_noop("No algorithm can learn from this data: there are no events and no texts."),
+    gettext_noop("The active model is larger than this process may hold (LEPTON_MODEL_CACHE_MIB)."),
 )
 _WORSE = re.compile(
     r"Not better than (popularity|the model in service) beyond chance: \S+ ([\d.]+) against ([\d.]+)\."

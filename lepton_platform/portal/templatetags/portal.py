@@ -18,8 +18,6 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from recommender.serving.types import Reason
-
 register = template.Library()
 
 _ICONS = Path(__file__).parent.parent / "static" / "portal" / "icons.json"
@@ -201,20 +199,6 @@ def vertical_name(code: str) -> str:
         "education": _("Education"),
         "medical": _("Health care"),
     }.get(code, code)
-
-
-@register.filter
-def reason_words(reason: Reason) -> str:
-    """Why an item is there, in the reader's language; a kind that is not listed keeps its own text."""
-    evidence = ", ".join(reason.evidence)
-    return {
-        "because_of": _("Because of %(evidence)s"),
-        "often_together": _("Often together with %(evidence)s"),
-        "similar": _("Like %(evidence)s"),
-        "shared": _("In common: %(evidence)s"),
-        "popular": _("Popular now"),
-        "recent": _("New in the catalogue"),
-    }.get(reason.kind, reason.text) % {"evidence": evidence}
 
 
 @register.filter

@@ -12,7 +12,7 @@ from lepton_platform.portal.access import Here, member_required
 from lepton_platform.portal.form_errors import place
 from lepton_platform.portal.forms import PreviewForm
 from lepton_platform.portal.pages import render_page
-from lepton_platform.portal.pictures import with_picture
+from lepton_platform.portal.pictures import cards
 from lepton_platform.portal.wording import phrase
 from recommender.serving.recommend import recommend
 from recommender.serving.types import RecommendAnswer
@@ -32,7 +32,7 @@ def preview(request: HttpRequest, here: Here) -> HttpResponse:
     answer = _answer(here, form) if form.is_valid() else None
     page: dict[str, Any] = {"form": form, "answer": answer, "asked": form.is_bound}
     if answer is not None:
-        page["cards"] = with_picture(here, answer.items)
+        page["cards"] = cards(here, answer.items)
         page["stage"] = stage_words(answer.stage)
         page["because"] = [phrase(one) for one in (answer.stage_because, answer.short_because) if one]
         page["curl"] = _curl(request, form)
