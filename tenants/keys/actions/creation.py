@@ -3,7 +3,7 @@ from __future__ import annotations
 from tenants import audit
 from tenants.crypto import KeyHandle, Purpose
 from tenants.errors import Conflict
-from tenants.keys.actions.locking import add_purpose_key, locked_kek_row
+from tenants.keys.actions.locking import add_purpose_keys, locked_kek_row
 from tenants.keys.binding import kek_of, wrapped_kek
 from tenants.keys.fields import new_id
 from tenants.keys.models import KeyState, PurposeKey, ShredCertificate, TenantKey
@@ -25,8 +25,7 @@ def create_tenant_keys(tenant: TenantRef, *, actor: Actor) -> list[Purpose]:
         missing = _missing(tenant)
         if missing:
             kek = kek_of(kek_row, region=tenant.region)
-            for purpose in missing:
-                add_purpose_key(tenant, purpose, state=KeyState.ACTIVE, kek_row=kek_row, kek=kek)
+            add_purpose_keys(tenant, missing, state=KeyState.ACTIVE, kek_row=kek_row, kek=kek)
             audit.record(s, "keys.created", str(tenant.id), purposes=len(missing))
     forget(tenant)
     return missing

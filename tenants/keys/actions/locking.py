@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Max
 
 from tenants.crypto import KeyHandle, Purpose
@@ -23,25 +25,29 @@ def locked_kek_row(tenant: TenantRef) -> TenantKey:
     return found
 
 
-def add_purpose_key(
-    tenant: TenantRef, purpose: Purpose, *, state: KeyState, kek_row: TenantKey, kek: KeyHandle
-) -> PurposeKey:
-    """Under the lock of `kek_row`. Raises Conflict when the tenant has used up its key ids."""
-    row = PurposeKey(
-        tenant_id=tenant.id,
-        id=new_id(),
-        key_id=_next_key_id(tenant),
-        purpose=purpose.value,
-        state=state,
-        kek_version=kek_row.version,
-    )
-    row.wrapped = wrapped_key(row, KeyHandle.generate(), kek=kek, region=tenant.region)
-    row.save(force_insert=True)
-    return row
-
-
-def _next_key_id(tenant: TenantRef) -> int:
-    used = PurposeKey.objects.filter(tenant_id=tenant.id).aggregate(last=Max("key_id"))["last"] or 0
-    if used >= _LAST_KEY_ID:
+def add_purpose_keys(
+    tenant: TenantRef, purposes: Sequence[Purpose], *, state: KeyState, kek_row: TenantKey, kek: KeyHandle
+) -> list[PurposeKey]:
+    """One each, under the lock of `kek_row`. Raises Conflict when the tenant has used up its key ids."""
+    first = _last_key_id(tenant) + 1
+    if first + len(purposes) - 1 > _LAST_KEY_ID:
         raise Conflict("This tenant has used up its key ids.")
-    return int(used) + 1
+    rows = [
+        PurposeKey(
+            tenant_id=tenant.id,
+            id=new_id(),
+            key_id=key_id,
+            purpose=purpose.value,
+            state=state,
+            kek_version=kek_row.version,
+        )
+        for key_id, purpose in enumerate(purposes, first)
+    ]
+    for row in rows:
+        row.wrapped = wrapped_key(row, KeyHandle.generate(), kek=kek, region=tenant.region)
+    return PurposeKey.objects.bulk_create(rows)
+
+
+def _last_key_id(tenant: TenantRef) -> int:
+    used = PurposeKey.objects.filter(tenant_id=tenant.id).aggregate(last=Max("key_id"))
+    return int(used["last"] or 0)

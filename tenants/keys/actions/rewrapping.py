@@ -82,6 +82,6 @@ def _move_keys(s: Scope, *, old: KeyHandle, new_row: TenantKey, new: KeyHandle) 
     for row in rows:
         key = key_of(row, kek=old, region=s.ref.region)
         row.kek_version = new_row.version
-        wrapped = wrapped_key(row, key, kek=new, region=s.ref.region)
-        live.filter(id=row.id).update(wrapped=wrapped, kek_version=new_row.version)
+        row.wrapped = wrapped_key(row, key, kek=new, region=s.ref.region)
+    PurposeKey.objects.bulk_update(rows, ["wrapped", "kek_version"])
     return len(rows)

@@ -11,7 +11,7 @@ from tenants import audit
 from tenants.crypto import Purpose
 from tenants.crypto.purposes import HASHING
 from tenants.errors import Conflict, NotFound
-from tenants.keys.actions.locking import add_purpose_key, locked_kek_row
+from tenants.keys.actions.locking import add_purpose_keys, locked_kek_row
 from tenants.keys.binding import kek_of
 from tenants.keys.models import KeyState, PurposeKey
 from tenants.keys.queries import KEYRING_TTL, forget
@@ -39,7 +39,7 @@ def rotate_purpose(
         ).first()
         if pending is None:
             kek = kek_of(kek_row, region=tenant.region)
-            pending = add_purpose_key(tenant, purpose, state=KeyState.PENDING, kek_row=kek_row, kek=kek)
+            [pending] = add_purpose_keys(tenant, [purpose], state=KeyState.PENDING, kek_row=kek_row, kek=kek)
             audit.record(s, "keys.added", purpose.value, key_id=pending.key_id)
             step = Rotation(purpose, pending.key_id, "added")
         elif timezone.now() - pending.created_at < rollout:
