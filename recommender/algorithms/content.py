@@ -18,7 +18,7 @@ from recommender.types import CannotFit, Floats, Histories, Ints
 
 @dataclass(frozen=True)
 class ContentConfig:
-    decay: float = 0.7
+    decay: float = 0.65
     min_items: int = 2
     max_terms: int = 100_000
     history: int = 50

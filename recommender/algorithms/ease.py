@@ -45,7 +45,7 @@ class Ease(Recommender[EaseConfig]):
         self._table = NeighbourTable(self._solve(choices[:, used], used))
 
     def _solve(self, choices: sparse.csr_matrix, used: Longs) -> sparse.csr_matrix:
-        """B = I - P / diag(P), P the inverse of the regularised co-occurrence, cut to the strongest of a row."""
+        """B = I - P / diag(P), P inverse to the regularised co-occurrence, cut to the strongest of a row."""
         gram = np.asfortranarray((choices.T @ choices).toarray(), dtype=np.float32)
         gram[np.diag_indices_from(gram)] += self.config.regularisation
         inverse = inverse_of_positive(gram)

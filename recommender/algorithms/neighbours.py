@@ -17,7 +17,10 @@ def faded(histories: Histories, decay: float) -> Floats:
 
 def as_matrix(histories: Histories, items: int, value: Floats) -> sparse.csr_matrix:
     """float32 (rows, items); an item chosen twice has the sum of its values."""
-    return sparse.csr_matrix((value, histories.item, histories.indptr), shape=(len(histories), items))
+    # A copy: scipy sorts a matrix' own indices in place, which would put the history itself out of order.
+    return sparse.csr_matrix(
+        (value, histories.item, histories.indptr), shape=(len(histories), items), copy=True
+    )
 
 
 def strongest(matrix: sparse.csr_matrix, count: int) -> sparse.csr_matrix:

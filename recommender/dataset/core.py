@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 
-from recommender.types import DataError, Floats, Histories, Ints, Longs
+from recommender.types import Bools, DataError, Floats, Histories, Ints, Longs
+
+Array = TypeVar("Array", bound=np.ndarray[Any, np.dtype[Any]])
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Dataset:
             raise DataError("An event names an item number outside the catalogue.")
         if self.content is not None and len(self.content.texts) != self.items:
             raise DataError("There must be exactly one text for each item.")
+        for name in ("indptr", "item", "at", "weight"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @classmethod
     def from_sequences(
@@ -118,13 +122,14 @@ class Dataset:
     @cached_property
     def histories(self) -> Histories:
         """Every user's events as the algorithms read them: immediate repetitions count once."""
-        return self.raw_histories.known(self.items)
+        clean = self.raw_histories.known(self.items)
+        return Histories(read_only(clean.indptr), read_only(clean.item), read_only(clean.weight))
 
     @cached_property
     def raw_histories(self) -> Histories:
         return Histories(self.indptr, self.item, self.weight)
 
-    def keep(self, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Dataset:
+    def keep(self, mask: Bools) -> Dataset:
         """The same users and catalogue without the events where mask is False."""
         rows = self.raw_histories.keep(mask)
         return Dataset(
@@ -143,13 +148,15 @@ class Dataset:
         return f"{self.users:,} users, {self.items:,} items, {self.events:,} events"
 
 
+def read_only(array: Array) -> Array:
+    """A view that refuses writes: several algorithms read the same events one after the other."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
     """Distinct names in order of first appearance, and the number of each given name."""
     numbers: dict[str, int] = {}
     coded = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int32, len(names))
     return tuple(numbers), coded
-
-
-def ordered_within_users(dataset: Dataset) -> bool:
-    """Whether every user's events are in time order."""
-    return all(bool(np.all(np.diff(dataset.at[a:b]) >= 0)) for a, b in pairwise(dataset.indptr.tolist()))

@@ -15,7 +15,7 @@ TEXT_COLUMNS = ("title", "description", "categories", "price")
 
 def read_item_texts(path: Path) -> dict[str, str]:
     """Text by item id, from CSV/Parquet with item_id and any of title, description, categories, price,
-    or JSON {item: [attribute, ...]}. categories is a path: a list, a JSON list, or names between ">", "/" or "|"."""
+    or JSON {item: [attribute, ...]}. categories: a list, a JSON list, or names between ">", "/" or "|"."""
     if path.suffix.lower() == ".json":
         return _from_json(path)
     if path.suffix.lower() not in {".csv", ".parquet"}:

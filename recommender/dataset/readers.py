@@ -37,8 +37,8 @@ def read_interactions(path: Path, texts: Mapping[str, str] | None = None) -> Dat
     """`user item item ...` lines in time order, or CSV/Parquet: user_id, item_id[, timestamp, rating, kind].
 
     Timestamps are seconds or milliseconds since 1970, or ISO dates; rows of equal time keep their order. A
-    row's weight is its rating, else that of its kind; rows without a positive weight are left out. `texts` gives
-    the text of each item and extends the catalogue."""
+    row's weight is its rating, else that of its kind; rows without a positive weight are left out. `texts`
+    gives the text of each item and extends the catalogue."""
     if path.suffix.lower() in {".csv", ".parquet"}:
         return _from_table(path, texts)
     return _from_lines(path, texts)

@@ -66,8 +66,8 @@ def fit_ensemble(
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
-    that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the figures
-    on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
+    that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
+    figures on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
     progress = Progress(report, total=1.35 * sum(EFFORT.values()))
     fitting = Fitting()

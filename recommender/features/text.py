@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from recommender.dataset.texts import TERM_SEPARATOR, compose_text
+from recommender.dataset.texts import compose_text
 from recommender.types import Floats
 
 __all__ = ["Vectoriser", "compose_text", "terms_of", "unit_rows"]
@@ -22,18 +22,13 @@ UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf
 
 
 def terms_of(text: str) -> list[str]:
-    """Words, pairs of neighbouring unspaced characters, and the whole terms of compose_text."""
-    prose, *whole = unicodedata.normalize("NFKC", text).casefold().split(TERM_SEPARATOR)
-    terms = [term for term in whole if term]
-    words: list[str] = []
-    for word in WORD.findall(prose):
+    """Words, and pairs of neighbouring characters where a script has no spaces."""
+    terms: list[str] = []
+    for word in WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
         pieces = UNSPACED.findall(word)
-        if not pieces:
-            words.append(word)
-            continue
         terms.extend(pair for piece in pieces for pair in _pairs(piece))
-        words.extend(rest for rest in UNSPACED.split(word) if rest)
-    return terms + words
+        terms.extend(rest for rest in UNSPACED.split(word) if rest)
+    return terms
 
 
 def _pairs(piece: str) -> list[str]:

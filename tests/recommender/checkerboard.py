@@ -1,0 +1,37 @@
+"""A world with a known answer: users of even number choose even items, the others odd ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from recommender.algorithms.base import Recommender
+from recommender.algorithms.content import Content
+from recommender.algorithms.ease import Ease, EaseConfig
+from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.sequence import SequenceConfig
+from recommender.algorithms.sequence_training import SequenceTrainer
+from recommender.algorithms.transitions import Transitions
+from recommender.dataset import Dataset, ItemContent
+
+ITEMS = 24
+USERS = 120
+SMALL = SequenceConfig(dimensions=16, epochs=25, refit_epochs=2, negatives=16, batch=32, learning_rate=5e-3)
+
+
+def checkerboard() -> Dataset:
+    rng = np.random.default_rng(7)
+    rows = [(2 * rng.permutation(ITEMS // 2)[:8] + user % 2).tolist() for user in range(USERS)]
+    texts = tuple(f"{'crimson' if item % 2 == 0 else 'azure'} thing {item}" for item in range(ITEMS))
+    return Dataset.from_sequences(rows, items=ITEMS, content=ItemContent(texts))
+
+
+PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
+    "transitions": Transitions,
+    "ease": lambda: Ease(EaseConfig(regularisation=5.0)),
+    "content": Content,
+    "sequence": lambda: SequenceTrainer(SMALL),
+}
+EVERY: dict[str, Callable[[], Recommender[Any]]] = {"popularity": Popularity, **PERSONAL}

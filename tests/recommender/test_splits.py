@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recommender.dataset import Dataset, leave_last_out, time_split
+from recommender.types import DataError
+
+
+def timed() -> Dataset:
+    users = ["a", "a", "a", "b", "b", "c"]
+    items = ["p", "q", "r", "q", "r", "p"]
+    return Dataset.from_events(users, items, at=np.array([30, 10, 95, 20, 90, 99]))
+
+
+def test_events_of_a_user_stand_in_time_order() -> None:
+    data = timed()
+    assert [data.item_ids[i] for i in data.histories.row(0)] == ["q", "p", "r"]
+
+
+def test_events_of_equal_time_keep_the_order_given() -> None:
+    data = Dataset.from_events(["a"] * 3, ["z", "y", "x"], at=np.array([5, 5, 5]))
+    assert [data.item_ids[i] for i in data.histories.row(0)] == ["z", "y", "x"]
+
+
+def test_leave_last_out_hides_the_last_event_of_users_with_two() -> None:
+    split = leave_last_out(Dataset.from_sequences([[0, 1, 2], [3], [4, 0]]))
+    assert split.target.tolist() == [2, 0]
+    assert [split.histories.row(i).tolist() for i in range(2)] == [[0, 1], [4]]
+    assert split.train.events == 4
+    assert split.user.tolist() == [0, 2]
+
+
+def test_a_time_split_learns_nothing_from_after_the_cut() -> None:
+    split = time_split(timed(), share=0.5)
+    assert split.train.at.max() < 90
+    assert [split.train.item_ids[i] for i in split.target] == ["r", "r"]
+
+
+def test_a_time_split_without_times_is_refused() -> None:
+    with pytest.raises(DataError, match="timestamp"):
+        time_split(Dataset.from_sequences([[0, 1]]))
+
+
+def test_a_split_never_shows_the_target_in_training() -> None:
+    data = Dataset.from_sequences([[0, 1, 2], [2, 1, 0]])
+    split = leave_last_out(data)
+    assert split.train.items == data.items
+    assert split.train.histories.row(0).tolist() == [0, 1]
+
+
+def test_events_outside_the_catalogue_are_refused() -> None:
+    with pytest.raises(DataError, match="outside the catalogue"):
+        Dataset.from_sequences([[0, 5]], items=3)
