@@ -1,0 +1,114 @@
+"""The log is append-only in the database, and each tenant reads its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError
+
+from tenants import audit
+from tenants.control.actions import suspend_tenant, update_tenant
+from tenants.control.models import AuditEntry
+from tenants.control.queries import audit_page
+from tenants.errors import Invalid
+from tenants.regions import TenantRef
+from tenants.scope import Actor, control_ops, control_scope
+
+
+@pytest.mark.parametrize("statement", ["update", "delete"])
+@pytest.mark.parametrize("claim", ["tenant", "ops"])
+def test_the_application_can_neither_change_nor_remove_an_entry(
+    tenant: TenantRef, actor: Actor, statement: str, claim: str
+) -> None:
+    opened = {
+        "tenant": lambda: control_scope(tenant.id, actor=actor),
+        "ops": lambda: control_ops("staff", actor=actor, reason="test"),
+    }[claim]
+    change = {
+        "update": lambda rows: rows.update(verb="nothing.happened"),
+        "delete": lambda rows: rows._raw_delete("default"),
+    }[statement]
+    with pytest.raises(ProgrammingError, match="permission denied"), opened():
+        change(AuditEntry.objects.filter(tenant_id=tenant.id))
+    with control_scope(tenant.id, actor=actor) as s:
+        assert {entry.verb for entry in audit_page(s)} >= {"tenant.created", "tenant.opened"}
+
+
+def test_the_application_cannot_truncate_the_log(database: None, superuser: Any) -> None:
+    granted = (
+        "SELECT string_agg(p, ',' ORDER BY p) FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) p "
+        "WHERE has_table_privilege('lepton_app', 'control_auditentry', p)"
+    )
+    assert superuser().execute(granted).fetchone() == ("INSERT,SELECT",)
+
+
+def test_an_entry_says_who_did_what_and_when(tenant: TenantRef, actor: Actor) -> None:
+    with control_scope(tenant.id, actor=actor) as s:
+        update_tenant(s, name="Another name")
+        newest = audit_page(s)[0]
+    assert (newest.verb, newest.actor_kind, newest.actor_id) == ("tenant.changed", actor.kind, actor.id)
+    assert newest.facts == {"name": "Another name"}
+
+
+def test_what_staff_do_to_a_tenant_is_in_its_own_log_with_the_reason(tenant: TenantRef) -> None:
+    with control_scope(tenant.id, actor=Actor("staff", "ops-1")) as s:
+        suspend_tenant(s, reason="Invoice 7 unpaid")
+        newest = audit_page(s)[0]
+    assert (newest.actor_kind, newest.facts) == ("staff", {"reason": "Invoice 7 unpaid"})
+
+
+def test_the_platforms_own_entries_are_for_staff_only(tenant: TenantRef, actor: Actor) -> None:
+    with control_ops("staff", actor=actor, reason="test") as s:
+        audit.record(s, "platform.tested", str(tenant.id))
+        assert AuditEntry.objects.filter(verb="platform.tested", subject=str(tenant.id)).count() == 1
+    with control_scope(tenant.id, actor=actor):
+        assert AuditEntry.objects.filter(verb="platform.tested").count() == 0
+
+
+def test_a_tenant_cannot_write_into_another_ones_log(
+    tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor
+) -> None:
+    with (
+        pytest.raises(ProgrammingError, match="row-level security"),
+        control_scope(tenant.id, actor=actor) as s,
+    ):
+        AuditEntry.objects.create(
+            tenant_id=stranger_tenant.id,
+            at="2026-01-01T00:00Z",
+            actor_kind="user",
+            actor_id="x",
+            verb="v",
+            subject="s",
+        )
+    assert s.tenant == TenantRef(tenant.id, "")
+
+
+def test_a_change_that_fails_leaves_no_entry(tenant: TenantRef, actor: Actor) -> None:
+    def fail_late() -> None:
+        with control_scope(tenant.id, actor=actor) as s:
+            update_tenant(s, name="Never")
+            raise RuntimeError("after the change")
+
+    with pytest.raises(RuntimeError):
+        fail_late()
+    with control_scope(tenant.id, actor=actor) as s:
+        assert "tenant.changed" not in {entry.verb for entry in audit_page(s)}
+
+
+def test_pages_of_the_log_join_without_gap_or_overlap(tenant: TenantRef, actor: Actor) -> None:
+    with control_scope(tenant.id, actor=actor) as s:
+        for n in range(5):
+            audit.record(s, "test.counted", str(n))
+        first = audit_page(s, limit=3)
+        rest = audit_page(s, after=str(first[-1].id), limit=50)
+        assert [e.id for e in first + rest] == [e.id for e in audit_page(s, limit=100)]
+
+
+def test_a_strangers_entry_is_no_place_to_go_on_from(
+    tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor
+) -> None:
+    with control_scope(tenant.id, actor=actor) as s:
+        foreign = str(audit_page(s)[0].id)
+    with control_scope(stranger_tenant.id, actor=actor) as s, pytest.raises(Invalid):
+        audit_page(s, after=foreign)

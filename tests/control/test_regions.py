@@ -1,0 +1,68 @@
+"""The directory of regions follows the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tenants.control.actions import sync_regions
+from tenants.control.models import Region
+from tenants.control.queries import region_problems, regions_directory
+from tenants.regions import TenantRef
+
+
+@pytest.fixture(autouse=True)
+def put_back(database: None, settings: Any) -> Iterator[None]:
+    configured = settings.LEPTON_REGIONS
+    yield
+    settings.LEPTON_REGIONS = configured
+    sync_regions()
+    Region.objects.exclude(code__in=configured).delete()
+
+
+def test_the_directory_holds_what_the_settings_say(settings: Any) -> None:
+    assert [region.code for region in regions_directory() if region.active] == sorted(settings.LEPTON_REGIONS)
+    assert region_problems() == []
+
+
+def test_synchronising_twice_changes_nothing() -> None:
+    before = list(Region.objects.values())
+    sync_regions()
+    assert list(Region.objects.values()) == before
+
+
+def test_a_new_region_is_missing_until_it_is_synchronised(settings: Any) -> None:
+    eu = settings.LEPTON_REGIONS["eu"]
+    settings.LEPTON_REGIONS = {
+        **settings.LEPTON_REGIONS,
+        "jp": replace(eu, code="jp", name_en="Japan", name_zh="日本"),
+    }
+    assert len(region_problems()) == 1
+    sync_regions()
+    assert region_problems() == []
+
+
+def test_a_region_with_tenants_cannot_leave_the_settings_unnoticed(tenant: TenantRef, settings: Any) -> None:
+    settings.LEPTON_REGIONS = {
+        code: region for code, region in settings.LEPTON_REGIONS.items() if code != "eu"
+    }
+    settings.LEPTON_SERVES = ("cn",)
+    assert [problem for problem in region_problems() if "Tenants live" in problem]
+
+
+def test_serving_an_unknown_region_is_a_problem(settings: Any) -> None:
+    settings.LEPTON_SERVES = (*settings.LEPTON_SERVES, "mars")
+    assert [problem for problem in region_problems() if "'mars'" in problem]
+
+
+def test_a_region_has_a_name_in_both_languages(settings: Any) -> None:
+    from django.utils.translation import override
+
+    china = Region.objects.get(code="cn")
+    with override("zh-hans"):
+        assert str(china) == settings.LEPTON_REGIONS["cn"].name_zh
+    with override("en"):
+        assert str(china) == settings.LEPTON_REGIONS["cn"].name_en
