@@ -1,0 +1,118 @@
+"""What dies is started again, what keeps dying is given up, and nothing outlives the supervisor."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lepton_platform.embedded.errors import ServiceFailed
+from lepton_platform.embedded.home import Home
+from lepton_platform.embedded.services import Services
+from lepton_platform.embedded.supervisor import EARLY_DEATHS, Program, Supervisor, pause_before_restart
+
+SLEEP = "import time; time.sleep(600)"
+WITH_GRANDCHILD = (
+    "import subprocess, sys, time; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+    "open('grandchild', 'w').write(str(child.pid)); time.sleep(600)"
+)
+
+
+def program(code: str) -> Program:
+    return Program("thing", [sys.executable, "-c", code], dict(os.environ), patience_seconds=5)
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+class Clock:
+    """Time that passes only when told to."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, clock: Clock):
+    home = Home(tmp_path)
+    home.prepare()
+    made = Supervisor(Services(home, {}), tmp_path, lambda _line: None, clock=clock)
+    yield made
+    made.stop()
+
+
+def test_a_killed_program_runs_again(supervisor, clock):
+    supervisor.start(program(SLEEP))
+    killed = supervisor.pid("thing")
+    clock.now = 100.0
+    os.kill(killed, signal.SIGKILL)
+    assert until(lambda: supervisor.tick() or supervisor.pid("thing") != killed)
+
+
+def test_a_program_that_lives_is_left_alone(supervisor):
+    supervisor.start(program(SLEEP))
+    before = supervisor.pid("thing")
+    supervisor.tick()
+    assert supervisor.pid("thing") == before
+
+
+def test_a_program_that_keeps_dying_is_given_up_with_its_last_words(supervisor, clock):
+    supervisor.start(program("import sys; sys.exit('no roof')"))
+
+    def tick() -> bool:
+        clock.now += 3.0
+        supervisor.tick()
+        return False
+
+    with pytest.raises(ServiceFailed, match="no roof"):
+        until(tick, seconds=30)
+
+
+def test_pauses_grow_and_end_after_a_long_life():
+    assert [pause_before_restart(deaths) for deaths in range(EARLY_DEATHS + 1)] == [0.0, 1.0, 2.0, 4.0, 8.0]
+
+
+def test_what_a_dead_program_left_behind_is_ended(supervisor, tmp_path, clock):
+    supervisor.start(program(WITH_GRANDCHILD))
+    assert until(lambda: (tmp_path / "grandchild").exists() and (tmp_path / "grandchild").read_text())
+    grandchild = int((tmp_path / "grandchild").read_text())
+    os.kill(supervisor.pid("thing"), signal.SIGKILL)
+    clock.now = 100.0
+    assert until(lambda: supervisor.tick() or is_gone(grandchild))
+
+
+def test_stopping_ends_a_program_that_ignores_the_request(supervisor):
+    supervisor.start(
+        Program(
+            "deaf",
+            [sys.executable, "-c", f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"],
+            dict(os.environ),
+            patience_seconds=0.3,
+        )
+    )
+    pid = supervisor.pid("deaf")
+    supervisor.stop()
+    assert is_gone(pid)
