@@ -2,24 +2,190 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from uuid import UUID
+from datetime import UTC, datetime
+from uuid import uuid4
 
-from recommender.registry import queries
+import pytest
+
+from recommender.registry import actions, queries
+from recommender.registry.types import Trained
+from recommender.training import run as run_module
+from recommender.training.progress import Watch
 from recommender.training.work import work
+from tenants.data.actions import catalog
+from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
+from tenants.data.types import ItemInput, JobView
+from tenants.errors import Conflict
 from tenants.regions import TenantRef
-from tenants.scope import Actor, scope
+from tenants.scope import Actor, data_ops, scope
+from tests.training.spaces import order_training
 
-Order = Callable[[TenantRef], UUID]
+
+def done(tenant: TenantRef, actor: Actor) -> JobView:
+    """One training from request to end."""
+    job_id = order_training(tenant, actor)
+    work(tenant, job_id, owner="w1", actor=actor)
+    with scope(tenant, actor=actor) as s:
+        return jobs.job(s, job_id)
 
 
-def test_what_can_be_learned_is_published_and_served(walkers: TenantRef, actor: Actor, order: Order) -> None:
-    job_id = order(walkers)
+def test_what_can_be_learned_is_published_and_quoted_beside_popularity(
+    walkers: TenantRef, actor: Actor
+) -> None:
+    job = done(walkers, actor)
+    with scope(walkers, actor=actor) as s:
+        active = queries.active(s)
+    assert (job.state, job.reason, job.percent) == ("succeeded", "", 100)
+    assert job.outcome == {"version": 1, "state": "active", "serves": True}
+    assert active is not None
+    assert active.metrics["protocol"] == "time-split"
+    assert active.metrics["served"]["ndcg@10"] > 2 * active.metrics["popularity"]["ndcg@10"]
+
+
+def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor: Actor) -> None:
+    job = done(noise, actor)
+    with scope(noise, actor=actor) as s:
+        active = queries.active(s)
+    assert job.state == "succeeded"
+    assert job.reason.startswith("Not better than popularity beyond chance")
+    assert active is not None
+    assert active.metrics["serves"] == "popularity"
+    assert active.metrics["weights"] != {"popularity": 1.0}
+    assert not any(name.startswith(("ease", "sequence", "transitions")) for name in active.manifest["files"])
+
+
+def test_a_refused_model_never_replaces_a_personal_one(noise: TenantRef, actor: Actor) -> None:
+    personal = Trained(
+        job_id=uuid4(),
+        artefact_id=uuid4(),
+        profile="fast",
+        manifest={"files": {}, "bytes": 0},
+        metrics={"serves": "model"},
+        trained_at=datetime.now(UTC),
+        data_until=None,
+    )
+    with scope(noise, actor=actor) as s:
+        first = actions.publish(s, personal, expected=None)
+    job = done(noise, actor)
+    with scope(noise, actor=actor) as s:
+        assert queries.active_number(s) == first.version
+        newest = queries.versions(s)[0]
+    assert job.outcome == {"version": 2, "state": "refused", "serves": False}
+    assert (newest.kept, newest.reason) == (False, job.reason)
+
+
+def test_an_empty_catalogue_fails_with_a_sentence(tenant: TenantRef, actor: Actor) -> None:
+    job = done(tenant, actor)
+    assert (job.state, job.reason) == ("failed", "The catalogue is empty: send items first.")
+
+
+def test_items_without_events_become_a_model_of_their_texts(tenant: TenantRef, actor: Actor) -> None:
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id=f"b{n}", title=f"Blue book {n}") for n in range(5)])
+    job = done(tenant, actor)
+    with scope(tenant, actor=actor) as s:
+        active = queries.active(s)
+    assert job.state == "succeeded"
+    assert active is not None
+    assert set(active.metrics["weights"]) == {"content"}
+
+
+def test_items_without_texts_and_events_fail_with_a_sentence(tenant: TenantRef, actor: Actor) -> None:
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id="bare")])
+    job = done(tenant, actor)
+    assert job.state == "failed"
+    assert "no events and no texts" in job.reason
+
+
+def test_a_message_delivered_twice_has_one_effect(walkers: TenantRef, actor: Actor) -> None:
+    job_id = order_training(walkers, actor)
+    work(walkers, job_id, owner="w1", actor=actor)
+    work(walkers, job_id, owner="w2", actor=actor)
+    with scope(walkers, actor=actor) as s:
+        assert [version.version for version in queries.versions(s)] == [1]
+        assert jobs.job(s, job_id).attempt == 1
+
+
+def test_a_job_cancelled_while_it_runs_ends_as_cancelled(
+    walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = order_training(walkers, actor)
+    load = run_module.sources.load
+
+    def cancelled_meanwhile(*args: object, **kwargs: object) -> object:
+        with scope(walkers, actor=actor) as s:
+            job_actions.cancel_job(s, job_id)
+        return load(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run_module.sources, "load", cancelled_meanwhile)
     work(walkers, job_id, owner="w1", actor=actor)
     with scope(walkers, actor=actor) as s:
-        job, active = jobs.job(s, job_id), queries.active(s)
-    assert (job.state, job.reason, job.percent) == ("succeeded", "", 100)
-    assert active is not None
-    assert active.version == 1
-    assert active.metrics["served"]["ndcg@10"] > active.metrics["popularity"]["ndcg@10"]
+        assert jobs.job(s, job_id).state == "cancelled"
+        assert queries.versions(s) == []
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(
+    walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = order_training(walkers, actor)
+    load = run_module.sources.load
+
+    def taken_over(*args: object, **kwargs: object) -> object:
+        with scope(walkers, actor=actor) as s:
+            s.cursor().execute(
+                "UPDATE data_job SET lease_owner = 'w2' WHERE tenant_id = %s AND id = %s",
+                (walkers.id, job_id),
+            )
+        return load(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run_module.sources, "load", taken_over)
+    work(walkers, job_id, owner="w1", actor=actor)
+    with scope(walkers, actor=actor) as s:
+        assert jobs.job(s, job_id).state == "running"
+        assert queries.versions(s) == []
+
+
+def test_an_expired_lease_is_taken_again_and_parked_after_three_attempts(
+    tenant: TenantRef, actor: Actor
+) -> None:
+    job_id = order_training(tenant, actor)
+    for owner in ("w1", "w2", "w3"):
+        with scope(tenant, actor=actor) as s:
+            assert job_actions.lease_job(s, job_id, owner=owner) is not None
+            s.cursor().execute(
+                "UPDATE data_job SET lease_until = now() - interval '1 s' WHERE id = %s", (job_id,)
+            )
+    with data_ops(tenant.region, "sweeper", actor=actor, reason="test") as s:
+        job_actions.sweep_expired(s)
+    with scope(tenant, actor=actor) as s:
+        job = jobs.job(s, job_id)
+    assert job.state == "failed"
+    assert "3 times" in job.reason
+
+
+def test_an_error_in_the_mathematics_becomes_a_reason(
+    walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object, **_kwargs: object) -> object:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(run_module, "fit_ensemble", broken)
+    job = done(walkers, actor)
+    assert job.state == "failed"
+    assert "ZeroDivisionError" in job.reason
+
+
+def test_the_lease_is_renewed_while_the_mathematics_says_nothing(
+    tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommender.training.progress.BEAT_SECONDS", 0.05)
+    job_id = order_training(tenant, actor)
+    with scope(tenant, actor=actor) as s:
+        job_actions.lease_job(s, job_id, owner="w1")
+    with Watch(tenant, job_id, owner="w1", actor=actor) as watch, scope(tenant, actor=actor) as s:
+        s.cursor().execute("SELECT pg_sleep(0.3)")
+        watch.report("", 0.0)
+    with scope(tenant, actor=actor) as s, pytest.raises(Conflict):
+        job_actions.report_progress(s, job_id, owner="w2", phase="stolen", percent=1)

@@ -1,3 +1,0 @@
-from tests.training.conftest import noise, order, walkers
-
-__all__ = ["noise", "order", "walkers"]

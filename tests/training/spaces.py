@@ -1,0 +1,62 @@
+"""Small spaces with behaviour that is known beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+
+from tenants.data.actions import catalog, events, jobs
+from tenants.data.types import EventInput, ItemInput
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+ITEMS = 60
+PROFILES = 150
+LENGTH = 8
+
+
+def feed(
+    tenant: TenantRef, actor: Actor, next_item: Callable[[int, int], int], *, kind: str = "view"
+) -> None:
+    """`ITEMS` items and one event a step; `next_item(profile, step)` says which item."""
+    start = datetime.now(UTC) - timedelta(days=30)
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(
+            s,
+            [ItemInput(id=f"i{n}", title=f"Thing {n}", categories=[f"shelf {n % 6}"]) for n in range(ITEMS)],
+        )
+    rows = [
+        EventInput(
+            item_id=f"i{next_item(profile, step)}",
+            kind=kind,
+            profile_id=f"p{profile}",
+            at=start + timedelta(hours=6 * step, minutes=profile),
+        )
+        for profile in range(PROFILES)
+        for step in range(LENGTH)
+    ]
+    for first in range(0, len(rows), 1000):
+        with scope(tenant, actor=actor) as s:
+            receipt = events.record_events(s, rows[first : first + 1000])
+        assert receipt.rejected == []
+
+
+def in_order(profile: int, step: int) -> int:
+    """Everybody walks along the shelf, from a place of their own."""
+    return (profile * 7 + step) % ITEMS
+
+
+def at_random() -> Callable[[int, int], int]:
+    """Nobody's next choice depends on anything."""
+    rng = np.random.default_rng(7)
+    table = np.stack([rng.permutation(ITEMS)[:LENGTH] for _ in range(PROFILES)])
+    return lambda profile, step: int(table[profile, step])
+
+
+def order_training(tenant: TenantRef, actor: Actor) -> UUID:
+    """Requests a training; the message stays in the outbox."""
+    with scope(tenant, actor=actor) as s:
+        return jobs.request_job(s, "train", parameters={"profile": "fast"}).id
