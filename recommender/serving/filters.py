@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tenants.data.types import Attribute, ItemInput
+from tenants.data.types import Attribute, ItemInput, Whole
 from tenants.errors import FieldError, Invalid
 
-Scalar = str | int | float | bool
+Scalar = str | Whole | float | bool
 Test = Scalar | list[Scalar]
 FIELDS = ("categories", "tags", "brand", "price", "language", "available")
 RANGES = ("gt", "gte", "lt", "lte")

@@ -1,13 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from recommender.serving import spaces
 from tenants.regions import TenantRef
 
 READ_ONLY = ["items:read", "profiles:read", "recommendations:read", "models:read", "jobs:read", "tenant:read"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_loading(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Serving of its own for each test, so that no thread reads a database behind the last one."""
+    monkeypatch.setattr(spaces, "_made", None)
+    yield
+    if spaces._made is not None:
+        spaces._made.stop()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from lepton_platform.api.call import Call, Reply, reply
 from lepton_platform.api.operations import Answer, Declared, Json, Parameter
 from lepton_platform.api.v1.items import EXAMPLE as ITEM
 from recommender import serving
-from recommender.serving.recommend import recommend as recommended
 from recommender.serving.types import RecommendAnswer, RecommendedItem, RecommendRequest
 from tenants.errors import Invalid
 
@@ -68,7 +67,7 @@ _REQUEST = {
     body=Json(RecommendationRequest, _REQUEST),
 ).outside
 def recommend(call: Call[RecommendationRequest]) -> Reply:
-    return reply(recommended(call.tenant, call.body, actor=call.actor))
+    return reply(serving.recommend(call.tenant, call.body, actor=call.actor))
 
 
 @Declared(
