@@ -17,7 +17,7 @@ _NO_DATA = {
     "compilemessages", "makemessages", "makemigrations", "collectstatic", "findstatic", "spectacular",
     "evaluate", "evaluate_education", "convert_demo", "help", "version", "--help", "--version", "diffsettings",
 }  # fmt: skip
-_STARTS_ITS_OWN = {"up", "db"}
+_STARTS_ITS_OWN = {"up", "db", "bench"}
 
 
 def main(argv: Sequence[str]) -> None:

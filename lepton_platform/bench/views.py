@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from lepton_platform.api.auth import caller
 from tenants.data.types import EventInput
@@ -18,16 +19,18 @@ class _Body(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Body)
 _PLAIN = """
-INSERT INTO bench_plain_event (tenant_id, profile_id, item_id, kind, at, value, event_id)
+INSERT INTO bench_plain_event (owner_id, profile_id, item_id, kind, at, value, event_id)
 SELECT %s, p, i, k, a, v, e
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::float8[], %s::text[]) AS t(p, i, k, a, v, e)
 """
 
 
+@csrf_exempt
 def hello(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"{}", content_type="application/json")
 
 
+@csrf_exempt
 def rls_view(request: HttpRequest) -> HttpResponse:
     """Authenticates, opens the scope, and reads one row-level-secured row."""
     identity = caller(request)
@@ -39,6 +42,7 @@ def rls_view(request: HttpRequest) -> HttpResponse:
     )
 
 
+@csrf_exempt
 def plain_events(request: HttpRequest) -> HttpResponse:
     """What a platform without isolation and encryption does: authenticate, decode, one multi-row insert."""
     identity = caller(request)

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from django.urls import include, path
+
+from lepton_platform.bench import views
+
+urlpatterns = [
+    path("bench/hello", views.hello),
+    path("bench/rls", views.rls_view),
+    path("bench/plain-events", views.plain_events),
+    path("", include("lepton_platform.urls")),
+]

@@ -1,0 +1,43 @@
+"""Measures this machine; each figure beside a baseline of the same run."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from lepton_platform.bench import measure
+from lepton_platform.bench.load import LoadFailed
+from lepton_platform.bench.platform import platform
+from lepton_platform.embedded.errors import ServiceFailed
+
+MEASUREMENTS = {"ingest": measure.ingest, "recommend": measure.recommend, "train": measure.scan}
+
+
+class Command(BaseCommand):
+    help = "Starts a platform of its own, loads it, and prints rates: ingest, recommend or train."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("what", choices=sorted(MEASUREMENTS))
+        parser.add_argument("--json", type=Path, help="where the figures go, as flat JSON")
+
+    def handle(self, **options: Any) -> None:
+        began = time.monotonic()
+
+        def say(line: str) -> None:
+            self.stderr.write(f"[{time.monotonic() - began:6.1f} s] {line}")
+
+        try:
+            with platform(say) as bench:
+                figures = MEASUREMENTS[options["what"]](bench, say)
+        except (LoadFailed, ServiceFailed, RuntimeError) as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            options["json"].write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        for name, value in figures.items():
+            self.stdout.write(f"{name:28} {value}")
