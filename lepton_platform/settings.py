@@ -210,6 +210,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": "lepton_platform.staff.navigation.favicon"}
     ],
+    "STYLES": ["lepton_platform.staff.navigation.stylesheet"],
     "SHOW_LANGUAGES": True,
     "ACCOUNT": {"navigation": "lepton_platform.staff.navigation.account"},
     "SIDEBAR": {

@@ -26,6 +26,10 @@ def favicon(request: HttpRequest) -> str:  # noqa: ARG001 - unfold's signature
     return static("portal/favicon.svg")
 
 
+def stylesheet(request: HttpRequest) -> str:
+    return static("staff/staff.css")
+
+
 def account(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature
     return [
         {"title": _("Portal"), "link": reverse_lazy("portal:home")},
