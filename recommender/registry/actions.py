@@ -18,6 +18,7 @@ from tenants.scope import Scope
 KEPT_FOR_ROLL_BACK = 2
 _SERVABLE = (ModelState.CANDIDATE, ModelState.RETIRED, ModelState.ACTIVE)
 _OVERTAKEN = "Another version was promoted while this one trained."
+_TAKEN_BACK = "Taken back on request."
 
 
 def publish(s: Scope, trained: Trained, *, expected: int | None) -> VersionView:
@@ -45,16 +46,23 @@ def promote(s: Scope, number: int, *, expected: int | None) -> VersionView:
         raise Conflict(f"Version {number} cannot serve: it is {target.state}.")
     if not _swap(s, number, expected=expected):
         raise Conflict("Another version became active in the meantime.")
+    if target.state == ModelState.CANDIDATE:
+        _restate(s, number, ModelState.ACTIVE, reason="")
     audit.record(s, "model.promoted", f"v{number}", previous=expected)
     return queries.version(s, number)
 
 
 def roll_back(s: Scope, *, expected: int | None) -> VersionView:
-    """Returns to the version that served before. Raises NotFound when none is kept, Conflict as `promote`."""
+    """Returns to the version that served before; the one left may be promoted again, but only by hand.
+
+    Raises NotFound when none is kept, Conflict as `promote`.
+    """
     target = queries.roll_back_target(s)
-    if target is None:
+    if target is None or expected is None:
         raise NotFound("No earlier version is kept.")
-    return promote(s, target.version, expected=expected)
+    promoted = promote(s, target.version, expected=expected)
+    _restate(s, expected, ModelState.CANDIDATE, reason=_TAKEN_BACK)
+    return promoted
 
 
 def mark_corrupt(s: Scope, number: int, *, reason: str) -> VersionView | None:

@@ -38,10 +38,10 @@ def active(s: Scope) -> VersionView | None:
 
 
 def roll_back_target(s: Scope) -> VersionView | None:
-    """The newest version that served before the active one and whose files are kept."""
-    row = (
-        ModelVersion.objects.filter(tenant_id=s.tenant_id, state=ModelState.RETIRED, kept=True)
-        .order_by("-version")
-        .first()
-    )
+    """The newest version before the active one that served and whose files are kept."""
+    number = active_number(s)
+    if number is None:
+        return None
+    served = ModelVersion.objects.filter(tenant_id=s.tenant_id, state=ModelState.RETIRED, kept=True)
+    row = served.filter(version__lt=number).order_by("-version").first()
     return view(row) if row else None

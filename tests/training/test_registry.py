@@ -76,7 +76,26 @@ def test_rolling_back_returns_to_what_served_before(tenant: TenantRef, actor: Ac
         publish(s)
         back = actions.roll_back(s, expected=2)
         assert back.version == 1
-        assert states(s) == {1: "active", 2: "retired"}
+        assert states(s) == {1: "active", 2: "candidate"}
+
+
+def test_what_was_taken_back_is_no_way_back_later(tenant: TenantRef, actor: Actor) -> None:
+    with scope(tenant, actor=actor) as s:
+        publish(s)
+        publish(s)
+        actions.roll_back(s, expected=2)
+        publish(s)
+        assert actions.roll_back(s, expected=3).version == 1
+
+
+def test_what_was_taken_back_can_be_promoted_by_hand(tenant: TenantRef, actor: Actor) -> None:
+    with scope(tenant, actor=actor) as s:
+        publish(s)
+        publish(s)
+        actions.roll_back(s, expected=2)
+        again = actions.promote(s, 2, expected=1)
+        assert (again.state, again.reason) == ("active", "")
+        assert states(s) == {1: "retired", 2: "active"}
 
 
 def test_there_is_nothing_to_roll_back_to_at_first(tenant: TenantRef, actor: Actor) -> None:

@@ -1,0 +1,135 @@
+"""What a filter says holds for every item of every list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recommender.serving import columns
+from recommender.serving.filters import MAX_CONDITIONS, may_show, parse
+from tenants.data.types import ItemInput, StoredItem
+from tenants.errors import Invalid
+
+ITEM = ItemInput(
+    id="i",
+    categories=["cups", "kitchen"],
+    tags=["new"],
+    brand="Kiln",
+    price=12.5,
+    language="en",
+    attributes={"size": 3, "vegan": True, "colours": ["red", "blue"], "code": "3"},
+)
+
+
+@pytest.mark.parametrize(
+    ("given_filter", "holds"),
+    [
+        ({"brand": {"eq": "Kiln"}}, True),
+        ({"brand": {"eq": "kiln"}}, False),
+        ({"categories": {"in": ["plates", "cups"]}}, True),
+        ({"categories": {"eq": "plates"}}, False),
+        ({"price": {"gte": 12.5, "lt": 13}}, True),
+        ({"price": {"gt": 12.5}}, False),
+        ({"price": {"in": [12.5]}}, True),
+        ({"attributes.size": {"eq": 3}}, True),
+        ({"attributes.size": {"eq": "3"}}, False),
+        ({"attributes.code": {"eq": "3"}}, True),
+        ({"attributes.code": {"gte": 1}}, False),
+        ({"attributes.vegan": {"eq": True}}, True),
+        ({"attributes.vegan": {"eq": 1}}, False),
+        ({"attributes.colours": {"eq": "blue"}}, True),
+        ({"attributes.absent": {"eq": "x"}}, False),
+        ({"available": {"eq": True}}, True),
+        ({"brand": {"eq": "Kiln"}, "price": {"lt": 1}}, False),
+    ],
+)
+def test_a_filter_means_what_it_says(given_filter: dict[str, Any], holds: bool) -> None:
+    assert may_show(ITEM, parse(given_filter)) is holds
+    catalogue = columns.updated(columns.empty(), [StoredItem(7, 1, True, ITEM)])
+    assert bool(catalogue.mask(parse(given_filter))[0]) is holds
+
+
+@pytest.mark.parametrize(
+    ("given_filter", "pointer"),
+    [
+        ({"colour": {"eq": "red"}}, "/filter/colour"),
+        ({"price": {}}, "/filter/price"),
+        ({"price": {"gte": "cheap"}}, "/filter/price"),
+        ({"price": {"gte": True}}, "/filter/price"),
+        ({"brand": {"in": "Kiln"}}, "/filter/brand"),
+        ({"brand": {"in": []}}, "/filter/brand"),
+        ({"brand": {"eq": ["Kiln"]}}, "/filter/brand"),
+        ({"brand": {"like": "K"}}, "/filter/brand"),
+        ({"attributes.": {"eq": 1}}, "/filter/attributes."),
+        ({"a/b": {"eq": 1}}, "/filter/a~1b"),
+    ],
+)
+def test_a_wrong_filter_is_refused_with_its_place(given_filter: dict[str, Any], pointer: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        parse(given_filter)
+    assert [error.pointer for error in refused.value.errors] == [pointer]
+
+
+def test_too_many_conditions_are_refused() -> None:
+    with pytest.raises(Invalid):
+        parse({f"attributes.a{n}": {"eq": 1} for n in range(MAX_CONDITIONS + 1)})
+
+
+def test_what_is_unavailable_is_shown_only_to_a_filter_that_asks() -> None:
+    gone = ItemInput(id="g", available=False)
+    catalogue = columns.updated(columns.empty(), [StoredItem(1, 1, True, gone)])
+    assert not catalogue.mask(None).any()
+    assert not catalogue.mask(parse({"brand": {"eq": "x"}})).any()
+    assert catalogue.mask(parse({"available": {"eq": False}})).all()
+
+
+SCALARS = st.one_of(st.sampled_from(["a", "b", "1"]), st.sampled_from([0, 1, 2.5]), st.booleans())
+ITEMS = st.builds(
+    ItemInput,
+    id=st.just("x"),
+    categories=st.lists(st.sampled_from(["a", "b", "c"]), max_size=2),
+    brand=st.none() | st.sampled_from(["a", "b"]),
+    price=st.none() | st.sampled_from([0.0, 1.0, 19.99]),
+    available=st.booleans(),
+    attributes=st.dictionaries(st.sampled_from(["p", "q"]), SCALARS, max_size=2),
+)
+TESTS = st.one_of(
+    st.fixed_dictionaries({"eq": SCALARS}),
+    st.fixed_dictionaries({"in": st.lists(SCALARS, min_size=1, max_size=3)}),
+    st.fixed_dictionaries({"gte": st.sampled_from([0, 1]), "lt": st.sampled_from([1, 19.99, 20])}),
+)
+FILTERS = st.dictionaries(
+    st.sampled_from(["categories", "brand", "price", "available", "attributes.p"]), TESTS, max_size=3
+)
+
+
+@given(first=st.lists(ITEMS, max_size=6), then=st.lists(ITEMS, max_size=6), wanted=FILTERS)
+def test_columns_agree_with_the_rule_on_one_item(
+    first: list[ItemInput], then: list[ItemInput], wanted: dict[str, Any]
+) -> None:
+    """Also after items changed: the second list replaces the first from item 0 on."""
+    catalogue = columns.updated(columns.empty(), [StoredItem(n, 1, True, i) for n, i in enumerate(first)])
+    catalogue = columns.updated(catalogue, [StoredItem(n, 2, True, i) for n, i in enumerate(then)])
+    now = [*then, *first[len(then) :]]
+    expected = [may_show(item, parse(wanted)) for item in now]
+    assert catalogue.mask(parse(wanted)).tolist() == expected
+
+
+def test_a_retired_item_leaves_every_mask() -> None:
+    live = columns.updated(columns.empty(), [StoredItem(3, 1, True, ITEM)])
+    retired = columns.updated(live, [StoredItem(3, 2, False, ITEM)])
+    assert live.mask(None).all()
+    assert not retired.mask(None).any()
+    assert live.mask(None).all()
+
+
+def test_slots_of_a_model_come_first_and_stay_shut_until_their_items_are_read() -> None:
+    reserved = columns.empty(np.array([9, 4], dtype=np.int32))
+    assert not reserved.mask(None).any()
+    read = columns.updated(reserved, [StoredItem(4, 1, True, ITEM), StoredItem(12, 2, True, ITEM)])
+    assert read.item_no.tolist() == [9, 4, 12]
+    assert read.mask(None).tolist() == [False, True, True]

@@ -1,0 +1,33 @@
+"""The web process has no torch: it would cost every worker seconds and hundreds of megabytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+_ASK = """
+import sys, django
+django.setup()
+import {module}
+heavy = [name for name in ("torch", "onnx", "implicit") if name in sys.modules]
+print(heavy)
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["lepton_platform.urls", "recommender.serving", "lepton_platform.tasks", "recommender.registry.bundle"],
+)
+def test_what_serves_never_imports_torch(module: str) -> None:
+    environ = {**os.environ, "LEPTON_ROLE": "build", "DJANGO_SETTINGS_MODULE": "lepton_platform.settings"}
+    found = subprocess.run(
+        [sys.executable, "-c", _ASK.format(module=module)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip().splitlines()[-1] == "[]"

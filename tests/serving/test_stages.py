@@ -1,0 +1,200 @@
+"""Something always answers, and says which stage it was."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from recommender.serving.recommend import recommend
+from recommender.serving.similar import similar
+from recommender.serving.spaces import spaces
+from recommender.serving.types import RecommendAnswer, RecommendRequest
+from tenants.data.actions import catalog, events, profiles, space
+from tenants.data.presets import PRIVACY
+from tenants.data.queries import receipts
+from tenants.data.types import EventInput, ItemInput, ProfileInput
+from tenants.errors import NotFound
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+
+def ask(tenant: TenantRef, actor: Actor, **given: object) -> RecommendAnswer:
+    return recommend(tenant, RecommendRequest(**{"k": 5, **given}), actor=actor)  # type: ignore[arg-type]
+
+
+def ids(answer: RecommendAnswer) -> list[str]:
+    return [item.id for item in answer.items]
+
+
+def put(tenant: TenantRef, actor: Actor, *items: ItemInput) -> None:
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, items)
+
+
+def record(tenant: TenantRef, actor: Actor, profile: str, *items: str, kind: str = "view") -> None:
+    with scope(tenant, actor=actor) as s:
+        rows = [EventInput(item_id=i, kind=kind, profile_id=profile, at=datetime.now(UTC)) for i in items]
+        assert events.record_events(s, rows).rejected == []
+
+
+def test_a_known_profile_is_answered_by_the_model(walkers: TenantRef, actor: Actor) -> None:
+    answer = ask(walkers, actor, profile_id="p0")
+    assert (answer.stage, answer.stage_because, answer.model_version) == ("model", None, "v1")
+    assert ids(answer)[0] == "i8"
+    assert (answer.requested, answer.returned, answer.short_because) == (5, 5, None)
+
+
+def test_a_new_event_counts_in_the_very_next_answer(walkers: TenantRef, actor: Actor) -> None:
+    before = ids(ask(walkers, actor, profile_id="new-1"))
+    record(walkers, actor, "new-1", "i29", "i30")
+    after = ask(walkers, actor, profile_id="new-1")
+    assert after.stage == "model"
+    assert ids(after)[0] == "i31"
+    assert before != ids(after)
+
+
+def test_a_session_without_a_profile_is_answered_by_the_model(walkers: TenantRef, actor: Actor) -> None:
+    answer = ask(walkers, actor, session=["i11", "i12"])
+    assert answer.stage == "model_session"
+    assert ids(answer)[0] == "i13"
+    assert not {"i11", "i12"} & set(ids(answer))
+
+
+def test_an_unknown_profile_gets_what_is_popular(walkers: TenantRef, actor: Actor) -> None:
+    answer = ask(walkers, actor, profile_id="nobody")
+    assert (answer.stage, answer.stage_because) == ("popular", "There is no history to go by.")
+    assert answer.returned == 5
+
+
+def test_without_a_model_likeness_answers(tenant: TenantRef, actor: Actor) -> None:
+    put(
+        tenant,
+        actor,
+        ItemInput(id="red cup", categories=["cups"], brand="Kiln"),
+        ItemInput(id="blue cup", categories=["cups"], brand="Kiln"),
+        ItemInput(id="spade", categories=["garden"]),
+    )
+    answer = ask(tenant, actor, session=["red cup"], reasons=True)
+    assert (answer.stage, answer.stage_because) == ("content", "No model has been trained yet.")
+    assert ids(answer)[0] == "blue cup"
+    assert answer.items[0].reasons[0].kind == "shared"
+    assert answer.items[0].reasons[0].evidence == ["Kiln", "cups"]
+
+
+def test_without_history_and_model_the_newest_answer(tenant: TenantRef, actor: Actor) -> None:
+    put(tenant, actor, *[ItemInput(id=f"n{n}") for n in range(3)])
+    answer = ask(tenant, actor, profile_id="nobody")
+    assert (answer.stage, ids(answer)) == ("recent", ["n2", "n1", "n0"])
+    assert (answer.requested, answer.returned) == (5, 3)
+    assert answer.short_because == "All other available items were chosen, disliked or excluded before."
+
+
+def test_an_empty_catalogue_is_an_empty_answer(tenant: TenantRef, actor: Actor) -> None:
+    answer = ask(tenant, actor, profile_id="nobody")
+    assert (answer.stage, answer.items) == ("empty", [])
+    assert answer.short_because == "The catalogue has no available items."
+
+
+def test_a_new_item_is_recommended_by_its_text_at_the_next_poll(walkers: TenantRef, actor: Actor) -> None:
+    put(walkers, actor, ItemInput(id="late", title="Thing 41", categories=["shelf 5"]))
+    spaces().refresh_now(walkers)
+    record(walkers, actor, "new-2", "i41")
+    assert "late" in ids(ask(walkers, actor, profile_id="new-2", k=20))
+    assert similar(walkers, "i41", 3, actor=actor)[0].id == "late"
+
+
+def test_a_history_of_new_items_only_is_answered_by_likeness(walkers: TenantRef, actor: Actor) -> None:
+    put(walkers, actor, ItemInput(id="later", title="Thing 52", categories=["shelf 4"]))
+    spaces().refresh_now(walkers)
+    record(walkers, actor, "new-3", "later")
+    answer = ask(walkers, actor, profile_id="new-3")
+    assert answer.stage == "content"
+    assert ids(answer)[0] == "i52"
+
+
+def test_a_dislike_is_not_shown_and_is_no_history(walkers: TenantRef, actor: Actor) -> None:
+    record(walkers, actor, "new-4", "i20")
+    first = ids(ask(walkers, actor, profile_id="new-4"))[0]
+    record(walkers, actor, "new-4", first, kind="dismiss")
+    answer = ask(walkers, actor, profile_id="new-4", k=60)
+    assert first == "i21"
+    assert first not in ids(answer)
+    assert answer.stage == "model"
+
+
+def test_an_impression_hides_nothing(walkers: TenantRef, actor: Actor) -> None:
+    record(walkers, actor, "new-5", "i20")
+    record(walkers, actor, "new-5", "i21", kind="impression")
+    assert ids(ask(walkers, actor, profile_id="new-5"))[0] == "i21"
+
+
+def test_a_profile_that_refused_gets_nothing_personal(walkers: TenantRef, actor: Actor) -> None:
+    record(walkers, actor, "refuses", "i20")
+    with scope(walkers, actor=actor) as s:
+        profiles.upsert_profiles(s, [ProfileInput(id="refuses", consent="refused")])
+    answer = ask(walkers, actor, profile_id="refuses")
+    stranger = ask(walkers, actor, profile_id="never seen")
+    assert answer.stage_because == "This profile has not consented to personal recommendations."
+    assert answer.stage == "popular"
+    assert ids(answer) == ids(stranger)
+
+
+def test_a_tenant_without_personalisation_answers_from_the_page_alone(
+    tenant: TenantRef, actor: Actor
+) -> None:
+    put(
+        tenant,
+        actor,
+        ItemInput(id="a", categories=["x"]),
+        ItemInput(id="b", categories=["x"]),
+        ItemInput(id="c"),
+    )
+    record(tenant, actor, "p", "c")
+    settings = PRIVACY["ecommerce"]
+    with scope(tenant, actor=actor) as s:
+        space.update_privacy(s, type(settings)(**{**_fields(settings), "personalisation": "off"}))
+    plain, on_page = (
+        ask(tenant, actor, profile_id="p"),
+        ask(tenant, actor, profile_id="p", session=["c", "a"]),
+    )
+    assert plain.stage == "recent"
+    assert plain.stage_because == "Personalisation is switched off for this tenant."
+    assert ids(plain) == ["c", "b", "a"]
+    assert (on_page.stage, ids(on_page)[0]) == ("content", "b")
+
+
+def _fields(settings: object) -> dict[str, object]:
+    return {name: getattr(settings, name) for name in settings.__struct_fields__}  # type: ignore[attr-defined]
+
+
+def test_opt_in_needs_a_granted_consent(make_tenant: object, actor: Actor) -> None:
+    tenant = make_tenant(vertical="education")  # type: ignore[operator]
+    put(
+        tenant,
+        actor,
+        ItemInput(id="a", categories=["x"]),
+        ItemInput(id="b", categories=["x"]),
+        ItemInput(id="c"),
+    )
+    with scope(tenant, actor=actor) as s:
+        profiles.upsert_profiles(s, [ProfileInput(id="yes", consent="granted")])
+    record(tenant, actor, "yes", "a")
+    assert ask(tenant, actor, profile_id="yes").stage == "content"
+    assert ask(tenant, actor, profile_id="unasked").stage_because is not None
+
+
+def test_every_answer_leaves_a_receipt(walkers: TenantRef, actor: Actor) -> None:
+    answer = ask(walkers, actor, profile_id="p3")
+    with scope(walkers, actor=actor) as s:
+        receipt = next(iter(receipts.latest(s, limit=1)))
+    assert (receipt["stage"], receipt["model"], len(receipt["items"])) == ("model", "v1", len(answer.items))
+
+
+def test_another_tenants_ids_are_unknown(
+    walkers: TenantRef, stranger_tenant: TenantRef, actor: Actor
+) -> None:
+    answer = ask(stranger_tenant, actor, profile_id="p0", session=["i5"])
+    assert (answer.stage, answer.items) == ("empty", [])
+    with pytest.raises(NotFound):
+        similar(stranger_tenant, "i5", 3, actor=actor)
