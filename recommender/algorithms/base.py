@@ -128,7 +128,8 @@ class Recommender(ABC, Generic[Config]):
     def _score(self, histories: Histories) -> Floats: ...
 
     def _score_one(self, history: Histories, /) -> Floats:
-        return self._score(history)[0]
+        scores: Floats = self._score(history)[0]
+        return scores
 
     @abstractmethod
     def _similarity(self, items: Ints) -> Floats: ...

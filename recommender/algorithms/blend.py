@@ -49,7 +49,7 @@ class Blend:
         return Blend({name: weight for name, weight in self.weights.items() if name not in names})
 
     def to_json(self) -> str:
-        return json.dumps({"weights": dict(self.weights)}, sort_keys=True)
+        return json.dumps({"weights": dict(self.weights)})
 
     @classmethod
     def from_json(cls, text: str) -> Blend:

@@ -78,7 +78,7 @@ class Ensemble:
             "weights": dict(self.blend.weights),
             "card": dict(self.card),
         }
-        files = {"ensemble.json": json.dumps(head, sort_keys=True).encode()}
+        files = {"ensemble.json": json.dumps(head).encode()}
         for name, member in self.members.items():
             files |= {f"{name}/{file}": content for file, content in member.to_files().items()}
         return files

@@ -17,7 +17,8 @@ from recommender.types import CannotFit, Floats, Histories, Ints
 class SequenceConfig:
     """A causal transformer whose next item is the nearest by cosine, learned with shared sampled negatives.
 
-    most_positions bounds epochs times events, so that a long history costs no more time than another."""
+    Training makes as many rounds over the events as most_positions pays for, at most `epochs` and at least one:
+    few events are read often, and many events cost no more time than that."""
 
     dimensions: int = 64
     blocks: int = 1

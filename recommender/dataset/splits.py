@@ -28,6 +28,13 @@ class Split:
     def __len__(self) -> int:
         return len(self.target)
 
+    def sample(self, most: int, rng: np.random.Generator) -> Split:
+        """At most `most` of the cases, drawn without repetition; training is unchanged."""
+        if len(self) <= most:
+            return self
+        rows = np.sort(rng.choice(len(self), most, replace=False)).astype(np.int64)
+        return Split(self.train, self.histories.take(rows), self.target[rows], self.user[rows])
+
 
 def leave_last_out(dataset: Dataset) -> Split:
     """Hides the last event of each user who has at least two."""

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
     )
     out.write(table(report) + "\n")
     if options.json:
-        options.json.write_text(json.dumps(report.to_json(), indent=2, sort_keys=True) + "\n")
+        options.json.write_text(json.dumps(report.to_json(), indent=2) + "\n")
 
 
 def _positive(text: str) -> int:

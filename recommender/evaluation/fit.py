@@ -19,7 +19,7 @@ from recommender.dataset.splits import SPLITS
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
 from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
-from recommender.evaluation.profiles import EFFORT, Profile, new_members
+from recommender.evaluation.profiles import EFFORTS, SHARES, Profile, new_members
 from recommender.types import CannotFit, DataError, Report, silent
 
 Members = dict[str, Recommender[Any]]
@@ -69,9 +69,9 @@ def fit_ensemble(
     that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
     figures on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
-    progress = Progress(report, total=1.35 * sum(EFFORT.values()))
+    progress = Progress(report, total=1.35 * sum(SHARES.values()))
     fitting = Fitting()
-    split = SPLITS[validation](dataset)
+    split = SPLITS[validation](dataset).sample(EFFORTS[profile].most_cases, rng)
     hidden = len(split) > 0 and split.train.events > 0
     _fit_members(split.train if hidden else dataset, profile, rng, progress, fitting)
     if not fitting.members:
@@ -82,9 +82,10 @@ def fit_ensemble(
         blend, figures = _learn_blend(fitting.members, split, rng, k)
         card |= figures
         _refit_members(dataset, rng, progress, fitting)
+        card["score_one_ms"] = _score_one_ms(fitting.members, split)
     else:
         blend = equal_blend(tuple(fitting.members))
-        card |= {"validation": None, "beats_popularity": False}
+        card |= {"validation": None, "beats_popularity": False, "weights": dict(blend.weights)}
     card["seconds"] = fitting.seconds
     report("done", 1.0)
     return Ensemble(fitting.members, blend, dataset.items, card)
@@ -94,7 +95,7 @@ def _fit_members(
     data: Dataset, profile: Profile, rng: np.random.Generator, progress: Progress, fitting: Fitting
 ) -> None:
     for name, make in new_members(profile, progress.within).items():
-        progress.enter(name, EFFORT[name])
+        progress.enter(name, SHARES[name])
         started = time.perf_counter()
         member = make()
         try:
@@ -108,7 +109,7 @@ def _fit_members(
 
 def _refit_members(data: Dataset, rng: np.random.Generator, progress: Progress, fitting: Fitting) -> None:
     for name, member in fitting.members.items():
-        progress.enter(f"{name} again", EFFORT[name] * 0.3)
+        progress.enter(f"{name} again", SHARES[name] * 0.3)
         started = time.perf_counter()
         member.refit(data, rng)
         fitting.seconds[name] += time.perf_counter() - started
@@ -129,3 +130,17 @@ def _learn_blend(
         "weights": dict(blend.weights),
     }
     return blend, figures
+
+
+def _score_one_ms(members: Members, split: Split, asks: int = 50) -> dict[str, float]:
+    """The median milliseconds each member takes for one history, on this machine as busy as it is."""
+    histories = [split.histories.row(case) for case in range(min(asks, len(split)))]
+    figures = {}
+    for name, member in members.items():
+        taken = []
+        for history in histories:
+            started = time.perf_counter()
+            member.score_one(history)
+            taken.append(time.perf_counter() - started)
+        figures[name] = float(np.median(taken)) * 1000
+    return figures

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from checkerboard import EVERY, checkerboard  # noqa: E402 - the folder must be on the path first
-
-from recommender.algorithms.base import Recommender  # noqa: E402 - same
-from recommender.dataset import Dataset  # noqa: E402 - same
+from recommender.algorithms.base import Recommender
+from recommender.dataset import Dataset
+from tests.recommender.checkerboard import EVERY, checkerboard
 
 
 @pytest.fixture(scope="session")

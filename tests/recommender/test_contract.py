@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checkerboard import EVERY, ITEMS, PERSONAL
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.ensemble import SERVED
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, DataError, Histories
+from tests.recommender.checkerboard import EVERY, ITEMS, PERSONAL
 
 
 def ints(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -119,11 +119,25 @@ def test_a_catalogue_without_items_cannot_be_learned(name: str) -> None:
         EVERY[name]().fit(Dataset.from_sequences([[]]), np.random.default_rng(0))
 
 
-def test_an_event_is_enough_or_is_refused_by_name(name: str) -> None:
-    model = EVERY[name]()
-    try:
-        model.fit(Dataset.from_sequences([[1]], items=3), np.random.default_rng(0))
-    except CannotFit as reason:
-        assert str(reason) in {"no user chose two different items", "no item has a text"}
-    else:
-        assert model.recommend(Histories.of([[]]), 1).items.tolist() == [[1]]
+def test_one_event_is_enough_for_popularity() -> None:
+    model = EVERY["popularity"]()
+    model.fit(Dataset.from_sequences([[1]], items=3), np.random.default_rng(0))
+    assert model.recommend(Histories.of([[]]), 1).items.tolist() == [[1]]
+
+
+@pytest.mark.parametrize("personal", list(PERSONAL))
+def test_the_others_say_why_one_event_is_not_enough(personal: str) -> None:
+    with pytest.raises(CannotFit, match=r"no user chose two different items|no item has a text"):
+        EVERY[personal]().fit(Dataset.from_sequences([[1]], items=3), np.random.default_rng(0))
+
+
+def test_fitting_leaves_the_events_as_they_were(name: str, board: Dataset) -> None:
+    before = [array.copy() for array in (board.indptr, board.item, board.histories.item)]
+    EVERY[name]().fit(board, np.random.default_rng(0))
+    after = (board.indptr, board.item, board.histories.item)
+    assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+
+
+def test_events_refuse_to_be_changed(board: Dataset) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        board.histories.item[0] = 1

@@ -49,6 +49,14 @@ def test_a_split_never_shows_the_target_in_training() -> None:
     assert split.train.histories.row(0).tolist() == [0, 1]
 
 
+def test_a_sample_of_cases_keeps_histories_and_targets_together() -> None:
+    split = leave_last_out(Dataset.from_sequences([[n, n + 1] for n in range(50)]))
+    fewer = split.sample(7, np.random.default_rng(0))
+    assert len(fewer) == len(fewer.histories) == 7
+    assert [fewer.histories.row(case)[0] + 1 for case in range(7)] == fewer.target.tolist()
+    assert fewer.train is split.train
+
+
 def test_events_outside_the_catalogue_are_refused() -> None:
     with pytest.raises(DataError, match="outside the catalogue"):
         Dataset.from_sequences([[0, 5]], items=3)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recommender.algorithms.blend import Blend, standardised
+from recommender.evaluation.blending import NEVER, Rehearsal, fit_blend
+from recommender.types import DataError, Histories
+
+
+def test_standardised_rows_have_mean_zero_and_deviation_one() -> None:
+    scores = standardised(np.random.default_rng(0).random((3, 50)).astype(np.float32) * 9)
+    np.testing.assert_allclose(scores.mean(axis=1), 0, atol=1e-5)
+    np.testing.assert_allclose(scores.std(axis=1), 1, atol=1e-5)
+
+
+def test_a_constant_row_says_nothing() -> None:
+    assert (standardised(np.full((1, 4), 3, np.float32)) == 0).all()
+
+
+def test_a_member_without_weight_does_not_count() -> None:
+    blend = Blend({"good": 1.0, "bad": 0.0})
+    good = np.array([3, 1, 2], np.float32)
+    assert blend.combine({"good": good, "bad": good[::-1].copy()}).argmax() == 0
+
+
+def test_a_blend_without_scores_is_refused() -> None:
+    with pytest.raises(DataError):
+        Blend({"a": 1.0}).combine({})
+
+
+def test_a_blend_survives_json() -> None:
+    blend = Blend({"a": 0.25, "b": 1.0})
+    assert Blend.from_json(blend.to_json()) == blend
+
+
+def rehearsed(noise: float) -> Rehearsal:
+    rng = np.random.default_rng(1)
+    target = rng.integers(0, 60, 300).astype(np.int32)
+    useless = rng.standard_normal((300, 60)).astype(np.float32)
+    useful = noise * rng.standard_normal((300, 60)).astype(np.float32)
+    useful[np.arange(300), target] += 1
+    rehearsal = Rehearsal(("useless", "useful"))
+    rehearsal.add(
+        {"useless": standardised(useless), "useful": standardised(useful)}, Histories.of([[]] * 300), target
+    )
+    return rehearsal
+
+
+def test_the_weight_goes_to_the_member_that_knows() -> None:
+    weights = fit_blend(rehearsed(noise=0.4)).weights
+    assert weights["useful"] == 1.0
+    assert weights["useless"] < 0.3
+
+
+def test_a_rehearsal_counts_ties_against_the_target() -> None:
+    rehearsal = Rehearsal(("flat",))
+    rehearsal.add({"flat": np.zeros((1, 30), np.float32)}, Histories.of([[]]), np.array([4], np.int32))
+    assert rehearsal.ndcg(np.ones(1), 10) == 0.0
+
+
+def test_padding_never_displaces_a_target() -> None:
+    rehearsal = Rehearsal(("a",), [np.array([[[0.0], [NEVER], [NEVER]]], np.float32)])
+    assert rehearsal.ndcg(np.ones(1), 10) == 1.0

@@ -1,0 +1,76 @@
+"""The evaluate command from files to table and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from recommender.dataset import Dataset
+from recommender.evaluation.command import add_arguments, run
+from recommender.types import DataError
+
+
+@pytest.fixture(scope="module")
+def data(board: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "sequences.txt"
+    lines = [f"u{user} " + " ".join(map(str, board.histories.row(user))) for user in range(board.users)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def options(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def test_it_prints_a_row_for_each_member_and_writes_the_figures(data: Path, tmp_path: Path) -> None:
+    out, progress, figures = io.StringIO(), io.StringIO(), tmp_path / "out.json"
+    run(
+        options("--data", str(data), "--profile", "fast", "--k", "5", "--json", str(figures)),
+        out=out,
+        progress=progress,
+    )
+    report = json.loads(figures.read_text())
+    assert {"blend", "members", "seconds", "peak_rss_mib"} <= set(report)
+    assert {"ndcg@5", "recall@5", "coverage@5"} <= set(report["blend"]["test"])
+    assert set(report["members"]["ease"]) == {"test", "validation", "seconds"}
+    assert report["blend"]["test"]["ndcg@5"] > 2 * report["members"]["popularity"]["test"]["ndcg@5"]
+    assert [line.split()[0] for line in out.getvalue().splitlines()[1:6]] == [*report["members"], "blend"]
+    assert "content left out: no item has a text" in out.getvalue()
+    assert "100%" in progress.getvalue()
+
+
+def test_a_folder_that_does_not_exist_is_refused_before_the_work(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no folder"):
+        run(
+            options("--data", str(data), "--json", str(tmp_path / "none" / "out.json")),
+            out=io.StringIO(),
+            progress=io.StringIO(),
+        )
+
+
+def test_data_without_a_second_event_has_nothing_to_test(tmp_path: Path) -> None:
+    lonely = tmp_path / "lonely.txt"
+    lonely.write_text("u1 a\nu2 b\n", encoding="utf-8")
+    with pytest.raises(DataError, match="nothing to test"):
+        run(options("--data", str(lonely)), out=io.StringIO(), progress=io.StringIO())
+
+
+def test_a_time_split_of_data_without_times_is_refused(data: Path) -> None:
+    with pytest.raises(DataError, match="timestamp"):
+        run(
+            options("--data", str(data), "--protocol", "time-split"),
+            out=io.StringIO(),
+            progress=io.StringIO(),
+        )
+
+
+def test_a_list_of_no_items_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options("--data", "x", "--k", "0")
+    assert "must be at least 1" in capsys.readouterr().err

@@ -1,0 +1,25 @@
+"""Serving imports must not bring torch in: it costs seconds and hundreds of MiB in every web process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SERVED = (
+    "recommender.types",
+    "recommender.dataset",
+    "recommender.features.text",
+    "recommender.algorithms.base",
+    "recommender.algorithms.ensemble",
+    "recommender.evaluation",
+    "recommender.evaluation.metrics",
+)
+
+
+@pytest.mark.parametrize("module", SERVED)
+def test_importing_it_loads_neither_torch_nor_sklearn(module: str) -> None:
+    code = f"import sys, {module}; print(sorted({{'torch', 'sklearn', 'onnx'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
