@@ -59,7 +59,7 @@ bench: env
 
 # SIGKILL of every process in turn, while events are sent; takes minutes.
 test-faults: env-dev
-	$(BIN)/python -m pytest tests/faults
+	$(BIN)/python -m pytest -m faults tests/faults
 
 # Does each guard catch the defect it is there for?
 test-defects: env-dev

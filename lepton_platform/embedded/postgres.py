@@ -112,10 +112,12 @@ class Postgres:
                 log=self.log, home=self.home.path, cwd=self.home.postgres, environment=_clean_environment(),
                 account=self.account, on_parent_death=signal.SIGINT,
             )  # fmt: skip
+            pause = 0.01
             while child.poll() is None and time.monotonic() < deadline:
                 if self.answers():
                     return child
-                time.sleep(0.02)
+                time.sleep(pause)
+                pause = min(2 * pause, 0.2)
             child.kill()
             child.wait()
             if time.monotonic() > deadline or "in use" not in last_lines(self.log):

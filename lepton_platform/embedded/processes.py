@@ -94,12 +94,20 @@ def _end_all(found: Iterable[psutil.Process]) -> int:
     processes = list(found)
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            process.send_signal(signal.SIGINT if process.name() in ENGINES else signal.SIGTERM)
+            _ask(process)
     for survivor in _alive_after(5.0, processes):
         with contextlib.suppress(psutil.Error):
             survivor.kill()
     _alive_after(5.0, processes)
     return len(processes)
+
+
+def _ask(process: psutil.Process) -> None:
+    """PostgreSQL's own children leave by themselves when their parent is gone, and mistake SIGINT for an order."""
+    if process.name() != "postgres":
+        process.terminate()
+    elif not process.cmdline()[0].startswith("postgres: "):
+        process.send_signal(signal.SIGINT)
 
 
 def _alive_after(seconds: float, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
