@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connections
 
 from tenants.crypto import BoundCipher, Purpose
 from tenants.errors import KeyServiceUnavailable, RegionNotServed
@@ -33,6 +35,27 @@ def test_a_new_tenant_kek_moves_all_keys_and_leaves_no_old_one(
     assert old == (1, KeyState.DESTROYED, b"")
     assert new[:2] == (2, KeyState.ACTIVE)
     assert {key.kek_version for key in queries.keys_of(keyed, actor=actor)} == {2}
+    assert review_cipher(keyed).open(sealed, b"row") == b"x"
+
+
+def test_kek_rotations_at_the_same_moment_queue_and_all_succeed(
+    keyed: TenantRef, actor: Actor, review_cipher: FreshCipher
+) -> None:
+    sealed = review_cipher(keyed).seal(b"x", b"row")
+
+    def rotate(_: int) -> int:
+        try:
+            return rotate_tenant_kek(keyed, actor=actor)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as threads:
+        moved = list(threads.map(rotate, range(4)))
+    assert moved == [len(Purpose)] * 4
+    assert [row[:2] for row in _kek_rows(keyed, actor)] == [
+        *((version, KeyState.DESTROYED) for version in range(1, 5)),
+        (5, KeyState.ACTIVE),
+    ]
     assert review_cipher(keyed).open(sealed, b"row") == b"x"
 
 

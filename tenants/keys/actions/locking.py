@@ -1,4 +1,4 @@
-"""All changes to a tenant's keys queue for the row of its KEK."""
+"""All changes to a tenant's keys queue for the row of its first KEK."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ _LAST_KEY_ID = 32_767
 
 
 def locked_kek_row(tenant: TenantRef) -> TenantKey:
-    """The active KEK's row, locked until the scope ends. Raises NotFound."""
-    rows = TenantKey.objects.filter(tenant_id=tenant.id, state=KeyState.ACTIVE)
-    found = rows.select_for_update().first()
-    if found is None:
+    """The active KEK's row; other changes to the tenant's keys wait until the scope ends. Raises NotFound."""
+    keks = TenantKey.objects.filter(tenant_id=tenant.id)
+    # The first KEK's row never goes and its version never changes. Waiting for the active row instead would
+    # find none when the one before us replaced it: the statement does not see the row that came in its place.
+    first = keks.filter(version=1).select_for_update().first()
+    active = keks.filter(state=KeyState.ACTIVE).first()
+    if first is None or active is None:
         raise NotFound("This tenant has no keys.")
-    return found
+    return active
 
 
 def add_purpose_keys(
