@@ -15,7 +15,7 @@ from lepton_platform.api.auth import Caller
 from lepton_platform.api.call import Call, Reply
 from lepton_platform.api.operations import Operation
 from tenants.control.plans import plan
-from tenants.errors import NotFound, QuotaExceeded
+from tenants.errors import QuotaExceeded
 
 View = Callable[..., HttpResponseBase]
 
@@ -44,7 +44,7 @@ def resource(*operations: Operation) -> View:
 
 @csrf_exempt
 def unknown_path(request: HttpRequest, **_path: str) -> HttpResponse:
-    response = errors.respond(request, NotFound("The API has no such address."))
+    response = errors.problem(request, "not_found", "The API has no such address.")
     return _finished(response, {"X-Request-Id": errors.request_id(request)})
 
 

@@ -131,7 +131,9 @@ def respond(request: HttpRequest, error: Exception) -> HttpResponse:
         log.error("api_error", exc_info=error, route=match and match.route, method=request.method)
         return problem(request, "internal_error", KINDS["internal_error"].meaning)
     errors = known.errors if isinstance(known, Invalid) else []
-    response = problem(request, known.code, known.detail, errors)
+    # One text for everything that is not there: an absent id and another tenant's answer alike, byte for byte.
+    detail = kind.meaning if known.code == "not_found" else known.detail
+    response = problem(request, known.code, detail, errors)
     for name, value in _headers(known, kind.status).items():
         response[name] = value
     return response

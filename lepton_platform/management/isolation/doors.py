@@ -1,0 +1,70 @@
+"""Ways to send a request: to a running server, or through the whole stack of this process."""
+
+from __future__ import annotations
+
+import http.client
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from django.test import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: str
+    body: bytes = b""
+    content_type: str = "application/json"
+
+
+class Door(Protocol):
+    """`key` is an API key, or empty to send none."""
+
+    def __call__(self, request: Request, *, key: str) -> Answer: ...
+
+
+class Server:
+    def __init__(self, base_url: str) -> None:
+        parts = urlsplit(base_url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.hostname or "", parts.port, timeout=60)
+
+    def __call__(self, request: Request, *, key: str) -> Answer:
+        headers = {"Content-Type": request.content_type} if request.body else {}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        self._connection.request(request.method, request.path, request.body or None, headers)
+        response = self._connection.getresponse()
+        return Answer(response.status, response.read())
+
+    def answers(self) -> bool:
+        try:
+            return self(Request("GET", "/healthz"), key="").status == 200
+        except OSError:
+            return False
+
+
+class InProcess:
+    """URLs, middleware and views of this process, without a socket."""
+
+    def __init__(self) -> None:
+        self._client = Client(raise_request_exception=False)
+
+    def __call__(self, request: Request, *, key: str) -> Answer:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        response = self._client.generic(
+            request.method,
+            request.path,
+            request.body,
+            request.content_type,
+            headers=headers,
+            SERVER_NAME="localhost",
+        )
+        return Answer(response.status_code, bytes(response.content))

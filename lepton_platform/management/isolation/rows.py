@@ -1,0 +1,33 @@
+"""A fingerprint of everything that is stored for a tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from psycopg import sql
+
+from lepton_platform.management.isolation.catalogue import relations
+from lepton_platform.management.isolation.spaces import ACTOR
+from tenants.regions import TenantRef
+from tenants.scope import Scope, keys_scope, scope
+
+# Workers publish messages and fold counters at any time, without changing what they say.
+_MOVING = {"data_outbox", "data_counter", "data_counterdelta"}
+_DIGEST = "SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {} t"
+Opens = Callable[..., AbstractContextManager[Scope]]
+
+
+def fingerprint(tenant: TenantRef) -> dict[str, tuple[int, str]]:
+    """Table to (rows, digest), in the data and the keys database."""
+    return {**_of(tenant, scope), **_of(tenant, keys_scope)}
+
+
+def _of(tenant: TenantRef, opens: Opens) -> dict[str, tuple[int, str]]:
+    found: dict[str, tuple[int, str]] = {}
+    with opens(tenant, actor=ACTOR) as s:
+        for relation in relations(s.alias):
+            if relation.name not in _MOVING:
+                row = s.cursor().execute(sql.SQL(_DIGEST).format(sql.Identifier(relation.name))).fetchone()
+                found[f"{s.alias}.{relation.name}"] = (int(row[0]), str(row[1])) if row else (0, "")
+    return found
