@@ -7,7 +7,8 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from lepton_platform.api.auth import caller
+from tenants.control.queries import authenticate
+from tenants.control.results import KeyIdentity
 from tenants.data.types import EventInput
 from tenants.regions import data_alias
 from tenants.scope import scope
@@ -25,6 +26,11 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::float8[],
 """
 
 
+def _caller(request: HttpRequest) -> KeyIdentity:
+    key = request.META.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
+    return authenticate(key, remote_ip=request.META.get("REMOTE_ADDR", ""))
+
+
 @csrf_exempt
 def hello(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"{}", content_type="application/json")
@@ -33,7 +39,7 @@ def hello(_request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def rls_view(request: HttpRequest) -> HttpResponse:
     """Authenticates, opens the scope, and reads one row-level-secured row."""
-    identity = caller(request)
+    identity = _caller(request)
     with scope(identity.tenant, actor=identity.actor) as s:
         sql = "SELECT catalogue_version FROM data_tenantstate WHERE tenant_id = %s"
         row = s.cursor().execute(sql, (identity.tenant.id,)).fetchone()
@@ -45,7 +51,7 @@ def rls_view(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 def plain_events(request: HttpRequest) -> HttpResponse:
     """What a platform without isolation and encryption does: authenticate, decode, one multi-row insert."""
-    identity = caller(request)
+    identity = _caller(request)
     events = _decode.decode(request.body).events
     columns = (
         [e.profile_id for e in events],

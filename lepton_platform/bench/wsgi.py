@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from lepton_platform.wsgi import application
+import os
 
-from django.conf import settings  # isort: skip - after Django is set up
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
 
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
+
+application = get_wsgi_application()
 settings.ROOT_URLCONF = "lepton_platform.bench.urls"
-
-__all__ = ["application"]
+get_resolver().url_patterns  # noqa: B018 - reading it imports every view before the first request
