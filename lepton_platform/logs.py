@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging.config
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +54,7 @@ def _shared() -> list[Any]:
 
 
 def logging_settings() -> dict[str, Any]:
-    """For `logging.config.dictConfig`; foreign loggers pass the same processors."""
+    """For `logging.config.dictConfig`; foreign loggers pass the same processors. Commands tell people less."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -68,7 +69,7 @@ def logging_settings() -> dict[str, Any]:
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "root": {"handlers": ["stderr"], "level": "INFO" if "LEPTON_PROCESS" in os.environ else "WARNING"},
         "loggers": {
             "django.server": {"level": "WARNING"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},

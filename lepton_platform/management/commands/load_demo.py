@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shlex
 from dataclasses import asdict
 from typing import Any
@@ -21,12 +22,11 @@ class Command(BaseCommand):
             account = demo.sign_in()
         except (demo.DemoError, DomainError) as error:
             raise CommandError(str(error)) from error
-        entries = [asdict(tenant) for tenant in tenants]
         facts = {
             "base_url": settings.LEPTON_BASE_URL,
             "sign_in": asdict(account),
-            "tenants": entries,
-            "curl": _curl(settings.LEPTON_BASE_URL, entries[0]["api_key"]),
+            "tenants": [asdict(tenant) for tenant in tenants],
+            "curl": _curl(settings.LEPTON_BASE_URL, tenants[0]),
         }
         write_private_json(Home(settings.LEPTON_HOME).run_file, facts)
 
@@ -42,9 +42,8 @@ class Command(BaseCommand):
     last_text = ""
 
 
-def _curl(base_url: str, key: str) -> str:
-    body = '{"profile_id": null, "session": [], "k": 5, "reasons": true}'
-    return (
-        f"curl -s {base_url}/api/v1/recommendations -H {shlex.quote(f'Authorization: Bearer {key}')} "
-        f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
-    )
+def _curl(base_url: str, tenant: demo.DemoTenant) -> str:
+    """Works as pasted into any shell."""
+    key = shlex.quote(f"Authorization: Bearer {tenant.api_key}")
+    body = shlex.quote(json.dumps({"profile_id": tenant.example_profile, "k": 5, "reasons": True}))
+    return f"curl -s {base_url}/api/v1/recommendations -H {key} -H 'Content-Type: application/json' -d {body}"
