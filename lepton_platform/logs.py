@@ -22,6 +22,9 @@ _SECRET_VALUE = re.compile(
     re.I,
 )
 
+# Addresses of the API hold the clients' ids, and queries hold what people searched for.
+_ADDRESS = re.compile(r"(?P<kept>/api/v1/[a-z]+)/[^\s\"']*|(?P<path>(?<![:\w])/[^\s?\"']*)\?[^\s\"']*")
+
 
 def without_secrets(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """A structlog processor: hides values by their field's name, and by their look wherever they stand."""
@@ -32,7 +35,7 @@ def _clean(name: str, value: Any) -> Any:
     if _SECRET_NAME.search(name):
         return _HIDDEN
     if isinstance(value, str):
-        return _SECRET_VALUE.sub(_HIDDEN, value)
+        return _ADDRESS.sub(_without_ids, _SECRET_VALUE.sub(_HIDDEN, value))
     if isinstance(value, bytes):
         return f"[{len(value)} bytes]"
     if isinstance(value, Mapping):
@@ -40,6 +43,10 @@ def _clean(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_clean("", inner) for inner in value]
     return value
+
+
+def _without_ids(found: re.Match[str]) -> str:
+    return f"{found['kept']}/{_HIDDEN}" if found["kept"] else f"{found['path']}?{_HIDDEN}"
 
 
 def _shared() -> list[Any]:
