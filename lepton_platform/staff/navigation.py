@@ -26,7 +26,7 @@ def favicon(request: HttpRequest) -> str:  # noqa: ARG001 - unfold's signature
     return static("portal/favicon.svg")
 
 
-def stylesheet(request: HttpRequest) -> str:
+def stylesheet(request: HttpRequest) -> str:  # noqa: ARG001 - unfold's signature
     return static("staff/staff.css")
 
 

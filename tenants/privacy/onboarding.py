@@ -22,6 +22,11 @@ def open_tenant(*, owner: User | None, actor: Actor, **given: Unpack[TenantInput
     Raises Invalid, RegionNotServed, Conflict for a slug in use, KeyServiceUnavailable, StoreUnavailable.
     """
     entry = _half_made(given) or actions.create_tenant(actor=actor, **given)
+    return finish_opening(entry, owner=owner, actor=actor)
+
+
+def finish_opening(entry: TenantView, *, owner: User | None, actor: Actor) -> TenantView:
+    """Everything after the directory entry. Raises KeyServiceUnavailable, StoreUnavailable."""
     create_tenant_keys(entry.ref, actor=actor)
     with scope(entry.ref, actor=actor) as s:
         open_space(s, vertical=entry.vertical)

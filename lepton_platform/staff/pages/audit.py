@@ -5,6 +5,7 @@ from datetime import UTC
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Case, CharField, F, OuterRef, QuerySet, Subquery, UUIDField, Value, When
 from django.db.models.functions import Cast
 from django.http import HttpRequest, HttpResponse
@@ -50,6 +51,11 @@ class AuditPages(ReadOnlyPages):
     ) -> HttpResponse:
         with control_ops("staff", actor=staff_actor(request), reason="audit entry"):
             return _rendered(super().changeform_view(request, object_id, form_url, extra_context))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise PermissionDenied("An entry never changes.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEntry]:
         names = Tenant.objects.filter(id=OuterRef("tenant_id")).values("name")[:1]

@@ -9,8 +9,7 @@ from django.utils.functional import Promise
 from unfold.dataclasses import ActionDialog
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-
-from lepton_platform.staff.pages.tenant_forms import ReasonForm
+from unfold.forms import BaseDialogForm
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,7 +27,7 @@ def column(
     return decorate
 
 
-def reasoned_action(
+def asking_action(
     description: str | Promise,
     *,
     path: str,
@@ -36,10 +35,11 @@ def reasoned_action(
     variant: ActionVariant,
     question: Any,
     consequence: Any,
+    form: type[BaseDialogForm],
 ) -> Callable[[F], F]:
-    """A button on a row's page that asks for a reason in a dialog."""
+    """A button on a row's page whose dialog asks `form` before anything happens."""
     dialog = ActionDialog(
-        title=question, description=consequence, form_class=ReasonForm, form_submit_text=description
+        title=question, description=consequence, form_class=form, form_submit_text=description
     )
     decorate: Callable[[F], F] = action(
         description=description, url_path=path, icon=icon, variant=variant, dialog=dialog

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -8,21 +9,22 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
 
 from lepton_platform.staff.access import staff_actor
 from lepton_platform.staff.pages.base import DirectoryPages
-from lepton_platform.staff.pages.decorators import column, reasoned_action
+from lepton_platform.staff.pages.decorators import asking_action, column
 from lepton_platform.staff.pages.tenant_forms import OpenTenantForm, ReasonForm, TenantForm
 from lepton_platform.staff.site import site
 from tenants.control import queries
 from tenants.control.actions import create_user, resume_tenant, suspend_tenant, update_tenant
 from tenants.control.models import Tenant, User
-from tenants.control.models.tenant import Status
 from tenants.errors import DomainError
-from tenants.privacy.onboarding import open_tenant
+from tenants.privacy.onboarding import finish_opening, open_tenant
 from tenants.scope import Actor, control_scope
 
 _STATUS = {"active": "success", "suspended": "danger", "opening": "warning"}
+_OFFERED = {"opening": "finish", "active": "suspend", "suspended": "resume"}
 _FIXED = ("slug", "vertical", "region", "status", "created_at", "id")
 
 
@@ -33,7 +35,7 @@ class TenantPages(DirectoryPages):
     list_display_links = ("heading",)
     search_fields = ("name", "slug")
     list_select_related = ("region",)
-    actions_detail = ("suspend", "resume")
+    actions_detail = ("finish", "suspend", "resume")
     change_form_after_template = "staff/tenant_after.html"
 
     @column(_("Tenant"), header=True, ordering="name")
@@ -100,47 +102,70 @@ class TenantPages(DirectoryPages):
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Only what the tenant's state allows."""
         tenant = self.get_object(request, object_id)
-        offered = (
-            {Status.ACTIVE: "suspend", Status.SUSPENDED: "resume"}.get(Status(tenant.status))
-            if tenant
-            else None
-        )
+        offered = _OFFERED[tenant.status] if tenant else None
         return [
             each
             for each in super().get_actions_detail(request, object_id)
             if each.action_name.endswith(f"_{offered}")
         ]
 
-    @reasoned_action(
+    @asking_action(
         _("Suspend"),
         path="suspend",
         icon="pause_circle",
         variant=ActionVariant.DANGER,
         question=_("Suspend this tenant?"),
         consequence=_("Its API keys and its portal stop within five seconds. Nothing is deleted."),
+        form=ReasonForm,
     )
     def suspend(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         return self._change_status(request, object_id, suspend_tenant, form.cleaned_data["reason"])
 
-    @reasoned_action(
+    @asking_action(
         _("Resume"),
         path="resume",
         icon="play_circle",
         variant=ActionVariant.PRIMARY,
         question=_("Resume this tenant?"),
         consequence=_("Its API keys and its portal work again within five seconds."),
+        form=ReasonForm,
     )
     def resume(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         return self._change_status(request, object_id, resume_tenant, form.cleaned_data["reason"])
 
+    @asking_action(
+        _("Finish setting up"),
+        path="finish",
+        icon="build_circle",
+        variant=ActionVariant.PRIMARY,
+        question=_("Finish setting up this tenant?"),
+        consequence=_("It was interrupted. What is missing of keys and space is made now."),
+        form=BaseDialogForm,
+    )
+    def finish(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        def run() -> None:
+            with control_scope(UUID(str(object_id)), actor=staff_actor(request)) as s:
+                entry = queries.tenant(s)
+            finish_opening(entry, owner=None, actor=staff_actor(request))
+
+        return self._said(request, object_id, run, _("The tenant is open."))
+
     def _change_status(self, request: HttpRequest, object_id: str, change: Any, reason: str) -> HttpResponse:
-        try:
+        def run() -> None:
             with control_scope(UUID(str(object_id)), actor=staff_actor(request)) as s:
                 change(s, reason=reason)
+
+        return self._said(
+            request, object_id, run, _("Done. The tenant's owners see the reason in their audit log.")
+        )
+
+    def _said(self, request: HttpRequest, object_id: str, run: Callable[[], None], done: Any) -> HttpResponse:
+        try:
+            run()
         except DomainError as error:
             messages.error(request, _(error.detail))
         else:
-            messages.success(request, _("Done. The tenant's owners see the reason in their audit log."))
+            messages.success(request, done)
         return HttpResponse(headers={"HX-Redirect": reverse("admin:control_tenant_change", args=[object_id])})
 
     def _owner(self, request: HttpRequest, email: str, language: str) -> User | None:

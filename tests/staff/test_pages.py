@@ -1,0 +1,112 @@
+"""Every page opens, in both languages, under a policy that allows nothing from outside."""
+
+from __future__ import annotations
+
+import gettext
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from lepton_platform.staff import figures
+from lepton_platform.staff.pages import regions
+from tenants.control.queries import tenant as tenant_of
+from tenants.regions import TenantRef
+from tenants.scope import Actor, control_scope
+from tests.staff.test_access import PAGES
+
+CATALOGUE = Path(figures.__file__).parent / "locale/zh_Hans/LC_MESSAGES"
+ENGLISH = [
+    "Dashboard",
+    "Filters",
+    "Type to search",
+    "Search apps",
+    "Active tenants",
+    "Save and",
+    "Two-step",
+    "Audit log",
+]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_opens_and_says_its_language(
+    staff: Client, tenant: TenantRef, page: str, language: str
+) -> None:
+    answer = staff.get(page, headers={"Accept-Language": language})
+    assert answer.status_code == 200
+    assert "/search/" in page or f'lang="{language}"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "search" not in page])
+def test_a_chinese_page_holds_none_of_the_toolkits_english(
+    staff: Client, tenant: TenantRef, page: str
+) -> None:
+    shown = staff.get(page, headers={"Accept-Language": "zh-hans"}).content.decode()
+    assert [english for english in ENGLISH if english in shown] == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_tenants_page_shows_its_people_and_log(staff: Client, tenant: TenantRef, language: str) -> None:
+    answer = staff.get(f"/staff/control/tenant/{tenant.id}/change/", headers={"Accept-Language": language})
+    assert answer.status_code == 200
+    assert "tenant.opened" in answer.content.decode()
+
+
+def test_the_compiled_catalogue_is_the_written_one() -> None:
+    written = (CATALOGUE / "django.po").read_text()
+    with (CATALOGUE / "django.mo").open("rb") as compiled:
+        translations = gettext.GNUTranslations(compiled)
+    pairs = re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"$', written, re.MULTILINE)
+    plain = [
+        (one.replace('\\"', '"'), other.replace('\\"', '"')) for one, other in pairs if "msgctxt" not in one
+    ]
+    outdated = [one for one, other in plain if translations.gettext(one) not in {other, one}]
+    assert len(plain) > 150
+    assert outdated == []
+
+
+def test_evaluating_is_allowed_on_the_staff_path_only(staff: Client, client: Client) -> None:
+    assert "'unsafe-eval'" in staff.get("/staff/")["Content-Security-Policy"]
+    assert "'unsafe-eval'" not in client.get("/account/login/")["Content-Security-Policy"]
+
+
+def test_scripts_and_everything_else_come_from_here(staff: Client) -> None:
+    policy = staff.get("/staff/")["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+    assert re.findall(r'(?:src|href)="(?:https?:)?//', staff.get("/staff/").content.decode()) == []
+
+
+def test_the_dashboard_counts_what_is_there(staff: Client, make_tenant: Any) -> None:
+    before = staff.get("/staff/").context["figures"]
+    make_tenant(region="us")
+    after = staff.get("/staff/").context["figures"]
+    assert after.active_tenants == before.active_tenants + 1
+    assert [row.figures.tenants for row in after.regions] == [
+        row.figures.tenants + (row.figures.code == "us") for row in before.regions
+    ]
+
+
+def test_a_region_that_does_not_answer_is_said_and_not_hidden(
+    staff: Client, tenant: TenantRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tenants.errors import StoreUnavailable
+
+    def down(*_: object, **__: object) -> None:
+        raise StoreUnavailable
+
+    monkeypatch.setattr(figures, "data_ops", down)
+    monkeypatch.setattr(regions, "database_answers", lambda _alias: False)
+    assert "No answer" in staff.get("/staff/").content.decode()
+    assert "No answer" in staff.get("/staff/control/region/").content.decode()
+
+
+def test_the_search_finds_pages_tenants_and_users(staff: Client, tenant: TenantRef, actor: Actor) -> None:
+    with control_scope(tenant.id, actor=actor) as s:
+        slug = tenant_of(s).slug
+    assert str(tenant.id) in staff.get("/staff/search/", {"s": slug}).content.decode()
+    assert "/staff/jobs/" in staff.get("/staff/search/", {"s": "job"}).content.decode()
+    assert staff.get("/staff/search/").content == b""
