@@ -110,7 +110,7 @@ def _database(url: DatabaseUrl) -> dict[str, Any]:
             "max_size": ENV.pool_size,
             "timeout": 5.0,
             "max_idle": 120.0,
-            "reconnect_timeout": 10.0,
+            "reconnect_timeout": 2.0,
             "reset": assert_unscoped,
         }
     return {

@@ -52,7 +52,7 @@ def web(children: Mapping[str, str], *, url: str) -> Program:
 
 def worker(children: Mapping[str, str]) -> Program:
     argv = [
-        *_celery(), "worker", "--pool", "prefork", "--concurrency", children.get("LEPTON_WORKER_PROCESSES") or "1",
+        *_celery(), "worker", "--pool", "prefork", "--concurrency", children.get("LEPTON_WORKER_PROCESSES") or "2",
         "--without-gossip", "--without-mingle", "--loglevel", "INFO", "--hostname", "worker@%h",
     ]  # fmt: skip
     return Program("worker", argv, {**children, "LEPTON_PROCESS": "worker"}, patience_seconds=20.0)

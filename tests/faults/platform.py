@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -82,10 +83,11 @@ class Platform:
             "worker": "worker",
             "beat": "beat",
         }
-        found = {}
+        found: dict[str, psutil.Process] = {}
         for child in psutil.Process(self.process.pid).children():
-            line = " ".join(child.cmdline())
-            found.update({name: child for name, mark in marks.items() if mark in line and name not in found})
+            with contextlib.suppress(psutil.Error):
+                line = " ".join(child.cmdline())
+                found |= {name: child for name, mark in marks.items() if mark in line and name not in found}
         return found
 
     def open_tenant(self) -> str:

@@ -40,7 +40,7 @@ def test_a_killed_process_comes_back_and_the_client_is_served(
     killed.kill()
     until(lambda: platform.children().get(name, killed).pid != killed.pid, 60, f"{name} runs again")
     sender.wait_for_more()
-    assert platform.is_ready()
+    assert until(platform.is_ready, 30, "every database answers")
 
 
 def test_a_killed_supervisor_is_replaced_by_the_next(platform: Platform, sender: Sender) -> None:
