@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from lepton_platform.demo import access
+from lepton_platform.demo import access, training
 from lepton_platform.demo.access import SignIn
 from lepton_platform.demo.loading import ACTOR, Report, load_records
 from lepton_platform.demo.progress import Progress
@@ -17,15 +17,20 @@ from tenants.control.models import User
 from tenants.control.results import TenantView
 from tenants.privacy.onboarding import open_tenant
 
+LOADING_SHARE = 0.4
+
 
 @dataclass(frozen=True)
 class DemoTenant:
+    """`example_profile` has a history worth asking about."""
+
     name: str
     slug: str
     vertical: str
     region: str
     api_key: str = field(repr=False)
     language: str
+    example_profile: str
 
 
 def sign_in() -> SignIn:
@@ -41,29 +46,45 @@ def load(report: Report) -> list[DemoTenant]:
     """
     owner = access.owner(actor=ACTOR)
     wanted = [spec for spec in SPECS if spec.region in regions.served()]
-    made = []
+    made, lessons = [], []
     for number, spec in enumerate(wanted):
-        part = _part_of(report, number, len(wanted))
         tenant = _tenant(spec, owner)
-        progress = Progress.of(settings.LEPTON_HOME / "demo", spec.slug, tenant.id)
-        if not progress.finished:
-            load_records(spec, tenant, progress, part)
-            progress.finish()
-        key = access.api_key(tenant, actor=ACTOR)
-        made.append(
-            DemoTenant(tenant.name, tenant.slug, tenant.vertical, tenant.region, key, tenant.language)
-        )
-    report("", 1.0)
+        _fill(spec, tenant, _part(report, LOADING_SHARE * number / len(wanted), LOADING_SHARE / len(wanted)))
+        lessons.append(training.request(spec.name_en, tenant.ref))
+        made.append(_described(spec, tenant))
+    waited = [lesson for lesson in lessons if lesson is not None]
+    for failed in training.finish(waited, _part(report, LOADING_SHARE, 1 - LOADING_SHARE)):
+        report(failed, 1.0)
+    report("demo tenants are ready", 1.0)
     return made
 
 
-def _part_of(report: Report, number: int, parts: int) -> Report:
-    return lambda text, fraction: report(text, (number + fraction) / parts)
+def _part(report: Report, start: float, share: float) -> Report:
+    return lambda text, fraction: report(text, start + share * fraction)
+
+
+def _fill(spec: DemoSpec, tenant: TenantView, report: Report) -> None:
+    progress = Progress.of(settings.LEPTON_HOME / "demo", spec.slug, tenant.id)
+    if not progress.finished:
+        load_records(spec, tenant.ref, progress, report)
+        progress.finish()
+
+
+def _described(spec: DemoSpec, tenant: TenantView) -> DemoTenant:
+    return DemoTenant(
+        name=tenant.name,
+        slug=tenant.slug,
+        vertical=tenant.vertical,
+        region=tenant.region,
+        api_key=access.api_key(tenant, actor=ACTOR),
+        language=tenant.language,
+        example_profile=spec.example_profile,
+    )
 
 
 def _tenant(spec: DemoSpec, owner: User) -> TenantView:
     known = {membership.tenant.slug: membership.tenant for membership in queries.memberships(owner)}
-    if spec.slug in known:
+    if spec.slug in known and known[spec.slug].status == "active":
         return known[spec.slug]
     return open_tenant(
         name=spec.name,

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from lepton_platform.demo.progress import Progress
-from lepton_platform.demo.records import BATCH, DemoRecords
+from lepton_platform.demo.records import BATCH, DATA, DemoRecords
 from lepton_platform.demo.specs import DemoSpec
-from tenants.control.results import TenantView
 from tenants.data.actions import catalog, events, profiles, reviews, space
 from tenants.data.queries import space as spaces
 from tenants.data.types import RowError
@@ -33,9 +33,11 @@ class _Table:
     write: Callable[[Scope, Sequence[Any]], Any]
 
 
-def load_records(spec: DemoSpec, tenant: TenantView, progress: Progress, report: Report) -> None:
+def load_records(
+    spec: DemoSpec, tenant: TenantRef, progress: Progress, report: Report, *, data: Path = DATA
+) -> None:
     """Everything that an earlier call did not commit. Raises DemoError and the actions' errors."""
-    records = DemoRecords(spec, progress.loaded_at, _prepare(spec, tenant.ref))
+    records = DemoRecords(spec, progress.loaded_at, _prepare(spec, tenant), data)
     tables = (
         _Table("items", records.items, catalog.upsert_items),
         _Table("profiles", records.profiles, profiles.upsert_profiles),
@@ -47,7 +49,7 @@ def load_records(spec: DemoSpec, tenant: TenantView, progress: Progress, report:
     for table in tables:
         done += BATCH * progress.batches.get(table.name, 0)
         for batch in islice(table.batches(), progress.batches.get(table.name, 0), None):
-            _write(table, tenant.ref, batch)
+            _write(table, tenant, batch)
             progress.committed(table.name)
             done += len(batch)
             report(f"{spec.name_en}: {table.name}", min(done / total, 1.0))

@@ -23,6 +23,7 @@ class DemoSpec:
     currency: str
     time_zone: str
     simulated: bool
+    example_profile: str
     until: datetime | None = None
     only_items_with_events: bool = False
     kind_weights: dict[str, float] = field(default_factory=dict)
@@ -45,6 +46,7 @@ SPECS: tuple[DemoSpec, ...] = (
         currency="GBP",
         time_zone="Europe/London",
         simulated=False,
+        example_profile="student-105939",
         # The autumn courses are then still running, and courses that ended long ago are gone.
         until=datetime(2015, 5, 1, tzinfo=UTC),
         only_items_with_events=True,
@@ -61,6 +63,7 @@ SPECS: tuple[DemoSpec, ...] = (
         currency="USD",
         time_zone="America/New_York",
         simulated=False,
+        example_profile="segment-2a84901308",
     ),
     DemoSpec(
         slug="demo-clothing",
@@ -73,6 +76,7 @@ SPECS: tuple[DemoSpec, ...] = (
         currency="CNY",
         time_zone="Asia/Shanghai",
         simulated=True,
+        example_profile="visitor-0360",
     ),
     DemoSpec(
         slug="demo-bank",
@@ -85,6 +89,7 @@ SPECS: tuple[DemoSpec, ...] = (
         currency="EUR",
         time_zone="Europe/Lisbon",
         simulated=True,
+        example_profile="customer-15111",
         kind_weights={"contact": 0.5, "hold": 2.0, "subscribe": 5.0},
     ),
     DemoSpec(
@@ -98,5 +103,6 @@ SPECS: tuple[DemoSpec, ...] = (
         currency="USD",
         time_zone="America/Chicago",
         simulated=True,
+        example_profile="reader-0260",
     ),
 )

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lepton_platform.demo.loading import DemoError, load_records
+from lepton_platform.demo.progress import Progress
+from lepton_platform.demo.specs import DemoSpec
+from tenants.data.queries import catalog, profiles, reviews, space, timeline
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+Report = Callable[[str, float], None]
+WHOLE = (7, 50, 2_500, 20)
+
+
+class Killed(Exception):
+    """Stands for a kill between two batches."""
+
+
+def _counts(tenant: TenantRef, actor: Actor) -> tuple[int, int, int, int]:
+    with scope(tenant, actor=actor) as s:
+        return catalog.counts(s)[0], profiles.count(s), timeline.total(s), reviews.count(s)
+
+
+@pytest.fixture
+def progress_of(tmp_path: Path, tenant: TenantRef) -> Callable[[], Progress]:
+    return lambda: Progress.of(tmp_path / "progress", "shop", tenant.id)
+
+
+def test_everything_arrives(
+    tenant: TenantRef,
+    actor: Actor,
+    shop: DemoSpec,
+    shop_data: Path,
+    progress_of: Callable[[], Progress],
+    silent: Report,
+) -> None:
+    load_records(shop, tenant, progress_of(), silent, data=shop_data)
+    assert _counts(tenant, actor) == WHOLE
+
+
+def test_a_second_load_changes_nothing(
+    tenant: TenantRef,
+    actor: Actor,
+    shop: DemoSpec,
+    shop_data: Path,
+    progress_of: Callable[[], Progress],
+    silent: Report,
+) -> None:
+    for _ in range(2):
+        load_records(shop, tenant, progress_of(), silent, data=shop_data)
+    assert _counts(tenant, actor) == WHOLE
+
+
+def test_a_killed_load_goes_on_where_it_stopped(
+    tenant: TenantRef,
+    actor: Actor,
+    shop: DemoSpec,
+    shop_data: Path,
+    progress_of: Callable[[], Progress],
+    silent: Report,
+) -> None:
+    def kill(text: str, fraction: float) -> None:
+        if fraction > 0.7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        load_records(shop, tenant, progress_of(), kill, data=shop_data)
+    assert 0 < _counts(tenant, actor)[2] < 2_500
+    load_records(shop, tenant, progress_of(), silent, data=shop_data)
+    assert _counts(tenant, actor) == WHOLE
+
+
+def test_a_batch_whose_mark_was_lost_counts_once(
+    tenant: TenantRef,
+    actor: Actor,
+    shop: DemoSpec,
+    shop_data: Path,
+    progress_of: Callable[[], Progress],
+    silent: Report,
+) -> None:
+    load_records(shop, tenant, progress_of(), silent, data=shop_data)
+    behind = progress_of()
+    behind.batches["events"] -= 1
+    load_records(shop, tenant, behind, silent, data=shop_data)
+    assert _counts(tenant, actor) == WHOLE
+
+
+def test_progress_of_another_database_is_not_believed(
+    tenant: TenantRef, stranger_tenant: TenantRef, tmp_path: Path
+) -> None:
+    earlier = Progress.of(tmp_path, "shop", tenant.id)
+    earlier.finish()
+    assert Progress.of(tmp_path, "shop", tenant.id).finished
+    assert not Progress.of(tmp_path, "shop", stranger_tenant.id).finished
+
+
+def test_own_event_kinds_get_their_weight(
+    tenant: TenantRef,
+    actor: Actor,
+    shop: DemoSpec,
+    shop_data: Path,
+    progress_of: Callable[[], Progress],
+    silent: Report,
+) -> None:
+    load_records(shop, tenant, progress_of(), silent, data=shop_data)
+    with scope(tenant, actor=actor) as s:
+        assert space.state(s).event_kinds["glance"].weight == 0.25
+
+
+def test_a_refused_row_stops_the_load_with_its_reason(
+    make_tenant: Callable[..., TenantRef],
+    shop: DemoSpec,
+    shop_data: Path,
+    tmp_path: Path,
+    silent: Report,
+) -> None:
+    strict = make_tenant(vertical="education")
+    progress = Progress.of(tmp_path / "progress", "strict", strict.id)
+    with pytest.raises(DemoError, match="consent_missing"):
+        load_records(shop, strict, progress, silent, data=shop_data)
+
+
+def test_the_share_reported_never_falls_and_ends_at_one(
+    tenant: TenantRef, shop: DemoSpec, shop_data: Path, progress_of: Callable[[], Progress]
+) -> None:
+    heard: list[float] = []
+    load_records(shop, tenant, progress_of(), lambda _text, fraction: heard.append(fraction), data=shop_data)
+    assert heard == sorted(heard)
+    assert heard[-1] == 1.0
