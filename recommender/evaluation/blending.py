@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from recommender.algorithms.base import top_k
 from recommender.algorithms.blend import Blend
 from recommender.evaluation.metrics import gains
-from recommender.types import Doubles, Floats, Histories, Ints, Longs
+from recommender.types import Doubles, Floats, Ints, Longs
 
 # Orders the items that no other member tells apart, and answers an empty history.
 POPULARITY_FLOOR = 0.01
@@ -30,16 +29,14 @@ class Rehearsal:
     members: tuple[str, ...]
     parts: list[Floats] = field(default_factory=list)
 
-    def add(self, scores: Mapping[str, Floats], histories: Histories, target: Ints) -> None:
-        """scores by member, standardised; they are overwritten at the items of the histories."""
-        owners, rows = histories.owners(), np.arange(len(target))
+    def add(self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints) -> None:
+        """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history."""
+        rows = np.arange(len(target))
         wanted = np.stack([scores[name][rows, target] for name in self.members], axis=1)
         chosen = np.zeros(scores[self.members[0]].shape, dtype=np.bool_)
         for name in self.members:
-            scores[name][owners, histories.item] = -np.inf
-            best = top_k(scores[name], CANDIDATES).items
-            row, place = np.nonzero(best >= 0)
-            chosen[row, best[row, place]] = True
+            row, place = np.nonzero(best[name] >= 0)
+            chosen[row, best[name][row, place]] = True
         chosen[rows, target] = False
         counts = chosen.sum(axis=1)
         part = np.full((len(rows), int(counts.max(initial=0)) + 1, len(self.members)), NEVER, np.float32)

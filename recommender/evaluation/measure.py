@@ -11,7 +11,7 @@ import numpy as np
 from recommender.algorithms.base import Recommender, top_k
 from recommender.algorithms.blend import Blend, standardised
 from recommender.dataset import Split
-from recommender.evaluation.blending import Rehearsal
+from recommender.evaluation.blending import CANDIDATES, Rehearsal
 from recommender.evaluation.metrics import bootstrap, coverage, gains, hits, rank_of_target
 from recommender.types import Floats, Histories, Ints, Longs
 
@@ -27,10 +27,12 @@ class Tally:
     ranks: list[Longs] = field(default_factory=list)
     shown: list[Ints] = field(default_factory=list)
 
-    def add(self, scores: Floats, histories: Histories, target: Ints) -> None:
-        """`scores` is overwritten."""
+    def add(self, scores: Floats, histories: Histories, target: Ints, *, most: int = 0) -> Ints:
+        """Best items of each row, at least `most` of them; `scores` is -inf at the history afterwards."""
         self.ranks.append(rank_of_target(scores, histories, target))
-        self.shown.append(top_k(scores, self.k).items)
+        best = top_k(scores, max(self.k, most)).items
+        self.shown.append(best[:, : self.k])
+        return best
 
     def all_ranks(self) -> Longs:
         return np.concatenate(self.ranks) if self.ranks else np.empty(0, np.int64)
@@ -69,10 +71,10 @@ def measure_all(
         scores = {name: standardised(member.score(part)) for name, member in members.items()}
         if blend:
             tallies["blend"].add(blend.add_up(scores), part, target)
-        for name in members:
-            tallies[name].add(scores[name], part, target)
+        most = CANDIDATES if rehearsal else 0
+        best = {name: tallies[name].add(scores[name], part, target, most=most) for name in members}
         if rehearsal:
-            rehearsal.add(scores, part, target)
+            rehearsal.add(scores, best, target)
     return tallies
 
 

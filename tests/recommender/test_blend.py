@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from recommender.algorithms.base import top_k
 from recommender.algorithms.blend import Blend, standardised
 from recommender.evaluation.blending import NEVER, Rehearsal, fit_blend
-from recommender.types import DataError, Histories
+from recommender.types import DataError
 
 
 def test_standardised_rows_have_mean_zero_and_deviation_one() -> None:
@@ -41,9 +42,8 @@ def rehearsed(noise: float) -> Rehearsal:
     useful = noise * rng.standard_normal((300, 60)).astype(np.float32)
     useful[np.arange(300), target] += 1
     rehearsal = Rehearsal(("useless", "useful"))
-    rehearsal.add(
-        {"useless": standardised(useless), "useful": standardised(useful)}, Histories.of([[]] * 300), target
-    )
+    scores = {"useless": standardised(useless), "useful": standardised(useful)}
+    rehearsal.add(scores, {name: top_k(part, 30).items for name, part in scores.items()}, target)
     return rehearsal
 
 
@@ -55,7 +55,8 @@ def test_the_weight_goes_to_the_member_that_knows() -> None:
 
 def test_a_rehearsal_counts_ties_against_the_target() -> None:
     rehearsal = Rehearsal(("flat",))
-    rehearsal.add({"flat": np.zeros((1, 30), np.float32)}, Histories.of([[]]), np.array([4], np.int32))
+    flat = np.zeros((1, 30), np.float32)
+    rehearsal.add({"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32))
     assert rehearsal.ndcg(np.ones(1), 10) == 0.0
 
 

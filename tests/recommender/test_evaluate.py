@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from recommender.dataset import Dataset
 from recommender.evaluation.command import add_arguments, run
@@ -43,6 +44,17 @@ def test_it_prints_a_row_for_each_member_and_writes_the_figures(data: Path, tmp_
     assert [line.split()[0] for line in out.getvalue().splitlines()[1:6]] == [*report["members"], "blend"]
     assert "content left out: no item has a text" in out.getvalue()
     assert "100%" in progress.getvalue()
+
+
+def test_the_command_needs_no_database(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("evaluate", data=data, profile="fast", stdout=(out := io.StringIO()))
+    assert "blend" in out.getvalue()
+    assert "100%" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_one_sentence() -> None:
+    with pytest.raises(CommandError, match=r"gone\.txt cannot be read"):
+        call_command("evaluate", data=Path("gone.txt"))
 
 
 def test_a_folder_that_does_not_exist_is_refused_before_the_work(data: Path, tmp_path: Path) -> None:

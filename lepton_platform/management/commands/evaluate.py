@@ -1,3 +1,4 @@
+import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
@@ -16,6 +17,6 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            run(Namespace(**options), out=self.stdout, progress=self.stderr)
+            run(Namespace(**options), out=self.stdout, progress=sys.stderr)
         except DataError as fault:
             raise CommandError(str(fault)) from fault
