@@ -16,7 +16,7 @@ from lepton_platform.embedded.home import Home, read_json
 from tenants.control import actions, queries
 from tenants.control.api_scopes import API_SCOPES
 from tenants.control.key_format import parse
-from tenants.control.models import User
+from tenants.control.queries import Account
 from tenants.control.results import TenantView
 from tenants.scope import Actor, control_scope
 
@@ -44,7 +44,7 @@ def sign_in(*, actor: Actor) -> SignIn:
     return SignIn(EMAIL, fresh)
 
 
-def owner(*, actor: Actor) -> User:
+def owner(*, actor: Actor) -> Account:
     """The demo account; made without a password when it is missing."""
     return queries.user_by_email(EMAIL) or actions.create_user(email=EMAIL, name="Demo", actor=actor)
 

@@ -13,7 +13,7 @@ from lepton_platform.demo.progress import Progress
 from lepton_platform.demo.specs import SPECS, DemoSpec
 from tenants import regions
 from tenants.control import queries
-from tenants.control.models import User
+from tenants.control.queries import Account
 from tenants.control.results import TenantView
 from tenants.privacy.onboarding import open_tenant
 
@@ -82,7 +82,7 @@ def _described(spec: DemoSpec, tenant: TenantView) -> DemoTenant:
     )
 
 
-def _tenant(spec: DemoSpec, owner: User) -> TenantView:
+def _tenant(spec: DemoSpec, owner: Account) -> TenantView:
     known = {membership.tenant.slug: membership.tenant for membership in queries.memberships(owner)}
     if spec.slug in known and known[spec.slug].status == "active":
         return known[spec.slug]

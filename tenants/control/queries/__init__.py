@@ -1,3 +1,4 @@
+from tenants.control.models import User as Account
 from tenants.control.queries.authentication import authenticate
 from tenants.control.queries.keys import api_key, api_keys
 from tenants.control.queries.people import members, memberships, role_of, tenant_by_slug_for
@@ -11,6 +12,7 @@ from tenants.control.queries.platform import (
 from tenants.control.queries.tenants import audit_page, tenant
 
 __all__ = [
+    "Account",
     "api_key",
     "api_keys",
     "audit_page",
