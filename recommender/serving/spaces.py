@@ -77,6 +77,7 @@ class Spaces:
         """Waits until the newest version and catalogue are in place."""
         with self._lock:
             space = self._spaces.setdefault(tenant, _Space())
+            space.used_at = time.monotonic()
             pending = self._start(tenant, space)
         pending.result()
         with self._lock:

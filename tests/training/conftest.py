@@ -4,7 +4,7 @@ import pytest
 
 from tenants.regions import TenantRef
 from tenants.scope import Actor
-from tests.training.spaces import at_random, feed, in_order
+from tests.training.spaces import by_fashion, feed, in_order
 
 
 @pytest.fixture
@@ -16,6 +16,6 @@ def walkers(tenant: TenantRef, actor: Actor) -> TenantRef:
 
 @pytest.fixture
 def noise(tenant: TenantRef, actor: Actor) -> TenantRef:
-    """A tenant whose next items cannot."""
-    feed(tenant, actor, at_random())
+    """A tenant whose next items cannot, beyond what is popular."""
+    feed(tenant, actor, by_fashion())
     return tenant

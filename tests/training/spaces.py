@@ -49,11 +49,13 @@ def in_order(profile: int, step: int) -> int:
     return (profile * 7 + step) % ITEMS
 
 
-def at_random() -> Callable[[int, int], int]:
-    """Nobody's next choice depends on anything."""
+def by_fashion() -> Callable[[int, int], int]:
+    """Some items are chosen more than others, and nothing else matters: popularity is all there is to know."""
     rng = np.random.default_rng(7)
-    table = np.stack([rng.permutation(ITEMS)[:LENGTH] for _ in range(PROFILES)])
-    return lambda profile, step: int(table[profile, step])
+    share = 1 / np.arange(1, ITEMS + 1)
+    share /= share.sum()
+    table = [rng.choice(ITEMS, LENGTH, replace=False, p=share) for _ in range(PROFILES)]
+    return lambda profile, step: int(table[profile][step])
 
 
 def order_training(tenant: TenantRef, actor: Actor) -> UUID:

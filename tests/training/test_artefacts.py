@@ -1,0 +1,117 @@
+"""A model's files: sealed, bound to their place, and whole or absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import settings
+from uuid_utils.compat import uuid7
+
+from recommender.registry import artefacts, orphans, store
+from recommender.registry.artefacts import ArtefactCorrupt
+from tenants.errors import StoreUnavailable
+from tenants.regions import TenantRef
+from tenants.scope import Actor
+
+CANARY = b"canary-5f0e1c" * 20
+FILES = {"ensemble.json": CANARY, "ease/arrays.safetensors": b"\0" * 3_000_000}
+
+
+def folder(tenant: TenantRef, artefact_id: UUID) -> Path:
+    root = settings.LEPTON_REGIONS[tenant.region].object_store_url.removeprefix("file://")
+    return Path(root) / "models" / str(tenant.id) / str(artefact_id)
+
+
+def test_what_is_written_is_read_back_and_never_lies_in_clear(tenant: TenantRef) -> None:
+    artefact_id = uuid7()
+    manifest = artefacts.write(tenant, artefact_id, FILES)
+    stored = {path.name: path.read_bytes() for path in folder(tenant, artefact_id).iterdir()}
+    assert artefacts.read(tenant, artefact_id, manifest) == FILES
+    assert stored.keys() == {"ensemble.json", "ease__arrays.safetensors"}
+    assert not any(CANARY[:13] in content for content in stored.values())
+    assert manifest["bytes"] == sum(map(len, FILES.values()))
+
+
+@pytest.mark.parametrize("where", [0, 60, -1])
+def test_a_flipped_bit_is_noticed(tenant: TenantRef, where: int) -> None:
+    artefact_id = uuid7()
+    manifest = artefacts.write(tenant, artefact_id, FILES)
+    path = folder(tenant, artefact_id) / "ensemble.json"
+    content = bytearray(path.read_bytes())
+    content[where] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ArtefactCorrupt, match=r"ensemble\.json"):
+        artefacts.read(tenant, artefact_id, manifest)
+
+
+def test_a_truncated_or_missing_file_is_noticed(tenant: TenantRef) -> None:
+    artefact_id = uuid7()
+    manifest = artefacts.write(tenant, artefact_id, FILES)
+    path = folder(tenant, artefact_id) / "ease__arrays.safetensors"
+    path.write_bytes(path.read_bytes()[: -(1 << 20)])
+    with pytest.raises(ArtefactCorrupt):
+        artefacts.read(tenant, artefact_id, manifest)
+    path.unlink()
+    with pytest.raises(ArtefactCorrupt):
+        artefacts.read(tenant, artefact_id, manifest)
+
+
+def test_files_of_another_model_or_tenant_do_not_open_here(
+    tenant: TenantRef, stranger_tenant: TenantRef
+) -> None:
+    mine, other = uuid7(), uuid7()
+    manifest = artefacts.write(tenant, mine, FILES)
+    artefacts.write(tenant, other, FILES)
+    shutil.copy(folder(tenant, other) / "ensemble.json", folder(tenant, mine) / "ensemble.json")
+    with pytest.raises(ArtefactCorrupt):
+        artefacts.read(tenant, mine, manifest)
+    artefacts.write(stranger_tenant, mine, FILES)
+    shutil.copytree(folder(stranger_tenant, mine), folder(tenant, mine), dirs_exist_ok=True)
+    with pytest.raises(ArtefactCorrupt):
+        artefacts.read(tenant, mine, manifest)
+
+
+def test_a_write_that_fails_half_way_leaves_no_folder(
+    tenant: TenantRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artefact_id = uuid7()
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreUnavailable):
+        artefacts.write(tenant, artefact_id, FILES)
+    assert not folder(tenant, artefact_id).exists()
+
+
+def test_files_are_durable_before_the_folder_has_its_name(
+    tenant: TenantRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artefact_id = uuid7()
+    named_at_sync: list[bool] = []
+    sync = os.fsync
+
+    def watched(handle: int) -> None:
+        named_at_sync.append(folder(tenant, artefact_id).exists())
+        sync(handle)
+
+    monkeypatch.setattr(store.os, "fsync", watched)
+    artefacts.write(tenant, artefact_id, FILES)
+    assert named_at_sync == [False, False, False, True]
+
+
+def test_a_half_written_model_is_removed_after_a_day_and_a_fresh_one_is_not(
+    tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh, old = uuid7(), UUID(int=(uuid7().int & ((1 << 80) - 1)))
+    for artefact_id in (fresh, old):
+        artefacts.write(tenant, artefact_id, FILES)
+    part = folder(tenant, uuid4())
+    part.with_name(f"{old}.part").mkdir()
+    assert orphans.remove(tenant, actor=actor) == 2
+    assert artefacts.stored(tenant) == [str(fresh)]

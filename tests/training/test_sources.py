@@ -1,0 +1,128 @@
+"""What a model may learn from, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from recommender import sources
+from recommender.sources import Source
+from tenants.data.actions import catalog, events, profiles, space
+from tenants.data.queries import space as questions
+from tenants.data.types import EventInput, ItemInput, ProfileInput
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+T0 = datetime.now(UTC) - timedelta(days=5)
+
+
+def record(tenant: TenantRef, actor: Actor, *rows: tuple[str, str, str]) -> None:
+    """(profile, item, kind), a minute apart."""
+    batch = [
+        EventInput(profile_id=p, item_id=i, kind=k, at=T0 + timedelta(minutes=n))
+        for n, (p, i, k) in enumerate(rows)
+    ]
+    with scope(tenant, actor=actor) as s:
+        assert events.record_events(s, batch).rejected == []
+
+
+def load(tenant: TenantRef, actor: Actor) -> Source:
+    return sources.load(tenant, actor=actor, report=lambda _done: None)
+
+
+def rows_of(source: Source) -> list[list[int]]:
+    """Item numbers by user, in no order of users."""
+    data = source.dataset
+    bounds = zip(data.indptr[:-1].tolist(), data.indptr[1:].tolist(), strict=True)
+    return sorted(source.item_no[data.item[low:high]].tolist() for low, high in bounds)
+
+
+@pytest.fixture
+def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id=name, title=f"Item {name}") for name in "abcd"])
+    return tenant
+
+
+def test_events_become_rows_in_time_order_with_weights_of_mean_one(shop: TenantRef, actor: Actor) -> None:
+    record(shop, actor, ("p", "a", "view"), ("p", "b", "purchase"), ("q", "c", "view"))
+    source = load(shop, actor)
+    assert rows_of(source) == [[1, 2], [3]]
+    assert source.dataset.weight.mean() == pytest.approx(1.0)
+    assert sorted(source.dataset.weight / source.dataset.weight.min()) == pytest.approx([1, 1, 5])
+    assert source.data_until == (T0 + timedelta(minutes=2)).replace(
+        microsecond=(T0.microsecond // 1000) * 1000
+    )
+
+
+def test_impressions_and_dislikes_are_not_learned_and_are_counted(shop: TenantRef, actor: Actor) -> None:
+    record(shop, actor, ("p", "a", "view"), ("p", "b", "impression"), ("p", "c", "dismiss"))
+    source = load(shop, actor)
+    assert rows_of(source) == [[1]]
+    assert (source.left_out["kind without weight"], source.left_out["dislike"], source.counted) == (1, 1, 3)
+
+
+def test_immediate_repetitions_are_one_event_with_the_greatest_weight(shop: TenantRef, actor: Actor) -> None:
+    record(shop, actor, ("p", "a", "view"), ("p", "a", "purchase"), ("p", "b", "view"), ("p", "a", "view"))
+    source = load(shop, actor)
+    assert rows_of(source) == [[1, 2, 1]]
+    assert (source.dataset.weight / source.dataset.weight.min()).tolist() == pytest.approx([5, 1, 1])
+
+
+def test_a_profile_that_refused_teaches_nothing(shop: TenantRef, actor: Actor) -> None:
+    record(shop, actor, ("p", "a", "view"), ("q", "b", "view"))
+    with scope(shop, actor=actor) as s:
+        profiles.upsert_profiles(s, [ProfileInput(id="p", consent="refused")])
+    source = load(shop, actor)
+    assert rows_of(source) == [[2]]
+    assert source.left_out["without consent"] == 1
+
+
+def test_opt_in_teaches_only_what_was_granted(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:
+    tenant = make_tenant(vertical="education")
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id="a"), ItemInput(id="b")])
+        profiles.upsert_profiles(s, [ProfileInput(id=name, consent="granted") for name in ("p", "q")])
+    record(tenant, actor, ("p", "a", "view"), ("q", "b", "view"))
+    with scope(tenant, actor=actor) as s:
+        profiles.upsert_profiles(s, [ProfileInput(id="p", consent="refused")])
+    assert rows_of(load(tenant, actor)) == [[2]]
+
+
+def test_without_personalisation_no_two_events_are_linked(shop: TenantRef, actor: Actor) -> None:
+    record(shop, actor, ("p", "a", "view"), ("p", "b", "view"), ("p", "c", "view"))
+    with scope(shop, actor=actor) as s:
+        settings = questions.state(s).privacy
+        changed = {name: getattr(settings, name) for name in settings.__struct_fields__}
+        space.update_privacy(s, type(settings)(**{**changed, "personalisation": "off"}))
+    assert rows_of(load(shop, actor)) == [[1], [2], [3]]
+
+
+def test_a_retired_item_is_not_learned(shop: TenantRef, actor: Actor) -> None:
+    record(shop, actor, ("p", "a", "view"), ("p", "d", "view"))
+    with scope(shop, actor=actor) as s:
+        catalog.retire_item(s, "d")
+    source = load(shop, actor)
+    assert source.item_no.tolist() == [1, 2, 3]
+    assert rows_of(source) == [[1]]
+    assert source.left_out["item not live"] == 1
+
+
+def test_an_empty_space_is_an_empty_dataset(tenant: TenantRef, actor: Actor) -> None:
+    source = load(tenant, actor)
+    assert (source.dataset.users, source.dataset.items, source.dataset.events) == (0, 0, 0)
+    assert source.data_until is None
+
+
+def test_two_tenants_never_meet_in_one_dataset(
+    shop: TenantRef, stranger_tenant: TenantRef, actor: Actor
+) -> None:
+    with scope(stranger_tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id=name) for name in "ab"])
+    record(stranger_tenant, actor, ("p", "b", "view"))
+    record(shop, actor, ("p", "a", "view"))
+    assert rows_of(load(shop, actor)) == [[1]]
+    assert np.array_equal(load(stranger_tenant, actor).item_no, [1, 2])
