@@ -11,7 +11,7 @@ from lepton_platform.celery import app, region_queue
 
 EVERY = {
     "lepton.relay": timedelta(seconds=1),
-    "lepton.sweep": timedelta(seconds=15),
+    "lepton.sweep": timedelta(seconds=30),
     "lepton.merge": timedelta(minutes=1),
     "lepton.fold": timedelta(seconds=30),
     "lepton.refresh": timedelta(minutes=10),

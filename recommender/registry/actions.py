@@ -12,6 +12,7 @@ from recommender.models import ActiveModel, ModelState, ModelVersion
 from recommender.registry import queries
 from recommender.registry.types import Trained, VersionView, view
 from tenants import audit
+from tenants.data.actions import jobs
 from tenants.errors import Conflict, NotFound
 from tenants.scope import Scope
 
@@ -66,11 +67,15 @@ def roll_back(s: Scope, *, expected: int | None) -> VersionView:
 
 
 def mark_corrupt(s: Scope, number: int, *, reason: str) -> VersionView | None:
-    """Takes a version whose files do not verify out of service; returns the one that serves now."""
+    """Takes a version whose files do not verify out of service; returns the one that serves now.
+
+    The reason stands on the version and on the job that made it.
+    """
     _serialise(s)
     if queries.version(s, number).state == ModelState.CORRUPT:
         return queries.active(s)
     was_active = queries.active_number(s) == number
+    jobs.add_reason(s, queries.version(s, number).job_id, reason)
     _restate(s, number, ModelState.CORRUPT, reason=reason)
     audit.record(s, "model.corrupt", f"v{number}", reason=reason)
     if was_active:

@@ -189,3 +189,10 @@ def test_the_lease_is_renewed_while_the_mathematics_says_nothing(
         watch.report("", 0.0)
     with scope(tenant, actor=actor) as s, pytest.raises(Conflict):
         job_actions.report_progress(s, job_id, owner="w2", phase="stolen", percent=1)
+
+
+def test_a_model_found_damaged_says_so_on_its_job(walkers: TenantRef, actor: Actor) -> None:
+    job = done(walkers, actor)
+    with scope(walkers, actor=actor) as s:
+        actions.mark_corrupt(s, 1, reason="The model file x is damaged.")
+        assert jobs.job(s, job.id).reason == "The model file x is damaged."

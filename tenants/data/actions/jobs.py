@@ -48,6 +48,9 @@ UPDATE data_job SET cancel_requested = true,
     finished_at = CASE WHEN state = 'queued' THEN now() ELSE finished_at END
 WHERE tenant_id = %s AND id = %s AND state IN ('queued', 'running')
 """
+_AFTERWARDS = """
+UPDATE data_job SET reason = %s WHERE tenant_id = %s AND id = %s AND state IN ('succeeded', 'failed', 'cancelled')
+"""
 _EXPIRED = """
 SELECT tenant_id, id, kind, attempt, cancel_requested FROM data_job
 WHERE (state = 'running' AND lease_until < now()) OR (state = 'queued' AND created_at < now() - %s::interval)
@@ -117,6 +120,11 @@ def finish_job(
     if not s.cursor().execute(_FINISH, values).rowcount:
         raise Conflict("Another worker has this job now.")
     audit.record(s, f"job.{state}", f"job:{job_id}", reason=reason[:200])
+
+
+def add_reason(s: Scope, job_id: UUID, reason: str) -> None:
+    """What became of a finished job's result afterwards, e.g. that its model was found damaged."""
+    s.cursor().execute(_AFTERWARDS, (reason[:500], s.tenant_id, job_id))
 
 
 def cancel_job(s: Scope, job_id: UUID) -> JobView:
