@@ -58,6 +58,10 @@ class Supervisor:
             self._look_after(running)
 
     def stop(self) -> None:
+        """All are asked at once, then waited for, the last started first."""
+        for running in reversed(self._running):
+            if running.child.poll() is None:
+                running.child.terminate()
         while self._running:
             running = self._running.pop()
             end(running.child, SIGTERM, patience_seconds=running.program.patience_seconds)
