@@ -25,7 +25,8 @@ class Recommender(ABC, Generic[Config]):
     """One learned model over items 0..items-1.
 
     A history is item numbers oldest first; unknown numbers in it are ignored. All randomness comes from the
-    generator given to fit: same data, same generator state, same model."""
+    generator given to fit: same data, same generator state, same model. `note` is what the reader of its figures
+    should know, set while fitting."""
 
     name: ClassVar[str]
     config_type: ClassVar[type[Any]]
@@ -34,6 +35,7 @@ class Recommender(ABC, Generic[Config]):
     def __init__(self, config: Config | None = None) -> None:
         self.config: Config = self.config_type() if config is None else config
         self.items = 0
+        self.note = ""
 
     def fit(self, data: Dataset, rng: np.random.Generator) -> None:
         """Learns from all events of `data`. Raises CannotFit where they are not enough."""

@@ -41,7 +41,9 @@ class Ease(Recommender[EaseConfig]):
         if not (np.diff(choices.indptr) >= 2).any():
             raise CannotFit("no user chose two different items")
         if len(used) > self.config.dense_items:
-            used = np.sort(np.argsort(-chosen, kind="stable")[: self.config.dense_items])
+            most = self.config.dense_items
+            self.note = f"only the {most:,} most chosen of {len(used):,} items take part"
+            used = np.sort(np.argsort(-chosen, kind="stable")[:most])
         self._table = NeighbourTable(self._solve(choices[:, used], used))
 
     def _solve(self, choices: sparse.csr_matrix, used: Longs) -> sparse.csr_matrix:

@@ -86,6 +86,7 @@ def fit_ensemble(
     else:
         blend = equal_blend(tuple(fitting.members))
         card |= {"validation": None, "beats_popularity": False, "weights": dict(blend.weights)}
+    card["notes"] = {name: member.note for name, member in fitting.members.items() if member.note}
     card["seconds"] = fitting.seconds
     report("done", 1.0)
     return Ensemble(fitting.members, blend, dataset.items, card)

@@ -32,6 +32,7 @@ class EvaluationReport:
     members: dict[str, dict[str, Any]]
     weights: dict[str, float]
     left_out: dict[str, str]
+    notes: dict[str, str]
     seconds: float
     peak_rss_mib: float
 
@@ -44,6 +45,7 @@ class EvaluationReport:
             "members": self.members,
             "weights": self.weights,
             "left_out": self.left_out,
+            "notes": self.notes,
             "seconds": self.seconds,
             "peak_rss_mib": self.peak_rss_mib,
         }
@@ -84,6 +86,7 @@ def evaluate(
         },
         weights=dict(ensemble.blend.weights),
         left_out=ensemble.card["left_out"],
+        notes=ensemble.card["notes"],
         seconds=time.perf_counter() - started,
         peak_rss_mib=peak_rss_mib(),
     )
@@ -126,6 +129,7 @@ def table(report: EvaluationReport) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     rows += [f"{name} left out: {reason}" for name, reason in report.left_out.items()]
+    rows += [f"{name}: {note}" for name, note in report.notes.items()]
     rows.append(
         f"{report.data}; {report.protocol}; {report.profile}; peak memory {report.peak_rss_mib:,.0f} MiB"
     )
