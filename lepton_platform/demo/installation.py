@@ -18,6 +18,7 @@ from tenants.control.results import TenantView
 from tenants.privacy.onboarding import open_tenant
 
 LOADING_SHARE = 0.4
+SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ def sign_in() -> SignIn:
 def load(report: Report) -> list[DemoTenant]:
     """The demo tenants of the regions served here, loaded and trained; the first is the best to show.
 
+    One that staff suspended is left as it is and is not returned.
+
     Quick when nothing is missing; a killed load goes on where it stopped. `report` hears what is being done
     and the fraction of the whole, 0 to 1. Raises DemoError and the actions' errors.
     """
@@ -49,6 +52,8 @@ def load(report: Report) -> list[DemoTenant]:
     made, lessons = [], []
     for number, spec in enumerate(wanted):
         tenant = _tenant(spec, owner)
+        if tenant.status == SUSPENDED:
+            continue
         _fill(spec, tenant, _part(report, LOADING_SHARE * number / len(wanted), LOADING_SHARE / len(wanted)))
         lessons.append(training.request(spec.name_en, tenant.ref))
         made.append(_described(spec, tenant))
@@ -84,7 +89,7 @@ def _described(spec: DemoSpec, tenant: TenantView) -> DemoTenant:
 
 def _tenant(spec: DemoSpec, owner: Account) -> TenantView:
     known = {membership.tenant.slug: membership.tenant for membership in queries.memberships(owner)}
-    if spec.slug in known and known[spec.slug].status == "active":
+    if spec.slug in known:
         return known[spec.slug]
     return open_tenant(
         name=spec.name,

@@ -76,7 +76,7 @@ SPECS: tuple[DemoSpec, ...] = (
         currency="CNY",
         time_zone="Asia/Shanghai",
         simulated=True,
-        example_profile="visitor-0360",
+        example_profile="visitor-1409",
     ),
     DemoSpec(
         slug="demo-bank",
@@ -89,7 +89,7 @@ SPECS: tuple[DemoSpec, ...] = (
         currency="EUR",
         time_zone="Europe/Lisbon",
         simulated=True,
-        example_profile="customer-15111",
+        example_profile="customer-19605",
         kind_weights={"contact": 0.5, "hold": 2.0, "subscribe": 5.0},
     ),
     DemoSpec(
@@ -103,6 +103,6 @@ SPECS: tuple[DemoSpec, ...] = (
         currency="USD",
         time_zone="America/Chicago",
         simulated=True,
-        example_profile="reader-0260",
+        example_profile="reader-0039",
     ),
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from tenants.regions import TenantRef
 from tenants.scope import scope
 
 POLL_SECONDS = 0.3
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,17 @@ def request(name: str, tenant: TenantRef) -> Lesson | None:
 
 def finish(lessons: Sequence[Lesson], report: Report) -> list[str]:
     """Returns when no training is open; one line for each that failed."""
-    with ThreadPoolExecutor(1, thread_name_prefix="demo-training") as here:
-        for lesson in lessons:
-            here.submit(_work, lesson)
-        ended = [_awaited(lesson, number, len(lessons), report) for number, lesson in enumerate(lessons)]
+    if not lessons:
+        return []
+    here = _Here(lessons)
+    here.start()
+    try:
+        ended = [
+            _awaited(lesson, here, _part(report, number, len(lessons)))
+            for number, lesson in enumerate(lessons)
+        ]
+    finally:
+        here.stop.set()
     return [
         f"{lesson.name}: {job.reason}"
         for lesson, job in zip(lessons, ended, strict=True)
@@ -53,21 +61,42 @@ def finish(lessons: Sequence[Lesson], report: Report) -> list[str]:
     ]
 
 
+class _Here(threading.Thread):
+    """Takes, one after the other, the jobs that no worker has; also those whose worker was lost."""
+
+    def __init__(self, lessons: Sequence[Lesson]) -> None:
+        super().__init__(name="demo-training", daemon=True)
+        self.lessons, self.stop = lessons, threading.Event()
+        self.fault: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            while not self.stop.wait(RETRY_SECONDS):
+                for lesson in self.lessons:
+                    _work(lesson)
+        except Exception as fault:
+            self.fault = fault
+        finally:
+            connections.close_all()
+
+
 def _work(lesson: Lesson) -> None:
-    """Does nothing when a worker has the job already."""
+    """Does nothing when the job is over or another process has it."""
     from recommender.training.work import work  # noqa: PLC0415 - torch loads only where something is trained
 
-    try:
-        work(lesson.tenant, lesson.job_id, owner=f"demo@{socket.gethostname()}:{os.getpid()}", actor=ACTOR)
-    finally:
-        connections.close_all()
+    work(lesson.tenant, lesson.job_id, owner=f"demo@{socket.gethostname()}:{os.getpid()}", actor=ACTOR)
 
 
-def _awaited(lesson: Lesson, number: int, lessons: int, report: Report) -> JobView:
-    while True:
+def _awaited(lesson: Lesson, here: _Here, report: Report) -> JobView:
+    while here.fault is None:
         with scope(lesson.tenant, actor=ACTOR) as s:
             job = jobs.job(s, lesson.job_id)
         if job.state not in {"queued", "running"}:
             return job
-        report(f"{lesson.name}: training, {job.phase or 'waiting'}", (number + job.percent / 100) / lessons)
+        report(f"{lesson.name}: training, {job.phase or 'waiting'}", job.percent / 100)
         time.sleep(POLL_SECONDS)
+    raise here.fault
+
+
+def _part(report: Report, number: int, parts: int) -> Report:
+    return lambda text, fraction: report(text, (number + fraction) / parts)

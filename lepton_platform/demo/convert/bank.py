@@ -2,7 +2,7 @@
 
 Simulated, and marked so: the investment products, the views of them and the customers' risk classes (the
 campaign only sold one product). Left out: marital state and credit default, the length of the call (known
-only afterwards) and the economic indicators. Kept is every third customer of May to August 2008: a finance
+only afterwards) and the economic indicators. Kept is every fifth customer of May to August 2008: a finance
 tenant keeps events for half a year.
 """
 
@@ -27,7 +27,7 @@ from lepton_platform.demo.convert.products import (
 from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
 
 FOLDER = "finance-bank-marketing"
-KEEP_EVERY = 3
+KEEP_EVERY = 5
 UNTIL = datetime(2008, 9, 1, tzinfo=UTC)
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri")

@@ -25,7 +25,7 @@ FILE = "WomensClothingE-CommerceReviews.parquet.brotli"
 BEHAVIOUR = Behaviour(steps=(("cart", 0.22), ("purchase", 0.4)))
 
 
-def convert(source: Path, *, visitors: int = 4000, seed: int = 20) -> DemoTables:
+def convert(source: Path, *, visitors: int = 2500, seed: int = 20) -> DemoTables:
     raw = _raw(source)
     garments = _garments(raw)
     rng = np.random.default_rng(seed)

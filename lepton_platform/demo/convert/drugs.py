@@ -23,7 +23,7 @@ FOLDER = "medical-druglib-reviews"
 BEHAVIOUR = Behaviour(steps=(("bookmark", 0.15),), mean_views=7.0, period=timedelta(days=20))
 
 
-def convert(source: Path, *, readers: int = 1500, seed: int = 22) -> DemoTables:
+def convert(source: Path, *, readers: int = 1000, seed: int = 22) -> DemoTables:
     raw = _raw(source)
     drugs = _drugs(raw).filter(~pl.col("area").is_in(list(EXCLUDED)))
     reviews = raw.join(drugs.select("drug"), on="drug", maintain_order="left").filter(
