@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from lepton_platform.portal.templatetags.portal import compact, percent
 from tenants.data.queries.counters import DailyCount
@@ -124,7 +125,11 @@ def rate_stat(label: str, part: Course, whole: Course) -> Stat:
 
 
 def day_labels(period: Period) -> list[str]:
-    return [date_format(day, "MONTH_DAY_FORMAT" if period.days <= 7 else "j M") for day in period.dates()]
+    return [short_day(day) for day in period.dates()]
+
+
+def short_day(day: date) -> str:
+    return date_format(day, pgettext("format of a day without its year", "j M"))
 
 
 def line(name: str, values: Sequence[float | None], **look: bool) -> dict[str, Any]:

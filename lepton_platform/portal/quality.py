@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from lepton_platform.portal.figures import line
+from lepton_platform.portal.figures import line, short_day
 from lepton_platform.portal.wording import phrase, verdict_words
 from recommender.registry.types import VersionView
 
@@ -115,4 +114,4 @@ def _number(found: Mapping[str, Any], name: str) -> float | None:
 
 
 def _day(version: VersionView) -> str:
-    return date_format(localtime(version.trained_at), "j M")
+    return short_day(localtime(version.trained_at))

@@ -51,9 +51,10 @@ class Workspace:
         return f"/t/{self.slug}/{name}/{rest}"
 
 
-def new_user(name: str = "Ada") -> User:
+def new_user(name: str = "Ada", password: str | None = None) -> User:
+    """Hashing a password is slow on purpose; only a test of the sign-in form needs one."""
     email = f"{name.lower()}-{secrets.token_hex(4)}@example.com"
-    return control.create_user(email=email, name=name, password=PASSWORD, actor=ACTOR)
+    return control.create_user(email=email, name=name, password=password, actor=ACTOR)
 
 
 def open_workspace(name: str = "Lumen Market", **given: Any) -> Workspace:
@@ -97,7 +98,7 @@ def furnish(workspace: Workspace) -> None:
     """What a lively workspace has: the second model serves, from popularity alone; the first was refused."""
     with scope(workspace.ref, actor=ACTOR) as s:
         catalog.upsert_items(s, items())
-        events.record_events(s, _events())
+        events.record_events(s, visits())
         s.cursor().execute(_COUNTS, (workspace.ref.id, *_days()))
     publish(workspace, ndcg=0.031, reason=_WORSE)
     publish(workspace, ndcg=0.052)
@@ -111,11 +112,11 @@ def furnish(workspace: Workspace) -> None:
 _WORSE = "Not better than popularity beyond chance: nDCG@10 0.0310 against 0.0330."
 
 
-def _events() -> list[EventInput]:
+def visits(item_count: int = 32) -> list[EventInput]:
     now = datetime.now(UTC)
     return [
         EventInput(
-            profile_id=f"u-{n % 40}", item_id=f"sku-{n * 7 % 32}", kind=("view", "click", "purchase")[n % 3],
+            profile_id=f"u-{n % 40}", item_id=f"sku-{n * 7 % item_count}", kind=("view", "click", "purchase")[n % 3],
             at=now - timedelta(hours=n),
         )
         for n in range(400)
@@ -189,3 +190,9 @@ def finish_jobs(workspace: Workspace, state: str, **said: Any) -> None:
             " finished_at = now(), reason = %s, outcome = %s::jsonb WHERE tenant_id = %s",
             (state, said.get("reason", ""), json.dumps(said.get("outcome", {})), workspace.ref.id),
         )
+
+
+def session_of(user: User) -> str:
+    """The cookie of a signed-in browser."""
+    value: str = browser(user).cookies["sessionid"].value
+    return value

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import Any
+
+from recommender.registry import queries as registry
+from tenants.data.queries import jobs
+from tenants.scope import scope
+from tests.portal.workspace import ACTOR, Workspace, finish_jobs, publish
+
+
+def _newest(shop: Workspace) -> Any:
+    with scope(shop.ref, actor=ACTOR) as s:
+        return jobs.jobs_page(s, limit=1)[0][0]
+
+
+def test_training_is_queued_once_however_often_it_is_asked_for(shop: Workspace, owner: Any) -> None:
+    owner.post(shop.page("models", "train/"))
+    first = _newest(shop)
+    owner.post(shop.page("models", "train/"))
+    assert _newest(shop).id == first.id
+    assert first.state == "queued"
+
+
+def test_a_run_under_way_asks_again_and_a_finished_one_does_not(shop: Workspace, owner: Any) -> None:
+    owner.post(shop.page("models", "train/"))
+    path = shop.page("models", f"job/{_newest(shop).id}/")
+    assert 'hx-trigger="every 2s"' in owner.get(path).content.decode()
+    finish_jobs(shop, "succeeded", outcome={"version": 1})
+    over = owner.get(path).content.decode()
+    assert "hx-get" not in over
+    assert "Model v1" in over
+
+
+def test_a_failed_run_says_why(shop: Workspace, owner: Any) -> None:
+    owner.post(shop.page("models", "train/"))
+    finish_jobs(shop, "failed", reason="The catalogue is empty: send items first.")
+    assert "The catalogue is empty: send items first." in owner.get(shop.page("models")).content.decode()
+
+
+def test_a_queued_run_can_be_cancelled(shop: Workspace, owner: Any) -> None:
+    owner.post(shop.page("models", "train/"))
+    owner.post(shop.page("models", f"job/{_newest(shop).id}/cancel/"))
+    assert _newest(shop).state == "cancelled"
+
+
+def test_the_gate_says_why_not_in_the_readers_language(shop: Workspace, owner: Any) -> None:
+    publish(
+        shop, ndcg=0.031, reason="Not better than popularity beyond chance: nDCG@10 0.0310 against 0.0330."
+    )
+    owner.cookies["django_language"] = "zh-hans"
+    page = owner.get(shop.page("models")).content.decode()
+    assert "未显著优于热门基线：nDCG@10 为 0.0310，对方为 0.0330。" in page
+
+
+def test_an_earlier_model_can_be_promoted_and_rolled_back_from(shop: Workspace, owner: Any) -> None:
+    publish(shop, ndcg=0.04)
+    publish(shop, ndcg=0.05)
+    owner.post(shop.page("models", "roll-back/"), {"expected": "2"})
+    assert _active(shop) == 1
+    owner.post(shop.page("models", "v2/promote/"), {"expected": "1"})
+    assert _active(shop) == 2
+
+
+def test_a_promotion_that_was_overtaken_is_refused_with_the_reason(shop: Workspace, owner: Any) -> None:
+    publish(shop, ndcg=0.04)
+    publish(shop, ndcg=0.05)
+    answer = owner.post(shop.page("models", "v1/promote/"), {"expected": "7"}, follow=True)
+    assert "Another version became active in the meantime." in answer.content.decode()
+    assert _active(shop) == 2
+
+
+def test_a_foreign_job_is_404(shop: Workspace, owner: Any, stranger: Any, bare: Workspace) -> None:
+    owner.post(shop.page("models", "train/"))
+    path = f"models/job/{_newest(shop).id}/"
+    assert stranger.get(f"/t/{bare.slug}/{path}").status_code == 404
+
+
+def _active(shop: Workspace) -> int | None:
+    with scope(shop.ref, actor=ACTOR) as s:
+        return registry.active_number(s)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+from tenants.data.presets import PRIVACY
+from tenants.data.queries import space
+from tenants.data.types import PrivacySettings
+from tenants.scope import scope
+from tests.portal.workspace import ACTOR, Workspace
+
+PRESET = PRIVACY["ecommerce"]
+ASKED = {
+    "personalisation": "off",
+    "basis": "opt_in",
+    "events_kept_for_days": "90",
+    "features_denied": ", ".join([*PRESET.features_denied, "age"]),
+    "report_minimum_count": "25",
+}
+
+
+def _privacy(shop: Workspace) -> PrivacySettings:
+    with scope(shop.ref, actor=ACTOR) as s:
+        return space.state(s).privacy
+
+
+def test_stricter_settings_are_kept(shop: Workspace, owner: Any) -> None:
+    owner.post(shop.page("privacy"), ASKED)
+    kept = _privacy(shop)
+    assert (kept.personalisation, kept.basis, kept.events_kept_for_days) == ("off", "opt_in", 90)
+    assert "age" in kept.features_denied
+
+
+def test_looser_settings_are_refused_at_their_field(shop: Workspace, owner: Any) -> None:
+    page = owner.post(shop.page("privacy"), {**ASKED, "events_kept_for_days": "3000"}).content.decode()
+    assert "Longer than this industry&#x27;s rules allow." in page
+    assert _privacy(shop) == PRESET
+
+
+def test_the_page_names_the_region(shop: Workspace, owner: Any) -> None:
+    assert "EU · European Union" in owner.get(shop.page("privacy")).content.decode()
