@@ -63,4 +63,4 @@ test-faults: env-dev
 
 # Does each guard catch the defect it is there for?
 test-defects: env-dev
-	$(BIN)/python -m pytest -m defects
+	$(BIN)/python -m pytest -m defects tests/defects
