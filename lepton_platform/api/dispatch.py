@@ -15,8 +15,9 @@ from lepton_platform.api.auth import Caller
 from lepton_platform.api.call import Call, Reply
 from lepton_platform.api.operations import Operation
 from tenants.control.plans import plan
-from tenants.errors import QuotaExceeded
+from tenants.errors import Invalid, QuotaExceeded
 
+MAX_ID = 256
 View = Callable[..., HttpResponseBase]
 
 
@@ -55,9 +56,16 @@ def _perform(
     structlog.contextvars.bind_contextvars(tenant=str(caller.tenant.id), key=caller.key_id)
     _take_token(caller, headers)
     permissions.require(caller.scopes, operation.needs)
+    _require_short(path)
     content, body = operation.body.read(request)
     call: Call[Any] = Call(request, caller, path, request.GET.dict(), content, body)
     return operation.run(call)
+
+
+def _require_short(path: dict[str, str]) -> None:
+    for name, value in path.items():
+        if len(value) > MAX_ID:
+            raise Invalid.at(f"/path/{name}", "length", f"An id has at most {MAX_ID} characters.")
 
 
 def _take_token(caller: Caller, headers: dict[str, str]) -> None:

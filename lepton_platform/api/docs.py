@@ -97,7 +97,7 @@ def _groups(base: str) -> tuple[tuple[str, list[Entry]], ...]:
                 fields=tuple(_fields(document, described)),
                 curl=_curl(base, path, operation.method, described),
                 answers=tuple(_answers(described)),
-                problems=tuple((code, KINDS[code]) for code in openapi.codes_of(operation)),
+                problems=tuple((code, KINDS[code]) for code in openapi.codes_of(path, operation)),
             )
         )
     return tuple(groups.items())

@@ -81,12 +81,12 @@ def operations() -> Iterator[tuple[str, Operation]]:
             yield PREFIX + template, operation
 
 
-def codes_of(operation: Operation) -> list[str]:
+def codes_of(template: str, operation: Operation) -> list[str]:
     """Every error code that the operation can answer with."""
     codes = {*_ALWAYS, *operation.codes}
     if not isinstance(operation.body, Nothing):
         codes.update(_WITH_BODY)
-    if operation.query:
+    if operation.query or "{" in template:
         codes.add("invalid")
     if operation.is_idempotent_by_key:
         codes.update(_WITH_KEY)
@@ -94,7 +94,7 @@ def codes_of(operation: Operation) -> list[str]:
 
 
 def _operation(template: str, operation: Operation) -> Object:
-    statuses = sorted({KINDS[code].status for code in codes_of(operation)})
+    statuses = sorted({KINDS[code].status for code in codes_of(template, operation)})
     described: Object = {
         "operationId": operation.name,
         "summary": operation.summary,

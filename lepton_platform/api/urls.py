@@ -2,14 +2,27 @@ from __future__ import annotations
 
 import re
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, register_converter
 
 from lepton_platform.api.dispatch import resource, unknown_path
 from lepton_platform.api.docs import docs, schema
 from lepton_platform.api.routes import ROUTES
 
-# A client's ids may hold slashes, so these parameters take the rest of the path.
-_CONVERTERS = {"item_id": "path", "profile_id": "path"}
+
+class _Anything:
+    """A client's id may hold slashes and line ends."""
+
+    regex = "(?s:.+)"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(_Anything, "anything")
+_CONVERTERS = {"item_id": "anything", "profile_id": "anything"}
 
 
 def _pattern(template: str) -> str:
@@ -21,5 +34,5 @@ urlpatterns: list[URLPattern] = [
     path("api/schema", schema, name="api-schema"),
     path("docs", docs, name="api-docs"),
     path("api/", unknown_path, {"rest": ""}),
-    path("api/<path:rest>", unknown_path),
+    path("api/<anything:rest>", unknown_path),
 ]

@@ -56,7 +56,7 @@ def test_a_retired_item_is_no_longer_live(owner: Any, mugs: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "item_id", ["a/b/c", "https://shop.example/1?x=2", "杯子", "with space", "50%", "a?b#c"]
+    "item_id", ["a/b/c", "https://shop.example/1?x=2", "杯子", "with space", "50%", "a?b#c", "two\nlines"]
 )
 def test_ids_of_any_shape_are_addressed_by_their_encoded_form(owner: Any, item_id: str) -> None:
     owner.post(ITEMS, {"id": item_id})
@@ -101,3 +101,13 @@ def test_a_stranger_may_have_the_same_id(owner: Any, stranger: Any) -> None:
     owner.post(ITEMS, MUG)
     stranger.post(ITEMS, {"id": "mug", "title": "Theirs"})
     assert owner.get(f"{ITEMS}/mug").json()["title"] == "Mug"
+
+
+@pytest.mark.parametrize("method", ["get", "delete"])
+def test_an_id_longer_than_any_is_422(owner: Any, method: str) -> None:
+    answer = getattr(owner, method)(f"{ITEMS}/{'x' * 257}")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/path/item_id")
+
+
+def test_a_search_longer_than_any_is_422(owner: Any) -> None:
+    assert owner.get(ITEMS, {"search": "x" * 201}).status_code == 422

@@ -15,6 +15,8 @@ from tenants.data.types import ItemInput, ItemView, RowError, UpsertResult
 from tenants.errors import Invalid
 from tenants.scope import Scope
 
+MAX_SEARCH = 200
+
 
 class Item(ItemInput, frozen=True, kw_only=True, omit_defaults=False):
     """`live` is false once an item is retired; `version` is the catalogue's version of its last change."""
@@ -116,7 +118,9 @@ def upsert_batch(call: Call[Batch[ItemInput]], s: Scope) -> Reply:
 ).inside
 def index(call: Call[None], s: Scope) -> Reply:
     after = pagination.read_cursor(s.tenant_id, "items", call.query, int)
-    limit, search = pagination.limit(call.query), call.query.get("search", "")[:200]
+    limit, search = pagination.limit(call.query), call.query.get("search", "")
+    if len(search) > MAX_SEARCH:
+        raise Invalid.at("/query/search", "length", f"At most {MAX_SEARCH} characters.")
     rows, position = catalog.items_page(s, after=after or 0, limit=limit, search=search, live_only=False)
     cursor = pagination.write_cursor(s.tenant_id, "items", position)
     return reply(ItemPage([present(row) for row in rows], cursor, cursor is not None))
