@@ -10,6 +10,8 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from tenants.scope import Actor
@@ -28,14 +30,21 @@ def lacks_second_factor(request: HttpRequest) -> bool:
     return not any(record.get("method") == "mfa" for record in records)
 
 
+def wanted_page(request: HttpRequest) -> str:
+    """Where `next` points, when that is a page of this platform; else the dashboard."""
+    page = request.GET.get("next", "")
+    here = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if here else reverse("admin:index")
+
+
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """The way in for whoever may not see a staff page. Raises PermissionDenied for a signed-in non-member of staff."""
     if not request.user.is_authenticated:
-        return redirect_to_login(request.get_full_path())
+        return redirect_to_login(wanted_page(request))
     if not is_staff(request):
         raise PermissionDenied
     if is_mfa_enabled(request.user):
-        return redirect("account_reauthenticate")
+        return redirect_to_login(wanted_page(request), reverse("mfa_reauthenticate"))
     messages.warning(request, _("Staff pages need two-step sign-in: set it up here, then sign in again."))
     return redirect("mfa_index")
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +14,7 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from lepton_platform.staff import jobs
-from lepton_platform.staff.access import lacks_second_factor, staff_actor, to_sign_in
+from lepton_platform.staff.access import lacks_second_factor, staff_actor, to_sign_in, wanted_page
 from lepton_platform.staff.dashboard import dashboard
 from tenants.control.models import Tenant, User
 
@@ -31,7 +32,7 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The platform has one sign-in; a second form here would let a password alone in."""
-        return to_sign_in(request)
+        return redirect(wanted_page(request)) if self.has_permission(request) else to_sign_in(request)
 
     def extra_urls(self) -> list[URLPattern]:
         return [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
-from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import (
     TOTP,
     generate_totp_secret,
@@ -34,7 +34,20 @@ PAGES = [
 @pytest.mark.parametrize("page", PAGES)
 def test_an_anonymous_visitor_is_sent_to_the_one_sign_in(client: Client, page: str) -> None:
     answer = client.get(page, follow=True)
-    assert answer.redirect_chain[-1][0].startswith("/account/login/?next=/staff/")
+    assert answer.redirect_chain[-1][0] == f"/account/login/?{urlencode({'next': page}, safe='/')}"
+
+
+def test_after_signing_in_staff_arrive_at_the_page_they_asked_for(
+    staff_user: User, client: Client, flush_valkey: None
+) -> None:
+    ask = client.get("/staff/jobs/", follow=True).redirect_chain[-1][0]
+    answer = client.post(ask, {"login": staff_user.email, "password": PASSWORD}, follow=True)
+    assert (answer.redirect_chain[-1][0], answer.status_code) == ("/staff/jobs/", 200)
+
+
+@pytest.mark.parametrize("page", ["https://example.com/", "//example.com", "javascript:alert(1)", ""])
+def test_the_way_in_leads_to_no_other_site(staff: Client, page: str) -> None:
+    assert staff.get("/staff/login/", {"next": page})["Location"] == "/staff/"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -76,13 +89,16 @@ def test_staff_who_signed_in_with_a_second_factor_are_let_in(
     assert client.get("/staff/").status_code == 200
 
 
-def test_staff_who_set_up_the_second_factor_after_signing_in_still_have_to_use_it(
-    staff: Client, staff_user: User, settings: Any
+def test_staff_who_set_up_the_second_factor_after_signing_in_are_let_in_once_they_used_it(
+    staff: Client, staff_user: User, settings: Any, flush_valkey: None
 ) -> None:
     settings.LEPTON_STAFF_NEEDS_MFA = True
-    TOTP.activate(staff_user, generate_totp_secret())
-    assert Authenticator.objects.filter(user=staff_user).count() == 1
-    assert staff.get("/staff/").status_code == 302
+    secret = generate_totp_secret()
+    TOTP.activate(staff_user, secret)
+    ask = staff.get("/staff/", follow=True).redirect_chain[-1][0]
+    assert ask == "/account/2fa/reauthenticate/?next=/staff/"
+    staff.post(ask, {"code": code_of(secret)})
+    assert staff.get("/staff/").status_code == 200
 
 
 def test_a_deactivated_member_of_staff_is_signed_out(staff: Client, staff_user: User) -> None:

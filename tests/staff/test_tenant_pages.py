@@ -93,7 +93,10 @@ def test_an_outage_is_said_and_the_next_try_finishes_the_tenant(
     with monkeypatch.context() as broken:
         broken.setattr(onboarding, "create_tenant_keys", down)
         assert "does not answer" in staff.post(ADD, asked, follow=True).content.decode()
-    staff.post(f"/staff/control/tenant/{Tenant.objects.get(slug=asked['slug']).id}/finish/", {"_form_submitted": "on"})
+    staff.post(
+        f"/staff/control/tenant/{Tenant.objects.get(slug=asked['slug']).id}/finish/",
+        {"_form_submitted": "on"},
+    )
     assert Tenant.objects.get(slug=asked["slug"]).status == "active"
 
 
