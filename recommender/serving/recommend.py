@@ -41,7 +41,7 @@ def recommend(tenant: TenantRef, request: RecommendRequest, *, actor: Actor) -> 
     ready = spaces().ready(tenant)
     with scope(tenant, actor=actor) as s:
         asks = person.read(s, request)
-        ranking = _ranked(ready, asks)
+        ranking = _ranked(ready, asks, explain=request.reasons)
         allowed = select.allowed_slots(ready.columns, wanted, _shut(s, ready, asks, request))
         chosen = checked(s, ready, ranking, allowed, request.k, wanted)
         answer = _answer(s, ready, asks, ranking, chosen, request)
@@ -49,10 +49,10 @@ def recommend(tenant: TenantRef, request: RecommendRequest, *, actor: Actor) -> 
     return answer
 
 
-def _ranked(ready: Ready, asks: Person) -> Ranking:
+def _ranked(ready: Ready, asks: Person, *, explain: bool) -> Ranking:
     known = ready.columns.known(asks.history)
     slots = ready.columns.slot_of[asks.history[known]]
-    return scoring.rank(ready, slots, asks.weight[known], session=asks.from_session)
+    return scoring.rank(ready, slots, asks.weight[known], session=asks.from_session, explain=explain)
 
 
 def _shut(s: Scope, ready: Ready, asks: Person, request: RecommendRequest) -> Slots:

@@ -34,13 +34,17 @@ class Ranking:
     moments: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def rank(ready: Ready, history: Slots, weight: Floats, *, session: bool) -> Ranking:
-    """`history` are slots, oldest first; the last resort with an empty catalogue is the stage `empty`."""
+def rank(ready: Ready, history: Slots, weight: Floats, *, session: bool, explain: bool = False) -> Ranking:
+    """`history` are slots, oldest first; the last resort with an empty catalogue is the stage `empty`.
+
+    Without `explain` the moments may be missing, for they cost a pass over all scores.
+    """
     if ready.columns.slots == 0:
         return Ranking("empty", np.empty(0, dtype=np.float32), history, weight)
     known = history < ready.known
     if known.any() and ready.bundle is not None and _has_behaviour(ready):
-        return _by_model(ready, history[known], weight[known], "model_session" if session else "model")
+        stage: Stage = "model_session" if session else "model"
+        return _by_model(ready, history[known], weight[known], stage, explain=explain)
     if history.size and _reads_content(ready):
         return Ranking("content", _by_content(ready, history[-_LATEST:]), history, weight)
     popular = _popular(ready)
@@ -54,7 +58,7 @@ def alike(ready: Ready, slot: Slots) -> Ranking:
     weight = np.ones(slot.size, dtype=np.float32)
     by_content = _by_content(ready, slot)
     if not by_content.any() and slot[0] < ready.known and _has_behaviour(ready):
-        return _by_model(ready, slot, weight, "model_session")
+        return _by_model(ready, slot, weight, "model_session", explain=False)
     return Ranking("content", by_content, slot, weight)
 
 
@@ -68,16 +72,20 @@ def _reads_content(ready: Ready) -> bool:
     return ready.bundle is None or ready.bundle.ensemble.blend.weights.get(Content.name, 0.0) > 0
 
 
-def _by_model(ready: Ready, history: Slots, weight: Floats, stage: Stage) -> Ranking:
+def _by_model(ready: Ready, history: Slots, weight: Floats, stage: Stage, *, explain: bool) -> Ranking:
     assert ready.bundle is not None  # noqa: S101 - rank() asked before
     ensemble = ready.bundle.ensemble
     members = ensemble.member_scores(history, weight)
-    moments = {name: (float(scores.mean()), float(scores.std())) for name, scores in members.items()}
+    late = ready.columns.slots > ready.known
+    moments = {name: _moments(scores) for name, scores in members.items()} if late or explain else {}
     blended = ensemble.blend.combine(members)
-    if ready.columns.slots == ready.known:
-        return Ranking(stage, blended, history, weight, moments)
-    late = _newcomers(ready, history, weight, moments)
-    return Ranking(stage, np.concatenate([blended, late]), history, weight, moments)
+    if late:
+        blended = np.concatenate([blended, _newcomers(ready, history, weight, moments)])
+    return Ranking(stage, blended, history, weight, moments)
+
+
+def _moments(scores: Floats) -> tuple[float, float]:
+    return float(scores.mean()), float(scores.std())
 
 
 def _newcomers(
