@@ -29,6 +29,7 @@ export const palette = () => ({
   },
   mark(index) {
     const options = this.options();
+    this.$root.querySelectorAll('[role="option"][hidden]').forEach((option) => option.setAttribute("aria-selected", "false"));
     this.active = Math.max(0, Math.min(index, options.length - 1));
     options.forEach((option, at) => option.setAttribute("aria-selected", String(at === this.active)));
     const chosen = options[this.active];

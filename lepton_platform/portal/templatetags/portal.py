@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django import template
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
@@ -133,6 +134,12 @@ def took(span: timedelta | None) -> str:
     if seconds < 60:
         return ngettext("%(n)d s", "%(n)d s", seconds) % {"n": seconds}
     return _("%(minutes)d min %(seconds)d s") % {"minutes": seconds // 60, "seconds": seconds % 60}
+
+
+@register.simple_tag
+def request_number() -> str:
+    """The id under which this request stands in the log; empty outside a request."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 
 @register.filter
