@@ -31,10 +31,11 @@ def server() -> Iterator[str]:
     children = programs.environment(os.environ, home=settings.LEPTON_HOME, url=url)
     subprocess.run([sys.executable, str(BASE_DIR / "manage.py"), "migrate_all"], check=True, env=children)
     with ExitStack() as stack:
+        started = []
         for program in (programs.web(children, url=url), programs.worker(children), programs.beat(children)):
-            child = subprocess.Popen(program.argv, env=dict(program.environment), cwd=BASE_DIR)
-            stack.callback(_end, child)
-        _wait(url)
+            started.append(subprocess.Popen(program.argv, env=dict(program.environment), cwd=BASE_DIR))
+            stack.callback(_end, started[-1])
+        _wait(url, started)
         yield url
 
 
@@ -46,12 +47,16 @@ def answers(url: str) -> bool:
         return False
 
 
-def _wait(url: str) -> None:
+def _wait(url: str, started: list[subprocess.Popen[bytes]]) -> None:
+    """An answer counts only while all of ours live: another server may have taken the port."""
     deadline = time.monotonic() + START_SECONDS
     while not answers(url):
         if time.monotonic() > deadline:
             raise RuntimeError(f"The web server does not answer at {url}.")
         time.sleep(0.2)
+    time.sleep(1.0)
+    if any(child.poll() is not None for child in started):
+        raise RuntimeError(f"A process ended at its start; is {url} taken? Set LEPTON_BASE_URL.")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -19,7 +19,7 @@ from recommender.types import Bools, Floats, Histories, Ints
 
 K = 10
 LEAST_CASES = 20
-MOST_CASES = 20_000
+MOST_CASES = 20_000  # bounds the time of judging; the interval is narrow long before
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +30,16 @@ class Verdict:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
-def hold_out(dataset: Dataset) -> tuple[str, Split]:
+def hold_out(dataset: Dataset, *, most_cases: int = MOST_CASES) -> tuple[str, Split]:
     """By time where times tell events apart and enough profiles went on afterwards, else each last event.
 
     Cases whose item the profile had chosen before are dropped: serving never shows those.
     """
     if dataset.timed:
-        split = _unseen_targets(time_split(dataset))
+        split = _unseen_targets(time_split(dataset), most_cases)
         if len(split) >= LEAST_CASES:
             return "time-split", split
-    return "leave-last-out", _unseen_targets(leave_last_out(dataset))
+    return "leave-last-out", _unseen_targets(leave_last_out(dataset), most_cases)
 
 
 def judge(
@@ -79,14 +79,14 @@ def _worse(than: str, metrics: Mapping[str, Any], name: str) -> str:
     return f"Not better than {than} beyond chance: nDCG@{K} {ours:.4f} against {theirs:.4f}."
 
 
-def _unseen_targets(split: Split) -> Split:
-    """At most 20,000 cases, evenly chosen, whose target is not in their history."""
+def _unseen_targets(split: Split, most_cases: int) -> Split:
+    """At most `most_cases` cases, evenly chosen, whose target is not in their history."""
     owners = split.histories.owners()
     repeated = np.zeros(len(split), dtype=bool)
     repeated[owners[split.histories.item == split.target[owners]]] = True
     rows = np.flatnonzero(~repeated)
-    if rows.size > MOST_CASES:
-        rows = rows[np.linspace(0, rows.size - 1, MOST_CASES).astype(np.int64)]
+    if rows.size > most_cases:
+        rows = rows[np.linspace(0, rows.size - 1, most_cases).astype(np.int64)]
     return Split(split.train, split.histories.take(rows), split.target[rows], split.user[rows])
 
 

@@ -17,7 +17,7 @@ from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.profiles import Profile
+from recommender.evaluation.profiles import EFFORTS, Profile
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
@@ -69,7 +69,7 @@ def _learned(
     """Fitted on the past, judged on what followed, fitted again on everything."""
     rng = np.random.default_rng(0)
     watch.enter("learning", low=10, high=70)
-    protocol, split = gate.hold_out(source.dataset)
+    protocol, split = gate.hold_out(source.dataset, most_cases=EFFORTS[profile].most_cases)
     if not len(split):
         ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
         return ensemble, Verdict("", _metrics(ensemble, source, {"protocol": None, "cases": 0}))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.defects.control_seeds import CONTROL_SEEDS
+from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.seeds import SEEDS, Seed
 
 pytestmark = [pytest.mark.defects, pytest.mark.timeout(600)]
@@ -53,7 +54,7 @@ def outcome(folder: Path, tests: str) -> int:
     return done.returncode
 
 
-@pytest.mark.parametrize("seed", [*SEEDS, *CONTROL_SEEDS], ids=lambda seed: seed.name)
+@pytest.mark.parametrize("seed", [*SEEDS, *CONTROL_SEEDS, *RECOMMENDER_SEEDS], ids=lambda seed: seed.name)
 def test_a_seeded_defect_is_caught(copy: Path, seed: Seed) -> None:
     path = copy / seed.path
     sound = path.read_text(encoding="utf-8")
