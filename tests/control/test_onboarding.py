@@ -127,3 +127,9 @@ def test_the_command_says_what_is_wrong_in_one_sentence(database: None) -> None:
         run(*arguments(slug))
     with pytest.raises(CommandError, match="no such region"):
         run(*arguments(f"t-{secrets.token_hex(6)}", region="mars"))
+
+
+def test_the_command_names_everything_that_is_wrong_at_once(database: None) -> None:
+    wrong = {"vertical": "zoo", "plan": "gold"}
+    with pytest.raises(CommandError, match=r"industry is one of .* plan is one of"):
+        run(*arguments(f"t-{secrets.token_hex(6)}", **wrong))

@@ -13,7 +13,7 @@ from tenants.control import actions, queries
 from tenants.control.api_scopes import API_SCOPES
 from tenants.control.region_defaults import region_defaults
 from tenants.control.results import TenantView
-from tenants.errors import DomainError
+from tenants.errors import DomainError, Invalid
 from tenants.privacy.onboarding import open_tenant
 from tenants.scope import Actor, control_scope
 
@@ -35,6 +35,8 @@ class Command(BaseCommand):
             opened = self._open(options)
             with control_scope(opened.id, actor=ACTOR) as s:
                 key = actions.create_api_key(s, name="First key", scopes=API_SCOPES)
+        except Invalid as error:
+            raise CommandError(" ".join(wrong.detail for wrong in error.errors)) from error
         except DomainError as error:
             raise CommandError(error.detail) from error
         self.stdout.write(f"Tenant {opened.name} ({opened.slug}) is open in region {opened.region}.")
