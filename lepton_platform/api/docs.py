@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from lepton_platform.api import openapi
@@ -91,7 +93,7 @@ def _groups(base: str) -> tuple[tuple[str, list[Entry]], ...]:
                 method=operation.method,
                 path=path,
                 summary=operation.summary,
-                about=operation.about,
+                about=_prose(operation.about),
                 scope=operation.needs,
                 parameters=tuple(_parameters(described)),
                 fields=tuple(_fields(document, described)),
@@ -103,10 +105,20 @@ def _groups(base: str) -> tuple[tuple[str, list[Entry]], ...]:
     return tuple(groups.items())
 
 
+def _prose(text: str) -> SafeString:
+    """Escaped, with `code` between backticks."""
+    parts = text.split("`")
+    return format_html_join("", "{}", ((_code(part) if odd % 2 else part,) for odd, part in enumerate(parts)))
+
+
+def _code(text: str) -> SafeString:
+    return format_html("<code>{}</code>", text)
+
+
 def _parameters(described: dict[str, Any]) -> Iterator[Field]:
     for one in described["parameters"]:
         about = one.get("description", "")
-        yield Field(one["name"], f"{one['in']}, {_kind(one['schema'])}", one["required"], about)
+        yield Field(one["name"], f"{one['in']}, {_kind(one['schema'])}", one["required"], _prose(about))
 
 
 def _fields(document: dict[str, Any], described: dict[str, Any]) -> Iterator[Field]:
@@ -140,7 +152,6 @@ def _kind(schema: dict[str, Any]) -> str:
 _BOUNDS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
-    "minLength": "from {} characters",
     "maxLength": "at most {} characters",
     "maxItems": "at most {} entries",
     "maxProperties": "at most {} names",
@@ -159,7 +170,7 @@ def _bounds(schema: dict[str, Any]) -> str:
 
 
 def _number(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return f"{value:,.0f}" if isinstance(value, int | float) and value == int(value) else value
 
 
 def _answers(described: dict[str, Any]) -> Iterator[Example]:
@@ -170,7 +181,7 @@ def _answers(described: dict[str, Any]) -> Iterator[Example]:
         text = (
             json.dumps(media["examples"]["example"]["value"], indent=2, ensure_ascii=False) if media else ""
         )
-        yield Example(status, text, answer["description"])
+        yield Example(status, text, _prose(answer["description"]))
 
 
 def _curl(base: str, path: str, method: str, described: dict[str, Any]) -> str:

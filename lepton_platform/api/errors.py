@@ -77,7 +77,7 @@ KINDS: Mapping[str, Kind] = {
     "too_large": Kind(413, "Too large", "The body or the batch is larger than the limit."),
     "unsupported_media_type": Kind(415, "Unsupported media type", "Send application/json, uncompressed."),
     "region_not_served": Kind(421, "Region not served here", "The key belongs to a region served elsewhere."),
-    "invalid": Kind(422, "Invalid input", "Well-formed, but wrong; `errors` points at each field."),
+    "invalid": Kind(422, "Invalid input", "Well-formed, but wrong; errors points at each field."),
     "idempotency_key_reused": Kind(422, "Idempotency-Key reused", "The key was used with another request."),
     "quota_exceeded": Kind(429, "Too many requests", "The plan's limit is reached; see Retry-After."),
     "internal_error": Kind(500, "Internal error", "Our fault; quote the request id."),

@@ -85,7 +85,7 @@ class Answer:
     kind: Any
     example: Any = None
     status: int = 200
-    means: str = "Done."
+    means: str = "As asked."
 
 
 @dataclass(frozen=True, slots=True)

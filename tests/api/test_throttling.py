@@ -63,3 +63,20 @@ def test_every_answer_tells_the_limit_and_what_is_left(owner: Any) -> None:
     assert first["RateLimit-Policy"] == '"plan";q=400;w=2'
     assert (first["RateLimit"], second.status_code) == ('"plan";r=399;t=1', 404)
     assert second["RateLimit"].startswith('"plan";r=39')
+
+
+def test_processes_share_one_bucket(services: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, limit, allowed = uuid4().hex, Limit(capacity=50, per_second=0.01), 0
+    processes = [throttling._Leases() for _ in range(4)]
+    for call in range(200):
+        monkeypatch.setattr(throttling, "_leases", processes[call % 4])
+        allowed += take(key, limit).allowed
+    assert allowed == 50
+
+
+def test_tokens_that_were_not_given_out_in_time_are_lost(
+    services: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttling, "_LEASE_SECONDS", 0.0)
+    key, limit = uuid4().hex, Limit(capacity=100, per_second=0.01)
+    assert sum(take(key, limit).allowed for _ in range(100)) < 100
