@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lepton_platform.demo.convert.chinese import AGE_BANDS, CLASSES, DEPARTMENTS, DIVISIONS, WORDS
+from lepton_platform.demo.convert.chinese import AGE_BANDS, CLASSES, COLOURS, DEPARTMENTS, DIVISIONS, WORDS
 from lepton_platform.demo.convert.simulation import Behaviour, Shelf, visits
 from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
 
@@ -90,8 +90,10 @@ def _with_telling_words(garments: pl.DataFrame) -> pl.DataFrame:
 
 
 def _best(count: Counter[str], spread: Counter[str], garments: int, name: str) -> list[str]:
+    """At most four, of one colour."""
     ranked = sorted(count, key=lambda word: (-count[word] * math.log(garments / spread[word]), word))
-    return [word for word in ranked if word not in name][:4]
+    colours = [word for word in ranked if word in COLOURS]
+    return [word for word in ranked if word not in name and word not in colours[1:]][:4]
 
 
 def _item(row: dict[str, Any]) -> dict[str, Any]:
