@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from lepton_platform.embedded import programs
 from lepton_platform.embedded.errors import ServiceFailed
-from lepton_platform.embedded.home import Home
+from lepton_platform.embedded.home import Home, read_json
 from lepton_platform.embedded.services import Report, Services, ensure_services
 from lepton_platform.embedded.supervisor import Supervisor
 
@@ -33,7 +32,8 @@ class Installation:
     url: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.url = programs.base_url(self.environ)
+        last = read_json(self.home.run_file).get("base_url", "")
+        self.url = programs.base_url(self.environ, last=last)
 
     def run(self, *, demo: bool) -> None:
         """Until KeyboardInterrupt. Raises ServiceFailed, after ending what it had started."""
@@ -105,10 +105,10 @@ class Installation:
         raise ServiceFailed(f"The web server does not answer at {self.url}; see {self.home.logs}/web.log.")
 
     def _print_welcome(self, *, demo: bool) -> None:
+        self.report(f"ready at {self.url}")
         if not demo:
-            self.report(f"ready at {self.url}")
             return
-        facts = json.loads(self.home.run_file.read_text(encoding="utf-8"))
+        facts = read_json(self.home.run_file)
         tenant = facts["tenants"][0]
         lines = (
             "",

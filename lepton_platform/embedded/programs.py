@@ -14,9 +14,11 @@ from lepton_platform.embedded.supervisor import Program
 DEFAULT_PORT = 8000
 
 
-def base_url(environ: Mapping[str, str]) -> str:
-    """The configured address, or a free port on this machine, 8000 if possible."""
-    return environ.get("LEPTON_BASE_URL") or f"http://127.0.0.1:{free_port(DEFAULT_PORT)}"
+def base_url(environ: Mapping[str, str], *, last: str = "") -> str:
+    """The configured address, or a port on this machine: the last one if it is free, else 8000, else any."""
+    if configured := environ.get("LEPTON_BASE_URL"):
+        return configured
+    return f"http://127.0.0.1:{free_port(urlsplit(last).port or DEFAULT_PORT)}"
 
 
 def environment(environ: Mapping[str, str], *, home: Path, url: str) -> dict[str, str]:
