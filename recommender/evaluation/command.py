@@ -6,13 +6,19 @@ import argparse
 import json
 import time
 from pathlib import Path
-from typing import TextIO
+from typing import Any, Protocol, TextIO
 
 from recommender.dataset.items import read_item_texts
 from recommender.dataset.readers import read_interactions
 from recommender.dataset.splits import SPLITS
 from recommender.evaluation.report import evaluate, table
 from recommender.types import DataError
+
+
+class Writer(Protocol):
+    """A stream, or what Django gives a command for one."""
+
+    def write(self, text: str, /) -> Any: ...
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
 
 
-def run(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
     """Prints the table to `out` and the phases to `progress`. Raises DataError for what cannot be read."""
     texts = read_item_texts(options.items) if options.items else None
     dataset = read_interactions(options.data, texts)
