@@ -17,7 +17,7 @@ from tenants.data.queries import catalog
 from tenants.data.types import StoredItem
 from tenants.errors import StoreUnavailable
 from tenants.regions import TenantRef
-from tenants.scope import Actor, scope
+from tenants.scope import Actor, Scope, scope
 
 log = structlog.get_logger(__name__)
 
@@ -32,21 +32,23 @@ def refreshed(tenant: TenantRef, old: Ready, limit_bytes: int) -> Ready:
     While the object store is away the previous version goes on. A version whose files do not verify is marked
     corrupt, with its reason, and the one before it serves.
     """
-    active = _active(tenant)
+    active, changes = _look(tenant, old)
     number = active.version if active else None
     if number == (old.version.version if old.version else None):
-        return _caught_up(tenant, old)
+        return _caught_up(tenant, old, changes)
     log.info("model_loading", tenant=str(tenant.id), version=number)
     try:
-        return _caught_up(tenant, _model(tenant, active, limit_bytes))
+        fresh = _model(tenant, active, limit_bytes)
     except StoreUnavailable as error:
         log.warning("model_unreachable", tenant=str(tenant.id), version=number, reason=error.detail)
-        return replace(_caught_up(tenant, old), model_because=error.detail)
+        return replace(_caught_up(tenant, old, changes), model_because=error.detail)
+    return _caught_up(tenant, fresh, _changes(tenant, fresh))
 
 
-def _active(tenant: TenantRef) -> VersionView | None:
+def _look(tenant: TenantRef, old: Ready) -> tuple[VersionView | None, list[StoredItem]]:
+    """The usual poll: one transaction, and nothing new in it."""
     with scope(tenant, actor=SERVING) as s:
-        return queries.active(s)
+        return queries.active(s), _page(s, old)
 
 
 def _model(tenant: TenantRef, version: VersionView | None, limit_bytes: int) -> Ready:
@@ -63,15 +65,18 @@ def _model(tenant: TenantRef, version: VersionView | None, limit_bytes: int) -> 
     return Ready(columns.empty())
 
 
-def _caught_up(tenant: TenantRef, ready: Ready) -> Ready:
-    while changes := _changes(tenant, ready.columns.read_to):
+def _caught_up(tenant: TenantRef, ready: Ready, changes: list[StoredItem]) -> Ready:
+    while changes:
         ready = ready.with_changes(changes)
-        if len(changes) < _PAGE:
-            break
+        changes = _changes(tenant, ready) if len(changes) == _PAGE else []
     return ready
 
 
-def _changes(tenant: TenantRef, read_to: tuple[int, int]) -> list[StoredItem]:
-    version, item_no = read_to
+def _changes(tenant: TenantRef, ready: Ready) -> list[StoredItem]:
     with scope(tenant, actor=SERVING) as s:
-        return catalog.changed_since(s, version, after_no=item_no, limit=_PAGE)
+        return _page(s, ready)
+
+
+def _page(s: Scope, ready: Ready) -> list[StoredItem]:
+    version, item_no = ready.columns.read_to
+    return catalog.changed_since(s, version, after_no=item_no, limit=_PAGE)
