@@ -111,11 +111,12 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def request_id(request: HttpRequest) -> str:
-    """The caller's own X-Request-Id when it is plain, else a new one; also bound to the log."""
+    """The caller's own X-Request-Id when it is plain, else the one the log has already, or a new one."""
     known = request.META.get(_REQUEST_ID)
     if known is None:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        known = given if _PLAIN.fullmatch(given) else uuid7().hex
+        bound = structlog.contextvars.get_contextvars().get("request_id")
+        known = given if _PLAIN.fullmatch(given) else bound or uuid7().hex
         request.META[_REQUEST_ID] = known
         structlog.contextvars.bind_contextvars(request_id=known)
     return str(known)
