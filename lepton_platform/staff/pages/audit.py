@@ -19,8 +19,9 @@ from lepton_platform.staff.site import site
 from tenants.control.models import AuditEntry, Tenant, User
 from tenants.scope import control_ops
 
+_UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _PERSON = Case(
-    When(actor_kind__in=["user", "staff"], then=Cast("actor_id", UUIDField())),
+    When(actor_kind__in=["user", "staff"], actor_id__regex=_UUID, then=Cast("actor_id", UUIDField())),
     default=Value(None),
     output_field=UUIDField(),
 )
