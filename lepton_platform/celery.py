@@ -69,6 +69,12 @@ app.config_from_object(_configuration())
 app.autodiscover_tasks(["lepton_platform"])
 
 
+@signals.celeryd_init.connect  # type: ignore[untyped-decorator]  # celery has no types
+def _listen_to_served_regions(**_kwargs: Any) -> None:
+    """A worker without `--queues` takes no task of a region that its process does not serve."""
+    app.amqp.queues.select(served_queues())
+
+
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]  # celery has no types
 def _keep_our_logging(**_kwargs: Any) -> None:
     """Celery would replace the handlers; ours write JSON without secrets."""

@@ -1,0 +1,20 @@
+"""A worker takes the tasks of the regions it serves, and of no other."""
+
+from __future__ import annotations
+
+from celery import signals
+
+from lepton_platform.celery import PLATFORM_QUEUE, app, region_queue
+
+
+def test_a_worker_listens_to_its_own_regions_only(settings):
+    settings.LEPTON_SERVES = ("eu",)
+    signals.celeryd_init.send(sender="worker@test", instance=None, conf=app.conf, options={})
+    try:
+        assert set(app.amqp.queues.consume_from) == {PLATFORM_QUEUE, region_queue("eu")}
+    finally:
+        del app.amqp.queues
+
+
+def test_every_region_can_be_sent_to(settings):
+    assert {region_queue(code) for code in settings.LEPTON_REGIONS} <= set(app.amqp.queues)
