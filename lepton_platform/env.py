@@ -70,6 +70,7 @@ class Env:
     allowed_hosts: tuple[str, ...]
     model_cache_mib: int
     pool_size: int
+    mail_url: str = field(repr=False)
 
 
 def default_home() -> Path:
@@ -109,6 +110,7 @@ def read(environ: Mapping[str, str]) -> Env:
         allowed_hosts=_hosts(source.text("LEPTON_ALLOWED_HOSTS", ""), base_url),
         model_cache_mib=source.whole("LEPTON_MODEL_CACHE_MIB", 512, low=16, high=1_048_576),
         pool_size=source.whole("LEPTON_POOL_SIZE", 8, low=1, high=200),
+        mail_url=source.url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
     )
 
 

@@ -22,6 +22,9 @@ app_name = "portal"
 urlpatterns = [
     path("", start.home, name="home"),
     path("sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="sign_in"),
+    # Members are added by an owner, under the address that the owner knows.
+    path("account/signup/", start.closed),
+    path("account/email/", start.closed),
     path("t/<slug:slug>/", start.tenant_home, name="tenant"),
     path("t/<slug:slug>/overview/", overview.overview, name="overview"),
     path("t/<slug:slug>/jump/", catalogue.jump, name="jump"),

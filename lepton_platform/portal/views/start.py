@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
@@ -23,3 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 def tenant_home(_request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("portal:overview", slug)
+
+
+def closed(_request: HttpRequest) -> HttpResponse:
+    raise Http404
