@@ -3,6 +3,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from tenants import audit
 from tenants.control.actions.rights import require
@@ -50,10 +51,10 @@ def invite_member(
 def change_role(s: Scope, user_id: UUID, role: Role | str) -> MemberView:
     """Raises Forbidden, NotFound, Conflict for the last owner."""
     require(s, "members.write")
-    member = _locked(s, user_id)
+    member, owners = _locked(s, user_id)
     before = member.role
     if Role(role) is not Role.OWNER:
-        _keep_an_owner(s, member)
+        _keep_an_owner(member, owners)
     member.role = Role(role)
     member.save(update_fields=["role"])
     audit.record(s, "member.role_changed", str(user_id), before=before, after=member.role)
@@ -63,22 +64,25 @@ def change_role(s: Scope, user_id: UUID, role: Role | str) -> MemberView:
 def remove_member(s: Scope, user_id: UUID) -> None:
     """Raises Forbidden, NotFound, Conflict for the last owner."""
     require(s, "members.write")
-    member = _locked(s, user_id)
-    _keep_an_owner(s, member)
+    member, owners = _locked(s, user_id)
+    _keep_an_owner(member, owners)
     member.delete()
     audit.record(s, "member.removed", str(user_id), role=member.role)
 
 
-def _locked(s: Scope, user_id: UUID) -> Member:
-    member = Member.objects.filter(tenant_id=s.tenant_id, user_id=user_id).select_for_update().first()
+def _locked(s: Scope, user_id: UUID) -> tuple[Member, list[Member]]:
+    """The member and all owners, locked by one statement in one order, so that two owners who remove each other
+    at the same time queue instead of waiting for one another.
+    """
+    concerned = Q(role=Role.OWNER) | Q(user_id=user_id)
+    rows = list(Member.objects.filter(concerned, tenant_id=s.tenant_id).order_by("id").select_for_update())
+    member = next((row for row in rows if row.user_id == user_id), None)
     if member is None:
         raise NotFound("There is no such member.")
-    return member
+    return member, [row for row in rows if row.role == Role.OWNER]
 
 
-def _keep_an_owner(s: Scope, member: Member) -> None:
-    """Locks every owner row, so that two owners cannot remove each other at the same time."""
-    owners = Member.objects.filter(tenant_id=s.tenant_id, role=Role.OWNER).order_by("id").select_for_update()
+def _keep_an_owner(member: Member, owners: list[Member]) -> None:
     if [owner.id for owner in owners] == [member.id]:
         raise Conflict("A tenant keeps at least one owner.")
 
