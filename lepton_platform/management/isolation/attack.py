@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from uuid import UUID
 from lepton_platform.management.isolation.doors import Answer, Door, Request
 from lepton_platform.management.isolation.spaces import PNG, Ids, Space
 
-ABSENT = Ids("item-absent0", "profile-absent0", str(UUID(int=0)), "999999999")
+_NONE = Ids("", "", "", "")
 
 # What an operation is sent, by its name in the schema: an operation that stands in neither table fails the check.
 _BODIES: Mapping[str, Callable[[Ids], Any]] = {
@@ -40,8 +41,8 @@ _CREATES = ("upsert_item", "upsert_items", "put_profile")
 _FOR_NARROW_KEYS = ("get_tenant", "get_privacy")
 _ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _VARIABLE = re.compile(
-    rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}"
-    rb'|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)|"version":\d+|"catalogue_version":\d+'
+    rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    rb'|"request_id":"[^"]*"|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)|"version":\d+|"catalogue_version":\d+'
 )
 
 
@@ -54,7 +55,7 @@ class Operation:
     @property
     def takes_ids(self) -> bool:
         body = _BODIES.get(self.name)
-        return "{" in self.path or (body is not None and body(ABSENT) != body(Ids("", "", "", "")))
+        return "{" in self.path or (body is not None and body(_absent()) != body(_NONE))
 
     def request(self, ids: Ids) -> Request:
         """Raises AttributeError for a path parameter that `Ids` does not have."""
@@ -76,6 +77,12 @@ class Finding:
     violations: tuple[str, ...]
 
 
+def _absent() -> Ids:
+    """Ids that nobody has had, as long as those of `Space.private`."""
+    nonce = secrets.token_hex(4)
+    return Ids(f"item-{nonce}", f"profile-{nonce}", str(UUID(int=0)), "999999999")
+
+
 def operations(door: Door) -> list[Operation]:
     """From the published schema; reads first, then changes, and what creates last."""
     document = json.loads(door(Request("GET", "/api/schema"), key="").body)
@@ -87,23 +94,32 @@ def operations(door: Door) -> list[Operation]:
     return sorted(found, key=lambda one: (one.name in _CREATES, _ORDER.index(one.method), one.path))
 
 
+@dataclass(frozen=True, slots=True)
+class _Aim:
+    attacker: Space
+    victim: Space
+    missing: Ids
+    key: str
+
+
 def attack(door: Door, attacker: Space, victim: Space, *, key: str = "") -> Iterator[Finding]:
     """`attacker` asks for its own ids, the victim's and absent ones. `key` replaces the attacker's key where
     foreign ids are asked for: with the victim's own key the attack must succeed, or it proves nothing."""
+    aim = _Aim(attacker, victim, _absent(), key or attacker.key)
     for operation in operations(door):
-        yield _finding(door, operation, attacker, victim, key or attacker.key)
+        yield _finding(door, operation, aim)
 
 
-def _finding(door: Door, operation: Operation, attacker: Space, victim: Space, key: str) -> Finding:
+def _finding(door: Door, operation: Operation, aim: _Aim) -> Finding:
     if operation.name not in _BODIES and operation.name not in _WITHOUT_BODY:
         return Finding(operation, 0, None, None, ("no attack is written for this operation",))
-    own = door(operation.request(attacker.own), key=attacker.key)
-    violations = [*_own(operation, own, victim), *_doors_shut(door, operation, attacker)]
+    own = door(operation.request(aim.attacker.own), key=aim.attacker.key)
+    violations = [*_own(operation, own, aim.victim), *_doors_shut(door, operation, aim.attacker)]
     if not operation.takes_ids:
         return Finding(operation, own.status, None, None, tuple(violations))
-    foreign = door(operation.request(victim.private), key=key)
-    absent = door(operation.request(ABSENT), key=key)
-    violations += _compared(foreign, absent, victim)
+    foreign = door(operation.request(aim.victim.private), key=aim.key)
+    absent = door(operation.request(aim.missing), key=aim.attacker.key)
+    violations += _compared(foreign, absent, aim)
     return Finding(operation, own.status, foreign.status, absent.status, tuple(violations))
 
 
@@ -125,12 +141,12 @@ def _doors_shut(door: Door, operation: Operation, attacker: Space) -> Iterator[s
         yield f"a key without the scope gets {status}"
 
 
-def _compared(foreign: Answer, absent: Answer, victim: Space) -> Iterator[str]:
-    if victim.canary.encode() in foreign.body:
+def _compared(foreign: Answer, absent: Answer, aim: _Aim) -> Iterator[str]:
+    if aim.victim.canary.encode() in foreign.body:
         yield "the other tenant's data is answered"
     if max(foreign.status, absent.status) >= 500:
         yield f"a server error: {max(foreign.status, absent.status)}"
-    if (foreign.status, _plain(foreign, victim.private)) != (absent.status, _plain(absent, ABSENT)):
+    if (foreign.status, _plain(foreign, aim.victim.private)) != (absent.status, _plain(absent, aim.missing)):
         yield "foreign and absent ids are answered differently"
 
 
