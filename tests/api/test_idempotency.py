@@ -11,6 +11,8 @@ from django.db import connections
 
 from lepton_platform.api.v1 import events as view
 from tenants.data.actions import idempotency
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
 
 EVENTS = "/api/v1/events"
 
@@ -130,3 +132,35 @@ def _ask_once(owner: Any, body: dict[str, Any]) -> Any:
     finally:
         for connection in connections.all(initialized_only=True):
             connection.close()
+
+
+def test_a_reservation_whose_process_died_lapses_after_a_minute(
+    tenant: TenantRef, actor: Actor, superuser: Any
+) -> None:
+    def begin() -> Any:
+        with scope(tenant, actor=actor) as s:
+            return idempotency.begin(s, "k1", b"0" * 16)
+
+    first, second = begin(), begin()
+    behind = superuser("data_eu")
+    behind.execute(
+        "UPDATE data_idempotency SET created_at = now() - interval '61 seconds' WHERE tenant_id = %s",
+        (tenant.id,),
+    )
+    behind.commit()
+    third = begin()
+    assert isinstance(first, idempotency.Entry)
+    assert isinstance(second, idempotency.Busy)
+    assert isinstance(third, idempotency.Entry)
+
+
+def test_an_answer_is_forgotten_after_a_day(owner: Any, tenant: TenantRef, superuser: Any) -> None:
+    owner.post("/api/v1/items", {"id": "mug"}, headers={"Idempotency-Key": "k1"})
+    behind = superuser("data_eu")
+    behind.execute(
+        "UPDATE data_idempotency SET created_at = now() - interval '25 hours' WHERE tenant_id = %s",
+        (tenant.id,),
+    )
+    behind.commit()
+    again = owner.post("/api/v1/items", {"id": "cup"}, headers={"Idempotency-Key": "k1"})
+    assert (again.status_code, "Idempotent-Replayed" in again) == (200, False)
