@@ -8,6 +8,7 @@ import msgspec
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from lepton_platform.portal.figures import TRIED_HERE
 from recommender.serving.types import RecommendRequest
@@ -38,7 +39,7 @@ class KeyForm(forms.Form):
             ("30", _("in 30 days")),
             ("90", _("in 90 days")),
             ("365", _("in a year")),
-            ("0", _("never")),
+            ("0", pgettext_lazy("expiry", "never")),
         ],
         initial="365",
         coerce=int,

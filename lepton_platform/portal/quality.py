@@ -18,7 +18,8 @@ NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Measured alone on the events that taught the blend its weights; `left_out` says why it is not part."""
+    """`weight` is a share of all. Measured alone on the events that taught the blend its weights; `left_out` says why
+    it is not part."""
 
     name: str
     weight: float | None = None
@@ -87,10 +88,11 @@ def _members(metrics: Mapping[str, Any]) -> list[Member]:
     """The heaviest first, those that could not learn last."""
     weights, seconds = _mapping(metrics.get("weights")), _mapping(metrics.get("seconds"))
     measured = _mapping(metrics.get("validation"))
+    total = sum(float(weight) for weight in weights.values()) or 1.0
     found = [
         Member(
             name=name,
-            weight=_number(weights, name),
+            weight=float(weights[name]) / total,
             ndcg=_number(_mapping(measured.get(name)), NDCG),
             recall=_number(_mapping(measured.get(name)), RECALL),
             coverage=_number(_mapping(measured.get(name)), COVERAGE),

@@ -24,7 +24,7 @@ TEMPLATES = [
     for path in sorted((ROOT / folder).rglob("*.html"))
     if not OTHERS & set(path.parts)
 ]
-CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "pgettext"}
+CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "pgettext", "pgettext_lazy"}
 _FIELD = re.compile(r'^(msgctxt|msgid_plural|msgid|msgstr)(?:\[\d])? "(.*)"$')
 
 
@@ -96,7 +96,9 @@ def _texts_of_code(path: Path) -> list[str]:
     calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
     named = [(getattr(call.func, "id", ""), call.args) for call in calls]
     texts = [
-        arguments[1 if name == "pgettext" else 0] for name, arguments in named if name in CALLS and arguments
+        arguments[1 if name.startswith("pgettext") else 0]
+        for name, arguments in named
+        if name in CALLS and arguments
     ]
     return [text.value for text in texts if isinstance(text, ast.Constant) and isinstance(text.value, str)]
 
