@@ -12,7 +12,7 @@ from recommender.serving.spaces import spaces
 from recommender.serving.types import RecommendAnswer, RecommendRequest
 from tenants.data.actions import catalog, events, profiles, space
 from tenants.data.presets import PRIVACY
-from tenants.data.queries import receipts
+from tenants.data.queries import counters, receipts
 from tenants.data.types import EventInput, ItemInput, ProfileInput
 from tenants.errors import NotFound
 from tenants.regions import TenantRef
@@ -198,3 +198,17 @@ def test_another_tenants_ids_are_unknown(
     assert (answer.stage, answer.items) == ("empty", [])
     with pytest.raises(NotFound):
         similar(stranger_tenant, "i5", 3, actor=actor)
+
+
+def test_requests_and_served_items_are_counted_by_stage_and_scenario(tenant: TenantRef, actor: Actor) -> None:
+    put(tenant, actor, ItemInput(id="a"), ItemInput(id="b"))
+    ask(tenant, actor, scenario="home")
+    ask(tenant, actor, scenario="home", exclude=["a", "b"])
+    today = datetime.now(UTC).date()
+    with scope(tenant, actor=actor) as s:
+        counted = [(row.metric, row.kind, row.scenario, row.count) for row in counters.daily(s, today, today)]
+    assert counted == [
+        ("requests", "empty", "home", 1),
+        ("requests", "recent", "home", 1),
+        ("served", "recent", "home", 2),
+    ]

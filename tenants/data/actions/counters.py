@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
-
-from tenants.data.actions.events import COUNTS
 from tenants.scope import Scope
 
 _FOLD = """
@@ -17,15 +13,15 @@ SELECT %s, day, metric, kind, scenario, sum(count) FROM gone GROUP BY 2, 3, 4, 5
 ON CONFLICT (tenant_id, day, metric, kind, scenario) DO UPDATE SET count = data_counter.count + excluded.count
 """
 
+# (tenant, kind, scenario, served): one request and the items it was answered with, added to today's counters
+# without a lock on a shared row; for a caller that sends it within its own statement.
+SERVED = """
+INSERT INTO data_counterdelta (tenant_id, id, day, metric, kind, scenario, count)
+SELECT %s, nextval('data_counterdelta_id'), (now() AT TIME ZONE 'UTC')::date, metric, %s, %s, count
+FROM (VALUES ('requests', 1), ('served', %s::int)) AS counted (metric, count) WHERE count > 0
+"""
+
 
 def fold_counters(s: Scope, *, limit: int = 50_000) -> int:
     """Adds waiting deltas to the daily counters and removes them; returns how many counters were touched."""
     return s.cursor().execute(_FOLD, (s.tenant_id, s.tenant_id, limit, s.tenant_id)).rowcount
-
-
-def count_served(s: Scope, rows: Sequence[tuple[str, str, str, int]]) -> None:
-    """Adds (metric, kind, scenario, count) to today's counters, without a lock on a shared row."""
-    today = datetime.now(UTC).date().isoformat()
-    metrics, kinds, scenarios, counts = zip(*rows, strict=True)
-    columns = ([today] * len(rows), list(metrics), list(kinds), list(scenarios), list(counts))
-    s.cursor().execute(COUNTS, (s.tenant_id, *columns))
