@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.defects.api_seeds import API_SEEDS
 from tests.defects.control_seeds import CONTROL_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.seeds import SEEDS, Seed
@@ -54,7 +55,9 @@ def outcome(folder: Path, tests: str) -> int:
     return done.returncode
 
 
-@pytest.mark.parametrize("seed", [*SEEDS, *CONTROL_SEEDS, *RECOMMENDER_SEEDS], ids=lambda seed: seed.name)
+@pytest.mark.parametrize(
+    "seed", [*SEEDS, *API_SEEDS, *CONTROL_SEEDS, *RECOMMENDER_SEEDS], ids=lambda seed: seed.name
+)
 def test_a_seeded_defect_is_caught(copy: Path, seed: Seed) -> None:
     path = copy / seed.path
     sound = path.read_text(encoding="utf-8")
