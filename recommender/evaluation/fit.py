@@ -62,9 +62,11 @@ def fit_ensemble(
     report: Report = silent,
     validation: Protocol = "leave-last-out",
     k: int = 10,
+    again: bool = True,
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
+    Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
     that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
     figures on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
@@ -81,7 +83,8 @@ def fit_ensemble(
         progress.enter("blend", 0.05)
         blend, figures = _learn_blend(fitting.members, split, rng, k)
         card |= figures
-        _refit_members(dataset, rng, progress, fitting)
+        if again:
+            _refit_members(dataset, rng, progress, fitting)
         card["score_one_ms"] = _score_one_ms(fitting.members, split)
     else:
         blend = equal_blend(tuple(fitting.members))

@@ -73,7 +73,7 @@ def _learned(
     if not len(split):
         ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
         return ensemble, Verdict("", _metrics(ensemble, source, {"protocol": None, "cases": 0}))
-    ensemble = fit_ensemble(split.train, profile=profile, rng=rng, report=watch.report)
+    ensemble = fit_ensemble(split.train, profile=profile, rng=rng, report=watch.report, again=False)
     watch.enter("evaluating", low=70, high=75)
     fair = live is not None and live.data_until is not None and _before(live.data_until, split.train.at)
     verdict = gate.judge(ensemble, split, _live(tenant, live), source.item_no, live_is_fair=fair)

@@ -48,6 +48,7 @@ class Command(BaseCommand):
                     k=options["k"],
                     report=self._report,
                 )
+                client.close()
         except (CallFailed, DataError, DomainError, RuntimeError) as error:
             raise CommandError(str(error)) from error
         self._print(outcome, options)
