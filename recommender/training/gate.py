@@ -51,9 +51,7 @@ def judge(
     metrics: dict[str, Any] = {"k": K, "cases": len(split), "served": served.summary(rng)}
     ours = gains(served.all_ranks(), K)
     if len(split) < LEAST_CASES:
-        return Verdict(
-            f"Only {len(split)} profiles can be asked about; {LEAST_CASES} are needed to judge.", metrics
-        )
+        return Verdict(too_few(len(split)), metrics)
     bar = _asked(ensemble.members[Popularity.name].score, split)
     metrics["popularity"] = bar.summary(rng)
     if live is not None:
@@ -64,6 +62,10 @@ def judge(
     if not beats(ours, gains(bar.all_ranks(), K), rng):
         return Verdict(_worse("popularity", metrics, "popularity"), metrics)
     return Verdict("", metrics)
+
+
+def too_few(cases: int) -> str:
+    return f"Only {cases} profiles can be asked about; {LEAST_CASES} are needed to judge."
 
 
 def _asked(score: Callable[[Histories], Floats], split: Split) -> Tally:

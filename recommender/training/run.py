@@ -66,13 +66,18 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
 def _learned(
     tenant: TenantRef, source: Source, live: VersionView | None, *, profile: Profile, watch: Watch
 ) -> tuple[Ensemble, Verdict]:
-    """Fitted on the past, judged on what followed, fitted again on everything."""
+    """Fitted on the past, judged on what followed, fitted again on everything.
+
+    Without any event there is nothing to judge by: texts alone serve. With events that nobody can be asked about,
+    what was learned from them does not serve.
+    """
     rng = np.random.default_rng(0)
     watch.enter("learning", low=10, high=70)
     protocol, split = gate.hold_out(source.dataset, most_cases=EFFORTS[profile].most_cases)
     if not len(split):
         ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
-        return ensemble, Verdict("", _metrics(ensemble, source, {"protocol": None, "cases": 0}))
+        refusal = gate.too_few(0) if source.dataset.events else ""
+        return ensemble, Verdict(refusal, _metrics(ensemble, source, {"protocol": None, "cases": 0}))
     ensemble = fit_ensemble(split.train, profile=profile, rng=rng, report=watch.report, again=False)
     watch.enter("evaluating", low=70, high=75)
     fair = live is not None and live.data_until is not None and _before(live.data_until, split.train.at)

@@ -19,7 +19,7 @@ from tenants.data.types import ItemInput, JobView
 from tenants.errors import Conflict
 from tenants.regions import TenantRef
 from tenants.scope import Actor, data_ops, scope
-from tests.training.spaces import order_training
+from tests.training.spaces import ITEMS, feed, order_training
 
 
 def done(tenant: TenantRef, actor: Actor) -> JobView:
@@ -196,3 +196,13 @@ def test_a_model_found_damaged_says_so_on_its_job(walkers: TenantRef, actor: Act
     with scope(walkers, actor=actor) as s:
         actions.mark_corrupt(s, 1, reason="The model file x is damaged.")
         assert jobs.job(s, job.id).reason == "The model file x is damaged."
+
+
+def test_what_nobody_can_be_asked_about_is_not_promoted(tenant: TenantRef, actor: Actor) -> None:
+    feed(tenant, actor, lambda profile, _step: profile % ITEMS)
+    job = done(tenant, actor)
+    with scope(tenant, actor=actor) as s:
+        active = queries.active(s)
+    assert job.reason.startswith("Only 0 profiles can be asked about")
+    assert active is not None
+    assert active.metrics["serves"] == "popularity"
