@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 REQUIREMENTS := deploy/requirements
 RUN_STAMP := $(VENV)/installed-lock
 DEV_STAMP := $(VENV)/installed-dev
-COVERAGE_FLOOR := 60
+COVERAGE_FLOOR := 86
 
 .PHONY: run env env-dev test lint types format bench test-faults test-defects
 
