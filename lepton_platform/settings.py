@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 from lepton_platform.cache import ValkeyJson
 from lepton_platform.env import BASE_DIR, DatabaseUrl, WrongSetting, read, uses_embedded_services
 from lepton_platform.logs import logging_settings
-from lepton_platform.pool import assert_unscoped
 
 try:
     ENV = read(os.environ)
@@ -100,8 +99,11 @@ TEMPLATES = [
 ]
 
 
-def _database(url: DatabaseUrl) -> dict[str, Any]:
-    """The application role binds on the server, so that no statement holds a value, and uses a pool."""
+def _database(alias: str, url: DatabaseUrl) -> dict[str, Any]:
+    """The application role binds on the server, so that no statement holds a value, and uses a pool.
+
+    A scope looks after its own connection: a question before every request would cost the hot path a round trip.
+    """
     options: dict[str, Any] = {**url.options, "server_side_binding": True, "connect_timeout": 5}
     if ENV.role == "app":
         options["pool"] = {
@@ -110,7 +112,6 @@ def _database(url: DatabaseUrl) -> dict[str, Any]:
             "timeout": 5.0,
             "max_idle": 120.0,
             "reconnect_timeout": 2.0,
-            "reset": assert_unscoped,
         }
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -121,11 +122,11 @@ def _database(url: DatabaseUrl) -> dict[str, Any]:
         "PASSWORD": url.password,
         "OPTIONS": options,
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
+        "CONN_HEALTH_CHECKS": not alias.startswith("data_"),
     }
 
 
-DATABASES = {alias: _database(url) for alias, url in ENV.databases.items()}
+DATABASES = {alias: _database(alias, url) for alias, url in ENV.databases.items()}
 DATABASE_ROUTERS = ["tenants.router.PlaneRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import psycopg
 import structlog
@@ -30,7 +31,10 @@ from tenants.regions import TenantRef
 log = structlog.get_logger(__name__)
 
 LIFETIME = timedelta(minutes=5)
-_BIND = "SELECT set_config('app.scope', %s, true)"
+_IDLE_SECONDS = 1.0
+_MOST_STALE = 100
+_BIND = "SELECT coalesce(current_setting('app.scope', true), ''), set_config('app.scope', %s, true)"
+_used_at: WeakKeyDictionary[psycopg.Connection[Any], float] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +167,38 @@ def _transaction(new: Scope, lifetime: timedelta) -> Iterator[Scope]:
     connection = connections[new.alias]
     if connection.in_atomic_block:
         raise ScopeNested(f"A transaction on {new.alias} is open; a scope is the outermost block.")
-    with _unavailable_is_said(), transaction.atomic(using=new.alias, durable=True):
-        psycopg.Cursor(_raw(connection)).execute(_BIND, (token(new.alias, new.claim, lifetime),))
-        reset = _open.set((*_open.get(), new))
-        try:
-            yield new
-        finally:
-            _open.reset(reset)
+    with _unavailable_is_said():
+        raw = _alive(connection)
+        with transaction.atomic(using=new.alias, durable=True):
+            _bind(raw, token(new.alias, new.claim, lifetime))
+            yield from _opened(new)
+        _used_at[raw] = time.monotonic()
+
+
+def _opened(new: Scope) -> Iterator[Scope]:
+    reset = _open.set((*_open.get(), new))
+    try:
+        yield new
+    finally:
+        _open.reset(reset)
+
+
+def _bind(raw: psycopg.Connection[tuple[Any, ...]], signed: str) -> None:
+    """The claim, for this transaction; a connection that still had one is thrown away."""
+    row = psycopg.Cursor(raw).execute(_BIND, (signed,)).fetchone()
+    if row is None or row[0] != "":
+        raw.close()
+        raise ScopeNested("A claim outlived its transaction; its connection was closed.")
+
+
+def _alive(connection: BaseDatabaseWrapper) -> psycopg.Connection[tuple[Any, ...]]:
+    """The raw connection. One that lay idle is asked whether its server still answers, and else replaced."""
+    for _ in range(_MOST_STALE):
+        raw = _raw(connection)
+        if time.monotonic() - _used_at.get(raw, -_IDLE_SECONDS) < _IDLE_SECONDS or connection.is_usable():
+            return raw
+        connection.close()
+    return _raw(connection)
 
 
 @contextmanager

@@ -55,7 +55,9 @@ class Bench:
             return json.load(answer)
 
     def start_worker(self) -> None:
+        """And beat, which hands it the messages of the outbox."""
         self.supervisor.start(programs.worker(self.environment))
+        self.supervisor.start(programs.beat(self.environment))
 
     def module(self, name: str, *arguments: str) -> str:
         """What `python -m name` prints, run with the bench's settings."""
@@ -76,7 +78,7 @@ def platform(say: Callable[[str], None]) -> Iterator[Bench]:
 
 
 def _with_programs(home: Path, services: Services, say: Callable[[str], None]) -> Iterator[Bench]:
-    url = f"http://127.0.0.1:{free_port(8100)}"
+    url = f"http://127.0.0.1:{free_port(0)}"
     given = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     kept = {
         name: os.environ[name] for name in ("LEPTON_WEB_WORKERS", "LEPTON_WEB_THREADS") if name in os.environ

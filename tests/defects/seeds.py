@@ -47,7 +47,7 @@ SEEDS = (
     ),
     Seed(
         "a claim survives in the pool",
-        "lepton_platform/pool.py",
+        "tenants/scope.py",
         'if row is None or row[0] != "":',
         "if row is None:",
         "tests/platform/test_pool.py",

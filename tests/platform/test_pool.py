@@ -1,43 +1,49 @@
-"""A claim never reaches the next borrower of a connection."""
+"""A claim never reaches the next borrower of a connection, and a lost connection costs nobody a request."""
 
 from __future__ import annotations
 
-import psycopg
 import pytest
 from django.db import connections
 
-from lepton_platform.pool import assert_unscoped
+from tenants.errors import ScopeNested
 from tenants.scope import scope
 
-
-@pytest.fixture
-def raw(database):
-    connection = connections["data_eu"]
-    connection.ensure_connection()
-    return connection.connection
+PID = "SELECT pg_backend_pid()"
+CLAIM = "SELECT coalesce(current_setting('app.scope', true), '')"
 
 
-def test_after_a_scope_the_connection_is_clean(tenant, actor, raw):
+def asked(sql: str) -> object:
+    with connections["data_eu"].cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def test_after_a_scope_the_connection_is_clean(tenant, actor):
     with scope(tenant, actor=actor):
         pass
-    assert_unscoped(raw)
-    assert raw.execute("SELECT current_setting('app.scope', true)").fetchone() == ("",)
+    assert asked(CLAIM) == ""
 
 
-def test_a_claim_set_for_the_session_is_not_returned_to_the_pool(raw):
-    raw.execute("SELECT set_config('app.scope', 'tenant:x', false)")
-    with pytest.raises(psycopg.OperationalError, match="outlived"):
-        assert_unscoped(raw)
-    raw.execute("SELECT set_config('app.scope', '', false)")
+def test_a_claim_that_was_set_for_the_session_stops_the_next_scope(tenant, actor):
+    asked("SELECT set_config('app.scope', 'tenant:x', false)")
+    with pytest.raises(ScopeNested, match="outlived"), scope(tenant, actor=actor):
+        raise AssertionError("a scope was opened on a spoiled connection")
 
 
-def test_the_pool_discards_such_a_connection(database):
-    connection = connections["data_eu"]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid(), set_config('app.scope', 'tenant:x', false)")
-        spoiled = cursor.fetchone()[0]
-    connection.close()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid(), coalesce(current_setting('app.scope', true), '')")
-        pid, claim = cursor.fetchone()
-    assert (pid != spoiled, claim) == (True, "")
+def test_a_spoiled_connection_is_not_used_again(tenant, actor):
+    asked("SELECT set_config('app.scope', 'tenant:x', false)")
+    spoiled = asked(PID)
+    with pytest.raises(ScopeNested), scope(tenant, actor=actor):
+        raise AssertionError("a scope was opened on a spoiled connection")
+    connections["data_eu"].close()
+    with scope(tenant, actor=actor) as s:
+        assert s.cursor().execute(PID).fetchone()[0] != spoiled
+
+
+def test_a_connection_that_its_server_ended_is_replaced(tenant, actor, superuser, monkeypatch):
+    with scope(tenant, actor=actor) as s:
+        pid = s.cursor().execute(PID).fetchone()[0]
+    superuser("data_eu").execute("SELECT pg_terminate_backend(%s)", (pid,))
+    monkeypatch.setattr("tenants.scope._IDLE_SECONDS", 0.0)
+    with scope(tenant, actor=actor) as s:
+        assert s.cursor().execute(PID).fetchone()[0] != pid
