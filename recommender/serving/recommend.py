@@ -131,4 +131,6 @@ def _stage_because(ready: Ready, asks: Person, ranking: Ranking) -> str | None:
         return ready.model_because or None
     if ranking.stage == "content":
         return "There is no learned behaviour for this history yet."
+    if ranking.history.size:
+        return "Nothing that was learned here is better than popularity."
     return "There is no history to go by."

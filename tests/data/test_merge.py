@@ -73,6 +73,19 @@ def test_a_merged_profile_remembers_what_it_has_seen(tenant, actor, mugs):
         assert timeline.history(s, key).seen.size == 1
 
 
+def test_what_was_only_shown_is_not_remembered_as_seen(tenant, actor, mugs):
+    for minute in range(3):
+        shown = EventInput(
+            item_id="mug", kind="impression", profile_id="ann", at=NOW - timedelta(minutes=minute)
+        )
+        with scope(tenant, actor=actor) as s:
+            record_events(s, [shown])
+    with scope(tenant, actor=actor) as s:
+        key = profile_key(s, "ann")
+        merge_profile(s, key)
+        assert timeline.history(s, key).seen.size == 0
+
+
 def test_a_single_chunk_is_left_alone(tenant, actor, mugs):
     add(tenant, actor, range(1))
     with scope(tenant, actor=actor) as s:

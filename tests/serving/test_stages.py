@@ -10,6 +10,7 @@ from recommender.serving.recommend import recommend
 from recommender.serving.similar import similar
 from recommender.serving.spaces import spaces
 from recommender.serving.types import RecommendAnswer, RecommendRequest
+from recommender.training.work import work
 from tenants.data.actions import catalog, events, profiles, space
 from tenants.data.presets import PRIVACY
 from tenants.data.queries import counters, receipts
@@ -17,6 +18,7 @@ from tenants.data.types import EventInput, ItemInput, ProfileInput
 from tenants.errors import NotFound
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
+from tests.training.spaces import by_fashion, feed, order_training
 
 
 def ask(tenant: TenantRef, actor: Actor, **given: object) -> RecommendAnswer:
@@ -65,6 +67,17 @@ def test_an_unknown_profile_gets_what_is_popular(walkers: TenantRef, actor: Acto
     answer = ask(walkers, actor, profile_id="nobody")
     assert (answer.stage, answer.stage_because) == ("popular", "There is no history to go by.")
     assert answer.returned == 5
+
+
+def test_a_tenant_whose_model_was_refused_says_so(tenant: TenantRef, actor: Actor) -> None:
+    feed(tenant, actor, by_fashion())
+    work(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    spaces().refresh_now(tenant)
+    answer = ask(tenant, actor, profile_id="p1")
+    assert (answer.stage, answer.stage_because) == (
+        "popular",
+        "Nothing that was learned here is better than popularity.",
+    )
 
 
 def test_without_a_model_likeness_answers(tenant: TenantRef, actor: Actor) -> None:

@@ -74,9 +74,12 @@ def _replace(s: Scope, profile_key: bytes, seqs: list[int], kept: Records) -> No
 
 
 def _remember_seen(s: Scope, profile_key: bytes, kept: Records) -> None:
+    """What was chosen or disliked; what was only shown may be shown again."""
+    ignored = [kind.number for kind in space.state(s).event_kinds.values() if kind.weight == 0]
+    met = kept["item"][~np.isin(kept["kind"], ignored)]
     row = s.cursor(binary=True).execute(timeline.SEEN, (s.tenant_id, profile_key)).fetchone()
     before = timeline.opened(s.ref, profile_key, [], row).seen
-    seen = np.union1d(before, kept["item"]).astype(np.uint32)
+    seen = np.union1d(before, met).astype(np.uint32)
     sealed = timeline.seen_cipher(s.ref).seal(seen.tobytes(), profile_key)
     s.cursor().execute(_SEEN, (s.tenant_id, profile_key, sealed))
 
