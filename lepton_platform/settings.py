@@ -81,6 +81,11 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
+LEPTON_API_MIDDLEWARE = [
+    "lepton_platform.middleware.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "lepton_platform.middleware.HeadersMiddleware",
+]
 
 TEMPLATES = [
     {

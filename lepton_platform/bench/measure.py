@@ -16,6 +16,7 @@ from lepton_platform.bench.platform import Bench
 Say = Callable[[str], None]
 Figures = dict[str, float | int | str]
 BATCH = 1_000
+CONNECTIONS = 10
 ROUNDS = 5
 PROFILES, ITEMS, CLUSTER = 5_000, 12_000, 60
 
@@ -64,13 +65,13 @@ def recommend(bench: Bench, say: Say) -> Figures:
     asked = [Call("POST", "/api/v1/recommendations", body) for body in bodies]
     hello, rls = [Call("GET", "/bench/hello")] * 600, [Call("GET", "/bench/rls")] * 600
     _require_model(bench)
-    drive(bench.url, asked[:1_000], headers=bench.headers, threads=8)
+    drive(bench.url, asked[:1_000], headers=bench.headers, threads=CONNECTIONS)
     say("measuring")
     loads: dict[str, list[Load]] = {"ours": [], "hello": [], "rls": []}
     for start in range(1_000, 6_000, 1_000):
         mine = {"ours": asked[start : start + 1_000], "hello": hello, "rls": rls}
         for name, calls in mine.items():
-            loads[name].append(drive(bench.url, calls, headers=bench.headers, threads=8))
+            loads[name].append(drive(bench.url, calls, headers=bench.headers, threads=CONNECTIONS))
     ours = _rate(tuple(loads["ours"]))
     latencies = np.concatenate([load.latencies_ms for load in loads["ours"]])
     return {
@@ -81,7 +82,7 @@ def recommend(bench: Bench, say: Say) -> Figures:
         "ratio_to_rls_view": round(ours / _rate(tuple(loads["rls"])), 3),
         "trained_in_seconds": round(trained_in, 1),
         "items": ITEMS,
-        "load_generator": f"{GENERATOR}, 8 connections",
+        "load_generator": f"{GENERATOR}, {CONNECTIONS} connections",
     }
 
 

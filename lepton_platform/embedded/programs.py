@@ -37,15 +37,18 @@ def environment(environ: Mapping[str, str], *, home: Path, url: str) -> dict[str
 
 
 def web(children: Mapping[str, str], *, url: str) -> Program:
-    """Mathematics libraries get one thread each: the requests themselves run side by side."""
+    """Processes rather than threads: a request is mostly computing, and threads of one process wait for each other.
+
+    Mathematics libraries get one thread each: the requests themselves run side by side.
+    """
     parts = urlsplit(url)
     default_port = 443 if parts.scheme == "https" else 80
     bind = children.get("LEPTON_BIND") or f"{parts.hostname}:{parts.port or default_port}"
     host, _colon, port = bind.rpartition(":")
-    workers = children.get("LEPTON_WEB_WORKERS") or str(max(1, min(4, (os.cpu_count() or 2) // 2)))
+    workers = children.get("LEPTON_WEB_WORKERS") or str(max(2, min(8, os.cpu_count() or 2)))
     argv = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", port,
-        "--workers", workers, "--blocking-threads", children.get("LEPTON_WEB_THREADS") or "4",
+        "--workers", workers, "--blocking-threads", children.get("LEPTON_WEB_THREADS") or "1",
         "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "warning",
         "lepton_platform.wsgi:application",
     ]  # fmt: skip
