@@ -45,15 +45,23 @@ class LoadFailed(Exception):
 
 
 def drive(base_url: str, calls: Sequence[Call], *, headers: dict[str, str], threads: int) -> Load:
-    """Sends every call once, `threads` at a time. Raises LoadFailed at the first answer that is not 2xx."""
+    """Sends every call once, `threads` at a time, each connection taking the next when it is free.
+
+    Raises LoadFailed at the first answer that is not 2xx.
+    """
     place = urlsplit(base_url)
     failures: list[str] = []
 
-    def worker(mine: Sequence[Call], out: list[float]) -> None:
+    waiting = iter(calls)
+    taking = threading.Lock()
+
+    def worker(out: list[float]) -> None:
         connection = HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=60)
-        for call in mine:
-            if failures:
-                return
+        while not failures:
+            with taking:
+                call = next(waiting, None)
+            if call is None:
+                break
             start = time.perf_counter()
             connection.request(call.method, call.path, call.body or None, headers)
             response = connection.getresponse()
@@ -61,18 +69,17 @@ def drive(base_url: str, calls: Sequence[Call], *, headers: dict[str, str], thre
             out.append((time.perf_counter() - start) * 1000)
             if response.status >= 300:
                 failures.append(f"{call.method} {call.path}: {response.status} {content[:300]!r}")
+        connection.close()
 
     latencies: list[list[float]] = [[] for _ in range(threads)]
-    seconds = _run(worker, [calls[n::threads] for n in range(threads)], latencies)
+    seconds = _run(worker, latencies)
     if failures:
         raise LoadFailed(failures[0])
     return Load(len(calls), seconds, np.concatenate([np.array(part) for part in latencies]))
 
 
-def _run(
-    worker: Callable[[Sequence[Call], list[float]], None], parts: list[Sequence[Call]], out: list[list[float]]
-) -> float:
-    pool = [threading.Thread(target=worker, args=pair) for pair in zip(parts, out, strict=True)]
+def _run(worker: Callable[[list[float]], None], out: list[list[float]]) -> float:
+    pool = [threading.Thread(target=worker, args=(part,)) for part in out]
     start = time.perf_counter()
     for thread in pool:
         thread.start()

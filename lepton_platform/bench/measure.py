@@ -16,7 +16,7 @@ from lepton_platform.bench.platform import Bench
 Say = Callable[[str], None]
 Figures = dict[str, float | int | str]
 BATCH = 1_000
-CONNECTIONS = 10
+CONNECTIONS = 8
 ROUNDS = 5
 PROFILES, ITEMS, CLUSTER = 5_000, 12_000, 60
 
