@@ -8,6 +8,7 @@ pg_policy and pg_class instead of trusting the models.
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -120,14 +121,16 @@ def _of(given: T | None) -> T:
     return given
 
 
-class SqlConstraint(models.BaseConstraint):
+class SqlConstraint(models.BaseConstraint, ABC):
     """A table guarantee that Django has no word for; subclasses say the SQL."""
 
+    @abstractmethod
     def statements(self, table: str, name: str) -> list[str]:
-        raise NotImplementedError
+        """SQL that makes it, one statement each."""
 
+    @abstractmethod
     def undo(self, table: str, name: str) -> str:
-        raise NotImplementedError
+        """SQL that takes it away."""
 
     def constraint_sql(
         self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None

@@ -51,13 +51,14 @@ def test_a_kek_of_another_tenant_is_refused(keyed: TenantRef, stranger: TenantRe
 def test_the_whole_tree_of_another_tenant_is_refused(
     keyed: TenantRef, stranger: TenantRef, tamper: Tamper
 ) -> None:
-    tamper(SWAP_KEK, keyed.id, stranger.id)
-    tamper(
+    assert tamper(SWAP_KEK, keyed.id, stranger.id) == 1
+    swapped = tamper(
         "UPDATE keys_purposekey mine SET wrapped = other.wrapped FROM keys_purposekey other "
         "WHERE mine.tenant_id = %s AND other.tenant_id = %s AND mine.purpose = other.purpose",
         keyed.id,
         stranger.id,
     )
+    assert swapped > 1
     _refused(keyed)
 
 
@@ -87,6 +88,7 @@ def test_a_flipped_bit_is_refused(keyed: TenantRef, tamper: Tamper) -> None:
 def test_a_region_cannot_open_the_keys_of_another(
     make_keyed: Callable[..., TenantRef], superuser: Callable[..., Any], actor: Actor
 ) -> None:
+    make_keyed("cn")  # so that China has a root key to try
     european = make_keyed("eu")
     with keys_scope(european, actor=actor):
         row = TenantKey.objects.get(tenant_id=european.id)

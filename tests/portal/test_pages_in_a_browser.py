@@ -57,7 +57,9 @@ def test_a_page_is_accessible_quiet_and_asks_nobody_outside(
 
 
 @pytest.mark.parametrize("name", ["overview", "catalogue", "models", "preview", "reports", "keys"])
-def test_an_empty_workspace_says_what_to_do(bare: Workspace, signed_in: Browser, name: str) -> None:
+def test_an_empty_page_is_accessible_and_asks_nobody_outside(
+    bare: Workspace, signed_in: Browser, name: str
+) -> None:
     _judge(signed_in(bare.owner), f"/t/{bare.slug}/{PAGES[name]}", f"{name}-empty")
 
 
