@@ -21,6 +21,8 @@ from lepton_platform.embedded import state
 from lepton_platform.embedded.home import Home, write_private_json
 from lepton_platform.embedded.services import DEFAULT_REGIONS, Services, ensure_services
 from lepton_platform.embedded.valkey import Valkey
+from tests import proofs
+from tests.proofs import figure, scale
 
 if TYPE_CHECKING:
     import psycopg
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from tenants.regions import TenantRef
     from tenants.scope import Actor
 
+__all__ = ["figure", "scale"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -47,6 +50,14 @@ def _new_home() -> Home:
 
 HOME = _new_home()
 django.setup()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    proofs.add_options(parser)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    proofs.write_summary(terminalreporter, config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

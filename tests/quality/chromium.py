@@ -44,7 +44,9 @@ def install() -> None:
     if apt and os.geteuid() == 0:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run([apt, "update", "-qq"], check=False, env=environment)
-        subprocess.run([apt, "install", "-y", "-qq", *_PACKAGES], check=False, env=environment)
+        subprocess.run(
+            [apt, "install", "-y", "-qq", "--no-install-recommends", *_PACKAGES], check=False, env=environment
+        )
     if not _on_path():
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
 
