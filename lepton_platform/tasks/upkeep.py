@@ -38,10 +38,12 @@ def sweep(*, region: str) -> int:
 def merge_timelines(*, region: str) -> None:
     """Merges small chunks of profiles that have many."""
     for tenant in tenants_of(region, reason="merge timelines"):
-        with scope(tenant, actor=WORKER) as s:
-            profiles = merge.merge_candidates(s)
-        for profile_key in profiles:
-            _merge(tenant, profile_key)
+        after, page = b"", [b""]
+        while page:
+            with scope(tenant, actor=WORKER) as s:
+                page = merge.merge_candidates(s, after=after)
+            for after in page:
+                _merge(tenant, after)
 
 
 @shared_task(name="lepton.fold")  # type: ignore[untyped-decorator]  # celery has no types
@@ -59,16 +61,18 @@ def clean(*, region: str) -> None:
         outbox.clean(s)
     for tenant in tenants_of(region, reason="retention"):
         try:
-            with scope(tenant, actor=WORKER) as s:
-                retention.enforce_retention(s)
+            retention.enforce_retention(tenant, actor=WORKER)
             orphans.remove(tenant, actor=WORKER)
         except DomainError as error:
             log.warning("clean_failed", tenant=str(tenant.id), reason=error.code)
 
 
 def _merge(tenant: TenantRef, profile_key: bytes) -> None:
-    try:
-        with scope(tenant, actor=WORKER) as s:
-            merge.merge_profile(s, profile_key)
-    except Conflict:
-        log.info("merge_skipped", tenant=str(tenant.id))
+    more = True
+    while more:
+        try:
+            with scope(tenant, actor=WORKER) as s:
+                more = merge.merge_profile(s, profile_key).more
+        except Conflict:
+            log.info("merge_skipped", tenant=str(tenant.id))
+            return

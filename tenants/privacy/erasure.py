@@ -7,6 +7,7 @@ may not have seen it, so deletion waits until they have ended, and then looks wh
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +19,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
 PATIENCE = timedelta(seconds=60)
+MOST_ROUNDS = 5
 TABLES = ("data_timeline", "data_seenitems", "data_review", "data_receipt", "data_profile")
 _MARK = """
 INSERT INTO data_tombstone (tenant_id, mark, erased_at) VALUES (%s, %s, %s)
@@ -52,16 +54,23 @@ def erase_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> Erasur
         s.cursor().execute(_COUNT_MARKS, (tenant.id,))
         marked_in = _number(s, _XID)
     _wait_for_older(tenant, marked_in, actor=actor)
-    with scope(tenant, actor=actor) as s:
-        deleted = {
-            table: s.cursor().execute(_DELETE.format(table), (tenant.id, key)).rowcount for table in TABLES
-        }
-        audit.record(s, "profile.erase", f"tombstone:{mark.hex()[:16]}", **deleted)
-    with scope(tenant, actor=actor) as s:
-        left = [table for table in TABLES if _number(s, _LEFT.format(table), tenant.id, key)]
-    if left:
-        raise Conflict(f"Rows of the profile were written meanwhile in {', '.join(left)}; call again.")
-    return Erasure(erased_at, deleted)
+    return Erasure(erased_at, _delete_until_gone(tenant, key, mark, actor=actor))
+
+
+def _delete_until_gone(tenant: TenantRef, key: bytes, mark: bytes, *, actor: Actor) -> dict[str, int]:
+    """Rows deleted by table. A merge that ends meanwhile may put back, under a number that the deletion did not see,
+    what it had read before: so the deletion is repeated until nothing is found."""
+    deleted: Counter[str] = Counter()
+    for _ in range(MOST_ROUNDS):
+        with scope(tenant, actor=actor) as s:
+            for table in TABLES:
+                deleted[table] += s.cursor().execute(_DELETE.format(table), (tenant.id, key)).rowcount
+            audit.record(s, "profile.erase", f"tombstone:{mark.hex()[:16]}", **deleted)
+        with scope(tenant, actor=actor) as s:
+            left = [table for table in TABLES if _number(s, _LEFT.format(table), tenant.id, key)]
+        if not left:
+            return dict(deleted)
+    raise Conflict(f"Rows of the profile were written meanwhile in {', '.join(left)}; call again.")
 
 
 def _wait_for_older(tenant: TenantRef, marked_in: int, *, actor: Actor) -> None:

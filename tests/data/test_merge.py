@@ -42,7 +42,7 @@ def test_small_chunks_become_one_with_all_events(tenant, actor, mugs):
     with scope(tenant, actor=actor) as s:
         key = profile_key(s, "ann")
         assert merge_candidates(s) == [key]
-        assert merge_profile(s, key) == 0
+        assert merge_profile(s, key).repeats == 0
         assert [count for _, count in chunks(s)] == [6]
         assert timeline.history(s, key).events.size == 6
 
@@ -59,7 +59,7 @@ def test_a_chunk_that_arrives_after_the_merge_stays_behind_it(tenant, actor, mug
 def test_repeated_ids_are_dropped_and_their_counters_corrected(tenant, actor, mugs):
     add(tenant, actor, range(6), ids=True)
     with scope(tenant, actor=actor) as s:
-        assert merge_profile(s, profile_key(s, "ann")) == 3
+        assert merge_profile(s, profile_key(s, "ann")).repeats == 3
     with scope(tenant, actor=actor) as s:
         rows = counters.daily(s, NOW.date() - timedelta(days=1), NOW.date())
     assert sum(row.count for row in rows if row.metric == "events") == 3

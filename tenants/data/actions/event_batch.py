@@ -13,7 +13,7 @@ import numpy as np
 
 from tenants.crypto import Purpose
 from tenants.data.queries.item_numbers import item_numbers
-from tenants.data.records import RECORD, VERSION, Records, row_id
+from tenants.data.records import CHUNK_EVENTS, RECORD, VERSION, Records, row_id
 from tenants.data.types import EventInput, EventKind, EventReceipt, RowError, SpaceState
 from tenants.keys.queries import keyring
 from tenants.scope import Scope
@@ -94,10 +94,10 @@ class Prepared:
         return int(self.records.size)
 
     def chunks(self, s: Scope, seq: int) -> Chunks:
-        """Columns of the rows to insert, one a profile: key, seq, first and last (ms), count, sealed body."""
+        """Columns of the rows to insert, one or two a profile: key, seq, first and last (ms), count, sealed body."""
         order = np.lexsort((self.records["at"], self.who))
         records, who = self.records[order], self.who[order]
-        starts = np.flatnonzero(np.r_[True, who[1:] != who[:-1]])
+        starts = _starts(who)
         ends = np.r_[starts[1:], who.size]
         keys = [self.keys[one] for one in who[starts].tolist()]
         seqs = list(range(seq, seq + len(keys)))
@@ -121,6 +121,14 @@ class Prepared:
         rows = [(_day(d), m, self.kind_names[k], c, n) for (d, m, k, c), n in totals.items() if n]
         days_, metrics, names, scenarios, counts = zip(*rows, strict=True)
         return list(days_), list(metrics), list(names), list(scenarios), list(counts)
+
+
+def _starts(who: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Where chunks begin in events sorted by profile. None is as long as a settled one, so each is merged some day."""
+    place = np.arange(who.size)
+    is_first = np.r_[True, who[1:] != who[:-1]]
+    first = np.maximum.accumulate(np.where(is_first, place, 0))
+    return np.flatnonzero((place - first) % (CHUNK_EVENTS - 1) == 0)
 
 
 def _day(number: int) -> str:

@@ -1,12 +1,33 @@
+"""Dropping what is older than a tenant keeps: whole chunks, the old part of boundary chunks, and what was made of them."""
+
 from __future__ import annotations
 
-from tenants import audit
-from tenants.data.queries import space
-from tenants.scope import Scope
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
 
-_CHUNKS = """
-DELETE FROM data_timeline WHERE tenant_id = %s AND last_at < now() - make_interval(days => %s)
+from tenants import audit
+from tenants.data.actions import chunks
+from tenants.data.queries import space, timeline
+from tenants.data.types import SpaceState
+from tenants.regions import TenantRef
+from tenants.scope import Actor, Scope, scope
+
+PAGE = 500
+_DUE = """
+SELECT DISTINCT profile_key FROM data_timeline WHERE tenant_id = %s AND first_at < %b ORDER BY profile_key LIMIT %s
 """
+_OLD = "DELETE FROM data_timeline WHERE tenant_id = %s AND profile_key = ANY(%b) AND last_at < %b RETURNING count"
+_BOUNDARY = """
+SELECT seq, count, body FROM data_timeline
+WHERE tenant_id = %s AND profile_key = %b AND first_at < %b AND last_at >= %b ORDER BY seq
+"""
+_BODIES = "SELECT seq, body FROM data_timeline WHERE tenant_id = %s AND profile_key = %b ORDER BY seq"
+_UNSEEN = """
+DELETE FROM data_seenitems AS i WHERE tenant_id = %s AND profile_key = ANY(%b) AND NOT EXISTS (
+    SELECT FROM data_timeline AS t WHERE t.tenant_id = i.tenant_id AND t.profile_key = i.profile_key)
+"""
+_WITH_SEEN = "SELECT profile_key FROM data_seenitems WHERE tenant_id = %s AND profile_key = ANY(%b)"
 _DIGESTS = "DELETE FROM data_batchdigest WHERE tenant_id = %s AND at < now() - interval '1 day'"
 _IDEMPOTENCY = "DELETE FROM data_idempotency WHERE tenant_id = %s AND created_at < now() - interval '1 day'"
 _RECEIPTS = """
@@ -15,15 +36,57 @@ AND id < (lpad(to_hex((extract(epoch FROM now() - interval '90 days') * 1000)::b
 """
 
 
-def enforce_retention(s: Scope) -> dict[str, int]:
-    """Drops what is older than the tenant keeps; returns rows dropped by table. Running it twice is no harm."""
-    kept_for_days = space.state(s).privacy.events_kept_for_days
-    dropped = {
-        "timeline": s.cursor().execute(_CHUNKS, (s.tenant_id, kept_for_days)).rowcount,
-        "batchdigest": s.cursor().execute(_DIGESTS, (s.tenant_id,)).rowcount,
-        "idempotency": s.cursor().execute(_IDEMPOTENCY, (s.tenant_id,)).rowcount,
-        "receipt": s.cursor().execute(_RECEIPTS, (s.tenant_id,)).rowcount,
-    }
-    if dropped["timeline"] or dropped["receipt"]:
-        audit.record(s, "retention.enforce", "space", **dropped)
-    return dropped
+def enforce_retention(tenant: TenantRef, *, actor: Actor) -> dict[str, int]:
+    """Drops what is older than the tenant keeps; returns events or rows dropped by table.
+
+    Profiles are taken by the hundred, each hundred in a transaction of its own: killed half-way, the rest is done by
+    the next call. Running it twice is no harm.
+    """
+    dropped = Counter({"timeline": 0})
+    full_page = True
+    while full_page:
+        with scope(tenant, actor=actor) as s:
+            full_page = _drop_events(s, dropped)
+    with scope(tenant, actor=actor) as s:
+        for table, sql in (("batchdigest", _DIGESTS), ("idempotency", _IDEMPOTENCY), ("receipt", _RECEIPTS)):
+            dropped[table] += s.cursor().execute(sql, (s.tenant_id,)).rowcount
+        if dropped["timeline"] or dropped["receipt"]:
+            audit.record(s, "retention.enforce", "space", **dropped)
+    return dict(dropped)
+
+
+def _drop_events(s: Scope, dropped: Counter[str]) -> bool:
+    """One page of profiles that have something too old; true when there may be more."""
+    state = space.state(s)
+    earliest = datetime.fromtimestamp(chunks.earliest_ms(state) / 1000, UTC)
+    due = [bytes(row[0]) for row in s.cursor(binary=True).execute(_DUE, (s.tenant_id, earliest, PAGE))]
+    if not due:
+        return False
+    dropped["timeline"] += sum(row[0] for row in s.cursor().execute(_OLD, (s.tenant_id, due, earliest)))
+    for profile_key in due:
+        dropped["timeline"] += _trim(s, profile_key, earliest)
+    s.cursor().execute(_UNSEEN, (s.tenant_id, due))
+    for row in s.cursor(binary=True).execute(_WITH_SEEN, (s.tenant_id, due)).fetchall():
+        _see_again(s, bytes(row[0]), state)
+    return len(due) == PAGE
+
+
+def _trim(s: Scope, profile_key: bytes, earliest: datetime) -> int:
+    """Takes the old events out of chunks that reach over the boundary; returns how many."""
+    given = (s.tenant_id, profile_key, earliest, earliest)
+    rows = s.cursor(binary=True).execute(_BOUNDARY, given).fetchall()
+    return sum(_without_old(s, profile_key, row, earliest) for row in rows)
+
+
+def _without_old(s: Scope, profile_key: bytes, row: tuple[Any, ...], earliest: datetime) -> int:
+    events = chunks.read(s, profile_key, [row])
+    kept = events[events["at"] >= int(earliest.timestamp() * 1000)]
+    chunks.replace(s, profile_key, [row[0]], kept)
+    return int(events.size - kept.size)
+
+
+def _see_again(s: Scope, profile_key: bytes, state: SpaceState) -> None:
+    """The set of seen items, from what is left: it must not remember events that are gone."""
+    rows = s.cursor(binary=True).execute(_BODIES, (s.tenant_id, profile_key)).fetchall()
+    left = timeline.opened(s.ref, profile_key, rows, None).events
+    chunks.write_seen(s, profile_key, chunks.met(left, state.event_kinds.values()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,9 +28,15 @@ SELECT seq, body FROM (
 SEEN = "SELECT body FROM data_seenitems WHERE tenant_id = %s AND profile_key = %b"
 _SCAN = """
 SELECT profile_key, seq, body FROM data_timeline
-WHERE tenant_id = %s AND (profile_key, seq) > (%b, %s) ORDER BY profile_key, seq LIMIT %s
+WHERE tenant_id = %s AND profile_key > %b ORDER BY profile_key, seq LIMIT %s
 """
+_ONE = (
+    "SELECT profile_key, seq, body FROM data_timeline WHERE tenant_id = %s AND profile_key = %b ORDER BY seq"
+)
 _TOTAL = "SELECT coalesce(sum(count), 0) FROM data_timeline WHERE tenant_id = %s"
+
+
+Row = tuple[Any, ...]
 
 
 class History(NamedTuple):
@@ -76,24 +83,33 @@ def scan(tenant: TenantRef, *, actor: Actor, page: int = 20_000) -> Iterator[tup
     """Every profile with its whole history, oldest first, by profile key.
 
     Each page is a transaction of its own, so a scan holds no snapshot and no lock; events that arrive meanwhile
-    may or may not be in it. Memory is bounded by `page` chunks and one profile's history.
+    may or may not be in it. A profile is read by one statement: merging meanwhile neither hides nor doubles an event.
+    Memory is bounded by `page` chunks and one profile's history.
     """
-    after, pending_key, pending = (b"", -1), b"", list[bytes]()
+    after = b""
     while True:
         with scope(tenant, actor=actor) as s:
-            rows = s.cursor(binary=True).execute(_SCAN, (s.tenant_id, *after, page)).fetchall()
+            rows = _page_of_profiles(s, after, page)
         if not rows:
-            break
-        after = (bytes(rows[-1][0]), rows[-1][1])
+            return
+        after = bytes(rows[-1][0])
         bodies = cipher(tenant).open_many([r[2] for r in rows], [records.row_id(r[0], r[1]) for r in rows])
-        for row, body in zip(rows, bodies, strict=True):
-            if row[0] != pending_key:
-                if pending:
-                    yield pending_key, _whole(pending)
-                pending_key, pending = bytes(row[0]), []
-            pending.append(body)
-    if pending:
-        yield pending_key, _whole(pending)
+        for key, group in groupby(zip(rows, bodies, strict=True), key=_profile_of):
+            yield bytes(key), _whole([body for _, body in group])
+
+
+def _page_of_profiles(s: Scope, after: bytes, page: int) -> list[Row]:
+    """Chunks of whole profiles beyond `after`; the last one of a full page is left to the next, or read to its end."""
+    rows = s.cursor(binary=True).execute(_SCAN, (s.tenant_id, after, page)).fetchall()
+    if len(rows) < page:
+        return rows
+    whole = [row for row in rows if row[0] != rows[-1][0]]
+    return whole or s.cursor(binary=True).execute(_ONE, (s.tenant_id, rows[-1][0])).fetchall()
+
+
+def _profile_of(opened: tuple[Row, bytes]) -> bytes:
+    key: bytes = opened[0][0]
+    return key
 
 
 def _whole(bodies: list[bytes]) -> Records:

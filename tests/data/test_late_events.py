@@ -1,0 +1,129 @@
+"""Events that come late, again or too old find their place when chunks merge."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tenants.data.actions.events import record_events
+from tenants.data.actions.merge import MOST_CHUNKS, merge_candidates, merge_profile
+from tenants.data.queries import counters, timeline
+from tenants.data.queries.profiles import profile_key
+from tenants.data.types import EventInput
+from tenants.scope import scope
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def view(second: int, **fields: object) -> EventInput:
+    """`second` counts back from now."""
+    return EventInput(
+        **{"item_id": "mug", "kind": "view", "profile_id": "ann", "at": NOW - timedelta(seconds=second)}
+        | fields
+    )
+
+
+def send(tenant, actor, *events: EventInput) -> None:
+    with scope(tenant, actor=actor) as s:
+        assert record_events(s, events).rejected == []
+
+
+def merge(tenant, actor) -> int:
+    with scope(tenant, actor=actor) as s:
+        return merge_profile(s, profile_key(s, "ann")).repeats
+
+
+def chunks(tenant, actor) -> list[tuple[int, datetime, datetime]]:
+    sql = "SELECT count, first_at, last_at FROM data_timeline WHERE tenant_id = %s ORDER BY profile_key, seq"
+    with scope(tenant, actor=actor) as s:
+        return s.cursor().execute(sql, (tenant.id,)).fetchall()
+
+
+def settle(tenant, actor) -> None:
+    """One settled chunk and a rest of 88, from 2,000 to 1,401 seconds ago."""
+    send(tenant, actor, *(view(2000 - n, id=f"e{n}") for n in range(600)))
+    merge(tenant, actor)
+    assert [count for count, *_ in chunks(tenant, actor)] == [512, 88]
+
+
+def test_ingest_writes_no_settled_chunk(tenant, actor, mugs):
+    send(tenant, actor, *(view(n) for n in range(1000)))
+    assert [count for count, *_ in chunks(tenant, actor)] == [511, 489]
+
+
+def test_a_repeat_of_an_event_in_a_settled_chunk_is_dropped_and_uncounted(tenant, actor, mugs):
+    settle(tenant, actor)
+    send(tenant, actor, view(2000, id="e0"), view(1000, id="new"))
+    assert merge(tenant, actor) == 1
+    assert sum(count for count, *_ in chunks(tenant, actor)) == 601
+    with scope(tenant, actor=actor) as s:
+        assert sum(row.count for row in counters.daily(s, NOW.date() - timedelta(days=1), NOW.date())) == 601
+
+
+def test_late_events_move_to_their_place_in_time(tenant, actor, mugs):
+    settle(tenant, actor)
+    send(tenant, actor, *(view(3000 - n) for n in range(500)))
+    merge(tenant, actor)
+    times = [moment for _, first, last in chunks(tenant, actor) for moment in (first, last)]
+    assert times == sorted(times)
+    with scope(tenant, actor=actor) as s:
+        assert (
+            timeline.history(s, profile_key(s, "ann"), limit=1).events["at"][-1]
+            == (NOW - timedelta(seconds=1401)).timestamp() * 1000
+        )
+
+
+def test_the_attributed_count_of_a_repeat_is_corrected(tenant, actor, mugs):
+    for second in (5, 6):
+        send(tenant, actor, view(second, id="same", recommendation_id="r1"))
+    merge(tenant, actor)
+    with scope(tenant, actor=actor) as s:
+        rows = counters.daily(s, NOW.date() - timedelta(days=1), NOW.date())
+    totals = {
+        metric: sum(row.count for row in rows if row.metric == metric) for metric in ("events", "attributed")
+    }
+    assert totals == {"events": 1, "attributed": 1}
+
+
+def test_a_few_newcomers_do_not_rewrite_a_large_rest(tenant, actor, mugs):
+    send(tenant, actor, *(view(n) for n in range(100)))
+    for n in range(4):
+        send(tenant, actor, view(n))
+    with scope(tenant, actor=actor) as s:
+        assert merge_candidates(s) == []
+    for n in range(50):
+        send(tenant, actor, view(n))
+    with scope(tenant, actor=actor) as s:
+        assert merge_candidates(s) == [profile_key(s, "ann")]
+
+
+def test_candidates_go_on_after_a_key(tenant, actor, mugs):
+    for name in ("ann", "bob"):
+        for n in range(4):
+            send(tenant, actor, view(n, profile_id=name))
+    with scope(tenant, actor=actor) as s:
+        both = merge_candidates(s)
+        assert len(both) == 2
+        assert merge_candidates(s, after=both[0]) == both[1:]
+        assert merge_candidates(s, after=both[1]) == []
+
+
+def test_a_hot_profile_says_that_more_is_waiting(tenant, actor, mugs):
+    for n in range(MOST_CHUNKS + 3):
+        send(tenant, actor, view(n))
+    with scope(tenant, actor=actor) as s:
+        assert merge_profile(s, profile_key(s, "ann")).more
+    with scope(tenant, actor=actor) as s:
+        assert not merge_profile(s, profile_key(s, "ann")).more
+        assert timeline.history(s, profile_key(s, "ann"), limit=1000).events.size == MOST_CHUNKS + 3
+
+
+def test_a_merge_between_two_pages_of_a_scan_neither_hides_nor_doubles(tenant, actor, mugs):
+    for name in ("ann", "bob"):
+        for n in range(4):
+            send(tenant, actor, view(n, profile_id=name, item_id="cup"))
+    pages = timeline.scan(tenant, actor=actor, page=6)
+    first_key, first = next(pages)
+    with scope(tenant, actor=actor) as s:
+        (second_key,) = merge_candidates(s, after=first_key)
+        merge_profile(s, second_key)
+    assert [first.size, *(events.size for _, events in pages)] == [4, 4]
