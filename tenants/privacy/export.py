@@ -1,0 +1,102 @@
+"""Everything stored about one profile, in the client's own ids: the answer to a request for access."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import numpy as np
+
+from tenants import audit
+from tenants.data.queries import catalog, profiles, receipts, reviews, space, timeline
+from tenants.data.queries.profiles import profile_key
+from tenants.regions import TenantRef
+from tenants.scope import Actor, Scope, scope
+
+Line = dict[str, Any]
+_CHUNKS = "SELECT seq, body FROM data_timeline WHERE tenant_id = %s AND profile_key = %b ORDER BY seq"
+_REVIEWS = (
+    "SELECT review_key, at, body FROM data_review WHERE tenant_id = %s AND profile_key = %b ORDER BY at"
+)
+_RECEIPTS = "SELECT id, body FROM data_receipt WHERE tenant_id = %s AND profile_key = %b ORDER BY id"
+
+
+def export_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> list[Line]:
+    """One line for each profile, event, review and recommendation, each with its `type`; events oldest first.
+
+    Empty when nothing is stored. All of it is of one moment for each type.
+    """
+    with scope(tenant, actor=actor) as s:
+        key = profile_key(s, profile_id)
+        lines = [line for exporter in EXPORTERS.values() for line in exporter(s, key)]
+        audit.record(s, "profile.export", "profile", lines=len(lines))
+    return lines
+
+
+def _profile(s: Scope, key: bytes) -> Iterator[Line]:
+    for found in profiles.attributes(s, [key]).values():
+        yield {"type": "profile", **_plain(found)}
+
+
+def _events(s: Scope, key: bytes) -> Iterator[Line]:
+    rows = s.cursor(binary=True).execute(_CHUNKS, (s.tenant_id, key)).fetchall()
+    events = timeline.opened(s.ref, key, rows, None).events
+    items = _item_ids(s, np.unique(events["item"]).tolist())
+    kinds = {kind.number: name for name, kind in space.state(s).event_kinds.items()}
+    for event in events:
+        yield {"type": "event", **_event(event, items, kinds)}
+
+
+def _event(event: Any, items: dict[int, str], kinds: dict[int, str]) -> Line:
+    at = datetime.fromtimestamp(int(event["at"]) / 1000, UTC).isoformat(timespec="milliseconds")
+    line: Line = {"at": at, "item_id": items.get(int(event["item"])), "kind": kinds.get(int(event["kind"]))}
+    for name in ("value", "price", "quantity"):
+        if not np.isnan(event[name]):
+            line[name] = float(event[name])
+    return line
+
+
+def _reviews(s: Scope, key: bytes) -> Iterator[Line]:
+    rows = s.cursor(binary=True).execute(_REVIEWS, (s.tenant_id, key)).fetchall()
+    bodies = reviews.cipher(s.ref).open_many([row[2] for row in rows], [bytes(row[0]) for row in rows])
+    for row, body in zip(rows, bodies, strict=True):
+        yield {"type": "review", **msgspec.json.decode(body), "at": row[1].isoformat()}
+
+
+def _recommendations(s: Scope, key: bytes) -> Iterator[Line]:
+    for receipt_id, body in s.cursor(binary=True).execute(_RECEIPTS, (s.tenant_id, key)).fetchall():
+        facts = msgspec.json.decode(receipts.cipher(s.ref).open(body, receipt_id.bytes))
+        items = _item_ids(s, facts["items"])
+        yield {
+            "type": "recommendation",
+            "id": str(receipt_id),
+            "at": _moment(receipt_id).isoformat(),
+            **facts,
+            "items": [items.get(number) for number in facts["items"]],
+        }
+
+
+def _moment(of: UUID) -> datetime:
+    """When a UUIDv7 was made: its first 48 bits are Unix milliseconds (RFC 9562)."""
+    return datetime.fromtimestamp((of.int >> 80) / 1000, UTC)
+
+
+def _item_ids(s: Scope, numbers: list[int]) -> dict[int, str]:
+    return {number: stored.item.id for number, stored in catalog.items_by_number(s, numbers).items()}
+
+
+def _plain(of: msgspec.Struct) -> Line:
+    plain: Line = msgspec.to_builtins(of)
+    return plain
+
+
+EXPORTERS: dict[str, Callable[[Scope, bytes], Iterator[Line]]] = {
+    "data_profile": _profile,
+    "data_timeline": _events,
+    "data_review": _reviews,
+    "data_receipt": _recommendations,
+}
+"""Every table whose lifecycle says that it is exported with its profile."""

@@ -1,0 +1,97 @@
+"""A profile's export holds what is stored about it, in the client's words, and nothing of anybody else."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from recommender.serving import RecommendRequest, recommend, spaces
+from tenants.base import TenantModel
+from tenants.control.queries import tenant_directory
+from tenants.data.actions import catalog, profiles
+from tenants.data.actions.events import record_events
+from tenants.data.actions.reviews import record_reviews
+from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
+from tenants.lifecycle import Erase, Export
+from tenants.privacy.erasure import TABLES, erase_profile
+from tenants.privacy.export import EXPORTERS, export_profile
+from tenants.scope import control_ops, scope
+
+AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+
+
+def tables(**wanted) -> set[str]:
+    models = [one for one in apps.get_models() if issubclass(one, TenantModel)]
+    return {
+        one._meta.db_table
+        for one in models
+        if all(getattr(one.lifecycle, name) == value for name, value in wanted.items())
+    }
+
+
+def tell(tenant, actor, profile_id: str) -> None:
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id="mug", title="Mug")])
+        profiles.upsert_profiles(s, [ProfileInput(id=profile_id, attributes={"town": "Delft"})])
+        record_events(
+            s, [EventInput(item_id="mug", kind="view", profile_id=profile_id, at=AT, price=2.5, value=None)]
+        )
+        record_reviews(s, [ReviewInput(item_id="mug", profile_id=profile_id, text="good", id=profile_id)])
+    recommend(tenant, RecommendRequest(profile_id=profile_id), actor=actor)
+
+
+@pytest.fixture
+def ann(tenant, actor):
+    for name in ("ann", "bob"):
+        tell(tenant, actor, name)
+    yield tenant
+    spaces.stop()
+
+
+def test_every_kind_of_row_is_exported(ann, actor):
+    lines = {line["type"]: line for line in export_profile(ann, "ann", actor=actor)}
+    assert lines["profile"]["attributes"] == {"town": "Delft"}
+    event = {"type": "event", "item_id": "mug", "kind": "view", "price": 2.5}
+    assert lines["event"] == {**event, "at": AT.isoformat(timespec="milliseconds")}
+    assert (lines["review"]["text"], lines["review"]["item_id"]) == ("good", "mug")
+    assert "items" in lines["recommendation"]
+
+
+def test_nobody_elses_rows_are_exported(ann, actor):
+    assert "bob" not in json.dumps(export_profile(ann, "ann", actor=actor))
+
+
+def test_an_unknown_profile_has_no_lines(ann, actor):
+    assert export_profile(ann, "carl", actor=actor) == []
+
+
+def test_after_an_erasure_there_is_nothing_to_export(ann, actor):
+    erase_profile(ann, "ann", actor=actor)
+    assert export_profile(ann, "ann", actor=actor) == []
+
+
+def test_a_stranger_exports_nothing(ann, stranger_tenant, actor):
+    assert export_profile(stranger_tenant, "ann", actor=actor) == []
+
+
+def test_export_covers_what_lifecycles_promise():
+    assert set(EXPORTERS) == tables(export=Export.WITH_PROFILE)
+
+
+def test_erasure_covers_what_lifecycles_promise():
+    assert set(TABLES) == tables(erase=Erase.WITH_PROFILE)
+
+
+def test_the_command_writes_lines(ann, actor, tmp_path):
+    with control_ops("test", actor=actor, reason="slug of a tenant") as s:
+        slug = next(view.slug for view in tenant_directory(s) if view.id == ann.id)
+    out = tmp_path / "ann.jsonl"
+    call_command("export_profile", tenant=slug, profile_id="ann", out=out, stdout=io.StringIO())
+    assert [json.loads(line)["type"] for line in out.read_text().splitlines()] == [
+        *("profile", "event", "review", "recommendation")
+    ]
