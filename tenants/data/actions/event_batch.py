@@ -146,17 +146,18 @@ def prepare(
     """Rejects what can't be taken, drops repeats within the batch, and packs the rest."""
     items = item_numbers(batch.scope, (event.item_id for event in batch.events))
     judge = _Judge(batch, state, items, standing, erased)
-    seen: set[int] = set()
+    seen: set[tuple[int, int]] = set()
     receipt, rows = EventReceipt(), []
     for row, event in enumerate(batch.events):
         if batch.only and row not in batch.only:
             receipt.duplicates += 1
         elif (error := judge.refuse(row, event)) is not None:
             receipt.rejected.append(error)
-        elif (mark := batch.event_hashes[row]) and mark in seen:
+        elif (mark := (batch.who[row], batch.event_hashes[row])) in seen:
             receipt.duplicates += 1
         else:
-            seen.add(mark)
+            if batch.event_hashes[row]:
+                seen.add(mark)
             rows.append(row)
     return _pack(batch, rows, receipt, kinds=kinds, items=items)
 

@@ -1,0 +1,236 @@
+"""A tenant's space beside a small reference model: whatever is done in whatever order, both must agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from msgspec import structs
+
+from recommender.registry import actions as registry
+from recommender.registry import artefacts, queries
+from recommender.training.work import work
+from tenants.data.actions import catalog, counters, profiles
+from tenants.data.actions.events import record_events
+from tenants.data.actions.merge import merge_profile
+from tenants.data.actions.retention import enforce_retention
+from tenants.data.actions.space import update_privacy
+from tenants.data.queries import counters as counted
+from tenants.data.queries import jobs, space, timeline
+from tenants.data.queries.profiles import profile_key
+from tenants.data.types import EventInput, ItemInput, ProfileInput
+from tenants.errors import NotFound
+from tenants.privacy.erasure import erase_profile
+from tenants.privacy.export import export_profile
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+from tests.training.spaces import order_training
+
+PROFILES = ("ann", "bob", "eve")
+ITEMS = ("mug", "cup", "pot")
+NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+WHO, WHAT = st.sampled_from(PROFILES), st.sampled_from(ITEMS)
+
+
+class Happened(NamedTuple):
+    """`id` is empty where the client gave none. The same id always comes with the same time, as the API asks."""
+
+    profile: str
+    item: str
+    days_ago: int
+    id: str
+
+    @property
+    def at(self) -> datetime:
+        return NOW - timedelta(days=self.days_ago, seconds=int(self.id or 0))
+
+    def sent(self) -> EventInput:
+        return EventInput(
+            item_id=self.item, kind="view", profile_id=self.profile, at=self.at, id=self.id or None
+        )
+
+
+@dataclass
+class Reference:
+    """What must be known of each profile, and how many events were ever taken, repeats once."""
+
+    events: dict[str, Counter[Happened]] = field(default_factory=lambda: {one: Counter() for one in PROFILES})
+    erased: dict[str, datetime] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    kept_for_days: int = 395
+    taken: int = 0
+
+    def takes(self, one: Happened) -> bool:
+        too_old = one.at < datetime.now(UTC) - timedelta(days=self.kept_for_days)
+        before_erasure = one.profile in self.erased and one.at <= self.erased[one.profile]
+        return not (too_old or before_erasure or one.profile in self.refused)
+
+    def add(self, one: Happened) -> None:
+        known = self.events[one.profile]
+        if one.id and known[one]:
+            return
+        known[one] += 1
+        self.taken += 1
+
+    def keep_for(self, days: int) -> None:
+        self.kept_for_days = days
+        earliest = datetime.now(UTC) - timedelta(days=days)
+        for known in self.events.values():
+            for one in [one for one in known if one.at < earliest]:
+                del known[one]
+
+
+happened = st.builds(
+    Happened, WHO, WHAT, st.integers(1, 390), st.sampled_from(["", *(str(n) for n in range(1, 6))])
+)
+# One id is one event: item and time follow from it.
+identified = happened.map(
+    lambda one: one._replace(item=ITEMS[int(one.id) % 3], days_ago=10 * int(one.id)) if one.id else one
+)
+
+
+class Space(RuleBasedStateMachine):
+    """`tenant` and `actor` are set on a subclass for each example."""
+
+    tenant: TenantRef
+    actor: Actor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reference = Reference()
+        self.tenant = self.open()
+        with scope(self.tenant, actor=self.actor) as s:
+            catalog.upsert_items(s, [ItemInput(id=one, title=one.title()) for one in ITEMS])
+
+    def open(self) -> TenantRef:
+        """A new tenant."""
+        raise AssertionError("set on the subclass")
+
+    @rule(batch=st.lists(identified, min_size=1, max_size=8))
+    def ingest(self, batch: list[Happened]) -> None:
+        with scope(self.tenant, actor=self.actor) as s:
+            receipt = record_events(s, [one.sent() for one in batch])
+        assert {error.row for error in receipt.rejected} == {
+            row for row, one in enumerate(batch) if not self.reference.takes(one)
+        }
+        if not receipt.batch_repeated:
+            self._expect([one for one in batch if self.reference.takes(one)], receipt.duplicates)
+
+    def _expect(self, taken: list[Happened], duplicates: int) -> None:
+        for one in taken:
+            self.reference.add(one)
+        assert duplicates <= len(taken)
+
+    @rule(who=WHO, item=WHAT, count=st.integers(500, 1000))
+    def ingest_many(self, who: str, item: str, count: int) -> None:
+        """So many that chunks settle."""
+        batch = [Happened(who, item, 3, "")] * count
+        if not self.reference.takes(batch[0]):
+            return
+        with scope(self.tenant, actor=self.actor) as s:
+            receipt = record_events(s, [one.sent() for one in batch])
+        for one in batch if not receipt.batch_repeated else []:
+            self.reference.add(one)
+
+    @rule(who=WHO)
+    def merge(self, who: str) -> None:
+        with scope(self.tenant, actor=self.actor) as s:
+            merge_profile(s, profile_key(s, who))
+
+    @rule(who=WHO)
+    def erase(self, who: str) -> None:
+        self.reference.erased[who] = erase_profile(self.tenant, who, actor=self.actor).erased_at
+        self.reference.events[who].clear()
+        self.reference.refused.discard(who)
+
+    @rule(who=WHO, allowed=st.booleans())
+    def consent(self, who: str, allowed: bool) -> None:
+        with scope(self.tenant, actor=self.actor) as s:
+            profiles.upsert_profiles(s, [ProfileInput(id=who, consent="granted" if allowed else "refused")])
+        (self.reference.refused.discard if allowed else self.reference.refused.add)(who)
+
+    @precondition(lambda self: self.reference.kept_for_days > 60)
+    @rule(days=st.integers(20, 300))
+    def shorten_retention(self, days: int) -> None:
+        days = min(days, self.reference.kept_for_days)
+        with scope(self.tenant, actor=self.actor) as s:
+            update_privacy(s, structs.replace(space.state(s).privacy, events_kept_for_days=days))
+        enforce_retention(self.tenant, actor=self.actor)
+        self.reference.keep_for(days)
+
+    @rule(who=WHO)
+    def export(self, who: str) -> None:
+        lines = [
+            line for line in export_profile(self.tenant, who, actor=self.actor) if line["type"] == "event"
+        ]
+        expected = [one.item for one in self.reference.events[who].elements()]
+        assert sorted(line["item_id"] for line in lines) == sorted(expected)
+
+    @rule()
+    def fold(self) -> None:
+        with scope(self.tenant, actor=self.actor) as s:
+            counters.fold_counters(s)
+
+    @rule()
+    def train(self) -> None:
+        """The worker's own function; a job ends once, and makes one version at most."""
+        job_id = order_training(self.tenant, self.actor)
+        before = self._versions()
+        for _ in range(2):
+            work(self.tenant, job_id, owner="machine", actor=self.actor)
+        with scope(self.tenant, actor=self.actor) as s:
+            state = jobs.job(s, job_id).state
+        assert state in ("succeeded", "failed")
+        assert len(self._versions()) - len(before) == int(state == "succeeded")
+
+    @rule()
+    def roll_back(self) -> None:
+        with scope(self.tenant, actor=self.actor) as s:
+            now, target = queries.active_number(s), queries.roll_back_target(s)
+            try:
+                back = registry.roll_back(s, expected=now).version
+            except NotFound:
+                assert target is None
+            else:
+                assert target is not None
+                assert back == target.version == queries.active_number(s)
+
+    def _versions(self) -> list[int]:
+        with scope(self.tenant, actor=self.actor) as s:
+            return [version.version for version in queries.versions(s)]
+
+    @invariant()
+    def histories_agree(self) -> None:
+        with scope(self.tenant, actor=self.actor) as s:
+            sizes = {
+                who: timeline.history(s, profile_key(s, who), limit=10**6).events.size for who in PROFILES
+            }
+        expected = {who: known.total() for who, known in self.reference.events.items()}
+        assert {who: min(n, 5000) for who, n in sizes.items()} == {
+            who: min(n, 5000) for who, n in expected.items()
+        }
+
+    @invariant()
+    def one_version_serves_and_is_whole(self) -> None:
+        with scope(self.tenant, actor=self.actor) as s:
+            serving = [version for version in queries.versions(s) if version.active]
+            named = queries.active_number(s)
+        assert [version.version for version in serving] == ([] if named is None else [named])
+        for version in serving:
+            assert artefacts.read(self.tenant, version.artefact_id, version.manifest)
+
+    def teardown(self) -> None:
+        """After merging everything, what is stored, scanned and counted is what was taken."""
+        for who in PROFILES:
+            self.merge(who)
+        scanned = sorted(events.size for _, events in timeline.scan(self.tenant, actor=self.actor, page=2))
+        expected = sorted(known.total() for known in self.reference.events.values() if known)
+        assert scanned == expected
+        with scope(self.tenant, actor=self.actor) as s:
+            assert timeline.total(s) == sum(expected)
+            rows = counted.daily(s, (NOW - timedelta(days=500)).date(), datetime.now(UTC).date())
+            assert sum(row.count for row in rows if row.metric == "events") == self.reference.taken
