@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,14 @@ import psutil
 import psycopg
 
 from lepton_platform.embedded.ports import free_port
+from lepton_platform.embedded.supervisor import STABLE_AFTER_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS_IN_A_BATCH = 20
+
+
+NEW_IN_A_BATCH = 15
+PROFILES = 25
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -90,12 +96,16 @@ class Platform:
                 found |= {name: child for name, mark in marks.items() if mark in line and name not in found}
         return found
 
-    def open_tenant(self) -> str:
+    def let_it_live(self, name: str) -> None:
+        """Until its death is no longer an early one: the supervisor gives up on what keeps dying young."""
+        time.sleep(max(0.0, self.children()[name].create_time() + STABLE_AFTER_SECONDS + 1 - time.time()))
+
+    def open_tenant(self, name: str = "Faults") -> str:
         """An API key of a new tenant that has one item, `mug`."""
         command = [
             "create_tenant",
             "--name",
-            "Faults",
+            name,
             "--vertical",
             "ecommerce",
             "--region",
@@ -123,15 +133,40 @@ class Platform:
         with urllib.request.urlopen(request, timeout=15) as answer:
             return json.load(answer)
 
-    def stored_events(self) -> int:
+    def sql(self, statement: str, *params: object, database: str = "lepton_data_eu") -> list[tuple[Any, ...]]:
+        """Rows, as the cluster's superuser, from behind every lock."""
         secrets = json.loads((self.home / "supervisor.json").read_text())
         with psycopg.connect(
             host="127.0.0.1", port=secrets["postgres_port"], user="lepton_superuser",
-            password=secrets["superuser_password"], dbname="lepton_data_eu",
+            password=secrets["superuser_password"], dbname=database, autocommit=True,
         ) as connection:  # fmt: skip
-            row = connection.execute("SELECT coalesce(sum(count), 0) FROM data_timeline").fetchone()
-            assert row is not None
-            return int(row[0])
+            cursor = connection.execute(statement, params)
+            return cursor.fetchall() if cursor.description else []
+
+    def stored_events(self) -> int:
+        return int(self.sql("SELECT coalesce(sum(count), 0) FROM data_timeline")[0][0])
+
+    def ledger(self) -> dict[str, int]:
+        """What tests/faults/ledger.py counts: everything merged, read back, verified."""
+        return dict(json.loads(self.python("from tests.faults.ledger import main; main('eu')")))
+
+    def python(self, code: str) -> str:
+        """The last line that it prints, inside this platform's settings."""
+        done = subprocess.run(
+            [sys.executable, "-c", f"import django; django.setup(); {code}"],
+            cwd=ROOT, check=False, capture_output=True, text=True,
+            env={**self.environment, "DJANGO_SETTINGS_MODULE": "lepton_platform.settings"},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()[-1] if done.stdout else ""
+
+
+def kill_with_children(process: psutil.Process) -> None:
+    """At once, as when the machine loses power: nobody below has time to finish."""
+    family = [process, *process.children(recursive=True)]
+    for one in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            one.kill()
 
 
 class Sender:
@@ -141,6 +176,7 @@ class Sender:
         self._platform, self._key = platform, key
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
+        self._began = time.time() - 86_400
         self.acknowledged = 0
         self.refused = 0
 
@@ -171,8 +207,19 @@ class Sender:
         return not answer["rejected"]
 
     def _batch(self, number: int) -> list[dict[str, Any]]:
-        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        return [
-            {"profile_id": f"p{number}", "item_id": "mug", "kind": "view", "at": at, "id": f"{number}-{i}"}
-            for i in range(EVENTS_IN_A_BATCH)
-        ]
+        """The last five are events that an earlier batch of the same profile brought already."""
+        new = [self._event(number, place) for place in range(NEW_IN_A_BATCH)]
+        again = range(EVENTS_IN_A_BATCH - NEW_IN_A_BATCH) if number >= PROFILES else ()
+        return [*new, *(self._event(number - PROFILES, place) for place in again)]
+
+    def _event(self, number: int, place: int) -> dict[str, Any]:
+        moment = self._began + number + place / 100
+        at = datetime.fromtimestamp(moment, UTC).isoformat()
+        return {
+            "profile_id": f"p{number % PROFILES}", "item_id": "mug", "kind": "view", "at": at, "id": f"{number}-{place}"
+        }  # fmt: skip
+
+    @property
+    def events(self) -> int:
+        """Distinct events that were acknowledged."""
+        return self.acknowledged * NEW_IN_A_BATCH

@@ -1,0 +1,76 @@
+"""Runs inside a platform's environment: merges every timeline of a region and reads back what is stored there."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from lepton_platform.tasks.workers import tenants_of
+from recommender.registry import artefacts, queries
+from tenants.data.actions.merge import merge_profile
+from tenants.data.queries import jobs, timeline
+from tenants.errors import Conflict
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+ACTOR = Actor("system", "ledger")
+_PROFILES = "SELECT DISTINCT profile_key FROM data_timeline WHERE tenant_id = %s"
+_ENDED = "SELECT verb, subject FROM data_auditentry WHERE tenant_id = %s AND verb IN ('job.succeeded', 'job.failed')"
+
+
+def merge_all(tenant: TenantRef) -> None:
+    with scope(tenant, actor=ACTOR) as s:
+        keys = [bytes(row[0]) for row in s.cursor().execute(_PROFILES, (tenant.id,))]
+    for key in keys:
+        while _more(tenant, key):
+            pass
+
+
+def _more(tenant: TenantRef, key: bytes) -> bool:
+    """The platform's own worker may be merging the same profile: then it is looked at again."""
+    try:
+        with scope(tenant, actor=ACTOR) as s:
+            return merge_profile(s, key).more
+    except Conflict:
+        return True
+
+
+def events(tenant: TenantRef) -> dict[str, int]:
+    """Stored rows after merging, and the distinct event ids among them."""
+    merge_all(tenant)
+    distinct = sum(len(set(found["event"].tolist())) for _, found in timeline.scan(tenant, actor=ACTOR))
+    with scope(tenant, actor=ACTOR) as s:
+        return {"stored": timeline.total(s), "distinct": distinct}
+
+
+def models(tenant: TenantRef) -> dict[str, int]:
+    """Versions whose files can't all be read, jobs that did not end, ends and versions beyond one a job."""
+    with scope(tenant, actor=ACTOR) as s:
+        versions = queries.versions(s, limit=1000)
+        page, _ = jobs.jobs_page(s, limit=200)
+        ends = Counter(subject for _, subject in s.cursor().execute(_ENDED, (tenant.id,)))
+        active = queries.active_number(s)
+    broken = 0
+    for version in versions:
+        if version.kept:
+            files = artefacts.read(tenant, version.artefact_id, version.manifest)
+            broken += set(files) != set(version.manifest["files"])
+    of_job = Counter(version.job_id for version in versions)
+    return {
+        "versions": len(versions),
+        "broken": broken,
+        "active": sum(version.active for version in versions) - (active is not None),
+        "open jobs": sum(job.state in ("queued", "running") for job in page),
+        "jobs": len(page),
+        "second ends": sum(count - 1 for count in ends.values()),
+        "second versions": sum(count - 1 for count in of_job.values()),
+    }
+
+
+def main(region: str) -> None:
+    """Prints one JSON object."""
+    total: Counter[str] = Counter()
+    for tenant in tenants_of(region, reason="count what is stored"):
+        total.update(events(tenant))
+        total.update(models(tenant))
+    print(json.dumps(total))

@@ -1,0 +1,43 @@
+"""The control: a server that acknowledges before its disk has the commit does lose events, so the proof can fail."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.platform import Platform, Sender, kill_with_children, until
+
+pytestmark = [pytest.mark.faults, pytest.mark.proof(row=26), pytest.mark.timeout(900)]
+CYCLES = 5
+CARELESS = (
+    "ALTER SYSTEM SET synchronous_commit = off",
+    "ALTER SYSTEM SET wal_writer_delay = '10s'",
+    "SELECT pg_reload_conf()",
+)
+
+
+def test_with_asynchronous_commit_acknowledged_events_are_lost(figure: Any) -> None:
+    with tempfile.TemporaryDirectory(prefix="lepton-faults-") as folder:
+        platform = Platform(Path(folder))
+        platform.start()
+        sender = Sender(platform, platform.open_tenant())
+        for statement in CARELESS:
+            platform.sql(statement)
+        sender.start()
+        for _ in range(CYCLES):
+            sender.wait_for_more(20)
+            killed = platform.children()["postgres"]
+            kill_with_children(killed)
+            until(
+                lambda gone=killed: platform.children().get("postgres", gone).pid != gone.pid,
+                60,
+                "it runs again",
+            )
+        sender.wait_for_more()
+        sender.stop()
+        lost = sender.events - platform.ledger()["distinct"]
+        platform.stop()
+    assert figure("acknowledged events lost by the careless control", lost, of=sender.events, passes=lost > 0)
