@@ -43,6 +43,10 @@ WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_s
                        WHERE p.polrelid = c.oid AND p.polqual IS NOT NULL AND p.polwithcheck IS NOT NULL))
 ORDER BY 1
 """
+_CARELESS = """
+SELECT name FROM unnest(ARRAY['synchronous_commit', 'fsync', 'full_page_writes']) AS name
+WHERE current_setting(name) = 'off'
+"""
 
 
 def refusals() -> list[str]:
@@ -107,11 +111,18 @@ def policy_problems(cursor: Any) -> list[str]:
     return [f"table {table} has tenants' rows without forced row-level security." for (table,) in cursor]
 
 
+def durability_problems(cursor: Any) -> list[str]:
+    """An acknowledged event is a committed one, and a committed one must survive the loss of power."""
+    cursor.execute(_CARELESS)
+    return [f"{name} is off: what is acknowledged could be lost. Set it to on." for (name,) in cursor]
+
+
 _DATABASE_CHECKS: tuple[Callable[[Any], list[str]], ...] = (
     role_problems,
     ownership_problems,
     activity_problems,
     policy_problems,
+    durability_problems,
 )
 
 

@@ -20,6 +20,13 @@ from tests.training.spaces import ITEMS, LENGTH, PROFILES, in_order
 pytestmark = [pytest.mark.faults, pytest.mark.proof(row=25), pytest.mark.timeout(3600)]
 KILLS = 20
 LEARNING = ("reading events", "learning", "evaluating", "learning from everything")
+WRONG = {
+    "broken": "half-published models",
+    "active": "serving models beside the pointer's",
+    "open jobs": "jobs without an end",
+    "second ends": "jobs that ended twice",
+    "second versions": "jobs that published twice",
+}
 _STATE = "SELECT state, phase, lease_owner FROM data_job WHERE id = %s"
 _EXPIRE = "UPDATE data_job SET lease_until = now() - interval '1 s' WHERE id = %s AND state = 'running'"
 _DELIVER = """
@@ -131,11 +138,9 @@ def test_every_job_ended_once_and_every_model_is_whole(
     )
     load.stop()
     found = platform.ledger()
-    wrong = {
-        name: found[name] for name in ("broken", "open jobs", "second ends", "second versions", "active")
-    }
-    for name, count in wrong.items():
-        figure(f"{name} after all SIGKILLs", count, of=found["jobs"], passes=count == 0)
+    wrong = {words: found[name] for name, words in WRONG.items()}
+    for words, count in wrong.items():
+        figure(words, count, of=found["jobs"], passes=count == 0)
     assert wrong == dict.fromkeys(wrong, 0)
     assert found["versions"] > 0
     expected, stored = load.events + PROFILES * LENGTH, platform.stored_events()

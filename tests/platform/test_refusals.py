@@ -78,6 +78,13 @@ def test_visible_statements_are_refused(as_superuser, database):
     assert checks.activity_problems(as_superuser) != []
 
 
+def test_a_server_that_may_lose_acknowledged_events_is_refused(as_superuser):
+    as_superuser.execute("SET synchronous_commit = off")
+    assert checks.durability_problems(as_superuser) == [
+        "synchronous_commit is off: what is acknowledged could be lost. Set it to on."
+    ]
+
+
 def test_a_tenant_table_without_policy_is_refused(seed, as_application):
     seed("CREATE TABLE public.leak (tenant_id uuid)", "DROP TABLE public.leak")
     assert checks.policy_problems(as_application) == [

@@ -1,0 +1,82 @@
+"""One profile with very many events: it is stored, read and scanned like any other, in bounded time and memory."""
+
+from __future__ import annotations
+
+import resource
+import time
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+import pytest
+
+from tenants.data.actions.events import record_events
+from tenants.data.actions.merge import merge_candidates, merge_profile
+from tenants.data.queries import timeline
+from tenants.data.queries.profiles import profile_key
+from tenants.data.types import EventInput
+from tenants.scope import scope
+
+pytestmark = [pytest.mark.proof(row=26), pytest.mark.timeout(3600)]
+BATCH = 1_000
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
+
+
+def fill(tenant, actor, batches: int, size: int) -> None:
+    for number in range(batches):
+        moments = (START + timedelta(seconds=number * size + n) for n in range(size))
+        events = [EventInput(item_id="mug", kind="view", profile_id="hot", at=at) for at in moments]
+        with scope(tenant, actor=actor) as s:
+            assert record_events(s, events).accepted == size
+
+
+def merged(tenant, actor) -> float:
+    """Seconds until nothing of it is worth merging."""
+    started, more = time.perf_counter(), True
+    while more:
+        with scope(tenant, actor=actor) as s:
+            more = merge_profile(s, profile_key(s, "hot")).more
+    return time.perf_counter() - started
+
+
+def tail_ms(tenant, actor) -> float:
+    taken = []
+    for _ in range(20):
+        with scope(tenant, actor=actor) as s:
+            started = time.perf_counter()
+            assert timeline.history(s, profile_key(s, "hot")).events.size >= 512
+            taken.append((time.perf_counter() - started) * 1000)
+    return median(taken)
+
+
+def test_a_profile_with_a_million_events_is_read_by_its_tail(tenant, actor, mugs, scale, figure):
+    batches = scale(6, 1_000)
+    fill(tenant, actor, batches, BATCH)
+    seconds = merged(tenant, actor)
+    with scope(tenant, actor=actor) as s:
+        assert timeline.total(s) == batches * BATCH
+        assert merge_candidates(s) == []
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sizes = [events.size for _, events in timeline.scan(tenant, actor=actor, page=500)]
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    tail = tail_ms(tenant, actor)
+    assert sizes == [batches * BATCH]
+    assert figure(
+        "seconds to merge the hot profile", round(seconds, 1), of=batches * BATCH, passes=seconds < 900
+    )
+    assert figure("ms to read the tail of the hot profile", round(tail, 2), passes=tail < 50)
+    assert figure("MiB by which reading all of it grew memory", round(grown), passes=grown < 512)
+
+
+def test_a_flood_of_single_events_is_merged_to_few_chunks(tenant, actor, mugs, scale, figure):
+    events = scale(600, 20_000)
+    fill(tenant, actor, events, 1)
+    seconds = merged(tenant, actor)
+    with scope(tenant, actor=actor) as s:
+        (chunks,) = (
+            s.cursor()
+            .execute("SELECT count(*) FROM data_timeline WHERE tenant_id = %s", (tenant.id,))
+            .fetchone()
+        )
+        assert timeline.total(s) == events
+    assert figure("chunks left of single-event chunks", chunks, of=events, passes=chunks <= events // 512 + 1)
+    assert figure("seconds to merge them", round(seconds, 1), of=events, passes=seconds < 900)
