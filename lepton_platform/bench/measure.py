@@ -24,7 +24,7 @@ PROFILES, ITEMS, CLUSTER = 5_000, 12_000, 60
 def ingest(bench: Bench, say: Say) -> Figures:
     """Encrypted acknowledged events a second in batches of 1,000, against plain rows by the same HTTP path."""
     rng = np.random.default_rng(0)
-    _send_items(bench, 2_000)
+    send_items(bench, 2_000)
     warm_up, *rounds = [
         list(_event_batches(rng, 40, items=2_000, profiles=20_000)) for _ in range(ROUNDS + 1)
     ]
@@ -88,7 +88,7 @@ def recommend(bench: Bench, say: Say) -> Figures:
 
 def _train_synthetic(bench: Bench, say: Say) -> float:
     """12,000 items in groups of 60; each of 5,000 profiles walks through three groups, 20 events."""
-    _send_items(bench, ITEMS)
+    send_items(bench, ITEMS)
     rng = np.random.default_rng(2)
     groups = rng.integers(0, ITEMS // CLUSTER, (PROFILES, 3))
     within = (rng.zipf(1.3, (PROFILES, 20)) - 1) % CLUSTER
@@ -134,7 +134,7 @@ def _require_model(bench: Bench, patience_seconds: float = 60.0) -> None:
 def scan(bench: Bench, say: Say) -> Figures:
     """Events a second read back, verified, opened and grouped for training, of a million."""
     rng = np.random.default_rng(3)
-    _send_items(bench, 2_000)
+    send_items(bench, 2_000)
     say("sending events")
     bodies = list(_event_batches(rng, 300, items=2_000, profiles=20_000))
     drive(bench.url, [Call("POST", "/api/v1/events", b) for b in bodies], headers=bench.headers, threads=3)
@@ -143,7 +143,7 @@ def scan(bench: Bench, say: Say) -> Figures:
     return figures
 
 
-def _send_items(bench: Bench, count: int) -> None:
+def send_items(bench: Bench, count: int) -> None:
     for first in range(0, count, BATCH):
         items = [_item(n) for n in range(first, min(first + BATCH, count))]
         bench.ask("POST", "/api/v1/items/batch", {"items": items})

@@ -63,6 +63,10 @@ class Bench:
         """What `python -m name` prints, run with the bench's settings."""
         return _run([sys.executable, "-m", name, *arguments], self.environment)
 
+    def python(self, code: str) -> str:
+        """What it prints, with the bench's settings and Django set up."""
+        return _run([sys.executable, "-c", f"import django; django.setup(); {code}"], self.environment)
+
 
 @contextmanager
 def platform(say: Callable[[str], None]) -> Iterator[Bench]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import structlog
 from celery import shared_task
 
@@ -38,12 +40,10 @@ def sweep(*, region: str) -> int:
 def merge_timelines(*, region: str) -> None:
     """Merges small chunks of profiles that have many."""
     for tenant in tenants_of(region, reason="merge timelines"):
-        after, page = b"", [b""]
-        while page:
-            with scope(tenant, actor=WORKER) as s:
-                page = merge.merge_candidates(s, after=after)
-            for after in page:
-                _merge(tenant, after)
+        after = b""
+        while page := _candidates(tenant, after):
+            after = page[-1]
+            _merge(tenant, page)
 
 
 @shared_task(name="lepton.fold")  # type: ignore[untyped-decorator]  # celery has no types
@@ -67,12 +67,20 @@ def clean(*, region: str) -> None:
             log.warning("clean_failed", tenant=str(tenant.id), reason=error.code)
 
 
-def _merge(tenant: TenantRef, profile_key: bytes) -> None:
-    more = True
-    while more:
+def _candidates(tenant: TenantRef, after: bytes) -> list[bytes]:
+    with scope(tenant, actor=WORKER) as s:
+        return merge.merge_candidates(s, after=after)
+
+
+def _merge(tenant: TenantRef, profiles: Sequence[bytes]) -> None:
+    """All of them together; where an erasure came in between, one after the other, without the erased one."""
+    while profiles:
         try:
             with scope(tenant, actor=WORKER) as s:
-                more = merge.merge_profile(s, profile_key).more
+                profiles = merge.merge_profiles(s, profiles).more
         except Conflict:
-            log.info("merge_skipped", tenant=str(tenant.id))
+            log.info("merge_conflict", tenant=str(tenant.id), profiles=len(profiles))
+            if len(profiles) > 1:
+                for profile_key in profiles:
+                    _merge(tenant, [profile_key])
             return

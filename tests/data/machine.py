@@ -16,7 +16,7 @@ from recommender.registry import artefacts, queries
 from recommender.training.work import work
 from tenants.data.actions import catalog, counters, profiles
 from tenants.data.actions.events import record_events
-from tenants.data.actions.merge import merge_profile
+from tenants.data.actions.merge import merge_profiles
 from tenants.data.actions.retention import enforce_retention
 from tenants.data.actions.space import update_privacy
 from tenants.data.queries import counters as counted
@@ -139,7 +139,7 @@ class Space(RuleBasedStateMachine):
     @rule(who=WHO)
     def merge(self, who: str) -> None:
         with scope(self.tenant, actor=self.actor) as s:
-            merge_profile(s, profile_key(s, who))
+            merge_profiles(s, [profile_key(s, who)])
 
     @rule(who=WHO)
     def erase(self, who: str) -> None:

@@ -13,7 +13,7 @@ from django.db import connections
 
 from tenants.data.actions import chunks, merge
 from tenants.data.actions.events import record_events
-from tenants.data.actions.merge import merge_profile
+from tenants.data.actions.merge import merge_profiles
 from tenants.data.queries import timeline
 from tenants.data.queries.profiles import profile_key
 from tenants.data.types import EventInput
@@ -38,7 +38,7 @@ def send(tenant, actor, *events: EventInput) -> int:
 
 def try_to_merge(tenant, actor, profile: str = "ann") -> None:
     with suppress(Conflict), scope(tenant, actor=actor) as s:
-        merge_profile(s, profile_key(s, profile))
+        merge_profiles(s, [profile_key(s, profile)])
 
 
 class Side:
@@ -121,7 +121,7 @@ def test_a_chunk_that_lands_between_a_merges_read_and_delete_stays(tenant, actor
     real = chunks.read
     monkeypatch.setattr(merge.chunks, "read", read_and_wait)
     with scope(tenant, actor=actor) as s:
-        merge_profile(s, profile_key(s, "ann"))
+        merge_profiles(s, [profile_key(s, "ann")])
     monkeypatch.undo()
     with scope(tenant, actor=actor) as s:
         assert slow.is_set()
@@ -153,7 +153,7 @@ def test_a_reader_beside_merges_always_sees_the_whole_history(tenant, actor, mug
     def churn(number: int) -> None:
         """A repeat in a chunk of its own, so that there is always something to merge."""
         with suppress(Conflict), scope(tenant, actor=actor) as s:
-            merge_profile(s, profile_key(s, "ann"))
+            merge_profiles(s, [profile_key(s, "ann")])
         send(tenant, actor, view(0, event_id="known", value=number))
 
     send(tenant, actor, view(0, event_id="known"))

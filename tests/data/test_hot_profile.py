@@ -10,7 +10,7 @@ from statistics import median
 import pytest
 
 from tenants.data.actions.events import record_events
-from tenants.data.actions.merge import merge_candidates, merge_profile
+from tenants.data.actions.merge import merge_candidates, merge_profiles
 from tenants.data.queries import timeline
 from tenants.data.queries.profiles import profile_key
 from tenants.data.types import EventInput
@@ -34,7 +34,7 @@ def merged(tenant, actor) -> float:
     started, more = time.perf_counter(), True
     while more:
         with scope(tenant, actor=actor) as s:
-            more = merge_profile(s, profile_key(s, "hot")).more
+            more = merge_profiles(s, [profile_key(s, "hot")]).more
     return time.perf_counter() - started
 
 
@@ -68,7 +68,7 @@ def test_a_profile_with_a_million_events_is_read_by_its_tail(tenant, actor, mugs
 
 
 def test_a_flood_of_single_events_is_merged_to_few_chunks(tenant, actor, mugs, scale, figure):
-    events = scale(600, 20_000)
+    events = scale(60, 20_000)
     fill(tenant, actor, events, 1)
     seconds = merged(tenant, actor)
     with scope(tenant, actor=actor) as s:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tenants.data.actions.events import record_events
-from tenants.data.actions.merge import MOST_CHUNKS, merge_candidates, merge_profile
+from tenants.data.actions.merge import MOST_CHUNKS, merge_candidates, merge_profiles
 from tenants.data.queries import counters, timeline
 from tenants.data.queries.profiles import profile_key
 from tenants.data.types import EventInput
@@ -29,7 +29,7 @@ def send(tenant, actor, *events: EventInput) -> None:
 
 def merge(tenant, actor) -> int:
     with scope(tenant, actor=actor) as s:
-        return merge_profile(s, profile_key(s, "ann")).repeats
+        return merge_profiles(s, [profile_key(s, "ann")]).repeats
 
 
 def chunks(tenant, actor) -> list[tuple[int, datetime, datetime]]:
@@ -111,9 +111,9 @@ def test_a_hot_profile_says_that_more_is_waiting(tenant, actor, mugs):
     for n in range(MOST_CHUNKS + 3):
         send(tenant, actor, view(n))
     with scope(tenant, actor=actor) as s:
-        assert merge_profile(s, profile_key(s, "ann")).more
+        assert merge_profiles(s, [profile_key(s, "ann")]).more
     with scope(tenant, actor=actor) as s:
-        assert not merge_profile(s, profile_key(s, "ann")).more
+        assert not merge_profiles(s, [profile_key(s, "ann")]).more
         assert timeline.history(s, profile_key(s, "ann"), limit=1000).events.size == MOST_CHUNKS + 3
 
 
@@ -125,5 +125,5 @@ def test_a_merge_between_two_pages_of_a_scan_neither_hides_nor_doubles(tenant, a
     first_key, first = next(pages)
     with scope(tenant, actor=actor) as s:
         (second_key,) = merge_candidates(s, after=first_key)
-        merge_profile(s, second_key)
+        merge_profiles(s, [second_key])
     assert [first.size, *(events.size for _, events in pages)] == [4, 4]

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from tenants.data.actions.events import record_events
-from tenants.data.actions.merge import merge_profile
+from tenants.data.actions.merge import merge_profiles
 from tenants.data.actions.retention import enforce_retention
 from tenants.data.actions.space import update_privacy
 from tenants.data.queries import space, timeline
@@ -44,7 +44,7 @@ def mixed(tenant, actor, mugs):
     send(tenant, actor, 50, 40)
     send(tenant, actor, 5, item="cup")
     with scope(tenant, actor=actor) as s:
-        merge_profile(s, profile_key(s, "ann"))
+        merge_profiles(s, [profile_key(s, "ann")])
     send(tenant, actor, 45, profile="bob")
     keep_for(tenant, actor, 30)
     return tenant
@@ -78,7 +78,7 @@ def test_every_page_of_profiles_is_visited(tenant, actor, mugs, monkeypatch):
 def test_a_merge_drops_what_is_too_old(mixed, actor):
     send(mixed, actor, 4, item="cup")
     with scope(mixed, actor=actor) as s:
-        merge_profile(s, profile_key(s, "ann"))
+        merge_profiles(s, [profile_key(s, "ann")])
     assert history(mixed, actor).events.size == 2
 
 
@@ -87,5 +87,5 @@ def test_a_merge_of_old_events_only_leaves_nothing(tenant, actor, mugs):
         send(tenant, actor, day)
     keep_for(tenant, actor, 30)
     with scope(tenant, actor=actor) as s:
-        merge_profile(s, profile_key(s, "ann"))
+        merge_profiles(s, [profile_key(s, "ann")])
     assert history(tenant, actor).events.size == 0

@@ -7,7 +7,7 @@ from collections import Counter
 
 from lepton_platform.tasks.workers import tenants_of
 from recommender.registry import artefacts, queries
-from tenants.data.actions.merge import merge_profile
+from tenants.data.actions.merge import merge_profiles
 from tenants.data.queries import jobs, timeline
 from tenants.errors import Conflict
 from tenants.regions import TenantRef
@@ -30,7 +30,7 @@ def _more(tenant: TenantRef, key: bytes) -> bool:
     """The platform's own worker may be merging the same profile: then it is looked at again."""
     try:
         with scope(tenant, actor=ACTOR) as s:
-            return merge_profile(s, key).more
+            return bool(merge_profiles(s, [key]).more)
     except Conflict:
         return True
 

@@ -10,20 +10,26 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.bench import measure
+from lepton_platform.bench import growth, measure
 from lepton_platform.bench.load import LoadFailed
-from lepton_platform.bench.platform import platform
+from lepton_platform.bench.measure import Figures, Say
+from lepton_platform.bench.platform import Bench, platform
 from lepton_platform.embedded.errors import ServiceFailed
 
-MEASUREMENTS = {"ingest": measure.ingest, "recommend": measure.recommend, "train": measure.scan}
+MEASUREMENTS = {
+    "ingest": measure.ingest,
+    "recommend": measure.recommend,
+    "train": measure.scan,
+}
 
 
 class Command(BaseCommand):
-    help = "Starts a platform of its own, loads it, and prints rates: ingest, recommend or train."
+    help = "Starts a platform of its own, loads it, and prints rates (ingest, recommend, train) or storage (growth)."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=sorted(MEASUREMENTS))
+        parser.add_argument("what", choices=[*sorted(MEASUREMENTS), "growth"])
+        parser.add_argument("--events", type=int, default=growth.EVENTS, help="how many for growth")
         parser.add_argument("--json", type=Path, help="where the figures go, as flat JSON")
 
     def handle(self, **options: Any) -> None:
@@ -34,10 +40,16 @@ class Command(BaseCommand):
 
         try:
             with platform(say) as bench:
-                figures = MEASUREMENTS[options["what"]](bench, say)
+                figures = _measured(options, bench, say)
         except (LoadFailed, ServiceFailed, RuntimeError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             options["json"].write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         for name, value in figures.items():
             self.stdout.write(f"{name:28} {value}")
+
+
+def _measured(options: dict[str, Any], bench: Bench, say: Say) -> Figures:
+    if options["what"] == "growth":
+        return growth.measure(bench, say, events=options["events"])
+    return MEASUREMENTS[options["what"]](bench, say)

@@ -1,10 +1,11 @@
-"""Rewriting chunks: what merging and retention have in common."""
+"""Rewriting chunks of many profiles at once: what merging and retention have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,50 +17,80 @@ from tenants.data.types import EventKind, SpaceState
 from tenants.errors import Conflict
 from tenants.scope import Scope
 
-_DELETE = "DELETE FROM data_timeline WHERE tenant_id = %s AND profile_key = %b AND seq = ANY(%b)"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('rewrite chunks ' || %s::text, 0))"
+_DELETE = """
+DELETE FROM data_timeline AS t USING unnest(%b::bytea[], %b::int8[]) AS gone (k, q)
+WHERE t.tenant_id = %s AND t.profile_key = gone.k AND t.seq = gone.q
+"""
 _INSERT = """
 INSERT INTO data_timeline (tenant_id, profile_key, seq, first_at, last_at, count, body)
-SELECT %s, %b, q, to_timestamp(f / 1000.0), to_timestamp(l / 1000.0), c, b
-FROM unnest(%b::int8[], %b::int8[], %b::int8[], %b::int4[], %b::bytea[]) AS t(q, f, l, c, b)
+SELECT %s, k, q, to_timestamp(f / 1000.0), to_timestamp(l / 1000.0), c, b
+FROM unnest(%b::bytea[], %b::int8[], %b::int8[], %b::int8[], %b::int4[], %b::bytea[]) AS t(k, q, f, l, c, b)
 """
 _SEEN = """
-INSERT INTO data_seenitems (tenant_id, profile_key, body) VALUES (%s, %b, %s)
+INSERT INTO data_seenitems (tenant_id, profile_key, body)
+SELECT %s, k, b FROM unnest(%b::bytea[], %b::bytea[]) AS t(k, b)
 ON CONFLICT (tenant_id, profile_key) DO UPDATE SET body = excluded.body
 """
 
 
-def read(s: Scope, profile_key: bytes, rows: list[tuple[Any, ...]]) -> Records:
-    """The events of rows of (seq, count, body), oldest first, repeats included.
+class Part(NamedTuple):
+    """Chunks of one profile, by ascending number, and their events, oldest first."""
+
+    profile_key: bytes
+    seqs: list[int]
+    events: Records
+
+
+def lock(s: Scope) -> None:
+    """One rewriter of a tenant's chunks at a time, until the transaction ends: two would wait for each other's rows."""
+    s.cursor().execute(_LOCK, (s.tenant_id,))
+
+
+def read(s: Scope, rows: list[tuple[Any, ...]]) -> Iterator[Part]:
+    """Opens rows of (profile key, seq, count, body), which are ordered by profile and number; repeats included.
 
     Raises Conflict when a chunk holds another number of events than its row says.
     """
     bodies = timeline.cipher(s.ref).open_many(
-        [row[2] for row in rows], [records.row_id(profile_key, row[0]) for row in rows]
+        [row[3] for row in rows], [records.row_id(row[0], row[1]) for row in rows]
     )
-    everything = records.in_time_order(records.join(bodies))
-    if everything.size != sum(row[1] for row in rows):
-        raise Conflict("A chunk holds another number of events than its row says.")
-    return everything
+    for key, group in groupby(zip(rows, bodies, strict=True), key=lambda pair: bytes(pair[0][0])):
+        own = list(group)
+        events = records.in_time_order(records.join(body for _, body in own))
+        if events.size != sum(row[2] for row, _ in own):
+            raise Conflict("A chunk holds another number of events than its row says.")
+        yield Part(key, [row[1] for row, _ in own], events)
 
 
-def replace(s: Scope, profile_key: bytes, seqs: list[int], kept: Records) -> None:
-    """Writes `kept` in place of exactly the chunks `seqs` (ascending). Full chunks first; the newest numbers are used
-    again, so that later chunks stay behind them.
+def replace(s: Scope, parts: Iterable[Part]) -> None:
+    """Writes each part's events in place of exactly its chunks. Full chunks first; the newest numbers are used again,
+    so that later chunks stay behind them.
 
     Raises Conflict, and the transaction must end, when one of those chunks is gone.
     """
-    deleted = s.cursor().execute(_DELETE, (s.tenant_id, profile_key, seqs)).rowcount
-    if deleted != len(seqs):
+    parts = list(parts)
+    keys = [part.profile_key for part in parts for _ in part.seqs]
+    seqs = [seq for part in parts for seq in part.seqs]
+    if s.cursor().execute(_DELETE, (keys, seqs, s.tenant_id)).rowcount != len(seqs):
         raise Conflict("These chunks changed while they were rewritten.")
-    parts = [kept[start : start + CHUNK_EVENTS] for start in range(0, kept.size, CHUNK_EVENTS)]
-    numbers = seqs[len(seqs) - len(parts) :]
+    new = [row for part in parts for row in _rows(part)]
+    if not new:
+        return
+    keys, seqs, chunks = [row[0] for row in new], [row[1] for row in new], [row[2] for row in new]
     sealed = timeline.cipher(s.ref).seal_many(
-        [part.tobytes() for part in parts], [records.row_id(profile_key, seq) for seq in numbers]
+        [chunk.tobytes() for chunk in chunks], [records.row_id(k, q) for k, q in zip(keys, seqs, strict=True)]
     )
-    first = [int(part["at"][0]) for part in parts]
-    last = [int(part["at"][-1]) for part in parts]
-    sizes = [int(part.size) for part in parts]
-    s.cursor().execute(_INSERT, (s.tenant_id, profile_key, numbers, first, last, sizes, sealed))
+    first, last = [int(c["at"][0]) for c in chunks], [int(c["at"][-1]) for c in chunks]
+    sizes = [int(chunk.size) for chunk in chunks]
+    s.cursor().execute(_INSERT, (s.tenant_id, keys, seqs, first, last, sizes, sealed))
+
+
+def _rows(part: Part) -> Iterator[tuple[bytes, int, Records]]:
+    starts = range(0, part.events.size, CHUNK_EVENTS)
+    numbers = part.seqs[len(part.seqs) - len(starts) :]
+    for start, seq in zip(starts, numbers, strict=True):
+        yield part.profile_key, seq, part.events[start : start + CHUNK_EVENTS]
 
 
 def earliest_ms(state: SpaceState) -> int:
@@ -75,7 +106,10 @@ def met(events: Records, kinds: Iterable[EventKind]) -> NDArray[np.uint32]:
     return found
 
 
-def write_seen(s: Scope, profile_key: bytes, items: NDArray[np.uint32]) -> None:
-    """Replaces the set of seen items; ascending numbers."""
-    sealed = timeline.seen_cipher(s.ref).seal(items.astype(np.uint32).tobytes(), profile_key)
-    s.cursor().execute(_SEEN, (s.tenant_id, profile_key, sealed))
+def write_seen(s: Scope, seen: Mapping[bytes, NDArray[np.uint32]]) -> None:
+    """Replaces the sets of seen items, ascending numbers by profile key."""
+    keys = sorted(seen)
+    sealed = timeline.seen_cipher(s.ref).seal_many(
+        [seen[key].astype(np.uint32).tobytes() for key in keys], keys
+    )
+    s.cursor().execute(_SEEN, (s.tenant_id, keys, sealed))

@@ -8,12 +8,14 @@ came again late is found beside its first.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tenants.data import records
 from tenants.data.actions import chunks
+from tenants.data.actions.chunks import Part
 from tenants.data.actions.events import COUNTS
 from tenants.data.queries import space, timeline
 from tenants.data.records import CHUNK_EVENTS, Records
@@ -24,80 +26,95 @@ MERGE_AT_CHUNKS = 4
 MOST_CHUNKS = 512
 # When late events reach into more settled chunks than this, the settled ones stay as they are.
 MOST_SETTLED = 64
+MOST_PROFILES = 250
+MOST_EVENTS = 100_000
 # The newcomers must weigh half of the largest chunk, or be many: each event is rewritten a few times, not at every merge.
 _CANDIDATES = """
-SELECT profile_key FROM data_timeline WHERE tenant_id = %(tenant)s AND profile_key > %(after)b AND count < %(full)s
+SELECT profile_key, sum(count)::int8 FROM data_timeline
+WHERE tenant_id = %(tenant)s AND profile_key > %(after)b AND count < %(full)s
 GROUP BY profile_key
 HAVING sum(count) >= %(full)s OR count(*) >= 8 * %(many)s
     OR (count(*) >= %(many)s AND 2 * (sum(count) - max(count)) >= max(count))
 ORDER BY profile_key LIMIT %(limit)s
 """
 _READ = """
-WITH small AS (
-    SELECT seq, count, body, first_at FROM data_timeline
-    WHERE tenant_id = %(tenant)s AND profile_key = %(profile)b AND count < %(full)s ORDER BY seq LIMIT %(limit)s
-), settled AS (
-    SELECT seq, count, body FROM data_timeline
-    WHERE tenant_id = %(tenant)s AND profile_key = %(profile)b AND count >= %(full)s
-      AND last_at >= (SELECT min(first_at) FROM small)
-    ORDER BY seq DESC LIMIT %(settled)s + 1
-)
-SELECT seq, count, body FROM small
-UNION ALL SELECT seq, count, body FROM settled WHERE (SELECT count(*) FROM settled) <= %(settled)s
-ORDER BY seq
+SELECT k, seq, count, body FROM unnest(%(keys)b::bytea[]) AS k CROSS JOIN LATERAL (
+    WITH small AS (
+        SELECT seq, count, body, first_at FROM data_timeline
+        WHERE tenant_id = %(tenant)s AND profile_key = k AND count < %(full)s ORDER BY seq LIMIT %(most)s
+    ), settled AS (
+        SELECT seq, count, body FROM data_timeline
+        WHERE tenant_id = %(tenant)s AND profile_key = k AND count >= %(full)s
+          AND last_at >= (SELECT min(first_at) FROM small)
+        ORDER BY seq DESC LIMIT %(settled)s + 1
+    )
+    SELECT seq, count, body FROM small
+    UNION ALL SELECT seq, count, body FROM settled WHERE (SELECT count(*) FROM settled) <= %(settled)s
+) AS chunk ORDER BY k, seq
 """
+_SEEN = "SELECT profile_key, body FROM data_seenitems WHERE tenant_id = %s AND profile_key = ANY(%b)"
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """`repeats` events had an id that came before; `more` small chunks are waiting."""
+    """`repeats` events had an id that came before; profiles in `more` have further small chunks waiting."""
 
     repeats: int
-    more: bool
+    more: tuple[bytes, ...]
 
 
-def merge_candidates(s: Scope, *, after: bytes = b"", limit: int = 500) -> list[bytes]:
-    """Profiles whose small chunks are worth merging, in order of their keys, from beyond `after`."""
-    given = {
-        "tenant": s.tenant_id,
-        "after": after,
-        "full": CHUNK_EVENTS,
-        "many": MERGE_AT_CHUNKS,
-        "limit": limit,
-    }
-    return [bytes(row[0]) for row in s.cursor(binary=True).execute(_CANDIDATES, given)]
+def merge_candidates(s: Scope, *, after: bytes = b"") -> list[bytes]:
+    """Profiles whose small chunks are worth merging, in order of their keys, from beyond `after`.
+
+    At most 250, and at most so many that they can be merged at once; empty when there are none.
+    """
+    given = {"tenant": s.tenant_id, "after": after, "full": CHUNK_EVENTS, "many": MERGE_AT_CHUNKS}
+    rows = s.cursor(binary=True).execute(_CANDIDATES, {**given, "limit": MOST_PROFILES}).fetchall()
+    before = np.cumsum([0, *(row[1] for row in rows)])[:-1]
+    return [bytes(row[0]) for row, events in zip(rows, before, strict=True) if events < MOST_EVENTS]
 
 
-def merge_profile(s: Scope, profile_key: bytes) -> Merged:
+def merge_profiles(s: Scope, profile_keys: Sequence[bytes]) -> Merged:
     """Drops repeated events, whose days' counters are corrected in the same transaction, and what is too old.
 
-    Raises Conflict, and changes nothing, when another merge or an erasure took one of the chunks meanwhile.
+    Raises Conflict, and changes nothing, when an erasure took one of the chunks meanwhile.
     """
-    given = {"tenant": s.tenant_id, "profile": profile_key, "full": CHUNK_EVENTS}
-    limits = {"limit": MOST_CHUNKS, "settled": MOST_SETTLED}
+    chunks.lock(s)
+    given = {"tenant": s.tenant_id, "keys": sorted(profile_keys), "full": CHUNK_EVENTS}
+    limits = {"most": MOST_CHUNKS, "settled": MOST_SETTLED}
     rows = s.cursor(binary=True).execute(_READ, {**given, **limits}).fetchall()
-    if len(rows) < 2:
-        return Merged(0, more=False)
-    everything = chunks.read(s, profile_key, rows)
-    known = records.without_repeats(everything)
+    small = Counter(bytes(row[0]) for row in rows if row[2] < CHUNK_EVENTS)
+    parts = [part for part in chunks.read(s, rows) if len(part.seqs) > 1]
+    if not parts:
+        return Merged(0, ())
     state = space.state(s)
-    kept = known[known["at"] >= chunks.earliest_ms(state)]
-    chunks.replace(s, profile_key, [row[0] for row in rows], kept)
-    _remember_seen(s, profile_key, kept, state.event_kinds)
-    _correct_counters(s, everything, known, state.event_kinds)
-    small = sum(row[1] < CHUNK_EVENTS for row in rows)
-    return Merged(int(everything.size - known.size), more=small == MOST_CHUNKS)
+    known = [part._replace(events=records.without_repeats(part.events)) for part in parts]
+    earliest = chunks.earliest_ms(state)
+    kept = [part._replace(events=part.events[part.events["at"] >= earliest]) for part in known]
+    chunks.replace(s, kept)
+    _remember_seen(s, kept, state.event_kinds)
+    _correct_counters(s, parts, known, state.event_kinds)
+    repeats = sum(part.events.size for part in parts) - sum(part.events.size for part in known)
+    return Merged(repeats, tuple(key for key, count in small.items() if count == MOST_CHUNKS))
 
 
-def _remember_seen(s: Scope, profile_key: bytes, kept: Records, kinds: dict[str, EventKind]) -> None:
-    row = s.cursor(binary=True).execute(timeline.SEEN, (s.tenant_id, profile_key)).fetchone()
-    before = timeline.opened(s.ref, profile_key, [], row).seen
-    chunks.write_seen(s, profile_key, np.union1d(before, chunks.met(kept, kinds.values())))
+def _remember_seen(s: Scope, kept: list[Part], kinds: dict[str, EventKind]) -> None:
+    keys = [part.profile_key for part in kept]
+    rows = s.cursor(binary=True).execute(_SEEN, (s.tenant_id, keys)).fetchall()
+    cipher = timeline.seen_cipher(s.ref)
+    bodies = cipher.open_many([row[1] for row in rows], [bytes(row[0]) for row in rows])
+    before = {bytes(row[0]): np.frombuffer(body, np.uint32) for row, body in zip(rows, bodies, strict=True)}
+    nothing = np.empty(0, np.uint32)
+    met = {part.profile_key: chunks.met(part.events, kinds.values()) for part in kept}
+    chunks.write_seen(s, {key: np.union1d(before.get(key, nothing), items) for key, items in met.items()})
 
 
-def _correct_counters(s: Scope, everything: Records, kept: Records, kinds: dict[str, EventKind]) -> None:
-    surplus = _counted(everything)
-    surplus.subtract(_counted(kept))
+def _correct_counters(s: Scope, before: list[Part], after: list[Part], kinds: dict[str, EventKind]) -> None:
+    surplus: Counter[tuple[int, str, int]] = Counter()
+    for one, other in zip(before, after, strict=True):
+        if one.events.size != other.events.size:
+            surplus.update(_counted(one.events))
+            surplus.subtract(_counted(other.events))
     rows = [(day, metric, kind, -n) for (day, metric, kind), n in surplus.items() if n]
     if not rows:
         return
@@ -109,10 +126,8 @@ def _correct_counters(s: Scope, everything: Records, kept: Records, kinds: dict[
     )
 
 
-def _counted(of: Records) -> Counter[tuple[int, str, int]]:
-    """Events by day, metric and kind, as ingest counted them."""
-    found: Counter[tuple[int, str, int]] = Counter()
+def _counted(of: Records) -> Iterable[tuple[int, str, int]]:
+    """Day, metric and kind of each event, as ingest counted them."""
     for metric, part in (("events", of), ("attributed", of[of["recommendation"] != 0])):
         days, kinds = (part["at"] // 86_400_000).tolist(), part["kind"].tolist()
-        found.update((day, metric, kind) for day, kind in zip(days, kinds, strict=True))
-    return found
+        yield from ((day, metric, kind) for day, kind in zip(days, kinds, strict=True))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
 
 from tenants import audit
 from tenants.data.actions import chunks
-from tenants.data.queries import space, timeline
+from tenants.data.queries import space
 from tenants.data.types import SpaceState
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
@@ -19,15 +18,18 @@ SELECT DISTINCT profile_key FROM data_timeline WHERE tenant_id = %s AND first_at
 """
 _OLD = "DELETE FROM data_timeline WHERE tenant_id = %s AND profile_key = ANY(%b) AND last_at < %b RETURNING count"
 _BOUNDARY = """
-SELECT seq, count, body FROM data_timeline
-WHERE tenant_id = %s AND profile_key = %b AND first_at < %b AND last_at >= %b ORDER BY seq
+SELECT profile_key, seq, count, body FROM data_timeline
+WHERE tenant_id = %s AND profile_key = ANY(%b) AND first_at < %b AND last_at >= %b ORDER BY profile_key, seq
 """
-_BODIES = "SELECT seq, body FROM data_timeline WHERE tenant_id = %s AND profile_key = %b ORDER BY seq"
+_LEFT = """
+SELECT t.profile_key, t.seq, t.count, t.body FROM data_timeline AS t
+JOIN data_seenitems AS i USING (tenant_id, profile_key)
+WHERE t.tenant_id = %s AND t.profile_key = ANY(%b) ORDER BY t.profile_key, t.seq
+"""
 _UNSEEN = """
 DELETE FROM data_seenitems AS i WHERE tenant_id = %s AND profile_key = ANY(%b) AND NOT EXISTS (
     SELECT FROM data_timeline AS t WHERE t.tenant_id = i.tenant_id AND t.profile_key = i.profile_key)
 """
-_WITH_SEEN = "SELECT profile_key FROM data_seenitems WHERE tenant_id = %s AND profile_key = ANY(%b)"
 _DIGESTS = "DELETE FROM data_batchdigest WHERE tenant_id = %s AND at < now() - interval '1 day'"
 _IDEMPOTENCY = "DELETE FROM data_idempotency WHERE tenant_id = %s AND created_at < now() - interval '1 day'"
 _RECEIPTS = """
@@ -57,36 +59,32 @@ def enforce_retention(tenant: TenantRef, *, actor: Actor) -> dict[str, int]:
 
 def _drop_events(s: Scope, dropped: Counter[str]) -> bool:
     """One page of profiles that have something too old; true when there may be more."""
+    chunks.lock(s)
     state = space.state(s)
     earliest = datetime.fromtimestamp(chunks.earliest_ms(state) / 1000, UTC)
     due = [bytes(row[0]) for row in s.cursor(binary=True).execute(_DUE, (s.tenant_id, earliest, PAGE))]
     if not due:
         return False
     dropped["timeline"] += sum(row[0] for row in s.cursor().execute(_OLD, (s.tenant_id, due, earliest)))
-    for profile_key in due:
-        dropped["timeline"] += _trim(s, profile_key, earliest)
+    dropped["timeline"] += _trim(s, due, earliest)
     s.cursor().execute(_UNSEEN, (s.tenant_id, due))
-    for row in s.cursor(binary=True).execute(_WITH_SEEN, (s.tenant_id, due)).fetchall():
-        _see_again(s, bytes(row[0]), state)
+    _see_again(s, due, state)
     return len(due) == PAGE
 
 
-def _trim(s: Scope, profile_key: bytes, earliest: datetime) -> int:
+def _trim(s: Scope, due: list[bytes], earliest: datetime) -> int:
     """Takes the old events out of chunks that reach over the boundary; returns how many."""
-    given = (s.tenant_id, profile_key, earliest, earliest)
-    rows = s.cursor(binary=True).execute(_BOUNDARY, given).fetchall()
-    return sum(_without_old(s, profile_key, row, earliest) for row in rows)
+    rows = s.cursor(binary=True).execute(_BOUNDARY, (s.tenant_id, due, earliest, earliest)).fetchall()
+    # Each chunk by itself: it keeps its number, and its place among those that stay.
+    parts = [part for row in rows for part in chunks.read(s, [row])]
+    first = int(earliest.timestamp() * 1000)
+    kept = [part._replace(events=part.events[part.events["at"] >= first]) for part in parts]
+    chunks.replace(s, kept)
+    return sum(part.events.size for part in parts) - sum(part.events.size for part in kept)
 
 
-def _without_old(s: Scope, profile_key: bytes, row: tuple[Any, ...], earliest: datetime) -> int:
-    events = chunks.read(s, profile_key, [row])
-    kept = events[events["at"] >= int(earliest.timestamp() * 1000)]
-    chunks.replace(s, profile_key, [row[0]], kept)
-    return int(events.size - kept.size)
-
-
-def _see_again(s: Scope, profile_key: bytes, state: SpaceState) -> None:
-    """The set of seen items, from what is left: it must not remember events that are gone."""
-    rows = s.cursor(binary=True).execute(_BODIES, (s.tenant_id, profile_key)).fetchall()
-    left = timeline.opened(s.ref, profile_key, rows, None).events
-    chunks.write_seen(s, profile_key, chunks.met(left, state.event_kinds.values()))
+def _see_again(s: Scope, due: list[bytes], state: SpaceState) -> None:
+    """The sets of seen items, from what is left: they must not remember events that are gone."""
+    rows = s.cursor(binary=True).execute(_LEFT, (s.tenant_id, due)).fetchall()
+    kinds = state.event_kinds.values()
+    chunks.write_seen(s, {part.profile_key: chunks.met(part.events, kinds) for part in chunks.read(s, rows)})
