@@ -39,6 +39,7 @@ def measure(bench: Bench, say: Say, *, events: int = EVENTS) -> Figures:
         figures[f"{step}_sent_in_seconds"] = round(time.monotonic() - started, 1)
         say("merging")
         figures[f"{step}_merged_in_seconds"] = round(_merge(bench), 1)
+        figures[f"{step}_idle_pass_seconds"] = round(_merge(bench), 2)
         sizes = _settled(bench)
         say(f"{step}: {sizes}")
         figures |= {f"{step}_{name}": value for name, value in sizes.items()}
@@ -82,11 +83,10 @@ def _bodies(rng: np.random.Generator, count: int, profiles: int) -> Iterator[byt
 
 
 def _merge(bench: Bench) -> float:
-    """Seconds until no profile's chunks are worth merging, with the worker's own task."""
-    started = time.monotonic()
-    code = f"from lepton_platform.tasks.upkeep import merge_timelines; merge_timelines(region='{REGION}')"
-    bench.python(code)
-    return time.monotonic() - started
+    """Seconds that the worker's own task takes until no profile's chunks are worth merging."""
+    task = f"merge_timelines(region='{REGION}')"
+    code = f"from lepton_platform.tasks.upkeep import merge_timelines; t = perf_counter(); {task}; print(perf_counter() - t)"
+    return float(bench.python(f"from time import perf_counter; {code}").splitlines()[-1])
 
 
 def _settled(bench: Bench, patience_seconds: float = 180.0) -> dict[str, int]:

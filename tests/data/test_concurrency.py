@@ -18,6 +18,7 @@ from tenants.data.queries import timeline
 from tenants.data.queries.profiles import profile_key
 from tenants.data.types import EventInput
 from tenants.errors import Conflict
+from tenants.privacy import erasure
 from tenants.privacy.erasure import TABLES, erase_profile
 from tenants.scope import scope
 
@@ -233,3 +234,61 @@ def test_one_event_sent_by_everybody_at_once_counts_once(tenant, actor, mugs, sc
         stored = timeline.total(s)
     assert figure("events counted twice though six senders had each", stored - 7 * rounds, of=7 * rounds,
                   passes=stored == 7 * rounds)  # fmt: skip
+
+
+@pytest.fixture
+def during_an_erasure(tenant, actor, mugs, monkeypatch):
+    """`run(work)` erases ann while `work(s, pause)` runs in a thread: it begins once the tombstone stands and older
+    transactions have ended; the deletion goes on when it calls `pause`, which lasts as long as `wait` does."""
+
+    def run(work: Callable[..., None], wait: Callable[[threading.Event], object]) -> int:
+        for number in range(4):
+            send(tenant, actor, view(number))
+        paused, erased = threading.Event(), threading.Event()
+
+        def pause() -> None:
+            paused.set()
+            wait(erased)
+
+        def in_thread() -> None:
+            with suppress(Conflict), scope(tenant, actor=actor) as s:
+                work(s, pause)
+            connections.close_all()
+
+        thread = threading.Thread(target=in_thread)
+
+        def then_start(*given, **named) -> None:
+            real(*given, **named)
+            thread.start()
+            paused.wait(10)
+
+        real = erasure._wait_for_older
+        monkeypatch.setattr(erasure, "_wait_for_older", then_start)
+        erase_profile(tenant, "ann", actor=actor)
+        erased.set()
+        thread.join()
+        return rows_of(tenant, actor, "ann")
+
+    return run
+
+
+def test_an_erasure_that_wins_over_a_merge_is_final(during_an_erasure, monkeypatch):
+    def merge_slowly(s, pause) -> None:
+        def read_and_pause(*given, **named):
+            found = list(real(*given, **named))
+            pause()
+            return found
+
+        monkeypatch.setattr(merge.chunks, "read", read_and_pause)
+        merge_profiles(s, [profile_key(s, "ann")])
+
+    real = chunks.read
+    assert during_an_erasure(merge_slowly, lambda erased: erased.wait(10)) == 0
+
+
+def test_a_merge_that_wins_over_an_erasure_is_erased_too(during_an_erasure):
+    def merge_and_linger(s, pause) -> None:
+        merge_profiles(s, [profile_key(s, "ann")])
+        pause()
+
+    assert during_an_erasure(merge_and_linger, lambda _erased: time.sleep(0.3)) == 0

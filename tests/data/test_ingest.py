@@ -92,6 +92,17 @@ def test_an_event_id_counts_once_within_a_batch(tenant, actor, mugs):
     assert (receipt.accepted, receipt.duplicates) == (1, 1)
 
 
+def test_an_event_id_is_an_event_of_its_profile(tenant, actor, mugs):
+    receipt = record(tenant, actor, event(id="e1"), event(id="e1", profile_id="bob"))
+    assert (receipt.accepted, receipt.duplicates) == (2, 0)
+
+
+def test_a_commit_of_events_waits_for_the_disk(tenant, actor, mugs):
+    with scope(tenant, actor=actor) as s:
+        record_events(s, [event()])
+        assert s.cursor().execute("SHOW synchronous_commit").fetchone() == ("on",)
+
+
 def test_an_event_id_counts_once_across_batches_when_read(tenant, actor, mugs):
     record(tenant, actor, event(id="e1"))
     record(tenant, actor, event(id="e1", value=1.0))
