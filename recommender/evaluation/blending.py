@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import optimize, special
 
 from recommender.algorithms.blend import Blend
 from recommender.evaluation.metrics import gains
@@ -64,25 +65,64 @@ def equal_blend(members: tuple[str, ...]) -> Blend:
 
 
 def fit_blend(rehearsal: Rehearsal, *, k: int = 10) -> Blend:
-    """Coordinate search on nDCG@k: each weight in turn is multiplied, divided or dropped while that helps.
+    """Weights with the best nDCG@k on the rehearsal, each at least zero; popularity keeps a floor.
 
-    The metric is a step function of the weights, so there is no gradient. Popularity keeps a floor."""
-    members = rehearsal.members
-    weights = np.array(list(equal_blend(members).weights.values()))
-    floor = np.array([POPULARITY_FLOOR if name == "popularity" else 0.0 for name in members])
+    The metric is a step function of the weights with many hills, so a coordinate search climbs from two places: equal
+    weights, and those of a conditional logit, which is convex. The better of the two is taken."""
+    starts = (np.array(list(equal_blend(rehearsal.members).weights.values())), _logit(rehearsal))
+    weights, _ = max((_climb(rehearsal, start, k) for start in starts), key=lambda found: found[1])
+    # Scores are standardised, so only proportions matter: the greatest weight is one.
+    scaled = weights / weights.max()
+    return Blend({name: float(weight) for name, weight in zip(rehearsal.members, scaled, strict=True)})
+
+
+def _climb(rehearsal: Rehearsal, start: Doubles, k: int) -> tuple[Doubles, float]:
+    """Each weight in turn is multiplied, divided, dropped or, once dropped, tried again, while that helps."""
+    floor = np.array([POPULARITY_FLOOR if name == "popularity" else 0.0 for name in rehearsal.members])
+    weights = np.maximum(start, floor)
     best = rehearsal.ndcg(weights, k)
     for step in STEPS:
         for _ in range(ROUNDS):
             before = best
-            for number in range(len(members)):
-                for factor in (step, 1 / step, 0.0):
+            for number in range(len(weights)):
+                for value in _trials(weights[number], step, weights.max()):
                     trial = weights.copy()
-                    trial[number] = max(trial[number] * factor, floor[number])
+                    trial[number] = max(value, floor[number])
                     reached = rehearsal.ndcg(trial, k) if trial.any() else 0.0
                     if reached > best:
                         weights, best = trial, reached
             if best <= before:
                 break
-    # Scores are standardised, so only proportions matter: the greatest weight is one.
-    scaled = weights / weights.max()
-    return Blend({name: float(weight) for name, weight in zip(members, scaled, strict=True)})
+    return weights, best
+
+
+def _trials(weight: float, step: float, greatest: float) -> tuple[float, ...]:
+    if weight > 0:
+        return weight * step, weight / step, 0.0
+    return 0.1 * greatest, 0.3 * greatest
+
+
+def _logit(rehearsal: Rehearsal, *, most_cases: int = 6_000) -> Doubles:
+    """Weights that make the targets likeliest among their candidates: a conditional logit (McFadden 1974)."""
+    parts = [part for part in rehearsal.parts if len(part)]
+    every = max(1, -(-sum(map(len, parts)) // most_cases))
+    parts = [part[::every] for part in parts]
+    cases = sum(map(len, parts))
+
+    def loss(weights: Doubles) -> tuple[float, Doubles]:
+        total, slope = 0.0, np.zeros(len(weights))
+        for part in parts:
+            scores = part @ weights.astype(np.float32)
+            scores[part[:, :, 0] <= NEVER] = -np.inf
+            likelihood = special.log_softmax(scores, axis=1)
+            total -= float(likelihood[:, 0].sum())
+            share = np.exp(likelihood)[..., None]
+            slope += np.where(share > 0, share * part, 0).sum(axis=(0, 1)) - part[:, 0].sum(axis=0)
+        return total / max(cases, 1), slope / max(cases, 1)
+
+    members = len(rehearsal.members)
+    found = optimize.minimize(
+        loss, np.full(members, 0.5), jac=True, method="L-BFGS-B", bounds=[(0, None)] * members,
+        options={"maxiter": 60},
+    )  # fmt: skip
+    return np.asarray(found.x, dtype=np.float64)
