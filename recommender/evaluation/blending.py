@@ -102,7 +102,7 @@ def _trials(weight: float, step: float, greatest: float) -> tuple[float, ...]:
     return 0.1 * greatest, 0.3 * greatest
 
 
-def _logit(rehearsal: Rehearsal, *, most_cases: int = 6_000) -> Doubles:
+def _logit(rehearsal: Rehearsal, *, most_cases: int = 3_000) -> Doubles:
     """Weights that make the targets likeliest among their candidates: a conditional logit (McFadden 1974)."""
     parts = [part for part in rehearsal.parts if len(part)]
     every = max(1, -(-sum(map(len, parts)) // most_cases))
