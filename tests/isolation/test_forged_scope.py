@@ -94,6 +94,11 @@ def test_a_stolen_claim_cannot_be_altered(mine, other, figure):
 def test_a_stolen_claim_ends(database, claim):
     stolen = token(ALIAS, claim.format(uuid4()), -LIFETIME)
     assert replayed(ALIAS, stolen) == "expired scope"
+    with (
+        claimed(ALIAS, stolen) as cursor,
+        pytest.raises(psycopg.errors.InsufficientPrivilege, match="expired"),
+    ):
+        cursor.execute("SELECT app.is_ops()")
     assert LIFETIME.total_seconds() <= 300
 
 

@@ -12,8 +12,10 @@ class Answer:
     """What the server holds between the first byte and the last."""
 
     def __init__(self, application: Any, path: str, *, key: str = "") -> None:
-        environ: dict[str, Any] = {"PATH_INFO": path, "HTTP_HOST": "localhost", "REMOTE_ADDR": "127.0.0.1"}
+        where, _, query = path.partition("?")
+        environ: dict[str, Any] = {"PATH_INFO": where, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1"}
         setup_testing_defaults(environ)
+        environ["HTTP_HOST"] = "localhost"
         if key:
             environ["HTTP_AUTHORIZATION"] = f"Bearer {key}"
         self.status = 0
