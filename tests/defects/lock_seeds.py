@@ -25,9 +25,10 @@ _EVERYWHERE = """class _Everywhere:
 
 _open: Any = _Everywhere()
 """
-_NESTED = """    if any(opened.alias == new.alias for opened in _open.get()):
+_NESTED = """    if any(opened.alias == new.alias for opened in open_scopes()):
         raise ScopeNested(f"A scope on {new.alias} is open; finish it first.")
     connection = connections[new.alias]
+    _drop_lost(connection)
     if connection.in_atomic_block:
         raise ScopeNested(f"A transaction on {new.alias} is open; a scope is the outermost block.")
     with _unavailable_is_said():
@@ -154,9 +155,23 @@ LOCK_SEEDS = (
     Seed(
         "a scope that fails is not forgotten",
         _SCOPE,
-        "    finally:\n        _open.reset(reset)\n",
-        "    except ScopeRequired:\n        raise\n    else:\n        _open.reset(reset)\n",
+        "    finally:\n        new.life.over = True\n        _forget(reset, raw)\n",
+        "    except ScopeRequired:\n        raise\n    else:\n        new.life.over = True\n        _forget(reset, raw)\n",
         _LEAK,
+    ),
+    Seed(
+        "a scope that another thread ends lives on",
+        _SCOPE,
+        '        raw.close()\n        raise ScopeNested("A scope ended outside',
+        '        raise ScopeNested("A scope ended outside',
+        "tests/platform/test_pool.py",
+    ),
+    Seed(
+        "a scope that another thread ends blocks its own",
+        _SCOPE,
+        "    _drop_lost(connection)\n",
+        "",
+        "tests/platform/test_pool.py",
     ),
     Seed(
         "a thread inherits the scope of another",

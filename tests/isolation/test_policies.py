@@ -12,11 +12,11 @@ RELATIONS = f"SELECT oid::regclass::text FROM pg_class WHERE oid IN ({WITH_TENAN
 UNLOCKED = f"""
 SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid IN ({WITH_TENANT}) AND NOT (
     c.relrowsecurity AND c.relforcerowsecurity
-    AND (SELECT count(*) = 1 AND bool_and(
+    AND (SELECT count(*) = 1 AND bool_and((
             p.polcmd = '*' AND p.polpermissive
             AND pg_get_expr(p.polqual, p.polrelid) LIKE '%tenant_id = ( SELECT app.%'
             AND pg_get_expr(p.polqual, p.polrelid) LIKE '%app.asked()%'
-            AND pg_get_expr(p.polwithcheck, p.polrelid) LIKE '%tenant_id = ( SELECT app.%')
+            AND pg_get_expr(p.polwithcheck, p.polrelid) LIKE '%tenant_id = ( SELECT app.%') IS TRUE)
         FROM pg_policy p WHERE p.polrelid = c.oid AND p.polroles && ARRAY[0, 'lepton_app'::regrole::oid]))
 """
 # The control plane's look-up of a key runs as the owner, who cannot sign in.
@@ -171,6 +171,9 @@ HOLES = {
     "a second door": "CREATE TABLE hole (tenant_id uuid, live bool);"
     + LOCK.format("hole")
     + "CREATE POLICY also ON hole FOR SELECT USING (true)",
+    "a policy without a check": "CREATE TABLE hole (tenant_id uuid); ALTER TABLE hole ENABLE ROW LEVEL SECURITY, "
+    "FORCE ROW LEVEL SECURITY; CREATE POLICY own ON hole USING (tenant_id = (SELECT app.current_tenant()) "
+    "AND (tenant_id IS NULL OR tenant_id = app.asked()))",
     "a policy for reads only": "CREATE TABLE hole (tenant_id uuid); ALTER TABLE hole ENABLE ROW LEVEL SECURITY, "
     "FORCE ROW LEVEL SECURITY; CREATE POLICY own ON hole FOR SELECT USING (tenant_id = (SELECT app.current_tenant()))",
 }
