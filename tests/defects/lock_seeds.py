@@ -189,6 +189,6 @@ LOCK_SEEDS = (
         raw = _alive(connection)
         with transaction.atomic(using=new.alias):
 """,
-        _LEAK,
+        _MISSING,
     ),
 )

@@ -218,7 +218,8 @@ def test_the_claim_is_gone_after_the_scope(tenant, actor, fault):
 
 
 def test_a_scope_does_not_nest(tenant, stranger_tenant, actor):
-    with scope(tenant, actor=actor), pytest.raises(ScopeNested), scope(stranger_tenant, actor=actor):
+    nested = pytest.raises(ScopeNested, match="finish it first")
+    with scope(tenant, actor=actor), nested, scope(stranger_tenant, actor=actor):
         raise AssertionError("a scope was opened inside another")
 
 
