@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -46,8 +47,10 @@ def keys_alias(region: str) -> str:
 
 
 def scope_key(alias: str) -> bytes:
-    """The key that signs claims for one database; the database holds only its HMAC pads."""
-    if alias == CONTROL:
-        return bytes(settings.LEPTON_CONTROL_SCOPE_KEY)
+    """The key that signs claims for one database; the database holds only its HMAC pads.
+
+    Derived from the configured key, so that a claim for a region's data is no claim for its keys.
+    """
     region = alias.partition("_")[2]
-    return bytes(settings.LEPTON_REGIONS[region].scope_key)
+    configured = settings.LEPTON_REGIONS[region].scope_key if region else settings.LEPTON_CONTROL_SCOPE_KEY
+    return hmac.digest(configured, alias.encode(), "sha256")

@@ -11,7 +11,7 @@ import hmac
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
@@ -48,6 +48,13 @@ class Actor:
         return f"{self.kind}:{self.id}"
 
 
+@dataclass(slots=True)
+class _Life:
+    """Whether a scope's block is over, also for a context that has not noticed."""
+
+    over: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
     """An open door to one tenant's rows in one database. Valid only inside its `with` block."""
@@ -58,6 +65,7 @@ class Scope:
     tenant: TenantRef | None = None
     reason: str = ""
     seal: object = field(repr=False, default=None)
+    life: _Life = field(repr=False, default_factory=_Life)
 
     def __post_init__(self) -> None:
         if self.seal is not _SEAL:
@@ -87,14 +95,14 @@ _open: ContextVar[tuple[Scope, ...]] = ContextVar("lepton_open_scopes", default=
 
 def current_scope(alias_prefix: str = "") -> Scope:
     """The innermost open scope whose database alias starts with `alias_prefix`. Raises ScopeRequired."""
-    for opened in reversed(_open.get()):
+    for opened in reversed(open_scopes()):
         if opened.alias.startswith(alias_prefix):
             return opened
     raise ScopeRequired("Open a scope first: `with scope(tenant, actor=...)`.")
 
 
 def open_scopes() -> tuple[Scope, ...]:
-    return _open.get()
+    return tuple(opened for opened in _open.get() if not opened.life.over)
 
 
 @contextmanager
@@ -162,25 +170,44 @@ def _ops(alias: str, purpose: str, actor: Actor, reason: str) -> Iterator[Scope]
 
 @contextmanager
 def _transaction(new: Scope, lifetime: timedelta) -> Iterator[Scope]:
-    if any(opened.alias == new.alias for opened in _open.get()):
+    if any(opened.alias == new.alias for opened in open_scopes()):
         raise ScopeNested(f"A scope on {new.alias} is open; finish it first.")
     connection = connections[new.alias]
+    _drop_lost(connection)
     if connection.in_atomic_block:
         raise ScopeNested(f"A transaction on {new.alias} is open; a scope is the outermost block.")
     with _unavailable_is_said():
         raw = _alive(connection)
         with transaction.atomic(using=new.alias, durable=True):
             _bind(raw, token(new.alias, new.claim, lifetime))
-            yield from _opened(new)
+            yield from _opened(new, raw)
         _used_at[raw] = time.monotonic()
 
 
-def _opened(new: Scope) -> Iterator[Scope]:
-    reset = _open.set((*_open.get(), new))
+def _opened(new: Scope, raw: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Scope]:
+    reset = _open.set((*open_scopes(), new))
     try:
         yield new
     finally:
+        new.life.over = True
+        _forget(reset, raw)
+
+
+def _forget(reset: Token[tuple[Scope, ...]], raw: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """A generator that nobody closed may end in any thread; its transaction must end there and then."""
+    try:
         _open.reset(reset)
+    except ValueError as error:
+        raw.close()
+        raise ScopeNested("A scope ended outside its thread; its connection was closed.") from error
+
+
+def _drop_lost(connection: BaseDatabaseWrapper) -> None:
+    """Behind a scope that ended elsewhere this thread's connection still believes in its transaction."""
+    if any(opened.life.over and opened.alias == connection.alias for opened in _open.get()):
+        _open.set(open_scopes())
+        connection.close()
+        connection.connect()
 
 
 def _bind(raw: psycopg.Connection[tuple[Any, ...]], signed: str) -> None:

@@ -16,3 +16,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE lepton_migrate IN SCHEMA public
     GRANT USAGE ON SEQUENCES TO lepton_app;
 ALTER DEFAULT PRIVILEGES FOR ROLE lepton_migrate
     REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+-- A large object belongs to whoever makes it and to no tenant.
+REVOKE EXECUTE ON FUNCTION
+    pg_catalog.lo_creat(integer), pg_catalog.lo_create(oid), pg_catalog.lo_from_bytea(oid, bytea) FROM PUBLIC;

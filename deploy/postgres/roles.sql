@@ -23,3 +23,6 @@ GRANT lepton_owner TO lepton_migrate;
 
 -- The signed claim must not be readable in pg_stat_activity by another backend of the same role.
 ALTER ROLE lepton_app SET track_activities = off;
+
+-- A plan that one claim made must not serve a statement without a claim: planning is where its absence is noticed.
+ALTER ROLE lepton_app SET plan_cache_mode = force_custom_plan;

@@ -1,102 +1,220 @@
-"""The catalogue of PostgreSQL, not the models, says whether every tenant table is locked."""
+"""The catalogue of PostgreSQL, not the models, says whether every tenant table is locked and who may do what."""
 
 from __future__ import annotations
 
 import pytest
 from django.conf import settings
-from django.db import connections
 
-ALIASES = ["default", *(f"{plane}_{code}" for plane in ("data", "keys") for code in ("cn", "eu", "us"))]
-WITH_TENANT = """
-SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND n.nspname = 'public'
-  AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped)
+from tests.isolation.catalogue import ALIASES, OURS, REGIONS, WITH_TENANT, everywhere, rows
+
+RELATIONS = f"SELECT oid::regclass::text FROM pg_class WHERE oid IN ({WITH_TENANT})"
+# One policy for everybody and every command: a second permissive one would be a second door.
+UNLOCKED = f"""
+SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid IN ({WITH_TENANT}) AND NOT (
+    c.relrowsecurity AND c.relforcerowsecurity
+    AND (SELECT count(*) = 1 AND bool_and((
+            p.polcmd = '*' AND p.polpermissive
+            AND pg_get_expr(p.polqual, p.polrelid) LIKE '%tenant_id = ( SELECT app.%'
+            AND pg_get_expr(p.polqual, p.polrelid) LIKE '%app.asked()%'
+            AND pg_get_expr(p.polwithcheck, p.polrelid) LIKE '%tenant_id = ( SELECT app.%') IS TRUE)
+        FROM pg_policy p WHERE p.polrelid = c.oid AND p.polroles && ARRAY[0, 'lepton_app'::regrole::oid]))
 """
+# The control plane's look-up of a key runs as the owner, who cannot sign in.
+OTHER_POLICIES = """
+SELECT polname, polroles::regrole[]::text FROM pg_policy WHERE NOT polroles && ARRAY[0, 'lepton_app'::regrole::oid]
+"""
+ROLES = """
+WITH RECURSIVE closure AS (
+    SELECT oid FROM pg_roles WHERE rolname = current_user
+    UNION SELECT m.roleid FROM pg_auth_members m JOIN closure c ON m.member = c.oid
+)
+SELECT r.rolname, r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolcreatedb OR r.rolreplication
+FROM pg_roles r JOIN closure USING (oid)
+"""
+OWNED = """
+SELECT classid::regclass::text, objid FROM pg_shdepend
+WHERE deptype = 'o' AND refclassid = 'pg_authid'::regclass AND refobjid = 'lepton_app'::regrole
+"""
+TOO_MUCH = f"""
+SELECT c.oid::regclass::text, privilege FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+       unnest(ARRAY['TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN']) privilege
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {OURS} AND has_table_privilege(c.oid, privilege)
+UNION ALL
+SELECT c.oid::regclass::text, privilege FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+       unnest(ARRAY['SELECT', 'UPDATE']) privilege
+WHERE c.relkind = 'S' AND {OURS} AND n.nspname <> 'public' AND has_sequence_privilege(c.oid, privilege)
+UNION ALL
+SELECT n.nspname, 'CREATE' FROM pg_namespace n WHERE has_schema_privilege(n.oid, 'CREATE')
+UNION ALL
+SELECT d.datname, privilege FROM pg_database d, unnest(ARRAY['CREATE', 'TEMP']) privilege
+WHERE d.datname = current_database() AND has_database_privilege(d.oid, privilege)
+UNION ALL
+SELECT 'app.scope_secret', privilege FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) privilege
+WHERE has_table_privilege('app.scope_secret', privilege)
+UNION ALL
+SELECT p.oid::regprocedure::text, 'EXECUTE' FROM pg_proc p
+WHERE p.proname IN ('lo_creat', 'lo_create', 'lo_from_bytea') AND has_function_privilege(p.oid, 'EXECUTE')
+"""
+PUBLIC = f"""
+SELECT c.oid::regclass::text, a.privilege_type FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+       aclexplode(c.relacl) a WHERE {OURS} AND a.grantee = 0
+UNION ALL
+SELECT p.oid::regprocedure::text, a.privilege_type FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,
+       aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE {OURS} AND a.grantee = 0
+UNION ALL
+SELECT n.nspname, a.privilege_type FROM pg_namespace n, aclexplode(n.nspacl) a WHERE {OURS} AND a.grantee = 0
+UNION ALL
+SELECT datname, a.privilege_type FROM pg_database,
+       aclexplode(coalesce(datacl, acldefault('d', datdba))) a WHERE datname = current_database() AND a.grantee = 0
+"""
+VIEWS = f"""
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('v', 'm', 'f') AND {OURS}
+UNION ALL
+SELECT rulename FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE {OURS}
+UNION ALL SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'
+"""
+DEFINERS = """
+SELECT p.oid::regprocedure::text, p.proconfig::text, has_function_privilege(p.oid, 'EXECUTE'), p.proowner::regrole::text
+FROM pg_proc p WHERE p.prosecdef ORDER BY 1
+"""
+_PINNED = '{"search_path=pg_catalog, pg_temp"}'
+_FUNCTIONS = {
+    ("app.claim()", _PINNED, False, "lepton_owner"),
+    ("app.current_tenant()", _PINNED, True, "lepton_owner"),
+    ("app.is_ops()", _PINNED, True, "lepton_owner"),
+    ("app.scoped_tenant()", _PINNED, True, "lepton_owner"),
+    ("app.scoped_user()", _PINNED, True, "lepton_owner"),
+}
+_LOOK_UP = ("app.find_api_key(text)", _PINNED, True, "lepton_owner")
+
+pytestmark = [pytest.mark.proof(row=2), pytest.mark.usefixtures("services")]
 
 
-def rows(alias: str, sql: str, *params: object) -> list[tuple]:
-    with connections[alias].cursor() as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchall()
+def test_every_relation_with_a_tenant_is_locked(figure):
+    relations, unlocked = everywhere(RELATIONS), everywhere(UNLOCKED)
+    assert {alias for alias, _ in relations} == set(ALIASES)
+    assert figure(
+        "relations without forced policy for reads and writes",
+        len(unlocked),
+        of=len(relations),
+        passes=not unlocked,
+    ), unlocked
 
 
-@pytest.mark.parametrize("alias", ALIASES)
-def test_there_are_tenant_tables(alias, services):
-    assert rows(alias, WITH_TENANT)
-
-
-@pytest.mark.parametrize("alias", ALIASES)
-def test_every_tenant_table_forces_row_level_security(alias, services):
-    open_tables = rows(
-        alias,
-        f"SELECT relname FROM pg_class WHERE oid::regclass::text IN ({WITH_TENANT}) "
-        "AND NOT (relrowsecurity AND relforcerowsecurity)",
+def test_no_policy_serves_another_role(figure):
+    other = everywhere(OTHER_POLICIES)
+    expected = [("default", "control_apikey_lookup", "{lepton_owner}")]
+    assert figure("policies for other roles than the application's", len(other), passes=other == expected), (
+        other
     )
-    assert open_tables == []
 
 
-@pytest.mark.parametrize("alias", ALIASES)
-def test_every_policy_guards_reads_and_writes_and_calls_the_claim(alias, services):
-    policies = rows(
-        alias,
-        "SELECT polrelid::regclass::text, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid), "
-        "polcmd::text, polroles::regrole[]::text FROM pg_policy",
-    )
-    everybody = [policy for policy in policies if policy[4] == "{-}"]
-    locked = {table for table, using, check, command, _ in everybody if command == "*" and using and check}
-    assert locked == {table for (table,) in rows(alias, WITH_TENANT)}
-    assert all("app." in using and "app." in check for _, using, check, _, _ in everybody)
-    assert {roles for *_, roles in policies} <= {"{-}", "{lepton_owner}"}
+def test_the_application_role_is_nobody_special(figure):
+    roles = everywhere(ROLES)
+    special = [row for row in roles if row[1:] != ("lepton_app", False)]
+    assert figure(
+        "roles above the application's, or rights of its own",
+        len(special),
+        of=len(ALIASES),
+        passes=not special,
+    ), special
+    assert len(roles) == len(ALIASES)
 
 
-@pytest.mark.parametrize("alias", ALIASES)
-def test_the_application_role_owns_nothing_and_is_nobody_special(alias, services):
-    owned = rows(alias, "SELECT relname FROM pg_class WHERE relowner = 'lepton_app'::regrole")
-    special = rows(
-        alias, "SELECT rolsuper, rolbypassrls, rolcreaterole FROM pg_roles WHERE rolname = current_user"
-    )
-    member_of = rows(alias, "SELECT 1 FROM pg_auth_members WHERE member = 'lepton_app'::regrole")
-    assert (owned, special, member_of) == ([], [(False, False, False)], [])
+def test_the_application_role_owns_nothing(figure):
+    owned = everywhere(OWNED, ["default"])
+    assert figure("objects of any kind owned by the application's role", len(owned), passes=not owned), owned
 
 
-@pytest.mark.parametrize("alias", ALIASES)
-def test_no_materialised_view_stands_on_tenant_data(alias, services):
-    assert rows(alias, "SELECT relname FROM pg_class WHERE relkind = 'm'") == []
+def test_the_application_role_has_no_right_it_does_not_need(figure):
+    rights = everywhere(TOO_MUCH)
+    assert figure(
+        "rights to truncate, refer, trigger, create or make temporary tables", len(rights), passes=not rights
+    ), rights
 
 
-@pytest.mark.parametrize("alias", ALIASES)
-def test_every_definer_function_pins_its_search_path(alias, services):
-    loose = rows(
-        alias,
-        "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace <> 'pg_catalog'::regnamespace "
-        "AND position('search_path=' IN coalesce(proconfig::text, '')) = 0",
-    )
-    assert loose == []
+def test_nothing_is_granted_to_everybody(figure):
+    granted = everywhere(PUBLIC)
+    assert figure("grants to PUBLIC", len(granted), passes=not granted), granted
 
 
-@pytest.mark.parametrize("alias", [alias for alias in ALIASES if alias != "default"])
-def test_every_key_of_a_tenant_table_starts_with_the_tenant(alias, services):
-    keys = rows(
-        alias,
-        "SELECT conname, conrelid::regclass::text, contype, "
-        "(SELECT attname FROM pg_attribute WHERE attrelid = conrelid AND attnum = conkey[1]) "
-        f"FROM pg_constraint WHERE contype IN ('p', 'u', 'f') AND conrelid::regclass::text IN ({WITH_TENANT})",
-    )
-    assert keys
-    assert [name for name, _, _, first in keys if first != "tenant_id"] == []
+def test_no_view_rule_or_extension_stands_in_a_database(figure):
+    found = everywhere(VIEWS)
+    assert figure("views, foreign tables, rules and extensions", len(found), passes=not found), found
 
 
-@pytest.mark.parametrize("alias", [alias for alias in ALIASES if alias != "default"])
-def test_every_unique_index_of_a_tenant_table_starts_with_the_tenant(alias, services):
-    indexes = rows(
-        alias,
-        "SELECT indexrelid::regclass::text, (SELECT attname FROM pg_attribute WHERE attrelid = indrelid AND attnum = indkey[0]) "
-        f"FROM pg_index WHERE indisunique AND indrelid::regclass::text IN ({WITH_TENANT})",
-    )
-    assert [name for name, first in indexes if first != "tenant_id"] == []
+def test_the_definer_functions_are_the_known_ones(figure):
+    found = set(everywhere(DEFINERS))
+    known = {(alias, *row) for alias in ALIASES for row in _FUNCTIONS} | {("default", *_LOOK_UP)}
+    assert figure(
+        "SECURITY DEFINER functions beside the known ones, unpinned or callable by more",
+        len(found ^ known),
+        of=len(known),
+        passes=found == known,
+    ), found ^ known
 
 
-def test_every_configured_region_is_checked(services):
-    assert {alias.partition("_")[2] for alias in ALIASES if alias != "default"} == set(
-        settings.LEPTON_REGIONS
-    )
+LOCK = (
+    "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY own ON {0} "
+    "USING (tenant_id = (SELECT app.current_tenant()) AND (live OR tenant_id = app.asked())) "
+    "WITH CHECK (tenant_id = (SELECT app.current_tenant()));"
+)
+HOLES = {
+    "an open table": "CREATE TABLE hole (tenant_id uuid)",
+    "an open partition": "CREATE TABLE hole_parent (tenant_id uuid, live bool) PARTITION BY HASH (tenant_id);"
+    + LOCK.format("hole_parent")
+    + "CREATE TABLE hole PARTITION OF hole_parent FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+    "an open child": "CREATE TABLE hole () INHERITS (data_item)",
+    "a table in another schema": "CREATE SCHEMA side; CREATE TABLE side.hole (tenant_id uuid)",
+    "a second door": "CREATE TABLE hole (tenant_id uuid, live bool);"
+    + LOCK.format("hole")
+    + "CREATE POLICY also ON hole FOR SELECT USING (true)",
+    "a policy without a check": "CREATE TABLE hole (tenant_id uuid); ALTER TABLE hole ENABLE ROW LEVEL SECURITY, "
+    "FORCE ROW LEVEL SECURITY; CREATE POLICY own ON hole USING (tenant_id = (SELECT app.current_tenant()) "
+    "AND (tenant_id IS NULL OR tenant_id = app.asked()))",
+    "a policy for reads only": "CREATE TABLE hole (tenant_id uuid); ALTER TABLE hole ENABLE ROW LEVEL SECURITY, "
+    "FORCE ROW LEVEL SECURITY; CREATE POLICY own ON hole FOR SELECT USING (tenant_id = (SELECT app.current_tenant()))",
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_the_reader_sees_a_hole(superuser, hole):
+    database = superuser("data_eu")
+    with database.transaction(force_rollback=True), database.cursor() as cursor:
+        cursor.execute(HOLES[hole])
+        assert [name.removeprefix("side.") for (name,) in rows(cursor, UNLOCKED)] == ["hole"]
+
+
+SABOTAGE = [
+    (ROLES, "GRANT pg_read_all_data TO lepton_app"),
+    (ROLES, "ALTER ROLE lepton_app BYPASSRLS"),
+    (OWNED, "ALTER SEQUENCE data_timeline_seq OWNER TO lepton_app"),
+    (TOO_MUCH, "GRANT TRUNCATE ON data_item TO lepton_app"),
+    (TOO_MUCH, "GRANT CREATE ON SCHEMA app TO lepton_app"),
+    (TOO_MUCH, "GRANT TEMP ON DATABASE lepton_data_eu TO PUBLIC"),
+    (TOO_MUCH, "GRANT SELECT ON app.scope_secret TO lepton_app"),
+    (TOO_MUCH, "GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC"),
+    (PUBLIC, "GRANT SELECT ON data_item TO PUBLIC"),
+    (PUBLIC, "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql RETURN 1"),
+    (VIEWS, "CREATE VIEW every_item AS SELECT * FROM data_item"),
+    (VIEWS, "CREATE MATERIALIZED VIEW every_item AS SELECT * FROM data_item"),
+    (DEFINERS, "CREATE FUNCTION app.f() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1"),
+    (DEFINERS, "ALTER FUNCTION app.is_ops() RESET search_path"),
+    (DEFINERS, "GRANT EXECUTE ON FUNCTION app.claim() TO lepton_app"),
+]
+
+
+@pytest.mark.parametrize(("reader", "change"), SABOTAGE, ids=[change for _, change in SABOTAGE])
+def test_the_reader_sees_a_right_too_many(superuser, reader, change):
+    database = superuser("data_eu")
+    with database.transaction(force_rollback=True), database.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE lepton_app")
+        before = rows(cursor, reader)
+        cursor.execute(f"RESET ROLE; {change}; SET LOCAL ROLE lepton_app")
+        assert set(rows(cursor, reader)) - set(before)
+
+
+def test_every_configured_region_is_read():
+    assert set(settings.LEPTON_REGIONS) == set(REGIONS)

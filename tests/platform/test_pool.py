@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextvars
+import threading
+from collections.abc import Callable, Iterator
+
 import pytest
 from django.db import connections
 
-from tenants.errors import ScopeNested
-from tenants.scope import scope
+from tenants.errors import ScopeNested, ScopeRequired
+from tenants.scope import current_scope, scope
 
 PID = "SELECT pg_backend_pid()"
 CLAIM = "SELECT coalesce(current_setting('app.scope', true), '')"
@@ -46,4 +50,38 @@ def test_a_connection_that_its_server_ended_is_replaced(tenant, actor, superuser
     superuser("data_eu").execute("SELECT pg_terminate_backend(%s)", (pid,))
     monkeypatch.setattr("tenants.scope._IDLE_SECONDS", 0.0)
     with scope(tenant, actor=actor) as s:
+        assert s.cursor().execute(PID).fetchone()[0] != pid
+
+
+def in_another_thread(act: Callable[[], object]) -> None:
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join()
+
+
+def in_another_context(act: Callable[[], object]) -> None:
+    contextvars.copy_context().run(act)
+
+
+@pytest.mark.parametrize("elsewhere", [in_another_thread, in_another_context])
+def test_a_scope_that_ends_elsewhere_is_over_where_it_began(tenant, stranger_tenant, actor, elsewhere):
+    def half() -> Iterator[int]:
+        with scope(tenant, actor=actor) as s:
+            yield s.cursor().execute(PID).fetchone()[0]
+
+    def close() -> None:
+        with pytest.raises(ScopeNested, match="ended outside"):
+            body.close()
+        told.append(True)
+        connections.close_all()
+
+    told: list[bool] = []
+    body = half()
+    pid = next(body)
+    lost = connections["data_eu"].connection
+    elsewhere(close)
+    assert (told, lost.closed) == ([True], True)
+    with pytest.raises(ScopeRequired):
+        current_scope()
+    with scope(stranger_tenant, actor=actor) as s:
         assert s.cursor().execute(PID).fetchone()[0] != pid
