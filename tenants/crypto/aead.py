@@ -1,6 +1,6 @@
 """AES-256-GCM-SIV with a random nonce, bound to one column; the hot path of every read and write.
 
-A sealed value is `magic(2) suite(1) key id(2) nonce(12) ciphertext tag(16)`. The associated data is
+A sealed value is `magic(2) suite(1) key id(4) nonce(12) ciphertext tag(16)`. The associated data is
 version, region, tenant, purpose, table, column and key id, each behind its length, then the row id. It is
 rebuilt from the look-up; of the blob only the key id and the nonce are believed, and the tag covers both.
 """
@@ -26,6 +26,7 @@ TAG_BYTES = 16
 HEAD_BYTES = len(MAGIC) + len(AES_256_GCM_SIV) + context.KEY_ID_BYTES
 BODY_AT = HEAD_BYTES + NONCE_BYTES
 OVERHEAD_BYTES = BODY_AT + TAG_BYTES
+_NO_KEY = "The value names a key that is not among this tenant's: another format, or a key that is lost."
 
 
 def head(key_id: int) -> bytes:
@@ -71,7 +72,7 @@ class BoundCipher(Opaque):
         """Raises DecryptionFailed unless exactly this was sealed for exactly this place."""
         opener = self._openers.get(blob[:HEAD_BYTES])
         if opener is None:
-            raise DecryptionFailed
+            raise DecryptionFailed(_NO_KEY)
         try:
             return opener[0](blob[HEAD_BYTES:BODY_AT], blob[BODY_AT:], opener[1] + row)
         except (InvalidTag, ValueError):
@@ -100,7 +101,9 @@ class BoundCipher(Opaque):
                 )
                 for blob, row in zip(blobs, rows, strict=True)
             ]
-        except (InvalidTag, ValueError, KeyError):
+        except KeyError:
+            raise DecryptionFailed(_NO_KEY) from None
+        except (InvalidTag, ValueError):
             raise DecryptionFailed from None
 
 

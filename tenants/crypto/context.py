@@ -8,7 +8,7 @@ from uuid import UUID
 CELL = "lepton/1/cell"
 STREAM = "lepton/1/stream"
 WRAP = "lepton/1/wrap"
-KEY_ID_BYTES = 2
+KEY_ID_BYTES = 4
 
 
 def encode(*parts: str | bytes | UUID) -> bytes:

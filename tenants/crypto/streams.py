@@ -1,6 +1,6 @@
 """Files of any length, sealed in 1 MiB chunks with bounded memory.
 
-A sealed stream is `magic(3) suite(1) key id(2) stream id(16)`, then `nonce(12) ciphertext tag(16)` for each
+A sealed stream is `magic(3) suite(1) key id(4) stream id(16)`, then `nonce(12) ciphertext tag(16)` for each
 chunk; all but the last hold exactly 1 MiB. Each chunk is bound to version, region, tenant, purpose, model
 version, file name, key id, stream id, its number and whether it is the last, so that nothing can be cut,
 swapped, reordered or taken from another file or another sealing of the same file.

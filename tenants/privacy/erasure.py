@@ -7,6 +7,7 @@ may not have seen it, so deletion waits until they have ended, and then looks wh
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,16 +19,29 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
 PATIENCE = timedelta(seconds=60)
+VERB = "profile.erase"
 TABLES = ("data_timeline", "data_seenitems", "data_review", "data_receipt", "data_profile")
 _MARK = """
 INSERT INTO data_tombstone (tenant_id, mark, erased_at) VALUES (%s, %s, %s)
 ON CONFLICT (tenant_id, mark) DO UPDATE SET erased_at = greatest(data_tombstone.erased_at, excluded.erased_at)
 """
-_COUNT_MARKS = "UPDATE data_tenantstate SET tombstones = tombstones + 1 WHERE tenant_id = %s"
+_COUNT_MARKS = "UPDATE data_tenantstate SET tombstones = tombstones + %s WHERE tenant_id = %s"
 _XID = "SELECT pg_current_xact_id()::text::bigint"
 _OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _DELETE = "DELETE FROM {} WHERE tenant_id = %s AND profile_key = %b"
 _LEFT = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = %b"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One line of the ledger. `subject` is what the audit log calls it, once the rows are deleted."""
+
+    hmac: bytes
+    erased_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return f"tombstone:{self.hmac.hex()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +61,32 @@ def erase_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> Erasur
     with scope(tenant, actor=actor) as s:
         key = profile_key(s, profile_id)
     (mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)
+    return erase_marked(tenant, key, Mark(mark, erased_at), actor=actor)
+
+
+def erase_marked(tenant: TenantRef, key: bytes, mark: Mark, *, actor: Actor) -> Erasure:
+    """Carries out what the ledger holds already; again is no error. Raises Conflict as `erase_profile`."""
     with scope(tenant, actor=actor) as s:
-        s.cursor().execute(_MARK, (tenant.id, mark, erased_at))
-        s.cursor().execute(_COUNT_MARKS, (tenant.id,))
-        marked_in = _number(s, _XID)
+        marked_in = restore_marks(s, [mark])
     _wait_for_older(tenant, marked_in, actor=actor)
     with scope(tenant, actor=actor) as s:
         deleted = {
             table: s.cursor().execute(_DELETE.format(table), (tenant.id, key)).rowcount for table in TABLES
         }
-        audit.record(s, "profile.erase", f"tombstone:{mark.hex()[:16]}", **deleted)
+        audit.record(s, VERB, mark.subject, erased_at=mark.erased_at.isoformat(), **deleted)
     with scope(tenant, actor=actor) as s:
         left = [table for table in TABLES if _number(s, _LEFT.format(table), tenant.id, key)]
     if left:
         raise Conflict(f"Rows of the profile were written meanwhile in {', '.join(left)}; call again.")
-    return Erasure(erased_at, deleted)
+    return Erasure(mark.erased_at, deleted)
+
+
+def restore_marks(s: Scope, marks: Sequence[Mark]) -> int:
+    """From the commit on, ingest drops what happened before each mark's time. Returns the transaction's number."""
+    with s.cursor() as cursor:
+        cursor.executemany(_MARK, [(s.tenant_id, mark.hmac, mark.erased_at) for mark in marks])
+    s.cursor().execute(_COUNT_MARKS, (len(marks), s.tenant_id))
+    return _number(s, _XID)
 
 
 def _wait_for_older(tenant: TenantRef, marked_in: int, *, actor: Actor) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from django.db.models import Max
+from django.utils import timezone
 
 from tenants.crypto import KeyHandle, Purpose
 from tenants.errors import Conflict, NotFound
@@ -13,7 +15,8 @@ from tenants.keys.fields import new_id
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
 from tenants.regions import TenantRef
 
-_LAST_KEY_ID = 32_767
+_FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
+_LAST_KEY_ID = (1 << 31) - 1
 
 
 def locked_kek_row(tenant: TenantRef) -> TenantKey:
@@ -32,7 +35,7 @@ def add_purpose_keys(
     tenant: TenantRef, purposes: Sequence[Purpose], *, state: KeyState, kek_row: TenantKey, kek: KeyHandle
 ) -> list[PurposeKey]:
     """One each, under the lock of `kek_row`. Raises Conflict when the tenant has used up its key ids."""
-    first = _last_key_id(tenant) + 1
+    first = _next_key_id(tenant)
     if first + len(purposes) - 1 > _LAST_KEY_ID:
         raise Conflict("This tenant has used up its key ids.")
     rows = [
@@ -51,6 +54,11 @@ def add_purpose_keys(
     return PurposeKey.objects.bulk_create(rows)
 
 
-def _last_key_id(tenant: TenantRef) -> int:
+def _next_key_id(tenant: TenantRef) -> int:
+    """Seconds since 2025, or one more than the newest.
+
+    A restored backup of the keys database has forgotten the newest keys, whose ids stand in stored values: counting
+    on from the last one that it knows would give their ids to other keys.
+    """
     used = PurposeKey.objects.filter(tenant_id=tenant.id).aggregate(last=Max("key_id"))
-    return int(used["last"] or 0)
+    return max(int(used["last"] or 0) + 1, int((timezone.now() - _FIRST_DAY).total_seconds()))
