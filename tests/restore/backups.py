@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
@@ -23,8 +24,8 @@ class Backups:
         self._run("pg_dump", "--format", form, "--file", str(target), str(settings.DATABASES[alias]["NAME"]))
         return target
 
-    def restore(self, alias: str, backup: Path, *, without_rows: bool = False) -> None:
-        """The database as it was; `without_rows` leaves only its empty tables."""
+    def restore(self, alias: str, backup: Path) -> None:
+        """The database as it was, and nothing that came later."""
         for connection in connections.all():
             connection.close()
             connection.close_pool()
@@ -33,9 +34,14 @@ class Backups:
             behind.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
-        rows = ["--schema-only"] if without_rows else []
-        options = ["--clean", "--create", "--exit-on-error", *rows, "--dbname", "postgres"]
+        options = ["--clean", "--create", "--exit-on-error", "--dbname", "postgres"]
         self._run("pg_restore", *options, str(backup))
+
+    def lose(self, alias: str, tables: Iterable[str]) -> None:
+        """Every row of these tables, of all tenants, as after a database that had to be made anew."""
+        with self._server.connect(str(settings.DATABASES[alias]["NAME"])) as behind:
+            behind.execute("SET session_replication_role = replica")
+            behind.execute(f"TRUNCATE {', '.join(tables)}")
 
     def _run(self, program: str, *options: str) -> None:
         where = ["--host", "127.0.0.1", "--port", str(self._server.port), "--username", SUPERUSER]

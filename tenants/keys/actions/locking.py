@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime
-
-from django.db.models import Max
-from django.utils import timezone
 
 from tenants.crypto import KeyHandle, Purpose
-from tenants.errors import Conflict, NotFound
+from tenants.errors import NotFound
 from tenants.keys.binding import wrapped_key
 from tenants.keys.fields import new_id
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
 from tenants.regions import TenantRef
 
-_FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 _LAST_KEY_ID = (1 << 31) - 1
 
 
@@ -34,10 +30,7 @@ def locked_kek_row(tenant: TenantRef) -> TenantKey:
 def add_purpose_keys(
     tenant: TenantRef, purposes: Sequence[Purpose], *, state: KeyState, kek_row: TenantKey, kek: KeyHandle
 ) -> list[PurposeKey]:
-    """One each, under the lock of `kek_row`. Raises Conflict when the tenant has used up its key ids."""
-    first = _next_key_id(tenant)
-    if first + len(purposes) - 1 > _LAST_KEY_ID:
-        raise Conflict("This tenant has used up its key ids.")
+    """One each, under the lock of `kek_row`."""
     rows = [
         PurposeKey(
             tenant_id=tenant.id,
@@ -47,18 +40,24 @@ def add_purpose_keys(
             state=state,
             kek_version=kek_row.version,
         )
-        for key_id, purpose in enumerate(purposes, first)
+        for key_id, purpose in zip(_new_key_ids(tenant, len(purposes)), purposes, strict=True)
     ]
     for row in rows:
         row.wrapped = wrapped_key(row, KeyHandle.generate(), kek=kek, region=tenant.region)
     return PurposeKey.objects.bulk_create(rows)
 
 
-def _next_key_id(tenant: TenantRef) -> int:
-    """Seconds since 2025, or one more than the newest.
+def _new_key_ids(tenant: TenantRef, count: int) -> list[int]:
+    """Drawn by chance from 31 bits.
 
     A restored backup of the keys database has forgotten the newest keys, whose ids stand in stored values: counting
     on from the last one that it knows would give their ids to other keys.
     """
-    used = PurposeKey.objects.filter(tenant_id=tenant.id).aggregate(last=Max("key_id"))
-    return max(int(used["last"] or 0) + 1, int((timezone.now() - _FIRST_DAY).total_seconds()))
+    used = set(PurposeKey.objects.filter(tenant_id=tenant.id).values_list("key_id", flat=True))
+    drawn: list[int] = []
+    while len(drawn) < count:
+        key_id = 1 + secrets.randbelow(_LAST_KEY_ID)
+        if key_id not in used:
+            used.add(key_id)
+            drawn.append(key_id)
+    return drawn
