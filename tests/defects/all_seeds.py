@@ -2,7 +2,16 @@ from __future__ import annotations
 
 from tests.defects.api_seeds import API_SEEDS
 from tests.defects.control_seeds import CONTROL_SEEDS
+from tests.defects.crypto_seeds import CRYPTO_SEEDS
+from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.seeds import SEEDS, Seed
 
-ALL_SEEDS: tuple[Seed, ...] = (*SEEDS, *API_SEEDS, *CONTROL_SEEDS, *RECOMMENDER_SEEDS)
+ALL_SEEDS: tuple[Seed, ...] = (
+    *SEEDS,
+    *API_SEEDS,
+    *CONTROL_SEEDS,
+    *CRYPTO_SEEDS,
+    *KEYS_SEEDS,
+    *RECOMMENDER_SEEDS,
+)

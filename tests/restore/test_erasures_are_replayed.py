@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 from tenants.data.actions.events import record_events
 from tenants.keys.queries import erasure_times
+from tenants.privacy import replay as replaying
 from tenants.privacy.erasure import erase_profile
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -94,6 +95,14 @@ def test_who_was_erased_without_a_row_in_the_backup_stays_erased(
     with scope(tenant, actor=actor) as s:
         receipt = record_events(s, [view("newcomer", BEFORE, "late")])
     assert [error.code for error in receipt.rejected] == ["erased_profile"]
+
+
+def test_more_profiles_than_one_page_are_walked(
+    tenant: TenantRef, restored: list[str], look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying, "_PAGE_SIZE", 5)
+    replay()
+    assert rows_of(look, tenant, restored) == 0
 
 
 def test_what_somebody_wrote_who_came_back_after_an_erasure_is_kept(
