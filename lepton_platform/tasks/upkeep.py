@@ -7,7 +7,7 @@ from lepton_platform.celery import app, region_queue
 from lepton_platform.tasks.workers import WORKER, tenants_of
 from recommender.registry import orphans
 from tenants.data.actions import counters, jobs, merge, outbox, retention
-from tenants.errors import Conflict, DomainError
+from tenants.errors import DomainError
 from tenants.regions import TenantRef
 from tenants.scope import data_ops, scope
 
@@ -70,5 +70,6 @@ def _merge(tenant: TenantRef, profile_key: bytes) -> None:
     try:
         with scope(tenant, actor=WORKER) as s:
             merge.merge_profile(s, profile_key)
-    except Conflict:
-        log.info("merge_skipped", tenant=str(tenant.id))
+    except DomainError as error:
+        # Lost keys or a damaged chunk of one tenant must not keep the others' timelines from being merged.
+        log.warning("merge_skipped", tenant=str(tenant.id), reason=error.code)

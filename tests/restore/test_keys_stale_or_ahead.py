@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from lepton_platform.tasks import upkeep
 from tenants.crypto import Purpose
 from tenants.crypto.aead import key_id_of
 from tenants.crypto.purposes import HASHING
 from tenants.data.actions import profiles
+from tenants.data.actions.events import record_events
 from tenants.data.queries import profiles as profile_queries
 from tenants.data.types import ProfileInput
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
@@ -21,7 +24,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.proofs import Scale
 from tests.restore.backups import Backups
-from tests.restore.crowd import Look, fill
+from tests.restore.crowd import BEFORE, Look, fill, view
 
 LAZILY = sorted(set(Purpose) - HASHING)
 SEALED = {
@@ -199,3 +202,23 @@ def test_a_key_that_was_destroyed_since_comes_back_with_a_stale_keys_database_an
     destroy_key(tenant, old, actor=actor, count_uses=lambda _: 0, rollout=timedelta(0))
     with pytest.raises(DecryptionFailed):
         keyring(tenant).opening(Purpose.REVIEW, old)
+
+
+def test_a_tenant_with_lost_keys_keeps_no_other_timeline_from_being_merged(
+    make_tenant: Callable[..., TenantRef], backups: Backups, look: Look, actor: Actor
+) -> None:
+    slugs = [f"{letter}a-{secrets.token_hex(6)}" for letter in "az"]
+    damaged, sound = (make_tenant(slug=slug, name=slug) for slug in slugs)
+    yesterday = backups.dump("keys_eu")
+    rotate_all(damaged, actor)
+    for tenant in (damaged, sound):
+        fill(tenant, ["ann"], actor)
+        for number in range(4):
+            with scope(tenant, actor=actor) as s:
+                record_events(s, [view("ann", BEFORE, f"more-{number}")])
+    backups.restore("keys_eu", yesterday)
+    forget(damaged)
+    upkeep.merge_timelines(region="eu")
+    count = "SELECT count(*) FROM data_timeline WHERE tenant_id = %s"
+    assert look("data_eu", count, damaged.id) == [(6,)]
+    assert look("data_eu", count, sound.id) == [(1,)]
