@@ -24,13 +24,17 @@ KEY_COLUMNS: dict[str, tuple[str, ...]] = {
 }
 READ: dict[str, Callable[[Scope, Row], object]] = {
     "data_item": lambda s, key: catalog.items_by_number(s, [key[0]]),
-    "data_itemimage": lambda s, _key: images.image(s, "mug"),
+    "data_itemimage": lambda s, key: images.image(s, _item_id(s, key[0])),
     "data_profile": lambda s, key: profiles.attributes(s, [key[0]]),
     "data_receipt": lambda s, key: receipts.receipt(s, key[0]),
     "data_review": lambda s, _key: reviews.reviews_of_item(s, "mug"),
     "data_seenitems": lambda s, key: timeline.history(s, key[0]),
     "data_timeline": lambda s, key: timeline.history(s, key[0]),
 }
+
+
+def _item_id(s: Scope, number: int) -> str:
+    return catalog.items_by_number(s, [number])[number].item.id
 
 
 @dataclass(frozen=True, slots=True)
