@@ -22,8 +22,16 @@ _SECRET_VALUE = re.compile(
     re.I,
 )
 
-# Addresses of the API hold the clients' ids, and queries hold what people searched for.
-_ADDRESS = re.compile(r"(?P<kept>/api/v1/[a-z]+)/[^\s\"']*|(?P<path>(?<![:\w])/[^\s?\"']*)\?[^\s\"']*")
+# Addresses of the API hold the clients' ids, also when they are misspelt, and queries hold what people searched for.
+# An id may hold spaces and quotes, and logged paths are not percent-encoded: nothing tells where it ends, so the rest
+# of the line goes.
+_KNOWN = r"v1/(?:items|profiles|events|reviews|recommendations|models|jobs|tenant)"
+_ADDRESS = re.compile(
+    rf"(?P<kept>/api/{_KNOWN})/[^\n]*"
+    rf"|(?P<unknown>/api)/(?!(?:{_KNOWN}|schema)(?:[?\s\"']|$))[^\n]*"
+    r"|(?P<path>(?<![:\w])/[^\s?\"']*)\?[^\s\"']*",
+    re.I,
+)
 
 
 def without_secrets(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +54,8 @@ def _clean(name: str, value: Any) -> Any:
 
 
 def _without_ids(found: re.Match[str]) -> str:
-    return f"{found['kept']}/{_HIDDEN}" if found["kept"] else f"{found['path']}?{_HIDDEN}"
+    kept = found["kept"] or found["unknown"]
+    return f"{kept}/{_HIDDEN}" if kept else f"{found['path']}?{_HIDDEN}"
 
 
 def _shared() -> list[Any]:

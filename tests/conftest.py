@@ -23,6 +23,7 @@ from lepton_platform.embedded.services import DEFAULT_REGIONS, Services, ensure_
 from lepton_platform.embedded.valkey import Valkey
 from tests import proofs
 from tests.proofs import figure, scale
+from tests.unpickling import watch
 
 if TYPE_CHECKING:
     import psycopg
@@ -48,6 +49,7 @@ def _new_home() -> Home:
     return home
 
 
+watch.begin()
 HOME = _new_home()
 django.setup()
 
@@ -58,10 +60,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     proofs.write_summary(terminalreporter, config)
+    watch.write_summary(terminalreporter)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    watch.end(session)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(HOME.path, ignore_errors=True)
+    watch.forget()
 
 
 @pytest.fixture(scope="session")

@@ -84,3 +84,7 @@ def _merge(tenant: TenantRef, profiles: Sequence[bytes]) -> None:
                 for profile_key in profiles:
                     _merge(tenant, [profile_key])
             return
+        except DomainError as error:
+            # Lost keys or a damaged chunk of one tenant must not keep the others' timelines from being merged.
+            log.warning("merge_skipped", tenant=str(tenant.id), reason=error.code)
+            return

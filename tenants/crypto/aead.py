@@ -1,8 +1,9 @@
 """AES-256-GCM-SIV with a random nonce, bound to one column; the hot path of every read and write.
 
-A sealed value is `magic(2) suite(1) key id(2) nonce(12) ciphertext tag(16)`. The associated data is
+A sealed value is `magic(2) suite(1) key id(4) nonce(12) ciphertext tag(16)`. The associated data is
 version, region, tenant, purpose, table, column and key id, each behind its length, then the row id. It is
 rebuilt from the look-up; of the blob only the key id and the nonce are believed, and the tag covers both.
+Values of the first suite, whose key ids have two bytes, are opened and no longer made.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from tenants.crypto.purposes import Purpose
 from tenants.errors import DecryptionFailed
 
 MAGIC = b"LP"
-AES_256_GCM_SIV = b"\x01"
+FIRST_SUITE = b"\x01"
+AES_256_GCM_SIV = b"\x02"
 NONCE_BYTES = 12
 TAG_BYTES = 16
 HEAD_BYTES = len(MAGIC) + len(AES_256_GCM_SIV) + context.KEY_ID_BYTES
 BODY_AT = HEAD_BYTES + NONCE_BYTES
 OVERHEAD_BYTES = BODY_AT + TAG_BYTES
+_FIRST_HEAD_BYTES = len(MAGIC) + len(FIRST_SUITE) + context.FIRST_KEY_ID_BYTES
+_NO_KEY = "The value names a key that is not among this tenant's: another format, or a key that is lost."
 
 
 def head(key_id: int) -> bytes:
@@ -33,10 +37,14 @@ def head(key_id: int) -> bytes:
     return MAGIC + AES_256_GCM_SIV + context.key_id_bytes(key_id)
 
 
+def _first_head(key_id: int) -> bytes:
+    return MAGIC + FIRST_SUITE + context.first_key_id_bytes(key_id)
+
+
 class BoundCipher(Opaque):
     """Seals and opens values of one column of one tenant. Safe to share between threads."""
 
-    __slots__ = ("_encrypt", "_head", "_openers", "_prefix")
+    __slots__ = ("_encrypt", "_first_openers", "_head", "_openers", "_prefix")
 
     def __init__(
         self,
@@ -52,13 +60,19 @@ class BoundCipher(Opaque):
         if not (region and table and column):
             raise ValueError("A value is bound to its region, table and column.")
 
-        def prefix(key_id: int) -> bytes:
-            place = (region, tenant, purpose, table, column, context.key_id_bytes(key_id))
-            return context.encode(context.CELL, *place)
+        def prefix(key_id: bytes) -> bytes:
+            return context.encode(context.CELL, region, tenant, purpose, table, column, key_id)
 
-        self._head, self._prefix = head(sealing_id), prefix(sealing_id)
+        self._head, self._prefix = head(sealing_id), prefix(context.key_id_bytes(sealing_id))
         self._encrypt = keys[sealing_id].encrypt
-        self._openers = {head(key_id): (key.decrypt, prefix(key_id)) for key_id, key in keys.items()}
+        self._openers = {
+            head(key_id): (key.decrypt, prefix(context.key_id_bytes(key_id))) for key_id, key in keys.items()
+        }
+        self._first_openers = {
+            _first_head(key_id): (key.decrypt, prefix(context.first_key_id_bytes(key_id)))
+            for key_id, key in keys.items()
+            if key_id <= context.FIRST_LAST_KEY_ID
+        }
 
     def seal(self, plaintext: bytes, row: bytes) -> bytes:
         """`row` is the row's id within its table, never empty."""
@@ -69,11 +83,14 @@ class BoundCipher(Opaque):
 
     def open(self, blob: bytes, row: bytes) -> bytes:
         """Raises DecryptionFailed unless exactly this was sealed for exactly this place."""
-        opener = self._openers.get(blob[:HEAD_BYTES])
+        opener, begin = self._openers.get(blob[:HEAD_BYTES]), HEAD_BYTES
         if opener is None:
-            raise DecryptionFailed
+            opener, begin = self._first_openers.get(blob[:_FIRST_HEAD_BYTES]), _FIRST_HEAD_BYTES
+        if opener is None:
+            raise DecryptionFailed(_NO_KEY)
+        body = begin + NONCE_BYTES
         try:
-            return opener[0](blob[HEAD_BYTES:BODY_AT], blob[BODY_AT:], opener[1] + row)
+            return opener[0](blob[begin:body], blob[body:], opener[1] + row)
         except (InvalidTag, ValueError):
             raise DecryptionFailed from None
 
@@ -100,12 +117,16 @@ class BoundCipher(Opaque):
                 )
                 for blob, row in zip(blobs, rows, strict=True)
             ]
-        except (InvalidTag, ValueError, KeyError):
+        except KeyError:
+            return [self.open(blob, row) for blob, row in zip(blobs, rows, strict=True)]
+        except (InvalidTag, ValueError):
             raise DecryptionFailed from None
 
 
 def key_id_of(blob: bytes) -> int:
     """Which key sealed `blob`, as the blob claims: for counting and re-sealing, not for trust."""
-    if len(blob) < OVERHEAD_BYTES or blob[: HEAD_BYTES - context.KEY_ID_BYTES] != MAGIC + AES_256_GCM_SIV:
-        raise DecryptionFailed
-    return int.from_bytes(blob[HEAD_BYTES - context.KEY_ID_BYTES : HEAD_BYTES], "big")
+    for suite, end in ((AES_256_GCM_SIV, HEAD_BYTES), (FIRST_SUITE, _FIRST_HEAD_BYTES)):
+        start = len(MAGIC) + len(suite)
+        if blob[:start] == MAGIC + suite and len(blob) >= end + NONCE_BYTES + TAG_BYTES:
+            return int.from_bytes(blob[start:end], "big")
+    raise DecryptionFailed

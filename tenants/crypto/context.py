@@ -8,7 +8,9 @@ from uuid import UUID
 CELL = "lepton/1/cell"
 STREAM = "lepton/1/stream"
 WRAP = "lepton/1/wrap"
-KEY_ID_BYTES = 2
+KEY_ID_BYTES = 4
+FIRST_KEY_ID_BYTES = 2
+FIRST_LAST_KEY_ID = 32_767
 
 
 def encode(*parts: str | bytes | UUID) -> bytes:
@@ -23,6 +25,11 @@ def encode_mapping(values: Mapping[str, str]) -> bytes:
 
 def key_id_bytes(key_id: int) -> bytes:
     return key_id.to_bytes(KEY_ID_BYTES, "big")
+
+
+def first_key_id_bytes(key_id: int) -> bytes:
+    """As the first suite had it, when ids were counted and small."""
+    return key_id.to_bytes(FIRST_KEY_ID_BYTES, "big")
 
 
 def _raw(part: str | bytes | UUID) -> bytes:

@@ -78,7 +78,9 @@ class Keyring(Opaque):
         """Raises DecryptionFailed for a key that is not this tenant's or not of this purpose."""
         key = self._aeads.get(purpose, {}).get(key_id)
         if key is None:
-            raise DecryptionFailed
+            raise DecryptionFailed(
+                "The file names a key that is not among this tenant's keys of its purpose."
+            )
         return key
 
     def pseudonym(self, kind: str, value: str) -> bytes:

@@ -1,9 +1,10 @@
 """Files of any length, sealed in 1 MiB chunks with bounded memory.
 
-A sealed stream is `magic(3) suite(1) key id(2) stream id(16)`, then `nonce(12) ciphertext tag(16)` for each
+A sealed stream is `magic(3) suite(1) key id(4) stream id(16)`, then `nonce(12) ciphertext tag(16)` for each
 chunk; all but the last hold exactly 1 MiB. Each chunk is bound to version, region, tenant, purpose, model
 version, file name, key id, stream id, its number and whether it is the last, so that nothing can be cut,
-swapped, reordered or taken from another file or another sealing of the same file.
+swapped, reordered or taken from another file or another sealing of the same file. Streams of the first suite, whose
+key ids have two bytes, are opened and no longer made.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 
 from tenants.crypto import context
-from tenants.crypto.aead import AES_256_GCM_SIV, NONCE_BYTES, TAG_BYTES
+from tenants.crypto.aead import AES_256_GCM_SIV, FIRST_SUITE, NONCE_BYTES, TAG_BYTES
 from tenants.crypto.keyring import Keyring
 from tenants.crypto.purposes import Purpose
 from tenants.errors import DecryptionFailed
@@ -24,8 +25,8 @@ from tenants.errors import DecryptionFailed
 CHUNK_BYTES = 1 << 20
 SEALED_CHUNK_BYTES = NONCE_BYTES + CHUNK_BYTES + TAG_BYTES
 _MAGIC = b"LPS" + AES_256_GCM_SIV
+_KEY_ID_BYTES = {_MAGIC: context.KEY_ID_BYTES, b"LPS" + FIRST_SUITE: context.FIRST_KEY_ID_BYTES}
 _STREAM_ID_BYTES = 16
-_HEAD_BYTES = len(_MAGIC) + context.KEY_ID_BYTES + _STREAM_ID_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +56,9 @@ def sealed_parts(keyring: Keyring, source: BinaryIO, *, place: Place) -> Iterato
     """The header, then one sealed chunk at a time."""
     key_id, key = keyring.sealing(place.purpose)
     stream_id = urandom(_STREAM_ID_BYTES)
-    yield _MAGIC + context.key_id_bytes(key_id) + stream_id
-    prefix = _prefix(keyring, place, key_id, stream_id)
+    named = context.key_id_bytes(key_id)
+    yield _MAGIC + named + stream_id
+    prefix = _prefix(keyring, place, named, stream_id)
     for number, chunk, last in _with_last(source, CHUNK_BYTES):
         nonce = urandom(NONCE_BYTES)
         yield nonce + key.encrypt(nonce, chunk, prefix + _position(number, last=last))
@@ -64,12 +66,9 @@ def sealed_parts(keyring: Keyring, source: BinaryIO, *, place: Place) -> Iterato
 
 def opened_parts(keyring: Keyring, source: BinaryIO, *, place: Place) -> Iterator[bytes]:
     """Verified chunks in order. Trust the whole only when the iterator has ended without DecryptionFailed."""
-    start = _read(source, _HEAD_BYTES)
-    if len(start) != _HEAD_BYTES or not start.startswith(_MAGIC):
-        raise DecryptionFailed
-    key_id = int.from_bytes(start[len(_MAGIC) : -_STREAM_ID_BYTES], "big")
-    key = keyring.opening(place.purpose, key_id)
-    prefix = _prefix(keyring, place, key_id, start[-_STREAM_ID_BYTES:])
+    named, stream_id = _head(source)
+    key = keyring.opening(place.purpose, int.from_bytes(named, "big"))
+    prefix = _prefix(keyring, place, named, stream_id)
     for number, sealed, last in _with_last(source, SEALED_CHUNK_BYTES):
         position = _position(number, last=last)
         try:
@@ -79,9 +78,20 @@ def opened_parts(keyring: Keyring, source: BinaryIO, *, place: Place) -> Iterato
         yield chunk
 
 
-def _prefix(keyring: Keyring, place: Place, key_id: int, stream_id: bytes) -> bytes:
+def _head(source: BinaryIO) -> tuple[bytes, bytes]:
+    """Key id, as bytes, and stream id. Raises DecryptionFailed for what is no sealed stream."""
+    width = _KEY_ID_BYTES.get(_read(source, len(_MAGIC)))
+    if width is None:
+        raise DecryptionFailed
+    rest = _read(source, width + _STREAM_ID_BYTES)
+    if len(rest) != width + _STREAM_ID_BYTES:
+        raise DecryptionFailed
+    return rest[:width], rest[width:]
+
+
+def _prefix(keyring: Keyring, place: Place, key_id: bytes, stream_id: bytes) -> bytes:
     where = (keyring.region, keyring.tenant, place.purpose, place.version, place.name)
-    return context.encode(context.STREAM, *where, context.key_id_bytes(key_id), stream_id)
+    return context.encode(context.STREAM, *where, key_id, stream_id)
 
 
 def _position(number: int, *, last: bool) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,16 +21,29 @@ from tenants.scope import Actor, Scope, scope
 
 PATIENCE = timedelta(seconds=60)
 MOST_ROUNDS = 5
+VERB = "profile.erase"
 TABLES = ("data_timeline", "data_seenitems", "data_review", "data_receipt", "data_profile")
 _MARK = """
 INSERT INTO data_tombstone (tenant_id, mark, erased_at) VALUES (%s, %s, %s)
 ON CONFLICT (tenant_id, mark) DO UPDATE SET erased_at = greatest(data_tombstone.erased_at, excluded.erased_at)
 """
-_COUNT_MARKS = "UPDATE data_tenantstate SET tombstones = tombstones + 1 WHERE tenant_id = %s"
+_COUNT_MARKS = "UPDATE data_tenantstate SET tombstones = tombstones + %s WHERE tenant_id = %s"
 _XID = "SELECT pg_current_xact_id()::text::bigint"
 _OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _DELETE = "DELETE FROM {} WHERE tenant_id = %s AND profile_key = %b"
 _LEFT = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = %b"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One line of the ledger. `subject` is what the audit log calls it, once the rows are deleted."""
+
+    hmac: bytes
+    erased_at: datetime
+
+    @property
+    def subject(self) -> str:
+        return f"tombstone:{self.hmac.hex()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +63,18 @@ def erase_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> Erasur
     with scope(tenant, actor=actor) as s:
         key = profile_key(s, profile_id)
     (mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)
+    return erase_marked(tenant, key, Mark(mark, erased_at), actor=actor)
+
+
+def erase_marked(tenant: TenantRef, key: bytes, mark: Mark, *, actor: Actor) -> Erasure:
+    """Carries out what the ledger holds already; again is no error. Raises Conflict as `erase_profile`."""
     with scope(tenant, actor=actor) as s:
-        s.cursor().execute(_MARK, (tenant.id, mark, erased_at))
-        s.cursor().execute(_COUNT_MARKS, (tenant.id,))
-        marked_in = _number(s, _XID)
+        marked_in = restore_marks(s, [mark])
     _wait_for_older(tenant, marked_in, actor=actor)
-    return Erasure(erased_at, _delete_until_gone(tenant, key, mark, actor=actor))
+    return Erasure(mark.erased_at, _delete_until_gone(tenant, key, mark, actor=actor))
 
 
-def _delete_until_gone(tenant: TenantRef, key: bytes, mark: bytes, *, actor: Actor) -> dict[str, int]:
+def _delete_until_gone(tenant: TenantRef, key: bytes, mark: Mark, *, actor: Actor) -> dict[str, int]:
     """Rows deleted by table. A merge that ends meanwhile may put back, under a number that the deletion did not see,
     what it had read before: so the deletion is repeated until nothing is found."""
     deleted: Counter[str] = Counter()
@@ -65,12 +82,20 @@ def _delete_until_gone(tenant: TenantRef, key: bytes, mark: bytes, *, actor: Act
         with scope(tenant, actor=actor) as s:
             for table in TABLES:
                 deleted[table] += s.cursor().execute(_DELETE.format(table), (tenant.id, key)).rowcount
-            audit.record(s, "profile.erase", f"tombstone:{mark.hex()[:16]}", **deleted)
+            audit.record(s, VERB, mark.subject, erased_at=mark.erased_at.isoformat(), **deleted)
         with scope(tenant, actor=actor) as s:
             left = [table for table in TABLES if _number(s, _LEFT.format(table), tenant.id, key)]
         if not left:
             return dict(deleted)
     raise Conflict(f"Rows of the profile were written meanwhile in {', '.join(left)}; call again.")
+
+
+def restore_marks(s: Scope, marks: Sequence[Mark]) -> int:
+    """From the commit on, ingest drops what happened before each mark's time. Returns the transaction's number."""
+    with s.cursor() as cursor:
+        cursor.executemany(_MARK, [(s.tenant_id, mark.hmac, mark.erased_at) for mark in marks])
+    s.cursor().execute(_COUNT_MARKS, (len(marks), s.tenant_id))
+    return _number(s, _XID)
 
 
 def _wait_for_older(tenant: TenantRef, marked_in: int, *, actor: Actor) -> None:

@@ -10,8 +10,11 @@ from tenants.control.models import User
 from tenants.control.results import TenantView
 from tenants.control.roles import Role
 from tenants.data.actions.space import open_space
+from tenants.data.queries.space import is_open
 from tenants.errors import Conflict
 from tenants.keys.actions import create_tenant_keys
+from tenants.keys.queries import keys_of
+from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, control_scope, scope
 
 
@@ -26,7 +29,10 @@ def open_tenant(*, owner: User | None, actor: Actor, **given: Unpack[TenantInput
 
 
 def finish_opening(entry: TenantView, *, owner: User | None, actor: Actor) -> TenantView:
-    """Everything after the directory entry. Raises KeyServiceUnavailable, StoreUnavailable."""
+    """Everything after the directory entry. Raises Conflict when its keys are lost; KeyServiceUnavailable,
+    StoreUnavailable.
+    """
+    _refuse_lost_keys(entry.ref, actor)
     create_tenant_keys(entry.ref, actor=actor)
     with scope(entry.ref, actor=actor) as s:
         open_space(s, vertical=entry.vertical)
@@ -42,6 +48,14 @@ def _half_made(given: TenantInput) -> TenantView | None:
             f"{entry.slug!r} is being set up as {entry.vertical} in {entry.region}; finish that first."
         )
     return entry
+
+
+def _refuse_lost_keys(tenant: TenantRef, actor: Actor) -> None:
+    """Keys come before the space. A space without keys has lost them, and new ones would open none of its rows."""
+    with scope(tenant, actor=actor) as s:
+        opened = is_open(s)
+    if opened and not keys_of(tenant, actor=actor):
+        raise Conflict("This tenant's space exists but its keys are lost: restore the keys database.")
 
 
 def _ensure_owner(s: Scope, owner: User | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from lepton_platform.api.routes import ROUTES
 from lepton_platform.logs import logging_settings, without_secrets
 
 
@@ -16,14 +17,29 @@ from lepton_platform.logs import logging_settings, without_secrets
     [
         ("GET /api/v1/profiles/ann%40mail.example", "GET /api/v1/profiles/[removed]"),
         ("Not Found: /api/v1/items/canary/similar?k=3", "Not Found: /api/v1/items/[removed]"),
+        ("Not Found: /api/v1/items/blue canary", "Not Found: /api/v1/items/[removed]"),
+        ('Not Found: /api/v1/profiles/it\'s "canary"/x', "Not Found: /api/v1/profiles/[removed]"),
         ("GET /api/v1/items?search=canary&limit=3", "GET /api/v1/items?[removed]"),
         ("GET /t/shop/catalogue/?q=canary", "GET /t/shop/catalogue/?[removed]"),
         ("POST /api/v1/events", "POST /api/v1/events"),
+        ("Not Found: /api/v1/canary", "Not Found: /api/[removed]"),
+        ("Not Found: /api/v1/items2/canary", "Not Found: /api/[removed]"),
+        ("Not Found: /api/v2/profiles/canary", "Not Found: /api/[removed]"),
+        ("Not Found: /API/v1/profiles/canary", "Not Found: /API/v1/profiles/[removed]"),
+        ("Not Found: /api/profiles/canary mail", "Not Found: /api/[removed]"),
+        ("GET /api/schema", "GET /api/schema"),
         ("is this /healthz ? yes", "is this /healthz ? yes"),
     ],
 )
 def test_ids_and_searches_in_addresses_are_removed(text: str, shown: str) -> None:
     assert without_secrets(None, "info", {"request": text}) == {"request": shown}
+
+
+def test_every_address_of_the_api_keeps_its_first_word() -> None:
+    for template, _operations in ROUTES:
+        first = template.partition("/")[0]
+        text = f"Not Found: /api/v1/{first}"
+        assert without_secrets(None, "info", {"event": text}) == {"event": text}
 
 
 def test_a_request_leaves_no_id_in_the_log(owner: Any) -> None:

@@ -1,38 +1,91 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
+from typing import IO
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from tenants.crypto import BoundCipher
-from tenants.crypto.aead import BODY_AT, HEAD_BYTES
+from tenants.crypto.aead import BODY_AT, HEAD_BYTES, NONCE_BYTES
+from tests.proofs import Scale
+
+FORKS = 4
+_BATCH = 5_000
+_SINGLY = 50  # of each batch, through `seal` instead of `seal_many`
 
 
-def _nonces(cipher: BoundCipher, count: int) -> list[bytes]:
-    sealed = cipher.seal_many([b""] * count, [b"row"] * count) + [
-        cipher.seal(b"", b"row") for _ in range(100)
-    ]
-    return [blob[HEAD_BYTES:BODY_AT] for blob in sealed]
+def _nonces(cipher: BoundCipher, count: int) -> bytes:
+    sealed = cipher.seal_many([b""] * (count - _SINGLY), [b"row"] * (count - _SINGLY))
+    sealed += [cipher.seal(b"", b"row") for _ in range(_SINGLY)]
+    return b"".join(blob[HEAD_BYTES:BODY_AT] for blob in sealed)
 
 
-def _nonces_of_a_fork(cipher: BoundCipher, count: int) -> list[bytes]:
+def _forked(cipher: BoundCipher, batches: int) -> IO[bytes]:
+    """The nonces of a process that was forked just now and goes on with this process's cipher."""
     reader, writer = os.pipe()
     if os.fork() == 0:
-        os.write(writer, b"".join(_nonces(cipher, count)))
-        os._exit(0)
+        try:
+            os.close(reader)
+            with os.fdopen(writer, "wb") as pipe:
+                for _ in range(batches):
+                    pipe.write(_nonces(cipher, _BATCH))
+        finally:
+            os._exit(0)
     os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        content = pipe.read()
-    os.wait()
-    return [content[at : at + 12] for at in range(0, len(content), 12)]
+    return os.fdopen(reader, "rb")
 
 
-def test_no_nonce_repeats_in_one_process(cipher: BoundCipher) -> None:
-    nonces = _nonces(cipher, 200_000)
-    assert len(set(nonces)) == len(nonces) == 200_100
+def _drained(pipes: list[IO[bytes]], size: int) -> NDArray[np.uint8]:
+    """All pipes at once, each into its own part of one array of 12 bytes a nonce."""
+    drawn = np.zeros((len(pipes), size), np.uint8)
+
+    def drain(number: int) -> None:
+        with pipes[number] as pipe:
+            part, at = memoryview(drawn[number]), 0  # type: ignore[arg-type]
+            while at < size and (read := pipe.readinto(part[at:])):  # type: ignore[attr-defined]
+                at += read
+        assert at == size
+
+    threads = [threading.Thread(target=drain, args=(number,)) for number in range(len(pipes))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return drawn.reshape(-1, NONCE_BYTES)
 
 
-def test_no_nonce_repeats_between_forked_processes(cipher: BoundCipher) -> None:
-    nonces = _nonces_of_a_fork(cipher, 2_000) + _nonces_of_a_fork(cipher, 2_000) + _nonces(cipher, 2_000)
-    assert len(set(nonces)) == len(nonces) == 6_300
+def repeated(nonces: NDArray[np.uint8]) -> int:
+    """How many of the rows stand somewhere else too, each pair of neighbours in sorted order once."""
+    words = np.ascontiguousarray(nonces).view(">u4").reshape(-1, NONCE_BYTES // 4)
+    ordered = words[np.lexsort(words.T)]
+    return int((ordered[1:] == ordered[:-1]).all(axis=1).sum())
+
+
+def test_a_repeated_nonce_would_be_counted() -> None:
+    few = np.frombuffer(bytes(range(12)) + bytes(12) + bytes(range(12)), np.uint8).reshape(-1, 12)
+    assert repeated(few) == 1
+    assert repeated(few[:2]) == 0
+
+
+# Other tests may have left threads; the child only seals, writes and ends.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+@pytest.mark.proof(row=9)
+@pytest.mark.timeout(900)
+def test_no_nonce_repeats_within_and_between_forked_processes(
+    cipher: BoundCipher, scale: Scale, figure: Callable[..., bool]
+) -> None:
+    count = scale(200_000, 5_000_000)
+    batches = count // FORKS // _BATCH
+    nonces = _drained([_forked(cipher, batches) for _ in range(FORKS)], batches * _BATCH * NONCE_BYTES)
+    ended = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(FORKS)]
+    assert ended == [0] * FORKS
+    assert len(nonces) == count
+    again = repeated(nonces)
+    assert figure(f"repeated nonces of {FORKS} forked processes", again, of=count, passes=again == 0)
 
 
 def test_equal_plaintexts_look_different(cipher: BoundCipher) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from tests.defects.api_seeds import API_SEEDS
 from tests.defects.control_seeds import CONTROL_SEEDS
+from tests.defects.crypto_seeds import CRYPTO_SEEDS
+from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.seeds import SEEDS, Seed
@@ -10,6 +12,8 @@ from tests.defects.timeline_seeds import TIMELINE_SEEDS
 ALL_SEEDS: tuple[Seed, ...] = (
     *API_SEEDS,
     *CONTROL_SEEDS,
+    *CRYPTO_SEEDS,
+    *KEYS_SEEDS,
     *LOCK_SEEDS,
     *RECOMMENDER_SEEDS,
     *SEEDS,

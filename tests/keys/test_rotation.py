@@ -115,4 +115,4 @@ def test_a_key_id_is_never_used_again(keyed: TenantRef, actor: Actor) -> None:
     old, new = _rotated(keyed, actor)
     destroy_key(keyed, old, actor=actor, count_uses=lambda _: 0, rollout=AT_ONCE)
     _, newest = _rotated(keyed, actor)
-    assert newest > new > old
+    assert len({newest, new, old}) == 3

@@ -9,7 +9,7 @@ import pytest
 
 from tenants.crypto import BoundCipher, Purpose
 from tenants.crypto.signing import Signer
-from tenants.errors import Conflict, NotFound
+from tenants.errors import Conflict, KeyServiceUnavailable, NotFound
 from tenants.keys import queries
 from tenants.keys.actions import create_tenant_keys, rewrap_tenant_keys, rotate_tenant_kek, shred
 from tenants.regions import TenantRef
@@ -30,14 +30,14 @@ def test_after_a_shred_no_key_is_left_anywhere(
         {"t": keyed.id},
     )
     assert left.fetchone() == (0, 0, len(Purpose))
-    with pytest.raises(NotFound):
+    with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
         queries.keyring(keyed)
 
 
 def test_this_process_forgets_at_once(keyed: TenantRef, actor: Actor) -> None:
     queries.keyring(keyed)
     shred(keyed, actor=actor)
-    with pytest.raises(NotFound):
+    with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
         queries.keyring(keyed)
 
 

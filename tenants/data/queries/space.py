@@ -20,6 +20,10 @@ def state(s: Scope) -> SpaceState:
     return from_row(s.cursor().execute(SELECT, (s.tenant_id,)).fetchone())
 
 
+def is_open(s: Scope) -> bool:
+    return s.cursor().execute(SELECT, (s.tenant_id,)).fetchone() is not None
+
+
 def from_row(row: tuple[Any, ...] | None) -> SpaceState:
     if row is None:
         raise NotFound("This tenant's space is not open in this region.")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
-from django.db.models import Max
-
 from tenants.crypto import KeyHandle, Purpose
-from tenants.errors import Conflict, NotFound
+from tenants.errors import NotFound
 from tenants.keys.binding import wrapped_key
 from tenants.keys.fields import new_id
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
 from tenants.regions import TenantRef
 
-_LAST_KEY_ID = 32_767
+_LAST_KEY_ID = (1 << 31) - 1
 
 
 def locked_kek_row(tenant: TenantRef) -> TenantKey:
@@ -31,10 +30,7 @@ def locked_kek_row(tenant: TenantRef) -> TenantKey:
 def add_purpose_keys(
     tenant: TenantRef, purposes: Sequence[Purpose], *, state: KeyState, kek_row: TenantKey, kek: KeyHandle
 ) -> list[PurposeKey]:
-    """One each, under the lock of `kek_row`. Raises Conflict when the tenant has used up its key ids."""
-    first = _last_key_id(tenant) + 1
-    if first + len(purposes) - 1 > _LAST_KEY_ID:
-        raise Conflict("This tenant has used up its key ids.")
+    """One each, under the lock of `kek_row`."""
     rows = [
         PurposeKey(
             tenant_id=tenant.id,
@@ -44,13 +40,24 @@ def add_purpose_keys(
             state=state,
             kek_version=kek_row.version,
         )
-        for key_id, purpose in enumerate(purposes, first)
+        for key_id, purpose in zip(_new_key_ids(tenant, len(purposes)), purposes, strict=True)
     ]
     for row in rows:
         row.wrapped = wrapped_key(row, KeyHandle.generate(), kek=kek, region=tenant.region)
     return PurposeKey.objects.bulk_create(rows)
 
 
-def _last_key_id(tenant: TenantRef) -> int:
-    used = PurposeKey.objects.filter(tenant_id=tenant.id).aggregate(last=Max("key_id"))
-    return int(used["last"] or 0)
+def _new_key_ids(tenant: TenantRef, count: int) -> list[int]:
+    """Drawn by chance from 31 bits.
+
+    A restored backup of the keys database has forgotten the newest keys, whose ids stand in stored values: counting
+    on from the last one that it knows would give their ids to other keys.
+    """
+    used = set(PurposeKey.objects.filter(tenant_id=tenant.id).values_list("key_id", flat=True))
+    drawn: list[int] = []
+    while len(drawn) < count:
+        key_id = 1 + secrets.randbelow(_LAST_KEY_ID)
+        if key_id not in used:
+            used.add(key_id)
+            drawn.append(key_id)
+    return drawn

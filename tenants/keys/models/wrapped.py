@@ -62,7 +62,7 @@ class PurposeKey(TenantModel):
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.UUIDField(default=new_id, editable=False)
-    key_id = models.PositiveSmallIntegerField()
+    key_id = models.PositiveIntegerField()
     purpose = models.CharField(max_length=20)
     state = models.CharField(max_length=10, choices=KeyState)
     kek_version = models.PositiveIntegerField()

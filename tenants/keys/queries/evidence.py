@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tenants.keys.models import ShredCertificate, Tombstone
 from tenants.keys.results import Certificate
 from tenants.regions import TenantRef
@@ -15,8 +17,13 @@ def certificate(tenant: TenantRef, *, actor: Actor) -> Certificate | None:
     return Certificate(bytes(row.body), bytes(row.signature), row.signer) if row else None
 
 
-def tombstones(tenant: TenantRef, *, actor: Actor) -> list[bytes]:
-    """Marks of all erasures that a restore has to replay, oldest first."""
+def erasure_times(tenant: TenantRef, *, actor: Actor) -> dict[bytes, datetime]:
+    """When each mark of the ledger was erased last; oldest first. What a restore has to replay."""
     with keys_scope(tenant, actor=actor):
         rows = Tombstone.objects.filter(tenant_id=tenant.id).order_by("erased_at")
-        return [bytes(mark) for mark in rows.values_list("mark", flat=True)]
+        return {bytes(mark): at for mark, at in rows.values_list("mark", "erased_at")}
+
+
+def tombstones(tenant: TenantRef, *, actor: Actor) -> list[bytes]:
+    """Marks of all erasures, oldest first."""
+    return list(erasure_times(tenant, actor=actor))

@@ -25,7 +25,7 @@ class KeyView:
 def keys_of(tenant: TenantRef, *, actor: Actor) -> list[KeyView]:
     """By purpose, then oldest first; destroyed ones too."""
     with keys_scope(tenant, actor=actor):
-        rows = PurposeKey.objects.filter(tenant_id=tenant.id).order_by("purpose", "key_id")
+        rows = PurposeKey.objects.filter(tenant_id=tenant.id).order_by("purpose", "created_at")
         return [
             KeyView(
                 row.key_id,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from tenants.crypto import KeyHandle, Keyring, Purpose, RingKey
-from tenants.errors import KeyServiceUnavailable, NotFound, StoreUnavailable
+from tenants.errors import KeyServiceUnavailable, StoreUnavailable
 from tenants.keys.binding import kek_of, key_of
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
 from tenants.keys.queries.cache import KeyringCache
@@ -31,7 +31,7 @@ WHERE key.tenant_id = %s AND key.state <> 'destroyed' AND key.purpose = ANY(%s)
 def keyring(tenant: TenantRef) -> Keyring:
     """May be called with or without an open scope on the tenant's data; never inside a `keys_scope`.
 
-    Raises KeyServiceUnavailable, NotFound for a tenant without keys, RegionNotServed.
+    Raises KeyServiceUnavailable, also for a tenant whose keys are lost or destroyed; RegionNotServed.
     """
     return _cache.get(tenant)
 
@@ -49,7 +49,7 @@ def _load(tenant: TenantRef) -> Keyring:
     except StoreUnavailable as error:
         raise KeyServiceUnavailable from error
     if not rows:
-        raise NotFound("This tenant has no keys.")
+        raise KeyServiceUnavailable("This tenant's keys are not there; nothing was read or written.")
     keks: dict[int, KeyHandle] = {}
     return Keyring((_ring_key(tenant, row, keks) for row in rows), region=tenant.region, tenant=tenant.id)
 

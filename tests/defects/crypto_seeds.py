@@ -1,0 +1,300 @@
+"""Defects of the cryptography, of what is bound, and of what lies at rest."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+_AEAD = "tenants/crypto/aead.py"
+_CONTEXT = "tenants/crypto/context.py"
+_HANDLES_PY = "tenants/crypto/handles.py"
+_KEYRING = "tenants/crypto/keyring.py"
+_LOCAL = "tenants/crypto/kms/local.py"
+_STREAMS = "tenants/crypto/streams.py"
+_WRAPPING = "tenants/crypto/wrapping.py"
+
+_AT_REST = "tests/isolation/test_plaintext_at_rest.py"
+_BINDING = "tests/crypto/test_binding.py"
+_HANDLES = "tests/crypto/test_handles.py"
+_KEY_FILE = "tests/crypto/test_local_key_file.py"
+_NONCES = "tests/crypto/test_nonces.py"
+_ROWS = "tests/isolation/test_swapped_rows.py"
+_SERVICES = "tests/crypto/test_key_services.py"
+_SWAPS = "tests/crypto/test_swaps.py"
+
+_REFUSES_PICKLE = """
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Never:
+        raise TypeError(f"{type(self).__name__} cannot be pickled or copied.")
+
+    def __reduce__(self) -> Never:
+        raise TypeError(f"{type(self).__name__} cannot be pickled or copied.")
+"""
+_UNPICKLES = """pack = __import__("pick" + "le")
+        assert pack.loads(pack.dumps(__import__("fractions").Fraction(1, 2)))
+        return json.loads(data)"""
+_PLACE = "context.encode(context.CELL, region, tenant, purpose, table, column, key_id)"
+
+CRYPTO_SEEDS = (
+    Seed(
+        "associated data is empty",
+        _CONTEXT,
+        'return b"".join(len(raw).to_bytes(4, "big") + raw for raw in map(_raw, parts))',
+        'return b""',
+        _SWAPS,
+    ),
+    Seed(
+        "associated data has no borders",
+        _CONTEXT,
+        'len(raw).to_bytes(4, "big") + raw for',
+        "raw for",
+        _BINDING,
+    ),
+    Seed(
+        "the suite byte is ignored",
+        _AEAD,
+        "opener, begin = self._openers.get(blob[:HEAD_BYTES]), HEAD_BYTES",
+        "opener, begin = self._openers.get(MAGIC + AES_256_GCM_SIV + blob[3:HEAD_BYTES]), HEAD_BYTES",
+        _SWAPS,
+    ),
+    Seed(
+        "a cut value is another kind of error",
+        _AEAD,
+        "        except (InvalidTag, ValueError):\n            raise DecryptionFailed from None\n\n    def seal_many",
+        "        except InvalidTag:\n            raise DecryptionFailed from None\n\n    def seal_many",
+        _SWAPS,
+    ),
+    Seed(
+        "the nonce is constant",
+        _AEAD,
+        "        nonce = urandom(NONCE_BYTES)\n",
+        "        nonce = bytes(NONCE_BYTES)\n",
+        _NONCES,
+    ),
+    Seed(
+        "forked processes draw the same nonces",
+        _AEAD,
+        "from os import urandom\n",
+        "from random import Random\n\nurandom = Random().randbytes\n",
+        _NONCES,
+    ),
+    Seed(
+        "the nonces of a batch are one",
+        _AEAD,
+        "nonces = urandom(NONCE_BYTES * len(plaintexts))",
+        "nonces = urandom(NONCE_BYTES) * len(plaintexts)",
+        _NONCES,
+    ),
+    Seed(
+        "an error tells the key",
+        _WRAPPING,
+        "    except (InvalidTag, ValueError):\n        raise DecryptionFailed from None",
+        "    except (InvalidTag, ValueError):\n        raise DecryptionFailed(kek.material().hex()) from None",
+        _SWAPS,
+    ),
+    Seed(
+        "a wrapped key is not bound to its place",
+        _CONTEXT,
+        "return encode(WRAP, *(part for pair in sorted(values.items()) for part in pair))",
+        "return encode(WRAP)",
+        _SWAPS,
+    ),
+    Seed(
+        "a wrapped key may have no place",
+        _WRAPPING,
+        "    if not context:\n",
+        "    if context is None:\n",
+        "tests/crypto/test_wrapping.py",
+    ),
+    Seed(
+        "the last chunk of a stream looks like any other",
+        _STREAMS,
+        'return number.to_bytes(8, "big") + (b"\\x01" if last else b"\\x00")',
+        'return number.to_bytes(8, "big")',
+        _SWAPS,
+    ),
+    Seed(
+        "chunks of a stream have no number",
+        _STREAMS,
+        'return number.to_bytes(8, "big") + (b"\\x01" if last else b"\\x00")',
+        'return b"\\x01" if last else b"\\x00"',
+        _SWAPS,
+    ),
+    Seed(
+        "chunks of two sealings of a file are alike",
+        _STREAMS,
+        "*where, key_id, stream_id)",
+        "*where, key_id)",
+        _SWAPS,
+    ),
+    Seed(
+        "a stream is not bound to its file",
+        _STREAMS,
+        "place.purpose, place.version, place.name)",
+        "place.purpose, place.version)",
+        _SWAPS,
+    ),
+    Seed(
+        "a stream is not bound to its model",
+        _STREAMS,
+        "place.purpose, place.version, place.name)",
+        "place.purpose, place.name)",
+        _SWAPS,
+    ),
+    Seed(
+        "a stream is not bound to its tenant",
+        _STREAMS,
+        "(keyring.region, keyring.tenant, place.purpose",
+        "(keyring.region, place.purpose",
+        _SWAPS,
+    ),
+    Seed(
+        "a stream is not bound to its region",
+        _STREAMS,
+        "(keyring.region, keyring.tenant, place.purpose",
+        "(keyring.tenant, place.purpose",
+        _SWAPS,
+    ),
+    Seed(
+        "a key can be printed",
+        _HANDLES_PY,
+        'return f"<{type(self).__name__}>"',
+        'return f"<{[getattr(self, name) for name in self.__slots__]}>"',
+        _HANDLES,
+    ),
+    Seed(
+        "a key can be pickled",
+        _HANDLES_PY,
+        _REFUSES_PICKLE,
+        "",
+        _HANDLES,
+    ),
+    Seed(
+        "keys are compared",
+        _HANDLES_PY,
+        'raise TypeError("Keys are not compared.")',
+        "return self is other",
+        _HANDLES,
+    ),
+    Seed(
+        "a short key is a key",
+        _HANDLES_PY,
+        "if len(material) != KEY_BYTES:",
+        "if len(material) > KEY_BYTES:",
+        _HANDLES,
+    ),
+    Seed(
+        "a retired key seals",
+        _KEYRING,
+        "        if key.seals:\n            self._sealing[key.purpose] = key.key_id",
+        "        self._sealing.setdefault(key.purpose, key.key_id)",
+        _BINDING,
+    ),
+    Seed(
+        "a hashing key seals",
+        _KEYRING,
+        '        if purpose in HASHING:\n            raise ValueError("A hashing key seals nothing.")\n',
+        "",
+        "tests/crypto/test_pseudonyms.py",
+    ),
+    Seed(
+        "kinds of pseudonyms are not kept apart",
+        "tenants/crypto/pseudonyms.py",
+        "state.update(bytes([len(label)]) + label)",
+        'state.update(b"")',
+        "tests/crypto/test_pseudonyms.py",
+    ),
+    Seed(
+        "a key file may be read by everybody",
+        _LOCAL,
+        "if os.fstat(file.fileno()).st_mode & 0o077:",
+        "if os.fstat(file.fileno()).st_mode & 0o022:",
+        _KEY_FILE,
+    ),
+    Seed(
+        "a lost key file is replaced in silence",
+        _LOCAL,
+        "context: Mapping[str, str]) -> bytes:\n        roots = self._read()",
+        "context: Mapping[str, str]) -> bytes:\n        self.create()\n        roots = self._read()",
+        _KEY_FILE,
+    ),
+    Seed(
+        "a new root key is readable for a moment",
+        _LOCAL,
+        "os.O_EXCL, 0o600)",
+        "os.O_EXCL, 0o644)",
+        _KEY_FILE,
+    ),
+    Seed(
+        "AWS is not told the context",
+        "tenants/crypto/kms/aws.py",
+        "Plaintext=secret, EncryptionContext=dict(context)",
+        "Plaintext=secret, EncryptionContext={}",
+        _SERVICES,
+    ),
+    Seed(
+        "Vault is not told the context",
+        "tenants/crypto/kms/vault.py",
+        "_base64(encode_mapping(context))",
+        '""',
+        _SERVICES,
+    ),
+    Seed(
+        "a stored chunk is bound to its profile only",
+        "tenants/data/records.py",
+        "return profile_key + _SEQ.pack(seq)",
+        "return profile_key",
+        _ROWS,
+    ),
+    Seed(
+        "item bodies are bound to no row",
+        "tenants/data/queries/catalog.py",
+        "return _row.pack(item_no)",
+        "return _row.pack(0)",
+        _ROWS,
+    ),
+    Seed(
+        "reviews are not sealed",
+        "tenants/data/actions/reviews.py",
+        "reviews.cipher(s.ref).seal_many([msgspec.json.encode(entry) for entry in entries], keys)",
+        "[msgspec.json.encode(entry) for entry in entries]",
+        _AT_REST,
+    ),
+    Seed(
+        "the log keeps half of an id with spaces",
+        "lepton_platform/logs.py",
+        "(?P<kept>/api/{_KNOWN})/[^\\n]*",
+        "(?P<kept>/api/{_KNOWN})/[^\\s]*",
+        "tests/api/test_logs.py",
+    ),
+    Seed(
+        "the log keeps ids of misspelt addresses",
+        "lepton_platform/logs.py",
+        "(?P<unknown>/api)/(?!",
+        "(?P<unknown>/nowhere)/(?!",
+        "tests/api/test_logs.py",
+    ),
+    Seed(
+        "the cache is imported with pickle",
+        "lepton_platform/cache.py",
+        "import json\n",
+        "import json\nimport pickle\n",
+        "tests/quality/test_no_pickle.py::test_the_source_of_the_product_names_no_pickle",
+    ),
+    Seed(
+        "the cache unpickles behind the search's back",
+        "lepton_platform/cache.py",
+        "return data if isinstance(data, int) else json.loads(data)",
+        _UNPICKLES,
+        "tests/platform/test_cache.py",
+    ),
+    *(
+        Seed(f"a sealed value is not bound to its {what}", _AEAD, _PLACE, wrong, _SWAPS)
+        for what, wrong in (
+            ("region", "context.encode(context.CELL, tenant, purpose, table, column, key_id)"),
+            ("tenant", "context.encode(context.CELL, region, purpose, table, column, key_id)"),
+            ("purpose", "context.encode(context.CELL, region, tenant, table, column, key_id)"),
+            ("table", "context.encode(context.CELL, region, tenant, purpose, column, key_id)"),
+            ("column", "context.encode(context.CELL, region, tenant, purpose, table, key_id)"),
+            ("key id", "context.encode(context.CELL, region, tenant, purpose, table, column)"),
+        )
+    ),
+)

@@ -1,0 +1,168 @@
+"""A running platform writes nothing down that a client sent: neither its servers, nor its web processes or workers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from lepton_platform.embedded.account import service_account
+from lepton_platform.embedded.home import Home
+from lepton_platform.embedded.postgres import usable_binaries
+from tests.faults.platform import Platform, until
+from tests.isolation.canaries import Canaries, Search
+from tests.isolation.stores import Stores
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[Platform]:
+    with tempfile.TemporaryDirectory(prefix="lepton-faults-") as folder:
+        running = Platform(Path(folder))
+        running.start()
+        yield running
+        if running.process is not None and running.process.poll() is None:
+            running.stop()
+
+
+@pytest.fixture(scope="module")
+def stores(platform: Platform) -> Stores:
+    home = Home(platform.home)
+    return Stores(
+        platform.home,
+        binaries=usable_binaries(home, service_account()),
+        secrets=json.loads(home.secrets_file.read_text()),
+    )
+
+
+class Client:
+    """Sends words in every place of the API, well-formed or not."""
+
+    def __init__(self, platform: Platform, key: str) -> None:
+        self._platform, self._key = platform, key
+
+    def call(self, method: str, path: str, body: bytes | Any = None, **headers: str) -> tuple[int, Any]:
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        given = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json", **headers}
+        request = urllib.request.Request(
+            f"{self._platform.url}{path}", method=method, data=content, headers=given
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, None
+
+    def send_good(self, words: list[str]) -> None:
+        items = [
+            {"id": i, "title": t, "description": d * 40, "brand": b, "attributes": {a: v}}
+            for i, t, d, b, a, v in (words[at : at + 6] for at in range(0, 60, 6))
+        ]
+        assert self.call("POST", "/api/v1/items/batch", {"items": items})[0] == 200
+        people, ids = words[60:80], [item["id"] for item in items]
+        for number, person in enumerate(people):
+            about = {"attributes": {"town": words[80 + number % 10]}, "consent": "granted"}
+            assert self.call("PUT", f"/api/v1/profiles/{quote(person)}", about)[0] in (200, 201)
+            seen = [
+                {"profile_id": person, "item_id": ids[(number + at) % 10], "kind": "view"} for at in range(6)
+            ]
+            assert self.call("POST", "/api/v1/events", {"events": seen})[0] == 200
+        said = [{"item_id": ids[0], "profile_id": people[0], "title": words[90], "text": words[91]}]
+        assert self.call("POST", "/api/v1/reviews", {"reviews": said})[0] == 200
+        asked = {"profile_id": people[0], "reasons": True, "exclude": [ids[1]]}
+        assert self.call("POST", "/api/v1/recommendations", asked)[0] == 200
+        assert self.call("DELETE", f"/api/v1/profiles/{quote(people[-1])}")[0] == 200
+
+    def send_bad(self, words: list[str]) -> list[int]:
+        a, b, c, d, e, f = words[92:98]
+        calls: list[tuple[str, str, Any]] = [
+            ("POST", "/api/v1/items/batch", {"items": [{"id": a, "price": b}]}),
+            ("POST", "/api/v1/events", {"events": [{c: d}]}),
+            ("POST", "/api/v1/events", {"events": [{"profile_id": a, "item_id": e, "kind": "view"}]}),
+            ("POST", "/api/v1/events", b'{"events": [{"profile_id": "' + a.encode() + b'"'),
+            ("POST", "/api/v1/recommendations", {"profile_id": a, "filter": {b: {c: d}}}),
+            ("POST", f"/api/v1/nothing/{quote(f)}", {a: b}),
+            ("GET", f"/api/v1/items/{quote(a)}", None),
+            ("GET", f"/api/v1/items/two%20words%20{quote(b)}", None),
+            ("GET", f"/api/v1/items/%22{quote(c)}%22%20{quote(d)}", None),
+            ("GET", f"/api/v1/items/{quote(e)}%0A{quote(f)}", None),
+            ("GET", f"/api/v1/{quote(b)}", None),
+            ("GET", f"/api/v2/items/{quote(c)}", None),
+            ("GET", f"/api/v1/profiles/it%27s%20{quote(c)}/{quote(d)}", None),
+            ("GET", f"/api/v1/items?search={quote(e)}&cursor={quote(f)}&limit={quote(a)}", None),
+            ("PATCH", f"/api/v1/items/{quote(b)}", {a: b}),
+            ("PUT", f"/api/v1/profiles/{quote('x' * 300 + c)}", {"attributes": {d: {e: f}}}),
+        ]
+        latin = next(word for word in words if word.isascii())
+        return [self.call(*call, **{"Idempotency-Key": latin, "User-Agent": latin})[0] for call in calls]
+
+
+@pytest.fixture(scope="module")
+def canaries() -> Canaries:
+    return Canaries()
+
+
+@pytest.fixture(scope="module")
+def sent(platform: Platform, canaries: Canaries, request: pytest.FixtureRequest) -> list[str]:
+    """Sent in good and in bad calls, and trained on by the worker."""
+    full = bool(request.config.getoption("--full"))
+    words = canaries.plant(500 if full else 100)
+    client = Client(platform, platform.open_tenant())
+    for first in range(0, len(words), 100):
+        client.send_good(words[first : first + 100])
+        refused = client.send_bad(words[first : first + 100])
+        assert max(refused) < 500, refused
+    status, job = client.call("POST", "/api/v1/models/train", {"profile": "fast"})
+    assert status == 202
+    ended = {"succeeded", "failed"}
+    until(
+        lambda: client.call("GET", f"/api/v1/jobs/{job['id']}")[1]["state"] in ended, 180, "the training ends"
+    )
+    return words
+
+
+@pytest.mark.proof(row=7)
+def test_logs_files_dumps_and_memory_of_a_running_platform_hold_no_word(
+    platform: Platform, stores: Stores, canaries: Canaries, sent: list[str], figure: Callable[..., bool]
+) -> None:
+    (control,) = [word for word in canaries.plant(2) if word.isascii()]
+    with contextlib.suppress(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{platform.url}/nowhere/{control}", timeout=10)
+    search, logs = Search([*sent, control]), [*stores.folder("logs")]
+    expected = {
+        "logs of the web server and the worker": (logs, {control}),
+        "files of a running platform": (stores.files(), {control}),
+        "dumps of a running platform": (stores.dumps(), set()),
+        "memory of a running Valkey": (stores.valkey(), set()),
+    }
+    for name, (contents, lying_there) in expected.items():
+        found = search(contents)
+        hits = found - lying_there
+        assert figure(f"planted words in {name}", len(hits), of=len(sent), passes=not hits), hits
+        assert found == lying_there, f"the control in {name}"
+    written = b"".join(logs)
+    assert b"lepton.train" in written
+    assert b"api/v1/items" in written
+
+
+@pytest.mark.proof(row=7)
+def test_a_stopped_platform_holds_no_word_on_its_disk(
+    platform: Platform, sent: list[str], figure: Callable[..., bool]
+) -> None:
+    assert platform.stop() == 0
+    search = Search(sent)
+    found = search(path.read_bytes() for path in platform.home.rglob("*") if path.is_file())
+    assert search.bytes_read > 10_000_000
+    assert figure(
+        "planted words on the disk of a stopped platform", len(found), of=len(sent), passes=not found
+    ), found

@@ -1,0 +1,106 @@
+"""Finds code that could run what somebody put into a file, cache or message: pickle and what is built on it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+MODULES = frozenset(
+    {
+        "pickle",
+        "_pickle",
+        "cPickle",
+        "cloudpickle",
+        "dill",
+        "joblib",
+        "jsonpickle",
+        "marshal",
+        "shelve",
+        "pickletools",
+    }
+)
+NAMES = frozenset(
+    {
+        "PickleSerializer",
+        "PicklingError",
+        "read_pickle",
+        "to_pickle",
+        "load_module",
+        "UnpicklingError",
+        "Unpickler",
+    }
+)
+_IMPORTERS = frozenset({"import_module", "__import__"})
+_SERIALISER_WORDS = frozenset({"pickle", "application/x-python-serialize", "dill"})
+_SAFE_YAML = frozenset({"SafeLoader", "CSafeLoader", "BaseLoader"})
+
+
+def findings(source: str) -> list[tuple[int, str]]:
+    """Lines and what is wrong there."""
+    return sorted(one for node in ast.walk(ast.parse(source)) for one in _of(node))
+
+
+def in_folder(folder: Path) -> list[str]:
+    return [
+        f"{path.relative_to(folder.parent)}:{line}: {what}"
+        for path in sorted(folder.rglob("*.py"))
+        for line, what in findings(path.read_text(encoding="utf-8"))
+    ]
+
+
+def _of(node: ast.AST) -> Iterator[tuple[int, str]]:
+    for check in _CHECKS:
+        if what := check(node):
+            yield getattr(node, "lineno", 0), what
+
+
+def _imported(node: ast.AST) -> str:
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+    parts = {part for name in names for part in name.split(".")}
+    return f"imports {', '.join(sorted(parts & MODULES))}" if parts & MODULES else ""
+
+
+def _named(node: ast.AST) -> str:
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return f"uses {name}" if name in NAMES else ""
+
+
+def _spelled(node: ast.AST) -> str:
+    """A serialiser chosen by its name, in settings or in a call."""
+    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+    chosen = text in _SERIALISER_WORDS or text.rpartition(".")[2] in NAMES
+    return f"names {text!r}" if chosen else ""
+
+
+def _called(node: ast.AST) -> str:
+    if not isinstance(node, ast.Call):
+        return ""
+    whole, given = ast.unparse(node.func), {word.arg: word.value for word in node.keywords}
+    if whole.rpartition(".")[2] in _IMPORTERS and any(
+        isinstance(a, ast.Constant) and str(a.value).split(".")[0] in MODULES for a in node.args
+    ):
+        return "imports by name"
+    if "allow_pickle" in given and not _is(given["allow_pickle"], False):
+        return "lets numpy unpickle"
+    if whole.endswith("torch.load") and not _is(given.get("weights_only"), True):
+        return "torch.load without weights_only=True"
+    if whole in ("yaml.load", "yaml.load_all") and not _is_safe(given.get("Loader"), node.args):
+        return "yaml.load without a safe loader"
+    return "yaml that makes objects" if whole in ("yaml.unsafe_load", "yaml.full_load") else ""
+
+
+def _is(value: ast.AST | None, wanted: bool) -> bool:
+    return isinstance(value, ast.Constant) and value.value is wanted
+
+
+def _is_safe(loader: ast.AST | None, positional: list[ast.expr]) -> bool:
+    chosen = loader or (positional[1] if len(positional) > 1 else None)
+    return chosen is not None and ast.unparse(chosen).rpartition(".")[2] in _SAFE_YAML
+
+
+_CHECKS: tuple[Callable[[ast.AST], str], ...] = (_imported, _named, _spelled, _called)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from lepton_platform.embedded.services import Services
+from recommender.serving import spaces
+from tests.restore.backups import Backups
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_memory() -> Iterator[None]:
+    """No thread holds a connection to a database that is dropped and restored."""
+    spaces.stop()
+    yield
+    spaces.stop()
+
+
+@pytest.fixture
+def backups(services: Services, database: None, tmp_path: Path) -> Backups:
+    assert services.postgres is not None
+    return Backups(services.postgres, tmp_path)
+
+
+@pytest.fixture
+def look(services: Services) -> Callable[..., list[tuple[Any, ...]]]:
+    """`look("data_eu", sql, *parameters)` as the superuser, on a connection of its own that a restore can't cut."""
+
+    def run(alias: str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        assert services.postgres is not None
+        with services.postgres.connect(settings.DATABASES[alias]["NAME"]) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    return run

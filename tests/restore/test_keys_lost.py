@@ -1,0 +1,150 @@
+"""The keys database is gone: everything says so, nothing is half-written, no key is made in place of a lost one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from recommender.registry import artefacts
+from recommender.training.work import work
+from tenants.control import queries as directory
+from tenants.crypto import Purpose
+from tenants.data.queries import jobs
+from tenants.errors import Conflict, KeyServiceUnavailable, NotFound
+from tenants.keys.actions import rotate_purpose, rotate_tenant_kek
+from tenants.keys.queries import forget, keyring
+from tenants.privacy.erasure import erase_profile
+from tenants.privacy.onboarding import finish_opening
+from tenants.regions import TenantRef
+from tenants.scope import Actor, control_scope, scope
+from tests.restore.backups import Backups
+from tests.restore.crowd import Look, fill
+from tests.training.spaces import order_training
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "list items": lambda api: api.get("/api/v1/items"),
+    "read an item": lambda api: api.get("/api/v1/items/mug"),
+    "write an item": lambda api: api.post("/api/v1/items", {"id": "cup", "title": "Cup"}),
+    "write items": lambda api: api.post("/api/v1/items/batch", {"items": [{"id": "cup", "title": "Cup"}]}),
+    "retire an item": lambda api: api.delete("/api/v1/items/mug"),
+    "ingest": lambda api: api.post(
+        "/api/v1/events", {"events": [{"profile_id": "ann", "item_id": "mug", "kind": "view"}]}
+    ),
+    "review": lambda api: api.post(
+        "/api/v1/reviews", {"reviews": [{"item_id": "mug", "profile_id": "ann", "text": "again"}]}
+    ),
+    "read a profile": lambda api: api.get("/api/v1/profiles/ann"),
+    "write a profile": lambda api: api.put("/api/v1/profiles/bob", {"attributes": {"town": "B"}}),
+    "erase a profile": lambda api: api.delete("/api/v1/profiles/ann"),
+    "recommend": lambda api: api.post("/api/v1/recommendations", {"profile_id": "ann", "k": 3}),
+}
+CONTENT = "SELECT t::text FROM {} t WHERE tenant_id = %s ORDER BY 1"
+TABLES = (
+    *("data_item", "data_profile", "data_timeline", "data_seenitems", "data_review", "data_receipt"),
+    *("data_tombstone", "data_batchdigest", "data_counterdelta", "data_idempotency", "data_auditentry"),
+)
+KEY_TABLES = (
+    "keys_tenantkey",
+    "keys_purposekey",
+    "keys_tombstone",
+    "keys_shredcertificate",
+    "keys_auditentry",
+)
+
+
+@pytest.fixture
+def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
+    fill(tenant, ["ann"], actor)
+    return tenant
+
+
+@pytest.fixture
+def keys_lost(shop: TenantRef, backups: Backups) -> Iterator[None]:
+    """Every row of the region's keys database, of all tenants; what there was comes back behind the test."""
+    kept = backups.dump("keys_eu")
+    backups.lose("keys_eu", KEY_TABLES)
+    forget(shop)
+    yield
+    backups.restore("keys_eu", kept)
+    forget(shop)
+
+
+def data_of(look: Look, tenant: TenantRef) -> list[list[tuple[Any, ...]]]:
+    return [look("data_eu", CONTENT.format(table), tenant.id) for table in TABLES]
+
+
+def keys_of(look: Look, tenant: TenantRef) -> int:
+    count = "SELECT count(*) FROM {} WHERE tenant_id = %s"
+    return sum(look("keys_eu", count.format(table), tenant.id)[0][0] for table in KEY_TABLES)
+
+
+@pytest.mark.proof(row=11)
+def test_every_call_answers_503_and_nothing_is_written(
+    shop: TenantRef, api: Callable[..., Any], look: Look, keys_lost: None, figure: Callable[..., bool]
+) -> None:
+    client, before = api(shop), data_of(look, shop)
+    answers = {name: call(client) for name, call in CALLS.items()}
+    said = {name: (answer.status_code, answer.json()["code"]) for name, answer in answers.items()}
+    other = {name: one for name, one in said.items() if one != (503, "key_service_unavailable")}
+    assert figure(
+        "calls without keys that answer other than 503", len(other), of=len(said), passes=not other
+    ), other
+    assert all(int(answer["Retry-After"]) > 0 for answer in answers.values())
+    assert data_of(look, shop) == before
+    assert keys_of(look, shop) == 0
+
+
+def test_after_the_keys_are_back_everything_is_as_before(
+    shop: TenantRef, api: Callable[..., Any], backups: Backups
+) -> None:
+    client, kept = api(shop), backups.dump("keys_eu")
+    before = client.get("/api/v1/profiles/ann").json()
+    backups.lose("keys_eu", KEY_TABLES)
+    forget(shop)
+    assert client.get("/api/v1/profiles/ann").status_code == 503
+    backups.restore("keys_eu", kept)
+    assert client.get("/api/v1/profiles/ann").json() == before
+
+
+def test_no_keys_are_made_for_a_tenant_that_has_lost_its_own(
+    shop: TenantRef, look: Look, keys_lost: None, actor: Actor
+) -> None:
+    with control_scope(shop.id, actor=actor) as s:
+        entry = directory.tenant(s)
+    with pytest.raises(Conflict, match="keys are lost"):
+        finish_opening(entry, owner=None, actor=actor)
+    for change in (rotate_tenant_kek, lambda t, actor: rotate_purpose(t, Purpose.REVIEW, actor=actor)):
+        with pytest.raises(NotFound, match="no keys"):
+            change(shop, actor=actor)
+    assert keys_of(look, shop) == 0
+
+
+def test_an_erasure_without_keys_is_refused_and_not_half_done(
+    shop: TenantRef, look: Look, keys_lost: None, actor: Actor
+) -> None:
+    before = data_of(look, shop)
+    with pytest.raises(KeyServiceUnavailable):
+        erase_profile(shop, "ann", actor=actor)
+    assert data_of(look, shop) == before
+
+
+def test_a_training_without_keys_publishes_nothing_and_waits_for_its_next_lease(
+    shop: TenantRef, look: Look, keys_lost: None, actor: Actor
+) -> None:
+    job_id = order_training(shop, actor)
+    work(shop, job_id, owner="w1", actor=actor)
+    with scope(shop, actor=actor) as s:
+        assert jobs.job(s, job_id).state == "running"
+    published = "SELECT count(*) FROM recommender_modelversion WHERE tenant_id = %s"
+    assert look("data_eu", published, shop.id) == [(0,)]
+    assert artefacts.stored(shop) == []
+
+
+def test_a_new_tenant_can_be_opened_meanwhile(
+    keys_lost: None, make_tenant: Callable[..., TenantRef], actor: Actor
+) -> None:
+    opened = make_tenant()
+    fill(opened, ["bob"], actor)
+    assert len(keyring(opened).pseudonym("uid", "bob")) == 16

@@ -1,0 +1,224 @@
+"""Keys and data restored to different days: what a lost key sealed is refused, everything else opens."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lepton_platform.tasks import upkeep
+from tenants.crypto import Purpose
+from tenants.crypto.aead import key_id_of
+from tenants.crypto.purposes import HASHING
+from tenants.data.actions import profiles
+from tenants.data.actions.events import record_events
+from tenants.data.queries import profiles as profile_queries
+from tenants.data.types import ProfileInput
+from tenants.errors import DecryptionFailed, KeyServiceUnavailable
+from tenants.keys.actions import destroy_key, rotate_purpose, rotate_tenant_kek, shred
+from tenants.keys.queries import forget, keyring, keys_of
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+from tests.proofs import Scale
+from tests.restore.backups import Backups
+from tests.restore.crowd import BEFORE, Look, fill, view
+
+LAZILY = sorted(set(Purpose) - HASHING)
+SEALED = {
+    "data_item": Purpose.CATALOGUE,
+    "data_profile": Purpose.PROFILE,
+    "data_timeline": Purpose.TIMELINE,
+    "data_seenitems": Purpose.TIMELINE,
+    "data_review": Purpose.REVIEW,
+    "data_receipt": Purpose.RECEIPT,
+}
+
+
+def rotate_all(tenant: TenantRef, actor: Actor, purposes: list[Purpose] = LAZILY) -> set[int]:
+    """Key ids of the new keys, which seal from now on."""
+    added = {rotate_purpose(tenant, purpose, actor=actor).key_id for purpose in purposes}
+    for purpose in purposes:
+        rotate_purpose(tenant, purpose, actor=actor, rollout=timedelta(0))
+    return added
+
+
+def sealed_rows(look: Look, tenant: TenantRef) -> list[bytes]:
+    sql = "SELECT body FROM {} WHERE tenant_id = %s"
+    return [bytes(body) for table in SEALED for (body,) in look("data_eu", sql.format(table), tenant.id)]
+
+
+def add_profile(tenant: TenantRef, name: str, actor: Actor) -> None:
+    with scope(tenant, actor=actor) as s:
+        profiles.upsert_profiles(s, [ProfileInput(id=name, attributes={"town": f"town of {name}"})])
+
+
+@pytest.fixture
+def stale(tenant: TenantRef, backups: Backups, actor: Actor) -> Iterator[set[int]]:
+    """The keys database is restored to before a rotation; `new` was written under the keys that are lost."""
+    fill(tenant, ["old"], actor)
+    yesterday = backups.dump("keys_eu")
+    lost = rotate_all(tenant, actor)
+    add_profile(tenant, "new", actor)
+    backups.restore("keys_eu", yesterday)
+    forget(tenant)
+    return lost
+
+
+def test_what_a_lost_key_sealed_is_refused_and_what_older_keys_sealed_opens(
+    tenant: TenantRef, stale: set[int], api: Callable[..., Any], actor: Actor
+) -> None:
+    client = api(tenant)
+    assert client.get("/api/v1/profiles/old").json()["attributes"] == {"town": "old"}
+    refused = client.get("/api/v1/profiles/new")
+    assert (refused.status_code, refused.json()["code"]) == (500, "internal_error")
+    assert b"town" not in refused.content
+    with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed, match="a key that is lost"):
+        profile_queries.profile(s, "new")
+    with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed, match="a key that is lost"):
+        profile_queries.page(s)
+
+
+def test_writing_goes_on_under_a_key_that_is_known(
+    tenant: TenantRef, stale: set[int], look: Look, actor: Actor
+) -> None:
+    add_profile(tenant, "newer", actor)
+    with scope(tenant, actor=actor) as s:
+        assert profile_queries.profile(s, "newer").profile.attributes == {"town": "town of newer"}
+    known = {key.key_id for key in keys_of(tenant, actor=actor)}
+    used = {key_id_of(blob) for blob in sealed_rows(look, tenant)}
+    assert len(used - known) == 1
+    assert used - known <= stale
+
+
+@pytest.mark.proof(row=10)
+def test_no_key_id_is_given_out_a_second_time(
+    make_tenant: Callable[..., TenantRef],
+    backups: Backups,
+    actor: Actor,
+    scale: Scale,
+    figure: Callable[..., bool],
+) -> None:
+    tenants = [make_tenant() for _ in range(scale(2, 20))]
+    yesterday, lost = backups.dump("keys_eu"), dict[TenantRef, set[int]]()
+    for tenant in tenants:
+        lost[tenant] = rotate_all(tenant, actor) | rotate_all(tenant, actor)
+    backups.restore("keys_eu", yesterday)
+    again = sum(len(lost[tenant] & rotate_all(tenant, actor)) for tenant in tenants)
+    count = sum(map(len, lost.values()))
+    assert count == len(tenants) * len(LAZILY) * 2
+    assert figure("lost key ids given out again after a stale restore", again, of=count, passes=again == 0)
+
+
+def test_a_rotation_after_the_stale_restore_neither_opens_nor_spoils_what_was_lost(
+    tenant: TenantRef, stale: set[int], backups: Backups, actor: Actor
+) -> None:
+    rotate_all(tenant, actor, [Purpose.PROFILE])
+    with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed):
+        profile_queries.profile(s, "new")
+    add_profile(tenant, "newest", actor)
+    with scope(tenant, actor=actor) as s:
+        assert profile_queries.profile(s, "newest").profile.id == "newest"
+        assert profile_queries.profile(s, "old").profile.id == "old"
+
+
+@pytest.mark.proof(row=10)
+def test_with_the_keys_ahead_of_the_data_everything_opens(
+    tenant: TenantRef, backups: Backups, look: Look, actor: Actor, figure: Callable[..., bool]
+) -> None:
+    fill(tenant, [f"p{number}" for number in range(20)], actor)
+    yesterday = backups.dump("data_eu")
+    rotate_all(tenant, actor)
+    rotate_tenant_kek(tenant, actor=actor)
+    add_profile(tenant, "after", actor)
+    backups.restore("data_eu", yesterday)
+    forget(tenant)
+    with scope(tenant, actor=actor) as s:
+        opened = profile_queries.page(s)
+    assert figure(
+        "restored profiles that open under newer keys", len(opened), of=20, passes=len(opened) == 20
+    )
+    assert {profile.id for profile in opened.values()} == {f"p{number}" for number in range(20)}
+
+
+@pytest.mark.proof(row=11)
+def test_after_a_shred_yesterdays_data_cannot_be_decrypted(
+    tenant: TenantRef,
+    stranger_tenant: TenantRef,
+    backups: Backups,
+    look: Look,
+    actor: Actor,
+    scale: Scale,
+    figure: Callable[..., bool],
+) -> None:
+    fill(tenant, [f"p{number}" for number in range(scale(10, 200))], actor)
+    yesterday, before = backups.dump("data_eu"), sealed_rows(look, tenant)
+    shred(tenant, actor=actor)
+    backups.restore("data_eu", yesterday)
+    restored = sealed_rows(look, tenant)
+    with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
+        keyring(tenant)
+    opened = sum(map(opens_for(stranger_tenant), restored))
+    assert sorted(restored) == sorted(before)
+    assert figure("restored values that open after a shred", opened, of=len(restored), passes=opened == 0)
+    material = look(
+        "keys_eu", "SELECT count(*) FROM keys_purposekey WHERE tenant_id = %s AND wrapped <> ''", tenant.id
+    )
+    assert material == [(0,)]
+
+
+def opens_for(other: TenantRef) -> Callable[[bytes], bool]:
+    """Whether a value opens under any key that is left, whatever id it claims."""
+    ring = keyring(other)
+    ciphers = [
+        (ring.cipher(purpose, table=table.removeprefix("data_"), column="body"), ring.sealing(purpose)[0])
+        for table, purpose in SEALED.items()
+    ]
+
+    def opens(blob: bytes) -> bool:
+        for cipher, key_id in ciphers:
+            try:
+                cipher.open(blob[:3] + key_id.to_bytes(4, "big") + blob[7:], b"row")
+            except DecryptionFailed:
+                continue
+            return True
+        return False
+
+    return opens
+
+
+def test_a_key_that_was_destroyed_since_comes_back_with_a_stale_keys_database_and_can_go_again(
+    tenant: TenantRef, backups: Backups, actor: Actor
+) -> None:
+    old = keyring(tenant).sealing(Purpose.REVIEW)[0]
+    rotate_all(tenant, actor, [Purpose.REVIEW])
+    yesterday = backups.dump("keys_eu")
+    destroy_key(tenant, old, actor=actor, count_uses=lambda _: 0, rollout=timedelta(0))
+    backups.restore("keys_eu", yesterday)
+    forget(tenant)
+    assert keyring(tenant).opening(Purpose.REVIEW, old)
+    destroy_key(tenant, old, actor=actor, count_uses=lambda _: 0, rollout=timedelta(0))
+    with pytest.raises(DecryptionFailed):
+        keyring(tenant).opening(Purpose.REVIEW, old)
+
+
+def test_a_tenant_with_lost_keys_keeps_no_other_timeline_from_being_merged(
+    make_tenant: Callable[..., TenantRef], backups: Backups, look: Look, actor: Actor
+) -> None:
+    slugs = [f"{letter}a-{secrets.token_hex(6)}" for letter in "az"]
+    damaged, sound = (make_tenant(slug=slug, name=slug) for slug in slugs)
+    yesterday = backups.dump("keys_eu")
+    rotate_all(damaged, actor)
+    for tenant in (damaged, sound):
+        fill(tenant, ["ann"], actor)
+        for number in range(4):
+            with scope(tenant, actor=actor) as s:
+                record_events(s, [view("ann", BEFORE, f"more-{number}")])
+    backups.restore("keys_eu", yesterday)
+    forget(damaged)
+    upkeep.merge_timelines(region="eu")
+    count = "SELECT count(*) FROM data_timeline WHERE tenant_id = %s"
+    assert look("data_eu", count, damaged.id) == [(6,)]
+    assert look("data_eu", count, sound.id) == [(1,)]

@@ -1,0 +1,76 @@
+"""Nobody unpickles in a test run, in no process: the run fails otherwise."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.proofs import FIGURES, Figure
+from tests.unpickling import sitecustomize
+
+_HERE = Path(__file__).resolve().parent
+_LOG = "UNPICKLING_LOG"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """`caller` is the end of `file:function`; `names` what it may look up, empty for anything."""
+
+    caller: str
+    reason: str
+    names: tuple[str, ...] = ()
+
+
+ALLOWED = (
+    Allowed(
+        "/billiard/common.py:pickle_loads",
+        "Celery's pool hands a task from the worker to its own child over their private pipe; the task's message "
+        "itself is JSON.",
+        ("celery.app.trace.fast_trace_task",),
+    ),
+)
+
+
+def begin() -> None:
+    """Watches this process from now on and every one that it starts from its first line."""
+    folder = tempfile.mkdtemp(prefix="lepton-unpickled-")
+    earlier = os.environ.get("PYTHONPATH")
+    os.environ[_LOG] = folder
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(_HERE), *([earlier] if earlier else [])])
+    sitecustomize.install()
+
+
+def found(folder: Path) -> Counter[str]:
+    """Who unpickled what, without what is allowed."""
+    lines = (line for log in folder.iterdir() for line in log.read_text(encoding="utf-8").splitlines())
+    return Counter(line for line in lines if not _is_allowed(*line.split("\t")))
+
+
+def _is_allowed(caller: str, what: str) -> bool:
+    return any(caller.endswith(one.caller) and (not one.names or what in one.names) for one in ALLOWED)
+
+
+def end(session: pytest.Session) -> None:
+    """Fails the run for anything found."""
+    bad = found(Path(os.environ[_LOG]))
+    session.config.stash.setdefault(FIGURES, []).append(
+        Figure(19, "kinds of unpickling in this run", len(bad), None, passed=not bad)
+    )
+    if bad and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def write_summary(reporter: Any) -> None:
+    for line in sorted(found(Path(os.environ[_LOG]))):
+        reporter.line(f"ERROR unpickled: {line}")
+
+
+def forget() -> None:
+    shutil.rmtree(os.environ[_LOG], ignore_errors=True)
