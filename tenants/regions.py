@@ -45,9 +45,20 @@ def keys_alias(region: str) -> str:
     return f"keys_{region}"
 
 
+def object_store_url(region: str) -> str:
+    require_served(region)
+    return str(settings.LEPTON_REGIONS[region].object_store_url)
+
+
+def kms_url(region: str) -> str:
+    require_served(region)
+    return str(settings.LEPTON_REGIONS[region].kms_url)
+
+
 def scope_key(alias: str) -> bytes:
     """The key that signs claims for one database; the database holds only its HMAC pads."""
     if alias == CONTROL:
         return bytes(settings.LEPTON_CONTROL_SCOPE_KEY)
     region = alias.partition("_")[2]
+    require_served(region)
     return bytes(settings.LEPTON_REGIONS[region].scope_key)

@@ -75,5 +75,6 @@ def _health(code: str, plane: str) -> tuple[str, str]:
 
 def _scheme(code: str, name: str) -> str:
     """Only the kind: the rest of the URL may hold a path or an account that concerns nobody here."""
-    region = settings.LEPTON_REGIONS.get(code)
-    return urlsplit(str(getattr(region, name))).scheme or "file" if region else "-"
+    if code not in regions.served():
+        return "-"
+    return urlsplit(str(getattr(settings.LEPTON_REGIONS[code], name))).scheme or "file"
