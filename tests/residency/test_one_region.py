@@ -43,6 +43,8 @@ OPENINGS: dict[str, Callable[[TenantRef, Actor], Any]] = {
     "keys across tenants": lambda tenant, actor: keys_ops(
         tenant.region, "x", actor=actor, reason="x"
     ).__enter__(),
+    "database of the data": lambda tenant, _actor: regions.data_alias(tenant.region),
+    "database of the keys": lambda tenant, _actor: regions.keys_alias(tenant.region),
     "object store": lambda tenant, _actor: folder_store(tenant.region),
     "key service": lambda tenant, _actor: kms(tenant.region),
     "claim of the data": lambda tenant, _actor: regions.scope_key(f"data_{tenant.region}"),
