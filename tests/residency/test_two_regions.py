@@ -233,6 +233,10 @@ def test_a_key_of_the_other_region_gets_421_and_changes_nothing(evidence: Eviden
 def test_no_worker_takes_the_other_regions_task(evidence: Evidence, figure: Figure) -> None:
     taken = sum(evidence.taken.values())
     assert figure("tasks of the other region taken, or rows changed by one", taken, of=4, passes=taken == 0)
+
+
+@pytest.mark.proof(row=28)
+def test_no_broker_ever_held_a_message_for_the_other_region(evidence: Evidence, figure: Figure) -> None:
     named = sum(evidence.named.values())
     assert figure("messages for the other region's queue in a broker", named, passes=named == 0), (
         evidence.named
