@@ -147,7 +147,7 @@ def _misaddressed(side: Side, other: Side) -> int:
     after = {**side.digests(), **other.digests()}
     with side.valkey(0) as broker:
         waiting = int(broker.llen(f"region_{other.region}"))
-    return 1 - waiting + sum(after[name] != before[name] for name in before)
+    return max(0, 1 - waiting) + sum(after[name] != before[name] for name in before)
 
 
 def _tables_that_name(installation: Installation, lives: dict[str, Life]) -> Iterator[tuple[Any, str]]:
