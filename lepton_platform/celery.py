@@ -49,7 +49,7 @@ def _configuration() -> dict[str, Any]:
             *(_queue(region_queue(region)) for region in settings.LEPTON_REGIONS),
         ],
         "timezone": "UTC",
-        "beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler",
+        "beat_scheduler": "lepton_platform.tasks.scheduler:ServedRegions",
     }
 
 

@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -31,12 +31,14 @@ class WrongSetting(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RegionConfig:
+    """Every region has names; a region that this process does not serve has empty addresses and no key."""
+
     code: str
     name_en: str
     name_zh: str
-    object_store_url: str
-    kms_url: str
-    scope_key: bytes = field(repr=False)
+    object_store_url: str = ""
+    kms_url: str = ""
+    scope_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class DatabaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """`databases` by Django alias: `default`, `data_<region>`, `keys_<region>`, for the role of this process.
+    """`databases` by Django alias: `default`, and `data_<region>` and `keys_<region>` of what this process serves,
+    for its role. Settings of other regions are not read, whether they are there or not.
 
     Role `build` needs no services: it serves commands that touch no data (assets, translations, type checks).
     """
@@ -95,12 +98,13 @@ def read(environ: Mapping[str, str]) -> Env:
     codes = _regions(source.text("LEPTON_REGIONS", "cn,eu,us"))
     broker_url = source.url("BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build="redis://127.0.0.1:1/0")
     base_url = source.url("LEPTON_BASE_URL", ("http", "https"), default="http://127.0.0.1:8000")
+    serves = _serves(source.text("LEPTON_SERVES", ",".join(codes)), codes)
     return Env(
         role=role,
         home=home,
-        regions={code: _region(source, code) for code in codes},
-        serves=_serves(source.text("LEPTON_SERVES", ",".join(codes)), codes),
-        databases=_databases(source, codes, role),
+        regions={code: _region(source, code, served=code in serves) for code in codes},
+        serves=serves,
+        databases=_databases(source, serves, role),
         broker_url=broker_url,
         valkey_url=_valkey_url(source, broker_url),
         secret_key=source.secret("LEPTON_SECRET_KEY"),
@@ -209,29 +213,33 @@ def _serves(value: str, codes: tuple[str, ...]) -> tuple[str, ...]:
     return serves
 
 
-def _region(source: _Source, code: str) -> RegionConfig:
+def _region(source: _Source, code: str, *, served: bool) -> RegionConfig:
     suffix = code.upper()
     english, _comma, chinese = source.text(
         f"LEPTON_REGION_NAME_{suffix}", ",".join(_NAMES.get(code, (suffix, suffix)))
     ).partition(",")
+    names = RegionConfig(code, english.strip(), (chinese or english).strip())
+    return _with_places(source, names) if served else names
+
+
+def _with_places(source: _Source, names: RegionConfig) -> RegionConfig:
+    suffix = names.code.upper()
     store = source.text(f"OBJECT_STORE_URL_{suffix}", build="file:///nowhere")
     if not _split(f"OBJECT_STORE_URL_{suffix}", store).scheme:
         raise WrongSetting(
             f"OBJECT_STORE_URL_{suffix} must be a URL, e.g. file:///folder or s3://bucket/prefix."
         )
-    return RegionConfig(
-        code=code,
-        name_en=english.strip(),
-        name_zh=(chinese or english).strip(),
+    return replace(
+        names,
         object_store_url=store,
         kms_url=source.url(f"KMS_URL_{suffix}", _KMS_SCHEMES, build="file:///nowhere"),
         scope_key=source.key(f"LEPTON_SCOPE_KEY_{suffix}"),
     )
 
 
-def _databases(source: _Source, codes: tuple[str, ...], role: Role) -> dict[str, DatabaseUrl]:
+def _databases(source: _Source, serves: tuple[str, ...], role: Role) -> dict[str, DatabaseUrl]:
     planes = {"default": "CONTROL"}
-    for code in codes:
+    for code in serves:
         planes[f"data_{code}"] = f"DATA_{code.upper()}"
         planes[f"keys_{code}"] = f"KEYS_{code.upper()}"
     suffix = "_MIGRATE" if role == "migrate" else ""

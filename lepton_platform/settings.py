@@ -183,6 +183,7 @@ DEFAULT_FROM_EMAIL = f"Lepton <no-reply@{urlsplit(ENV.base_url).hostname}>"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+FORMAT_MODULE_PATH = ["lepton_platform.staff.formats"]
 LOCALE_PATHS = [BASE_DIR / "lepton_platform" / "locale"]
 
 STATIC_URL = "/static/"

@@ -46,11 +46,23 @@ def keys_alias(region: str) -> str:
     return f"keys_{region}"
 
 
+def object_store_url(region: str) -> str:
+    require_served(region)
+    return str(settings.LEPTON_REGIONS[region].object_store_url)
+
+
+def kms_url(region: str) -> str:
+    require_served(region)
+    return str(settings.LEPTON_REGIONS[region].kms_url)
+
+
 def scope_key(alias: str) -> bytes:
     """The key that signs claims for one database; the database holds only its HMAC pads.
 
     Derived from the configured key, so that a claim for a region's data is no claim for its keys.
     """
     region = alias.partition("_")[2]
+    if region:
+        require_served(region)
     configured = settings.LEPTON_REGIONS[region].scope_key if region else settings.LEPTON_CONTROL_SCOPE_KEY
     return hmac.digest(configured, alias.encode(), "sha256")

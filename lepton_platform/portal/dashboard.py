@@ -70,7 +70,7 @@ def _quality_stat(versions: list[Quality]) -> Stat:
     uplift = active.uplift if active else None
     if uplift is None:
         return Stat(_("Ranking quality (nDCG@10)"), score(active.ndcg if active else None), series)
-    delta = _("%(change)s to popularity") % {"change": f"{uplift * 100:+.0f}%"}
+    delta = _("%(change)s vs popularity") % {"change": f"{uplift * 100:+.0f}%"}
     return Stat(_("Ranking quality (nDCG@10)"), score(active.ndcg if active else None), series, delta, "good")
 
 

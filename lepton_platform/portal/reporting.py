@@ -12,6 +12,7 @@ from lepton_platform.portal import figures
 from lepton_platform.portal.access import Here
 from lepton_platform.portal.figures import Course, Period, Stat
 from lepton_platform.portal.quality import Quality, history, quality
+from lepton_platform.portal.templatetags.portal import kind_name
 from recommender.registry import queries as registry
 from recommender.registry.types import VersionView
 from tenants.data.queries import catalog, counters, receipts, space
@@ -66,7 +67,7 @@ class Report:
 
     @property
     def volume_chart(self) -> dict[str, Any] | None:
-        lines = [figures.line(name, self._shown(found)) for name, found in self.kinds]
+        lines = [figures.line(kind_name(name), self._shown(found)) for name, found in self.kinds]
         return self._chart(lines, kind="bar", whole=True) if lines else None
 
     @property
@@ -76,7 +77,7 @@ class Report:
             return None
         clicks = self._shown(self.clicks)
         rates = [None if one is None else one * 100 for one in figures.rate(clicks, served.values)]
-        return self._chart([figures.line(_("Click-through rate, %"), rates, filled=True)])
+        return self._chart([figures.line(_("Click-through rate"), rates, filled=True)], unit="%")
 
     @property
     def quality_chart(self) -> dict[str, Any] | None:

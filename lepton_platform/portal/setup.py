@@ -29,6 +29,7 @@ class Step:
 class Setup:
     steps: list[Step]
     running: int
+    has_items: bool
 
     @property
     def done(self) -> int:
@@ -65,6 +66,7 @@ def progress(here: Here) -> Setup:
             has_colleague=has_colleague,
         ),
         sum(job.state in OPEN_STATES for job in newest),
+        has_items=state.catalogue_version > 0,
     )
 
 

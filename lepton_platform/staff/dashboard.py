@@ -44,7 +44,7 @@ def dashboard(actor: Actor) -> Dashboard:
     regions = region_figures(actor, tenants)
     events = events_by_day(tenants)
     days = [today() - timedelta(days=back) for back in reversed(range(DAYS))]
-    day_format = pgettext("date format of a day without year", "M j")
+    day_format = pgettext("date format of a day without year", "j M")
     active = sum(tenant.status == "active" for tenant in tenants)
     return Dashboard(
         active_tenants=active,
@@ -64,5 +64,5 @@ def _row(region: RegionFigures, active: int) -> RegionRow:
 
 
 def _bars(labels: list[str], values: list[int]) -> str:
-    series = {"data": values, "backgroundColor": "var(--color-primary-600)", "displayYAxis": True}
+    series = {"data": values, "backgroundColor": "var(--color-primary-500)", "displayYAxis": True}
     return json.dumps({"labels": labels, "datasets": [series]})

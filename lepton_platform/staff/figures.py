@@ -31,7 +31,7 @@ _events: tuple[float, Counter[date]] | None = None
 
 @dataclass(frozen=True, slots=True)
 class RegionFigures:
-    """`answers` is False when the region's database did not answer; its job counts are then 0."""
+    """`answers` is False when the region's database did not answer or is not `served` here; its jobs count 0."""
 
     code: str
     name_en: str
@@ -41,6 +41,7 @@ class RegionFigures:
     running: int
     failed: int
     answers: bool
+    served: bool
 
 
 def directory(actor: Actor) -> list[TenantView]:
@@ -94,6 +95,7 @@ def _region(actor: Actor, code: str, tenants: int) -> RegionFigures:
         running=counted.get("running", 0),
         failed=counted.get("failed", 0),
         answers=states is not None,
+        served=code in regions.served(),
     )
 
 

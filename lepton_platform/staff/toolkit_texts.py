@@ -77,3 +77,9 @@ REFUSALS = (
     _("This tenant is not suspended."),
     _("This e-mail address has an account already."),
 )
+
+JURISDICTIONS = (
+    _("China (PIPL, DSL)"),
+    _("European Union (GDPR, DSA)"),
+    _("United States (state privacy acts)"),
+)

@@ -14,11 +14,11 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from django.conf import settings
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
 from tenants.errors import NotFound, StoreUnavailable
+from tenants.regions import object_store_url
 
 
 class FolderStore(Protocol):
@@ -99,7 +99,8 @@ class RemoteFolders:
 
 
 def folder_store(region: str) -> FolderStore:
-    url = settings.LEPTON_REGIONS[region].object_store_url
+    """Raises RegionNotServed."""
+    url = object_store_url(region)
     if urlsplit(url).scheme == "file":
         return LocalFolders(Path(unquote(urlsplit(url).path)))
     return RemoteFolders(from_url(url))

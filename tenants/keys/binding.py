@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import lru_cache
 from uuid import UUID
 
-from django.conf import settings
-
 from tenants.crypto import KeyHandle, Kms, Purpose, kms_from_url
 from tenants.crypto.wrapping import unwrap, wrap
 from tenants.keys.models import PurposeKey, TenantKey
+from tenants.regions import kms_url
 
 Context = dict[str, str]
 
 
 def kms(region: str) -> Kms:
-    return _kms(settings.LEPTON_REGIONS[region].kms_url)
+    """Raises RegionNotServed."""
+    return _kms(kms_url(region))
 
 
 @lru_cache(maxsize=32)

@@ -6,6 +6,7 @@ from tests.defects.crypto_seeds import CRYPTO_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
+from tests.defects.residency_seeds import RESIDENCY_SEEDS
 from tests.defects.seeds import SEEDS, Seed
 from tests.defects.timeline_seeds import TIMELINE_SEEDS
 
@@ -16,6 +17,7 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *KEYS_SEEDS,
     *LOCK_SEEDS,
     *RECOMMENDER_SEEDS,
+    *RESIDENCY_SEEDS,
     *SEEDS,
     *TIMELINE_SEEDS,
 )

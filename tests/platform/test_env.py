@@ -34,6 +34,29 @@ def test_embedded_settings_are_not_mixed_into_external_ones(external, tmp_path):
         read({**external, "LEPTON_HOME": str(tmp_path)})
 
 
+@pytest.fixture
+def both(external):
+    """Settings of two regions in one environment."""
+    other = {name.replace("_EU", "_CN"): value.replace("eu", "cn") for name, value in external.items()}
+    return {**other, **external, "LEPTON_REGIONS": "cn,eu"}
+
+
+def test_settings_of_another_region_are_not_read(both):
+    env = read({**both, "LEPTON_SERVES": "cn"})
+    assert sorted(env.databases) == ["data_cn", "default", "keys_cn"]
+    eu = env.regions["eu"]
+    assert (eu.object_store_url, eu.kms_url, eu.scope_key) == ("", "", b"")
+    assert env.regions["cn"].scope_key
+
+
+@pytest.mark.parametrize("role", ["app", "migrate"])
+def test_a_machine_of_one_region_needs_no_setting_of_the_other(both, role):
+    few = {name: value for name, value in both.items() if not name.removesuffix("_MIGRATE").endswith("_CN")}
+    env = read({**few, "LEPTON_SERVES": "eu", "LEPTON_ROLE": role})
+    assert sorted(env.databases) == ["data_eu", "default", "keys_eu"]
+    assert list(env.regions) == ["cn", "eu"]
+
+
 def test_secrets_do_not_show_in_a_repr(external):
     shown = repr(read(external))
     assert "p@ss" not in shown

@@ -42,7 +42,7 @@ class Look:
 
     def picture(self, name: str) -> None:
         PICTURES.mkdir(exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"{name}.png")
+        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
 def look(context: BrowserContext, path: str) -> Look:

@@ -26,7 +26,7 @@ def test_a_search_finds_by_title_and_htmx_gets_the_list_alone(shop: Workspace, o
 def test_an_item_page_shows_what_was_sent(shop: Workspace, owner: Any) -> None:
     page = owner.get(shop.page("catalogue", "item/"), {"id": "sku-1"}).content.decode()
     assert "Ceramic pour-over set 1" in page
-    assert "EUR 20.00" in page
+    assert "€20.00" in page
     assert "spring" in page
 
 

@@ -15,7 +15,7 @@ def test_a_training_is_started_watched_and_ends_without_a_reload(
     shop: Workspace, signed_in: Callable[..., BrowserContext]
 ) -> None:
     seen = look(signed_in(shop.owner), shop.page("models"))
-    seen.page.get_by_role("button", name="Train model").click()
+    seen.page.locator("#main").get_by_role("button", name="Train model").click()
     row = seen.page.locator("tbody tr").first
     expect(row).to_contain_text("Queued")
     expect(seen.page.locator(".toast-item")).to_contain_text("The training is queued.")
@@ -43,6 +43,7 @@ def test_a_rejected_file_can_be_downloaded(shop: Workspace, signed_in: Callable[
     seen = look(signed_in(shop.owner), shop.page("catalogue", "import/"))
     content = b"id,title\na-1,Good\n,Nameless\n"
     seen.page.set_input_files("#id_file", {"name": "a.csv", "mimeType": "text/csv", "buffer": content})
+    expect(seen.page.locator("[data-file-name]")).to_have_text("a.csv")
     seen.page.locator("#main").get_by_role("button", name="Upload").click()
     with seen.page.expect_download() as download:
         seen.page.get_by_role("button", name="Download the rejected rows").click()

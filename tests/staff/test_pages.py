@@ -117,3 +117,12 @@ def test_the_search_finds_pages_tenants_and_users(staff: Client, tenant: TenantR
     assert str(tenant.id) in staff.get("/staff/search/", {"s": slug}).content.decode()
     assert "/staff/jobs/" in staff.get("/staff/search/", {"s": "job"}).content.decode()
     assert staff.get("/staff/search/").content == b""
+
+
+def test_a_region_served_elsewhere_is_not_called_silent(staff: Client, settings: Any) -> None:
+    settings.LEPTON_SERVES = ("eu",)
+    page = staff.get("/staff/").content.decode()
+    assert page.count("Not served here") == 2
+    assert "No answer" not in page
+    listed = staff.get("/staff/control/region/").content.decode()
+    assert listed.count("Not served here") == 4

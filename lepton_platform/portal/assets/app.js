@@ -81,6 +81,9 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  if (event.target.matches(".file-field > input") && event.target.files.length) {
+    event.target.parentElement.querySelector("[data-file-name]").textContent = event.target.files[0].name;
+  }
 });
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("dialog[data-open-at-once]").forEach((dialog) => dialog.showModal());

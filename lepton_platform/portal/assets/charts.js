@@ -27,6 +27,7 @@ const series = (line, index, kind, colours) => ({
 const option = (data) => {
   const colours = palette();
   const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 4 });
+  const written = (value) => number.format(value) + (data.unit || "");
   const text = { color: token("--chart-text"), fontFamily: "Inter, sans-serif", fontSize: 12 };
   return {
     animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
@@ -42,7 +43,7 @@ const option = (data) => {
       backgroundColor: token("--popover"),
       borderColor: token("--chart-grid"),
       textStyle: { ...text, color: token("--foreground") },
-      valueFormatter: (value) => (value === null || value === undefined ? "–" : number.format(value)),
+      valueFormatter: (value) => (value === null || value === undefined ? "–" : written(value)),
     },
     xAxis: {
       type: "category",
@@ -56,7 +57,7 @@ const option = (data) => {
       type: "value",
       minInterval: data.whole ? 1 : undefined,
       splitLine: { lineStyle: { color: token("--chart-grid") } },
-      axisLabel: { ...text, formatter: (value) => number.format(value) },
+      axisLabel: { ...text, formatter: written },
     },
     series: data.series.map((line, index) => series(line, index, data.kind || "line", colours)),
   };

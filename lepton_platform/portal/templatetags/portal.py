@@ -12,18 +12,24 @@ from typing import Any
 
 import structlog
 from django import template
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+
+from lepton_platform.portal.wording import verdict_words
 
 register = template.Library()
 
 _ICONS = Path(__file__).parent.parent / "static" / "portal" / "icons.json"
 _TONES = 6
 _WIDTH, _HEIGHT = 100.0, 32.0
+# From this value on, in units of, with this suffix.
+_SHORT = ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "K"))
+_SHORT_ZH = ((1e8, 1e8, "亿"), (1e4, 1e4, "万"))
+_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "CNY": "¥"}
 
 
 @cache
@@ -87,12 +93,13 @@ def number(value: float | None, digits: int = 0) -> str:
 
 @register.filter
 def compact(value: float | None) -> str:
-    """1.24M, 12.4K, 950; a dash for nothing."""
+    """1.24M, 12.4K, 950, in Chinese 124万 and 1.24万; a dash for nothing."""
     if value is None:
         return "–"
-    for size, suffix in ((1e9, "B"), (1e6, "M"), (1e4, "K")):
-        if abs(value) >= size:
-            scaled = value / (1e3 if suffix == "K" else size)
+    is_chinese = (get_language() or "").startswith("zh")
+    for least, size, suffix in _SHORT_ZH if is_chinese else _SHORT:
+        if abs(value) >= least:
+            scaled = value / size
             return f"{scaled:.3g}{suffix}" if abs(scaled) < 1000 else f"{scaled:,.0f}{suffix}"
     return f"{value:,.0f}"
 
@@ -109,9 +116,11 @@ def score(value: float | None) -> str:
 
 @register.filter
 def money(value: float | None, currency: str | None = "") -> str:
+    """€1,234.50; a currency without a sign of its own by its code: CHF 1,234.50."""
     if value is None:
         return ""
-    return f"{currency or ''} {number_format(value, 2, force_grouping=False)}".strip()
+    code = currency or ""
+    return f"{_SIGNS[code]}{value:,.2f}" if code in _SIGNS else f"{code} {value:,.2f}".strip()
 
 
 @register.filter
@@ -218,3 +227,27 @@ def member_name(code: str) -> str:
         "sequence": _("Sequence transformer"),
         "neighbours": _("Similar histories"),
     }.get(code, code)
+
+
+@register.filter
+def kind_name(code: str) -> str:
+    """The kinds that every tenant starts with have names; a tenant's own kinds are shown as it calls them."""
+    return {
+        "impression": _("Impressions"),
+        "view": _("Views"),
+        "click": _("Clicks"),
+        "cart": _("Added to cart"),
+        "bookmark": _("Bookmarks"),
+        "like": _("Likes"),
+        "play": _("Plays"),
+        "submit": _("Submissions"),
+        "purchase": _("Purchases"),
+        "rating": _("Ratings"),
+        "dismiss": _("Dismissals"),
+    }.get(code, code)
+
+
+@register.filter
+def verdict(reason: object) -> str:
+    """A reason that was written down in English, in the reader's language where we know it."""
+    return verdict_words(str(reason))

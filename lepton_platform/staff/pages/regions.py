@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from lepton_platform.staff.figures import database_answers
@@ -25,7 +26,7 @@ class RegionPages(ReadOnlyPages):
 
     list_display = (
         "heading",
-        "jurisdiction",
+        "laws",
         "tenants",
         "data_health",
         "keys_health",
@@ -33,7 +34,7 @@ class RegionPages(ReadOnlyPages):
         "store",
         "active",
     )
-    fields = ("code", "name_en", "name_zh", "jurisdiction", "active", "key_service", "store")
+    fields = ("code", "name_en", "name_zh", "laws", "active", "key_service", "store")
     list_display_links = ("heading",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Region]:
@@ -44,6 +45,11 @@ class RegionPages(ReadOnlyPages):
     @column(_("Region"), header=True, ordering="code")
     def heading(self, region: Region) -> tuple[str, str]:
         return str(region), region.code
+
+    @column(_("Jurisdiction"), ordering="jurisdiction")
+    def laws(self, region: Region) -> str:
+        """The usual ones are written in both languages."""
+        return gettext(region.jurisdiction) if region.jurisdiction else "-"
 
     @column(_("Active tenants"), ordering="live_tenants")
     def tenants(self, region: Region) -> int:
@@ -75,5 +81,6 @@ def _health(code: str, plane: str) -> tuple[str, str]:
 
 def _scheme(code: str, name: str) -> str:
     """Only the kind: the rest of the URL may hold a path or an account that concerns nobody here."""
-    region = settings.LEPTON_REGIONS.get(code)
-    return urlsplit(str(getattr(region, name))).scheme or "file" if region else "-"
+    if code not in regions.served():
+        return "-"
+    return urlsplit(str(getattr(settings.LEPTON_REGIONS[code], name))).scheme or "file"

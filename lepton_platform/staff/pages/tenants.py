@@ -25,7 +25,7 @@ from tenants.scope import Actor, control_scope
 
 _STATUS = {"active": "success", "suspended": "danger", "opening": "warning"}
 _OFFERED = {"opening": "finish", "active": "suspend", "suspended": "resume"}
-_FIXED = ("slug", "vertical", "region", "status", "created_at", "id")
+_FIXED = ("slug", "vertical", "region", "status", "created_at", "identifier")
 
 
 @admin.register(Tenant, site=site)
@@ -70,8 +70,15 @@ class TenantPages(DirectoryPages):
             return super().get_fieldsets(request, obj)
         return [
             (None, {"fields": ["name", ("plan", "language"), ("currency", "time_zone")]}),
-            (_("Fixed"), {"fields": [("slug", "status"), ("vertical", "region"), ("created_at", "id")]}),
+            (
+                _("Fixed"),
+                {"fields": [("slug", "status"), ("vertical", "region"), ("created_at", "identifier")]},
+            ),
         ]
+
+    @column(_("Id"))
+    def identifier(self, tenant: Tenant) -> str:
+        return str(tenant.pk)
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
         actor = staff_actor(request)

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tenants.control.fields import new_id
 from tenants.control.models.region import Region
@@ -29,7 +30,7 @@ class Vertical(models.TextChoices):
 
 class Status(models.TextChoices):
     OPENING = "opening", _("Being set up")
-    ACTIVE = "active", _("Active")
+    ACTIVE = "active", pgettext_lazy("state of a tenant", "Active")
     SUSPENDED = "suspended", _("Suspended")
 
 

@@ -1,0 +1,166 @@
+"""A process of one region: what it reads, opens, takes and answers."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+
+from lepton_platform.celery import app, region_queue
+from lepton_platform.management.isolation.attack import operations
+from lepton_platform.management.isolation.doors import InProcess, Request
+from lepton_platform.management.isolation.spaces import Ids
+from lepton_platform.tasks import schedule
+from lepton_platform.tasks.scheduler import ServedRegions
+from recommender.registry import artefacts
+from recommender.registry.store import folder_store
+from tenants import regions
+from tenants.control.queries.authentication import forget_keys
+from tenants.data.actions import jobs
+from tenants.data.queries import jobs as job_queries
+from tenants.errors import DecryptionFailed, RegionNotServed
+from tenants.keys.binding import kms
+from tenants.regions import TenantRef
+from tenants.scope import Actor, data_ops, keys_ops, keys_scope, scope
+
+PLANES = ("default", "data_cn", "keys_cn", "data_eu", "keys_eu")
+_TABLES = """
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+"""
+_DIGEST = "SELECT md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {} t"
+OPENINGS: dict[str, Callable[[TenantRef, Actor], Any]] = {
+    "data": lambda tenant, actor: scope(tenant, actor=actor).__enter__(),
+    "keys": lambda tenant, actor: keys_scope(tenant, actor=actor).__enter__(),
+    "data across tenants": lambda tenant, actor: data_ops(
+        tenant.region, "x", actor=actor, reason="x"
+    ).__enter__(),
+    "keys across tenants": lambda tenant, actor: keys_ops(
+        tenant.region, "x", actor=actor, reason="x"
+    ).__enter__(),
+    "database of the data": lambda tenant, _actor: regions.data_alias(tenant.region),
+    "database of the keys": lambda tenant, _actor: regions.keys_alias(tenant.region),
+    "object store": lambda tenant, _actor: folder_store(tenant.region),
+    "key service": lambda tenant, _actor: kms(tenant.region),
+    "claim of the data": lambda tenant, _actor: regions.scope_key(f"data_{tenant.region}"),
+    "claim of the keys": lambda tenant, _actor: regions.scope_key(f"keys_{tenant.region}"),
+}
+
+
+@pytest.fixture
+def in_cn(settings: Any, tenant: TenantRef) -> Iterator[TenantRef]:
+    """A tenant of `eu`, seen from a process that serves `cn`."""
+    settings.LEPTON_SERVES = ("cn",)
+    forget_keys()
+    yield tenant
+    forget_keys()
+
+
+@pytest.fixture
+def state(superuser: Callable[[str], Any]) -> Callable[[], dict[str, str]]:
+    """A digest of every table of the control plane and of two regions, and the names in the cache."""
+
+    def look() -> dict[str, str]:
+        found: dict[str, str] = {}
+        for plane in PLANES:
+            connection = superuser(plane)
+            for (table,) in connection.execute(_TABLES).fetchall():
+                found[f"{plane}.{table}"] = connection.execute(_DIGEST.format(table)).fetchone()[0]
+        with redis.Redis.from_url(django_settings.LEPTON_VALKEY_URL) as cache:
+            return found | {f"valkey {key!r}": "" for key in cache.scan_iter()}
+
+    return look
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_nothing_of_another_region_opens(in_cn: TenantRef, actor: Actor, opening: str) -> None:
+    with pytest.raises(RegionNotServed):
+        OPENINGS[opening](in_cn, actor)
+
+
+def test_every_region_has_a_store_of_its_own(make_tenant: Callable[..., TenantRef]) -> None:
+    made = {region: make_tenant(region=region) for region in ("cn", "eu")}
+    for tenant in made.values():
+        artefacts.write(tenant, uuid4(), {"weights": secrets.token_bytes(99)})
+    for region, tenant in made.items():
+        folders = {code: folder_store(code).folders("models") for code in ("cn", "eu")}
+        assert [code for code, names in folders.items() if str(tenant.id) in names] == [region]
+
+
+def test_one_regions_root_key_does_not_open_the_others(services: Any) -> None:
+    sealed = kms("cn").wrap(b"k" * 32, context={"use": "test"})
+    assert kms("cn").unwrap(sealed, context={"use": "test"}) == b"k" * 32
+    with pytest.raises(DecryptionFailed):
+        kms("eu").unwrap(sealed, context={"use": "test"})
+
+
+@pytest.mark.proof(row=28)
+def test_a_key_of_another_region_gets_421_from_every_operation_and_leaves_no_trace(
+    in_cn: TenantRef,
+    api: Callable[..., Any],
+    state: Callable[[], dict[str, str]],
+    figure: Callable[..., bool],
+) -> None:
+    client, door = api(in_cn), InProcess()
+    before = state()
+    asked = [one.request(Ids("i", "p", str(uuid4()), "1")) for one in operations(door)]
+    answers = [door(request, key=client.key) for request in asked]
+    served = [answer.status for answer in answers if answer.status != 421]
+    assert figure(
+        "operations that answer a key of another region", len(served), of=len(asked), passes=not served
+    )
+    assert len(asked) > 20
+    after = state()
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert figure("tables and cache keys it changed", len(changed), of=len(before), passes=not changed), (
+        changed
+    )
+
+
+def test_the_same_key_is_answered_and_leaves_a_trace_in_its_own_region(
+    tenant: TenantRef, api: Callable[..., Any], state: Callable[[], dict[str, str]]
+) -> None:
+    before = state()
+    request = Request("POST", "/api/v1/items", b'{"id": "mug", "title": "Mug"}')
+    assert InProcess()(request, key=api(tenant).key).status < 300
+    after = state()
+    changed = {name for name in after if before.get(name) != after[name]}
+    assert "data_eu.data_item" in changed
+    assert {name for name in changed if "_cn." in name} == set()
+
+
+@pytest.mark.parametrize("name", sorted(schedule.EVERY))
+def test_a_task_of_another_region_is_refused(in_cn: TenantRef, name: str) -> None:
+    app.loader.import_default_modules()
+    with pytest.raises(RegionNotServed):
+        app.tasks[name].run(region=in_cn.region)
+
+
+def test_a_training_of_another_region_is_refused_and_stays_queued(
+    tenant: TenantRef, actor: Actor, settings: Any
+) -> None:
+    app.loader.import_default_modules()
+    with scope(tenant, actor=actor) as s:
+        job = jobs.request_job(s, "train", parameters={"profile": "fast"})
+    served, settings.LEPTON_SERVES = settings.LEPTON_SERVES, ("cn",)
+    with pytest.raises(RegionNotServed):
+        app.tasks["lepton.train"].run(tenant_id=str(tenant.id), job_id=str(job.id), region=tenant.region)
+    settings.LEPTON_SERVES = served
+    with scope(tenant, actor=actor) as s:
+        assert job_queries.job(s, job.id).state == "queued"
+
+
+def test_beat_sends_to_served_regions_only_though_all_share_one_calendar(
+    database: None, settings: Any
+) -> None:
+    for region in ("cn", "eu"):
+        settings.LEPTON_SERVES = (region,)
+        entries = schedule.entries()
+        beat = ServedRegions(app=app, lazy=True)
+        beat.update_from_dict(entries)
+        assert {entry.options["queue"] for entry in beat.all_as_schedule().values()} == {region_queue(region)}
