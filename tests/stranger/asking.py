@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from urllib.parse import unquote
 
 from lepton_platform.management.isolation.attack import Operation
@@ -20,7 +20,7 @@ _VARIABLE = re.compile(
     rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     rb'|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)|"version":\d+|"catalogue_version":\d+'
 )
-_VARIABLE_HEADERS = {"RateLimit", "Content-Length", "Date"}
+_VARIABLE_HEADERS = {"RateLimit", "Content-Length", "Date", "Expires", "Last-Modified", "X-Request-Id"}
 Ask = Callable[[Request], Answer]
 
 
@@ -33,10 +33,6 @@ class Tally:
     gave_away: list[str] = field(default_factory=list)
     told_apart: list[str] = field(default_factory=list)
 
-    @property
-    def bad(self) -> int:
-        return len(self.broke) + len(self.gave_away) + len(self.told_apart)
-
 
 def in_turns(operations: Iterable[Operation]) -> list[tuple[Operation, Way]]:
     """The first way of every operation, then the second of each, and so on."""
@@ -45,8 +41,16 @@ def in_turns(operations: Iterable[Operation]) -> list[tuple[Operation, Way]]:
 
 
 def ask_both(
-    ask: Ask, tally: Tally, make: Callable[[Target], Request], foreign: Target, absent: Target
+    ask: Ask,
+    tally: Tally,
+    make: Callable[[Target], Request],
+    foreign: Target,
+    absent: Target,
+    *,
+    compare: Callable[[Answer, Sequence[Target]], object] | None = None,
 ) -> None:
+    """`compare` is what must be equal of both answers: unless given, all but what differs by nature."""
+    of, either = compare or comparable, (foreign, absent)
     asked, beside = (
         replace(make(one), headers={**make(one).headers, "X-Request-Id": "same"}) for one in (foreign, absent)
     )
@@ -57,25 +61,47 @@ def ask_both(
         tally.broke.append(f"{name}: {theirs.status}, {nobodys.status}")
     if found := given_away(theirs, asked, foreign):
         tally.gave_away.append(f"{name}: {found}")
-    if comparable(theirs, foreign) != comparable(nobodys, absent):
-        tally.told_apart.append(f"{name}: {theirs} beside {nobodys}")
+    here, there = of(theirs, either), of(nobodys, either)
+    if here != there:
+        tally.told_apart.append(f"{name}: {_difference(repr(here), repr(there))}")
+
+
+def hold(figure: Callable[..., bool], what: str, tally: Tally, changed: list[str], tables: int) -> None:
+    """States the four figures of a siege; the sentences of the first failures are shown."""
+    found = (
+        (f"{what}: foreign data given away", tally.gave_away, tally.asked),
+        (f"{what}: foreign told from absent", tally.told_apart, tally.asked),
+        (f"{what}: server errors", tally.broke, tally.asked),
+        (f"{what}: the other tenant's tables changed", changed, tables),
+    )
+    for name, sentences, of in found:
+        assert figure(name, len(sentences), of=of, passes=not sentences), sentences[:3]
+
+
+def _difference(here: str, there: str) -> str:
+    at = next((n for n, (one, other) in enumerate(zip(here, there, strict=False)) if one != other), 0)
+    around = slice(max(0, at - 60), at + 60)
+    return f"... {here[around]} ... beside ... {there[around]} ..."
 
 
 def given_away(answer: Answer, asked: Request, target: Target) -> list[str]:
-    """The other tenant's words in the answer that did not stand in the question; its canary in any case."""
+    """The other tenant's words in the answer that did not stand in the question; its canary in any case.
+
+    Not the address of its person: a stranger may have added that to its own members, and then reads it there.
+    """
     question = f"{unquote(asked.path)} {asked.body.decode(errors='replace')} {dict(asked.headers)}"
-    words = [one for one in _words(target) if one not in question]
+    words = [one for one in _words(target) if one not in question and one != target.email]
     said = answer.body + repr(dict(answer.headers)).encode()
     return [one for one in (*words, target.word) if one.encode() in said]
 
 
-def comparable(answer: Answer, target: Target) -> tuple[int, bytes, Mapping[str, str]]:
-    """The answer without the words that were asked for and without what differs by nature."""
-    body = answer.body
-    for word in _spelled_words(target):
-        body = body.replace(word, b"<asked>")
-    headers = {name: text for name, text in answer.headers.items() if name not in _VARIABLE_HEADERS}
-    return answer.status, _VARIABLE.sub(b"<variable>", body), headers
+def comparable(answer: Answer, either: Sequence[Target]) -> tuple[int, bytes]:
+    """The answer without the words that either question asked for and without what differs by nature."""
+    headers = {name: text for name, text in sorted(answer.headers.items()) if name not in _VARIABLE_HEADERS}
+    said = answer.body + b"\n" + repr(headers).encode()
+    for word in chain.from_iterable(map(_spelled_words, either)):
+        said = said.replace(word, b"<asked>")
+    return answer.status, _VARIABLE.sub(b"<variable>", said)
 
 
 def _words(target: Target) -> list[str]:
@@ -91,7 +117,7 @@ def _spelled_words(target: Target) -> list[bytes]:
 
 @lru_cache(maxsize=200)
 def _in_every_spelling(words: tuple[str, ...]) -> list[bytes]:
-    """The longest first."""
+    """The longest first, and equally long ones always in the same order."""
     spelled = [unquote(spelling(one)) for one in words for spelling in SPELLINGS.values()]
-    everything = {one.encode(errors="replace") for one in (*words, *spelled) if one}
+    everything = dict.fromkeys(one.encode(errors="replace") for one in (*words, *spelled) if one)
     return sorted(everything, key=len, reverse=True)

@@ -37,6 +37,8 @@ class Target:
     tenant_id: str
     slug: str
     word: str
+    part: str
+    """Of the word: enough to find it."""
     cursors: Mapping[str, str]
 
     def key_for(self, operation: str) -> str:
@@ -45,10 +47,8 @@ class Target:
 
 def targets(door: Door, victim: Space, count: int) -> list[Target]:
     """Makes `count` of everything in the victim's space, each with the canary; the victim asks once with every key."""
-    person = member(victim)
-    nonce = secrets.token_hex(6)
-    made = [_target(door, victim, f"{nonce}{n:03}") for n in range(count)]
-    return [replace(one, user_id=str(person.pk), email=person.email) for one in made]
+    made = [_target(door, victim, secrets.token_hex(8)) for _ in range(count)]
+    return [replace(one, user_id=str(member(victim).pk), email=member(victim).email) for one in made]
 
 
 def member(space: Space) -> User:
@@ -76,6 +76,7 @@ def _target(door: Door, victim: Space, name: str) -> Target:
         tenant_id=str(victim.tenant.id),
         slug=victim.tenant.slug,
         word=victim.canary,
+        part=victim.canary[:18],
         cursors={
             one: str(pagination.write_cursor(victim.tenant.id, one, _position(one))) for one in LISTINGS
         },
@@ -111,7 +112,8 @@ def _named(target: Target) -> list[Request]:
 
 def absent_like(target: Target) -> Target:
     """As long as the target in every part, and nobody's."""
-    name = secrets.token_hex(8)[: len(target.key) - len("key-")]
+    word = "canary" + secrets.token_hex(12)
+    name = secrets.token_hex(8)
     return Target(
         ids=Ids(f"item-{name}", f"profile-{name}", str(uuid4()), "999999999"),
         review_id=f"review-{name}",
@@ -123,7 +125,8 @@ def absent_like(target: Target) -> Target:
         email=f"{secrets.token_hex(16)}@example.com"[-len(target.email) :],
         tenant_id=str(uuid4()),
         slug=f"isolation-check-{secrets.token_hex(8)}"[: len(target.slug)],
-        word="canary" + secrets.token_hex(12),
+        word=word,
+        part=word[:18],
         cursors=dict.fromkeys(LISTINGS, _unsigned_cursor()),
     )
 
