@@ -124,12 +124,16 @@ class Platform:
             return json.load(answer)
 
     def stored_events(self) -> int:
+        return self.counted("SELECT coalesce(sum(count), 0) FROM data_timeline")
+
+    def counted(self, question: str) -> int:
+        """A number out of the data database, past the policies."""
         secrets = json.loads((self.home / "supervisor.json").read_text())
         with psycopg.connect(
             host="127.0.0.1", port=secrets["postgres_port"], user="lepton_superuser",
             password=secrets["superuser_password"], dbname="lepton_data_eu",
         ) as connection:  # fmt: skip
-            row = connection.execute("SELECT coalesce(sum(count), 0) FROM data_timeline").fetchone()
+            row = connection.execute(question.encode()).fetchone()
             assert row is not None
             return int(row[0])
 
