@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tenants.control.actions import rotate_api_key
+from tenants.control.key_format import checksum, mint
 from tenants.control.queries import authenticate
 from tenants.control.results import NewApiKey
 from tenants.errors import Unauthenticated
@@ -88,6 +89,19 @@ def test_a_replaced_key_works_through_its_overlap_and_no_longer(
     lost = sum(not is_accepted(one, HOME) for one in successors)
     assert figure("replaced keys accepted after their overlap", late, of=count, passes=late == 0)
     assert figure("successors refused", lost, of=count, passes=lost == 0)
+
+
+@pytest.mark.proof(row=12)
+def test_a_key_in_use_opens_with_its_own_secret_alone(
+    make_tenant: Callable[..., TenantRef], new_key: NewKey, scale: Any, figure: Any
+) -> None:
+    tenant, count, opened = make_tenant(plan="enterprise"), scale(30, 1_000), 0
+    real = new_key(tenant)
+    for _ in range(count):
+        body = f"lep_live_eu_{real.key.id}_{mint('eu')[0].secret}"
+        assert is_accepted(real.secret, HOME)
+        opened += is_accepted(body + checksum(body), HOME)
+    assert figure("wrong secrets of a key in use that opened", opened, of=count, passes=opened == 0)
 
 
 def networks(chance: random.Random) -> list[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from lepton_platform.api import pagination
 from lepton_platform.management.isolation import spaces
-from lepton_platform.management.isolation.attack import operations
+from lepton_platform.management.isolation.attack import Operation, operations
 from lepton_platform.management.isolation.doors import Door, Request
 from lepton_platform.management.isolation.spaces import Ids, Space
 from tenants.control.actions import add_member, create_user
@@ -47,7 +47,8 @@ class Target:
 
 def targets(door: Door, victim: Space, count: int) -> list[Target]:
     """Makes `count` of everything in the victim's space, each with the canary; the victim asks once with every key."""
-    made = [_target(door, victim, secrets.token_hex(8)) for _ in range(count)]
+    served = operations(door)
+    made = [_target(door, victim, secrets.token_hex(8), served) for _ in range(count)]
     return [replace(one, user_id=str(member(victim).pk), email=member(victim).email) for one in made]
 
 
@@ -60,7 +61,8 @@ def member(space: Space) -> User:
     return user
 
 
-def _target(door: Door, victim: Space, name: str) -> Target:
+def _target(door: Door, victim: Space, name: str, served: Sequence[Operation]) -> Target:
+    """The victim reads it all once: what a process remembers of an answer, it remembers now."""
     ids = Ids(
         f"item-{name}", f"profile-{name}", spaces.cancelled_job(door, victim.key), victim.private.version
     )
@@ -81,13 +83,16 @@ def _target(door: Door, victim: Space, name: str) -> Target:
             one: str(pagination.write_cursor(victim.tenant.id, one, _position(one))) for one in LISTINGS
         },
     )
-    for operation in operations(door):
+    for operation in served:
         if operation.method == "POST" and operation.name not in ("train_model", "roll_back_model"):
             asked = operation.request(ids)
             door(replace(asked, headers={"Idempotency-Key": bare.key_for(operation.name)}), key=victim.key)
     for request in [*spaces.content(ids.item_id, ids.profile_id, victim.canary), *_named(bare)]:
         spaces.expect(door, request, victim.key)
     question = Request("POST", "/api/v1/recommendations", json.dumps({"profile_id": ids.profile_id}).encode())
+    for operation in served:
+        if operation.method == "GET":
+            spaces.expect(door, operation.request(ids), victim.key)
     answer = json.loads(spaces.expect(door, question, victim.key))
     return replace(bare, recommendation_id=answer["recommendation_id"])
 

@@ -53,6 +53,9 @@ class Server:
         except OSError:
             return False
 
+    def close(self) -> None:
+        self._connection.close()
+
 
 class InProcess:
     """URLs, middleware and views of this process, without a socket."""
