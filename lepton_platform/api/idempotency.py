@@ -10,9 +10,8 @@ from typing import Any
 from lepton_platform.api.call import Call, Reply
 from lepton_platform.api.errors import InFlight
 from tenants.data.actions import idempotency
-from tenants.data.actions.idempotency import Entry
 from tenants.errors import Invalid
-from tenants.scope import Scope, scope
+from tenants.scope import Scope
 
 HEADER = "Idempotency-Key"
 REPLAYED = {"Idempotent-Replayed": "true"}
@@ -29,31 +28,7 @@ def once_in(s: Scope, call: Call[Any], work: Callable[[], Reply]) -> Reply:
         raise InFlight()
     if isinstance(begun, idempotency.Stored):
         return Reply(begun.body, begun.status, headers=REPLAYED)
-    return _stored(s, begun, work())
-
-
-def once(call: Call[Any], work: Callable[[], Reply]) -> Reply:
-    """For work that opens scopes of its own: the key is reserved first and the answer stored afterwards."""
-    key = _key(call)
-    if key is None:
-        return work()
-    with scope(call.tenant, actor=call.actor) as s:
-        begun = idempotency.begin(s, key, _digest(call))
-    if isinstance(begun, idempotency.Busy):
-        raise InFlight()
-    if isinstance(begun, idempotency.Stored):
-        return Reply(begun.body, begun.status, headers=REPLAYED)
-    try:
-        answer = work()
-    except Exception:
-        with scope(call.tenant, actor=call.actor) as s:
-            idempotency.abandon(s, begun)
-        raise
-    with scope(call.tenant, actor=call.actor) as s:
-        return _stored(s, begun, answer)
-
-
-def _stored(s: Scope, begun: Entry, answer: Reply) -> Reply:
+    answer = work()
     idempotency.finish(s, begun, status=answer.status, body=answer.content)
     return answer
 

@@ -123,7 +123,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The decorators of views: `inside` a scope (one transaction with the stored answer), or `outside`."""
+    """The decorators of views: `inside` a scope (one transaction with the stored answer), or `outside`.
+
+    A POST that is `outside` opens its scope itself and keeps its answer in there (`idempotency.once_in`).
+    """
 
     name: str
     method: str
@@ -143,10 +146,7 @@ class Declared:
         return self._operation(run)
 
     def outside(self, view: Callable[[Call[B]], Reply]) -> Operation:
-        def run(call: Call[B]) -> Reply:
-            return idempotency.once(call, lambda: view(call))
-
-        return self._operation(run)
+        return self._operation(view)
 
     def _operation(self, run: Callable[[Call[Any]], Reply]) -> Operation:
         return Operation(

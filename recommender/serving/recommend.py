@@ -31,21 +31,40 @@ class Chosen:
     stored: StoredItem
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with what may answer it: everything that is found out before a transaction is opened."""
+
+    request: RecommendRequest
+    wanted: Filter | None
+    ready: Ready
+
+
+def asked(tenant: TenantRef, request: RecommendRequest) -> Asked:
+    """Raises Invalid for a wrong filter. Waits a moment when the tenant's model is not loaded yet."""
+    return Asked(request, parse(request.filter), spaces().ready(tenant))
+
+
 def recommend(tenant: TenantRef, request: RecommendRequest, *, actor: Actor) -> RecommendAnswer:
+    """`asked` and `answered` in a transaction of their own."""
+    question = asked(tenant, request)
+    with scope(tenant, actor=actor) as s:
+        return answered(s, question)
+
+
+def answered(s: Scope, question: Asked) -> RecommendAnswer:
     """Never an item that is retired, unavailable, excluded, disliked, already chosen or outside the filter.
 
-    What was recorded before the call counts. Raises Invalid for a wrong filter, NotFound when the space is
-    not open; a missing or broken model is no error but an earlier stage.
+    What was recorded before the call counts; the receipt is written. Raises NotFound when the space is not open;
+    a missing or broken model is no error but an earlier stage.
     """
-    wanted = parse(request.filter)
-    ready = spaces().ready(tenant)
-    with scope(tenant, actor=actor) as s:
-        asks = person.read(s, request)
-        ranking = _ranked(ready, asks, explain=request.reasons)
-        allowed = select.allowed_slots(ready.columns, wanted, _shut(s, ready, asks, request))
-        chosen = checked(s, ready, ranking, allowed, request.k, wanted)
-        answer = _answer(s, ready, asks, ranking, chosen, request)
-        receipt.write(s, answer, asks, [one.stored.item_no for one in chosen], scenario=request.scenario)
+    ready, request, wanted = question.ready, question.request, question.wanted
+    asks = person.read(s, request)
+    ranking = _ranked(ready, asks, explain=request.reasons)
+    allowed = select.allowed_slots(ready.columns, wanted, _shut(s, ready, asks, request))
+    chosen = checked(s, ready, ranking, allowed, request.k, wanted)
+    answer = _answer(s, ready, asks, ranking, chosen, request)
+    receipt.write(s, answer, asks, [one.stored.item_no for one in chosen], scenario=request.scenario)
     return answer
 
 

@@ -12,7 +12,6 @@ from django.db import connections
 from lepton_platform.api.v1 import events as view
 from tenants.data.actions import idempotency
 from tenants.regions import TenantRef
-from tenants.scope import Actor, scope
 
 EVENTS = "/api/v1/events"
 
@@ -132,26 +131,6 @@ def _ask_once(owner: Any, body: dict[str, Any]) -> Any:
     finally:
         for connection in connections.all(initialized_only=True):
             connection.close()
-
-
-def test_a_reservation_whose_process_died_lapses_after_a_minute(
-    tenant: TenantRef, actor: Actor, superuser: Any
-) -> None:
-    def begin() -> Any:
-        with scope(tenant, actor=actor) as s:
-            return idempotency.begin(s, "k1", b"0" * 16)
-
-    first, second = begin(), begin()
-    behind = superuser("data_eu")
-    behind.execute(
-        "UPDATE data_idempotency SET created_at = now() - interval '61 seconds' WHERE tenant_id = %s",
-        (tenant.id,),
-    )
-    behind.commit()
-    third = begin()
-    assert isinstance(first, idempotency.Entry)
-    assert isinstance(second, idempotency.Busy)
-    assert isinstance(third, idempotency.Entry)
 
 
 def test_an_answer_is_forgotten_after_a_day(owner: Any, tenant: TenantRef, superuser: Any) -> None:

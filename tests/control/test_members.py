@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.utils import timezone
 
 from tenants.control.actions import add_member, change_role, invite_member, remove_member
 from tenants.control.models import User
@@ -119,3 +120,18 @@ def test_a_user_sees_all_own_memberships_and_nobody_elses(
         add_member(s, user, Role.VIEWER)
     found = {membership.tenant.id: membership.role for membership in memberships(user)}
     assert found == {tenant.id: Role.EDITOR, stranger_tenant.id: Role.VIEWER}
+
+
+def test_an_account_that_is_added_shows_its_name_once_its_person_has_signed_in_as_a_member(
+    tenant: TenantRef, stranger_tenant: TenantRef, person: Person
+) -> None:
+    owner, theirs = person(tenant, Role.OWNER), person(stranger_tenant, Role.OWNER)
+    User.objects.filter(pk=theirs.pk).update(name="Ada", last_login=timezone.now())
+    with control_scope(tenant.id, actor=as_user(owner)) as s:
+        added = invite_member(s, email=theirs.email, role=Role.VIEWER)
+        listed = next(one for one in members(s) if one.user_id == theirs.pk)
+    User.objects.filter(pk=theirs.pk).update(last_login=timezone.now())
+    with control_scope(tenant.id, actor=as_user(owner)) as s:
+        later = next(one for one in members(s) if one.user_id == theirs.pk)
+    assert {(one.name, one.last_sign_in) for one in (added, listed)} == {("", None)}
+    assert (later.name, later.last_sign_in is None) == ("Ada", False)

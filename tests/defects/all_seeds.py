@@ -8,6 +8,7 @@ from tests.defects.lock_seeds import LOCK_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.residency_seeds import RESIDENCY_SEEDS
 from tests.defects.seeds import SEEDS, Seed
+from tests.defects.stranger_seeds import STRANGER_SEEDS
 from tests.defects.timeline_seeds import TIMELINE_SEEDS
 
 ALL_SEEDS: tuple[Seed, ...] = (
@@ -19,5 +20,6 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *RECOMMENDER_SEEDS,
     *RESIDENCY_SEEDS,
     *SEEDS,
+    *STRANGER_SEEDS,
     *TIMELINE_SEEDS,
 )

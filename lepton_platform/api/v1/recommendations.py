@@ -5,11 +5,13 @@ from typing import Annotated
 import msgspec
 
 from lepton_platform.api.call import Call, Reply, reply
+from lepton_platform.api.idempotency import once_in
 from lepton_platform.api.operations import Answer, Declared, Json, Parameter
 from lepton_platform.api.v1.items import EXAMPLE as ITEM
 from recommender import serving
 from recommender.serving.types import RecommendAnswer, RecommendedItem, RecommendRequest
 from tenants.errors import Invalid
+from tenants.scope import scope
 
 MAX_K = 100
 
@@ -67,7 +69,9 @@ _REQUEST = {
     body=Json(RecommendationRequest, _REQUEST),
 ).outside
 def recommend(call: Call[RecommendationRequest]) -> Reply:
-    return reply(serving.recommend(call.tenant, call.body, actor=call.actor))
+    question = serving.asked(call.tenant, call.body)
+    with scope(call.tenant, actor=call.actor) as s:
+        return once_in(s, call, lambda: reply(serving.answered(s, question)))
 
 
 @Declared(

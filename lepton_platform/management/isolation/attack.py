@@ -53,6 +53,11 @@ class Operation:
     path: str
 
     @property
+    def is_known(self) -> bool:
+        """Whether an attack is written for it."""
+        return self.name in _BODIES or self.name in _WITHOUT_BODY
+
+    @property
     def takes_ids(self) -> bool:
         body = _BODIES.get(self.name)
         return "{" in self.path or (body is not None and body(_absent()) != body(_NONE))
@@ -111,7 +116,7 @@ def attack(door: Door, attacker: Space, victim: Space, *, key: str = "") -> Iter
 
 
 def _finding(door: Door, operation: Operation, aim: _Aim) -> Finding:
-    if operation.name not in _BODIES and operation.name not in _WITHOUT_BODY:
+    if not operation.is_known:
         return Finding(operation, 0, None, None, ("no attack is written for this operation",))
     own = door(operation.request(aim.attacker.own), key=aim.attacker.key)
     violations = [*_own(operation, own, aim.victim), *_doors_shut(door, operation, aim.attacker)]

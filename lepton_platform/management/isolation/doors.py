@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import http.client
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from django.test import Client
 class Answer:
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Request:
     path: str
     body: bytes = b""
     content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Door(Protocol):
@@ -37,18 +40,21 @@ class Server:
         self._connection = kind(parts.hostname or "", parts.port, timeout=60)
 
     def __call__(self, request: Request, *, key: str) -> Answer:
-        headers = {"Content-Type": request.content_type} if request.body else {}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
+        headers = {**request.headers, **_bearer(key)}
+        if request.body:
+            headers["Content-Type"] = request.content_type
         self._connection.request(request.method, request.path, request.body or None, headers)
         response = self._connection.getresponse()
-        return Answer(response.status, response.read())
+        return Answer(response.status, response.read(), dict(response.getheaders()))
 
     def answers(self) -> bool:
         try:
             return self(Request("GET", "/healthz"), key="").status == 200
         except OSError:
             return False
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 class InProcess:
@@ -58,13 +64,16 @@ class InProcess:
         self._client = Client(raise_request_exception=False)
 
     def __call__(self, request: Request, *, key: str) -> Answer:
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
         response = self._client.generic(
             request.method,
             request.path,
             request.body,
             request.content_type,
-            headers=headers,
+            headers={**request.headers, **_bearer(key)},
             SERVER_NAME="localhost",
         )
-        return Answer(response.status_code, bytes(response.content))
+        return Answer(response.status_code, bytes(response.content), dict(response.headers))
+
+
+def _bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}

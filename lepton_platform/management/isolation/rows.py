@@ -10,17 +10,25 @@ from psycopg import sql
 from lepton_platform.management.isolation.catalogue import relations
 from lepton_platform.management.isolation.spaces import ACTOR
 from tenants.regions import TenantRef
-from tenants.scope import Scope, keys_scope, scope
+from tenants.scope import Actor, Scope, control_scope, keys_scope, scope
 
 # Workers publish messages and fold counters at any time, without changing what they say.
 _MOVING = {"data_outbox", "data_counter", "data_counterdelta"}
-_DIGEST = "SELECT count(*), md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {} t"
+# When a key was last used is noted after the request that used it.
+_DIGEST = """
+SELECT count(*), md5(coalesce(string_agg(digest, '' ORDER BY digest), ''))
+FROM (SELECT md5((to_jsonb(t) - 'last_used_at')::text) AS digest FROM {} t) AS hashed
+"""
 Opens = Callable[..., AbstractContextManager[Scope]]
 
 
 def fingerprint(tenant: TenantRef) -> dict[str, tuple[int, str]]:
-    """Table to (rows, digest), in the data and the keys database."""
-    return {**_of(tenant, scope), **_of(tenant, keys_scope)}
+    """Table to (rows, digest), in the directory, the data and the keys database."""
+    return {**_of(tenant, scope), **_of(tenant, keys_scope), **_of(tenant, _directory)}
+
+
+def _directory(tenant: TenantRef, *, actor: Actor) -> AbstractContextManager[Scope]:
+    return control_scope(tenant.id, actor=actor)
 
 
 def _of(tenant: TenantRef, opens: Opens) -> dict[str, tuple[int, str]]:

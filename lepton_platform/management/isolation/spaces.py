@@ -102,9 +102,9 @@ def _fill(tenant: TenantView, door: Door, *, versions: int) -> Space:
     canary, nonce = f"canary{secrets.token_hex(12)}", secrets.token_hex(4)
     chosen = {"own": ("mirror-item", "mirror-profile"), "private": (f"item-{nonce}", f"profile-{nonce}")}
     for item_id, profile_id in chosen.values():
-        for request in _content(item_id, profile_id, canary):
-            _expect(door, request, key.secret)
-    job_id = _cancelled_job(door, key.secret)
+        for request in content(item_id, profile_id, canary):
+            expect(door, request, key.secret)
+    job_id = cancelled_job(door, key.secret)
     number = _version(tenant, least=versions)
     ids = {name: Ids(*pair, job_id, str(number)) for name, pair in chosen.items()}
     return Space(
@@ -112,7 +112,8 @@ def _fill(tenant: TenantView, door: Door, *, versions: int) -> Space:
     )
 
 
-def _content(item_id: str, profile_id: str, canary: str) -> list[Request]:
+def content(item_id: str, profile_id: str, canary: str) -> list[Request]:
+    """An item with an image, a profile, an event and a review, the canary in every text."""
     item = {"id": item_id, "title": canary, "description": canary, "tags": [canary], "brand": canary}
     event = {"profile_id": profile_id, "item_id": item_id, "kind": "view", "value": 1}
     review = {"item_id": item_id, "profile_id": profile_id, "text": canary, "title": canary}
@@ -125,9 +126,9 @@ def _content(item_id: str, profile_id: str, canary: str) -> list[Request]:
     ]
 
 
-def _cancelled_job(door: Door, key: str) -> str:
+def cancelled_job(door: Door, key: str) -> str:
     """A job that no worker will change any more."""
-    job = json.loads(_expect(door, _json("POST", "/api/v1/models/train", {"profile": "fast"}), key))
+    job = json.loads(expect(door, _json("POST", "/api/v1/models/train", {"profile": "fast"}), key))
     door(Request("POST", f"/api/v1/jobs/{job['id']}/cancel"), key=key)
     return str(job["id"])
 
@@ -152,7 +153,8 @@ def _version(tenant: TenantView, *, least: int) -> int:
     return number
 
 
-def _expect(door: Door, request: Request, key: str) -> bytes:
+def expect(door: Door, request: Request, key: str) -> bytes:
+    """The body of a good answer. Raises Refused."""
     answer = door(request, key=key)
     if answer.status >= 300:
         text = answer.body[:300].decode(errors="replace")

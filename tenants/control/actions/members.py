@@ -12,6 +12,7 @@ from tenants.control.fields import normal_email
 from tenants.control.models import Member, User
 from tenants.control.plans import plan
 from tenants.control.queries import tenant
+from tenants.control.queries.rows import member_view
 from tenants.control.results import MemberView
 from tenants.control.roles import Role
 from tenants.errors import Conflict, NotFound, QuotaExceeded
@@ -29,7 +30,7 @@ def add_member(s: Scope, user: User, role: Role | str) -> MemberView:
     except IntegrityError as error:
         raise Conflict("This person is a member already.") from error
     audit.record(s, "member.added", str(user.id), role=member.role)
-    return _view(member)
+    return member_view(member)
 
 
 def invite_member(
@@ -58,7 +59,7 @@ def change_role(s: Scope, user_id: UUID, role: Role | str) -> MemberView:
     member.role = Role(role)
     member.save(update_fields=["role"])
     audit.record(s, "member.role_changed", str(user_id), before=before, after=member.role)
-    return _view(member)
+    return member_view(member)
 
 
 def remove_member(s: Scope, user_id: UUID) -> None:
@@ -91,8 +92,3 @@ def _require_room(s: Scope) -> None:
     limit = plan(tenant(s).plan).members
     if Member.objects.filter(tenant_id=s.tenant_id).count() >= limit:
         raise QuotaExceeded(f"The plan allows {limit} members.")
-
-
-def _view(member: Member) -> MemberView:
-    user = member.user
-    return MemberView(user.id, user.email, user.name, Role(member.role), member.created_at, user.last_login)

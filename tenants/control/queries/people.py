@@ -4,7 +4,7 @@ from uuid import UUID
 
 from tenants.control.models import Member, User
 from tenants.control.models.tenant import Status
-from tenants.control.queries.rows import tenant_view
+from tenants.control.queries.rows import member_view, tenant_view
 from tenants.control.results import Membership, MemberView
 from tenants.control.roles import Role
 from tenants.errors import Forbidden, NotFound, TenantSuspended
@@ -38,12 +38,7 @@ def tenant_by_slug_for(user: User, slug: str, min_role: Role | str = Role.VIEWER
 def members(s: Scope) -> list[MemberView]:
     """Owners first, then by e-mail."""
     rows = Member.objects.filter(tenant_id=s.tenant_id).select_related("user")
-    found = [
-        MemberView(
-            row.user_id, row.user.email, row.user.name, Role(row.role), row.created_at, row.user.last_login
-        )
-        for row in rows
-    ]
+    found = [member_view(row) for row in rows]
     return sorted(found, key=lambda member: (-member.role.rank, member.email))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tenants.control.models import ApiKey, Tenant
-from tenants.control.results import ApiKeyView, TenantView
+from tenants.control.models import ApiKey, Member, Tenant
+from tenants.control.results import ApiKeyView, MemberView, TenantView
+from tenants.control.roles import Role
 
 
 def tenant_view(row: Tenant) -> TenantView:
@@ -21,6 +22,21 @@ def tenant_view(row: Tenant) -> TenantView:
         time_zone=row.time_zone,
         status=row.status,
         created_at=row.created_at,
+    )
+
+
+def member_view(row: Member) -> MemberView:
+    """Anybody's address can be added: the name and the last sign-in of an account are not shown before its person
+    has signed in as a member."""
+    last = row.user.last_login
+    came = last is not None and last >= row.created_at
+    return MemberView(
+        user_id=row.user_id,
+        email=row.user.email,
+        name=row.user.name if came else "",
+        role=Role(row.role),
+        since=row.created_at,
+        last_sign_in=last if came else None,
     )
 
 

@@ -1,0 +1,108 @@
+"""A key with one scope does what that scope says and nothing else, at every operation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import pytest
+
+from lepton_platform.api.routes import ROUTES
+from lepton_platform.management.isolation.attack import Operation, operations
+from lepton_platform.management.isolation.doors import Answer, InProcess
+from lepton_platform.management.isolation.rows import fingerprint
+from lepton_platform.management.isolation.spaces import ACTOR, Space, close, prepare
+from tenants.control.actions import create_api_key
+from tenants.control.api_scopes import API_SCOPES, READ_SCOPES, WRITE_SCOPES
+from tenants.scope import control_scope
+
+NEEDS = {one.name: one.needs for _, declared in ROUTES for one in declared}
+# What is read is written down, with the figures of the day.
+KEPT_OF_READS = {"data_eu.data_receipt", "default.control_apikey", "default.control_auditentry"}
+
+
+@pytest.fixture
+def space(database: None) -> Iterator[Space]:
+    other, mine = prepare("eu", InProcess())
+    yield mine
+    close(other, mine)
+
+
+@cache
+def served() -> list[Operation]:
+    return operations(InProcess())
+
+
+def key_with(space: Space, scopes: frozenset[str]) -> str:
+    with control_scope(space.tenant.id, actor=ACTOR) as s:
+        made = create_api_key(s, name="one scope", scopes=scopes)
+    return made.secret
+
+
+def refused_for_its_scope(answer: Answer) -> bool:
+    return answer.status == 403 and json.loads(answer.body)["code"] == "forbidden"
+
+
+def ask(space: Space, operation: Operation, key: str) -> Answer:
+    return InProcess()(operation.request(space.own), key=key)
+
+
+def disagreements(space: Space, scopes: frozenset[str]) -> list[str]:
+    """Operations that a key with these scopes may do and should not, or should do and may not."""
+    key, found = key_with(space, scopes), []
+    for operation in served():
+        allowed = not refused_for_its_scope(ask(space, operation, key))
+        if allowed != (NEEDS[operation.name] in scopes):
+            found.append(f"{operation.name} with {sorted(scopes)}: {'allowed' if allowed else 'refused'}")
+    return found
+
+
+@pytest.mark.proof(row=12)
+def test_every_scope_alone_opens_the_operations_that_declare_it(space: Space, figure: Any) -> None:
+    wrong = [one for scope in sorted(API_SCOPES) for one in disagreements(space, frozenset({scope}))]
+    of = len(API_SCOPES) * len(NEEDS)
+    assert figure(
+        "operations that a key with one scope can do wrongly", len(wrong), of=of, passes=not wrong
+    ), wrong
+
+
+@pytest.mark.proof(row=12)
+def test_every_scope_left_out_shuts_the_operations_that_declare_it(
+    space: Space, scale: Any, figure: Any
+) -> None:
+    chosen = sorted(API_SCOPES)[:: scale(4, 1)]
+    wrong = [one for scope in chosen for one in disagreements(space, API_SCOPES - {scope})]
+    of = len(chosen) * len(NEEDS)
+    assert figure(
+        "operations that a key without one scope can do wrongly", len(wrong), of=of, passes=not wrong
+    ), wrong
+
+
+@pytest.mark.proof(row=12)
+def test_a_key_that_may_read_everything_changes_nothing(space: Space, figure: Any) -> None:
+    key = key_with(space, READ_SCOPES)
+    before = fingerprint(space.tenant.ref)
+    answers = [ask(space, one, key).status for one in served()]
+    after = fingerprint(space.tenant.ref)
+    changed = sorted({name for name in after if after[name] != before[name]} - KEPT_OF_READS)
+    assert figure(
+        "tables changed with all scopes of reading", len(changed), of=len(before), passes=not changed
+    ), changed
+    assert figure(
+        "operations refused to all scopes of reading",
+        answers.count(403),
+        of=len(answers),
+        passes=403 in answers,
+    )
+
+
+@pytest.mark.proof(row=12)
+def test_a_key_that_may_write_everything_reads_nothing(space: Space, figure: Any) -> None:
+    key = key_with(space, WRITE_SCOPES)
+    gets = [one for one in served() if one.method == "GET"]
+    opened = [one.name for one in gets if not refused_for_its_scope(ask(space, one, key))]
+    assert figure(
+        "GET operations open to all scopes of writing", len(opened), of=len(gets), passes=not opened
+    ), opened

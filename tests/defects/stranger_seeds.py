@@ -1,0 +1,200 @@
+"""Defects that let a stranger in: of isolation in the processes' memory and at the pages, of API keys, of repetition."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+_READING = "tests/stranger/test_api_from_outside.py::test_reading_as_a_stranger_shows_nothing"
+_WRITING = "tests/stranger/test_api_from_outside.py::test_writing_as_a_stranger_changes_nothing"
+_THEIRS = "tests/stranger/test_pages_from_outside.py::test_every_page_at_anothers_address_is_an_absent_page"
+_OWN = "tests/stranger/test_pages_from_outside.py::test_pages_of_ones_own_take_nothing_of_anothers"
+_ATTACKED = "tests/stranger/test_every_address_is_attacked.py"
+_ENDS = "tests/control/test_key_ends.py"
+_DUMP = "tests/control/test_keys_in_a_dump.py"
+_SCOPES = "tests/api/test_scopes_of_every_operation.py"
+_SERVERS = "tests/api/test_keys_of_running_servers.py"
+_EVERY_POST = "tests/api/test_idempotency_of_every_post.py"
+_KILLED = "tests/api/test_killed.py"
+_KEYS = "tenants/control/actions/keys.py"
+_AUTHENTICATION = "tenants/control/queries/authentication.py"
+_ANSWERED = "return once_in(s, call, lambda: reply(serving.answered(s, question)))"
+
+_ISOLATION = (
+    Seed(
+        "an answer is kept by its question alone",
+        "lepton_platform/api/v1/recommendations.py",
+        f"        {_ANSWERED}",
+        '        kept = serving.__dict__.setdefault("kept", {})\n'
+        "        if call.content not in kept:\n"
+        "            kept[call.content] = reply(serving.answered(s, question))\n"
+        "        return kept[call.content]",
+        _READING,
+    ),
+    Seed(
+        "an image is kept by the id of its item",
+        "tenants/data/queries/images.py",
+        "def image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
+        "_kept: dict[str, tuple[bytes, str]] = {}\n\n\n"
+        "def image(s: Scope, item_id: str) -> tuple[bytes, str]:\n"
+        "    if item_id not in _kept:\n"
+        "        _kept[item_id] = _image(s, item_id)\n"
+        "    return _kept[item_id]\n\n\n"
+        "def _image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
+        _READING,
+    ),
+    Seed(
+        "a stored answer is found by its key of repetition alone",
+        "lepton_platform/api/idempotency.py",
+        "    answer = work()\n",
+        '    kept = idempotency.__dict__.setdefault("kept", {})\n'
+        "    answer = kept.get(key) or work()\n"
+        "    kept[key] = answer\n",
+        f"{_READING} {_WRITING}",
+    ),
+    Seed(
+        "a page takes its tenant from the address alone",
+        "lepton_platform/portal/access.py",
+        "    mine = memberships(user)  # type: ignore[arg-type]  # guarded() let only signed-in users through\n",
+        "    from tenants.control.queries import tenant_directory\n"
+        "    from tenants.scope import control_ops\n\n"
+        '    with control_ops("portal", actor=Actor("user", str(user.pk)), reason="seeded") as s:\n'
+        "        mine = [Membership(one, user.pk, Role.OWNER) for one in tenant_directory(s)]\n",
+        _THEIRS,
+    ),
+    Seed(
+        "a page of staff forgets to ask who comes",
+        "lepton_platform/staff/site.py",
+        "self.admin_view(self.cancel_job),",
+        "self.cancel_job,",
+        _THEIRS,
+    ),
+    Seed(
+        "another tenant's API key is told from none",
+        _KEYS,
+        '        raise NotFound("There is no such API key.")\n',
+        "        from django.db import connections\n\n"
+        '        with connections["default"].cursor() as cursor:\n'
+        '            cursor.execute("SELECT 1 FROM app.find_api_key(%s)", [key_id])\n'
+        "            if cursor.fetchone():\n"
+        '                raise Conflict("This key is somebody else\'s.")\n'
+        '        raise NotFound("There is no such API key.")\n',
+        _OWN,
+    ),
+    Seed(
+        "somebody of another workspace is told from nobody",
+        "tenants/control/actions/members.py",
+        '        raise NotFound("There is no such member.")\n',
+        "        if User.objects.filter(pk=user_id).exists():\n"
+        '            raise Conflict("This person belongs elsewhere.")\n'
+        '        raise NotFound("There is no such member.")\n',
+        _OWN,
+    ),
+    Seed(
+        "an account that is added shows its name at once",
+        "tenants/control/queries/rows.py",
+        "came = last is not None and last >= row.created_at",
+        "came = True",
+        _OWN,
+    ),
+    Seed(
+        "an address is served that nobody attacks",
+        "lepton_platform/portal/urls.py",
+        '    path("t/<slug:slug>/audit/", audit.audit, name="audit"),\n',
+        '    path("t/<slug:slug>/audit/", audit.audit, name="audit"),\n'
+        '    path("t/<slug:slug>/audit/<int:note_id>/", audit.audit, name="note"),\n',
+        _ATTACKED,
+    ),
+    Seed(
+        "a form has a field that nobody attacks",
+        "lepton_platform/portal/forms.py",
+        "class OverlapForm(forms.Form):\n",
+        "class OverlapForm(forms.Form):\n    successor = forms.CharField(required=False)\n",
+        _ATTACKED,
+    ),
+)
+_API_KEYS = (
+    Seed(
+        "a key in use is never looked up again",
+        _AUTHENTICATION,
+        "    if known.expires_at <= time.time() or (",
+        '    object.__setattr__(known, "checked_at", time.monotonic())\n'
+        "    if known.expires_at <= time.time() or (",
+        _SERVERS,
+    ),
+    Seed(
+        "a forwarded address is believed",
+        "lepton_platform/api/auth.py",
+        'request.META.get("REMOTE_ADDR", "")',
+        'request.META.get("HTTP_X_FORWARDED_FOR", request.META.get("REMOTE_ADDR", ""))',
+        _SERVERS,
+    ),
+    Seed(
+        "a key in use opens with any secret",
+        _AUTHENTICATION,
+        'raw_key.encode("utf-8", "replace")',
+        'raw_key.rpartition("_")[0].encode("utf-8", "replace")',
+        _ENDS,
+    ),
+    Seed(
+        "a replaced key works for ever",
+        _KEYS,
+        'old.save(update_fields=["replaced_by", "expires_at"])',
+        'old.save(update_fields=["replaced_by"])',
+        _ENDS,
+    ),
+    Seed(
+        "the last address of a network is left out",
+        _AUTHENTICATION,
+        "any((mapped or address) in network for",
+        "any((mapped or address) in network and address != network[-1] for",
+        _ENDS,
+    ),
+    Seed(
+        "the secret of a new key stands in the audit log",
+        _KEYS,
+        '"api_key.created", made.key.id, scopes=" ".join(asked)',
+        '"api_key.created", made.key.id, scopes=" ".join(asked), key=made.secret',
+        _DUMP,
+    ),
+    Seed(
+        "what may be read may be written",
+        "lepton_platform/api/permissions.py",
+        "    if needed not in held:\n",
+        '    if needed.partition(":")[0] not in {one.partition(":")[0] for one in held}:\n',
+        _SCOPES,
+    ),
+    Seed(
+        "retiring an item asks for the scope of reading",
+        "lepton_platform/api/v1/items.py",
+        '    "DELETE",\n    "items:write",\n',
+        '    "DELETE",\n    "items:read",\n',
+        f"{_SCOPES}::test_a_key_that_may_read_everything_changes_nothing",
+    ),
+)
+_REPETITION = (
+    Seed(
+        "a recommendation forgets its key of repetition",
+        "lepton_platform/api/v1/recommendations.py",
+        _ANSWERED,
+        "return reply(serving.answered(s, question))",
+        _EVERY_POST,
+    ),
+    Seed(
+        "a repeated answer has another status",
+        "lepton_platform/api/idempotency.py",
+        "Reply(begun.body, begun.status, headers=REPLAYED)",
+        "Reply(begun.body, 200, headers=REPLAYED)",
+        _EVERY_POST,
+    ),
+    Seed(
+        "an answer is stored after its work is committed",
+        "lepton_platform/api/v1/recommendations.py",
+        f"    with scope(call.tenant, actor=call.actor) as s:\n        {_ANSWERED}",
+        "    with scope(call.tenant, actor=call.actor) as s:\n"
+        "        answer = serving.answered(s, question)\n"
+        "    with scope(call.tenant, actor=call.actor) as s:\n"
+        "        return once_in(s, call, lambda: reply(answer))",
+        _KILLED,
+    ),
+)
+STRANGER_SEEDS = (*_ISOLATION, *_API_KEYS, *_REPETITION)

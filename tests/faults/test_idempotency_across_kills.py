@@ -1,0 +1,137 @@
+"""POSTs sent three times while the web server is killed again and again: one effect each, and the same bytes."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from lepton_platform.embedded.supervisor import STABLE_AFTER_SECONDS
+from tests.faults.platform import Platform, until
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
+SENDERS = 4
+# The address, the body of the n-th request, and where its effect is counted.
+KINDS: tuple[tuple[str, Callable[[int], Any], str], ...] = (
+    (
+        "events",
+        lambda _: {"events": [{"profile_id": "ann", "item_id": "mug", "kind": "view"}]},
+        "SELECT coalesce(sum(count), 0) FROM data_timeline",
+    ),
+    ("recommendations", lambda _: {"k": 1}, "SELECT count(*) FROM data_receipt"),
+    (
+        "items/batch",
+        lambda number: {"items": [{"id": f"mug-{number}", "title": "Mug"}]},
+        "SELECT count(*) - 1 FROM data_auditentry WHERE verb = 'items.upsert'",
+    ),
+)
+
+
+class Sender:
+    """Sends every POST until it is answered, three times over; `cut` counts requests that a kill left without answer."""
+
+    def __init__(self, platform: Platform, key: str) -> None:
+        self._at, self._key = urlsplit(platform.url).netloc, key
+        self._lock = threading.Lock()
+        self.done, self.cut = 0, 0
+
+    def thrice(self, number: int) -> list[tuple[int, bytes]]:
+        answers = [self._until_answered(number) for _ in range(3)]
+        with self._lock:
+            self.done += 1
+        return answers
+
+    def _until_answered(self, number: int) -> tuple[int, bytes]:
+        while True:
+            try:
+                status, content = self._send(number)
+            except ConnectionRefusedError:
+                time.sleep(0.05)
+            except (OSError, http.client.HTTPException):
+                with self._lock:
+                    self.cut += 1
+            else:
+                if status not in (409, 429, 503):
+                    return status, content
+                time.sleep(0.05)
+
+    def _send(self, number: int) -> tuple[int, bytes]:
+        path, body, _effect = KINDS[number % len(KINDS)]
+        headers = {
+            "Authorization": f"Bearer {self._key}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": f"key-{number}",
+        }
+        connection = http.client.HTTPConnection(self._at, timeout=30)
+        try:
+            connection.request("POST", f"/api/v1/{path}", json.dumps(body(number)), headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    with tempfile.TemporaryDirectory(prefix="lepton-faults-") as folder:
+        running = Platform(Path(folder))
+        running.start()
+        yield running
+        running.stop()
+
+
+def kill_web(platform: Platform) -> float:
+    """The server and the processes that answer for it, all at once. Returns when it runs again, and since when."""
+    server = platform.children()["web"]
+    for process in [*psutil.Process(server.pid).children(recursive=True), server]:
+        process.kill()
+    until(lambda: platform.children().get("web", server).pid != server.pid, 60, "web runs again")
+    return time.monotonic()
+
+
+def send_across_kills(
+    platform: Platform, sender: Sender, count: int, kills: int
+) -> list[list[tuple[int, bytes]]]:
+    """One kill amid every portion of the POSTs; in between the server lives as long as its supervisor wants it to."""
+    answers, alive_since = [], time.monotonic()
+    with ThreadPoolExecutor(SENDERS) as pool:
+        for portion in range(kills):
+            numbers = range(count * portion // kills, count * (portion + 1) // kills)
+            time.sleep(max(0.0, alive_since + STABLE_AFTER_SECONDS + 1 - time.monotonic()))
+            pending = [pool.submit(sender.thrice, number) for number in numbers]
+            half = numbers.start + len(numbers) // 2
+            until(lambda half=half: sender.done >= half, 120, "POSTs are answered")
+            alive_since = kill_web(platform)
+            answers += [one.result(300) for one in pending]
+    return answers
+
+
+@pytest.mark.proof(row=14)
+def test_posts_sent_three_times_across_kills_have_one_effect_each(
+    platform: Platform, scale: Any, figure: Any
+) -> None:
+    sender, count, kills = Sender(platform, platform.open_tenant()), scale(120, 1_000), scale(3, 12)
+    answers = send_across_kills(platform, sender, count, kills)
+    wanted = Counter(number % len(KINDS) for number in range(count))
+    happened = {kind: platform.sql(KINDS[kind][2])[0][0] for kind in wanted}
+    wrong = sum(abs(happened[kind] - posts) for kind, posts in wanted.items())
+    refused = [one for three in answers for one in three if one[0] >= 300]
+    differ = sum(len(set(three)) > 1 for three in answers)
+    what = f"requests cut off by {kills} kills of the web server"
+    assert figure(what, sender.cut, of=3 * count, passes=sender.cut > 0)
+    assert figure("effects too many or too few across kills", wrong, of=count, passes=wrong == 0), happened
+    assert figure("POSTs that were refused across kills", len(refused), of=3 * count, passes=not refused), (
+        refused[:3]
+    )
+    assert figure("POSTs whose three answers differ across kills", differ, of=count, passes=differ == 0)

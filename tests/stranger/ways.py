@@ -1,0 +1,175 @@
+"""Every way a stranger names another tenant's things in a request of the REST API."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+from lepton_platform.management.isolation.attack import Operation
+from lepton_platform.management.isolation.doors import Request
+from tests.stranger.spellings import SPELLINGS, Spelling
+from tests.stranger.targets import Target
+
+Way = Callable[[Operation, Target], Request]
+OWN_ITEM, OWN_PROFILE = "mirror-item", "mirror-profile"
+
+_BODIES: Mapping[str, list[Callable[[Target], Any]]] = {
+    "recommend": [
+        lambda t: {"profile_id": t.ids.profile_id, "reasons": True},
+        lambda t: {"session": [t.ids.item_id], "k": 100, "reasons": True},
+        lambda t: {"profile_id": OWN_PROFILE, "session": [OWN_ITEM, t.ids.item_id]},
+        lambda t: {"profile_id": OWN_PROFILE, "exclude": [t.ids.item_id]},
+        lambda t: {"exclude": [OWN_ITEM, t.ids.item_id, t.ids.profile_id], "k": 100},
+        lambda t: {"filter": {"brand": {"eq": t.word}}},
+        lambda t: {"filter": {"tags": {"in": [t.word]}, "attributes.note": {"in": [t.word]}}},
+        lambda t: {"filter": {"attributes.tenant_id": {"eq": t.tenant_id}}, "exclude": [OWN_ITEM]},
+        lambda t: {"filter": {"id": {"in": [t.ids.item_id]}}},
+        lambda t: {"scenario": t.ids.item_id},
+        lambda t: {"profile_id": OWN_PROFILE, "tenant_id": t.tenant_id},
+    ],
+    "record_events": [
+        lambda t: _event(t.ids.profile_id, OWN_ITEM),
+        lambda t: _event(OWN_PROFILE, t.ids.item_id),
+        lambda t: _event(OWN_PROFILE, OWN_ITEM, id=t.event_id, at="2026-01-01T00:00:00Z"),
+        lambda t: _event(OWN_PROFILE, OWN_ITEM, recommendation_id=t.recommendation_id, kind="click"),
+        lambda t: _event(t.ids.profile_id, OWN_ITEM, recommendation_id=t.recommendation_id),
+        lambda t: _event(None, OWN_ITEM, session_id=t.ids.profile_id),
+        lambda t: _event(OWN_PROFILE, OWN_ITEM, tenant_id=t.tenant_id),
+    ],
+    "record_reviews": [
+        lambda t: _review(OWN_PROFILE, OWN_ITEM, id=t.review_id),
+        lambda t: _review(t.ids.profile_id, OWN_ITEM, id=t.review_id),
+        lambda t: _review(t.ids.profile_id, t.ids.item_id, id=t.review_id),
+        lambda t: _review(OWN_PROFILE, OWN_ITEM, tenant=t.slug),
+    ],
+    "upsert_item": [
+        lambda t: {"id": t.ids.item_id, "title": "probe", "tenant_id": t.tenant_id},
+        lambda t: {"id": t.ids.item_id, "title": "probe", "item_no": 1, "tenant": t.slug},
+        lambda t: {"id": t.ids.item_id.upper()},
+        lambda t: {"id": f"{t.slug}/{t.ids.item_id}"},
+    ],
+    "upsert_items": [
+        lambda t: {"items": [{"id": t.ids.item_id}, {"id": t.ids.item_id + " "}]},
+        lambda t: {"items": [{"id": t.ids.item_id, "tenant_id": t.tenant_id}]},
+        lambda t: {"items": [{"id": t.ids.item_id}], "tenant": t.slug},
+    ],
+    "put_profile": [
+        lambda _: {"attributes": {"probe": 3}, "consent": "granted"},
+        lambda t: {"tenant_id": t.tenant_id},
+        lambda t: {"id": t.ids.profile_id},
+    ],
+    "change_profile_attributes": [
+        lambda _: {"attributes": {"note": None}},
+        lambda t: {"attributes": {"probe": 4}, "tenant_id": t.tenant_id},
+    ],
+    "train_model": [lambda t: {"profile": "fast", "tenant_id": t.tenant_id}],
+    "change_privacy": [lambda t: {"tenant_id": t.tenant_id}, lambda t: {"slug": t.slug}],
+}  # fmt: skip
+
+_QUERIES: list[Callable[[Target], Mapping[str, str]]] = [
+    lambda t: {"cursor": t.cursors["items"]},
+    lambda t: {"cursor": t.cursors["jobs"]},
+    lambda t: {"cursor": t.cursors["reviews"]},
+    lambda t: {"search": t.word},
+    lambda t: {"search": t.ids.item_id},
+    lambda t: {"tenant": t.slug},
+    lambda t: {"tenant_id": t.tenant_id},
+    lambda t: {"slug": t.slug, "region": "eu"},
+    lambda t: {"item_id": t.ids.item_id, "profile_id": t.ids.profile_id},
+    lambda t: {"id": t.ids.job_id, "version": t.ids.version, "k": "100"},
+    lambda t: {"key": t.key_id, "user": t.user_id},
+    lambda t: {"limit": "200", "after": t.ids.item_id},
+]
+
+_HEADERS: list[Callable[[Target], Mapping[str, str]]] = [
+    lambda t: {"X-Tenant": t.slug},
+    lambda t: {"X-Tenant-Id": t.tenant_id, "X-Lepton-Tenant": t.tenant_id},
+    lambda t: {"X-Forwarded-Host": f"{t.slug}.example.com"},
+    lambda t: {"X-Original-Url": f"/t/{t.slug}/", "X-Rewrite-Url": f"/t/{t.slug}/"},
+    lambda t: {"X-Api-Key": t.key_id, "X-User-Id": t.user_id},
+    lambda t: {"X-Http-Method-Override": "GET", "If-None-Match": t.ids.item_id},
+    lambda t: {"Cookie": f"tenant={t.slug}; tenant_id={t.tenant_id}; sessionid={t.user_id}"},
+    lambda t: {"Referer": f"http://localhost/t/{t.slug}/", "Origin": "http://localhost"},
+]
+
+
+def ways(operation: Operation) -> Iterator[Way]:
+    """The plainest first: as the schema says, with the other tenant's key of repetition, other bodies, queries ..."""
+    yield _as_declared
+    if operation.method == "POST":
+        yield _with_their_key
+    yield from (_body(make) for make in _BODIES.get(operation.name, []))
+    yield from (_query(make) for make in _QUERIES)
+    if "{" in operation.path:
+        yield from (_spelled(spelling) for spelling in SPELLINGS.values())
+        yield _with_tenant_before
+        yield _with_slug_before
+        yield _ids_of_another_kind
+    yield from (_headers(make) for make in _HEADERS)
+
+
+def _as_declared(operation: Operation, target: Target) -> Request:
+    return operation.request(target.ids)
+
+
+def _with_their_key(operation: Operation, target: Target) -> Request:
+    asked = operation.request(target.ids)
+    return replace(asked, headers={"Idempotency-Key": target.key_for(operation.name)})
+
+
+def _body(make: Callable[[Target], Any]) -> Way:
+    return lambda operation, target: replace(
+        operation.request(target.ids), body=json.dumps(make(target)).encode()
+    )
+
+
+def _query(make: Callable[[Target], Mapping[str, str]]) -> Way:
+    def way(operation: Operation, target: Target) -> Request:
+        asked = operation.request(target.ids)
+        return replace(asked, path=f"{asked.path}?{urlencode(make(target))}")
+
+    return way
+
+
+def _headers(make: Callable[[Target], Mapping[str, str]]) -> Way:
+    return lambda operation, target: replace(operation.request(target.ids), headers=make(target))
+
+
+def _spelled(spelling: Spelling) -> Way:
+    def way(operation: Operation, target: Target) -> Request:
+        path = re.sub(r"{(\w+)}", lambda found: spelling(target.ids.of(found[1])), operation.path)
+        return replace(operation.request(target.ids), path=path)
+
+    return way
+
+
+def _with_tenant_before(operation: Operation, target: Target) -> Request:
+    return _spelled(lambda text: f"{target.tenant_id}%3A{text}")(operation, target)
+
+
+def _with_slug_before(operation: Operation, target: Target) -> Request:
+    return _spelled(lambda text: f"{target.slug}/{text}")(operation, target)
+
+
+def _ids_of_another_kind(operation: Operation, target: Target) -> Request:
+    """A job where an item stands, a recommendation where a job stands, a person where a profile stands."""
+    other = {
+        "item_id": target.ids.job_id,
+        "job_id": target.recommendation_id,
+        "profile_id": target.user_id,
+        "version": target.key_id,
+    }
+    path = re.sub(r"{(\w+)}", lambda found: other[found[1]], operation.path)
+    return replace(operation.request(target.ids), path=path)
+
+
+def _event(profile_id: str | None, item_id: str, **more: Any) -> Any:
+    return {"events": [{"profile_id": profile_id, "item_id": item_id, "kind": "view", **more}]}
+
+
+def _review(profile_id: str, item_id: str, **more: Any) -> Any:
+    return {"reviews": [{"profile_id": profile_id, "item_id": item_id, "text": "probe", **more}]}
