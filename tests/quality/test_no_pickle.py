@@ -126,6 +126,7 @@ def test_a_run_in_which_something_was_unpickled_fails(tmp_path: Path) -> None:
         "from tests.unpickling import watch\n"
         "watch.begin()\n"
         "def pytest_sessionfinish(session): watch.end(session)\n"
+        "def pytest_unconfigure(config): watch.forget()\n"
         "def pytest_terminal_summary(terminalreporter): watch.write_summary(terminalreporter)\n"
     )
     (tmp_path / "test_it.py").write_text(f"def test_it():\n    {UNPICKLES['pickle']}\n")

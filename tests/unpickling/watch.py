@@ -35,6 +35,19 @@ ALLOWED = (
         "itself is JSON.",
         ("celery.app.trace.fast_trace_task",),
     ),
+    Allowed(
+        "/celery/concurrency/asynpool.py:_recv_message",
+        "The worker hears from its own child, over their private pipe, how a task ended; an error of any kind comes "
+        "back this way.",
+    ),
+    Allowed(
+        "/celery/utils/serialization.py:get_pickleable_etype",
+        "The child looks whether the kind of an error that it has just raised can go through that pipe.",
+    ),
+    Allowed(
+        "/celery/utils/serialization.py:get_pickleable_exception",
+        "The same for the error itself.",
+    ),
 )
 
 
