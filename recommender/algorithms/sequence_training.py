@@ -16,6 +16,9 @@ from recommender.algorithms.sequence_network import Network
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Histories, Ints, Longs, Report, silent
 
+# The share of new events for which refit_epochs are enough: what leaving each user's last event out hides.
+REFIT_SHARE = 0.15
+
 
 class SequenceTrainer(SequenceScorer):
     """SequenceScorer that can learn. `report` hears the fraction of epochs done and may raise Cancelled."""
@@ -24,19 +27,25 @@ class SequenceTrainer(SequenceScorer):
         super().__init__(config)
         self.report = report
         self._learned: Network | None = None
+        self._learned_events = 0
 
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
         with reproducible(rng):
             self._learned = Network(self.config, data.items)
             self._train(self._learned, data, rng, epochs=self.config.epochs)
+        self._learned_events = data.events
 
     def refit(self, data: Dataset, rng: np.random.Generator) -> None:
-        """Continues for refit_epochs from what was learned, which costs a fraction of learning again."""
+        """Continues from what was learned, which costs a fraction of learning again: for refit_epochs, and for more
+        where more than REFIT_SHARE of the events are new."""
         if self._learned is None or data.items != self.items:
             self.fit(data, rng)
             return
+        new = (data.events - self._learned_events) / max(self._learned_events, 1)
+        epochs = round(self.config.refit_epochs * max(1.0, new / REFIT_SHARE))
         with reproducible(rng):
-            self._train(self._learned, data, rng, epochs=self.config.refit_epochs)
+            self._train(self._learned, data, rng, epochs=min(epochs, self.config.epochs))
+        self._learned_events = data.events
 
     def _train(self, network: Network, data: Dataset, rng: np.random.Generator, *, epochs: int) -> None:
         rows = data.histories.latest(self.config.history + 1)
