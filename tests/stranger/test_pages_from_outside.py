@@ -66,7 +66,7 @@ def rows(victim: Space, things: Pairs) -> dict[str, Any]:
     keys, emails = [one.user_id for one, _ in things], [one.email for one, _ in things]
     people = User.objects.filter(pk__in=keys) | User.objects.filter(email__in=emails)
     return {
-        **fingerprint(victim.tenant.ref),
+        **fingerprint(victim.tenant.ref, without=()),
         "tenant": [*Tenant.objects.filter(pk=victim.tenant.id).values()],
         "people": [*people.order_by("pk").values()],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 
 from psycopg import sql
@@ -13,7 +13,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, control_scope, keys_scope, scope
 
 # Workers publish messages and fold counters at any time, without changing what they say.
-_MOVING = {"data_outbox", "data_counter", "data_counterdelta"}
+MOVING = frozenset({"data_outbox", "data_counter", "data_counterdelta"})
 # When a key was last used is noted after the request that used it.
 _DIGEST = """
 SELECT count(*), md5(coalesce(string_agg(digest, '' ORDER BY digest), ''))
@@ -22,20 +22,22 @@ FROM (SELECT md5((to_jsonb(t) - 'last_used_at')::text) AS digest FROM {} t) AS h
 Opens = Callable[..., AbstractContextManager[Scope]]
 
 
-def fingerprint(tenant: TenantRef) -> dict[str, tuple[int, str]]:
-    """Table to (rows, digest), in the directory, the data and the keys database."""
-    return {**_of(tenant, scope), **_of(tenant, keys_scope), **_of(tenant, _directory)}
+def fingerprint(tenant: TenantRef, *, without: Collection[str] = MOVING) -> dict[str, tuple[int, str]]:
+    """Table to (rows, digest), in the directory, the data and the keys database; where no worker runs, no table
+    need be left out."""
+    planes = (scope, keys_scope, _directory)
+    return {name: row for opens in planes for name, row in _of(tenant, opens, without).items()}
 
 
 def _directory(tenant: TenantRef, *, actor: Actor) -> AbstractContextManager[Scope]:
     return control_scope(tenant.id, actor=actor)
 
 
-def _of(tenant: TenantRef, opens: Opens) -> dict[str, tuple[int, str]]:
+def _of(tenant: TenantRef, opens: Opens, without: Collection[str]) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     with opens(tenant, actor=ACTOR) as s:
         for relation in relations(s.alias):
-            if relation.name not in _MOVING:
+            if relation.name not in without:
                 row = s.cursor().execute(sql.SQL(_DIGEST).format(sql.Identifier(relation.name))).fetchone()
                 found[f"{s.alias}.{relation.name}"] = (int(row[0]), str(row[1])) if row else (0, "")
     return found
