@@ -33,7 +33,11 @@ log = structlog.get_logger(__name__)
 LIFETIME = timedelta(minutes=5)
 _IDLE_SECONDS = 1.0
 _MOST_STALE = 100
-_BIND = "SELECT coalesce(current_setting('app.scope', true), ''), set_config('app.scope', %s, true)"
+# Within a claim plans may be kept; the role's own setting makes a statement without one be planned, and so noticed.
+_BIND = """
+SELECT coalesce(current_setting('app.scope', true), ''), set_config('app.scope', %s, true),
+       set_config('plan_cache_mode', 'auto', true)
+"""
 _used_at: WeakKeyDictionary[psycopg.Connection[Any], float] = WeakKeyDictionary()
 
 
