@@ -27,7 +27,7 @@ _BY_NATURE = re.compile(
             r'aria-hidden="true">\w<',
             r"models/v\d+",
             r"(?:now|an?|\d+)[\xa0 ]?(?:seconds?|minutes?|hours?)? ago",
-            r">now<",
+            r"(?<=>)now(?=<)",
         )
     ),
     re.DOTALL,
