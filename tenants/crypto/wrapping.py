@@ -7,12 +7,13 @@ from os import urandom
 
 from cryptography.exceptions import InvalidTag
 
-from tenants.crypto.aead import AES_256_GCM_SIV, MAGIC, NONCE_BYTES
+from tenants.crypto.aead import FIRST_SUITE, MAGIC, NONCE_BYTES
 from tenants.crypto.context import encode_mapping
 from tenants.crypto.handles import KeyHandle
 from tenants.errors import DecryptionFailed
 
-_HEAD = MAGIC + AES_256_GCM_SIV
+# A wrapped key names no key id, so its form has not changed since the first suite.
+_HEAD = MAGIC + FIRST_SUITE
 _BODY_AT = len(_HEAD) + NONCE_BYTES
 
 

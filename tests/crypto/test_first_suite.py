@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 from tenants.crypto import BoundCipher, KeyHandle, Keyring, Purpose, RingKey, context
 from tenants.crypto.aead import key_id_of
 from tenants.crypto.streams import Place, opened_parts
+from tenants.crypto.wrapping import unwrap
 from tenants.errors import DecryptionFailed
 
 TENANT = UUID(int=7)
@@ -62,6 +63,13 @@ def test_an_old_value_under_the_new_suite_is_refused(cipher: BoundCipher) -> Non
 def test_the_key_of_either_kind_is_told(cipher: BoundCipher) -> None:
     assert key_id_of(old_value(b"row")) == 5
     assert key_id_of(cipher.seal(b"new", b"row")) == 1 << 20
+
+
+def test_an_old_wrapped_key_is_opened() -> None:
+    place = {"tenant": "t", "row": "r"}
+    sealed = AESGCMSIV(KEY).encrypt(NONCE, bytes(32), context.encode_mapping(place))
+    unwrapped = unwrap(KeyHandle(KEY), b"LP\x01" + NONCE + sealed, context=place)
+    assert unwrapped.material() == bytes(32)
 
 
 def test_an_old_stream_is_opened(old_ring: Keyring) -> None:
