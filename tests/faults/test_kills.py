@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +12,6 @@ from tests.faults.platform import Platform, Sender, kill_with_children, until
 pytestmark = [pytest.mark.proof(row=26), pytest.mark.timeout(3000)]
 # In the short form and in the full one.
 CYCLES = {"postgres": (1, 20), "valkey": (1, 10), "web": (1, 5), "worker": (1, 5), "beat": (1, 2)}
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Platform]:
-    with tempfile.TemporaryDirectory(prefix="lepton-faults-") as folder:
-        running = Platform(Path(folder))
-        running.start()
-        yield running
-        if running.process is not None and running.process.poll() is None:
-            running.stop()
 
 
 @pytest.fixture(scope="module")

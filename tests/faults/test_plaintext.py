@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -22,16 +20,6 @@ from tests.isolation.canaries import Canaries, Search
 from tests.isolation.stores import Stores
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Platform]:
-    with tempfile.TemporaryDirectory(prefix="lepton-faults-") as folder:
-        running = Platform(Path(folder))
-        running.start()
-        yield running
-        if running.process is not None and running.process.poll() is None:
-            running.stop()
 
 
 @pytest.fixture(scope="module")

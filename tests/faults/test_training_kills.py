@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,15 +31,6 @@ _DELIVER = """
 from lepton_platform.celery import app, region_queue
 for _ in range({count}): app.send_task("lepton.train", kwargs={arguments}, queue=region_queue("eu"))
 """
-
-
-@pytest.fixture(scope="module")
-def platform() -> Iterator[Platform]:
-    with tempfile.TemporaryDirectory(prefix="lepton-faults-") as folder:
-        running = Platform(Path(folder))
-        running.start()
-        yield running
-        running.stop()
 
 
 @pytest.fixture(scope="module")
