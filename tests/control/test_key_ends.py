@@ -64,7 +64,7 @@ def test_keys_in_use_end_at_their_expiry(
     make_tenant: Callable[..., TenantRef], new_key: NewKey, scale: Any, figure: Any
 ) -> None:
     tenant, count = make_tenant(plan="enterprise"), scale(20, 300)
-    start = datetime.now(UTC) + timedelta(seconds=scale(1, 10))
+    start = datetime.now(UTC) + timedelta(seconds=scale(3, 40))
     moments = [start + timedelta(milliseconds=5 * n) for n in range(count)]
     endings = [Ending(new_key(tenant, expires_at=one).secret, one) for one in moments]
     watch(endings)
