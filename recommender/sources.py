@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recommender.dataset import Dataset, ItemContent
+from recommender.dataset.cleaning import Cleaner, CleaningReport
 from recommender.features.text import compose_text
 from tenants.data.queries import catalog, profiles, space, timeline
 from tenants.data.records import Records
@@ -32,6 +33,7 @@ class Source:
     """`item_no[i]` is the catalogue number of the dataset's item i, ascending.
 
     `left_out` counts what was not learned from, by reason; `counted` is how many events the timeline held.
+    `cleaning` is what the rules of `recommender.dataset.cleaning` took out; `left_out` holds their events as well.
     """
 
     dataset: Dataset
@@ -39,6 +41,7 @@ class Source:
     data_until: datetime | None
     counted: int
     left_out: dict[str, int]
+    cleaning: CleaningReport
 
 
 def text_of(item: ItemInput) -> str:
@@ -107,6 +110,7 @@ class _Rows:
         self._at, self._weights = array("q"), array("f")
         self.counted = 0
         self.left_out = {"without consent": 0, "kind without weight": 0, "dislike": 0, "item not live": 0}
+        self.left_out["immediate repetition"] = 0
 
     def refuse(self, records: Records) -> None:
         self.counted += records.size
@@ -129,6 +133,7 @@ class _Rows:
         if not items.size:
             return
         starts = np.flatnonzero(np.r_[True, items[1:] != items[:-1]])
+        self.left_out["immediate repetition"] += int(items.size - starts.size)
         self._lengths.extend([starts.size] if self._linked else [1] * starts.size)
         self._items.frombytes(items[starts].tobytes())
         self._at.frombytes(at[starts].astype(np.int64).tobytes())
@@ -136,16 +141,19 @@ class _Rows:
 
     def finished(self, texts: list[str]) -> Source:
         lengths = np.frombuffer(self._lengths, dtype=np.int64)
-        at = np.frombuffer(self._at, dtype=np.int64)
-        weight = np.frombuffer(self._weights, dtype=np.float32)
-        dataset = Dataset(
+        stored = Dataset(
             users=int(lengths.size),
             items=int(self._item_no.size),
             indptr=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(lengths)]),
             item=np.frombuffer(self._items, dtype=np.int32),
-            at=at,
-            weight=weight / weight.mean() if weight.size else weight,
+            at=np.frombuffer(self._at, dtype=np.int64),
+            weight=np.frombuffer(self._weights, dtype=np.float32),
             content=ItemContent(tuple(texts)) if any(texts) else None,
         )
+        dataset, cleaning = Cleaner().clean(stored, now=datetime.now(UTC))
+        for name, count in cleaning.removed().items():
+            self.left_out[name] = self.left_out.get(name, 0) + count
+        at, weight = dataset.at, dataset.weight
+        dataset = replace(dataset, weight=weight / weight.mean() if weight.size else weight)
         until = datetime.fromtimestamp(int(at.max()) / 1000, UTC) if at.size else None
-        return Source(dataset, self._item_no, until, self.counted, self.left_out)
+        return Source(dataset, self._item_no, until, self.counted, self.left_out, cleaning)
