@@ -127,7 +127,7 @@ class Specification:
         known: dict[str, Feature] = {}
         denials = Denials(self.never)
         for feature in self.features:
-            earlier = known.setdefault(_key(feature.name), feature)
+            earlier = known.setdefault(same_name(feature.name), feature)
             if earlier is not feature:
                 raise DataError(_contradiction(earlier, feature))
             if feature.allowed and (denied := denials.reason(feature.name)):
@@ -140,7 +140,8 @@ class Specification:
         return tuple(f for f in self.features if f.role == role and f.allowed)
 
 
-def _key(name: str) -> str:
+def same_name(name: str) -> str:
+    """Equal for names that are one and the same to a specification; "" for what is no name."""
     return " ".join(words_of(name))
 
 
