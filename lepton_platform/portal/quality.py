@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal.figures import line, short_day
-from lepton_platform.portal.wording import phrase, verdict_words
+from lepton_platform.portal.wording import phrase, reason_name, verdict_words
 from recommender.registry.types import VersionView
 
 NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
@@ -32,6 +32,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
+    """`learned` counts the events of the training; `left_out` those that were stored and not learned from, by reason."""
+
     version: VersionView
     ndcg: float | None
     recall: float | None
@@ -39,6 +41,8 @@ class Quality:
     popularity: float | None
     cases: int
     members: list[Member]
+    learned: int | None = None
+    left_out: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def uplift(self) -> float | None:
@@ -67,6 +71,8 @@ def quality(version: VersionView) -> Quality:
         popularity=_number(_mapping(metrics.get("popularity")), NDCG),
         cases=int(metrics.get("cases") or 0),
         members=_members(metrics),
+        learned=_whole(_mapping(metrics.get("data")).get("events")),
+        left_out=_left_out(_mapping(_mapping(metrics.get("data")).get("events_left_out"))),
     )
 
 
@@ -104,6 +110,16 @@ def _members(metrics: Mapping[str, Any]) -> list[Member]:
     return sorted(found, key=lambda member: -(member.weight or 0.0)) + [
         Member(name, left_out=phrase(str(reason))) for name, reason in left_out.items()
     ]
+
+
+def _left_out(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The most first."""
+    found = [(reason_name(reason), n) for reason, count in counts.items() if (n := _whole(count))]
+    return sorted(found, key=lambda one: -one[1])
+
+
+def _whole(found: Any) -> int | None:
+    return found if isinstance(found, int) else None
 
 
 def _mapping(found: Any) -> Mapping[str, Any]:

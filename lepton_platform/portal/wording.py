@@ -45,6 +45,19 @@ _AS_THEY_ARE = (
     gettext_noop("No algorithm can learn from this data: there are no events and no texts."),
     gettext_noop("The active model is larger than this process may hold (LEPTON_MODEL_CACHE_MIB)."),
 )
+_LEFT_OUT = {
+    "without consent": gettext_noop("without consent"),
+    "kind without weight": gettext_noop("only shown"),
+    "dislike": gettext_noop("dislikes"),
+    "item not live": gettext_noop("of retired items"),
+    "immediate repetition": gettext_noop("immediate repetitions"),
+    "repetition in window": gettext_noop("repetitions within seconds"),
+    "impossible time": gettext_noop("at an impossible time"),
+    "unusable weight": gettext_noop("without a usable weight"),
+    "bot": gettext_noop("of bots"),
+    "burst": gettext_noop("faster than any person"),
+    "short history": gettext_noop("of too short histories"),
+}
 _WORSE = re.compile(
     r"Not better than (popularity|the model in service) beyond chance: \S+ ([\d.]+) against ([\d.]+)\."
 )
@@ -67,6 +80,11 @@ def said_at(error: FieldError) -> str:
 def phrase(sentence: str) -> str:
     """A sentence of an inner layer, translated where it is listed above."""
     return _(sentence) if sentence else ""
+
+
+def reason_name(reason: str) -> str:
+    """Why events were not learned from."""
+    return _(_LEFT_OUT[reason]) if reason in _LEFT_OUT else reason
 
 
 def verdict_words(reason: str) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from recommender.dataset.cleaning import Cleaner, CleaningReport
 from recommender.dataset.items import read_item_texts
 from recommender.dataset.readers import read_interactions
 from recommender.dataset.splits import SPLITS
@@ -32,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", choices=["fast", "full"], default="full")
     parser.add_argument("--k", type=_positive, default=10)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--clean", action="store_true", help="first take out repetitions, bursts and bots, as training does"
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures")
 
 
@@ -41,6 +46,9 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
     dataset = read_interactions(options.data, texts)
     if options.json and not options.json.resolve().parent.is_dir():
         raise DataError(f"There is no folder {options.json.parent} for the figures.")
+    cleaning = None
+    if options.clean:
+        dataset, cleaning = Cleaner().clean(dataset, now=datetime.now(UTC))
     report = evaluate(
         dataset,
         protocol=options.protocol,
@@ -49,9 +57,15 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
         seed=options.seed,
         report=_Printer(progress).report,
     )
-    out.write(table(report) + "\n")
+    out.write(table(report) + "\n" + (f"{_cleaned(cleaning)}\n" if cleaning else ""))
     if options.json:
-        options.json.write_text(json.dumps(report.to_json(), indent=2) + "\n")
+        figures = report.to_json() | ({"cleaning": cleaning.to_json()} if cleaning else {})
+        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def _cleaned(report: CleaningReport) -> str:
+    parts = [f"{name} {report.rules[name].events:,}" for name in report.removed()]
+    return f"cleaned out, in events: {', '.join(parts) or 'nothing'}"
 
 
 def _positive(text: str) -> int:

@@ -172,5 +172,6 @@ def _metrics(ensemble: Ensemble, source: Source, judged: Mapping[str, Any]) -> d
             "events": source.dataset.events,
             "events_stored": source.counted,
             "events_left_out": {name: count for name, count in source.left_out.items() if count},
+            "cleaning": source.cleaning.to_json(),
         },
     }

@@ -45,6 +45,12 @@ PRIVACY: dict[str, PrivacySettings] = {
     ),
 }
 
+
+def never_features(vertical: str, settings: PrivacySettings) -> tuple[str, ...]:
+    """What the vertical denies and what the tenant denies beside it: no setting takes anything of the first away."""
+    return tuple(sorted({*PRIVACY[vertical].features_denied, *settings.features_denied}))
+
+
 EVENT_KINDS: dict[str, EventKind] = {
     name: EventKind(number, weight)
     for number, (name, weight) in enumerate(

@@ -52,6 +52,20 @@ def test_the_gate_says_why_not_in_the_readers_language(shop: Workspace, owner: A
     assert "未显著优于热门基线：nDCG@10 为 0.0310，对方为 0.0330。" in page
 
 
+def test_a_model_says_which_events_it_did_not_learn_from_in_the_readers_language(
+    shop: Workspace, owner: Any
+) -> None:
+    publish(shop, ndcg=0.04)
+    said = {}
+    for language in ("en", "zh-hans"):
+        owner.cookies["django_language"] = language
+        said[language] = owner.get(shop.page("models", "v1/")).content.decode()
+    assert ">4,120</dd>" in said["en"]
+    assert ">3,600 of bots</p>" in said["en"]
+    assert ">12 immediate repetitions</p>" in said["en"]
+    assert ">3,600 来自机器人</p>" in said["zh-hans"]
+
+
 def test_an_earlier_model_can_be_promoted_and_rolled_back_from(shop: Workspace, owner: Any) -> None:
     publish(shop, ndcg=0.04)
     publish(shop, ndcg=0.05)

@@ -86,3 +86,20 @@ def test_a_list_of_no_items_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         options("--data", "x", "--k", "0")
     assert "must be at least 1" in capsys.readouterr().err
+
+
+def test_data_is_cleaned_only_when_asked(tmp_path: Path) -> None:
+    lines = [f"u{user} " + " ".join(str((user + n // 2) % 9) for n in range(8)) for user in range(40)]
+    repeats = tmp_path / "repeats.txt"
+    repeats.write_text("\n".join(lines), encoding="utf-8")
+    said = {}
+    for wish in ((), ("--clean",)):
+        figures = tmp_path / "out.json"
+        arguments = options("--data", str(repeats), "--profile", "fast", "--json", str(figures), *wish)
+        run(arguments, out=(out := io.StringIO()), progress=io.StringIO())
+        said[wish] = (json.loads(figures.read_text()), out.getvalue())
+    assert "cleaning" not in said[()][0]
+    assert "320 events" in said[()][0]["data"]
+    assert "160 events" in said["--clean",][0]["data"]
+    assert said["--clean",][0]["cleaning"]["rules"]["immediate repetition"] == {"events": 160, "users": 40}
+    assert "cleaned out, in events: immediate repetition 160" in said["--clean",][1]

@@ -126,3 +126,19 @@ def test_two_tenants_never_meet_in_one_dataset(
     record(shop, actor, ("p", "a", "view"))
     assert rows_of(load(shop, actor)) == [[1]]
     assert np.array_equal(load(stranger_tenant, actor).item_no, [1, 2])
+
+
+def test_what_cleaning_takes_out_is_counted_beside_the_rest(shop: TenantRef, actor: Actor) -> None:
+    moments = [(item, T0 + timedelta(seconds=n, milliseconds=7)) for n, item in enumerate("abab")]
+    batch = [EventInput(profile_id="p", item_id=i, kind="view", at=at) for i, at in [*moments, moments[-1]]]
+    with scope(shop, actor=actor) as s:
+        assert events.record_events(s, batch).rejected == []
+    source = load(shop, actor)
+    assert rows_of(source) == [[1, 2]]
+    assert source.cleaning.removed() == {"repetition in window": 2}
+    assert {name: count for name, count in source.left_out.items() if count} == {
+        "immediate repetition": 1,
+        "repetition in window": 2,
+    }
+    assert source.counted == source.dataset.events + sum(source.left_out.values())
+    assert source.dataset.weight.mean() == pytest.approx(1.0)

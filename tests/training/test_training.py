@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,14 +12,14 @@ from recommender.registry.types import Trained
 from recommender.training import run as run_module
 from recommender.training.progress import Watch
 from recommender.training.work import work
-from tenants.data.actions import catalog
+from tenants.data.actions import catalog, events
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
-from tenants.data.types import ItemInput, JobView
+from tenants.data.types import EventInput, ItemInput, JobView
 from tenants.errors import Conflict
 from tenants.regions import TenantRef
 from tenants.scope import Actor, data_ops, scope
-from tests.training.spaces import ITEMS, feed, order_training
+from tests.training.spaces import ITEMS, LENGTH, PROFILES, feed, order_training
 
 
 def done(tenant: TenantRef, actor: Actor) -> JobView:
@@ -206,3 +206,24 @@ def test_what_nobody_can_be_asked_about_is_not_promoted(tenant: TenantRef, actor
     assert job.reason.startswith("Only 0 profiles can be asked about")
     assert active is not None
     assert active.metrics["serves"] == "popularity"
+
+
+def test_a_robot_is_not_learned_from_and_the_measures_count_it(walkers: TenantRef, actor: Actor) -> None:
+    day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=7_000) - timedelta(days=3)
+    visits = [
+        EventInput(
+            profile_id="robot", item_id=f"i{n % ITEMS}", kind="view", at=day + timedelta(seconds=70 * n)
+        )
+        for n in range(1_200)
+    ]
+    for first in range(0, len(visits), 600):
+        with scope(walkers, actor=actor) as s:
+            assert events.record_events(s, visits[first : first + 600]).rejected == []
+    assert done(walkers, actor).state == "succeeded"
+    with scope(walkers, actor=actor) as s:
+        active = queries.active(s)
+    assert active is not None
+    data = active.metrics["data"]
+    assert data["cleaning"]["rules"]["bot"] == {"events": 1_200, "users": 1}
+    assert data["events_left_out"] == {"bot": 1_200}
+    assert (data["events"], data["profiles"]) == (PROFILES * LENGTH, PROFILES)

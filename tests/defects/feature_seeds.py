@@ -1,0 +1,116 @@
+"""Defects of cleaning and of features."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+CLEANING, FACTS = "tests/recommender/test_cleaning.py", "tests/training/test_facts.py"
+ENCODERS, SELECTION = "tests/recommender/test_encoders.py", "tests/recommender/test_selection.py"
+
+FEATURE_SEEDS = (
+    Seed(
+        "cleaning empties a small data set",
+        "recommender/dataset/cleaning.py",
+        "if not len(left.user) and not may_empty:",
+        "if len(left.user) and may_empty:",
+        CLEANING,
+    ),
+    Seed(
+        "a clock of days is taken for a burst",
+        "recommender/dataset/cleaning.py",
+        "telling = np.flatnonzero(events.at % MINUTE != 0)",
+        "telling = np.arange(len(events.at))",
+        CLEANING,
+    ),
+    Seed(
+        "cleaning knows no crowd",
+        "recommender/dataset/cleaning.py",
+        "if _some(np.bincount(events.user)) < config.bot_least_users:",
+        "if not len(events.user):",
+        CLEANING,
+    ),
+    Seed(
+        "cleaning keeps what comes from the future",
+        "recommender/dataset/cleaning.py",
+        "e.keep((e.at >= 0) & (e.at <= latest))",
+        "e.keep(e.at >= 0)",
+        CLEANING,
+    ),
+    Seed(
+        "cleaning forgets the greater weight of a repetition",
+        "recommender/dataset/cleaning.py",
+        "np.maximum.reduceat(events.weight[order], starts)",
+        "events.weight[order[starts]]",
+        CLEANING,
+    ),
+    Seed(
+        "cleaning is not counted",
+        "recommender/sources.py",
+        "for name, count in cleaning.removed().items():",
+        "for name, count in {}.items():",
+        "tests/training/test_sources.py",
+    ),
+    Seed(
+        "evaluation cleans unasked",
+        "recommender/evaluation/command.py",
+        "    if options.clean:\n",
+        "    if True:\n",
+        "tests/recommender/test_evaluate.py::test_data_is_cleaned_only_when_asked",
+    ),
+    Seed(
+        "features learn from rows outside of training",
+        "recommender/features/encoders.py",
+        "[None if column is None else column[row] for row in chosen]",
+        "[None] if column is None else list(column)",
+        ENCODERS,
+    ),
+    Seed(
+        "features hold what is not finite",
+        "recommender/features/encoders.py",
+        "np.where(np.abs(numbers) <= 1e30, numbers, np.nan)",
+        "numbers",
+        ENCODERS,
+    ),
+    Seed(
+        "selection of features looks at every row",
+        "recommender/features/selection.py",
+        "sparse.csc_matrix(matrix.values[rows])",
+        "sparse.csc_matrix(matrix.values)",
+        SELECTION,
+    ),
+    Seed(
+        "a denied feature is used under another name",
+        "recommender/features/specification.py",
+        "                if words in line:\n",
+        "                if words in line and not line:\n",
+        "tests/recommender/test_specification.py",
+    ),
+    Seed(
+        "a denied feature passes a specification",
+        "recommender/features/specification.py",
+        "if feature.allowed and (denied := denials.reason(feature.name)):",
+        "if not feature.allowed and (denied := denials.reason(feature.name)):",
+        "tests/recommender/test_specification.py",
+    ),
+    Seed(
+        "a setting gives a denied feature back",
+        "tenants/data/presets.py",
+        "{*PRIVACY[vertical].features_denied, *settings.features_denied}",
+        "{*settings.features_denied}",
+        FACTS,
+    ),
+    Seed(
+        "a denied feature hides in a tag",
+        "recommender/sources.py",
+        "if len(part) == 1 or self._may(part[0])]",
+        "if part]",
+        FACTS,
+    ),
+    Seed(
+        "features of who refused are learned",
+        "recommender/sources.py",
+        'if profile.consent == "granted" if opt_in else profile.consent != "refused":',
+        "if profile.id:",
+        FACTS,
+    ),
+)

@@ -1,0 +1,272 @@
+"""What the cleaning rules take out, how much of it, and what they spare."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recommender.dataset import Dataset
+from recommender.dataset.cleaning import DAY, Cleaner, CleaningConfig, CleaningReport
+from recommender.types import DataError
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+# Off the full minute, as a real clock's moments are.
+START = int(NOW.timestamp() * 1000) - 30 * DAY + 1_234
+Event = tuple[str, str, float]
+OFF = CleaningConfig(repeat_window=timedelta(0))
+
+
+def data(rows: list[Event], weight: list[float] | None = None) -> Dataset:
+    """(user, item, seconds after the start)."""
+    return Dataset.from_events(
+        [user for user, _item, _at in rows],
+        [item for _user, item, _at in rows],
+        at=np.array([START + round(1000 * at) for *_names, at in rows], dtype=np.int64),
+        weight=None if weight is None else np.array(weight, dtype=np.float32),
+    )
+
+
+def clean(dataset: Dataset, config: CleaningConfig | None = None) -> tuple[Dataset, CleaningReport]:
+    return Cleaner(config).clean(dataset, now=NOW)
+
+
+def rows_of(dataset: Dataset) -> list[list[str]]:
+    return [[dataset.item_ids[i] for i in dataset.raw_histories.row(user)] for user in range(dataset.users)]
+
+
+def crowd(size: int = 30, length: int = 8) -> list[Event]:
+    """People who choose something every hour."""
+    return [(f"p{n}", f"i{(n + k) % 20}", 3600.0 * k + n) for n in range(size) for k in range(length)]
+
+
+def test_people_lose_nothing_and_the_data_is_the_very_same() -> None:
+    people = data(crowd())
+    cleaned, report = clean(people)
+    assert cleaned is people
+    assert (report.removed(), report.events_before, report.events_after) == ({}, 240, 240)
+
+
+def test_an_immediate_repetition_is_one_event_with_the_greatest_weight() -> None:
+    cleaned, report = clean(
+        data([("p", "a", 0), ("p", "a", 900), ("p", "b", 1800), ("p", "a", 2700)], [1, 5, 1, 2])
+    )
+    assert rows_of(cleaned) == [["a", "b", "a"]]
+    assert cleaned.weight.tolist() == [5, 1, 2]
+    assert cleaned.at[0] == START
+    assert report.removed() == {"immediate repetition": 1}
+
+
+def test_a_repetition_counts_once_within_the_window_and_again_beyond_it() -> None:
+    cleaned, report = clean(
+        data(
+            [("p", "a", 0), ("p", "b", 5), ("p", "a", 29), ("p", "b", 36), ("p", "a", 58), ("p", "c", 60)],
+            [1] * 4 + [3, 1],
+        )
+    )
+    assert rows_of(cleaned) == [["a", "b", "b", "c"]]
+    assert cleaned.weight.tolist() == [3, 1, 1, 1]
+    assert report.rules["repetition in window"].events == 2
+
+
+def test_neighbours_left_by_the_window_are_not_merged_across_profiles() -> None:
+    cleaned, _report = clean(data([("p", "a", 0), ("q", "a", 1), ("q", "b", 2), ("p", "b", 3)]))
+    assert rows_of(cleaned) == [["a", "b"], ["a", "b"]]
+
+
+def test_events_without_times_are_no_repetitions_in_a_window() -> None:
+    untimed = Dataset.from_sequences([[0, 1, 0, 1, 2], [1, 0, 1]])
+    assert clean(untimed)[0] is untimed
+
+
+def test_what_follows_a_burst_faster_than_any_person_is_removed_and_counted() -> None:
+    burst = [("bot", f"i{n}", n / 50) for n in range(400)]
+    cleaned, report = clean(data([*crowd(), *burst]))
+    assert (report.rules["burst"].events, report.rules["burst"].users) == (300, 1)
+    assert (cleaned.users, cleaned.events) == (31, 340)
+
+
+def test_the_fastest_person_is_no_burst() -> None:
+    person = data([("p", f"i{n}", n / 9) for n in range(500)])
+    assert clean(person)[1].rules["burst"].events == 0
+
+
+def test_a_clock_of_days_is_no_burst() -> None:
+    midnight = START // DAY * DAY
+    years = Dataset.from_events(
+        ["reader"] * 600,
+        [f"i{n}" for n in range(600)],
+        at=np.array([midnight + n // 300 * DAY for n in range(600)], dtype=np.int64),
+    )
+    assert clean(years)[0] is years
+
+
+def robot(per_day: int, days: int = 3) -> list[Event]:
+    return [
+        ("robot", f"i{n % 20}", day * 86_400 + n * 86_000 / per_day)
+        for day in range(days)
+        for n in range(per_day)
+    ]
+
+
+def test_a_profile_far_busier_than_everybody_else_is_a_bot() -> None:
+    cleaned, report = clean(data([*crowd(), *robot(1_200)]), OFF)
+    assert (report.rules["bot"].events, report.rules["bot"].users) == (3_600, 1)
+    assert "robot" not in cleaned.user_ids
+    assert cleaned.users == len(cleaned.user_ids) == 30
+    assert cleaned.item_ids == data([*crowd(), *robot(1_200)]).item_ids
+
+
+def test_a_busy_person_among_quiet_ones_is_none() -> None:
+    assert clean(data([*crowd(), *robot(900)]), OFF)[1].removed() == {}
+
+
+def test_where_everybody_is_busy_nobody_is_a_bot() -> None:
+    busy = [(f"p{n}", f"i{k}", k * 86 + n) for n in range(25) for k in range(1_000)]
+    assert clean(data(busy))[1].removed() == {}
+
+
+def test_too_few_profiles_are_no_crowd_to_stand_out_from() -> None:
+    assert clean(data([*crowd(18), *robot(1_200)]), OFF)[1].rules["bot"].events == 0
+    assert clean(data([*crowd(19), *robot(1_200)]), OFF)[1].rules["bot"].events == 3_600
+
+
+def test_a_profile_that_walks_the_whole_catalogue_slowly_is_a_bot() -> None:
+    crawler = [("crawler", f"page{n}", n * 400) for n in range(5_000)]
+    assert clean(data([*crowd(), *crawler]))[1].rules["bot"].events == 5_000
+
+
+def test_short_histories_leave_until_all_have_enough() -> None:
+    chain = [("p", "a", 0), ("p", "b", 99), ("q", "a", 0), ("q", "b", 99), ("r", "b", 0), ("r", "c", 99)]
+    twice = CleaningConfig(least_of_user=2, least_of_item=2)
+    cleaned, report = clean(data(chain), twice)
+    assert (cleaned.user_ids, rows_of(cleaned)) == (("p", "q"), [["a", "b"], ["a", "b"]])
+    assert (report.rules["short history"].events, report.rules["short history"].users) == (2, 1)
+    assert cleaned.items == 3
+
+
+def test_a_single_pass_looks_once() -> None:
+    chain = [("p", "a", 0), ("p", "b", 99), ("q", "a", 0), ("q", "b", 99), ("r", "b", 0), ("r", "c", 99)]
+    once = CleaningConfig(least_of_user=2, least_of_item=2, most_passes=1)
+    assert rows_of(clean(data(chain), once)[0]) == [["a", "b"], ["a", "b"], ["b"]]
+
+
+def test_a_rule_that_would_leave_nothing_is_not_applied_and_says_so() -> None:
+    small = data([("p", "a", 0), ("q", "b", 99)])
+    cleaned, report = clean(small, CleaningConfig(least_of_user=5))
+    assert cleaned is small
+    assert "left nothing" in report.to_json()["rules"]["short history"]["skipped"]
+
+
+def test_an_event_of_the_future_is_impossible_and_one_of_tomorrow_is_a_wrong_clock() -> None:
+    days = 31 * 86_400
+    cleaned, report = clean(data([("p", "a", 0), ("p", "b", days - 86_400), ("p", "c", days)]))
+    assert rows_of(cleaned) == [["a", "b"]]
+    assert report.removed() == {"impossible time": 1}
+
+
+def test_a_time_that_was_nan_is_impossible() -> None:
+    nan = np.array([np.iinfo(np.int64).min, START, START + 1], dtype=np.int64)
+    cleaned, report = clean(Dataset.from_events(["p"] * 3, ["a", "b", "c"], at=nan))
+    assert rows_of(cleaned) == [["b", "c"]]
+    assert report.removed() == {"impossible time": 1}
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 0.0, -1.0])
+def test_a_weight_that_says_nothing_is_not_learned_from(bad: float) -> None:
+    cleaned, report = clean(data([("p", "a", 0), ("p", "b", 99), ("q", "b", 0)], [1, bad, 1]))
+    assert rows_of(cleaned) == [["a"], ["b"]]
+    assert report.removed() == {"unusable weight": 1}
+
+
+def test_nothing_usable_leaves_nothing() -> None:
+    cleaned, report = clean(data([("p", "a", 0), ("q", "b", 0)], [np.nan, np.nan]))
+    assert (cleaned.users, cleaned.events, cleaned.items) == (0, 0, 2)
+    assert report.removed() == {"unusable weight": 2}
+
+
+def test_no_event_at_all_is_no_fault() -> None:
+    empty = Dataset.from_sequences([], items=3)
+    assert clean(empty)[0] is empty
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [("p", "a", 0.0)],
+        [("p", f"i{n}", n * 60.0) for n in range(5)],
+        [(f"p{n}", "only", n * 1.0) for n in range(50)],
+        [("p", "a", 0.0)] * 40,
+    ],
+    ids=["one event", "one user", "one item", "constant"],
+)
+def test_a_small_honest_data_set_is_never_emptied(rows: list[Event]) -> None:
+    cleaned, _report = clean(data(rows), CleaningConfig(least_of_user=3, least_of_item=3))
+    assert cleaned.events >= 1
+    assert cleaned.users == data(rows).users
+
+
+def test_a_profile_of_a_million_events_is_cleaned_in_seconds() -> None:
+    size = 1_000_000
+    people = crowd()
+    flood = Dataset.from_events(
+        ["flood"] * size + [user for user, *_rest in people],
+        [f"i{n % 5_000}" for n in range(size)] + [item for _user, item, _at in people],
+        at=np.r_[
+            START + np.arange(size, dtype=np.int64) * 97, [START + int(1000 * at) for *_n, at in people]
+        ],
+    )
+    started = time.perf_counter()
+    cleaned, report = clean(flood)
+    assert time.perf_counter() - started < 20
+    assert "flood" not in cleaned.user_ids
+    assert (report.events_after, report.users_after) == (240, 30)
+
+
+def test_a_lonely_profile_of_a_million_events_keeps_most_of_them() -> None:
+    size = 1_000_000
+    at = START + np.arange(size, dtype=np.int64) * 2_000
+    flood = Dataset.from_events(["p"] * size, [f"i{n % 5_000}" for n in range(size)], at=at)
+    assert clean(flood)[0].events > 0.9 * size
+
+
+EVENTS = st.lists(
+    st.tuples(st.sampled_from("pqrs"), st.sampled_from("abcde"), st.integers(0, 400)), min_size=1, max_size=60
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows=EVENTS, least=st.integers(1, 3), window=st.integers(0, 60), burst=st.integers(1, 10))
+def test_counts_add_up_some_events_are_left_and_a_second_cleaning_repeats_itself(
+    rows: list[tuple[str, str, int]], least: int, window: int, burst: int
+) -> None:
+    config = CleaningConfig(
+        least_of_user=least,
+        least_of_item=least,
+        repeat_window=timedelta(seconds=window),
+        burst_events=burst,
+    )
+    dirty = data([(user, item, float(at)) for user, item, at in rows])
+    cleaned, report = clean(dirty, config)
+    again, same = clean(dirty, config)
+    assert dirty.events - sum(report.removed().values()) == cleaned.events == report.events_after >= 1
+    assert cleaned.users == len(cleaned.user_ids)
+    assert (again.item.tolist(), again.at.tolist(), same) == (
+        cleaned.item.tolist(),
+        cleaned.at.tolist(),
+        report,
+    )
+    owners = cleaned.raw_histories.owners()
+    assert (np.diff(cleaned.at)[owners[1:] == owners[:-1]] >= 0).all()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"burst_events": 0}, {"repeat_window": timedelta(seconds=-1)}, {"bot_bound": float("nan")}]
+)
+def test_rules_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(DataError):
+        CleaningConfig(**wrong)  # type: ignore[arg-type]

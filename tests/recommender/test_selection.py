@@ -1,0 +1,108 @@
+"""Which columns are dropped, by which rule and with which figure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.stats import chi2 as chi2_distribution
+
+from recommender.features.encoders import FeatureMatrix
+from recommender.features.selection import Selection, SelectionConfig, select
+from recommender.types import DataError, Longs
+
+HALF = 100
+TARGET: Longs = np.repeat([0, 1], HALF).astype(np.int64)
+ALL: Longs = np.arange(2 * HALF, dtype=np.int64)
+
+
+def matrix(**columns: object) -> FeatureMatrix:
+    """A column of zeros and ones is discrete; `a_b` is column b of the feature a."""
+    values = np.column_stack([np.asarray(column, dtype=np.float32) for column in columns.values()])
+    discrete = tuple(set(np.unique(values[:, j])) <= {0, 1} for j in range(values.shape[1]))
+    return FeatureMatrix(
+        sparse.csr_matrix(values), tuple(columns), tuple(name.split("_")[0] for name in columns), discrete
+    )
+
+
+def reasons(found: Selection) -> dict[str, str]:
+    return {dropped.name: dropped.reason for dropped in found.dropped}
+
+
+def usual() -> FeatureMatrix:
+    rng = np.random.default_rng(3)
+    rare = np.zeros(2 * HALF)
+    rare[-4:] = 1
+    return matrix(
+        telling=TARGET,
+        always=np.ones(2 * HALF),
+        nothing=np.zeros(2 * HALF),
+        rare=rare,
+        even=np.tile([0, 1], HALF),
+        shifted=TARGET * 2.0 - 1 + rng.normal(0, 0.3, 2 * HALF),
+        noise=rng.normal(0, 1, 2 * HALF),
+    )
+
+
+def test_each_column_is_dropped_for_its_own_reason() -> None:
+    found = select(usual(), TARGET, rows=ALL, config=SelectionConfig(least_information=0.1))
+    assert reasons(found) == {
+        "always": "constant",
+        "nothing": "constant",
+        "rare": "too rare",
+        "even": "high chi-square p-value",
+        "noise": "low mutual information",
+    }
+    kept = found.take(usual())
+    assert kept.names == kept.origins == ("telling", "shifted")
+    assert kept.values.shape == (2 * HALF, 2)
+
+
+def test_the_figures_are_those_of_the_formulas() -> None:
+    lean = np.zeros(2 * HALF)
+    lean[:30], lean[HALF : HALF + 24] = 1, 1
+    found = select(matrix(lean=lean), TARGET, rows=ALL)
+    # 54 ones where 27 are expected on each side: 2 * 3^2 / 27.
+    assert found.dropped[0].figure == pytest.approx(chi2_distribution.sf(2 / 3, 1), rel=1e-5)
+    least = SelectionConfig(most_p=1, least_information=1)
+    perfect = select(matrix(telling=TARGET), TARGET, rows=ALL, config=least)
+    assert perfect.dropped[0].figure == pytest.approx(np.log(2), rel=1e-5)
+
+
+def test_an_id_has_too_many_values() -> None:
+    ids = {f"id_{n}": np.arange(2 * HALF) // 10 == n for n in range(20)}
+    found = select(matrix(telling=TARGET, **ids), TARGET, rows=ALL, config=SelectionConfig(most_values=19))
+    assert reasons(found) == dict.fromkeys(ids, "too many values")
+    assert {dropped.figure for dropped in found.dropped} == {20.0}
+
+
+def test_only_training_rows_are_looked_at() -> None:
+    late = np.r_[np.zeros(HALF), np.ones(HALF)]
+    rows = np.r_[np.arange(50), np.arange(HALF, 150)].astype(np.int64)
+    early = np.r_[np.tile([0, 1], HALF // 2), late[HALF:]]
+    changed = np.where(np.isin(ALL, rows), early, 0)
+    one = select(matrix(a=early), TARGET, rows=rows)
+    other = select(matrix(a=changed), TARGET, rows=rows)
+    assert one.to_json() == other.to_json()
+
+
+def test_the_same_input_gives_the_same_answer() -> None:
+    assert select(usual(), TARGET, rows=ALL).to_json() == select(usual(), TARGET, rows=ALL).to_json()
+
+
+@pytest.mark.parametrize("target", [np.zeros(2 * HALF, np.int64), ALL], ids=["one class", "all classes"])
+def test_a_target_that_tells_nothing_is_not_asked_and_that_is_said(target: Longs) -> None:
+    found = select(usual(), target, rows=ALL)
+    assert found.note
+    assert set(reasons(found).values()) == {"constant", "too rare"}
+
+
+def test_no_rows_and_no_columns_are_no_fault() -> None:
+    assert select(usual(), TARGET, rows=ALL[:0]).kept.tolist() == []
+    bare = FeatureMatrix(sparse.csr_matrix((2 * HALF, 0), dtype=np.float32), (), (), ())
+    assert select(bare, TARGET, rows=ALL).to_json() == {"kept": 0, "dropped": [], "note": ""}
+
+
+def test_a_target_of_another_length_is_refused() -> None:
+    with pytest.raises(DataError, match="one class for each row"):
+        select(usual(), TARGET[1:], rows=ALL[1:])

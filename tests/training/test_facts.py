@@ -1,0 +1,135 @@
+"""A denied feature never reaches a matrix, whatever it is called, wherever it stands and whatever a tenant sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import pytest
+
+from recommender import sources
+from recommender.features.encoders import FeatureEncoder, FeatureMatrix
+from recommender.sources import Facts
+from tenants.data.actions import catalog, profiles, space
+from tenants.data.presets import PRIVACY, never_features
+from tenants.data.queries import space as questions
+from tenants.data.types import ItemInput, ProfileInput
+from tenants.errors import Invalid
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+OTHERWISE = {"gender": "Sex", "marital": "maritalStatus", "postcode": "ZIP code", "health": "health_claims"}
+
+
+@pytest.fixture
+def bank(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
+    """Items and profiles with every fact that finance denies, by its own name and by others."""
+    tenant = make_tenant(vertical="finance")
+    denied = {name: f"{name} value" for name in (*PRIVACY["finance"].features_denied, *OTHERWISE.values())}
+    with scope(tenant, actor=actor) as s:
+        for row in ("a", "b", "c"):
+            about = {
+                **denied,
+                "Branch": f"branch {row}",
+                "balance": 12.5,
+                "interests": ["saving", "sex:female"],
+            }
+            catalog.upsert_items(
+                s, [ItemInput(id=row, price=3.0, tags=["new", "gender=male"], attributes=about)]
+            )
+            profiles.upsert_profiles(s, [ProfileInput(id=row, consent="granted", attributes=about)])
+    return tenant
+
+
+def matrix(facts: Facts, role: sources.Role) -> FeatureMatrix:
+    size = len(next(iter(facts.table.values())))
+    rows = np.arange(size, dtype=np.int64)
+    return FeatureEncoder.fit(facts.specification, role, facts.table, rows).transform(facts.table)
+
+
+def both(tenant: TenantRef, actor: Actor) -> tuple[Facts, Facts]:
+    return sources.item_facts(tenant, actor=actor), sources.profile_facts(tenant, actor=actor)
+
+
+def test_no_denied_fact_of_an_item_or_a_profile_reaches_a_matrix(bank: TenantRef, actor: Actor) -> None:
+    items, people = both(bank, actor)
+    assert set(matrix(items, "item").origins) == {"price", "tags", "Branch", "balance", "interests"}
+    assert set(matrix(people, "user").origins) == {"Branch", "balance", "interests"}
+    assert {*OTHERWISE.values(), *PRIVACY["finance"].features_denied} <= set(items.denied) & set(
+        people.denied
+    )
+    words = [
+        *matrix(items, "item").names,
+        *matrix(people, "user").names,
+        repr(items.table),
+        repr(people.table),
+    ]
+    assert [word for word in words if "male" in word or "gender" in word or "ZIP" in word] == []
+
+
+def test_a_tenant_cannot_take_a_denial_of_its_vertical_back(bank: TenantRef, actor: Actor) -> None:
+    with scope(bank, actor=actor) as s:
+        looser = msgspec.structs.replace(questions.state(s).privacy, features_denied=["balance"])
+        with pytest.raises(Invalid) as refused:
+            space.update_privacy(s, looser)
+    assert refused.value.errors[0].pointer == "/features_denied"
+
+
+def test_settings_that_were_loosened_behind_the_back_of_the_action_deny_no_less(
+    bank: TenantRef, actor: Actor
+) -> None:
+    before = both(bank, actor)
+    with scope(bank, actor=actor) as s:
+        loose = msgspec.structs.replace(questions.state(s).privacy, features_denied=[])
+        s.cursor().execute(
+            "UPDATE data_tenantstate SET privacy = %s::jsonb WHERE tenant_id = %s",
+            (msgspec.json.encode(loose).decode(), s.tenant_id),
+        )
+    with scope(bank, actor=actor) as s:
+        assert questions.state(s).privacy.features_denied == []
+    assert both(bank, actor) == before
+
+
+def test_what_the_tenant_denies_beside_its_vertical_is_denied_as_well(bank: TenantRef, actor: Actor) -> None:
+    with scope(bank, actor=actor) as s:
+        settings = questions.state(s).privacy
+        stricter = [*settings.features_denied, "balances"]
+        space.update_privacy(s, msgspec.structs.replace(settings, features_denied=stricter))
+    items, people = both(bank, actor)
+    assert "balance" not in {*items.table, *people.table}
+    assert "balance" in items.denied
+
+
+def test_only_profiles_that_consented_state_facts(bank: TenantRef, actor: Actor) -> None:
+    with scope(bank, actor=actor) as s:
+        profiles.upsert_profiles(
+            s, [ProfileInput(id="b", consent="refused", attributes={"Branch": "branch b"})]
+        )
+    _items, people = both(bank, actor)
+    assert sorted(map(str, people.table["Branch"])) == ["branch a", "branch c"]
+
+
+def test_without_personalisation_nobody_states_a_fact(bank: TenantRef, actor: Actor) -> None:
+    with scope(bank, actor=actor) as s:
+        settings = questions.state(s).privacy
+        space.update_privacy(s, msgspec.structs.replace(settings, personalisation="off"))
+    assert both(bank, actor)[1].table == {}
+
+
+def test_items_stand_in_the_order_of_their_numbers_without_the_retired(bank: TenantRef, actor: Actor) -> None:
+    with scope(bank, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id="a", brand="Nord", attributes={"price": "free", "Brand": "x"})])
+        catalog.retire_item(s, "b")
+    facts = sources.item_facts(bank, actor=actor)
+    assert facts.table["price"] == [None, 3.0]
+    assert facts.table["brand"] == ["Nord", None]
+    assert "Brand" not in facts.table
+    assert "free" not in repr(facts.table)
+
+
+@pytest.mark.parametrize("vertical", list(PRIVACY))
+def test_no_settings_shorten_the_list_of_a_vertical(vertical: str) -> None:
+    preset = PRIVACY[vertical]
+    empty = msgspec.structs.replace(preset, features_denied=[])
+    assert never_features(vertical, empty) == tuple(preset.features_denied)
