@@ -16,11 +16,11 @@ from recommender.types import CannotFit, Floats, Histories, Ints
 class FactorsConfig:
     """An item chosen has confidence 1 + confidence, one not chosen 1 (Hu, Koren, Volinsky 2008)."""
 
-    factors: int = 128
-    regularisation: float = 0.05
-    confidence: float = 10.0
-    iterations: int = 15
-    decay: float = 0.8
+    factors: int = 192
+    regularisation: float = 1.0
+    confidence: float = 60.0
+    iterations: int = 8
+    decay: float = 0.4
     history: int = 50
 
 

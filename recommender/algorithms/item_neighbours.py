@@ -23,9 +23,9 @@ class ItemNeighboursConfig:
     the weighted mean. Of a user's choices the latest `longest` are paired, for pairs grow with the square."""
 
     shrinkage: float = 5.0
-    neighbours: int = 256
+    neighbours: int = 50
     mean: float = 0.0
-    decay: float = 0.7
+    decay: float = 0.6
     history: int = 50
     longest: int = 500
 
