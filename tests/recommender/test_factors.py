@@ -26,7 +26,7 @@ def test_folding_in_solves_the_regularised_normal_equations(model: FactorsTraine
     np.testing.assert_allclose(model.fold_in(Histories.of([[3, 7, 5]]))[0], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_without_fading_a_known_user_is_folded_in_where_training_put_others_like_them(
+def test_a_history_that_is_folded_in_gets_mostly_items_of_its_own_colour(
     model: FactorsTrainer, board: Dataset
 ) -> None:
     answer = model.recommend(Histories.of([[0, 4, 2], [1, 7, 3]]), 4)
