@@ -9,7 +9,9 @@ import numpy as np
 from scipy import linalg, sparse
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.neighbours import NeighbourTable, as_matrix
+from recommender.algorithms.co_occurrence import choices_of
+from recommender.algorithms.ease_by_item import solved_by_item
+from recommender.algorithms.neighbours import NeighbourTable, strongest
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints, Longs
 
@@ -18,12 +20,15 @@ from recommender.types import CannotFit, Floats, Histories, Ints, Longs
 class EaseConfig:
     """dense_items bounds the inverse: its time grows with the cube of the items, its memory with the square.
 
-    In a greater catalogue only the most chosen `dense_items` have rows; the others score zero here."""
+    In a greater catalogue each item is explained by the `closest` items that share most users with it, read from the
+    latest `longest` choices of each user."""
 
     regularisation: float = 100.0
     decay: float = 0.7
     neighbours: int = 256
     dense_items: int = 15_000
+    closest: int = 128
+    longest: int = 500
     history: int = 50
 
 
@@ -32,19 +37,18 @@ class Ease(Recommender[EaseConfig]):
     config_type = EaseConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
-        rows = data.histories
-        choices = as_matrix(rows, data.items, np.ones(len(rows.item), np.float32))
-        choices.sum_duplicates()
-        choices.data[:] = 1
-        chosen = np.asarray(choices.sum(axis=0)).ravel()
-        used = np.flatnonzero(chosen)
-        if not (np.diff(choices.indptr) >= 2).any():
-            raise CannotFit("no user chose two different items")
+        choices = choices_of(data.histories, data.items)
+        used = np.flatnonzero(np.asarray(choices.sum(axis=0)).ravel())
         if len(used) > self.config.dense_items:
-            most = self.config.dense_items
-            self.note = f"only the {most:,} most chosen of {len(used):,} items take part"
-            used = np.sort(np.argsort(-chosen, kind="stable")[:most])
-        self._table = NeighbourTable(self._solve(choices[:, used], used))
+            self.note = f"each of {len(used):,} items is explained by its {self.config.closest:,} closest"
+            choices = choices_of(data.histories.latest(self.config.longest), data.items)
+            table = solved_by_item(
+                choices, regularisation=self.config.regularisation, closest=self.config.closest
+            )
+            self._table = NeighbourTable(strongest(table, self.config.neighbours))
+        else:
+            self.note = ""
+            self._table = NeighbourTable(self._solve(choices[:, used], used))
 
     def _solve(self, choices: sparse.csr_matrix, used: Longs) -> sparse.csr_matrix:
         """B = I - P / diag(P), P inverse to the regularised co-occurrence, cut to the strongest of a row."""

@@ -14,13 +14,28 @@ from recommender.algorithms.base import Recommender, top_k
 from recommender.algorithms.blend import Blend, standardised
 from recommender.algorithms.content import Content
 from recommender.algorithms.ease import Ease
+from recommender.algorithms.factors import FactorsScorer
+from recommender.algorithms.features_model import FeaturesScorer
+from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.sequence import SequenceScorer
 from recommender.algorithms.transitions import Transitions
 from recommender.types import DataError, Floats, Histories, Ints, Recommendations
 
 SERVED: Mapping[str, type[Recommender[Any]]] = {
-    kind.name: kind for kind in (Popularity, Transitions, Ease, Content, SequenceScorer)
+    kind.name: kind
+    for kind in (
+        Popularity,
+        RecentPopularity,
+        Transitions,
+        ItemNeighbours,
+        Ease,
+        FactorsScorer,
+        Content,
+        FeaturesScorer,
+        SequenceScorer,
+    )
 }
 
 

@@ -13,6 +13,7 @@ from recommender.dataset.cleaning import Cleaner, CleaningReport
 from recommender.dataset.items import read_item_texts
 from recommender.dataset.readers import read_interactions
 from recommender.dataset.splits import SPLITS
+from recommender.evaluation.profiles import SHARES
 from recommender.evaluation.report import evaluate, table
 from recommender.types import DataError
 
@@ -32,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--protocol", choices=list(SPLITS), default="leave-last-out")
     parser.add_argument("--profile", choices=["fast", "full"], default="full")
+    parser.add_argument(
+        "--members",
+        type=_names,
+        default=(),
+        help=f"names with commas between, instead of the profile's own: {', '.join(SHARES)}",
+    )
     parser.add_argument("--k", type=_positive, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -53,6 +60,7 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
         dataset,
         protocol=options.protocol,
         profile=options.profile,
+        members=options.members,
         k=options.k,
         seed=options.seed,
         report=_Printer(progress).report,
@@ -66,6 +74,14 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
 def _cleaned(report: CleaningReport) -> str:
     parts = [f"{name} {report.rules[name].events:,}" for name in report.removed()]
     return f"cleaned out, in events: {', '.join(parts) or 'nothing'}"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    unknown = [name for name in names if name not in SHARES]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no member {unknown[0]!r}")
+    return names
 
 
 def _positive(text: str) -> int:

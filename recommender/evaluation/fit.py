@@ -5,7 +5,7 @@ Loads torch: training processes only."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from recommender.dataset.splits import SPLITS
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
 from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
-from recommender.evaluation.profiles import EFFORTS, SHARES, Profile, new_members
+from recommender.evaluation.profiles import EFFORTS, SHARES, Makers, Profile, new_members
 from recommender.types import CannotFit, DataError, Report, silent
 
 Members = dict[str, Recommender[Any]]
@@ -30,7 +30,7 @@ class Progress:
     """Turns the steps of a fit into one fraction of the whole that only rises."""
 
     report: Report
-    total: float
+    total: float = 1.0
     done: float = 0.0
     phase: str = "start"
     effort: float = 0.0
@@ -54,10 +54,11 @@ class Fitting:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def fit_ensemble(
+def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     dataset: Dataset,
     *,
     profile: Profile = "full",
+    members: Sequence[str] = (),
     rng: np.random.Generator,
     report: Report = silent,
     validation: Protocol = "leave-last-out",
@@ -66,16 +67,19 @@ def fit_ensemble(
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
+    Its members are those named, or the profile's where none is; an unknown name is a DataError.
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
     that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
     figures on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
-    progress = Progress(report, total=1.35 * sum(SHARES.values()))
+    progress = Progress(report)
+    makers = new_members(profile, progress.within, members)
+    progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
     split = SPLITS[validation](dataset).sample(EFFORTS[profile].most_cases, rng)
     hidden = len(split) > 0 and split.train.events > 0
-    _fit_members(split.train if hidden else dataset, profile, rng, progress, fitting)
+    _fit_members(split.train if hidden else dataset, makers, rng, progress, fitting)
     if not fitting.members:
         raise DataError("No algorithm can learn from this data: there are no events and no texts.")
     card: dict[str, Any] = {"profile": profile, "protocol": validation, "left_out": fitting.left_out}
@@ -96,9 +100,9 @@ def fit_ensemble(
 
 
 def _fit_members(
-    data: Dataset, profile: Profile, rng: np.random.Generator, progress: Progress, fitting: Fitting
+    data: Dataset, makers: Makers, rng: np.random.Generator, progress: Progress, fitting: Fitting
 ) -> None:
-    for name, make in new_members(profile, progress.within).items():
+    for name, make in makers.items():
         progress.enter(name, SHARES[name])
         started = time.perf_counter()
         member = make()

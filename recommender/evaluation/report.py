@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,13 +57,14 @@ def evaluate(
     *,
     protocol: Protocol = "leave-last-out",
     profile: Profile = "full",
+    members: Sequence[str] = (),
     k: int = 10,
     seed: int = 0,
     report: Report = silent,
 ) -> EvaluationReport:
     """Hides the test events, fits an ensemble as the platform does (validation inside), and asks it for them.
 
-    Raises DataError where the split leaves nothing to ask."""
+    `members` as in fit_ensemble. Raises DataError where the split leaves nothing to ask."""
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
     split = SPLITS[protocol](dataset)
@@ -70,7 +72,9 @@ def evaluate(
         raise DataError(
             "There is nothing to test: no user has an event before and an event in the test part."
         )
-    ensemble = fit_ensemble(split.train, profile=profile, rng=rng, report=report, validation=protocol, k=k)
+    ensemble = fit_ensemble(
+        split.train, profile=profile, members=members, rng=rng, report=report, validation=protocol, k=k
+    )
     tallies = measure_all(ensemble.members, split, k=k, blend=ensemble.blend)
     test = {name: tally.summary(rng) for name, tally in tallies.items()}
     validation = ensemble.card["validation"] or {}

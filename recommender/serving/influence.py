@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from recommender.algorithms.content import Content
 from recommender.algorithms.ease import Ease
+from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.transitions import Transitions
 from recommender.serving.ready import Ready
 from recommender.serving.scoring import Ranking, Slots
 from recommender.types import Floats, Histories
 
 LATEST = 20
-LINKS = (Transitions.name, Ease.name)
+LINKS = (Transitions.name, ItemNeighbours.name, Ease.name)
 Doubles = NDArray[np.float64]
 
 

@@ -9,13 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.algorithms.content import Content
+from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.recent_popularity import RecentPopularity
+from recommender.algorithms.sequence import SequenceScorer
 from recommender.serving.ready import Ready
 from recommender.serving.types import Stage
 from recommender.types import Floats
 
 Slots = NDArray[np.int32]
 _DECAY = 0.7
+# What is known of an item without anybody's choices, or without regard to whose history is asked about.
+_NO_BEHAVIOUR = (Content.name, FeaturesScorer.name, Popularity.name, RecentPopularity.name)
+# A score of zero is no absence of evidence to these: they give every item a place.
+_PLACES_EVERYTHING = (FeaturesScorer.name, SequenceScorer.name)
 _LATEST = 50
 
 
@@ -64,7 +71,7 @@ def alike(ready: Ready, slot: Slots) -> Ranking:
 
 def _has_behaviour(ready: Ready) -> bool:
     weights = ready.bundle.ensemble.blend.weights if ready.bundle else {}
-    return any(weight and name not in (Content.name, Popularity.name) for name, weight in weights.items())
+    return any(weight and name not in _NO_BEHAVIOUR for name, weight in weights.items())
 
 
 def _reads_content(ready: Ready) -> bool:
@@ -93,15 +100,15 @@ def _newcomers(
 ) -> Floats:
     """An item without behaviour: content counts as for any other item, elsewhere it has no evidence.
 
-    Neighbours and popularity score it zero, as they score every item without a link to the history; the
-    sequence model cannot place it, so it stands at that model's mean.
+    Neighbours, factors and popularity score it zero, as they score every item without a link to the history; the
+    models that place every item cannot place it, so it stands at their mean.
     """
     assert ready.bundle is not None  # noqa: S101 - rank() asked before
     width = ready.columns.slots - ready.known
     scores = np.zeros(width, dtype=np.float32)
     for name, share in ready.bundle.ensemble.blend.weights.items():
         mean, deviation = moments.get(name, (0.0, 0.0))
-        if deviation <= 1e-12 or name == "sequence":
+        if deviation <= 1e-12 or name in _PLACES_EVERYTHING:
             continue
         raw: Floats | float = 0.0
         if name == Content.name and ready.content is not None and ready.newcomers is not None:

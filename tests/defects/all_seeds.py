@@ -3,6 +3,7 @@ from __future__ import annotations
 from tests.defects.api_seeds import API_SEEDS
 from tests.defects.control_seeds import CONTROL_SEEDS
 from tests.defects.crypto_seeds import CRYPTO_SEEDS
+from tests.defects.factors_seeds import FACTORS_SEEDS
 from tests.defects.feature_seeds import FEATURE_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
@@ -16,6 +17,7 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *API_SEEDS,
     *CONTROL_SEEDS,
     *CRYPTO_SEEDS,
+    *FACTORS_SEEDS,
     *FEATURE_SEEDS,
     *KEYS_SEEDS,
     *LOCK_SEEDS,

@@ -10,7 +10,12 @@ import numpy as np
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.content import Content
 from recommender.algorithms.ease import Ease, EaseConfig
+from recommender.algorithms.factors import FactorsConfig
+from recommender.algorithms.factors_training import FactorsTrainer
+from recommender.algorithms.features_training import FeaturesTrainer
+from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
@@ -30,8 +35,15 @@ def checkerboard() -> Dataset:
 
 PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "transitions": Transitions,
+    "item_neighbours": ItemNeighbours,
     "ease": lambda: Ease(EaseConfig(regularisation=5.0)),
+    "factors": lambda: FactorsTrainer(FactorsConfig(factors=2)),
     "content": Content,
+    "features": FeaturesTrainer,
     "sequence": lambda: SequenceTrainer(SMALL),
 }
-EVERY: dict[str, Callable[[], Recommender[Any]]] = {"popularity": Popularity, **PERSONAL}
+EVERY: dict[str, Callable[[], Recommender[Any]]] = {
+    "popularity": Popularity,
+    "recent_popularity": RecentPopularity,
+    **PERSONAL,
+}

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from recommender.algorithms.ensemble import SERVED
 from recommender.dataset import Dataset
 from recommender.evaluation.command import add_arguments, run
-from recommender.types import DataError
+from recommender.evaluation.profiles import MEMBERS, OPTIONAL_MEMBERS, SHARES, new_members
+from recommender.types import DataError, silent
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +105,39 @@ def test_data_is_cleaned_only_when_asked(tmp_path: Path) -> None:
     assert "160 events" in said["--clean",][0]["data"]
     assert said["--clean",][0]["cleaning"]["rules"]["immediate repetition"] == {"events": 160, "users": 40}
     assert "cleaned out, in events: immediate repetition 160" in said["--clean",][1]
+
+
+def test_members_are_chosen_by_name(data: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "out.json"
+    run(
+        options(
+            "--data", str(data), "--members", "popularity,item_neighbours, factors", "--json", str(figures)
+        ),
+        out=(out := io.StringIO()),
+        progress=io.StringIO(),
+    )
+    report = json.loads(figures.read_text())
+    assert list(report["members"]) == ["popularity", "item_neighbours", "factors"]
+    assert set(report["weights"]) == {"popularity", "item_neighbours", "factors"}
+    assert "item_neighbours" in out.getvalue()
+
+
+def test_a_member_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options("--data", "x", "--members", "ease,oracle")
+    assert "there is no member 'oracle'" in capsys.readouterr().err
+
+
+def test_without_names_the_members_are_those_of_the_profile() -> None:
+    assert tuple(new_members("fast", silent, options("--data", "x").members)) == MEMBERS["fast"]
+
+
+def test_members_by_name_are_checked_for_callers_of_the_function_too() -> None:
+    with pytest.raises(DataError, match="no member 'oracle'"):
+        new_members("full", silent, ["oracle"])
+
+
+def test_every_member_that_can_be_asked_for_can_be_served() -> None:
+    assert (
+        set(new_members("full", silent, [*MEMBERS["full"], *OPTIONAL_MEMBERS])) == set(SHARES) == set(SERVED)
+    )

@@ -1,0 +1,50 @@
+"""Defects of neighbourhoods, factors, features and the item-by-item solution."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+FACTORS_SEEDS = (
+    Seed(
+        "few common users count like many",
+        "recommender/algorithms/item_neighbours.py",
+        "pairs.data / (pairs.data + np.float32(self.config.shrinkage))",
+        "pairs.data / (pairs.data + np.float32(0))",
+        "tests/recommender/test_item_neighbours.py",
+    ),
+    Seed(
+        "a history is folded in without its confidence",
+        "recommender/algorithms/factors.py",
+        "system = confidence[:, :, None] * (spread",
+        "system = np.ones_like(confidence)[:, :, None] * (spread",
+        "tests/recommender/test_factors.py",
+    ),
+    Seed(
+        "factors differ from run to run",
+        "recommender/algorithms/factors_training.py",
+        "random_state=seed,",
+        "random_state=None,",
+        "tests/recommender/test_contract.py::test_the_same_seed_makes_the_same_model",
+    ),
+    Seed(
+        "the answer is among the features it is told from",
+        "recommender/algorithms/features_training.py",
+        "lengths = events - start",
+        "lengths = events - start + 1",
+        "tests/recommender/test_features_model.py",
+    ),
+    Seed(
+        "an item is explained by itself",
+        "recommender/algorithms/ease_by_item.py",
+        "other = self.column[span] != item",
+        "other = self.column[span] >= 0",
+        "tests/recommender/test_ease.py",
+    ),
+    Seed(
+        "serving loads the library that only trains",
+        "recommender/algorithms/ensemble.py",
+        "from recommender.algorithms.factors import FactorsScorer",
+        "from recommender.algorithms.factors_training import FactorsTrainer as FactorsScorer",
+        "tests/recommender/test_serving_has_no_torch.py",
+    ),
+)
