@@ -13,15 +13,28 @@ import numpy as np
 from recommender.algorithms.base import Recommender, top_k
 from recommender.algorithms.blend import Blend, standardised
 from recommender.algorithms.content import Content
+from recommender.algorithms.convolutional import ConvolutionalScorer
 from recommender.algorithms.ease import Ease
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.recurrent import RecurrentScorer
 from recommender.algorithms.sequence import SequenceScorer
 from recommender.algorithms.transitions import Transitions
 from recommender.types import DataError, Floats, Histories, Ints, Recommendations
 
 SERVED: Mapping[str, type[Recommender[Any]]] = {
-    kind.name: kind for kind in (Popularity, Transitions, Ease, Content, SequenceScorer)
+    kind.name: kind
+    for kind in (
+        Popularity,
+        Transitions,
+        Ease,
+        Content,
+        SequenceScorer,
+        RecurrentScorer,
+        ConvolutionalScorer,
+    )
 }
+# Members that read the order of a history; an item without behaviour has no place in them.
+ORDERED = frozenset({SequenceScorer.name, RecurrentScorer.name, ConvolutionalScorer.name})
 
 
 @dataclass(frozen=True)

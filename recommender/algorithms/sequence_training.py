@@ -1,7 +1,8 @@
-"""Trains the sequence transformer. Loads torch: never imported by a serving process."""
+"""Trains networks that read a history in order. Loads torch: never imported by a serving process."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recommender.algorithms.sequence import SequenceConfig, SequenceScorer
+from recommender.algorithms.sequence import NextConfig, NextItemScorer, SequenceConfig, SequenceScorer
 from recommender.algorithms.sequence_export import export
-from recommender.algorithms.sequence_network import Network
+from recommender.algorithms.sequence_network import Attention, Mixer, Network, array
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Histories, Ints, Longs, Report, silent
 
@@ -20,18 +21,24 @@ from recommender.types import CannotFit, Histories, Ints, Longs, Report, silent
 REFIT_SHARE = 0.15
 
 
-class SequenceTrainer(SequenceScorer):
-    """SequenceScorer that can learn. `report` hears the fraction of epochs done and may raise Cancelled."""
+class NextItemTrainer(NextItemScorer[NextConfig]):
+    """A scorer that can learn. `report` hears the fraction of epochs done and may raise Cancelled.
 
-    def __init__(self, config: SequenceConfig | None = None, *, report: Report = silent) -> None:
+    A subclass says how its network mixes the places of a history, and under which name it is served."""
+
+    def __init__(self, config: NextConfig | None = None, *, report: Report = silent) -> None:
         super().__init__(config)
         self.report = report
         self._learned: Network | None = None
         self._learned_events = 0
 
+    @abstractmethod
+    def _mixer(self, block: int) -> Mixer:
+        """The mixer of the block with this number, freshly drawn."""
+
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
         with reproducible(rng):
-            self._learned = Network(self.config, data.items)
+            self._learned = Network(self.config, data.items, self._mixer)
             self._train(self._learned, data, rng, epochs=self.config.epochs)
         self._learned_events = data.events
 
@@ -62,10 +69,9 @@ class SequenceTrainer(SequenceScorer):
                 optimiser.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 optimiser.step()
-            self.report("sequence", (epoch + 1) / epochs)
+            self.report(self.name, (epoch + 1) / epochs)
         network.eval()
-        state = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
-        self._install(export(state, self.config), state["item.weight"][: self.items])
+        self._install(export(network), array(network.item.weight)[: self.items])
 
     def _loss(self, network: Network, padded_rows: Ints, rng: np.random.Generator) -> Tensor:
         """Cross-entropy of the next item against `negatives` uniform items shared by the whole batch."""
@@ -81,6 +87,14 @@ class SequenceTrainer(SequenceScorer):
             wrong = wrong.masked_fill(drawn[None, :] == wanted[:, None], -1e4)
             logits = torch.cat([right.to(wrong.dtype), wrong], dim=1).float() / self.config.temperature
         return functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long))
+
+
+class SequenceTrainer(NextItemTrainer[SequenceConfig]):
+    name = SequenceScorer.name
+    config_type = SequenceConfig
+
+    def _mixer(self, _block: int) -> Mixer:
+        return Attention(self.config)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.algorithms.content import Content
+from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.popularity import Popularity
 from recommender.serving.ready import Ready
 from recommender.serving.types import Stage
@@ -101,7 +102,7 @@ def _newcomers(
     scores = np.zeros(width, dtype=np.float32)
     for name, share in ready.bundle.ensemble.blend.weights.items():
         mean, deviation = moments.get(name, (0.0, 0.0))
-        if deviation <= 1e-12 or name == "sequence":
+        if deviation <= 1e-12 or name in ORDERED:
             continue
         raw: Floats | float = 0.0
         if name == Content.name and ready.content is not None and ready.newcomers is not None:

@@ -9,8 +9,12 @@ import numpy as np
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.content import Content
+from recommender.algorithms.convolutional import ConvolutionalConfig
+from recommender.algorithms.convolutional_training import ConvolutionalTrainer
 from recommender.algorithms.ease import Ease, EaseConfig
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.recurrent import RecurrentConfig
+from recommender.algorithms.recurrent_training import RecurrentTrainer
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
@@ -18,7 +22,15 @@ from recommender.dataset import Dataset, ItemContent
 
 ITEMS = 24
 USERS = 120
-SMALL = SequenceConfig(dimensions=16, epochs=25, refit_epochs=2, negatives=16, batch=32, learning_rate=5e-3)
+QUICK: dict[str, Any] = {
+    "dimensions": 16,
+    "epochs": 25,
+    "refit_epochs": 2,
+    "negatives": 16,
+    "batch": 32,
+    "learning_rate": 5e-3,
+}
+SMALL = SequenceConfig(**QUICK)
 
 
 def checkerboard() -> Dataset:
@@ -33,5 +45,7 @@ PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "ease": lambda: Ease(EaseConfig(regularisation=5.0)),
     "content": Content,
     "sequence": lambda: SequenceTrainer(SMALL),
+    "recurrent": lambda: RecurrentTrainer(RecurrentConfig(hidden=16, **QUICK)),
+    "convolutional": lambda: ConvolutionalTrainer(ConvolutionalConfig(**QUICK)),
 }
 EVERY: dict[str, Callable[[], Recommender[Any]]] = {"popularity": Popularity, **PERSONAL}
