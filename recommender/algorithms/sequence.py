@@ -29,6 +29,7 @@ class NextItemConfig:
     negatives: int = 1024
     batch: int = 128
     learning_rate: float = 1e-3
+    refit_rate: float = 1e-3
     epochs: int = 60
     refit_epochs: int = 8
     most_positions: int = 12_000_000

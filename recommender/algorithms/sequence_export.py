@@ -90,7 +90,6 @@ def _block(block: Block) -> Arrays:
 
 
 def _quantised(model: onnx.ModelProto) -> bytes:
-    _store_small(model.graph)
     with tempfile.TemporaryDirectory() as folder:
         wide, small = Path(folder) / "wide.onnx", Path(folder) / "small.onnx"
         onnx.save(model, wide)
@@ -103,7 +102,10 @@ def _quantised(model: onnx.ModelProto) -> bytes:
             )
         finally:
             root.removeFilter(_is_warning)
-        return small.read_bytes()
+        quantised = onnx.load(small)
+    # The quantiser would take a model with widened weights for one quantised before.
+    _store_small(quantised.graph)
+    return bytes(quantised.SerializeToString())
 
 
 def _is_warning(record: logging.LogRecord) -> bool:
