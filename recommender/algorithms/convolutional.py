@@ -12,7 +12,7 @@ class ConvolutionalConfig(NextItemConfig):
     """Block b sees `taps` events, 2 ** b steps apart; together the blocks see 1 + (taps - 1)(2 ** blocks - 1)."""
 
     blocks: int = 2
-    taps: int = 3
+    taps: int = 5
 
 
 class ConvolutionalScorer(NextItemScorer[ConvolutionalConfig]):

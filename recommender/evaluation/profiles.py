@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.content import Content
+from recommender.algorithms.convolutional_training import ConvolutionalTrainer
 from recommender.algorithms.ease import Ease, EaseConfig
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.recurrent_training import RecurrentTrainer
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
@@ -56,3 +58,10 @@ def new_members(profile: Profile, report: Report) -> dict[str, Callable[[], Reco
         "ease": lambda: Ease(effort.ease),
         "sequence": lambda: SequenceTrainer(effort.sequence, report=report),
     }
+
+
+# Members of no profile, for who asks for them by name; each maker takes the report of the fit.
+OPTIONAL_MEMBERS: Mapping[str, Callable[[Report], Recommender[Any]]] = {
+    "convolutional": lambda report: ConvolutionalTrainer(report=report),
+    "recurrent": lambda report: RecurrentTrainer(report=report),
+}

@@ -46,6 +46,6 @@ PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "content": Content,
     "sequence": lambda: SequenceTrainer(SMALL),
     "recurrent": lambda: RecurrentTrainer(RecurrentConfig(hidden=16, **QUICK)),
-    "convolutional": lambda: ConvolutionalTrainer(ConvolutionalConfig(**QUICK)),
+    "convolutional": lambda: ConvolutionalTrainer(ConvolutionalConfig(**QUICK | {"epochs": 50})),
 }
 EVERY: dict[str, Callable[[], Recommender[Any]]] = {"popularity": Popularity, **PERSONAL}
