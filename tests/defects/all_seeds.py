@@ -5,6 +5,7 @@ from tests.defects.control_seeds import CONTROL_SEEDS
 from tests.defects.crypto_seeds import CRYPTO_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
+from tests.defects.network_seeds import NETWORK_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.residency_seeds import RESIDENCY_SEEDS
 from tests.defects.seeds import SEEDS, Seed
@@ -17,6 +18,7 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *CRYPTO_SEEDS,
     *KEYS_SEEDS,
     *LOCK_SEEDS,
+    *NETWORK_SEEDS,
     *RECOMMENDER_SEEDS,
     *RESIDENCY_SEEDS,
     *SEEDS,
