@@ -12,6 +12,7 @@ class ConvolutionalConfig(NextItemConfig):
     """Block b sees `taps` events, 2 ** b steps apart; together the blocks see 1 + (taps - 1)(2 ** blocks - 1)."""
 
     blocks: int = 2
+    epochs: int = 30
     taps: int = 5
 
 

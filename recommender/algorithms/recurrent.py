@@ -14,6 +14,7 @@ Cell = Literal["gru", "lstm"]
 class RecurrentConfig(NextItemConfig):
     """`hidden` is what a cell remembers from one event to the next."""
 
+    epochs: int = 25
     cell: Cell = "gru"
     hidden: int = 128
 

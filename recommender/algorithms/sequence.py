@@ -27,10 +27,10 @@ class NextItemConfig:
     history: int = 50
     temperature: float = 0.08
     negatives: int = 1024
-    batch: int = 128
-    learning_rate: float = 1e-3
+    batch: int = 256
+    learning_rate: float = 4e-3
     refit_rate: float = 1e-3
-    epochs: int = 60
+    epochs: int = 40
     refit_epochs: int = 8
     most_positions: int = 12_000_000
 

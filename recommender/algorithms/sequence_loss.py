@@ -29,7 +29,7 @@ class SampledSoftmax(torch.autograd.Function):
         return (total.log() - logit).mean()
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         state, right, short_state, short_drawn, wrong, logit, total = ctx.saved_tensors
         each = slope / (len(state) * ctx.temperature)
         share = (wrong * (each / total)[:, None]).bfloat16()

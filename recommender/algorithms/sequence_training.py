@@ -92,7 +92,8 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         parts = (states[there], shown[:, 1:][there], vectors[padded_rows.size :])
         unit = (functional.normalize(part.float(), dim=-1) for part in parts)
         met = torch.from_numpy(meetings(padded_rows[:, 1:][there], drawn))
-        loss: Tensor = SampledSoftmax.apply(*unit, met, self.config.temperature)
+        # torch declares no types for what it hands to forward().
+        loss: Tensor = SampledSoftmax.apply(*unit, met, self.config.temperature)  # type: ignore[no-untyped-call]
         return loss
 
 
