@@ -26,8 +26,12 @@ def plain(state: Tensor, right: Tensor, drawn: Tensor, met: Tensor) -> Tensor:
 
 
 def test_loss_and_slopes_are_those_of_cross_entropy() -> None:
-    parts = [unit(40, 1), unit(40, 2), unit(60, 3)]
-    met = torch.tensor([[0, 7], [3, 59]])
+    """Every row's right item is among the drawn ones, which must not count twice."""
+    right = unit(40, 2)
+    state = functional.normalize(right + unit(40, 1), dim=-1).detach().requires_grad_()
+    drawn = torch.cat([right, unit(20, 3)]).detach().requires_grad_()
+    parts = [state, right, drawn]
+    met = torch.arange(40).repeat(2, 1)
     ours = SampledSoftmax.apply(*parts, met, TEMPERATURE)
     theirs = plain(*parts, met)
     torch.testing.assert_close(ours, theirs, atol=0.02, rtol=0.0)
