@@ -13,12 +13,14 @@ import numpy as np
 from recommender.algorithms.base import Recommender, top_k
 from recommender.algorithms.blend import Blend, standardised
 from recommender.algorithms.content import Content
+from recommender.algorithms.convolutional import ConvolutionalScorer
 from recommender.algorithms.ease import Ease
 from recommender.algorithms.factors import FactorsScorer
 from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
+from recommender.algorithms.recurrent import RecurrentScorer
 from recommender.algorithms.sequence import SequenceScorer
 from recommender.algorithms.transitions import Transitions
 from recommender.types import DataError, Floats, Histories, Ints, Recommendations
@@ -35,8 +37,12 @@ SERVED: Mapping[str, type[Recommender[Any]]] = {
         Content,
         FeaturesScorer,
         SequenceScorer,
+        RecurrentScorer,
+        ConvolutionalScorer,
     )
 }
+# Members that read the order of a history; an item without behaviour has no place in them.
+ORDERED = frozenset({SequenceScorer.name, RecurrentScorer.name, ConvolutionalScorer.name})
 
 
 @dataclass(frozen=True)

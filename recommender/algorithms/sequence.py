@@ -1,9 +1,10 @@
-"""The served half of the sequence transformer: an int8 ONNX network and a table of item vectors. No torch."""
+"""The served half of the networks that read a history in order: int8 ONNX and a table of item vectors. No torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import onnxruntime
@@ -14,31 +15,38 @@ from recommender.types import CannotFit, Floats, Histories, Ints
 
 
 @dataclass(frozen=True)
-class SequenceConfig:
-    """A causal transformer whose next item is the nearest by cosine, learned with shared sampled negatives.
+class NextItemConfig:
+    """A causal network whose next item is the nearest by cosine, learned with shared sampled negatives.
 
     Training makes as many rounds over the events as most_positions pays for, at most `epochs` and at least one:
     few events are read often, and many events cost no more time than that."""
 
     dimensions: int = 64
     blocks: int = 1
-    heads: int = 1
     dropout: float = 0.4
     history: int = 50
     temperature: float = 0.08
     negatives: int = 1024
-    batch: int = 128
-    learning_rate: float = 1e-3
-    epochs: int = 60
+    batch: int = 256
+    learning_rate: float = 4e-3
+    refit_rate: float = 1e-3
+    epochs: int = 40
     refit_epochs: int = 8
     most_positions: int = 12_000_000
 
 
-class SequenceScorer(Recommender[SequenceConfig]):
-    """Scores histories with what SequenceTrainer exported; an empty history scores zero everywhere."""
+@dataclass(frozen=True)
+class SequenceConfig(NextItemConfig):
+    """A transformer; `heads` divides `dimensions`."""
 
-    name = "sequence"
-    config_type = SequenceConfig
+    heads: int = 1
+
+
+NextConfig = TypeVar("NextConfig", bound=NextItemConfig)
+
+
+class NextItemScorer(Recommender[NextConfig]):
+    """Scores histories with what a NextItemTrainer exported; an empty history scores zero everywhere."""
 
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
         raise CannotFit("this process serves sequence models and does not train them")
@@ -92,3 +100,10 @@ class SequenceScorer(Recommender[SequenceConfig]):
 
     def _restore(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
         self._install(files["network.onnx"], arrays["table"])
+
+
+class SequenceScorer(NextItemScorer[SequenceConfig]):
+    """Self-attention over the history: Kang and McAuley, SASRec, ICDM 2018."""
+
+    name = "sequence"
+    config_type = SequenceConfig

@@ -1,50 +1,83 @@
-"""The sequence transformer. Loads torch: training processes only."""
+"""The network that reads a history in order, but for the part that mixes its places. Loads torch: training only."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recommender.algorithms.sequence import SequenceConfig
+from recommender.algorithms.base import Arrays
+from recommender.algorithms.sequence import NextItemConfig, SequenceConfig
+from recommender.types import Floats
+
+
+class Mixer(nn.Module, ABC):
+    """What lets each place see those before it: (n, length, dimensions) to the same shape, causal.
+
+    graph() says the same in ONNX text, from normed{i} to mixed{i} in block {i}; what it names b{i}_... are
+    constants(). `length` is the number of places."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def graph(self) -> str: ...
+
+    @abstractmethod
+    def constants(self) -> Arrays: ...
+
+
+class Dropout(nn.Module):
+    """torch's own draws a float for each number, a fifth of all training; one byte tells rates well enough."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.bar = round(256 * rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.bar == 0:
+            return x
+        words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.bar
+        return x * kept.to(x.dtype).mul_(256 / (256 - self.bar))
 
 
 class Block(nn.Module):
-    """Causal self-attention and a feed-forward layer, normalised before each."""
+    """A mixer and a feed-forward layer, normalised before each."""
 
-    def __init__(self, config: SequenceConfig) -> None:
+    def __init__(self, config: NextItemConfig, mixer: Mixer) -> None:
         super().__init__()
         size = config.dimensions
-        self.heads = config.heads
-        self.before_attention = nn.LayerNorm(size)
-        self.query_key_value = nn.Linear(size, 3 * size)
-        self.attended = nn.Linear(size, size)
+        self.before_mixer = nn.LayerNorm(size)
+        self.mixer = mixer
         self.before_feed = nn.LayerNorm(size)
         self.widen = nn.Linear(size, 4 * size)
         self.narrow = nn.Linear(4 * size, size)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows, length, size = x.shape
-        joined = self.query_key_value(self.before_attention(x))
-        parts = joined.view(rows, length, 3, self.heads, size // self.heads).permute(2, 0, 3, 1, 4)
-        seen = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_causal=True)
-        x = x + self.dropout(self.attended(seen.transpose(1, 2).reshape(rows, length, size)))
+        x = x + self.dropout(self.mixer(self.before_mixer(x)))
         wide = self.dropout(functional.gelu(self.widen(self.before_feed(x))))
         return torch.as_tensor(x + self.dropout(self.narrow(wide)))
 
 
 class Network(nn.Module):
-    """Item vectors (n, length, dimensions) to what follows each position, same shape, not normalised."""
+    """Item vectors (n, length, dimensions) to what follows each place, same shape, not normalised.
 
-    def __init__(self, config: SequenceConfig, items: int) -> None:
+    `mixer` makes the mixer of the block with the given number."""
+
+    def __init__(self, config: NextItemConfig, items: int, mixer: Callable[[int], Mixer]) -> None:
         super().__init__()
         self.item = nn.Embedding(items + 1, config.dimensions)
         self.position = nn.Parameter(torch.empty(config.history, config.dimensions))
         nn.init.normal_(self.item.weight, std=0.02)
         nn.init.normal_(self.position, std=0.02)
-        self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.blocks))
+        self.dropout = Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config, mixer(number)) for number in range(config.blocks))
         self.norm = nn.LayerNorm(config.dimensions)
 
     def forward(self, vectors: Tensor) -> Tensor:
@@ -52,3 +85,77 @@ class Network(nn.Module):
         for block in self.blocks:
             x = block(x)
         return torch.as_tensor(self.norm(x))
+
+    def each_block(self) -> list[Block]:
+        return [block for block in self.blocks if isinstance(block, Block)]
+
+
+ATTENTION = """
+  query_raw{i} = MatMul(normed{i}, b{i}_query)
+  query_flat{i} = Add(query_raw{i}, b{i}_query_bias)
+  key_raw{i} = MatMul(normed{i}, b{i}_key)
+  key_flat{i} = Add(key_raw{i}, b{i}_key_bias)
+  value_raw{i} = MatMul(normed{i}, b{i}_value)
+  value_flat{i} = Add(value_raw{i}, b{i}_value_bias)
+  query_split{i} = Reshape(query_flat{i}, b{i}_by_head)
+  key_split{i} = Reshape(key_flat{i}, b{i}_by_head)
+  value_split{i} = Reshape(value_flat{i}, b{i}_by_head)
+  query{i} = Transpose<perm: ints = [0, 2, 1, 3]>(query_split{i})
+  key{i} = Transpose<perm: ints = [0, 2, 3, 1]>(key_split{i})
+  value{i} = Transpose<perm: ints = [0, 2, 1, 3]>(value_split{i})
+  match{i} = MatMul(query{i}, key{i})
+  scaled{i} = Mul(match{i}, b{i}_scale)
+  corner{i} = Concat<axis: int = 0>(length, length)
+  past{i} = Slice(b{i}_mask, b{i}_corner_start, corner{i})
+  masked{i} = Add(scaled{i}, past{i})
+  attention{i} = Softmax<axis: int = -1>(masked{i})
+  seen{i} = MatMul(attention{i}, value{i})
+  seen_rows{i} = Transpose<perm: ints = [0, 2, 1, 3]>(seen{i})
+  seen_flat{i} = Reshape(seen_rows{i}, b{i}_joined)
+  attended{i} = MatMul(seen_flat{i}, b{i}_attended)
+  mixed{i} = Add(attended{i}, b{i}_attended_bias)"""
+
+
+class Attention(Mixer):
+    """Causal self-attention."""
+
+    def __init__(self, config: SequenceConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.query_key_value = nn.Linear(config.dimensions, 3 * config.dimensions)
+        self.attended = nn.Linear(config.dimensions, config.dimensions)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, length, size = x.shape
+        heads = self.config.heads
+        parts = self.query_key_value(x).view(rows, length, 3, heads, size // heads).permute(2, 0, 3, 1, 4)
+        seen = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_causal=True)
+        return torch.as_tensor(self.attended(seen.transpose(1, 2).reshape(rows, length, size)))
+
+    def graph(self) -> str:
+        return ATTENTION
+
+    def constants(self) -> Arrays:
+        heads, size, history = self.config.heads, self.config.dimensions, self.config.history
+        constants: Arrays = {
+            "mask": np.triu(np.full((history, history), -1e9, np.float32), 1),
+            "corner_start": np.zeros(2, np.int64),
+            "by_head": np.array([0, 0, heads, size // heads], np.int64),
+            "joined": np.array([0, 0, size], np.int64),
+            "scale": np.array((size // heads) ** -0.5, np.float32),
+        }
+        weight, bias = array(self.query_key_value.weight), array(self.query_key_value.bias)
+        for place, name in enumerate(("query", "key", "value")):
+            rows = slice(place * size, (place + 1) * size)
+            constants |= {name: weight[rows].T, f"{name}_bias": bias[rows]}
+        return constants | linear("attended", self.attended)
+
+
+def linear(name: str, layer: nn.Linear) -> Arrays:
+    """`name` for MatMul from the right, and `name_bias`."""
+    return {name: array(layer.weight).T, f"{name}_bias": array(layer.bias)}
+
+
+def array(value: Tensor) -> Floats:
+    copy: Floats = value.detach().float().numpy().copy()
+    return copy

@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.content import Content
+from recommender.algorithms.convolutional_training import ConvolutionalTrainer
 from recommender.algorithms.ease import Ease, EaseConfig
 from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
+from recommender.algorithms.recurrent_training import RecurrentTrainer
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
@@ -34,7 +36,7 @@ class Effort:
 EFFORTS: Mapping[Profile, Effort] = {
     "full": Effort(SequenceConfig(), EaseConfig(), most_cases=30_000),
     "fast": Effort(
-        SequenceConfig(learning_rate=3e-3, epochs=20, refit_epochs=1, most_positions=1_000_000),
+        SequenceConfig(epochs=25, refit_epochs=3, most_positions=4_000_000),
         EaseConfig(dense_items=8_000),
         most_cases=4_000,
     ),
@@ -51,6 +53,8 @@ SHARES: Mapping[str, float] = {
     "factors": 0.1,
     "ease": 0.2,
     "sequence": 1.0,
+    "recurrent": 1.5,
+    "convolutional": 1.5,
 }
 
 # What has earned its place in the blend; the others are fitted where they are asked for by name.
@@ -84,4 +88,6 @@ def _makers(effort: Effort, report: Report) -> Makers:
         "factors": lambda: FactorsTrainer(report=report),
         "ease": lambda: Ease(effort.ease),
         "sequence": lambda: SequenceTrainer(effort.sequence, report=report),
+        "recurrent": lambda: RecurrentTrainer(report=report),
+        "convolutional": lambda: ConvolutionalTrainer(report=report),
     }

@@ -9,6 +9,7 @@ import numpy as np
 from django.utils.translation import gettext as _
 
 from recommender.algorithms.content import Content
+from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.popularity import Popularity
 from recommender.serving.influence import LATEST, LINKS, Doubles, Influence, influence
 from recommender.serving.ready import Ready
@@ -58,7 +59,7 @@ def _by_model(why: Influence, place: int, item: ItemInput, mine: Mine) -> list[R
     found = _linked(why, place, mine, links)
     if (share := addends.get(Content.name, 0.0) / total) >= _LEAST_SHARE:
         found += _similar(why, place, mine, share) + _alike(item, mine, None)
-    if (share := addends.get("sequence", 0.0) / total) >= _LEAST_SHARE:
+    if (share := sum(addends.get(name, 0.0) for name in ORDERED) / total) >= _LEAST_SHARE:
         found.append(Reason("pattern", _("Fits the order of your latest choices"), [], round(share, 3)))
     if (share := addends.get(Popularity.name, 0.0) / total) >= _LEAST_SHARE:
         found.append(Reason("popular", _("Chosen by many"), [], round(share, 3)))

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.algorithms.content import Content
+from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
-from recommender.algorithms.sequence import SequenceScorer
 from recommender.serving.ready import Ready
 from recommender.serving.types import Stage
 from recommender.types import Floats
@@ -22,7 +22,7 @@ _DECAY = 0.7
 # What is known of an item without anybody's choices, or without regard to whose history is asked about.
 _NO_BEHAVIOUR = (Content.name, FeaturesScorer.name, Popularity.name, RecentPopularity.name)
 # A score of zero is no absence of evidence to these: they give every item a place.
-_PLACES_EVERYTHING = (FeaturesScorer.name, SequenceScorer.name)
+_PLACES_EVERYTHING = (FeaturesScorer.name, *ORDERED)
 _LATEST = 50
 
 

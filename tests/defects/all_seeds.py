@@ -7,6 +7,7 @@ from tests.defects.factors_seeds import FACTORS_SEEDS
 from tests.defects.feature_seeds import FEATURE_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
+from tests.defects.network_seeds import NETWORK_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.residency_seeds import RESIDENCY_SEEDS
 from tests.defects.seeds import SEEDS, Seed
@@ -21,6 +22,7 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *FEATURE_SEEDS,
     *KEYS_SEEDS,
     *LOCK_SEEDS,
+    *NETWORK_SEEDS,
     *RECOMMENDER_SEEDS,
     *RESIDENCY_SEEDS,
     *SEEDS,

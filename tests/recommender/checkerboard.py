@@ -9,6 +9,8 @@ import numpy as np
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.content import Content
+from recommender.algorithms.convolutional import ConvolutionalConfig
+from recommender.algorithms.convolutional_training import ConvolutionalTrainer
 from recommender.algorithms.ease import Ease, EaseConfig
 from recommender.algorithms.factors import FactorsConfig
 from recommender.algorithms.factors_training import FactorsTrainer
@@ -16,6 +18,8 @@ from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
+from recommender.algorithms.recurrent import RecurrentConfig
+from recommender.algorithms.recurrent_training import RecurrentTrainer
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
@@ -23,7 +27,15 @@ from recommender.dataset import Dataset, ItemContent
 
 ITEMS = 24
 USERS = 120
-SMALL = SequenceConfig(dimensions=16, epochs=25, refit_epochs=2, negatives=16, batch=32, learning_rate=5e-3)
+QUICK: dict[str, Any] = {
+    "dimensions": 16,
+    "epochs": 25,
+    "refit_epochs": 2,
+    "negatives": 16,
+    "batch": 32,
+    "learning_rate": 5e-3,
+}
+SMALL = SequenceConfig(**QUICK)
 
 
 def checkerboard() -> Dataset:
@@ -41,6 +53,8 @@ PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "content": Content,
     "features": FeaturesTrainer,
     "sequence": lambda: SequenceTrainer(SMALL),
+    "recurrent": lambda: RecurrentTrainer(RecurrentConfig(hidden=16, **QUICK)),
+    "convolutional": lambda: ConvolutionalTrainer(ConvolutionalConfig(**QUICK | {"epochs": 50})),
 }
 EVERY: dict[str, Callable[[], Recommender[Any]]] = {
     "popularity": Popularity,

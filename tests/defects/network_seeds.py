@@ -1,0 +1,36 @@
+"""Defects of the networks that read a history in order."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+NETWORK_SEEDS = (
+    Seed(
+        "the gates of a cell change places on the way to serving",
+        "recommender/algorithms/recurrent_training.py",
+        '"gru": (1, 0, 2)',
+        '"gru": (0, 1, 2)',
+        "tests/recommender/test_sequence_networks.py",
+    ),
+    Seed(
+        "attention sees the answer",
+        "recommender/algorithms/sequence_network.py",
+        "is_causal=True",
+        "is_causal=False",
+        "tests/recommender/test_sequence_networks.py",
+    ),
+    Seed(
+        "cells are served with the weights of full width",
+        "recommender/algorithms/sequence_export.py",
+        "    _store_small(quantised.graph)\n",
+        "",
+        "tests/recommender/test_sequence_networks.py",
+    ),
+    Seed(
+        "the right item counts as a wrong one when it is drawn",
+        "recommender/algorithms/sequence_loss.py",
+        "        wrong[met[0], met[1]] = 0\n",
+        "",
+        "tests/recommender/test_sequence_loss.py",
+    ),
+)

@@ -1,0 +1,124 @@
+"""The networks that read a history in order: what is served is what was learned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from recommender.algorithms.convolutional import ConvolutionalConfig
+from recommender.algorithms.convolutional_training import ConvolutionalTrainer
+from recommender.algorithms.recurrent import RecurrentConfig
+from recommender.algorithms.recurrent_training import RecurrentTrainer
+from recommender.algorithms.sequence import SequenceConfig, SequenceScorer
+from recommender.algorithms.sequence_export import exact, export
+from recommender.algorithms.sequence_network import Network
+from recommender.algorithms.sequence_training import NextItemTrainer, SequenceTrainer
+from recommender.dataset import Dataset
+from recommender.types import Floats, Histories
+from tests.recommender.checkerboard import QUICK
+
+SIZE, HISTORY = 16, 12
+SHAPE: dict[str, Any] = {"dimensions": SIZE, "history": HISTORY}
+TRAINERS: dict[str, NextItemTrainer[Any]] = {
+    "attention": SequenceTrainer(SequenceConfig(heads=2, blocks=2, **SHAPE)),
+    "gru": RecurrentTrainer(RecurrentConfig(cell="gru", hidden=24, blocks=2, **SHAPE)),
+    "lstm": RecurrentTrainer(RecurrentConfig(cell="lstm", hidden=24, **SHAPE)),
+    "convolution": ConvolutionalTrainer(ConvolutionalConfig(blocks=3, **SHAPE)),
+}
+FORMER = Path(__file__).parent / "written_sequence"
+
+
+@pytest.fixture(params=list(TRAINERS))
+def network(request: pytest.FixtureRequest) -> Network:
+    """Random weights, large enough that a gate out of place changes the answer."""
+    trainer = TRAINERS[request.param]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        drawn = Network(trainer.config, 30, trainer._mixer).eval()
+        for parameter in drawn.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return drawn
+
+
+def vectors(length: int) -> Floats:
+    return np.random.default_rng(length).normal(size=(5, length, SIZE)).astype(np.float32)
+
+
+def learned(network: Network, given: Floats) -> Floats:
+    with torch.no_grad():
+        states = network(torch.from_numpy(given))[:, -1]
+    return np.asarray(torch.nn.functional.normalize(states, dim=-1).numpy())
+
+
+def served(content: bytes, given: Floats) -> Floats:
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    answer: Floats = session.run(None, {"vectors": given})[0]
+    return answer
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, HISTORY])
+def test_the_graph_computes_what_the_network_computes(network: Network, length: int) -> None:
+    given = vectors(length)
+    graph = exact(network).SerializeToString()
+    np.testing.assert_allclose(served(graph, given), learned(network, given), atol=2e-5)
+
+
+@pytest.mark.parametrize("length", [1, HISTORY])
+def test_whole_numbers_of_eight_bits_cost_little(network: Network, length: int) -> None:
+    given = vectors(length)
+    cosine = (served(export(network), given) * learned(network, given)).sum(axis=1)
+    assert cosine.min() > 0.99
+
+
+def test_every_matrix_is_stored_in_eight_bits(network: Network) -> None:
+    stored = onnx.load_from_string(export(network)).graph.initializer
+    small = [tensor.name for tensor in stored if tensor.data_type == onnx.TensorProto.INT8]
+    wide = [
+        tensor.name
+        for tensor in stored
+        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= SIZE * SIZE
+    ]
+    assert len(small) >= 3
+    assert {name.split("_")[-1] for name in wide} <= {"position", "mask"}
+
+
+def test_no_place_sees_a_later_one(network: Network) -> None:
+    given = vectors(HISTORY)
+    changed = given.copy()
+    changed[:, 6:] *= -1
+    with torch.no_grad():
+        before, after = (network(torch.from_numpy(each)).numpy() for each in (given, changed))
+    np.testing.assert_allclose(before[:, :6], after[:, :6], atol=1e-5)
+    assert np.abs(before[:, 6:] - after[:, 6:]).max() > 0.01
+
+
+def test_a_later_place_sees_an_earlier_one(network: Network) -> None:
+    given = vectors(4)
+    changed = given.copy()
+    changed[:, 1] *= -1
+    with torch.no_grad():
+        before, after = (network(torch.from_numpy(each)).numpy() for each in (given, changed))
+    assert np.abs(before[:, 3] - after[:, 3]).max() > 0.01
+
+
+def test_lstm_cells_learn_the_checkerboard_too(board: Dataset) -> None:
+    model = RecurrentTrainer(RecurrentConfig(cell="lstm", hidden=16, **QUICK))
+    model.fit(board, np.random.default_rng(0))
+    answer = model.recommend(Histories.of([[0, 4, 2], [1, 7, 3]]), 5)
+    assert (answer.items % 2 == [[0], [1]]).all()
+
+
+def test_a_transformer_of_the_first_format_loads_and_scores_as_it_did() -> None:
+    scores = SequenceScorer.load(FORMER).score(Histories.of([[0, 2, 4], [1], []]))
+    expected = [
+        [0.846, -0.586, 0.772, -0.544, 0.768, -0.643],
+        [-0.331, 0.91, -0.276, 0.824, -0.331, 0.918],
+        [0.0] * 6,
+    ]
+    np.testing.assert_allclose(scores[:, :6], expected, atol=0.02)
