@@ -125,7 +125,7 @@ class Cleaner:
     def clean(self, dataset: Dataset, *, now: datetime) -> tuple[Dataset, CleaningReport]:
         """The data set itself where nothing is removed. Users who lost their last event leave, items never.
 
-        Where any event has a possible time and a usable weight, some are left. Memory: about 60 bytes an event; time:
+        Where any event has a possible time and a usable weight, some are left. Memory: about 80 bytes an event; time:
         that of a sort."""
         owners = dataset.raw_histories.owners()
         events = _Events(owners, dataset.item, dataset.at, dataset.weight, dataset.items)
