@@ -13,7 +13,6 @@ from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints
 
-
 Schedule = Literal["constant", "one-cycle"]
 
 
