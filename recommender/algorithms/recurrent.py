@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from recommender.algorithms.sequence import NextItemConfig, NextItemScorer
+from recommender.algorithms.sequence import NextItemConfig, NextItemScorer, Schedule
 
 Cell = Literal["gru", "lstm"]
 
@@ -14,6 +14,9 @@ Cell = Literal["gru", "lstm"]
 class RecurrentConfig(NextItemConfig):
     """`hidden` is what a cell remembers from one event to the next."""
 
+    batch: int = 256
+    learning_rate: float = 4e-3
+    schedule: Schedule = "one-cycle"
     epochs: int = 25
     cell: Cell = "gru"
     hidden: int = 128

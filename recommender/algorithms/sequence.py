@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -12,6 +12,8 @@ import onnxruntime
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints
+
+Schedule = Literal["constant", "one-cycle"]
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,11 @@ class NextItemConfig:
     history: int = 50
     temperature: float = 0.08
     negatives: int = 1024
-    batch: int = 256
-    learning_rate: float = 4e-3
+    batch: int = 128
+    learning_rate: float = 1e-3
     refit_rate: float = 1e-3
-    epochs: int = 40
+    schedule: Schedule = "constant"
+    epochs: int = 60
     refit_epochs: int = 8
     most_positions: int = 12_000_000
 

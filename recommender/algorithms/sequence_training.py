@@ -70,7 +70,10 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         for epoch in range(epochs):
             batches = length_batches(rows.lengths, self.config.batch, rng)
             for number, chosen in enumerate(batches):
-                optimiser.param_groups[0]["lr"] = rate * one_cycle((epoch + number / len(batches)) / epochs)
+                if self.config.schedule == "one-cycle":
+                    optimiser.param_groups[0]["lr"] = rate * one_cycle(
+                        (epoch + number / len(batches)) / epochs
+                    )
                 loss = self._loss(network, padded(rows.take(chosen), self.items), rng)
                 optimiser.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)

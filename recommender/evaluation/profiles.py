@@ -36,7 +36,7 @@ class Effort:
 EFFORTS: Mapping[Profile, Effort] = {
     "full": Effort(SequenceConfig(), EaseConfig(), most_cases=30_000),
     "fast": Effort(
-        SequenceConfig(epochs=25, refit_epochs=3, most_positions=4_000_000),
+        SequenceConfig(learning_rate=3e-3, epochs=20, refit_epochs=1, most_positions=1_000_000),
         EaseConfig(dense_items=8_000),
         most_cases=4_000,
     ),
