@@ -15,7 +15,11 @@ SELECT day, metric, kind, scenario, sum(count)::bigint FROM (
 
 
 class DailyCount(NamedTuple):
-    """Days are UTC. Metrics: events, attributed (events with a recommendation id), requests, served (items)."""
+    """Days are UTC. Metrics: events, attributed (events with a recommendation id), requests, served (items).
+
+    An event that was sent again is counted again until its timeline is merged; where it was erased or became too old
+    before, it stays counted.
+    """
 
     day: date
     metric: str
