@@ -57,6 +57,8 @@ class Platform:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                # A test run in the background of a shell ignores interrupts, and its children would too.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
         until(self.is_ready, 180, f"ready; {self.home}/up.log")
 
