@@ -26,6 +26,8 @@ from lepton_platform.embedded.supervisor import STABLE_AFTER_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS_IN_A_BATCH = 20
+# A test run in the background of a shell ignores interrupts, and its children would too.
+_HEARS_INTERRUPTS = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 NEW_IN_A_BATCH = 15
@@ -52,7 +54,15 @@ class Platform:
     def start(self) -> None:
         with (self.home / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), "up", "--no-demo"],
+                [
+                    sys.executable,
+                    "-c",
+                    _HEARS_INTERRUPTS,
+                    sys.executable,
+                    str(ROOT / "manage.py"),
+                    "up",
+                    "--no-demo",
+                ],
                 env=self.environment,
                 stdout=log,
                 stderr=log,
