@@ -57,6 +57,11 @@ bench: env
 	$(BIN)/python manage.py bench recommend --json build/bench-recommend.json
 	$(BIN)/python manage.py bench train --json build/bench-train.json
 
+# What evaluate_peers compares with. Without dependencies: they are in the lock file, in versions rectools does not ask for.
+.PHONY: env-peers
+env-peers: env
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(REQUIREMENTS)/peers.txt
+
 # Every proof with its full counts, and SIGKILL of every process in turn, while events are sent; takes the better part of an hour.
 test-faults: env-dev
 	@mkdir -p build

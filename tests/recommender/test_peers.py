@@ -1,0 +1,40 @@
+"""What other libraries are measured with is what our own members are measured with."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from recommender.algorithms.sequence import SequenceConfig
+from recommender.dataset import Dataset, leave_last_out
+from recommender.evaluation import peers
+from recommender.types import CannotFit
+
+
+@pytest.fixture(scope="module")
+def rings() -> Dataset:
+    """200 profiles walk a ring of 20 items, so that what comes next is certain."""
+    return Dataset.from_sequences([[(start + step) % 20 for step in range(6)] for start in range(200)])
+
+
+def test_a_model_of_order_wins_where_order_is_all_there_is(rings: Dataset) -> None:
+    split = leave_last_out(rings)
+    config = SequenceConfig(dimensions=16, epochs=10, negatives=16, batch=32, learning_rate=5e-3)
+    ours = peers.our_transformer(split, config, k=3, seed=0)
+    others = [
+        peers.implicit_als(split, k=3, seed=0, factors=8),
+        peers.implicit_bpr(split, k=3, seed=0, factors=8),
+    ]
+    assert ours.ndcg > 0.95
+    assert ours.ndcg > max(other.ndcg for other in others) > 0
+    assert all(standing.seconds > 0 for standing in (ours, *others))
+
+
+def test_a_library_that_is_not_there_is_named(rings: Dataset) -> None:
+    if importlib.util.find_spec("rectools"):
+        standing = next(peers.rectools_sasrec(leave_last_out(rings), k=3, seed=0, most_seconds=0.1))
+        assert 0 <= standing.ndcg <= standing.recall <= 1
+        return
+    with pytest.raises(CannotFit, match="env-peers"):
+        next(peers.rectools_sasrec(leave_last_out(rings), k=3, seed=0, most_seconds=0.1))
