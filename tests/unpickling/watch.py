@@ -41,6 +41,10 @@ ALLOWED = (
         "back this way.",
     ),
     Allowed(
+        "/billiard/reduction.py:loadbuf",
+        "The same pipe, read to its end while the worker stops.",
+    ),
+    Allowed(
         "/celery/utils/serialization.py:get_pickleable_etype",
         "The child looks whether the kind of an error that it has just raised can go through that pipe.",
     ),
