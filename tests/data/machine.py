@@ -58,6 +58,7 @@ class Happened(NamedTuple):
 class Reference:
     """What must be known of each profile, and how many events were ever taken, repeats once.
 
+    `sent` holds each batch with the rows that it could not place: only these are tried when it comes again.
     `waiting` are repeats that no merge has found yet. What is erased or too old before a merge comes stays counted:
     `uncorrected` says how many at most.
     """
@@ -67,6 +68,7 @@ class Reference:
     refused: set[str] = field(default_factory=set)
     kept_for_days: int = 395
     taken: int = 0
+    sent: dict[tuple[Happened, ...], set[int]] = field(default_factory=dict)
     waiting: Counter[str] = field(default_factory=Counter)
     uncorrected: int = 0
 
@@ -120,18 +122,25 @@ class Space(RuleBasedStateMachine):
 
     @rule(batch=st.lists(identified, min_size=1, max_size=8))
     def ingest(self, batch: list[Happened]) -> None:
+        self._send(batch)
+
+    @precondition(lambda self: self.reference.sent)
+    @rule(number=st.integers(0, 10**6))
+    def ingest_again(self, number: int) -> None:
+        """One of the batches that were sent, whatever was erased, refused or shortened since."""
+        self._send(list([*self.reference.sent][number % len(self.reference.sent)]))
+
+    def _send(self, batch: list[Happened]) -> None:
         with scope(self.tenant, actor=self.actor) as s:
             receipt = record_events(s, [one.sent() for one in batch])
-        assert {error.row for error in receipt.rejected} == {
-            row for row, one in enumerate(batch) if not self.reference.takes(one)
-        }
-        if not receipt.batch_repeated:
-            self._expect([one for one in batch if self.reference.takes(one)], receipt.duplicates)
-
-    def _expect(self, taken: list[Happened], duplicates: int) -> None:
-        for one in taken:
-            self.reference.add(one)
-        assert duplicates <= len(taken)
+        tried = self.reference.sent.get(tuple(batch), set(range(len(batch))))
+        rejected = {row for row in tried if not self.reference.takes(batch[row])}
+        assert {error.row for error in receipt.rejected} == rejected
+        assert receipt.batch_repeated == (not tried)
+        assert receipt.duplicates <= len(batch) - len(rejected)
+        self.reference.sent[tuple(batch)] = rejected
+        for row in sorted(tried - rejected):
+            self.reference.add(batch[row])
 
     @rule(who=WHO, item=WHAT, count=st.integers(500, 1000))
     def ingest_many(self, who: str, item: str, count: int) -> None:
@@ -143,6 +152,7 @@ class Space(RuleBasedStateMachine):
             receipt = record_events(s, [one.sent() for one in batch])
         for one in batch if not receipt.batch_repeated else []:
             self.reference.add(one)
+        self.reference.sent[tuple(batch)] = set()
 
     @rule(who=WHO)
     def merge(self, who: str) -> None:
