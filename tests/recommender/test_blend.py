@@ -61,5 +61,5 @@ def test_a_rehearsal_counts_ties_against_the_target() -> None:
 
 
 def test_padding_never_displaces_a_target() -> None:
-    rehearsal = Rehearsal(("a",), [np.array([[[0.0], [NEVER], [NEVER]]], np.float32)])
+    rehearsal = Rehearsal(("a",), [np.array([[[0.0, NEVER, NEVER]]], np.float32)])
     assert rehearsal.ndcg(np.ones(1), 10) == 1.0
