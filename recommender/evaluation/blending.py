@@ -25,12 +25,16 @@ class Rehearsal:
     """Standardised member scores of the items that may matter: each member's best, and the target (column 0).
 
     An item outside every member's best cannot displace a target that a blend puts among the first ten, so the
-    search over weights needs no more. Parts are float32 (members, cases, candidates); NEVER marks padding."""
+    search over weights needs no more. Parts are float32 (members, cases, candidates); NEVER marks padding. lengths are those
+    of the cases' histories."""
 
     members: tuple[str, ...]
     parts: list[Floats] = field(default_factory=list)
+    lengths: list[Longs] = field(default_factory=list)
 
-    def add(self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints) -> None:
+    def add(
+        self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints, lengths: Longs
+    ) -> None:
         """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history."""
         rows = np.arange(len(target))
         chosen = np.zeros(scores[self.members[0]].shape, dtype=np.bool_)
@@ -46,6 +50,7 @@ class Rehearsal:
             part[number, :, 0] = scores[name][rows, target]
             part[number, row, column] = scores[name][row, item]
         self.parts.append(part)
+        self.lengths.append(lengths)
 
     def blended(self, weights: Doubles) -> list[Floats]:
         """float32 (cases, candidates) of each part."""
@@ -58,13 +63,15 @@ class Rehearsal:
     def only(self, members: Sequence[str]) -> Rehearsal:
         """The same cases and candidates as these members see them."""
         rows = [self.members.index(name) for name in members]
-        return Rehearsal(tuple(members), [part[rows] for part in self.parts])
+        return Rehearsal(tuple(members), [part[rows] for part in self.parts], self.lengths)
 
     def every(self, step: int) -> Rehearsal:
         """Each `step`-th case of each part."""
-        return Rehearsal(self.members, [part[:, ::step] for part in self.parts])
+        parts = [part[:, ::step] for part in self.parts]
+        return Rehearsal(self.members, parts, [lengths[::step] for lengths in self.lengths])
 
-    def __len__(self) -> int:
+    @property
+    def cases(self) -> int:
         return sum(part.shape[1] for part in self.parts)
 
 
@@ -87,6 +94,22 @@ def fit_blend(rehearsal: Rehearsal, *, k: int = 10) -> Blend:
     weights, and those of a conditional logit, which is convex. The better of the two is taken."""
     starts = (np.array(list(equal_blend(rehearsal.members).weights.values())), _logit(rehearsal))
     weights, _ = max((_climb(rehearsal, start, k) for start in starts), key=lambda found: found[1])
+    return _named(rehearsal, weights)
+
+
+def ndcg_of(rehearsal: Rehearsal, blend: Blend, k: int) -> float:
+    """nDCG@k of a blend on the rehearsal."""
+    return rehearsal.ndcg(np.array([blend.weights.get(name, 0.0) for name in rehearsal.members]), k)
+
+
+def refit_blend(rehearsal: Rehearsal, blend: Blend, *, k: int) -> Blend:
+    """The best weights near those of `blend`, for the members of `rehearsal` alone."""
+    start = np.array([blend.weights.get(name, 0.0) for name in rehearsal.members])
+    weights, _ = _climb(rehearsal, start if start.any() else np.ones(len(start)), k)
+    return _named(rehearsal, weights)
+
+
+def _named(rehearsal: Rehearsal, weights: Doubles) -> Blend:
     # Scores are standardised, so only proportions matter: the greatest weight is one.
     scaled = weights / weights.max()
     return Blend({name: float(weight) for name, weight in zip(rehearsal.members, scaled, strict=True)})
@@ -128,9 +151,9 @@ def _trials(weight: float, step: float, greatest: float) -> tuple[float, ...]:
 
 def _logit(rehearsal: Rehearsal, *, most_cases: int = 3_000) -> Doubles:
     """Weights that make the targets likeliest among their candidates: a conditional logit (McFadden 1974)."""
-    sample = rehearsal.every(max(1, -(-len(rehearsal) // most_cases)))
+    sample = rehearsal.every(max(1, -(-rehearsal.cases // most_cases)))
     parts = [part for part in sample.parts if part.size]
-    cases = len(sample)
+    cases = sample.cases
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
         total, slope = 0.0, np.zeros(len(weights))
