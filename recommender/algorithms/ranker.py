@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime
 
 from recommender.algorithms.base import top_k
-from recommender.types import Floats, Histories, Longs
+from recommender.algorithms.popularity import Popularity
+from recommender.types import Floats, Histories
 
 PLACES = 100
 LONGEST = 50
@@ -57,26 +58,38 @@ class Ranker:
         owner = np.broadcast_to(rows[:, None], items.shape)
         part = np.stack([scores[name][owner, items] for name in self.members])
         found = np.where(there, first.scores, 0)
-        said = found + np.float32(self.mix) * self.logits(evidence(part, found, histories.lengths[rows]))
+        said = found + np.float32(self.mix) * self.logits(
+            evidence(part, found, situation(scores, histories)[rows])
+        )
         order = np.argsort(np.where(there, -said, np.inf), axis=1, kind="stable")
         better = np.take_along_axis(items, order, axis=1)
         blended[owner[there], better[there]] = first.scores[there]
 
 
-def evidence(part: Floats, blended: Floats, lengths: Longs) -> Floats:
+def situation(scores: Mapping[str, Floats], histories: Histories) -> Floats:
+    """float32 (rows, 2): the length of each history and how popular its latest item is, zero where nobody counted."""
+    out = np.zeros((len(histories), 2), np.float32)
+    out[:, 0] = np.minimum(histories.lengths, LONGEST)
+    rows = np.flatnonzero(histories.lengths)
+    if Popularity.name in scores:
+        latest = histories.item[histories.indptr[1:][rows] - 1]
+        out[rows, 1] = scores[Popularity.name][rows, latest]
+    return out
+
+
+def evidence(part: Floats, blended: Floats, about: Floats) -> Floats:
     """float32 (rows, places, columns): what is known of each candidate, the best by `blended` (rows, places) first.
 
     part (members, rows, places) holds standardised scores: each as it is and by how far it is behind the best of its
-    row; then the blended score, its distance from the best, the place, and the length of the history."""
+    row; then the blended score, its distance from the best, the place, and the situation (rows, 2)."""
     _, count, width = part.shape
     score = np.moveaxis(part, 0, 2)
-    length = np.minimum(lengths, LONGEST).astype(np.float32)
     columns = [
         score,
         score - score.max(axis=1, keepdims=True),
         blended[..., None],
         (blended - blended[:, :1])[..., None],
         np.broadcast_to(np.arange(width, dtype=np.float32)[None, :, None], (count, width, 1)),
-        np.broadcast_to(length[:, None, None], (count, width, 1)),
+        np.broadcast_to(about[:, None, :], (count, width, about.shape[1])),
     ]
     return np.concatenate(columns, axis=2)

@@ -25,15 +25,15 @@ class Rehearsal:
     """Standardised member scores of the items that may matter: each member's best, and the target (column 0).
 
     An item outside every member's best cannot displace a target that a blend puts among the first ten, so the
-    search over weights needs no more. Parts are float32 (members, cases, candidates); NEVER marks padding. lengths are those
-    of the cases' histories."""
+    search over weights needs no more. Parts are float32 (members, cases, candidates); NEVER marks padding. situations (cases, columns)
+    are those of the second stage."""
 
     members: tuple[str, ...]
     parts: list[Floats] = field(default_factory=list)
-    lengths: list[Longs] = field(default_factory=list)
+    situations: list[Floats] = field(default_factory=list)
 
     def add(
-        self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints, lengths: Longs
+        self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints, situation: Floats
     ) -> None:
         """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history."""
         rows = np.arange(len(target))
@@ -50,7 +50,7 @@ class Rehearsal:
             part[number, :, 0] = scores[name][rows, target]
             part[number, row, column] = scores[name][row, item]
         self.parts.append(part)
-        self.lengths.append(lengths)
+        self.situations.append(situation)
 
     def blended(self, weights: Doubles) -> list[Floats]:
         """float32 (cases, candidates) of each part."""
@@ -63,12 +63,12 @@ class Rehearsal:
     def only(self, members: Sequence[str]) -> Rehearsal:
         """The same cases and candidates as these members see them."""
         rows = [self.members.index(name) for name in members]
-        return Rehearsal(tuple(members), [part[rows] for part in self.parts], self.lengths)
+        return Rehearsal(tuple(members), [part[rows] for part in self.parts], self.situations)
 
     def every(self, step: int) -> Rehearsal:
         """Each `step`-th case of each part."""
         parts = [part[:, ::step] for part in self.parts]
-        return Rehearsal(self.members, parts, [lengths[::step] for lengths in self.lengths])
+        return Rehearsal(self.members, parts, [about[::step] for about in self.situations])
 
     @property
     def cases(self) -> int:

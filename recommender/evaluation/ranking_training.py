@@ -15,10 +15,10 @@ from recommender.evaluation.blending import NEVER, Rehearsal
 from recommender.evaluation.metrics import beats, gains
 from recommender.types import Floats, Longs
 
-MIXES = (0.1, 0.2, 0.4, 0.8)
+MIXES = (0.2, 0.5, 1.5, 5.0)
 LEAST_CASES = 400
-# More cases, and more of the items that were not chosen, taught no better order.
-MOST_CASES = 10_000
+MOST_CASES = 30_000
+# Of the items around a target, so many are read; all of them taught no better order.
 OTHERS = 0.3
 
 
@@ -96,8 +96,8 @@ def first_places(rehearsal: Rehearsal, blend: Blend) -> Places:
     weights = np.array([blend.weights.get(name, 0.0) for name in sample.members])
     width = min([PLACES, *(part.shape[2] for part in sample.parts)])
     parts = [
-        _places(part, blended, lengths, width)
-        for part, blended, lengths in zip(sample.parts, sample.blended(weights), sample.lengths, strict=True)
+        _places(part, blended, about, width)
+        for part, blended, about in zip(sample.parts, sample.blended(weights), sample.situations, strict=True)
     ]
     return Places(
         np.concatenate([part.evidence for part in parts]),
@@ -107,13 +107,13 @@ def first_places(rehearsal: Rehearsal, blend: Blend) -> Places:
     )
 
 
-def _places(part: Floats, blended: Floats, lengths: Longs, width: int) -> Places:
+def _places(part: Floats, blended: Floats, about: Floats, width: int) -> Places:
     rank = (blended[:, 1:] >= blended[:, :1]).sum(axis=1)
     # Read from the back, so that the target in column 0 stands behind what ties with it.
     last = blended.shape[1] - 1
     order = last - np.argsort(-blended[:, ::-1], axis=1, kind="stable")[:, :width]
     found = np.take_along_axis(blended, order, axis=1)
-    known = evidence(np.take_along_axis(part, order[None], axis=2), found, lengths)
+    known = evidence(np.take_along_axis(part, order[None], axis=2), found, about)
     target = np.where((order == 0).any(axis=1), (order == 0).argmax(axis=1), -1)
     return Places(known, found, target, rank)
 
@@ -125,7 +125,7 @@ def grown(cases: Places, rng: np.random.Generator) -> HistGradientBoostingClassi
     wanted[np.arange(len(cases)), cases.target] = True
     read = wanted | ((rng.random(wanted.shape) < OTHERS) & (cases.blended > NEVER / 2))
     trees = HistGradientBoostingClassifier(
-        max_iter=100, learning_rate=0.06, max_leaf_nodes=15, min_samples_leaf=100, l2_regularization=10.0,
+        max_iter=200, learning_rate=0.03, max_leaf_nodes=15, min_samples_leaf=40, l2_regularization=10.0,
         early_stopping=False, random_state=int(rng.integers(2**31)),
     )  # fmt: skip
     trees.fit(cases.evidence[read], wanted[read])

@@ -21,7 +21,7 @@ def rehearsal_of(
     rehearsal = Rehearsal(tuple(scores))
     ready = {name: standardised(part.copy()) for name, part in scores.items()}
     best = {name: top_k(part, WIDTH).items for name, part in ready.items()}
-    rehearsal.add(ready, best, target, np.full(len(target), 3, np.int64))
+    rehearsal.add(ready, best, target, np.full((len(target), 2), 3, np.float32))
     return rehearsal
 
 

@@ -44,7 +44,10 @@ def rehearsed(noise: float) -> Rehearsal:
     rehearsal = Rehearsal(("useless", "useful"))
     scores = {"useless": standardised(useless), "useful": standardised(useful)}
     rehearsal.add(
-        scores, {name: top_k(part, 30).items for name, part in scores.items()}, target, np.full(300, 3)
+        scores,
+        {name: top_k(part, 30).items for name, part in scores.items()},
+        target,
+        np.full((300, 2), 3, np.float32),
     )
     return rehearsal
 
@@ -59,7 +62,7 @@ def test_a_rehearsal_counts_ties_against_the_target() -> None:
     rehearsal = Rehearsal(("flat",))
     flat = np.zeros((1, 30), np.float32)
     rehearsal.add(
-        {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), np.ones(1, np.int64)
+        {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), np.ones((1, 2), np.float32)
     )
     assert rehearsal.ndcg(np.ones(1), 10) == 0.0
 

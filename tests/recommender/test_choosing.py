@@ -63,7 +63,7 @@ def slight(rehearsal: Rehearsal) -> tuple[Rehearsal, Blend]:
     slightly = Rehearsal(
         ("popularity", "useful", "other", "slight"),
         [np.concatenate([rehearsal.parts[0][:3], part[None]])],
-        rehearsal.lengths,
+        rehearsal.situations,
     )
     return slightly, Blend({"popularity": 0.01, "useful": 1.0, "other": 1.0, "slight": 0.2})
 
