@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from recommender.algorithms.factors import FactorsScorer
 from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.ranker import Ranker
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent import RecurrentScorer
 from recommender.algorithms.sequence import SequenceScorer
@@ -41,26 +42,54 @@ SERVED: Mapping[str, type[Recommender[Any]]] = {
         ConvolutionalScorer,
     )
 }
+_TREES = "second_stage.onnx"
 # Members that read the order of a history; an item without behaviour has no place in them.
 ORDERED = frozenset({SequenceScorer.name, RecurrentScorer.name, ConvolutionalScorer.name})
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Fitted members over the same items, their blend, and the card: what was measured while fitting."""
+    """Fitted members over the same items, their blend, and the card: what was measured while fitting.
+
+    Where there is a ranker, it orders the first places of the blend."""
 
     members: Mapping[str, Recommender[Any]]
     blend: Blend
     items: int
     card: Mapping[str, Any] = field(default_factory=dict)
+    ranker: Ranker | None = None
 
     def score(self, histories: Histories) -> Floats:
-        """float32 (len(histories), items), the blend."""
-        return self.blend.combine({name: self.members[name].score(histories) for name in self._counted()})
+        """float32 (len(histories), items), the blend in the ranker's order."""
+        known = histories.known(self.items)
+        out = np.empty((len(histories), self.items), np.float32)
+        for rows, part in known.split(1024):
+            scores = {name: standardised(self.members[name].score(part)) for name in self._counted()}
+            out[rows] = self.judged(scores, part)
+        return out
+
+    def judged(self, scores: Mapping[str, Floats], histories: Histories) -> Floats:
+        """The same from the members' standardised scores of these histories, without unknown items in them."""
+        blended = self.blend.add_up(scores)
+        if self.ranker is not None:
+            self.ranker.reorder(blended, scores, histories)
+        return blended
 
     def score_one(self, history: Ints, weight: Floats | None = None) -> Floats:
         """float32 (items) for one history, oldest first."""
-        return self.blend.combine(self.member_scores(history, weight))
+        return self.judged_one(self.member_scores(history, weight), history)
+
+    def judged_one(self, scores: Mapping[str, Floats], history: Ints) -> Floats:
+        """score_one() from member_scores(), which are overwritten with their standardised form."""
+        rows = {name: standardised(part)[None] for name, part in scores.items()}
+        found: Floats = self.judged(rows, Histories.of([history]).known(self.items))[0]
+        return found
+
+    def served(self, beside: Collection[str] = ()) -> Ensemble:
+        """The same with those members only that count in the blend, or are named because they have other work."""
+        kept = {name: self.members[name] for name in self.members if name in {*self._counted(), *beside}}
+        weights = {name: weight for name, weight in self.blend.weights.items() if name in kept}
+        return replace(self, members=kept, blend=Blend(weights))
 
     def member_scores(self, history: Ints, weight: Floats | None = None) -> dict[str, Floats]:
         """float32 (items) of each blended member, unstandardised: the evidence behind an answer's reasons."""
@@ -99,7 +128,11 @@ class Ensemble:
             "weights": dict(self.blend.weights),
             "card": dict(self.card),
         }
+        if self.ranker is not None:
+            head["ranker"] = {"members": list(self.ranker.members), "mix": self.ranker.mix}
         files = {"ensemble.json": json.dumps(head).encode()}
+        if self.ranker is not None:
+            files[_TREES] = self.ranker.trees
         for name, member in self.members.items():
             files |= {f"{name}/{file}": content for file, content in member.to_files().items()}
         return files
@@ -113,7 +146,8 @@ class Ensemble:
         if head.get("format") != 1:
             raise DataError("This ensemble was written in a format this version does not read.")
         members = {name: _member(name, files) for name in head["members"]}
-        return cls(members, Blend(head["weights"]), int(head["items"]), head["card"])
+        ranker = _ranker(head.get("ranker"), files)
+        return cls(members, Blend(head["weights"]), int(head["items"]), head["card"], ranker)
 
     def save(self, folder: Path) -> None:
         for name, content in self.to_files().items():
@@ -125,6 +159,14 @@ class Ensemble:
     def load(cls, folder: Path) -> Ensemble:
         paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         return cls.from_files({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
+
+
+def _ranker(head: Mapping[str, Any] | None, files: Mapping[str, bytes]) -> Ranker | None:
+    if head is None:
+        return None
+    if _TREES not in files:
+        raise DataError("The trees of the second stage are missing.")
+    return Ranker(tuple(head["members"]), float(head["mix"]), files[_TREES])
 
 
 def _member(name: str, files: Mapping[str, bytes]) -> Recommender[Any]:

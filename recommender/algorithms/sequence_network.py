@@ -68,14 +68,27 @@ class Block(nn.Module):
 class Network(nn.Module):
     """Item vectors (n, length, dimensions) to what follows each place, same shape, not normalised.
 
-    `mixer` makes the mixer of the block with the given number."""
+    `mixer` makes the mixer of the block with the given number. `facts` float32 (items, m), if given, say what is known
+    of each item beside its choices: its vector is one of its own plus a learned projection of them."""
 
-    def __init__(self, config: NextItemConfig, items: int, mixer: Callable[[int], Mixer]) -> None:
+    def __init__(
+        self,
+        config: NextItemConfig,
+        items: int,
+        mixer: Callable[[int], Mixer],
+        facts: Floats | None = None,
+    ) -> None:
         super().__init__()
         self.item = nn.Embedding(items + 1, config.dimensions)
         self.position = nn.Parameter(torch.empty(config.history, config.dimensions))
         nn.init.normal_(self.item.weight, std=0.02)
         nn.init.normal_(self.position, std=0.02)
+        self.facts: Tensor | None = None
+        if facts is not None:
+            # The filler has no facts.
+            self.facts = torch.from_numpy(np.vstack([facts, np.zeros_like(facts[:1])]))
+            self.told = nn.Linear(facts.shape[1], config.dimensions, bias=False)
+            nn.init.normal_(self.told.weight, std=0.02 * facts.shape[1] ** -0.5)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, mixer(number)) for number in range(config.blocks))
         self.norm = nn.LayerNorm(config.dimensions)
@@ -85,6 +98,16 @@ class Network(nn.Module):
         for block in self.blocks:
             x = block(x)
         return torch.as_tensor(self.norm(x))
+
+    def vectors(self, item: Tensor) -> Tensor:
+        """(n, dimensions) of these items."""
+        own = self.item(item)
+        return torch.as_tensor(own if self.facts is None else own + self.told(self.facts[item]))
+
+    def table(self) -> Floats:
+        """float32 (items, dimensions): the vectors of all items, without the filler."""
+        with torch.no_grad():
+            return array(self.vectors(torch.arange(self.item.num_embeddings - 1)))
 
     def each_block(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]

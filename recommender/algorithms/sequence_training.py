@@ -15,12 +15,15 @@ from torch.nn import functional
 from recommender.algorithms.sequence import NextConfig, NextItemScorer, SequenceConfig, SequenceScorer
 from recommender.algorithms.sequence_export import export
 from recommender.algorithms.sequence_loss import SampledSoftmax
-from recommender.algorithms.sequence_network import Attention, Mixer, Network, array
+from recommender.algorithms.sequence_network import Attention, Mixer, Network
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, Histories, Ints, Longs, Report, silent
+from recommender.features.directions import text_directions
+from recommender.types import CannotFit, Floats, Histories, Ints, Longs, Report, silent
 
 # The share of new events for which refit_epochs are enough: what leaving each user's last event out hides.
 REFIT_SHARE = 0.15
+# At a constant rate the weights circle around what they seek: those of the last rounds, one in so many, are averaged.
+AVERAGED = 4
 
 
 class NextItemTrainer(NextItemScorer[NextConfig]):
@@ -40,9 +43,14 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
 
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
         with reproducible(rng):
-            self._learned = Network(self.config, data.items, self._mixer)
+            self._learned = Network(self.config, data.items, self._mixer, self._facts(data, rng))
             self._train(self._learned, data, rng, epochs=self.config.epochs, rate=self.config.learning_rate)
         self._learned_events = data.events
+
+    def _facts(self, data: Dataset, rng: np.random.Generator) -> Floats | None:
+        if data.content is None or not self.config.directions:
+            return None
+        return text_directions(data.content.texts, self.config.directions, rng)
 
     def refit(self, data: Dataset, rng: np.random.Generator) -> None:
         """Continues from what was learned, which costs a fraction of learning again: for refit_epochs, and for more
@@ -67,6 +75,7 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         epochs = max(1, min(epochs, self.config.most_positions // len(rows.item)))
         optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.0, fused=True)
         network.train()
+        settled = Average(network)
         for epoch in range(epochs):
             batches = length_batches(rows.lengths, self.config.batch, rng)
             for number, chosen in enumerate(batches):
@@ -78,16 +87,19 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
                 optimiser.zero_grad(set_to_none=True)
                 torch.autograd.backward(loss)
                 optimiser.step()
+            if self.config.schedule == "constant" and epoch >= epochs - epochs // AVERAGED:
+                settled.add()
             self.report(self.name, (epoch + 1) / epochs)
+        settled.install()
         network.eval()
-        self._install(export(network), array(network.item.weight)[: self.items])
+        self._install(export(network), network.table())
 
     def _loss(self, network: Network, padded_rows: Ints, rng: np.random.Generator) -> Tensor:
         """Cross-entropy of the next item against about `negatives` uniform items shared by the whole batch."""
         drawn = np.unique(rng.integers(0, self.items, self.config.negatives, np.int32))
         item = torch.from_numpy(np.concatenate([padded_rows.ravel(), drawn]))
         # One look into the table: each costs a gradient as large as the table.
-        vectors = network.item(item)
+        vectors = network.vectors(item)
         shown = vectors[: padded_rows.size].view(*padded_rows.shape, -1)
         there = padded_rows[:, 1:] != self.items
         with torch.autocast("cpu", torch.bfloat16):
@@ -106,6 +118,26 @@ class SequenceTrainer(NextItemTrainer[SequenceConfig]):
 
     def _mixer(self, _block: int) -> Mixer:
         return Attention(self.config)
+
+
+class Average:
+    """The mean of a network's weights at several moments (Izmailov et al., Averaging Weights, UAI 2018)."""
+
+    def __init__(self, network: Network) -> None:
+        self.weights = [weight.detach() for weight in network.parameters()]
+        self.sums: list[Tensor] = []
+        self.moments = 0
+
+    def add(self) -> None:
+        self.sums = self.sums or [torch.zeros_like(weight) for weight in self.weights]
+        for total, weight in zip(self.sums, self.weights, strict=True):
+            total.add_(weight)
+        self.moments += 1
+
+    def install(self) -> None:
+        """Puts the mean in the network's place; without a moment nothing changes."""
+        for total, weight in zip(self.sums, self.weights, strict=bool(self.sums)):
+            weight.copy_(total / self.moments)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,38 +25,61 @@ class Rehearsal:
     """Standardised member scores of the items that may matter: each member's best, and the target (column 0).
 
     An item outside every member's best cannot displace a target that a blend puts among the first ten, so the
-    search over weights needs no more. Parts are float32 (cases, candidates, members); NEVER marks padding."""
+    search over weights needs no more. Parts are float32 (members, cases, candidates); NEVER marks padding. situations (cases, columns)
+    are those of the second stage."""
 
     members: tuple[str, ...]
     parts: list[Floats] = field(default_factory=list)
+    situations: list[Floats] = field(default_factory=list)
 
-    def add(self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints) -> None:
+    def add(
+        self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints, situation: Floats
+    ) -> None:
         """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history."""
         rows = np.arange(len(target))
-        wanted = np.stack([scores[name][rows, target] for name in self.members], axis=1)
         chosen = np.zeros(scores[self.members[0]].shape, dtype=np.bool_)
         for name in self.members:
             row, place = np.nonzero(best[name] >= 0)
             chosen[row, best[name][row, place]] = True
         chosen[rows, target] = False
         counts = chosen.sum(axis=1)
-        part = np.full((len(rows), int(counts.max(initial=0)) + 1, len(self.members)), NEVER, np.float32)
-        part[:, 0] = wanted
+        part = np.full((len(self.members), len(rows), int(counts.max(initial=0)) + 1), NEVER, np.float32)
         row, item = np.nonzero(chosen)
         column: Longs = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
         for number, name in enumerate(self.members):
-            part[row, column, number] = scores[name][row, item]
+            part[number, :, 0] = scores[name][rows, target]
+            part[number, row, column] = scores[name][row, item]
         self.parts.append(part)
+        self.situations.append(situation)
+
+    def blended(self, weights: Doubles) -> list[Floats]:
+        """float32 (cases, candidates) of each part."""
+        return [np.tensordot(weights.astype(np.float32), part, axes=1) for part in self.parts]
 
     def ndcg(self, weights: Doubles, k: int) -> float:
         """nDCG@k of the blend with these weights, ties against the target."""
-        total, cases = 0.0, 0
-        for part in self.parts:
-            blended = part @ weights.astype(np.float32)
-            ranks = (blended[:, 1:] >= blended[:, :1]).sum(axis=1)
-            total += float(gains(ranks, k).sum())
-            cases += len(part)
-        return total / cases if cases else 0.0
+        return mean_gain(self.blended(weights), k)
+
+    def only(self, members: Sequence[str]) -> Rehearsal:
+        """The same cases and candidates as these members see them."""
+        rows = [self.members.index(name) for name in members]
+        return Rehearsal(tuple(members), [part[rows] for part in self.parts], self.situations)
+
+    def every(self, step: int) -> Rehearsal:
+        """Each `step`-th case of each part."""
+        parts = [part[:, ::step] for part in self.parts]
+        return Rehearsal(self.members, parts, [about[::step] for about in self.situations])
+
+    @property
+    def cases(self) -> int:
+        return sum(part.shape[1] for part in self.parts)
+
+
+def mean_gain(blended: Sequence[Floats], k: int) -> float:
+    """nDCG@k where column 0 is the target's score, ties against it."""
+    total = sum(float(gains((part[:, 1:] >= part[:, :1]).sum(axis=1), k).sum()) for part in blended)
+    cases = sum(map(len, blended))
+    return total / cases if cases else 0.0
 
 
 def equal_blend(members: tuple[str, ...]) -> Blend:
@@ -71,6 +94,22 @@ def fit_blend(rehearsal: Rehearsal, *, k: int = 10) -> Blend:
     weights, and those of a conditional logit, which is convex. The better of the two is taken."""
     starts = (np.array(list(equal_blend(rehearsal.members).weights.values())), _logit(rehearsal))
     weights, _ = max((_climb(rehearsal, start, k) for start in starts), key=lambda found: found[1])
+    return _named(rehearsal, weights)
+
+
+def ndcg_of(rehearsal: Rehearsal, blend: Blend, k: int) -> float:
+    """nDCG@k of a blend on the rehearsal."""
+    return rehearsal.ndcg(np.array([blend.weights.get(name, 0.0) for name in rehearsal.members]), k)
+
+
+def refit_blend(rehearsal: Rehearsal, blend: Blend, *, k: int) -> Blend:
+    """The best weights near those of `blend`, for the members of `rehearsal` alone."""
+    start = np.array([blend.weights.get(name, 0.0) for name in rehearsal.members])
+    weights, _ = _climb(rehearsal, start if start.any() else np.ones(len(start)), k)
+    return _named(rehearsal, weights)
+
+
+def _named(rehearsal: Rehearsal, weights: Doubles) -> Blend:
     # Scores are standardised, so only proportions matter: the greatest weight is one.
     scaled = weights / weights.max()
     return Blend({name: float(weight) for name, weight in zip(rehearsal.members, scaled, strict=True)})
@@ -80,7 +119,8 @@ def _climb(rehearsal: Rehearsal, start: Doubles, k: int) -> tuple[Doubles, float
     """Each weight in turn is multiplied, divided, dropped or, once dropped, tried again, while that helps."""
     floor = np.array([POPULARITY_FLOOR if name == "popularity" else 0.0 for name in rehearsal.members])
     weights = np.maximum(start, floor)
-    best = rehearsal.ndcg(weights, k)
+    blended = rehearsal.blended(weights)
+    best = mean_gain(blended, k)
     for step in STEPS:
         for _ in range(ROUNDS):
             before = best
@@ -88,9 +128,16 @@ def _climb(rehearsal: Rehearsal, start: Doubles, k: int) -> tuple[Doubles, float
                 for value in _trials(weights[number], step, weights.max()):
                     trial = weights.copy()
                     trial[number] = max(value, floor[number])
-                    reached = rehearsal.ndcg(trial, k) if trial.any() else 0.0
-                    if reached > best:
-                        weights, best = trial, reached
+                    if not trial.any():
+                        continue
+                    # Only one weight differs, so only its member is read again.
+                    change = np.float32(trial[number] - weights[number])
+                    moved = [
+                        total + change * part[number]
+                        for total, part in zip(blended, rehearsal.parts, strict=True)
+                    ]
+                    if (reached := mean_gain(moved, k)) > best:
+                        weights, blended, best = trial, moved, reached
             if best <= before:
                 break
     return weights, best
@@ -104,20 +151,19 @@ def _trials(weight: float, step: float, greatest: float) -> tuple[float, ...]:
 
 def _logit(rehearsal: Rehearsal, *, most_cases: int = 3_000) -> Doubles:
     """Weights that make the targets likeliest among their candidates: a conditional logit (McFadden 1974)."""
-    parts = [part for part in rehearsal.parts if len(part)]
-    every = max(1, -(-sum(map(len, parts)) // most_cases))
-    parts = [part[::every] for part in parts]
-    cases = sum(map(len, parts))
+    sample = rehearsal.every(max(1, -(-rehearsal.cases // most_cases)))
+    parts = [part for part in sample.parts if part.size]
+    cases = sample.cases
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
         total, slope = 0.0, np.zeros(len(weights))
         for part in parts:
-            scores = part @ weights.astype(np.float32)
-            scores[part[:, :, 0] <= NEVER] = -np.inf
+            scores = np.tensordot(weights.astype(np.float32), part, axes=1)
+            scores[part[0] <= NEVER] = -np.inf
             likelihood = special.log_softmax(scores, axis=1)
             total -= float(likelihood[:, 0].sum())
-            share = np.exp(likelihood)[..., None]
-            slope += np.where(share > 0, share * part, 0).sum(axis=(0, 1)) - part[:, 0].sum(axis=0)
+            # Padding has no share, and NEVER times nothing is nothing.
+            slope += np.tensordot(part, np.exp(likelihood), axes=2) - part[:, :, 0].sum(axis=1)
         return total / max(cases, 1), slope / max(cases, 1)
 
     members = len(rehearsal.members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"names with commas between, instead of the profile's own: {', '.join(SHARES)}",
     )
     parser.add_argument("--k", type=_positive, default=10)
+    parser.add_argument(
+        "--serving-ms",
+        type=_milliseconds,
+        default=math.inf,
+        help="what the members may take together for one history; the dearest that add little are not served",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--clean", action="store_true", help="first take out repetitions, bursts and bots, as training does"
@@ -63,6 +70,7 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
         members=options.members,
         k=options.k,
         seed=options.seed,
+        serving_ms=options.serving_ms,
         report=_Printer(progress).report,
     )
     out.write(table(report) + "\n" + (f"{_cleaned(cleaning)}\n" if cleaning else ""))
@@ -88,6 +96,13 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _milliseconds(text: str) -> float:
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError("must be greater than 0")
     return value
 
 

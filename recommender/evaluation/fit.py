@@ -4,6 +4,7 @@ Loads torch: training processes only."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +15,15 @@ import numpy as np
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.ranker import Ranker
 from recommender.dataset import Dataset, Protocol, Split
 from recommender.dataset.splits import SPLITS
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
+from recommender.evaluation.choosing import choose_served, counted
 from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
 from recommender.evaluation.profiles import EFFORTS, SHARES, Makers, Profile, new_members
+from recommender.evaluation.ranking_training import try_ranker
 from recommender.types import CannotFit, DataError, Report, silent
 
 Members = dict[str, Recommender[Any]]
@@ -64,14 +68,17 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     validation: Protocol = "leave-last-out",
     k: int = 10,
     again: bool = True,
+    serving_ms: float = math.inf,
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
     Its members are those named, or the profile's where none is; an unknown name is a DataError.
+    A member that adds nothing to the blend, or costs more of `serving_ms` than it adds, has no weight in it.
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
     that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
-    figures on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
+    figures on the hidden events, card["choice"] the blend with and without each member, card["second_stage"] what
+    the ranker adds, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
     progress = Progress(report)
     makers = new_members(profile, progress.within, members)
@@ -85,18 +92,17 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     card: dict[str, Any] = {"profile": profile, "protocol": validation, "left_out": fitting.left_out}
     if hidden:
         progress.enter("blend", 0.05)
-        blend, figures = _learn_blend(fitting.members, split, rng, k)
+        blend, ranker, figures = _learn_blend(fitting.members, split, rng, k, serving_ms)
         card |= figures
         if again:
             _refit_members(dataset, rng, progress, fitting)
-        card["score_one_ms"] = _score_one_ms(fitting.members, split)
     else:
-        blend = equal_blend(tuple(fitting.members))
+        blend, ranker = equal_blend(tuple(fitting.members)), None
         card |= {"validation": None, "beats_popularity": False, "weights": dict(blend.weights)}
     card["notes"] = {name: member.note for name, member in fitting.members.items() if member.note}
     card["seconds"] = fitting.seconds
     report("done", 1.0)
-    return Ensemble(fitting.members, blend, dataset.items, card)
+    return Ensemble(fitting.members, blend, dataset.items, card, ranker)
 
 
 def _fit_members(
@@ -124,31 +130,38 @@ def _refit_members(data: Dataset, rng: np.random.Generator, progress: Progress, 
 
 
 def _learn_blend(
-    members: Members, split: Split, rng: np.random.Generator, k: int
-) -> tuple[Blend, Mapping[str, Any]]:
+    members: Members, split: Split, rng: np.random.Generator, k: int, serving_ms: float
+) -> tuple[Blend, Ranker | None, Mapping[str, Any]]:
     rehearsal = Rehearsal(tuple(members))
     tallies = measure_all(members, split, k=k, rehearsal=rehearsal)
-    blend = fit_blend(rehearsal, k=k)
-    tallies |= measure_blend(members, blend, split, k=k)
+    milliseconds = _score_one_ms(members, split)
+    choice = choose_served(rehearsal, fit_blend(rehearsal, k=k), milliseconds, k=k, budget=serving_ms)
+    trial = try_ranker(rehearsal.only(counted(choice.blend)), choice.blend, k=k, rng=rng)
+    # The second stage is judged by held-out cases alone: these here it has seen.
+    tallies |= measure_blend(members, choice.blend, split, k=k)
     ours = gains(tallies["blend"].all_ranks(), k)
     bar = gains(tallies["popularity"].all_ranks(), k) if "popularity" in tallies else np.zeros_like(ours)
+    blend = Blend({name: choice.blend.weights.get(name, 0.0) for name in members})
     figures = {
         "validation": {name: tally.summary(rng) for name, tally in tallies.items()},
         "beats_popularity": beats(ours, bar, rng),
         "weights": dict(blend.weights),
+        "choice": choice.to_json(),
+        "second_stage": trial.to_json(),
+        "score_one_ms": milliseconds,
     }
-    return blend, figures
+    return blend, trial.ranker, figures
 
 
 def _score_one_ms(members: Members, split: Split, asks: int = 50) -> dict[str, float]:
-    """The median milliseconds each member takes for one history, on this machine as busy as it is."""
+    """The median milliseconds of processor time that each member takes for one history."""
     histories = [split.histories.row(case) for case in range(min(asks, len(split)))]
     figures = {}
     for name, member in members.items():
         taken = []
         for history in histories:
-            started = time.perf_counter()
+            started = time.thread_time()
             member.score_one(history)
-            taken.append(time.perf_counter() - started)
+            taken.append(time.thread_time() - started)
         figures[name] = float(np.median(taken)) * 1000
     return figures

@@ -10,6 +10,8 @@ import numpy as np
 
 from recommender.algorithms.base import Recommender, top_k
 from recommender.algorithms.blend import Blend, standardised
+from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.ranker import situation
 from recommender.dataset import Split
 from recommender.evaluation.blending import CANDIDATES, Rehearsal
 from recommender.evaluation.metrics import bootstrap, coverage, gains, hits, rank_of_target
@@ -57,24 +59,25 @@ def measure_all(
     split: Split,
     *,
     k: int,
-    blend: Blend | None = None,
+    ensemble: Ensemble | None = None,
     rehearsal: Rehearsal | None = None,
 ) -> dict[str, Tally]:
-    """A tally for each member, and one named "blend" where a blend is given.
+    """A tally for each member, and one named "blend" for what an ensemble of them makes of their scores.
 
     Fills `rehearsal`, if given, on the way. Memory is bounded by ROWS cases at a time."""
-    names = [*members, *(["blend"] if blend else [])]
+    names = [*members, *(["blend"] if ensemble else [])]
     tallies = {name: Tally(split.train.items, k) for name in names}
     known = split.histories.known(split.train.items)
     for rows, part in known.split(ROWS):
         target = split.target[rows]
         scores = {name: standardised(member.score(part)) for name, member in members.items()}
-        if blend:
-            tallies["blend"].add(blend.add_up(scores), part, target)
+        about = situation(scores, part)
+        if ensemble:
+            tallies["blend"].add(ensemble.judged(scores, part), part, target)
         most = CANDIDATES if rehearsal else 0
         best = {name: tallies[name].add(scores[name], part, target, most=most) for name in members}
         if rehearsal:
-            rehearsal.add(scores, best, target)
+            rehearsal.add(scores, best, target, about)
     return tallies
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.content import Content
 from recommender.algorithms.convolutional_training import ConvolutionalTrainer
-from recommender.algorithms.ease import Ease, EaseConfig
+from recommender.algorithms.ease import Ease
 from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
@@ -29,15 +29,13 @@ class Effort:
     """most_cases bounds how many hidden events the blend is learned from and judged by."""
 
     sequence: SequenceConfig
-    ease: EaseConfig
     most_cases: int
 
 
 EFFORTS: Mapping[Profile, Effort] = {
-    "full": Effort(SequenceConfig(), EaseConfig(), most_cases=30_000),
+    "full": Effort(SequenceConfig(), most_cases=30_000),
     "fast": Effort(
         SequenceConfig(learning_rate=3e-3, epochs=20, refit_epochs=1, most_positions=1_000_000),
-        EaseConfig(dense_items=8_000),
         most_cases=4_000,
     ),
 }
@@ -58,9 +56,9 @@ SHARES: Mapping[str, float] = {
 }
 
 # What has earned its place in the blend; the others are fitted where they are asked for by name.
-OF_EVERY_PROFILE = ("popularity", "transitions", "content", "ease", "sequence")
-MEMBERS: Mapping[Profile, tuple[str, ...]] = {"full": OF_EVERY_PROFILE, "fast": OF_EVERY_PROFILE}
-OPTIONAL_MEMBERS = tuple(name for name in SHARES if name not in OF_EVERY_PROFILE)
+QUICK_MEMBERS = ("popularity", "transitions", "item_neighbours", "content", "factors", "ease", "sequence")
+MEMBERS: Mapping[Profile, tuple[str, ...]] = {"full": (*QUICK_MEMBERS, "recurrent"), "fast": QUICK_MEMBERS}
+OPTIONAL_MEMBERS = tuple(name for name in SHARES if name not in MEMBERS["full"])
 
 Makers = dict[str, Callable[[], Recommender[Any]]]
 
@@ -86,7 +84,7 @@ def _makers(effort: Effort, report: Report) -> Makers:
         "content": Content,
         "features": FeaturesTrainer,
         "factors": lambda: FactorsTrainer(report=report),
-        "ease": lambda: Ease(effort.ease),
+        "ease": Ease,
         "sequence": lambda: SequenceTrainer(effort.sequence, report=report),
         "recurrent": lambda: RecurrentTrainer(report=report),
         "convolutional": lambda: ConvolutionalTrainer(report=report),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import resource
 import sys
 import time
@@ -23,7 +24,9 @@ Summary = dict[str, Any]
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """Figures of the blend and of each member. k is the length of the lists judged."""
+    """Figures of the blend and of each member. k is the length of the lists judged.
+
+    choice and second_stage are those of the ensemble's card: what each member and the ranker are worth on validation."""
 
     k: int
     protocol: Protocol
@@ -34,6 +37,8 @@ class EvaluationReport:
     weights: dict[str, float]
     left_out: dict[str, str]
     notes: dict[str, str]
+    choice: dict[str, Any]
+    second_stage: dict[str, Any]
     seconds: float
     peak_rss_mib: float
 
@@ -47,12 +52,14 @@ class EvaluationReport:
             "weights": self.weights,
             "left_out": self.left_out,
             "notes": self.notes,
+            "choice": self.choice,
+            "second_stage": self.second_stage,
             "seconds": self.seconds,
             "peak_rss_mib": self.peak_rss_mib,
         }
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - the choices of one evaluation, all keyword-only
     dataset: Dataset,
     *,
     protocol: Protocol = "leave-last-out",
@@ -61,10 +68,11 @@ def evaluate(
     k: int = 10,
     seed: int = 0,
     report: Report = silent,
+    serving_ms: float = math.inf,
 ) -> EvaluationReport:
     """Hides the test events, fits an ensemble as the platform does (validation inside), and asks it for them.
 
-    `members` as in fit_ensemble. Raises DataError where the split leaves nothing to ask."""
+    `members` and `serving_ms` as in fit_ensemble. Raises DataError where the split leaves nothing to ask."""
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
     split = SPLITS[protocol](dataset)
@@ -73,9 +81,16 @@ def evaluate(
             "There is nothing to test: no user has an event before and an event in the test part."
         )
     ensemble = fit_ensemble(
-        split.train, profile=profile, members=members, rng=rng, report=report, validation=protocol, k=k
+        split.train,
+        profile=profile,
+        members=members,
+        rng=rng,
+        report=report,
+        validation=protocol,
+        k=k,
+        serving_ms=serving_ms,
     )
-    tallies = measure_all(ensemble.members, split, k=k, blend=ensemble.blend)
+    tallies = measure_all(ensemble.members, split, k=k, ensemble=ensemble)
     test = {name: tally.summary(rng) for name, tally in tallies.items()}
     validation = ensemble.card["validation"] or {}
     return EvaluationReport(
@@ -91,6 +106,8 @@ def evaluate(
         weights=dict(ensemble.blend.weights),
         left_out=ensemble.card["left_out"],
         notes=ensemble.card["notes"],
+        choice=ensemble.card.get("choice", {}),
+        second_stage=ensemble.card.get("second_stage", {}),
         seconds=time.perf_counter() - started,
         peak_rss_mib=peak_rss_mib(),
     )
@@ -112,6 +129,7 @@ def table(report: EvaluationReport) -> str:
         "cover",
         f"valid. nDCG@{k}",
         f"valid. recall@{k}",
+        "without",
         "weight",
         "s",
     ]
@@ -126,6 +144,7 @@ def table(report: EvaluationReport) -> str:
                 _share(figures["test"].get(f"coverage@{k}")),
                 _figure(figures["validation"], f"ndcg@{k}"),
                 _figure(figures["validation"], f"recall@{k}"),
+                _without(report, name),
                 "" if weight is None else f"{weight:.3f}",
                 f"{figures['seconds']:.1f}",
             ]
@@ -134,10 +153,37 @@ def table(report: EvaluationReport) -> str:
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     rows += [f"{name} left out: {reason}" for name, reason in report.left_out.items()]
     rows += [f"{name}: {note}" for name, note in report.notes.items()]
+    rows += [f"{name} is not served: {WHY[why]}" for name, why in report.choice.get("dropped", {}).items()]
+    rows += _second_stage(report)
     rows.append(
         f"{report.data}; {report.protocol}; {report.profile}; peak memory {report.peak_rss_mib:,.0f} MiB"
     )
     return "\n".join(row.rstrip() for row in rows)
+
+
+WHY = {
+    "no_gain": "the blend is as good without it",
+    "too_slow": "it adds less than its time is worth",
+}
+
+
+def _without(report: EvaluationReport, name: str) -> str:
+    """The validation nDCG of the best blend without this member."""
+    if name == "blend":
+        return f"{report.choice['whole']:.4f}" if report.choice else ""
+    found = report.choice.get("without", {}).get(name)
+    return "" if found is None else f"{found:.4f}"
+
+
+def _second_stage(report: EvaluationReport) -> list[str]:
+    held_out = report.second_stage.get("ndcg_held_out")
+    if held_out is None:
+        return []
+    served = "serves" if report.second_stage["served"] else "does not serve"
+    before = report.second_stage["ndcg_without"]
+    return [
+        f"second stage {served}: nDCG@{report.k} {held_out:.4f} on held-out validation cases, {before:.4f} without"
+    ]
 
 
 def _figure(summary: Summary, name: str) -> str:

@@ -85,7 +85,7 @@ def _by_model(ready: Ready, history: Slots, weight: Floats, stage: Stage, *, exp
     members = ensemble.member_scores(history, weight)
     late = ready.columns.slots > ready.known
     moments = {name: _moments(scores) for name, scores in members.items()} if late or explain else {}
-    blended = ensemble.blend.combine(members)
+    blended = ensemble.judged_one(members, history)
     if late:
         blended = np.concatenate([blended, _newcomers(ready, history, weight, moments)])
     return Ranking(stage, blended, history, weight, moments)

@@ -16,6 +16,7 @@ from recommender.algorithms.blend import Blend
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
+from recommender.evaluation.choosing import SERVING_MS
 from recommender.evaluation.fit import fit_ensemble
 from recommender.evaluation.profiles import EFFORTS, Profile
 from recommender.registry import actions, artefacts, queries
@@ -78,7 +79,9 @@ def _learned(
         ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
         refusal = gate.too_few(0) if source.dataset.events else ""
         return ensemble, Verdict(refusal, _metrics(ensemble, source, {"protocol": None, "cases": 0}))
-    ensemble = fit_ensemble(split.train, profile=profile, rng=rng, report=watch.report, again=False)
+    ensemble = fit_ensemble(
+        split.train, profile=profile, rng=rng, report=watch.report, again=False, serving_ms=SERVING_MS
+    ).served(beside=(Popularity.name, Content.name))
     watch.enter("evaluating", low=70, high=75)
     fair = live is not None and live.data_until is not None and _before(live.data_until, split.train.at)
     verdict = gate.judge(ensemble, split, _live(tenant, live), source.item_no, live_is_fair=fair)
@@ -164,6 +167,8 @@ def _metrics(ensemble: Ensemble, source: Source, judged: Mapping[str, Any]) -> d
         **judged,
         "weights": dict(ensemble.blend.weights),
         "validation": card.get("validation"),
+        "choice": card.get("choice", {}),
+        "second_stage": card.get("second_stage", {}),
         "members_left_out": card.get("left_out", {}),
         "seconds": card.get("seconds", {}),
         "data": {

@@ -33,4 +33,25 @@ NETWORK_SEEDS = (
         "",
         "tests/recommender/test_sequence_loss.py",
     ),
+    Seed(
+        "what a text says of an item is learned and not served",
+        "recommender/algorithms/sequence_network.py",
+        "return array(self.vectors(torch.arange(self.item.num_embeddings - 1)))",
+        "return array(self.item.weight)[:-1]",
+        "tests/recommender/test_text_directions.py",
+    ),
+    Seed(
+        "weights of several rounds are added up and not divided",
+        "recommender/algorithms/sequence_training.py",
+        "weight.copy_(total / self.moments)",
+        "weight.copy_(total)",
+        "tests/recommender/test_averaged_weights.py",
+    ),
+    Seed(
+        "an item without a text points where the mean points",
+        "recommender/features/directions.py",
+        "there = np.flatnonzero(np.diff(vectors.indptr))",
+        "there = np.arange(len(texts))",
+        "tests/recommender/test_text_directions.py",
+    ),
 )

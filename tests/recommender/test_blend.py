@@ -43,7 +43,12 @@ def rehearsed(noise: float) -> Rehearsal:
     useful[np.arange(300), target] += 1
     rehearsal = Rehearsal(("useless", "useful"))
     scores = {"useless": standardised(useless), "useful": standardised(useful)}
-    rehearsal.add(scores, {name: top_k(part, 30).items for name, part in scores.items()}, target)
+    rehearsal.add(
+        scores,
+        {name: top_k(part, 30).items for name, part in scores.items()},
+        target,
+        np.full((300, 2), 3, np.float32),
+    )
     return rehearsal
 
 
@@ -56,10 +61,12 @@ def test_the_weight_goes_to_the_member_that_knows() -> None:
 def test_a_rehearsal_counts_ties_against_the_target() -> None:
     rehearsal = Rehearsal(("flat",))
     flat = np.zeros((1, 30), np.float32)
-    rehearsal.add({"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32))
+    rehearsal.add(
+        {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), np.ones((1, 2), np.float32)
+    )
     assert rehearsal.ndcg(np.ones(1), 10) == 0.0
 
 
 def test_padding_never_displaces_a_target() -> None:
-    rehearsal = Rehearsal(("a",), [np.array([[[0.0], [NEVER], [NEVER]]], np.float32)])
+    rehearsal = Rehearsal(("a",), [np.array([[[0.0, NEVER, NEVER]]], np.float32)])
     assert rehearsal.ndcg(np.ones(1), 10) == 1.0

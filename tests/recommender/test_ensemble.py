@@ -11,6 +11,7 @@ import pytest
 from recommender.algorithms.ensemble import Ensemble
 from recommender.dataset import Dataset
 from recommender.evaluation.fit import fit_ensemble
+from recommender.evaluation.profiles import MEMBERS
 from recommender.types import Cancelled, DataError, Histories
 
 
@@ -77,13 +78,7 @@ def test_tiny_data_sets_are_learned_and_what_cannot_be_is_said(rows: Sequence[Se
     )
     assert np.isfinite(ensemble.score(Histories.of([[0], []]))).all()
     assert "content" in ensemble.card["left_out"]
-    assert set(ensemble.members) | set(ensemble.card["left_out"]) == {
-        "popularity",
-        "transitions",
-        "content",
-        "ease",
-        "sequence",
-    }
+    assert set(ensemble.members) | set(ensemble.card["left_out"]) == set(MEMBERS["fast"])
 
 
 def test_nothing_at_all_is_refused() -> None:

@@ -1,0 +1,95 @@
+"""The second stage: boosted trees that put the first places of the blend in a better order. No torch, no scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnxruntime
+
+from recommender.algorithms.base import top_k
+from recommender.algorithms.popularity import Popularity
+from recommender.types import Floats, Histories
+
+PLACES = 100
+LONGEST = 50
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """`trees` is ONNX from evidence() to a logit; `mix` is what the logit counts beside the blended score.
+
+    `members` names the standardised scores it reads, in order."""
+
+    members: tuple[str, ...]
+    mix: float
+    trees: bytes
+    _session: onnxruntime.InferenceSession = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(self.trees, options, providers=["CPUExecutionProvider"])
+        object.__setattr__(self, "_session", session)
+
+    def logits(self, known: Floats) -> Floats:
+        """float32 (rows, places) from evidence (rows, places, columns)."""
+        flat = np.ascontiguousarray(known.reshape(-1, known.shape[-1]))
+        said: Floats = self._session.run(None, {"evidence": flat})[0]
+        return said.reshape(known.shape[:-1])
+
+    def reorder(self, blended: Floats, scores: Mapping[str, Floats], histories: Histories) -> None:
+        """Deals the scores of each row's first places, its history apart, out again in the better order; in place.
+
+        Both float32 (rows, items), `scores` standardised. The set of the first places and their scores stay as they
+        are, so that what is added to or compared with blended scores means the same as before. An empty history has
+        taught the trees nothing: its order stays."""
+        rows = np.flatnonzero(histories.lengths)
+        if not len(rows):
+            return
+        unseen = blended.copy()
+        unseen[histories.owners(), histories.item] = -np.inf
+        first = top_k(unseen[rows], min(PLACES, unseen.shape[1]))
+        there = first.items >= 0
+        items = np.where(there, first.items, 0)
+        owner = np.broadcast_to(rows[:, None], items.shape)
+        part = np.stack([scores[name][owner, items] for name in self.members])
+        found = np.where(there, first.scores, 0)
+        said = found + np.float32(self.mix) * self.logits(
+            evidence(part, found, situation(scores, histories)[rows])
+        )
+        order = np.argsort(np.where(there, -said, np.inf), axis=1, kind="stable")
+        better = np.take_along_axis(items, order, axis=1)
+        blended[owner[there], better[there]] = first.scores[there]
+
+
+def situation(scores: Mapping[str, Floats], histories: Histories) -> Floats:
+    """float32 (rows, 2): the length of each history and how popular its latest item is, zero where nobody counted."""
+    out = np.zeros((len(histories), 2), np.float32)
+    out[:, 0] = np.minimum(histories.lengths, LONGEST)
+    rows = np.flatnonzero(histories.lengths)
+    if Popularity.name in scores:
+        latest = histories.item[histories.indptr[1:][rows] - 1]
+        out[rows, 1] = scores[Popularity.name][rows, latest]
+    return out
+
+
+def evidence(part: Floats, blended: Floats, about: Floats) -> Floats:
+    """float32 (rows, places, columns): what is known of each candidate, the best by `blended` (rows, places) first.
+
+    part (members, rows, places) holds standardised scores: each as it is and by how far it is behind the best of its
+    row; then the blended score, its distance from the best, the place, and the situation (rows, 2)."""
+    _, count, width = part.shape
+    score = np.moveaxis(part, 0, 2)
+    columns = [
+        score,
+        score - score.max(axis=1, keepdims=True),
+        blended[..., None],
+        (blended - blended[:, :1])[..., None],
+        np.broadcast_to(np.arange(width, dtype=np.float32)[None, :, None], (count, width, 1)),
+        np.broadcast_to(about[:, None, :], (count, width, about.shape[1])),
+    ]
+    return np.concatenate(columns, axis=2)

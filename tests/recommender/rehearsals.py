@@ -1,0 +1,46 @@
+"""Validation cases with a known answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from recommender.algorithms.base import top_k
+from recommender.algorithms.blend import standardised
+from recommender.evaluation.blending import Rehearsal
+from recommender.types import Floats, Histories
+
+CASES, WIDTH = 1500, 40
+
+
+def rehearsal_of(
+    scores: Mapping[str, Floats], target: np.ndarray[tuple[int], np.dtype[np.int32]]
+) -> Rehearsal:
+    """Each case asks for target[i] with a history of three items."""
+    rehearsal = Rehearsal(tuple(scores))
+    ready = {name: standardised(part.copy()) for name, part in scores.items()}
+    best = {name: top_k(part, WIDTH).items for name, part in ready.items()}
+    rehearsal.add(ready, best, target, np.full((len(target), 2), 3, np.float32))
+    return rehearsal
+
+
+def only_both_together(
+    *, seed: int = 0
+) -> tuple[dict[str, Floats], np.ndarray[tuple[int], np.dtype[np.int32]]]:
+    """Scores of two members; the target is the one item that is high with both or low with both: no sum tells it."""
+    rng = np.random.default_rng(seed)
+    one, other = (rng.choice([-1.0, 1.0], (CASES, WIDTH)) for _ in range(2))
+    other = np.where(one == other, -other, other)
+    target = rng.integers(0, WIDTH, CASES).astype(np.int32)
+    rows = np.arange(CASES)
+    other[rows, target] = one[rows, target]
+    noise = [0.1 * rng.standard_normal((CASES, WIDTH)) for _ in range(2)]
+    return {
+        "one": (one + noise[0]).astype(np.float32),
+        "other": (other + noise[1]).astype(np.float32),
+    }, target
+
+
+def history(length: int = 3, rows: int = 1) -> Histories:
+    return Histories.of([list(range(length))] * rows)

@@ -1,0 +1,83 @@
+"""What each member is worth, and which are served."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recommender.algorithms.blend import Blend
+from recommender.evaluation.blending import Rehearsal, ndcg_of
+from recommender.evaluation.choosing import choose_served, counted
+from tests.recommender.rehearsals import CASES, WIDTH, rehearsal_of
+
+QUICK = {"popularity": 0.1, "useful": 1.0, "other": 1.0, "copy": 2.0}
+BLEND = Blend({"popularity": 0.01, "useful": 0.5, "other": 1.0, "copy": 0.5})
+
+
+@pytest.fixture(scope="module")
+def rehearsal() -> Rehearsal:
+    """Two members that know something, a copy of the first, and popularity that knows nothing."""
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, WIDTH, CASES).astype(np.int32)
+    scores = {name: rng.standard_normal((CASES, WIDTH)).astype(np.float32) for name in ("useful", "other")}
+    for part in scores.values():
+        part[np.arange(CASES), target] += 1.5
+    flat = np.zeros((CASES, WIDTH), np.float32)
+    return rehearsal_of({"popularity": flat, **scores, "copy": scores["useful"].copy()}, target)
+
+
+def test_a_member_that_adds_nothing_is_not_served(rehearsal: Rehearsal) -> None:
+    choice = choose_served(rehearsal, BLEND, QUICK, k=10)
+    assert counted(choice.blend) == ["popularity", "useful", "other"]
+    assert choice.dropped == {"copy": "no_gain"}
+    assert choice.served == pytest.approx(choice.whole, rel=0.002)
+
+
+def test_of_two_that_say_the_same_the_dearer_goes(rehearsal: Rehearsal) -> None:
+    choice = choose_served(rehearsal, BLEND, QUICK | {"useful": 5.0}, k=10)
+    assert choice.dropped == {"useful": "no_gain"}
+
+
+def test_the_table_has_the_blend_without_each_member(rehearsal: Rehearsal) -> None:
+    choice = choose_served(rehearsal, BLEND, QUICK, k=10)
+    assert set(choice.without) == set(BLEND.weights)
+    assert choice.without["other"] < choice.whole - 0.05
+    assert choice.without["copy"] == pytest.approx(choice.whole, abs=0.01)
+
+
+def test_what_is_worth_its_time_is_served_though_it_takes_too_long(rehearsal: Rehearsal) -> None:
+    choice = choose_served(rehearsal, BLEND, QUICK, k=10, budget=0.01)
+    assert {"useful", "other"} <= {*counted(choice.blend)}
+
+
+def test_popularity_always_serves_since_it_answers_an_empty_history(rehearsal: Rehearsal) -> None:
+    choice = choose_served(rehearsal, BLEND, QUICK | {"popularity": 90.0}, k=10, budget=0.01)
+    assert choice.blend.weights["popularity"] > 0
+
+
+def slight(rehearsal: Rehearsal) -> tuple[Rehearsal, Blend]:
+    """A third member that adds about half a percent."""
+    rng = np.random.default_rng(5)
+    part = rng.standard_normal((CASES, rehearsal.parts[0].shape[2])).astype(np.float32)
+    part[:, 0] += 0.22
+    slightly = Rehearsal(
+        ("popularity", "useful", "other", "slight"),
+        [np.concatenate([rehearsal.parts[0][:3], part[None]])],
+        rehearsal.situations,
+    )
+    return slightly, Blend({"popularity": 0.01, "useful": 1.0, "other": 1.0, "slight": 0.2})
+
+
+def test_a_member_goes_for_its_time_only_when_the_time_is_short(rehearsal: Rehearsal) -> None:
+    cases, blend = slight(rehearsal)
+    costs = QUICK | {"slight": 9.0}
+    patient = choose_served(cases, blend, costs, k=10)
+    hurried = choose_served(cases, blend, costs, k=10, budget=4.0)
+    assert patient.dropped == {}
+    assert hurried.dropped == {"slight": "too_slow"}
+    assert ndcg_of(cases, hurried.blend, 10) >= 0.99 * patient.whole
+
+
+def test_a_member_of_weight_zero_is_said_not_to_be_served(rehearsal: Rehearsal) -> None:
+    blend = Blend({"popularity": 0.01, "useful": 1.0, "other": 1.0, "copy": 0.0})
+    assert choose_served(rehearsal, blend, QUICK, k=10).dropped == {"copy": "no_gain"}
