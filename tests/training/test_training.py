@@ -71,7 +71,8 @@ def test_a_refused_model_never_replaces_a_personal_one(noise: TenantRef, actor: 
     with scope(noise, actor=actor) as s:
         assert queries.active_number(s) == first.version
         newest = queries.versions(s)[0]
-    assert job.outcome == {"version": 2, "state": "refused", "serves": False}
+    said = [{"code": "not_better", "parameters": dict(newest.reasons[0].parameters)}]
+    assert job.outcome == {"version": 2, "state": "refused", "serves": False, "reasons": said}
     assert (newest.kept, newest.reason) == (False, job.reason)
 
 
