@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.utils.translation import gettext as _
-
-from recommender.registry.reasons import slice_words
+from recommender.registry.reasons import observed_words, slice_words
 from recommender.registry.types import VersionView
 
 TONES = {"steady": "good", "moved": "warn", "drifted": "bad", "unknown": "calm"}
@@ -45,7 +43,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """`value` is the stability index, or the relative change of coverage."""
+    """`value` is the stability index, or the change of coverage."""
 
     name: str
     value: float | None
@@ -74,16 +72,10 @@ def service(version: VersionView) -> Service | None:
     rates = _mapping(version.live.get("rates"))
     if not rates:
         return None
-    words = {
-        "clicks": _("Clicked"),
-        "conversions": _("Led to a purchase or the like"),
-        "dismissals": _("Dismissed"),
-    }
     dropped = version.live.get("dropped", [])
     followed = [
-        FollowedBy(words[name], float(pair[0]), float(pair[1]), name in dropped)
+        FollowedBy(observed_words(name), float(pair[0]), float(pair[1]), name in dropped)
         for name, pair in rates.items()
-        if name in words
     ]
     return Service(str(version.live.get("against", "")), int(version.live.get("answers", 0)), followed)
 
@@ -96,7 +88,7 @@ def drift(version: VersionView) -> DriftSeen | None:
     shifts = _mapping(version.drift.get("shifts"))
     measured_at = version.drift.get("measured_at")
     return DriftSeen(
-        level=level_words(level),
+        level=observed_words(level),
         tone=TONES.get(level, "calm"),
         alarm=level == "drifted",
         moved=[_moved(name, _mapping(one)) for name, one in shifts.items()],
@@ -104,29 +96,11 @@ def drift(version: VersionView) -> DriftSeen | None:
     )
 
 
-def level_words(level: str) -> str:
-    words = {
-        "steady": _("Steady"),
-        "moved": _("Worth a look"),
-        "drifted": _("Drifted"),
-        "unknown": _("Too little data"),
-    }
-    return words.get(level, level)
-
-
 def _moved(name: str, one: Mapping[str, Any]) -> Moved:
-    words = {
-        "event_kinds": _("Mix of event kinds"),
-        "categories": _("Categories chosen"),
-        "hours": _("Hours of the day"),
-        "activity": _("Events of a profile in a day"),
-        "scores": _("Scores of the model"),
-        "coverage": _("Items shown"),
-    }
     level = str(one.get("level", "unknown"))
     value = one.get("value")
     number = float(value) if isinstance(value, int | float) else None
-    return Moved(words.get(name, name), number, level_words(level), TONES.get(level, "calm"))
+    return Moved(observed_words(name), number, observed_words(level), TONES.get(level, "calm"))
 
 
 def _group(name: str, one: Mapping[str, Any]) -> Group:

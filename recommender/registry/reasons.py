@@ -56,6 +56,21 @@ _NAMES = {
     "region": gettext_noop("region"),
     "item_language": gettext_noop("items in"),
 }
+_OBSERVED = {
+    "clicks": gettext_noop("Clicked"),
+    "conversions": gettext_noop("Led to a purchase or the like"),
+    "dismissals": gettext_noop("Dismissed"),
+    "event_kinds": gettext_noop("Mix of event kinds"),
+    "categories": gettext_noop("Categories chosen"),
+    "hours": gettext_noop("Hours of the day"),
+    "activity": gettext_noop("Events of a profile in a day"),
+    "scores": gettext_noop("Scores of the model"),
+    "coverage": gettext_noop("Items shown"),
+    "steady": gettext_noop("Steady"),
+    "moved": gettext_noop("Worth a look"),
+    "drifted": gettext_noop("Drifted"),
+    "unknown": gettext_noop("Too little data"),
+}
 _SHARES = {"gain", "needed", "allowed"}
 _RATES = {"now", "before"}
 
@@ -83,6 +98,11 @@ def slice_words(name: str) -> str:
     kind, _equals, value = name.partition("=")
     said = _(_NAMES[kind]) if kind in _NAMES else kind
     return f"{said} {value}" if value else said
+
+
+def observed_words(name: str) -> str:
+    """A signal of the watch, a measure of drift or its level, for people."""
+    return _(_OBSERVED[name]) if name in _OBSERVED else name
 
 
 def _sentence(reason: Reason) -> str:
