@@ -66,6 +66,12 @@ class Quality:
         return service(self.version)
 
     @property
+    def clicked(self) -> float | None:
+        """The share of its answers that were clicked; None before the first look."""
+        rates = _mapping(self.version.live.get("rates")).get("clicks")
+        return float(rates[0]) if rates else None
+
+    @property
     def drift(self) -> DriftSeen | None:
         return drift(self.version)
 
