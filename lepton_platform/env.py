@@ -74,6 +74,8 @@ class Env:
     model_cache_mib: int
     pool_size: int
     mail_url: str = field(repr=False)
+    gate_least_gain_percent: int
+    metrics_token: str = field(repr=False)
 
 
 def default_home() -> Path:
@@ -115,6 +117,8 @@ def read(environ: Mapping[str, str]) -> Env:
         model_cache_mib=source.whole("LEPTON_MODEL_CACHE_MIB", 512, low=16, high=1_048_576),
         pool_size=source.whole("LEPTON_POOL_SIZE", 8, low=1, high=200),
         mail_url=source.url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
+        gate_least_gain_percent=source.whole("LEPTON_GATE_LEAST_GAIN_PERCENT", 5, low=0, high=1_000),
+        metrics_token=source.text("LEPTON_METRICS_TOKEN", ""),
     )
 
 

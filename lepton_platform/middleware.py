@@ -10,8 +10,9 @@ import structlog
 from csp.constants import SELF
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from lepton_platform.monitoring import unready
+from lepton_platform.monitoring import metrics, unready
 
 log = structlog.get_logger(__name__)
 Answer = Callable[[HttpRequest], HttpResponseBase]
@@ -19,7 +20,10 @@ _PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), br
 
 
 class HealthMiddleware:
-    """`/healthz`: the process answers. `/readyz`: so do its databases. Neither needs a host or session."""
+    """`/healthz`: the process answers. `/readyz`: so do its databases. Neither needs a host or session.
+
+    `/metrics` is for whoever holds LEPTON_METRICS_TOKEN, as `Authorization: Bearer`; without that setting it is absent.
+    """
 
     def __init__(self, get_response: Answer) -> None:
         self._get_response = get_response
@@ -30,7 +34,15 @@ class HealthMiddleware:
         if request.path == "/readyz":
             missing = unready()
             return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+        if request.path == "/metrics" and _may_read_metrics(request):
+            return HttpResponse(metrics(), content_type=CONTENT_TYPE_LATEST)
         return self._get_response(request)
+
+
+def _may_read_metrics(request: HttpRequest) -> bool:
+    token = settings.LEPTON_METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    return bool(token) and secrets.compare_digest(given.encode(), token.encode())
 
 
 class HeadersMiddleware:

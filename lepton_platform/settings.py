@@ -30,6 +30,8 @@ LEPTON_CONTROL_SCOPE_KEY = ENV.control_scope_key
 LEPTON_BASE_URL = ENV.base_url
 LEPTON_VALKEY_URL = ENV.valkey_url
 LEPTON_MODEL_CACHE_MIB = ENV.model_cache_mib
+LEPTON_GATE_LEAST_GAIN_PERCENT = ENV.gate_least_gain_percent
+LEPTON_METRICS_TOKEN = ENV.metrics_token
 
 SECRET_KEY = ENV.secret_key
 DEBUG = False

@@ -7,6 +7,7 @@ kinds with a weight above zero, and no identity but an ordinal number.
 from __future__ import annotations
 
 import re
+import sys
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,11 +16,13 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender import labels
 from recommender.dataset import Dataset, ItemContent
 from recommender.dataset.cleaning import Cleaner, CleaningReport
 from recommender.features.encoders import Table
 from recommender.features.specification import Denials, Feature, Kind, Role, Specification, same_name
 from recommender.features.text import compose_text
+from recommender.labels import Label, Stated
 from tenants.data.presets import never_features
 from tenants.data.queries import catalog, profiles, space, timeline
 from tenants.data.records import Records
@@ -30,6 +33,7 @@ from tenants.scope import Actor, scope
 _GRANTED, _REFUSED = 1, 2
 _PAGE = 5_000
 _EVERY = 2_000
+_NOTHING_STATED: Stated = ("",) * len(labels.NAMES)
 _MARK = re.compile("[:=：]")
 
 
@@ -39,6 +43,8 @@ class Source:
 
     `left_out` counts what was not learned from, by reason; `counted` is how many events the timeline held.
     `cleaning` is what the rules of `recommender.dataset.cleaning` took out; `left_out` holds their events as well.
+    `labels` and `item_labels` are the groups of the dataset's users and items by which a model is also judged; figures
+    of a group below `least_group` are not shown.
     """
 
     dataset: Dataset
@@ -47,6 +53,9 @@ class Source:
     counted: int
     left_out: dict[str, int]
     cleaning: CleaningReport
+    labels: tuple[Label, ...] = ()
+    item_labels: tuple[Label, ...] = ()
+    least_group: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +90,21 @@ def load(tenant: TenantRef, *, actor: Actor, report: Callable[[float], None]) ->
         opt_in = state.privacy.basis == "opt_in"
         asked = profiles.with_consent(s, _GRANTED if opt_in else _REFUSED)
         expected = max(timeline.total(s), 1)
-    item_no, texts = _catalogue(tenant, actor)
+    item_no, texts, languages = _catalogue(tenant, actor)
+    stated = labels.of_profiles(tenant, actor=actor)
     rows = _Rows(item_no, state.event_kinds, linked=state.privacy.personalisation == "on")
     for ordinal, (key, records) in enumerate(timeline.scan(tenant, actor=actor)):
         if (key in asked) is opt_in:
-            rows.add(records)
+            rows.add(records, stated.get(key, _NOTHING_STATED))
         else:
             rows.refuse(records)
         if ordinal % _EVERY == 0:
             report(min(rows.counted / expected, 1.0))
-    return rows.finished(texts)
+    return replace(
+        rows.finished(texts),
+        item_labels=(labels.column("item_language", languages),),
+        least_group=state.privacy.report_minimum_count,
+    )
 
 
 def item_facts(tenant: TenantRef, *, actor: Actor) -> Facts:
@@ -124,13 +138,16 @@ def profile_facts(tenant: TenantRef, *, actor: Actor) -> Facts:
         after = max(page)
 
 
-def _catalogue(tenant: TenantRef, actor: Actor) -> tuple[NDArray[np.int32], list[str]]:
-    """Live items, by number."""
-    found: dict[int, str] = {}
+def _catalogue(tenant: TenantRef, actor: Actor) -> tuple[NDArray[np.int32], list[str], list[str]]:
+    """Numbers, texts and languages of live items, by number."""
+    found: dict[int, tuple[str, str]] = {}
     for page in _items(tenant, actor):
-        found.update((stored.item_no, text_of(stored.item)) for stored in page if stored.live)
+        for stored in page:
+            if stored.live:
+                found[stored.item_no] = text_of(stored.item), sys.intern(stored.item.language or "")
     numbers = sorted(found)
-    return np.asarray(numbers, dtype=np.int32), [found[number] for number in numbers]
+    texts, languages = ([found[number][place] for number in numbers] for place in (0, 1))
+    return np.asarray(numbers, dtype=np.int32), texts, languages
 
 
 def _items(tenant: TenantRef, actor: Actor) -> Iterator[list[StoredItem]]:
@@ -209,12 +226,13 @@ class _Rows:
         self.counted = 0
         self.left_out = {"without consent": 0, "kind without weight": 0, "dislike": 0, "item not live": 0}
         self.left_out["immediate repetition"] = 0
+        self._stated: list[Stated] = []
 
     def refuse(self, records: Records) -> None:
         self.counted += records.size
         self.left_out["without consent"] += int(records.size)
 
-    def add(self, records: Records) -> None:
+    def add(self, records: Records, stated: Stated) -> None:
         self.counted += records.size
         weight = self._weight[records["kind"]]
         number = records["item"].astype(np.int64)
@@ -224,7 +242,9 @@ class _Rows:
         self.left_out["kind without weight"] += int((weight == 0).sum())
         self.left_out["dislike"] += int((weight < 0).sum())
         self.left_out["item not live"] += int((liked & ~known).sum())
+        before = len(self._lengths)
         self._append(column[liked & known], records["at"][liked & known], weight[liked & known])
+        self._stated.extend([stated if self._linked else _NOTHING_STATED] * (len(self._lengths) - before))
 
     def _append(self, items: NDArray[np.int32], at: NDArray[np.int64], weight: NDArray[np.float32]) -> None:
         """Immediate repetitions become one event: the first of them, with the greatest weight."""
@@ -247,11 +267,13 @@ class _Rows:
             at=np.frombuffer(self._at, dtype=np.int64),
             weight=np.frombuffer(self._weights, dtype=np.float32),
             content=ItemContent(tuple(texts)) if any(texts) else None,
+            user_ids=tuple(map(str, range(lengths.size))) if any(map(any, self._stated)) else (),
         )
         dataset, cleaning = Cleaner().clean(stored, now=datetime.now(UTC))
         for name, count in cleaning.removed().items():
             self.left_out[name] = self.left_out.get(name, 0) + count
         at, weight = dataset.at, dataset.weight
-        dataset = replace(dataset, weight=weight / weight.mean() if weight.size else weight)
+        groups = labels.columns([self._stated[int(row)] for row in dataset.user_ids])
+        dataset = replace(dataset, weight=weight / weight.mean() if weight.size else weight, user_ids=())
         until = datetime.fromtimestamp(int(at.max()) / 1000, UTC) if at.size else None
-        return Source(dataset, self._item_no, until, self.counted, self.left_out, cleaning)
+        return Source(dataset, self._item_no, until, self.counted, self.left_out, cleaning, groups)

@@ -10,7 +10,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal.figures import line, short_day
+from lepton_platform.portal.watched import DriftSeen, Group, Service, drift, groups, service
 from lepton_platform.portal.wording import phrase, reason_name, verdict_words
+from recommender.registry.reasons import words
 from recommender.registry.types import VersionView
 
 NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
@@ -56,8 +58,27 @@ class Quality:
         return self.version.kept and self.version.state in ("candidate", "retired")
 
     @property
+    def groups(self) -> list[Group]:
+        return groups(self.version)
+
+    @property
+    def service(self) -> Service | None:
+        return service(self.version)
+
+    @property
+    def clicked(self) -> float | None:
+        """The share of its answers that were clicked; None before the first look."""
+        rates = _mapping(self.version.live.get("rates")).get("clicks")
+        return float(rates[0]) if rates else None
+
+    @property
+    def drift(self) -> DriftSeen | None:
+        return drift(self.version)
+
+    @property
     def why(self) -> str:
-        return verdict_words(self.version.reason)
+        """Rows that earlier versions wrote have a sentence and no codes."""
+        return words(self.version.reasons) if self.version.reasons else verdict_words(self.version.reason)
 
 
 def quality(version: VersionView) -> Quality:

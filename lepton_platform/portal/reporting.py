@@ -106,6 +106,8 @@ class Report:
                 one.popularity,
                 one.recall,
                 one.coverage,
+                one.clicked,
+                one.version.drift.get("level"),
                 one.why,
             ]
             for one in self.qualities
@@ -118,6 +120,8 @@ class Report:
             "popularity_ndcg@10",
             "recall@10",
             "coverage@10",
+            "clicked_in_service",
+            "drift",
         ]
         return [*header, "reason"], rows
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal.setup import OPEN_STATES
-from lepton_platform.portal.wording import phrase
+from lepton_platform.portal.wording import verdict_words
+from recommender.registry.reasons import of_json, words
 from tenants.data.types import JobView
 
 
@@ -33,7 +34,13 @@ class Run:
 def run(job: JobView) -> Run:
     end = job.finished_at or timezone.now()
     took = end - job.started_at if job.started_at else None
-    return Run(job, phase_words(job.phase), phrase(job.reason), took, job.outcome.get("version"))
+    return Run(job, phase_words(job.phase), _why(job), took, job.outcome.get("version"))
+
+
+def _why(job: JobView) -> str:
+    """What the gate said as codes, in the reader's language; else the reason, also of jobs of earlier versions."""
+    said = job.outcome.get("reasons")
+    return words(of_json(said)) if isinstance(said, list) and said else verdict_words(job.reason)
 
 
 def phase_words(phase: str) -> str:

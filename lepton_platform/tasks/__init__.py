@@ -1,8 +1,8 @@
 """Background work. A message carries ids; the row is the truth; every task may run twice."""
 
-from lepton_platform.tasks import training, upkeep
+from lepton_platform.tasks import quality, training, upkeep
 from lepton_platform.tasks.schedule import install
 
 install()
 
-__all__ = ["training", "upkeep"]
+__all__ = ["quality", "training", "upkeep"]

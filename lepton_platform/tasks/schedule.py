@@ -15,6 +15,8 @@ EVERY = {
     "lepton.merge": timedelta(minutes=1),
     "lepton.fold": timedelta(seconds=30),
     "lepton.refresh": timedelta(minutes=10),
+    "lepton.watch": timedelta(minutes=15),
+    "lepton.drift": timedelta(hours=6),
     "lepton.clean": timedelta(hours=1),
 }
 

@@ -47,13 +47,14 @@ def leave_last_out(dataset: Dataset) -> Split:
     return Split(train, train.raw_histories.take(user), dataset.item[last], user)
 
 
-def time_split(dataset: Dataset, *, share: float = 0.1) -> Split:
-    """Hides the latest `share` of all events; the target is a user's first event after that moment.
+def time_split(dataset: Dataset, *, share: float = 0.1, cut: int | None = None) -> Split:
+    """Hides the latest `share` of all events, or those from `cut` (ms) on; the target is a user's first of them.
 
     Users without an event before the cut are not asked. Raises DataError without times."""
     if not dataset.timed:
         raise DataError("A split by time needs events with a timestamp.")
-    cut = np.quantile(dataset.at, 1 - share, method="higher")
+    if cut is None:
+        cut = int(np.quantile(dataset.at, 1 - share, method="higher"))
     before = dataset.at < cut
     train = dataset.keep(before)
     known = np.diff(train.indptr)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import models
 from django.db.models.functions import Now
 
+from recommender.evaluation.verdicts import Reason
 from recommender.models import ActiveModel, ModelState, ModelVersion
 from recommender.registry import queries
+from recommender.registry.reasons import english
 from recommender.registry.types import Trained, VersionView, view
 from tenants import audit
 from tenants.data.actions import jobs
@@ -18,8 +21,8 @@ from tenants.scope import Scope
 
 KEPT_FOR_ROLL_BACK = 2
 _SERVABLE = (ModelState.CANDIDATE, ModelState.RETIRED, ModelState.ACTIVE)
-_OVERTAKEN = "Another version was promoted while this one trained."
-_TAKEN_BACK = "Taken back on request."
+_OVERTAKEN = (Reason("overtaken"),)
+_TAKEN_BACK = (Reason("taken_back"),)
 
 
 def publish(s: Scope, trained: Trained, *, expected: int | None) -> VersionView:
@@ -35,7 +38,7 @@ def publish(s: Scope, trained: Trained, *, expected: int | None) -> VersionView:
     row = _insert(s, trained)
     audit.record(s, "model.trained", f"v{row.version}", state=row.state, reason=row.reason)
     if not trained.refused and not _swap(s, row.version, expected=expected):
-        _restate(s, row.version, ModelState.CANDIDATE, reason=_OVERTAKEN)
+        _restate(s, row.version, ModelState.CANDIDATE, reasons=_OVERTAKEN)
     return queries.version(s, row.version)
 
 
@@ -48,21 +51,25 @@ def promote(s: Scope, number: int, *, expected: int | None) -> VersionView:
     if not _swap(s, number, expected=expected):
         raise Conflict("Another version became active in the meantime.")
     if target.state == ModelState.CANDIDATE:
-        _restate(s, number, ModelState.ACTIVE, reason="")
+        _restate(s, number, ModelState.ACTIVE, reasons=())
     audit.record(s, "model.promoted", f"v{number}", previous=expected)
     return queries.version(s, number)
 
 
-def roll_back(s: Scope, *, expected: int | None) -> VersionView:
+def roll_back(s: Scope, *, expected: int | None, reasons: Sequence[Reason] = _TAKEN_BACK) -> VersionView:
     """Returns to the version that served before; the one left may be promoted again, but only by hand.
 
-    Raises NotFound when none is kept, Conflict as `promote`.
+    `reasons` stand on the version that is left. Raises NotFound when none is kept, Conflict as `promote`.
     """
     target = queries.roll_back_target(s)
     if target is None or expected is None:
         raise NotFound("No earlier version is kept.")
     promoted = promote(s, target.version, expected=expected)
-    _restate(s, expected, ModelState.CANDIDATE, reason=_TAKEN_BACK)
+    _restate(s, expected, ModelState.CANDIDATE, reasons=reasons)
+    codes = ",".join(reason.code for reason in reasons)
+    audit.record(
+        s, "model.rolled_back", f"v{expected}", serves=target.name, codes=codes, reason=english(reasons)
+    )
     return promoted
 
 
@@ -76,11 +83,18 @@ def mark_corrupt(s: Scope, number: int, *, reason: str) -> VersionView | None:
         return queries.active(s)
     was_active = queries.active_number(s) == number
     jobs.add_reason(s, queries.version(s, number).job_id, reason)
-    _restate(s, number, ModelState.CORRUPT, reason=reason)
+    _restate(s, number, ModelState.CORRUPT, said=reason)
     audit.record(s, "model.corrupt", f"v{number}", reason=reason)
     if was_active:
         _fall_back(s, number)
     return queries.active(s)
+
+
+def note(s: Scope, number: int, **found: Mapping[str, Any]) -> None:
+    """Writes down what was observed of a version: `live`, `drift`."""
+    ModelVersion.objects.filter(tenant_id=s.tenant_id, version=number).update(
+        **{name: dict(value) for name, value in found.items()}
+    )
 
 
 def prune(s: Scope) -> list[UUID]:
@@ -105,7 +119,8 @@ def _insert(s: Scope, trained: Trained) -> VersionView:
         kept=bool(trained.manifest),
         manifest=dict(trained.manifest),
         metrics=dict(trained.metrics),
-        reason=trained.reason,
+        reason=trained.reason or english(trained.reasons),
+        reasons=[reason.to_json() for reason in trained.reasons],
         trained_at=trained.trained_at,
         data_until=trained.data_until,
     )
@@ -118,7 +133,7 @@ def _swap(s: Scope, number: int, *, expected: int | None) -> bool:
         _, moved = ActiveModel.objects.get_or_create(tenant_id=s.tenant_id, defaults={"version": number})
     else:
         pointer = ActiveModel.objects.filter(tenant_id=s.tenant_id, version=expected)
-        moved = pointer.update(version=number, moves=models.F("moves") + 1) == 1
+        moved = pointer.update(version=number, moves=models.F("moves") + 1, changed_at=Now()) == 1
     if not moved:
         return False
     if expected is not None and expected != number:
@@ -133,15 +148,19 @@ def _fall_back(s: Scope, number: int) -> None:
         ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).delete()
         return
     ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).update(
-        version=target.version, moves=models.F("moves") + 1
+        version=target.version, moves=models.F("moves") + 1, changed_at=Now()
     )
     _restate(s, target.version, ModelState.ACTIVE)
 
 
-def _restate(s: Scope, number: int, state: ModelState, *, reason: str | None = None) -> None:
+def _restate(
+    s: Scope, number: int, state: ModelState, *, reasons: Sequence[Reason] | None = None, said: str = ""
+) -> None:
+    """`reasons` replace those that stand there; `said` is one that has no code."""
     changes: dict[str, Any] = {"state": state, "changed_at": Now()}
-    if reason is not None:
-        changes["reason"] = reason
+    if reasons is not None or said:
+        changes["reason"] = said or english(reasons or ())
+        changes["reasons"] = [reason.to_json() for reason in reasons or ()]
     ModelVersion.objects.filter(tenant_id=s.tenant_id, version=number).update(**changes)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from recommender.models import ActiveModel, ModelState, ModelVersion
@@ -30,6 +31,11 @@ def of_job(s: Scope, job_id: UUID) -> VersionView | None:
 def active_number(s: Scope) -> int | None:
     """What the pointer names now; the `expected` of a compare-and-set."""
     return ActiveModel.objects.filter(tenant_id=s.tenant_id).values_list("version", flat=True).first()
+
+
+def serving_since(s: Scope) -> datetime | None:
+    """When the active version became it."""
+    return ActiveModel.objects.filter(tenant_id=s.tenant_id).values_list("changed_at", flat=True).first()
 
 
 def active(s: Scope) -> VersionView | None:

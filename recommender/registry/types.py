@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from recommender.evaluation.verdicts import Reason
 from recommender.models import ModelState, ModelVersion
+from recommender.registry.reasons import of_json
 
 
 @dataclass(frozen=True, slots=True)
 class VersionView:
-    """One version as the API, the portal and serving see it. `kept` says that its files still exist."""
+    """One version as the API, the portal and serving see it. `kept` says that its files still exist.
+
+    `reason` is English; `reasons` are the same as codes, empty in rows that earlier versions wrote.
+    """
 
     version: int
     state: str
@@ -24,6 +29,9 @@ class VersionView:
     reason: str
     trained_at: datetime
     data_until: datetime | None
+    reasons: tuple[Reason, ...] = ()
+    live: Mapping[str, Any] = field(default_factory=dict)
+    drift: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -36,7 +44,7 @@ class VersionView:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training hands to the registry. `refused` keeps it from serving; `reason` says why, or what serves.
+    """What a training hands to the registry. `refused` keeps it from serving; `reasons` say why, or what serves.
 
     `artefact_id` names the sealed folder written beforehand; a refused model has none (`manifest` is empty).
     """
@@ -50,6 +58,7 @@ class Trained:
     data_until: datetime | None
     refused: bool = False
     reason: str = ""
+    reasons: tuple[Reason, ...] = ()
 
 
 def view(row: ModelVersion) -> VersionView:
@@ -65,4 +74,7 @@ def view(row: ModelVersion) -> VersionView:
         reason=row.reason,
         trained_at=row.trained_at,
         data_until=row.data_until,
+        reasons=of_json(row.reasons),
+        live=row.live,
+        drift=row.drift,
     )

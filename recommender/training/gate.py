@@ -1,9 +1,10 @@
-"""Whether a new model may serve: better than popularity, beyond chance, on events it has not seen."""
+"""Whether a new model may serve: judged on events it has not seen, over the full catalogue."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,59 +14,97 @@ from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
 from recommender.dataset import Dataset, Split, leave_last_out, time_split
 from recommender.evaluation.measure import ROWS, Tally
-from recommender.evaluation.metrics import beats, gains
+from recommender.evaluation.metrics import gains
+from recommender.evaluation.slices import Labels, case_slices
+from recommender.evaluation.verdicts import Case, GateConfig, Reason, weigh
 from recommender.registry.bundle import Bundle
 from recommender.types import Bools, Floats, Histories, Ints
 
 K = 10
-LEAST_CASES = 20
 MOST_CASES = 20_000  # bounds the time of judging; the interval is narrow long before
+# Between these shares of all events since the live model's end, that end is where the split is made.
+LEAST_SHARE, MOST_SHARE = 0.02, 0.3
+CONFIG = GateConfig()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`refusal` is empty, or one sentence for the tenant. `metrics` are aggregates over cases."""
+    """No reasons: it may serve as trained. `metrics` are aggregates over cases."""
 
-    refusal: str
+    reasons: tuple[Reason, ...]
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
-def hold_out(dataset: Dataset, *, most_cases: int = MOST_CASES) -> tuple[str, Split]:
+def hold_out(
+    dataset: Dataset, *, live_until: datetime | None = None, most_cases: int = MOST_CASES
+) -> tuple[str, Split]:
     """By time where times tell events apart and enough profiles went on afterwards, else each last event.
 
+    The cut lies where the live model's knowledge ended, if about a tenth came since: then the two can be compared.
     Cases whose item the profile had chosen before are dropped: serving never shows those.
     """
     if dataset.timed:
-        split = _unseen_targets(time_split(dataset), most_cases)
-        if len(split) >= LEAST_CASES:
-            return "time-split", split
+        for cut in (_after(dataset, live_until), None):
+            split = _unseen_targets(time_split(dataset, cut=cut), most_cases)
+            if len(split) >= CONFIG.least_cases:
+                return "time-split", split
     return "leave-last-out", _unseen_targets(leave_last_out(dataset), most_cases)
 
 
 def judge(
-    ensemble: Ensemble, split: Split, live: Bundle | None, item_no: NDArray[np.int32], *, live_is_fair: bool
+    ensemble: Ensemble,
+    split: Split,
+    live: Bundle | None,
+    item_no: NDArray[np.int32],
+    *,
+    live_is_fair: bool,
+    labels: tuple[Labels, Labels] = ((), ()),
+    config: GateConfig = CONFIG,
 ) -> Verdict:
-    """`item_no` names the split's items. The live model counts only if it had not learned from the cases."""
+    """`item_no` names the split's items. The live model counts only if it had not learned from the cases.
+
+    `labels` are groups of the split's users and of its items."""
     rng = np.random.default_rng(0)
     served = _asked(ensemble.score, split)
     metrics: dict[str, Any] = {"k": K, "cases": len(split), "served": served.summary(rng)}
-    ours = gains(served.all_ranks(), K)
-    if len(split) < LEAST_CASES:
-        return Verdict(too_few(len(split)), metrics)
+    if len(split) < config.least_cases:
+        return Verdict((too_few(len(split), config),), metrics)
     bar = _asked(ensemble.members[Popularity.name].score, split)
     metrics["popularity"] = bar.summary(rng)
-    if live is not None:
-        theirs = _asked(_over_items(live, item_no), split)
+    theirs = _asked(_over_items(live, item_no), split) if live is not None else None
+    if theirs is not None:
         metrics["live"] = {**theirs.summary(rng), "fair": live_is_fair}
-        if live_is_fair and beats(gains(theirs.all_ranks(), K), ours, rng):
-            return Verdict(_worse("the model in service", metrics, "live"), metrics)
-    if not beats(ours, gains(bar.all_ranks(), K), rng):
-        return Verdict(_worse("popularity", metrics, "popularity"), metrics)
-    return Verdict("", metrics)
+    case = Case(
+        ours=gains(served.all_ranks(), K),
+        popularity=gains(bar.all_ranks(), K),
+        live=gains(theirs.all_ranks(), K) if theirs is not None and live_is_fair else None,
+        slices=case_slices(split, *labels),
+    )
+    judgement = weigh(case, rng, config, k=K)
+    return Verdict(judgement.reasons, {**metrics, "judgement": dict(judgement.figures)})
 
 
-def too_few(cases: int) -> str:
-    return f"Only {cases} profiles can be asked about; {LEAST_CASES} are needed to judge."
+def too_few(cases: int, config: GateConfig = CONFIG) -> Reason:
+    return Reason("few_cases", {"cases": cases, "needed": config.least_cases})
+
+
+def _after(dataset: Dataset, moment: datetime | None) -> int | None:
+    """The millisecond after `moment` if a fair share of the events came later; None for the usual cut."""
+    if moment is None:
+        return None
+    cut = milliseconds(moment) + 1
+    share = float((dataset.at >= cut).mean())
+    return cut if LEAST_SHARE <= share <= MOST_SHARE else None
+
+
+def knew_nothing_hidden(moment: datetime | None, dataset: Dataset, split: Split) -> bool:
+    """Whether a model that knew everything until `moment` knew no hidden event of this split by time."""
+    hidden = dataset.at[dataset.at > split.train.at.max(initial=-1)]
+    return moment is not None and hidden.size > 0 and milliseconds(moment) < int(hidden.min())
+
+
+def milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
 
 
 def _asked(score: Callable[[Histories], Floats], split: Split) -> Tally:
@@ -74,11 +113,6 @@ def _asked(score: Callable[[Histories], Floats], split: Split) -> Tally:
     for rows, part in split.histories.known(split.train.items).split(ROWS):
         tally.add(score(part), part, split.target[rows])
     return tally
-
-
-def _worse(than: str, metrics: Mapping[str, Any], name: str) -> str:
-    ours, theirs = metrics["served"][f"ndcg@{K}"], metrics[name][f"ndcg@{K}"]
-    return f"Not better than {than} beyond chance: nDCG@{K} {ours:.4f} against {theirs:.4f}."
 
 
 def _unseen_targets(split: Split, most_cases: int) -> Split:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 from uuid_utils.compat import uuid7
 
 from recommender import sources
@@ -19,6 +20,7 @@ from recommender.algorithms.popularity import Popularity
 from recommender.evaluation.choosing import SERVING_MS
 from recommender.evaluation.fit import fit_ensemble
 from recommender.evaluation.profiles import EFFORTS, Profile
+from recommender.evaluation.verdicts import GateConfig, Reason
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
@@ -34,10 +36,9 @@ from tenants.scope import Actor, scope
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """`version` is what the training published or refused; `reason` says why it does not serve as trained."""
+    """`version` is what the training published or refused; its reasons say why it does not serve as trained."""
 
     version: VersionView
-    reason: str
 
 
 def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watch: Watch) -> RunOutcome:
@@ -61,7 +62,7 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
         idle = actions.prune(s)
     for artefact_id in idle:
         artefacts.remove(tenant, artefact_id)
-    return RunOutcome(version, version.reason)
+    return RunOutcome(version)
 
 
 def _learned(
@@ -74,27 +75,39 @@ def _learned(
     """
     rng = np.random.default_rng(0)
     watch.enter("learning", low=10, high=70)
-    protocol, split = gate.hold_out(source.dataset, most_cases=EFFORTS[profile].most_cases)
+    until = live.data_until if live is not None else None
+    protocol, split = gate.hold_out(source.dataset, live_until=until, most_cases=EFFORTS[profile].most_cases)
     if not len(split):
         ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
-        refusal = gate.too_few(0) if source.dataset.events else ""
-        return ensemble, Verdict(refusal, _metrics(ensemble, source, {"protocol": None, "cases": 0}))
+        reasons = (gate.too_few(0),) if source.dataset.events else ()
+        return ensemble, Verdict(reasons, _metrics(ensemble, source, {"protocol": None, "cases": 0}))
     ensemble = fit_ensemble(
         split.train, profile=profile, rng=rng, report=watch.report, again=False, serving_ms=SERVING_MS
     ).served(beside=(Popularity.name, Content.name))
     watch.enter("evaluating", low=70, high=75)
-    fair = live is not None and live.data_until is not None and _before(live.data_until, split.train.at)
-    verdict = gate.judge(ensemble, split, _live(tenant, live), source.item_no, live_is_fair=fair)
+    fair = protocol == "time-split" and gate.knew_nothing_hidden(until, source.dataset, split)
+    verdict = gate.judge(
+        ensemble,
+        split,
+        _live(tenant, live),
+        source.item_no,
+        live_is_fair=fair,
+        labels=(source.labels, source.item_labels),
+        config=_config(source),
+    )
     metrics = _metrics(ensemble, source, {"protocol": protocol, **verdict.metrics})
     watch.enter("learning from everything", low=75, high=93)
     for member in ensemble.members.values():
         member.refit(source.dataset, rng)
-    return ensemble, Verdict(verdict.refusal, metrics)
+    return ensemble, Verdict(verdict.reasons, metrics)
 
 
-def _before(moment: datetime, train_at: np.ndarray[Any, np.dtype[np.int64]]) -> bool:
-    """Whether a model that knew everything until `moment` knew nothing behind the training events."""
-    return bool(train_at.size) and moment.timestamp() * 1000 <= int(train_at.max())
+def _config(source: Source) -> GateConfig:
+    return replace(
+        gate.CONFIG,
+        least_gain=settings.LEPTON_GATE_LEAST_GAIN_PERCENT / 100,
+        least_slice=max(gate.CONFIG.least_slice, source.least_group),
+    )
 
 
 def _live(tenant: TenantRef, live: VersionView | None) -> Bundle | None:
@@ -111,7 +124,7 @@ def _served(
     ensemble: Ensemble, verdict: Verdict, live: VersionView | None
 ) -> tuple[Ensemble | None, Verdict]:
     """The trained model, or, while no personal model is in service, popularity with content for similar items."""
-    if not verdict.refusal:
+    if not verdict.reasons:
         return ensemble, verdict
     if (
         live is not None and live.metrics.get("serves") == "model"
@@ -119,8 +132,8 @@ def _served(
         return None, verdict
     kept = {name: m for name, m in ensemble.members.items() if name in (Popularity.name, Content.name)}
     reduced = Ensemble(kept, Blend({Popularity.name: 1.0}), ensemble.items, ensemble.card)
-    reason = f"{verdict.refusal} Popularity serves instead."
-    return reduced, Verdict(reason, {**verdict.metrics, "serves": "popularity"})
+    reasons = (*verdict.reasons, Reason("popularity_instead"))
+    return reduced, Verdict(reasons, {**verdict.metrics, "serves": "popularity"})
 
 
 def _sealed(
@@ -148,7 +161,7 @@ def _sealed(
         trained_at=datetime.now(UTC),
         data_until=source.data_until,
         refused=served is None,
-        reason=verdict.refusal,
+        reasons=verdict.reasons,
     )
 
 

@@ -34,7 +34,7 @@ def work(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
     try:
         with Watch(tenant, job_id, owner=owner, actor=actor) as watch:
             done = run(tenant, job_id, profile=_profile(job.parameters), actor=actor, watch=watch)
-        state, reason, outcome = "succeeded", done.reason, _outcome(done)
+        state, reason, outcome = "succeeded", done.version.reason, _outcome(done)
     except Cancelled:
         state, reason = "cancelled", "Cancelled on request."
     except DataError as error:
@@ -60,4 +60,6 @@ def _profile(parameters: dict[str, Any]) -> Profile:
 
 def _outcome(done: RunOutcome) -> dict[str, Any]:
     version = done.version
-    return {"version": version.version, "state": version.state, "serves": version.active}
+    reasons = [reason.to_json() for reason in version.reasons]
+    said = {"reasons": reasons} if reasons else {}
+    return {"version": version.version, "state": version.state, "serves": version.active, **said}

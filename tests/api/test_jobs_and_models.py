@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from recommender.evaluation.verdicts import Reason
 from recommender.registry.actions import publish
 from recommender.registry.types import Trained
 from tenants.regions import TenantRef
@@ -76,6 +77,26 @@ def test_a_version_is_promoted_and_rolled_back(owner: Any, trained: Callable[[],
 def test_a_version_is_read(owner: Any, trained: Callable[[], int]) -> None:
     number = trained()
     assert owner.get(f"/api/v1/models/{number}").json() == owner.get(f"/api/v1/models/v{number}").json()
+
+
+def test_reasons_are_codes_with_figures_and_a_sentence_in_each_language(
+    owner: Any, tenant: TenantRef, actor: Actor
+) -> None:
+    why = Reason("not_better", {"k": 10, "ours": 0.03, "theirs": 0.04})
+    made = Trained(uuid4(), uuid4(), "fast", {}, {}, datetime.now(UTC), None, refused=True, reasons=(why,))
+    with scope(tenant, actor=actor) as s:
+        publish(s, made, expected=None)
+    model = owner.get("/api/v1/models/1").json()
+    english = "Not better than popularity beyond chance: nDCG@10 0.0300 against 0.0400."
+    chinese = "未显著优于热门基线：nDCG@10 为 0.0300，对方为 0.0400。"
+    assert model["reason"] == english
+    assert model["reasons"] == [
+        {
+            "code": "not_better",
+            "parameters": {"k": 10, "ours": 0.03, "theirs": 0.04},
+            "text": {"en": english, "zh-hans": chinese},
+        }
+    ]
 
 
 @pytest.mark.parametrize("version", ["9", "none", "-1", "v", "99999999999999999999"])

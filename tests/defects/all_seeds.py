@@ -8,6 +8,7 @@ from tests.defects.feature_seeds import FEATURE_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
 from tests.defects.network_seeds import NETWORK_SEEDS
+from tests.defects.quality_seeds import QUALITY_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.residency_seeds import RESIDENCY_SEEDS
 from tests.defects.seeds import SEEDS, Seed
@@ -23,6 +24,7 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *KEYS_SEEDS,
     *LOCK_SEEDS,
     *NETWORK_SEEDS,
+    *QUALITY_SEEDS,
     *RECOMMENDER_SEEDS,
     *RESIDENCY_SEEDS,
     *SEEDS,

@@ -18,6 +18,7 @@ from recommender import sources
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
+from recommender.evaluation.verdicts import Reason
 from recommender.registry import actions as registry
 from recommender.registry import artefacts, queries
 from recommender.registry.bundle import Bundle
@@ -158,6 +159,28 @@ def publish(workspace: Workspace, *, ndcg: float, reason: str = "") -> None:
         registry.publish(s, trained, expected=queries.active_number(s))
 
 
+def refuse(workspace: Workspace, reasons: tuple[Reason, ...]) -> None:
+    """A version that the gate refused, as a worker writes it."""
+    refused = Trained(
+        uuid4(), uuid7(), "fast", {}, _metrics(0.03), datetime.now(UTC), None, refused=True, reasons=reasons
+    )
+    with scope(workspace.ref, actor=ACTOR) as s:
+        registry.publish(s, refused, expected=queries.active_number(s))
+
+
+def observe(workspace: Workspace) -> None:
+    """What the watch wrote on the version in service."""
+    live = {"against": "v0", "answers": 900, "rates": {"clicks": [0.04, 0.12], "dismissals": [0.02, 0.01]}}
+    hours, scores = {"value": 0.31, "level": "drifted"}, {"value": None, "level": "unknown"}
+    drift = {
+        "level": "drifted",
+        "shifts": {"hours": hours, "scores": scores},
+        "measured_at": "2026-11-20T09:41:00+00:00",
+    }
+    with scope(workspace.ref, actor=ACTOR) as s:
+        registry.note(s, queries.active_number(s) or 0, live=live, drift=drift)
+
+
 def _files(workspace: Workspace) -> dict[str, bytes]:
     source = sources.load(workspace.ref, actor=ACTOR, report=lambda _done: None)
     popularity = Popularity()
@@ -174,6 +197,7 @@ def _metrics(ndcg: float) -> dict[str, Any]:
     return {
         "serves": "model",
         "cases": 812,
+        "judgement": {"slices": {"new_profiles": _slice(120), "country=FR": _slice(64)}},
         "served": measures(ndcg),
         "popularity": measures(0.033),
         "weights": members,
@@ -181,6 +205,10 @@ def _metrics(ndcg: float) -> dict[str, Any]:
         "seconds": dict.fromkeys(members, 4.2),
         "data": {"events": 4_120, "events_left_out": {"bot": 3_600, "immediate repetition": 12}},
     }
+
+
+def _slice(cases: int) -> dict[str, Any]:
+    return {"popularity": {"ours": 0.04, "theirs": 0.03, "low": 0.002, "high": 0.02, "cases": cases}}
 
 
 def finish_jobs(workspace: Workspace, state: str, **said: Any) -> None:

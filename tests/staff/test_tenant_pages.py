@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 
+from recommender.registry.actions import note, publish
+from recommender.registry.types import Trained
 from tenants.control.actions import create_api_key
 from tenants.control.models import Tenant, User
 from tenants.control.queries import audit_page, authenticate, members
@@ -156,3 +160,15 @@ def test_nothing_can_be_deleted(staff: Client, tenant: TenantRef, staff_user: Us
 
 def test_an_absent_tenant_is_not_found(staff: Client) -> None:
     assert staff.get("/staff/control/tenant/00000000-0000-0000-0000-000000000000/change/").status_code == 302
+
+
+def test_staff_see_that_a_model_has_drifted(staff: Client, tenant: TenantRef, actor: Actor) -> None:
+    made = Trained(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None)
+    shifts = {"hours": {"value": 0.3, "level": "drifted"}, "coverage": {"value": 0.0, "level": "steady"}}
+    with scope(tenant, actor=actor) as s:
+        publish(s, made, expected=None)
+        note(s, 1, drift={"level": "drifted", "shifts": shifts})
+    page = staff.get(f"/staff/control/tenant/{tenant.id}/change/").content.decode()
+    assert "Drifted" in page
+    assert "Hours of the day" in page
+    assert "Items shown" not in page

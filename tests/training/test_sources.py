@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from recommender import sources
 from recommender.sources import Source
@@ -142,3 +143,39 @@ def test_what_cleaning_takes_out_is_counted_beside_the_rest(shop: TenantRef, act
     }
     assert source.counted == source.dataset.events + sum(source.left_out.values())
     assert source.dataset.weight.mean() == pytest.approx(1.0)
+
+
+def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
+    tenant: TenantRef, actor: Actor
+) -> None:
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id=one, title=one, language="zh") for one in "ab"])
+        stated = [
+            ProfileInput(id="ann", language="en", attributes={"Country": "DE", "region": "Ober bayern"}),
+            ProfileInput(id="bo", attributes={"country": "CN"}),
+        ]
+        profiles.upsert_profiles(s, stated)
+    record(
+        tenant, actor, ("ann", "a", "view"), ("bo", "b", "view"), ("cy", "a", "view"), ("ann", "b", "view")
+    )
+    source = load(tenant, actor)
+    labels = {name: (of_user, values) for name, of_user, values in source.labels}
+    assert labels["language"][1] == ("en",)
+    assert set(labels["country"][1]) == {"DE", "CN"}
+    assert labels["region"][1] == ("#1",)
+    lengths = np.diff(source.dataset.indptr)
+    of_ann = int(np.flatnonzero(lengths == 2)[0])
+    country, names = labels["country"]
+    assert names[country[of_ann]] == "DE"
+    assert sorted(country.tolist()) == [-1, 0, 1]
+    assert (source.item_labels[0][0], source.item_labels[0][2]) == ("item_language", ("zh",))
+
+
+def test_a_place_that_the_tenant_denies_makes_no_group(tenant: TenantRef, actor: Actor) -> None:
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id="a", title="a")])
+        privacy = questions.state(s).privacy
+        space.update_privacy(s, replace(privacy, features_denied=[*privacy.features_denied, "country"]))
+        profiles.upsert_profiles(s, [ProfileInput(id="ann", attributes={"country": "DE"})])
+    record(tenant, actor, ("ann", "a", "view"))
+    assert load(tenant, actor).labels == ()

@@ -19,7 +19,7 @@ from tenants.data.types import EventInput, ItemInput, JobView
 from tenants.errors import Conflict
 from tenants.regions import TenantRef
 from tenants.scope import Actor, data_ops, scope
-from tests.training.spaces import ITEMS, LENGTH, PROFILES, feed, order_training
+from tests.training.spaces import ITEMS, LENGTH, PROFILES, feed, in_order, order_training
 
 
 def done(tenant: TenantRef, actor: Actor) -> JobView:
@@ -71,7 +71,8 @@ def test_a_refused_model_never_replaces_a_personal_one(noise: TenantRef, actor: 
     with scope(noise, actor=actor) as s:
         assert queries.active_number(s) == first.version
         newest = queries.versions(s)[0]
-    assert job.outcome == {"version": 2, "state": "refused", "serves": False}
+    said = [{"code": "not_better", "parameters": dict(newest.reasons[0].parameters)}]
+    assert job.outcome == {"version": 2, "state": "refused", "serves": False, "reasons": said}
     assert (newest.kept, newest.reason) == (False, job.reason)
 
 
@@ -227,3 +228,28 @@ def test_a_robot_is_not_learned_from_and_the_measures_count_it(walkers: TenantRe
     assert data["cleaning"]["rules"]["bot"] == {"events": 1_200, "users": 1}
     assert data["events_left_out"] == {"bot": 1_200}
     assert (data["events"], data["profiles"]) == (PROFILES * LENGTH, PROFILES)
+
+
+def test_a_refresh_is_compared_with_the_live_model_on_what_came_since(
+    walkers: TenantRef, actor: Actor
+) -> None:
+    assert done(walkers, actor).outcome["serves"]
+    with scope(walkers, actor=actor) as s:
+        until = queries.version(s, 1).data_until
+        assert until is not None
+        onward = [
+            EventInput(
+                profile_id=f"p{n}", item_id=f"i{in_order(n, LENGTH)}", kind="view", at=until + timedelta(seconds=1 + n)
+            )
+            for n in range(PROFILES)
+        ]  # fmt: skip
+        assert events.record_events(s, onward).rejected == []
+    job = done(walkers, actor)
+    with scope(walkers, actor=actor) as s:
+        second = queries.version(s, 2)
+    assert (job.outcome["serves"], second.metrics["live"]["fair"], second.metrics["cases"]) == (
+        True,
+        True,
+        PROFILES,
+    )
+    assert second.metrics["judgement"]["against_live"]["cases"] == PROFILES

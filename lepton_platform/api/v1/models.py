@@ -10,6 +10,7 @@ from lepton_platform.api.call import Call, Reply, reply
 from lepton_platform.api.operations import Answer, Declared, Json
 from lepton_platform.api.v1.jobs import EXAMPLE as JOB
 from recommender.registry import actions, queries
+from recommender.registry.reasons import LANGUAGES, words_in
 from recommender.registry.types import VersionView
 from tenants.data.actions import jobs
 from tenants.data.types import JobView
@@ -23,8 +24,17 @@ class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     profile: Literal["fast", "full"] = "full"
 
 
+class ModelReason(msgspec.Struct, frozen=True, kw_only=True):
+    """`code` and its figures, and the sentence they make in each language."""
+
+    code: str
+    parameters: dict[str, Any]
+    text: dict[str, str]
+
+
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """`reason` says why a version was refused or taken out of service; `kept`, that it can still serve."""
+    """`reasons` say why a version was refused or taken out of service, `reason` the same in English; `kept`, that it
+    can still serve. `live` is what followed its answers, `drift` how far the latest days are from what it learned."""
 
     version: int
     state: Literal["candidate", "active", "retired", "refused", "corrupt"]
@@ -33,6 +43,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     kept: bool
     metrics: dict[str, Any]
     reason: str
+    reasons: list[ModelReason]
+    live: dict[str, Any]
+    drift: dict[str, Any]
     trained_at: datetime
     data_until: datetime | None
 
@@ -51,13 +64,25 @@ _MODEL = {
     "kept": True,
     "metrics": {"blend": {"test": {"ndcg@10": 0.071}}},
     "reason": "",
+    "reasons": [],
+    "live": {},
+    "drift": {},
     "trained_at": "2026-11-20T09:41:00Z",
     "data_until": "2026-11-20T09:30:00Z",
 }
 
 
 def present(view: VersionView) -> Model:
-    return msgspec.convert(view, Model, from_attributes=True)
+    said = [
+        ModelReason(
+            code=reason.code,
+            parameters=dict(reason.parameters),
+            text={language: words_in(language, (reason,)) for language in LANGUAGES},
+        )
+        for reason in view.reasons
+    ]
+    given = {name: getattr(view, name) for name in Model.__struct_fields__ if name != "reasons"}
+    return Model(**given, reasons=said)
 
 
 def number(call: Call[None]) -> int:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 
+from lepton_platform.staff import model_health
 from lepton_platform.staff.access import staff_actor
 from lepton_platform.staff.pages.base import DirectoryPages
 from lepton_platform.staff.pages.decorators import asking_action, column
@@ -21,6 +22,7 @@ from tenants.control.actions import create_user, resume_tenant, suspend_tenant, 
 from tenants.control.models import Tenant, User
 from tenants.errors import DomainError
 from tenants.privacy.onboarding import finish_opening, open_tenant
+from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 
 _STATUS = {"active": "success", "suspended": "danger", "opening": "warning"}
@@ -183,9 +185,10 @@ class TenantPages(DirectoryPages):
 
 
 def _around(tenant: Tenant, actor: Actor) -> dict[str, Any]:
-    """People, keys in use and the latest of the audit log, read under the tenant's own claim."""
+    """People, keys in use, the latest of the audit log and how the model does, read under the tenant's own claim."""
     with control_scope(tenant.pk, actor=actor) as s:
         return {
+            "model": model_health.of(TenantRef(tenant.pk, tenant.region_id)),
             "members": queries.members(s),
             "live_keys": sum(key.state in {"active", "replaced"} for key in queries.api_keys(s)),
             "audit": queries.audit_page(s, limit=8),

@@ -43,7 +43,8 @@ class _Row(NamedTuple):
 def upsert_items(s: Scope, items: Sequence[ItemInput]) -> UpsertResult:
     """At most 1,000 entries; each replaces what was stored under its id, and brings a retired item back.
 
-    An id that stands twice in the batch is taken once, the later rows are rejected. Raises TooLarge.
+    An id that stands twice in the batch is taken once, the later rows are rejected, and so is what breaks the limits of
+    `ItemInput`. Raises TooLarge.
     """
     if len(items) > MAX_ITEMS:
         raise TooLarge(f"A batch has at most {MAX_ITEMS} items; this one has {len(items)}.")
@@ -75,9 +76,20 @@ def _without_repeats(s: Scope, items: Sequence[ItemInput]) -> tuple[UpsertResult
         if key in unique:
             detail = "This id stands earlier in the same batch; only the first was taken."
             result.rejected.append(RowError(row, f"/items/{row}/id", "repeated_id", detail))
+        elif fault := _unreadable(entry):
+            result.rejected.append(RowError(row, f"/items/{row}", "invalid", fault))
         else:
             unique[key] = entry
     return result, unique
+
+
+def _unreadable(entry: ItemInput) -> str:
+    """What could not be read back would break every reader of the catalogue; callers may build entries unchecked."""
+    try:
+        msgspec.json.decode(msgspec.json.encode(entry), type=ItemInput)
+    except msgspec.ValidationError as error:
+        return f"{error}."
+    return ""
 
 
 def _lock(s: Scope) -> tuple[int, int]:

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,24 @@ from tenants.regions import TenantRef
 from tenants.scope import Scope
 
 _ONE = "SELECT body FROM data_receipt WHERE tenant_id = %s AND id = %s"
+_PAGE = """
+SELECT id, profile_key, body FROM data_receipt
+WHERE tenant_id = %s AND id >= %s AND id < %s ORDER BY id DESC LIMIT %s
+"""
 _LATEST = "SELECT id, body FROM data_receipt WHERE tenant_id = %s ORDER BY id DESC LIMIT %s"
+
+
+class Answered(NamedTuple):
+    """One receipt: its id, whom it answered (None for a stranger) and its facts."""
+
+    id: UUID
+    profile_key: bytes | None
+    facts: dict[str, Any]
+
+    @property
+    def at_ms(self) -> int:
+        """The first 48 bits of a UUIDv7 are milliseconds of Unix time."""
+        return self.id.int >> 80
 
 
 def cipher(tenant: TenantRef) -> BoundCipher:
@@ -34,3 +52,25 @@ def latest(s: Scope, *, limit: int = 5_000) -> Iterator[dict[str, Any]]:
     """Newest first; for coverage in reports."""
     for receipt_id, body in s.cursor(binary=True).execute(_LATEST, (s.tenant_id, limit)):
         yield msgspec.json.decode(cipher(s.ref).open(body, receipt_id.bytes))
+
+
+def between(s: Scope, since: datetime, before: UUID, *, limit: int = 5_000) -> list[Answered]:
+    """Newest first, from `since` on and before that id; a page for streams over many."""
+    values = (s.tenant_id, before_moment(since), before, limit)
+    rows = s.cursor(binary=True).execute(_PAGE, values).fetchall()
+    bodies = cipher(s.ref).open_many([row[2] for row in rows], [row[0].bytes for row in rows])
+    return [
+        Answered(row[0], bytes(row[1]) if row[1] is not None else None, msgspec.json.decode(body))
+        for row, body in zip(rows, bodies, strict=True)
+    ]
+
+
+def before_moment(moment: datetime) -> UUID:
+    """An id that every receipt from before `moment` precedes, and none of later."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+def hashes(tenant: TenantRef, ids: Sequence[UUID]) -> list[int]:
+    """What event records keep of a recommendation's id: a 64-bit keyed hash."""
+    found = keyring(tenant).pseudonyms("recommendation", [str(one) for one in ids])
+    return [int.from_bytes(one[:8], "little") or 1 for one in found]

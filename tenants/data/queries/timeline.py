@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -33,6 +34,10 @@ WHERE tenant_id = %s AND profile_key > %b ORDER BY profile_key, seq LIMIT %s
 _ONE = (
     "SELECT profile_key, seq, body FROM data_timeline WHERE tenant_id = %s AND profile_key = %b ORDER BY seq"
 )
+_RECENT = """
+SELECT profile_key, seq, body FROM data_timeline
+WHERE tenant_id = %s AND last_at >= %s AND (profile_key, seq) > (%b, %s) ORDER BY profile_key, seq LIMIT %s
+"""
 _TOTAL = "SELECT coalesce(sum(count), 0) FROM data_timeline WHERE tenant_id = %s"
 
 
@@ -96,6 +101,25 @@ def scan(tenant: TenantRef, *, actor: Actor, page: int = 20_000) -> Iterator[tup
         bodies = cipher(tenant).open_many([r[2] for r in rows], [records.row_id(r[0], r[1]) for r in rows])
         for key, group in groupby(zip(rows, bodies, strict=True), key=_profile_of):
             yield bytes(key), _whole([body for _, body in group])
+
+
+def recent(
+    tenant: TenantRef, since: datetime, *, actor: Actor, page: int = 20_000
+) -> Iterator[tuple[bytes, Records]]:
+    """Chunks with an event from `since` on, by profile key; a profile's chunks follow each other.
+
+    Earlier events of those chunks are in it, and an event that was sent twice stands twice. Transactions as in `scan`.
+    """
+    after: tuple[bytes, int] = (b"", 0)
+    while True:
+        with scope(tenant, actor=actor) as s:
+            rows = s.cursor(binary=True).execute(_RECENT, (s.tenant_id, since, *after, page)).fetchall()
+        bodies = cipher(tenant).open_many([r[2] for r in rows], [records.row_id(r[0], r[1]) for r in rows])
+        for row, body in zip(rows, bodies, strict=True):
+            yield bytes(row[0]), records.unpack(body)
+        if len(rows) < page:
+            return
+        after = (bytes(rows[-1][0]), rows[-1][1])
 
 
 def _page_of_profiles(s: Scope, after: bytes, page: int) -> list[Row]:

@@ -1,0 +1,36 @@
+"""What is watched while a model serves. Each tenant by itself: what one of them lacks keeps no other from its watch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+from celery import shared_task
+
+from lepton_platform.tasks.workers import WORKER, tenants_of
+from recommender.types import DataError
+from recommender.watching import drifting, roll_back
+from tenants.errors import DomainError
+from tenants.regions import TenantRef
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="lepton.watch")  # type: ignore[untyped-decorator]  # celery has no types
+def watch(*, region: str) -> None:
+    """Takes back what has dropped beyond chance since it began to serve."""
+    _each(region, "watch of models in service", lambda tenant: roll_back.check(tenant, actor=WORKER))
+
+
+@shared_task(name="lepton.drift")  # type: ignore[untyped-decorator]  # celery has no types
+def drift(*, region: str) -> None:
+    """Compares the latest days with what the model in service learned from."""
+    _each(region, "drift of inputs and scores", lambda tenant: drifting.measure(tenant, actor=WORKER))
+
+
+def _each(region: str, reason: str, do: Callable[[TenantRef], object]) -> None:
+    for tenant in tenants_of(region, reason=reason):
+        try:
+            do(tenant)
+        except (DomainError, DataError) as error:
+            log.warning("watch_failed", tenant=str(tenant.id), what=reason, reason=type(error).__name__)

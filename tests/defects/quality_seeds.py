@@ -1,0 +1,139 @@
+"""Defects of the gate, of the watch over models in service, and of drift."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+_RULE, _LIVE, _DRIFT = (f"recommender/evaluation/{name}.py" for name in ("verdicts", "live", "drift"))
+_GATE, _FEEDBACK = "recommender/training/gate.py", "recommender/watching/feedback.py"
+_ON_RULE, _ON_GATE = "tests/recommender/test_verdicts.py", "tests/training/test_gate.py"
+_ON_LIVE, _ON_DRIFT = "tests/recommender/test_live.py", "tests/recommender/test_drift.py"
+_ON_ROLL_BACK = "tests/training/test_live_roll_back.py"
+
+QUALITY_SEEDS = (
+    Seed(
+        "a gain by chance is promoted",
+        _RULE,
+        "return self.low > 0",
+        "return self.ours > self.theirs",
+        _ON_RULE,
+    ),
+    Seed("a tiny gain is promoted", _RULE, "bar.gain < config.least_gain", "bar.gain < 0", _ON_RULE),
+    Seed(
+        "a slice may lose", _RULE, "        if one.worse\n", "        if one.worse and one.better\n", _ON_RULE
+    ),
+    Seed(
+        "worse than live is promoted",
+        _RULE,
+        "    if live.worse:",
+        "    if live.worse and live.better:",
+        _ON_RULE,
+    ),
+    Seed(
+        "the gate is content with 95%",
+        _RULE,
+        "[1 - config.confidence, config.confidence]",
+        "[0.05, 0.95]",
+        _ON_RULE,
+    ),
+    Seed(
+        "a live model is compared on what it has learned",
+        _GATE,
+        "if theirs is not None and live_is_fair else None",
+        "if theirs is not None else None",
+        _ON_GATE,
+    ),
+    Seed(
+        "the split forgets where the live model's knowledge ended",
+        _GATE,
+        "for cut in (_after(dataset, live_until), None):",
+        "for cut in (None, None):",
+        _ON_GATE,
+    ),
+    Seed(
+        "every look may err like the first",
+        _LIVE,
+        "config.error * 6 / (pi * number) ** 2 / len(SIGNALS)",
+        "0.05",
+        _ON_LIVE,
+    ),
+    Seed(
+        "one keen person counts as a crowd",
+        _LIVE,
+        "np.unique(answers.profile, return_inverse=True)",
+        "np.unique(np.arange(len(answers)), return_inverse=True)",
+        _ON_LIVE,
+    ),
+    Seed(
+        "another mix of places is taken for a drop",
+        _LIVE,
+        "rate(old, one, shared, shares)) for one",
+        "rate(old, one, shared, np.bincount(old.place) / len(old))) for one",
+        _ON_LIVE,
+    ),
+    Seed(
+        "a person's promotion is undone",
+        "recommender/watching/roll_back.py",
+        ' or now.live.get("taken_back")',
+        "",
+        _ON_ROLL_BACK,
+    ),
+    Seed(
+        "answers are judged before anybody could click",
+        _FEEDBACK,
+        "self.at + _ms(within) <= until_ms",
+        "self.at <= until_ms",
+        _ON_ROLL_BACK,
+    ),
+    Seed(
+        "a feed that stopped is taken for a drop",
+        _FEEDBACK,
+        "until = min(newest, _ms_of(now))",
+        "until = _ms_of(now)",
+        _ON_ROLL_BACK,
+    ),
+    Seed(
+        "what was tried in the portal counts",
+        _FEEDBACK,
+        'TRIED_IN_THE_PORTAL = "portal."',
+        'TRIED_IN_THE_PORTAL = "Portal."',
+        _ON_ROLL_BACK,
+    ),
+    Seed(
+        "a roll-back leaves no line of its own",
+        "recommender/registry/actions.py",
+        '"model.rolled_back"',
+        '"model.promoted"',
+        _ON_ROLL_BACK,
+    ),
+    Seed("chance is an alarm", _DRIFT, "value if value > chance else 0.0", "value", _ON_DRIFT),
+    Seed("three profiles are an alarm", _DRIFT, "if min(profiles) < config.least or", "if", _ON_DRIFT),
+    Seed(
+        "a denied place makes a group",
+        "recommender/labels.py",
+        "for name in NAMES if not denials.reason(name)",
+        "for name in NAMES",
+        "tests/training/test_sources.py",
+    ),
+    Seed(
+        "a tenant's word stands in the measures",
+        "recommender/labels.py",
+        "v if _CODE.fullmatch(v) else",
+        "v if v else",
+        "tests/training/test_sources.py",
+    ),
+    Seed(
+        "metrics are open where no token is set",
+        "lepton_platform/middleware.py",
+        "return bool(token) and secrets",
+        "return secrets",
+        "tests/platform/test_metrics.py",
+    ),
+    Seed(
+        "an item that cannot be read back is stored",
+        "tenants/data/actions/catalog.py",
+        "elif fault := _unreadable(entry):",
+        'elif fault := "":',
+        "tests/training/test_bad_input.py",
+    ),
+)

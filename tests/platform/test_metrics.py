@@ -1,0 +1,73 @@
+"""`/metrics`: for whoever holds the token, and absent for everybody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from lepton_platform import monitoring
+from recommender.registry import actions
+from recommender.registry.types import Trained
+from tenants.scope import scope
+from tests.portal.workspace import ACTOR, Workspace, open_workspace
+
+TOKEN = "a-token-of-prometheus"
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    monitoring._kept = None
+    yield
+    monitoring._kept = None
+
+
+@pytest.fixture
+def shop(database: None) -> Workspace:
+    """Its model has drifted, and is clicked less than the one before."""
+    workspace = open_workspace()
+    made = Trained(uuid4(), uuid4(), "fast", {}, {"served": {"ndcg@10": 0.05}}, datetime.now(UTC), None)
+    drift = {
+        "level": "drifted",
+        "shifts": {
+            "hours": {"value": 0.31, "level": "drifted"},
+            "scores": {"value": None, "level": "unknown"},
+        },
+    }
+    with scope(workspace.ref, actor=ACTOR) as s:
+        actions.publish(s, made, expected=None)
+        actions.note(s, 1, drift=drift, live={"rates": {"clicks": [0.04, 0.12]}})
+    return workspace
+
+
+def ask(token: str) -> Any:
+    return Client().get("/metrics", headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.mark.parametrize(("setting", "given"), [("", ""), ("", TOKEN), (TOKEN, ""), (TOKEN, "another")])
+def test_without_the_token_there_is_no_such_page(
+    database: None, settings: Any, setting: str, given: str
+) -> None:
+    settings.LEPTON_METRICS_TOKEN = setting
+    assert ask(given).status_code == 404
+
+
+def test_drift_alarms_and_live_rates_are_told(shop: Workspace, settings: Any) -> None:
+    settings.LEPTON_METRICS_TOKEN = TOKEN
+    answer = ask(TOKEN)
+    assert answer["Content-Type"].startswith("text/plain")
+    mine = [line for line in answer.content.decode().splitlines() if shop.slug in line]
+    told = {re.sub(r',?(region|tenant)="[^"]*"', "", line).replace("{,", "{") for line in mine}
+    assert told == {
+        "lepton_model_ndcg{} 0.05",
+        'lepton_model_drift{measure="hours"} 0.31',
+        "lepton_model_drift_alarm{} 1.0",
+        'lepton_model_followed{by="clicks",version="now"} 0.04',
+        'lepton_model_followed{by="clicks",version="before"} 0.12',
+    }
+    assert 'lepton_database_ready{database="default"} 1.0' in answer.content.decode()

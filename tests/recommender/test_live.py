@@ -1,0 +1,123 @@
+"""A drop beyond chance is seen, and chance is not taken for a drop, however often one looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from recommender.evaluation.live import Answers, WatchConfig, look
+from recommender.types import DataError
+from tests.proofs import Scale
+
+CONFIG = WatchConfig()
+
+
+def answers(count: int, share: float, seed: int, *, dismissed: float = 0.02, people: int = 400) -> Answers:
+    """In two places, of which the second is clicked half as often; some people click more than others."""
+    rng = np.random.default_rng(seed)
+    profile, place = rng.integers(0, people, count), rng.integers(0, 2, count)
+    keenness = np.random.default_rng(99).gamma(4, 1 / 4, people)
+    clicked = rng.random(count) < share * keenness[profile] * np.where(place == 1, 0.5, 1.0)
+    followed = {
+        "clicks": clicked,
+        "conversions": clicked & (rng.random(count) < 0.2),
+        "dismissals": rng.random(count) < dismissed,
+    }
+    return Answers(profile.astype(np.int32), place.astype(np.int32), followed)  # type: ignore[arg-type]
+
+
+def part(whole: Answers, count: int) -> Answers:
+    followed = {name: found[:count] for name, found in whole.followed.items()}
+    return Answers(whole.profile[:count], whole.place[:count], followed)
+
+
+def watched(now: Answers, before: Answers, steps: int = 40) -> tuple[tuple[str, ...], int]:
+    """Looks `steps` times while the answers come in; what dropped first, and after how many answers."""
+    taken = 0
+    for count in np.linspace(100, len(now), steps).astype(int):
+        found = look(part(now, count), before, taken=taken, config=CONFIG)
+        if found.dropped:
+            return found.dropped, int(count)
+        taken = found.number
+    return (), len(now)
+
+
+@pytest.mark.proof(row=31)
+def test_an_equal_version_is_hardly_ever_taken_back(scale: Scale, figure: Callable[..., bool]) -> None:
+    pairs = scale(30, 2_000)
+    taken = sum(
+        bool(watched(answers(6_000, 0.1, 2 * n), answers(6_000, 0.1, 2 * n + 1))[0]) for n in range(pairs)
+    )
+    assert figure("equal versions taken back", taken, of=pairs, passes=taken <= max(0, 0.002 * pairs))
+
+
+@pytest.mark.proof(row=31)
+def test_clicks_that_halve_are_a_drop(scale: Scale, figure: Callable[..., bool]) -> None:
+    pairs = scale(10, 200)
+    seen = [watched(answers(6_000, 0.05, 2 * n), answers(6_000, 0.1, 2 * n + 1)) for n in range(pairs)]
+    dropped = sum("clicks" in what for what, _after in seen)
+    figure("answers until a halving is seen, median", float(np.median([n for _w, n in seen])), passes=True)
+    assert figure("halved clicks seen within 6,000 answers", dropped, of=pairs, passes=dropped == pairs)
+
+
+def test_no_click_at_all_is_a_drop() -> None:
+    assert "clicks" in watched(answers(3_000, 0.0, 1), answers(3_000, 0.1, 2))[0]
+
+
+def test_dismissals_that_come_from_nowhere_are_one() -> None:
+    now, before = answers(3_000, 0.1, 1, dismissed=0.2), answers(3_000, 0.1, 2, dismissed=0.0)
+    assert "dismissals" in watched(now, before)[0]
+
+
+def test_more_clicks_and_fewer_dismissals_take_nothing_back() -> None:
+    now, before = answers(6_000, 0.2, 1, dismissed=0.0), answers(6_000, 0.1, 2, dismissed=0.2)
+    assert watched(now, before)[0] == ()
+
+
+def test_another_mix_of_places_is_no_drop() -> None:
+    """The newer version is asked mostly where less is clicked; in each place it is as good."""
+    before = answers(20_000, 0.2, 1)
+    now = answers(20_000, 0.2, 2)
+    kept = (now.place == 1) | (np.arange(20_000) % 10 == 0)
+    now = Answers(now.profile[kept], now.place[kept], {name: f[kept] for name, f in now.followed.items()})
+    assert now.followed["clicks"].mean() < 0.8 * before.followed["clicks"].mean()
+    assert watched(now, before)[0] == ()
+
+
+def test_one_keen_person_is_not_a_crowd() -> None:
+    """All clicks before were one profile's: what it does is not what chance does, and not proof of a drop."""
+    before, now = answers(1_000, 0.0, 1), answers(1_000, 0.0, 2)
+    before.followed["clicks"][:] = before.profile == before.profile[0]
+    profile = np.where(np.arange(1_000) < 120, 0, before.profile + 1).astype(np.int32)
+    clicks = {**before.followed, "clicks": profile == 0}
+    keen = Answers(profile, before.place, clicks)
+    assert look(now, keen, taken=0, config=CONFIG).dropped == ()
+
+
+def test_a_look_is_not_taken_twice() -> None:
+    now, before = answers(900, 0.0, 1), answers(900, 0.2, 2)
+    first = look(now, before, taken=0, config=CONFIG)
+    assert "clicks" in first.dropped
+    assert look(now, before, taken=first.number, config=CONFIG).dropped == ()
+
+
+@pytest.mark.parametrize(("now", "before"), [(0, 0), (0, 5_000), (199, 5_000), (5_000, 199), (5_000, 0)])
+def test_too_few_answers_of_either_say_nothing(now: int, before: int) -> None:
+    found = look(answers(now, 0.0, 1), answers(before, 0.3, 2), taken=0, config=CONFIG)
+    assert (found.number, found.dropped, found.rates) == (0, (), {})
+
+
+def test_places_that_only_one_of_them_served_are_not_compared() -> None:
+    now, before = answers(1_000, 0.0, 1), answers(1_000, 0.3, 2)
+    elsewhere = Answers(now.profile, now.place + 2, now.followed)
+    assert look(elsewhere, before, taken=0, config=CONFIG).number == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"error": 0.0}, {"error": 0.7}, {"least_change": 1.0}, {"least_answers": 0}]
+)
+def test_a_watch_that_cannot_be_kept_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(DataError):
+        WatchConfig(**wrong)  # type: ignore[arg-type]

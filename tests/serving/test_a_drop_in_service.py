@@ -1,0 +1,107 @@
+"""End to end with real parts: two real models answer real questions, visitors click on what they want, one is taken back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from uuid_utils.compat import uuid7
+
+from recommender import sources
+from recommender.evaluation.fit import fit_ensemble
+from recommender.evaluation.live import WatchConfig
+from recommender.registry import actions, artefacts, queries
+from recommender.registry.bundle import Bundle
+from recommender.registry.types import Trained
+from recommender.serving.recommend import recommend
+from recommender.serving.spaces import spaces
+from recommender.serving.types import RecommendRequest
+from recommender.training.work import work
+from recommender.watching import roll_back
+from tenants.data.actions import events
+from tenants.data.types import EventInput
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+from tests.training.spaces import LENGTH, PROFILES, feed, in_order, order_training
+
+SOON = WatchConfig(followed_within=timedelta(seconds=2))
+ASKED = 2 * PROFILES
+
+
+@pytest.fixture
+def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
+    """Everybody walks along the shelf, and v1 has learned it."""
+    feed(tenant, actor, in_order)
+    work(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    return tenant
+
+
+def visited(shop: TenantRef, actor: Actor, step: int) -> tuple[int, set[str | None]]:
+    """Every profile asks, and clicks on the next item of its walk where it is shown; how many did, and who answered."""
+    spaces().refresh_now(shop)
+    clicks, versions = [], set()
+    for number in range(ASKED):
+        profile, onward = number % PROFILES, number // PROFILES
+        answer = recommend(
+            shop, RecommendRequest(k=5, profile_id=f"p{profile}", scenario="home"), actor=actor
+        )
+        versions.add(answer.model_version)
+        wanted = f"i{in_order(profile, LENGTH + step + onward)}"
+        if wanted in [item.id for item in answer.items]:
+            moment = datetime.now(UTC)
+            given = {"item_id": wanted, "kind": "click", "profile_id": f"p{profile}", "at": moment}
+            clicks.append(EventInput(**given, recommendation_id=answer.recommendation_id, scenario="home"))
+        if onward and clicks:
+            send(shop, actor, clicks[-1:])
+    send(shop, actor, clicks)
+    return len(clicks), versions
+
+
+def send(shop: TenantRef, actor: Actor, clicks: list[EventInput]) -> None:
+    with scope(shop, actor=actor) as s:
+        events.record_events(s, clicks)
+
+
+def plant_a_regression(shop: TenantRef, actor: Actor) -> None:
+    """A real model of the same events with the items dealt out anew, as a wrong join of ids would make it."""
+    source = sources.load(shop, actor=actor, report=lambda _done: None)
+    rng = np.random.default_rng(5)
+    wrong = replace(source.dataset, item=rng.permutation(source.dataset.item))
+    ensemble = fit_ensemble(wrong, profile="fast", members=("popularity", "transitions"), rng=rng)
+    artefact_id = uuid7()
+    manifest = artefacts.write(shop, artefact_id, Bundle(ensemble, source.item_no).to_files())
+    made = Trained(
+        uuid4(), artefact_id, "fast", manifest, {"serves": "model"}, datetime.now(UTC), source.data_until
+    )
+    with scope(shop, actor=actor) as s:
+        actions.publish(s, made, expected=1)
+
+
+def test_a_regression_that_reached_service_is_noticed_by_its_visitors_and_goes(
+    shop: TenantRef, actor: Actor, api: Callable[..., Any]
+) -> None:
+    before, who = visited(shop, actor, 0)
+    assert (who, before > 0.8 * ASKED) == ({"v1"}, True)
+    time.sleep(0.01)
+    plant_a_regression(shop, actor)
+    after, who = visited(shop, actor, 2)
+    assert (who, after < 0.5 * before) == ({"v2"}, True)
+    time.sleep(2.1)
+    send(shop, actor, [EventInput(item_id="i0", kind="view", profile_id="p0", at=datetime.now(UTC))])
+    found = roll_back.check(shop, actor=actor, config=SOON)
+    assert found is not None
+    assert found.dropped == ("clicks",)
+    spaces().refresh_now(shop)
+    answer = recommend(shop, RecommendRequest(k=5, profile_id="p1"), actor=actor)
+    assert (answer.stage, answer.model_version) == ("model", "v1")
+    told = api(shop).get("/api/v1/models/2").json()
+    assert [reason["code"] for reason in told["reasons"]] == ["clicks_dropped"]
+    assert told["reasons"][0]["text"]["zh-hans"].startswith("已自动撤回")
+    with scope(shop, actor=actor) as s:
+        assert queries.active_number(s) == 1

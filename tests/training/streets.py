@@ -1,0 +1,61 @@
+"""Shops with a structure that is known beforehand, as plain data sets: no database, real fits of cheap members."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recommender.algorithms.ensemble import Ensemble
+from recommender.dataset import Dataset, Split
+from recommender.evaluation.fit import fit_ensemble
+from recommender.evaluation.slices import Labels
+from recommender.registry.bundle import Bundle
+from recommender.training import gate
+from recommender.training.gate import Verdict
+
+ITEMS = 120
+DAY_MS = 86_400_000
+CHEAP = ("popularity", "transitions", "item_neighbours", "ease")
+
+
+def street(seed: int, *, users: int = 400, order: float = 0.6, start_ms: int = 0) -> Dataset:
+    """Forty days. Each step goes to the next door with chance `order`, else to a door by fashion (Zipf)."""
+    rng = np.random.default_rng(seed)
+    fashion = 1 / np.arange(1, ITEMS + 1)
+    doors = rng.permutation(ITEMS)
+    lengths = rng.integers(4, 16, users)
+    item = np.empty(int(lengths.sum()), np.int32)
+    for end, length in zip(np.cumsum(lengths), lengths, strict=True):
+        place = int(rng.integers(ITEMS))
+        for step in range(end - length, end):
+            onward = rng.random() < order
+            place = (place + 1) % ITEMS if onward else int(rng.choice(ITEMS, p=fashion / fashion.sum()))
+            item[step] = doors[place]
+    user = np.repeat(np.arange(users), lengths)
+    at = rng.integers(start_ms, start_ms + 40 * DAY_MS, item.size)
+    at = at[np.lexsort((at, user))]
+    return Dataset(users, ITEMS, np.r_[0, np.cumsum(lengths)], item, at, np.ones(item.size, np.float32))
+
+
+def shuffled(dataset: Dataset, seed: int) -> Dataset:
+    """The same choices, dealt out anew: what is popular stays, what one person does next cannot be known."""
+    item = np.random.default_rng(seed).permutation(dataset.item)
+    return Dataset(dataset.users, dataset.items, dataset.indptr, item, dataset.at, dataset.weight)
+
+
+def fitted(split: Split, members: tuple[str, ...] = CHEAP, seed: int = 0) -> Ensemble:
+    """As a training fits what is judged: the hidden events stay hidden."""
+    return fit_ensemble(
+        split.train, profile="fast", members=members, rng=np.random.default_rng(seed), again=False
+    )
+
+
+def judged(
+    ours: Ensemble, split: Split, live: Ensemble | None = None, labels: tuple[Labels, Labels] = ((), ())
+) -> Verdict:
+    numbers = np.arange(ITEMS, dtype=np.int32)
+    bundle = Bundle(live, numbers) if live else None
+    return gate.judge(ours, split, bundle, numbers, live_is_fair=live is not None, labels=labels)
+
+
+def codes(verdict: Verdict) -> list[str]:
+    return [reason.code for reason in verdict.reasons]

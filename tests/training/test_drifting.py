@@ -1,0 +1,176 @@
+"""What changed since a model learned is measured from the timeline and written on its version; little data is no alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from uuid_utils.compat import uuid7
+
+from lepton_platform.tasks import quality
+from recommender import sources
+from recommender.algorithms.ensemble import Ensemble
+from recommender.evaluation.fit import fit_ensemble
+from recommender.registry import actions, artefacts, queries
+from recommender.registry.bundle import Bundle
+from recommender.registry.types import Trained
+from recommender.watching import drifting
+from recommender.watching.drifting import SIGNALS
+from tenants.data.actions import catalog
+from tenants.data.queries import audit_log
+from tenants.data.types import EventInput, ItemInput
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+from tests.training.visits import record
+
+ITEMS, PROFILES = 60, 120
+Visit = Callable[[int, int], tuple[int, str]]
+
+
+def walk(profile: int, step: int) -> tuple[int, str]:
+    return (profile * 7 + step) % ITEMS, "click" if step % 3 == 0 else "view"
+
+
+def later(more: int, profile: int, step: int) -> tuple[int, str]:
+    return walk(profile, step + more)
+
+
+def visits(
+    tenant: TenantRef, actor: Actor, visit: Visit, *, days: range, people: range, hour: int = 0
+) -> None:
+    """Each profile visits two items on each of these days before today, at hours of its own, or around `hour`."""
+    today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    rows = []
+    for step, back in enumerate(days):
+        for profile in people:
+            for second in (0, 1):
+                item, kind = visit(profile, 2 * step + second)
+                at = today - timedelta(days=back, hours=hour or profile % 24, minutes=-second)
+                rows.append(EventInput(item_id=f"i{item}", kind=kind, profile_id=f"p{profile}", at=at))
+    record(tenant, actor, rows)
+
+
+def learn(tenant: TenantRef, actor: Actor) -> None:
+    """A real model of what is there now, in service."""
+    source = sources.load(tenant, actor=actor, report=lambda _done: None)
+    members = ("popularity", "transitions")
+    ensemble: Ensemble = fit_ensemble(
+        source.dataset, profile="fast", members=members, rng=np.random.default_rng(0)
+    )
+    artefact_id = uuid7()
+    manifest = artefacts.write(tenant, artefact_id, Bundle(ensemble, source.item_no).to_files())
+    made = Trained(uuid4(), artefact_id, "fast", manifest, {}, datetime.now(UTC), source.data_until)
+    with scope(tenant, actor=actor) as s:
+        actions.publish(s, made, expected=queries.active_number(s))
+
+
+def levels(tenant: TenantRef, actor: Actor) -> dict[str, str]:
+    drifting.measure(tenant, actor=actor)
+    with scope(tenant, actor=actor) as s:
+        version = queries.active(s)
+    assert version is not None
+    assert set(version.drift["shifts"]) == set(SIGNALS)
+    return {name: one["level"] for name, one in version.drift["shifts"].items()}
+
+
+@pytest.fixture
+def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
+    """A model that learned from four weeks until eight days ago."""
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(
+            s,
+            [ItemInput(id=f"i{n}", title=f"Thing {n}", categories=[f"shelf {n % 6}"]) for n in range(ITEMS)],
+        )
+    visits(tenant, actor, walk, days=range(28, 8, -2), people=range(PROFILES))
+    learn(tenant, actor)
+    return tenant
+
+
+def test_a_week_like_those_before_is_steady(shop: TenantRef, actor: Actor) -> None:
+    visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
+    found = levels(shop, actor)
+    assert {
+        name: found[name] for name in ("event_kinds", "categories", "hours", "activity")
+    } == dict.fromkeys(("event_kinds", "categories", "hours", "activity"), "steady")
+    assert found["coverage"] == "steady"
+
+
+def test_other_kinds_categories_and_hours_are_each_named(shop: TenantRef, actor: Actor) -> None:
+    def otherwise(profile: int, step: int) -> tuple[int, str]:
+        return 6 * ((profile + step) % 5), "purchase"
+
+    visits(shop, actor, otherwise, days=range(6, 0, -2), people=range(PROFILES), hour=3)
+    found = levels(shop, actor)
+    assert [found[name] for name in ("event_kinds", "categories", "hours")] == ["drifted"] * 3
+    assert found["activity"] == "steady"
+
+
+def test_busier_profiles_are_named(shop: TenantRef, actor: Actor) -> None:
+    for more in range(0, 8, 2):
+        onward = partial(later, more)
+        visits(shop, actor, onward, days=range(6, 0, -2), people=range(PROFILES))
+    assert levels(shop, actor)["activity"] == "drifted"
+
+
+def test_newcomers_whom_the_model_knows_little_about_move_its_scores(shop: TenantRef, actor: Actor) -> None:
+    """Everybody new, and all of them at the same two items."""
+    visits(shop, actor, lambda _p, step: (step % 2, "view"), days=range(6, 4, -2), people=range(500, 700))
+    found = levels(shop, actor)
+    assert "drifted" in (found["scores"], found["coverage"])
+
+
+def test_the_task_writes_it_and_the_audit_log_says_so_once(shop: TenantRef, actor: Actor) -> None:
+    visits(shop, actor, lambda p, _s: (p % ITEMS, "purchase"), days=range(6, 0, -2), people=range(PROFILES))
+    for _ in range(2):
+        quality.drift(region=shop.region)
+    with scope(shop, actor=actor) as s:
+        version = queries.active(s)
+        lines = [line for line in audit_log.entries(s, limit=50) if line.verb == "model.drifted"]
+    assert version is not None
+    assert version.drift["level"] == "drifted"
+    assert version.drift["latest"]["profiles"] == PROFILES
+    assert [(line.subject, "event_kinds" in line.facts["signals"]) for line in lines] == [("v1", True)]
+
+
+@pytest.mark.parametrize("people", [0, 3])
+def test_an_empty_or_a_tiny_week_is_unknown(shop: TenantRef, actor: Actor, people: int) -> None:
+    visits(shop, actor, lambda _p, _s: (0, "purchase"), days=range(6, 0, -2), people=range(people))
+    assert set(levels(shop, actor).values()) == {"unknown"}
+
+
+def test_without_a_model_that_learned_there_is_nothing_to_measure(tenant: TenantRef, actor: Actor) -> None:
+    assert drifting.measure(tenant, actor=actor) is None
+
+
+def test_a_model_whose_files_are_gone_still_has_its_inputs_measured(shop: TenantRef, actor: Actor) -> None:
+    visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
+    with scope(shop, actor=actor) as s:
+        version = queries.active(s)
+    assert version is not None
+    artefacts.remove(shop, version.artefact_id)
+    found = levels(shop, actor)
+    assert (found["event_kinds"], found["scores"], found["coverage"]) == ("steady", "unknown", "unknown")
+
+
+def test_no_word_of_the_catalogue_is_written_down(shop: TenantRef, actor: Actor) -> None:
+    visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
+    drifting.measure(shop, actor=actor)
+    with scope(shop, actor=actor) as s:
+        version = queries.active(s)
+    assert version is not None
+    assert "shelf" not in repr(version.drift)
+
+
+def test_another_tenants_events_are_not_counted(
+    shop: TenantRef, stranger_tenant: TenantRef, actor: Actor
+) -> None:
+    with scope(stranger_tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id=f"i{n}", title="x") for n in range(ITEMS)])
+    visits(
+        stranger_tenant, actor, lambda _p, _s: (0, "purchase"), days=range(6, 0, -2), people=range(PROFILES)
+    )
+    assert set(levels(shop, actor).values()) == {"unknown"}

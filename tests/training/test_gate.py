@@ -1,0 +1,153 @@
+"""The gate lets a real gain through, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from recommender.algorithms.blend import Blend
+from recommender.algorithms.ensemble import Ensemble
+from recommender.dataset import Dataset
+from recommender.training import gate
+from tests.proofs import Scale
+from tests.training.streets import ITEMS, codes, fitted, judged, shuffled, street
+
+
+@pytest.mark.proof(row=31)
+def test_shuffled_data_is_refused(scale: Scale, figure: Callable[..., bool]) -> None:
+    runs = scale(4, 20)
+    refused = 0
+    for seed in range(runs):
+        _protocol, split = gate.hold_out(shuffled(street(seed), seed))
+        refused += codes(judged(fitted(split), split)) == ["not_better"]
+    assert figure("shuffled data refused", refused, of=runs, passes=refused == runs)
+
+
+@pytest.mark.proof(row=31)
+def test_a_real_gain_is_promoted(scale: Scale, figure: Callable[..., bool]) -> None:
+    """Over popularity and over a live model that knows which items go together and not which comes next."""
+    runs = scale(3, 10)
+    promoted = 0
+    for seed in range(runs):
+        _protocol, split = gate.hold_out(street(seed))
+        live = fitted(split, ("popularity", "item_neighbours"))
+        verdict = judged(fitted(split), split, live)
+        promoted += verdict.reasons == () and verdict.metrics["judgement"]["against_live"]["low"] > 0
+    assert figure("real gains promoted", promoted, of=runs, passes=promoted == runs)
+
+
+@pytest.mark.proof(row=31)
+def test_a_planted_regression_is_refused(scale: Scale, figure: Callable[..., bool]) -> None:
+    """Still far better than popularity, but a part of the model in service is lost."""
+    runs = scale(2, 10)
+    refused = 0
+    for seed in range(runs):
+        _protocol, split = gate.hold_out(street(seed))
+        worse = fitted(split, ("popularity", "item_neighbours"))
+        refused += set(codes(judged(worse, split, fitted(split)))) & {"worse_than_live"} != set()
+    assert figure("planted regressions refused", refused, of=runs, passes=refused == runs)
+
+
+def test_a_model_as_good_as_the_live_one_replaces_it() -> None:
+    _protocol, split = gate.hold_out(street(1))
+    ours = fitted(split)
+    assert judged(ours, split, fitted(split)).reasons == ()
+
+
+def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
+    """The new model answers the profiles of one country with the catalogue upside down."""
+    _protocol, split = gate.hold_out(street(2, users=2_000))
+    country = (np.arange(split.train.users) % 12 == 0).astype(np.int32)
+    ours, live = fitted(split), fitted(split, ("popularity", "item_neighbours"))
+    broken = _Broken(ours, of_history={split.histories.row(n).tobytes() for n in _cases(split.user, country)})
+    verdict = judged(broken, split, live, labels=((("country", country, ("DE", "FR")),), ()))  # type: ignore[arg-type]
+    assert verdict.metrics["served"]["ndcg@10"] > verdict.metrics["live"]["ndcg@10"]
+    assert set(codes(verdict)) == {"slice_worse"}
+    assert {reason.parameters["slice"] for reason in verdict.reasons} == {"country=FR"}
+
+
+def test_groups_too_small_to_judge_are_not_quoted() -> None:
+    _protocol, split = gate.hold_out(street(3))
+    few = np.full(split.train.users, -1, np.int32)
+    few[split.user[:49]] = 0
+    many = np.full(split.train.users, -1, np.int32)
+    many[split.user[:50]] = 0
+    labels = (("language", few, ("zh",)), ("country", many, ("CN",)))
+    verdict = judged(fitted(split), split, labels=(labels, ()))
+    assert {"language=zh", "country=CN"} & verdict.metrics["judgement"]["slices"].keys() == {"country=CN"}
+
+
+def test_a_live_model_that_had_learned_from_the_cases_is_quoted_and_not_compared() -> None:
+    _protocol, split = gate.hold_out(street(4))
+    ours, numbers = fitted(split, ("popularity", "item_neighbours")), np.arange(ITEMS, dtype=np.int32)
+    live = gate.Bundle(fitted(split), numbers)
+    verdict = gate.judge(ours, split, live, numbers, live_is_fair=False)
+    assert (codes(verdict), verdict.metrics["live"]["fair"]) == ([], False)
+    assert "against_live" not in verdict.metrics["judgement"]
+
+
+def test_the_split_is_made_where_the_live_models_knowledge_ended() -> None:
+    data = street(5, start_ms=1_000_000_000_000)
+    until = int(np.quantile(data.at, 0.93))
+    until = int(data.at[data.at <= until].max())
+    moment = datetime.fromtimestamp(until / 1000, UTC)
+    protocol, split = gate.hold_out(data, live_until=moment)
+    assert (protocol, int(split.train.at.max())) == ("time-split", until)
+    assert gate.knew_nothing_hidden(moment, data, split)
+    assert not gate.knew_nothing_hidden(datetime.fromtimestamp(until / 1000 + 86_400, UTC), data, split)
+
+
+@pytest.mark.parametrize("share", [0.999, 0.5])
+def test_too_little_or_too_much_since_the_live_model_keeps_the_usual_cut(share: float) -> None:
+    data = street(6, start_ms=1_000_000_000_000)
+    moment = datetime.fromtimestamp(float(np.quantile(data.at, share)) / 1000, UTC)
+    _protocol, split = gate.hold_out(data, live_until=moment)
+    assert split.train.events / data.events == pytest.approx(0.9, abs=0.01)
+
+
+def test_few_cases_are_said_with_their_number() -> None:
+    _protocol, split = gate.hold_out(street(7, users=12))
+    verdict = judged(fitted(split), split)
+    assert codes(verdict) == ["few_cases"]
+    assert verdict.reasons[0].parameters == {"cases": len(split), "needed": 20}
+
+
+def test_a_gain_too_small_to_matter_is_refused() -> None:
+    """Many cases make a tiny gain certain; it is not worth a change all the same."""
+    _protocol, split = gate.hold_out(street(8, users=3_000, order=0.02))
+    numbers = np.arange(ITEMS, dtype=np.int32)
+    config = replace(gate.CONFIG, least_gain=3.0)
+    verdict = gate.judge(fitted(split), split, None, numbers, live_is_fair=False, config=config)
+    assert set(codes(verdict)) <= {"gain_too_small", "not_better"}
+    assert verdict.reasons != ()
+
+
+def _cases(user: np.ndarray, country: np.ndarray) -> list[int]:
+    return np.flatnonzero(country[user] == 1).tolist()
+
+
+class _Broken(Ensemble):
+    """Scores the histories of one group upside down."""
+
+    def __init__(self, whole: Ensemble, *, of_history: set[bytes]) -> None:
+        super().__init__(whole.members, Blend(dict(whole.blend.weights)), whole.items, whole.card)
+        object.__setattr__(self, "_of_history", of_history)
+
+    def score(self, histories):  # type: ignore[no-untyped-def]
+        scores = super().score(histories)
+        flipped = [n for n in range(len(histories)) if histories.row(n).tobytes() in self._of_history]
+        scores[flipped] *= -1
+        return scores
+
+
+def test_the_broken_model_is_broken_for_its_group_only() -> None:
+    data: Dataset = street(9)
+    _protocol, split = gate.hold_out(data)
+    whole = fitted(split)
+    broken = _Broken(whole, of_history={split.histories.row(0).tobytes()})
+    some = split.histories.take(np.array([0, 1]))
+    assert np.allclose(broken.score(some)[0], -whole.score(some)[0])

@@ -1,0 +1,94 @@
+"""Answers of two model versions and what followed them, written as serving and ingest write them, days ago."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import numpy as np
+
+from recommender.registry import actions, queries
+from recommender.registry.types import Trained
+from tenants.data.actions import catalog, events, receipts
+from tenants.data.queries.profiles import profile_key
+from tenants.data.types import EventInput, ItemInput
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+
+NOW = datetime.now(UTC)
+
+
+def publish(tenant: TenantRef, actor: Actor, *, days_ago: float) -> int:
+    """A version that serves since then; it has no files, for nobody asks it anything."""
+    made = Trained(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, NOW, NOW)
+    with scope(tenant, actor=actor) as s:
+        number = actions.publish(s, made, expected=queries.active_number(s)).version
+        s.cursor().execute(
+            "UPDATE recommender_activemodel SET changed_at = %s WHERE tenant_id = %s",
+            (NOW - timedelta(days=days_ago), tenant.id),
+        )
+    return number
+
+
+def serve(
+    tenant: TenantRef,
+    actor: Actor,
+    version: str,
+    *,
+    count: int,
+    days: tuple[float, float],
+    share: float,
+    kind: str = "click",
+    delay: timedelta = timedelta(minutes=5),
+    facts: Mapping[str, object] | None = None,
+    seed: int = 0,
+) -> None:
+    """`count` answers between so many days ago, of which `share` are followed by an event of that kind."""
+    rng = np.random.default_rng(seed)
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id="thing", title="Thing")])
+    spread = np.sort(rng.uniform(*days[::-1], count))[::-1]
+    rows = []
+    with scope(tenant, actor=actor) as s:
+        for number, ago in enumerate(spread.tolist()):
+            at, who = NOW - timedelta(days=ago), f"p{number % 150}"
+            given = {
+                "items": [1],
+                "stage": "model",
+                "model": version,
+                "scenario": "home",
+                "k": 1,
+                **(facts or {}),
+            }
+            answer = identity(at)
+            receipts.write_receipt(s, answer, profile_key(s, who), given)
+            if rng.random() < share:
+                rows.append(
+                    EventInput(
+                        item_id="thing",
+                        kind=kind,
+                        profile_id=who,
+                        at=at + delay,
+                        recommendation_id=str(answer),
+                    )
+                )
+    record(tenant, actor, rows)
+
+
+def record(tenant: TenantRef, actor: Actor, rows: list[EventInput]) -> None:
+    for first in range(0, len(rows), 1_000):
+        with scope(tenant, actor=actor) as s:
+            assert events.record_events(s, rows[first : first + 1_000]).rejected == []
+
+
+def something_came_in(tenant: TenantRef, actor: Actor) -> None:
+    """An event of now: what serves is still being told what happens."""
+    record(tenant, actor, [EventInput(item_id="thing", kind="view", profile_id="p0", at=datetime.now(UTC))])
+
+
+def identity(at: datetime) -> UUID:
+    """A UUIDv7 of that moment."""
+    milliseconds = int(at.timestamp() * 1000)
+    return UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62) | secrets.randbits(60))
