@@ -13,9 +13,10 @@ import numpy as np
 
 from recommender.dataset import Dataset, Protocol
 from recommender.dataset.splits import SPLITS
+from recommender.evaluation.compression import compressed
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.measure import measure_all
-from recommender.evaluation.profiles import Profile
+from recommender.evaluation.measure import measure_all, measure_blend
+from recommender.evaluation.profiles import NO_CHANGES, Changes, Profile
 from recommender.types import DataError, Report, silent
 
 Summary = dict[str, Any]
@@ -30,6 +31,7 @@ class EvaluationReport:
     profile: Profile
     data: str
     blend: dict[str, Summary]
+    served: dict[str, Any]
     members: dict[str, dict[str, Any]]
     weights: dict[str, float]
     left_out: dict[str, str]
@@ -43,6 +45,7 @@ class EvaluationReport:
             "profile": self.profile,
             "data": self.data,
             "blend": self.blend,
+            "served": self.served,
             "members": self.members,
             "weights": self.weights,
             "left_out": self.left_out,
@@ -52,7 +55,7 @@ class EvaluationReport:
         }
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - the choices of one evaluation, all keyword-only
     dataset: Dataset,
     *,
     protocol: Protocol = "leave-last-out",
@@ -61,10 +64,11 @@ def evaluate(
     k: int = 10,
     seed: int = 0,
     report: Report = silent,
+    changes: Changes = NO_CHANGES,
 ) -> EvaluationReport:
     """Hides the test events, fits an ensemble as the platform does (validation inside), and asks it for them.
 
-    `members` as in fit_ensemble. Raises DataError where the split leaves nothing to ask."""
+    `members` and `changes` as in fit_ensemble. Raises DataError where the split leaves nothing to ask."""
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
     split = SPLITS[protocol](dataset)
@@ -73,9 +77,18 @@ def evaluate(
             "There is nothing to test: no user has an event before and an event in the test part."
         )
     ensemble = fit_ensemble(
-        split.train, profile=profile, members=members, rng=rng, report=report, validation=protocol, k=k
+        split.train,
+        profile=profile,
+        members=members,
+        rng=rng,
+        report=report,
+        validation=protocol,
+        k=k,
+        changes=changes,
     )
     tallies = measure_all(ensemble.members, split, k=k, blend=ensemble.blend)
+    served = compressed(ensemble)
+    tallies["served"] = measure_blend(served.members, served.blend, split, k=k)["blend"]
     test = {name: tally.summary(rng) for name, tally in tallies.items()}
     validation = ensemble.card["validation"] or {}
     return EvaluationReport(
@@ -84,6 +97,7 @@ def evaluate(
         profile=profile,
         data=dataset.describe(),
         blend={"test": test["blend"], "validation": validation.get("blend", {})},
+        served={"test": test["served"], "compression": served.card.get("compression")},
         members={
             name: {"test": test[name], "validation": validation.get(name, {}), "seconds": seconds}
             for name, seconds in ensemble.card["seconds"].items()
@@ -134,10 +148,28 @@ def table(report: EvaluationReport) -> str:
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     rows += [f"{name} left out: {reason}" for name, reason in report.left_out.items()]
     rows += [f"{name}: {note}" for name, note in report.notes.items()]
+    rows.append(_served(report))
     rows.append(
         f"{report.data}; {report.protocol}; {report.profile}; peak memory {report.peak_rss_mib:,.0f} MiB"
     )
     return "\n".join(row.rstrip() for row in rows)
+
+
+def _served(report: EvaluationReport) -> str:
+    """How the blend does in the form in which it is served, and what that form takes."""
+    figure = _figure(report.served["test"], f"ndcg@{report.k}")
+    card = report.served["compression"]
+    if not card:
+        return f"served as trained: nDCG@{report.k} {figure}"
+    sizes = {
+        name: sum(member[name] for member in card["members"].values()) / 2**20
+        for name in ("bytes_before", "bytes_after", "held_before", "held_after")
+    }
+    return (
+        f"served in fewer bytes: nDCG@{report.k} {figure}; "
+        f"files {sizes['bytes_before']:.1f} -> {sizes['bytes_after']:.1f} MiB, "
+        f"memory {sizes['held_before']:.1f} -> {sizes['held_after']:.1f} MiB"
+    )
 
 
 def _figure(summary: Summary, name: str) -> str:

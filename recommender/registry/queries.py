@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from recommender.models import ActiveModel, ModelState, ModelVersion
@@ -35,6 +37,13 @@ def active_number(s: Scope) -> int | None:
 def active(s: Scope) -> VersionView | None:
     number = active_number(s)
     return version(s, number) if number is not None else None
+
+
+def settings(s: Scope) -> Mapping[str, Mapping[str, Any]]:
+    """By member, what was tuned for this tenant: it stands on the newest version, and goes on to the next."""
+    newest = next(iter(versions(s, limit=1)), None)
+    found = newest.metrics.get("settings") if newest else None
+    return found if isinstance(found, dict) else {}
 
 
 def roll_back_target(s: Scope) -> VersionView | None:

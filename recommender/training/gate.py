@@ -19,6 +19,7 @@ from recommender.types import Bools, Floats, Histories, Ints
 
 K = 10
 LEAST_CASES = 20
+HIDDEN_SHARE = 0.1
 MOST_CASES = 20_000  # bounds the time of judging; the interval is narrow long before
 
 
@@ -30,13 +31,15 @@ class Verdict:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
 
-def hold_out(dataset: Dataset, *, most_cases: int = MOST_CASES) -> tuple[str, Split]:
-    """By time where times tell events apart and enough profiles went on afterwards, else each last event.
+def hold_out(
+    dataset: Dataset, *, most_cases: int = MOST_CASES, share: float = HIDDEN_SHARE
+) -> tuple[str, Split]:
+    """The latest `share` of the events by time where times tell events apart and enough profiles went on afterwards, else each last event.
 
     Cases whose item the profile had chosen before are dropped: serving never shows those.
     """
     if dataset.timed:
-        split = _unseen_targets(time_split(dataset), most_cases)
+        split = _unseen_targets(time_split(dataset, share=share), most_cases)
         if len(split) >= LEAST_CASES:
             return "time-split", split
     return "leave-last-out", _unseen_targets(leave_last_out(dataset), most_cases)
