@@ -61,6 +61,8 @@ class NextItemScorer(Recommender[NextConfig]):
 
     _table: np.ndarray[Any, Any]
     _step: Floats | None
+    # What a later training goes on from: safetensors of everything but the table. Serving only passes it on.
+    weights: bytes = b""
 
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
         raise CannotFit("this process serves sequence models and does not train them")
@@ -76,6 +78,10 @@ class NextItemScorer(Recommender[NextConfig]):
         self._table, self._step = np.ascontiguousarray(table, dtype=np.float32), None
         length = np.linalg.norm(self._table, axis=1, keepdims=True)
         self._vectors = self._table / np.maximum(length, np.float32(1e-12))
+
+    def table(self) -> Floats:
+        """float32 (items, dimensions): what the network reads of each item."""
+        return self._read(np.arange(self.items, dtype=np.int32))
 
     def _read(self, items: Ints) -> Floats:
         """float32 (*items.shape, dimensions): the rows of the table that the network reads."""
@@ -121,9 +127,11 @@ class NextItemScorer(Recommender[NextConfig]):
         return {"table": table, "step": step}
 
     def _extra_files(self) -> dict[str, bytes]:
-        return {"network.onnx": self._network}
+        files = {"network.onnx": self._network}
+        return files | ({"weights.safetensors": self.weights} if self.weights else {})
 
     def _restore(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
+        self.weights = files.get("weights.safetensors", b"")
         table, step = arrays["table"], arrays.get("step")
         if step is None:
             self._install(files["network.onnx"], table)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from safetensors.numpy import load, save
 from torch import Tensor
 from torch.nn import functional
 
@@ -58,6 +59,29 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
             )
         self._learned_events = data.events
 
+    def adopt(self, former: NextItemScorer[NextConfig], place: Ints, rng: np.random.Generator) -> bool:
+        """Goes on from a model that was served: item i was its item place[i], or was not there (-1); refit() follows.
+
+        False where that model came without its weights or has another shape; then nothing has changed."""
+        stored = load(former.weights) if former.weights else {}
+        with reproducible(rng):
+            network = Network(self.config, len(place), self._mixer)
+        state = network.state_dict()
+        own = {name: stored.get(name) for name in state if name != "item.weight"}
+        table = former.table() if former.items else np.empty((0, 0), np.float32)
+        if any(value is None or value.shape != state[name].shape for name, value in own.items()):
+            return False
+        if table.shape[1] != self.config.dimensions:
+            return False
+        known = place >= 0
+        rows = array(network.item.weight)
+        rows[:-1][known] = table[place[known]]
+        tensors = {name: torch.from_numpy(value) for name, value in own.items() if value is not None}
+        network.load_state_dict({**tensors, "item.weight": torch.from_numpy(rows)})
+        self._learned, self.items = network, len(place)
+        self._learned_events = int(stored["events"])
+        return True
+
     def _train(
         self, network: Network, data: Dataset, rng: np.random.Generator, *, epochs: int, rate: float
     ) -> None:
@@ -81,6 +105,8 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
             self.report(self.name, (epoch + 1) / epochs)
         network.eval()
         self._install(export(network), array(network.item.weight)[: self.items])
+        state = {name: array(value) for name, value in network.state_dict().items() if name != "item.weight"}
+        self.weights = save({**state, "events": np.array(data.events, np.int64)})
 
     def _loss(self, network: Network, padded_rows: Ints, rng: np.random.Generator) -> Tensor:
         """Cross-entropy of the next item against about `negatives` uniform items shared by the whole batch."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from recommender.algorithms.base import Recommender
 from recommender.algorithms.ranges import ranges_of
 from recommender.dataset import Split
 from recommender.evaluation.blending import Rehearsal, fit_blend
@@ -176,15 +177,21 @@ class _Run:
 
     def together(self, makers: Makers, changes: Changes) -> dict[str, float]:
         """nDCG@k on the held-out half of the members' blend, with defaults and tuned; weights from the other half."""
-        tuned = {name: with_changes(make, changes.get(name, {})) for name, make in makers.items()}
-        return {"defaults": self._blended(makers), "tuned": self._blended(tuned)}
+        same = self._fitted({name: make for name, make in makers.items() if name not in changes})
+        tuned = {name: with_changes(makers[name], settings) for name, settings in changes.items()}
+        return {
+            "defaults": self._blended(same | self._fitted({name: makers[name] for name in changes})),
+            "tuned": self._blended(same | self._fitted(tuned)),
+        }
 
-    def _blended(self, makers: Makers) -> float:
-        members = {}
-        for name, make in makers.items():
-            members[name] = make()
-            members[name].fit(self.search.train, np.random.default_rng(self._seed))
+    def _fitted(self, makers: Makers) -> dict[str, Recommender[Any]]:
+        members = {name: make() for name, make in makers.items()}
+        for name, member in members.items():
+            member.fit(self.search.train, np.random.default_rng(self._seed))
             self.within(name, 0.0)
+        return members
+
+    def _blended(self, members: Mapping[str, Recommender[Any]]) -> float:
         rehearsal = Rehearsal(tuple(members))
         measure_all(members, self.search, k=self._k, rehearsal=rehearsal)
         blend = fit_blend(rehearsal, k=self._k)

@@ -26,10 +26,11 @@ from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import Trained, VersionView
 from recommender.sources import Source
-from recommender.training import gate
+from recommender.training import gate, incremental
 from recommender.training.gate import Verdict
 from recommender.training.order import Order
 from recommender.training.progress import Watch
+from recommender.training.refresh import full_training
 from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -55,7 +56,10 @@ def run(tenant: TenantRef, job_id: UUID, *, order: Order, actor: Actor, watch: W
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
         former = queries.settings(s)
-    ensemble, verdict = _learned(tenant, source, live, order=order, former=former, watch=watch)
+    learned = _refreshed(tenant, source, live, order=order, watch=watch) if order.refresh else None
+    if learned is None:
+        learned = _learned(tenant, source, live, order=order, former=former, watch=watch)
+    ensemble, verdict = learned
     served, verdict = _served(ensemble, verdict, live)
     watch.enter("publishing", low=93, high=99)
     trained = _sealed(tenant, job_id, served, source, verdict, profile=order.profile)
@@ -66,6 +70,25 @@ def run(tenant: TenantRef, job_id: UUID, *, order: Order, actor: Actor, watch: W
     for artefact_id in idle:
         artefacts.remove(tenant, artefact_id)
     return RunOutcome(version, version.reason)
+
+
+def _refreshed(
+    tenant: TenantRef, source: Source, live: VersionView | None, *, order: Order, watch: Watch
+) -> tuple[Ensemble, Verdict] | None:
+    """None where there is no model to go on from, or where it cannot."""
+    served = _live(tenant, live)
+    if live is None or served is None or live.data_until is None or live.metrics.get("serves") != "model":
+        return None
+    found = incremental.refreshed(served, live.data_until, source, profile=order.profile, watch=watch)
+    if found is None:
+        return None
+    ensemble, verdict = found
+    facts = {
+        "settings": live.metrics.get("settings", {}),
+        "refreshed_from": live.version,
+        "full": full_training(live),
+    }
+    return ensemble, Verdict(verdict.refusal, _metrics(ensemble, source, {**facts, **verdict.metrics}))
 
 
 def _learned(
