@@ -30,6 +30,9 @@ LEPTON_CONTROL_SCOPE_KEY = ENV.control_scope_key
 LEPTON_BASE_URL = ENV.base_url
 LEPTON_VALKEY_URL = ENV.valkey_url
 LEPTON_MODEL_CACHE_MIB = ENV.model_cache_mib
+LEPTON_RAY_ADDRESS = ENV.ray_address
+LEPTON_RAY_WORKERS = ENV.ray_workers
+LEPTON_RAY_FROM_EVENTS = ENV.ray_from_events
 
 SECRET_KEY = ENV.secret_key
 DEBUG = False

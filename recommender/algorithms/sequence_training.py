@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 from torch import Tensor
 from torch.nn import functional
 
+from recommender.algorithms.crew_training import Alone, Team, crew_at_hand
 from recommender.algorithms.sequence import NextConfig, NextItemScorer, SequenceConfig, SequenceScorer
 from recommender.algorithms.sequence_export import export
 from recommender.algorithms.sequence_loss import SampledSoftmax
@@ -89,6 +90,24 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         if not (rows.lengths >= 2).any():
             raise CannotFit("no user chose two different items")
         epochs = max(1, min(epochs, self.config.most_positions // len(rows.item)))
+        crew = crew_at_hand()
+        if crew is None or not crew.rounds(self, network, rows, rng, epochs=epochs, rate=rate):
+            self.rounds(network, rows, rng, Alone(), epochs=epochs, rate=rate)
+        self._install(export(network), array(network.item.weight)[: self.items])
+        state = {name: array(value) for name, value in network.state_dict().items() if name != "item.weight"}
+        self.weights = save({**state, "events": np.array(data.events, np.int64)})
+
+    def rounds(
+        self,
+        network: Network,
+        rows: Histories,
+        rng: np.random.Generator,
+        team: Team,
+        *,
+        epochs: int,
+        rate: float,
+    ) -> None:
+        """The training loop: so many rounds over all rows, the team's processes in step."""
         optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.0, fused=True)
         network.train()
         for epoch in range(epochs):
@@ -98,19 +117,22 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
                     optimiser.param_groups[0]["lr"] = rate * one_cycle(
                         (epoch + number / len(batches)) / epochs
                     )
-                loss = self._loss(network, padded(rows.take(chosen), self.items), rng)
                 optimiser.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
+                team.average(network, self._descent(network, rows.take(team.part(chosen)), rng))
                 optimiser.step()
             self.report(self.name, (epoch + 1) / epochs)
         network.eval()
-        self._install(export(network), array(network.item.weight)[: self.items])
-        state = {name: array(value) for name, value in network.state_dict().items() if name != "item.weight"}
-        self.weights = save({**state, "events": np.array(data.events, np.int64)})
 
-    def _loss(self, network: Network, padded_rows: Ints, rng: np.random.Generator) -> Tensor:
-        """Cross-entropy of the next item against about `negatives` uniform items shared by the whole batch."""
+    def _descent(self, network: Network, rows: Histories, rng: np.random.Generator) -> int:
+        """Leaves the gradients of the mean loss over these rows; returns over how many places."""
         drawn = np.unique(rng.integers(0, self.items, self.config.negatives, np.int32))
+        if not len(rows):
+            return 0
+        torch.autograd.backward(self._loss(network, padded(rows, self.items), drawn))
+        return int((rows.lengths - 1).sum())
+
+    def _loss(self, network: Network, padded_rows: Ints, drawn: Ints) -> Tensor:
+        """Cross-entropy of the next item against the drawn ones, which the whole batch shares."""
         item = torch.from_numpy(np.concatenate([padded_rows.ravel(), drawn]))
         # One look into the table: each costs a gradient as large as the table.
         vectors = network.item(item)

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from recommender import sources
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.content import Content
+from recommender.algorithms.crew_training import trained_by
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
 from recommender.dataset import Split, leave_last_out
@@ -27,6 +28,7 @@ from recommender.registry.bundle import Bundle
 from recommender.registry.types import Trained, VersionView
 from recommender.sources import Source
 from recommender.training import gate, incremental
+from recommender.training.crew import crew_for
 from recommender.training.gate import Verdict
 from recommender.training.order import Order
 from recommender.training.progress import Watch
@@ -56,9 +58,10 @@ def run(tenant: TenantRef, job_id: UUID, *, order: Order, actor: Actor, watch: W
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
         former = queries.settings(s)
-    learned = _refreshed(tenant, source, live, order=order, watch=watch) if order.refresh else None
-    if learned is None:
-        learned = _learned(tenant, source, live, order=order, former=former, watch=watch)
+    with trained_by(crew_for(source.dataset)):
+        learned = _refreshed(tenant, source, live, order=order, watch=watch) if order.refresh else None
+        if learned is None:
+            learned = _learned(tenant, source, live, order=order, former=former, watch=watch)
     ensemble, verdict = learned
     served, verdict = _served(ensemble, verdict, live)
     watch.enter("publishing", low=93, high=99)
