@@ -16,6 +16,13 @@ from recommender.evaluation.metrics import bootstrap, coverage, gains, hits, ran
 from recommender.types import Floats, Histories, Ints, Longs
 
 ROWS = 1024
+# Scores at once: several members' float32 tables of so many cells are held together, and their order in int64.
+CELLS = 16_000_000
+
+
+def rows_at_once(items: int) -> int:
+    """How many cases are asked at a time: fewer in a great catalogue, so that memory does not grow with it."""
+    return max(16, min(ROWS, CELLS // max(items, 1)))
 
 
 @dataclass
@@ -66,7 +73,7 @@ def measure_all(
     names = [*members, *(["blend"] if blend else [])]
     tallies = {name: Tally(split.train.items, k) for name in names}
     known = split.histories.known(split.train.items)
-    for rows, part in known.split(ROWS):
+    for rows, part in known.split(rows_at_once(split.train.items)):
         target = split.target[rows]
         scores = {name: standardised(member.score(part)) for name, member in members.items()}
         if blend:
@@ -84,7 +91,8 @@ def measure_blend(
     """The tally of the blend alone, named "blend"."""
     tally = Tally(split.train.items, k)
     counted = {name: member for name, member in members.items() if blend.weights.get(name)}
-    for rows, part in split.histories.known(split.train.items).split(ROWS):
+    items = split.train.items
+    for rows, part in split.histories.known(items).split(rows_at_once(items)):
         scores = {name: member.score(part) for name, member in counted.items()}
         tally.add(blend.combine(scores), part, split.target[rows])
     return {"blend": tally}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
 from recommender.dataset import Dataset, Split, leave_last_out, time_split
-from recommender.evaluation.measure import ROWS, Tally
+from recommender.evaluation.measure import Tally, rows_at_once
 from recommender.evaluation.metrics import beats, gains
 from recommender.registry.bundle import Bundle
 from recommender.types import Bools, Floats, Histories, Ints
@@ -74,7 +74,8 @@ def too_few(cases: int) -> str:
 def _asked(score: Callable[[Histories], Floats], split: Split) -> Tally:
     """Every case, in bounded memory."""
     tally = Tally(split.train.items, K)
-    for rows, part in split.histories.known(split.train.items).split(ROWS):
+    items = split.train.items
+    for rows, part in split.histories.known(items).split(rows_at_once(items)):
         tally.add(score(part), part, split.target[rows])
     return tally
 
