@@ -90,7 +90,11 @@ class NeighbourTable:
         return total
 
     def rows(self, items: Ints) -> Floats:
-        return np.asarray(self.matrix[items].todense(), dtype=np.float32)
+        out = np.zeros((len(items), self.items), np.float32)
+        for row, item in zip(out, items.tolist(), strict=True):
+            span = slice(self._start[item], self._start[item + 1])
+            row[self._column[span]] = self._value[span] * (1 if self._step is None else self._step[item])
+        return out
 
     def arrays(self) -> Arrays:
         arrays: Arrays = {"start": self._start, "column": self._column, "value": self._value}

@@ -13,6 +13,7 @@ import optuna
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.ranges import Ranges, Real, Whole, ranges_of, sound
 from recommender.dataset import Split
+from recommender.evaluation.measure import rows_at_once
 from recommender.evaluation.metrics import gains, rank_of_target
 from recommender.evaluation.profiles import Make, with_changes
 from recommender.types import CannotFit, Histories
@@ -134,7 +135,7 @@ def mean_gain(model: Recommender[Any], split: Split, k: int, asked: optuna.Trial
     """nDCG@k over the cases; with `asked` it may end in optuna.TrialPruned after some of them."""
     known = split.histories.known(split.train.items)
     total, cases = 0.0, 0
-    for step, (rows, part) in enumerate(known.split(ROWS)):
+    for step, (rows, part) in enumerate(known.split(min(ROWS, rows_at_once(split.train.items)))):
         total += float(gains(_ranks(model, part, split.target[rows]), k).sum())
         cases += len(part)
         if asked is not None:
