@@ -67,6 +67,12 @@ test-faults: env-dev
 	@mkdir -p build
 	$(BIN)/python -m pytest -m "faults or proof" --full --figures build/faults.json tests
 
+# The training loop on a cluster of two nodes of this machine; installs the extra `ray` (240 MB), which nothing else needs.
+.PHONY: test-ray
+test-ray: env-dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $(REQUIREMENTS)/ray.txt
+	$(BIN)/python -m pytest tests/recommender/test_on_ray.py
+
 # Does each guard catch the defect it is there for? Applies each to a copy; the last line counts.
 test-defects: env-dev
 	@mkdir -p build

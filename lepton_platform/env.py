@@ -72,6 +72,9 @@ class Env:
     base_url: str
     allowed_hosts: tuple[str, ...]
     model_cache_mib: int
+    ray_address: str
+    ray_workers: int
+    ray_from_events: int
     pool_size: int
     mail_url: str = field(repr=False)
     gate_least_gain_percent: int
@@ -115,6 +118,9 @@ def read(environ: Mapping[str, str]) -> Env:
         base_url=base_url.rstrip("/"),
         allowed_hosts=_hosts(source.text("LEPTON_ALLOWED_HOSTS", ""), base_url),
         model_cache_mib=source.whole("LEPTON_MODEL_CACHE_MIB", 512, low=16, high=1_048_576),
+        ray_address=source.text("LEPTON_RAY_ADDRESS", ""),
+        ray_workers=source.whole("LEPTON_RAY_WORKERS", 2, low=1, high=1_000),
+        ray_from_events=source.whole("LEPTON_RAY_FROM_EVENTS", 20_000_000, low=0, high=10**12),
         pool_size=source.whole("LEPTON_POOL_SIZE", 8, low=1, high=200),
         mail_url=source.url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
         gate_least_gain_percent=source.whole("LEPTON_GATE_LEAST_GAIN_PERCENT", 5, low=0, high=1_000),

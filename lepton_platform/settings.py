@@ -32,6 +32,9 @@ LEPTON_VALKEY_URL = ENV.valkey_url
 LEPTON_MODEL_CACHE_MIB = ENV.model_cache_mib
 LEPTON_GATE_LEAST_GAIN_PERCENT = ENV.gate_least_gain_percent
 LEPTON_METRICS_TOKEN = ENV.metrics_token
+LEPTON_RAY_ADDRESS = ENV.ray_address
+LEPTON_RAY_WORKERS = ENV.ray_workers
+LEPTON_RAY_FROM_EVENTS = ENV.ray_from_events
 
 SECRET_KEY = ENV.secret_key
 DEBUG = False

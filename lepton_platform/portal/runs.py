@@ -49,6 +49,7 @@ def phase_words(phase: str) -> str:
         "": _("Waiting for a worker"),
         "start": _("Starting"),
         "reading events": _("Reading events"),
+        "tuning": _("Looking for better settings"),
         "learning": _("Learning"),
         "evaluating": _("Measuring quality"),
         "learning from everything": _("Learning from everything"),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from tenants.control.queries import tenant_directory
+from tenants.control.results import TenantView
 from tenants.errors import NotFound
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_ops
@@ -35,8 +36,13 @@ def tenants_of(region: str, *, reason: str) -> Iterator[TenantRef]:
 
 def tenant_by_slug(slug: str, *, reason: str) -> TenantRef:
     """For commands. Raises NotFound."""
+    return view_by_slug(slug, reason=reason).ref
+
+
+def view_by_slug(slug: str, *, reason: str) -> TenantView:
+    """The same with its plan and whatever else the control plane knows."""
     with control_ops("operator", actor=WORKER, reason=reason) as s:
-        found = next((view.ref for view in tenant_directory(s) if view.slug == slug), None)
+        found = next((view for view in tenant_directory(s) if view.slug == slug), None)
     if found is None:
         raise NotFound(f"There is no tenant {slug!r}.")
     return found

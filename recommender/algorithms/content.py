@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from recommender.algorithms.base import Arrays, Recommender
+from recommender.algorithms.narrow import narrow_ragged, smallest_columns
 from recommender.algorithms.neighbours import as_matrix, faded
+from recommender.algorithms.ranges import Ranges, Real, Whole
 from recommender.dataset import Dataset
 from recommender.features.text import Vectoriser, unit_rows
 from recommender.types import CannotFit, Floats, Histories, Ints
@@ -22,6 +26,9 @@ class ContentConfig:
     min_items: int = 2
     max_terms: int = 100_000
     history: int = 50
+
+    when_scoring: ClassVar[Ranges] = {"decay": Real(0.2, 1.0)}
+    when_learning: ClassVar[Ranges] = {"min_items": Whole(1, 10)}
 
 
 class Content(Recommender[ContentConfig]):
@@ -61,7 +68,12 @@ class Content(Recommender[ContentConfig]):
     def _set_vectors(self, vectors: sparse.csr_matrix) -> None:
         vectors.sort_indices()
         self.vectors = vectors
-        self._by_term = vectors.T.tocsr()
+        self.__dict__.pop("_by_term", None)
+
+    @cached_property
+    def _by_term(self) -> sparse.csr_matrix:
+        """The same by term, as large again: only for many histories at once."""
+        return self.vectors.T.tocsr()
 
     def _score(self, histories: Histories) -> Floats:
         recent = histories.latest(self.config.history)
@@ -83,13 +95,20 @@ class Content(Recommender[ContentConfig]):
             "value": self.vectors.data.astype(np.float32),
         }
 
+    def _narrowed(self, arrays: Arrays) -> Arrays:
+        value, step = narrow_ragged(arrays["value"], arrays["start"])
+        column = smallest_columns(arrays["column"], len(arrays["idf"]))
+        return arrays | {"value": value, "column": column, "step": step}
+
     def _extra_files(self) -> dict[str, bytes]:
         return {"vocabulary.json": json.dumps(list(self.vectoriser.vocabulary), ensure_ascii=False).encode()}
 
     def _restore(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
         terms = json.loads(files["vocabulary.json"])
         self.vectoriser = Vectoriser({term: number for number, term in enumerate(terms)}, arrays["idf"])
+        value = arrays["value"]
+        if "step" in arrays:
+            value = value * np.repeat(arrays["step"], np.diff(arrays["start"]))
+        column = arrays["column"].astype(np.int32)
         shape = (self.items, len(terms))
-        self._set_vectors(
-            sparse.csr_matrix((arrays["value"], arrays["column"], arrays["start"]), shape=shape)
-        )
+        self._set_vectors(sparse.csr_matrix((value, column, arrays["start"]), shape=shape))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy import linalg, sparse
@@ -11,7 +12,8 @@ from scipy import linalg, sparse
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.algorithms.co_occurrence import choices_of
 from recommender.algorithms.ease_by_item import solved_by_item
-from recommender.algorithms.neighbours import NeighbourTable, strongest
+from recommender.algorithms.neighbours import SERVED_NEIGHBOURS, NeighbourTable, strongest
+from recommender.algorithms.ranges import Ranges, Real
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints, Longs
 
@@ -31,6 +33,9 @@ class EaseConfig:
     closest: int = 128
     longest: int = 500
     history: int = 50
+
+    when_scoring: ClassVar[Ranges] = {"decay": Real(0.2, 1.0)}
+    when_learning: ClassVar[Ranges] = {"regularisation": Real(5, 5_000, log=True)}
 
 
 class Ease(Recommender[EaseConfig]):
@@ -83,6 +88,9 @@ class Ease(Recommender[EaseConfig]):
 
     def _arrays(self) -> Arrays:
         return self._table.arrays()
+
+    def _narrowed(self, _arrays: Arrays) -> Arrays:
+        return self._table.narrow(SERVED_NEIGHBOURS)
 
     def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
         self._table = NeighbourTable.from_arrays(arrays)

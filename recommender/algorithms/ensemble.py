@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from recommender.algorithms.ease import Ease
 from recommender.algorithms.factors import FactorsScorer
 from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.memory import held_bytes
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.ranker import Ranker
 from recommender.algorithms.recent_popularity import RecentPopularity
@@ -118,6 +120,11 @@ class Ensemble:
 
     def _counted(self) -> list[str]:
         return [name for name in self.blend.weights if name in self.members and self.blend.weights[name] != 0]
+
+    @cached_property
+    def held_bytes(self) -> int:
+        """What its members' arrays take in memory when it has been loaded."""
+        return held_bytes(dict(self.members))
 
     def to_files(self) -> dict[str, bytes]:
         """Content by name, `member/file` for the members' own; ensemble.json is the head."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from recommender.algorithms.base import Arrays, Recommender
+from recommender.algorithms.narrow import narrow_rows, widened
+from recommender.algorithms.ranges import Ranges, Real, Whole
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints
 
@@ -22,6 +25,13 @@ class FactorsConfig:
     iterations: int = 8
     decay: float = 0.4
     history: int = 50
+
+    when_scoring: ClassVar[Ranges] = {"decay": Real(0.1, 1.0)}
+    when_learning: ClassVar[Ranges] = {
+        "regularisation": Real(0.01, 100, log=True),
+        "confidence": Real(1, 300, log=True),
+        "factors": Whole(32, 256, log=True),
+    }
 
 
 class FactorsScorer(Recommender[FactorsConfig]):
@@ -42,8 +52,6 @@ class FactorsScorer(Recommender[FactorsConfig]):
         gram = (self._factors.T @ self._factors).astype(np.float64)
         gram[np.diag_indices_from(gram)] += self.config.regularisation
         self._inverse = np.linalg.inv(gram).astype(np.float32)
-        length = np.linalg.norm(self._factors, axis=1, keepdims=True)
-        self._unit = self._factors / np.maximum(length, np.float32(1e-12))
 
     def fold_in(self, histories: Histories) -> Floats:
         """float32 (n, factors): what each history wants; zero for an empty one."""
@@ -80,11 +88,17 @@ class FactorsScorer(Recommender[FactorsConfig]):
         return scores
 
     def _similarity(self, items: Ints) -> Floats:
-        scores: Floats = self._unit[items] @ self._unit.T
+        length = np.linalg.norm(self._factors, axis=1, keepdims=True)
+        unit = self._factors / np.maximum(length, np.float32(1e-12))
+        scores: Floats = unit[items] @ unit.T
         return scores
 
     def _arrays(self) -> Arrays:
         return {"factors": self._factors}
 
+    def _narrowed(self, arrays: Arrays) -> Arrays:
+        factors, step = narrow_rows(arrays["factors"])
+        return {"factors": factors, "step": step}
+
     def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._install(arrays["factors"])
+        self._install(widened(arrays["factors"], arrays.get("step")))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from recommender.algorithms.base import Arrays, Recommender
+from recommender.algorithms.narrow import narrow_rows, widened
 from recommender.algorithms.neighbours import as_matrix, faded
+from recommender.algorithms.ranges import Ranges, Real, Whole
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints
 
@@ -26,6 +29,12 @@ class FeaturesConfig:
     penalty: float = 1.0
     decay: float = 0.65
     history: int = 50
+
+    when_learning: ClassVar[Ranges] = {
+        "decay": Real(0.2, 1.0),
+        "penalty": Real(0.01, 100, log=True),
+        "dimensions": Whole(32, 256, log=True),
+    }
 
 
 class FeaturesScorer(Recommender[FeaturesConfig]):
@@ -66,8 +75,13 @@ class FeaturesScorer(Recommender[FeaturesConfig]):
     def _arrays(self) -> Arrays:
         return {"vectors": self._vectors, "weight": self._weight, "bias": self._bias}
 
+    def _narrowed(self, arrays: Arrays) -> Arrays:
+        vectors, step = narrow_rows(arrays["vectors"])
+        return arrays | {"vectors": vectors, "step": step}
+
     def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._install(arrays["vectors"], arrays["weight"], arrays["bias"])
+        vectors = widened(arrays["vectors"], arrays.get("step"))
+        self._install(vectors, arrays["weight"], arrays["bias"])
 
 
 def unit(vectors: Floats) -> Floats:

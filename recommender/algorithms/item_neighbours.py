@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.algorithms.co_occurrence import choices_of, common_users
-from recommender.algorithms.neighbours import NeighbourTable, strongest
+from recommender.algorithms.neighbours import SERVED_NEIGHBOURS, NeighbourTable, strongest
+from recommender.algorithms.ranges import Ranges, Real, Whole
 from recommender.dataset import Dataset
 from recommender.types import Floats, Histories, Ints
 
@@ -28,6 +30,13 @@ class ItemNeighboursConfig:
     decay: float = 0.6
     history: int = 50
     longest: int = 500
+
+    when_scoring: ClassVar[Ranges] = {"decay": Real(0.1, 1.0)}
+    when_learning: ClassVar[Ranges] = {
+        "shrinkage": Real(0.3, 200, log=True),
+        "neighbours": Whole(10, 400, log=True),
+        "mean": Real(0.0, 1.0),
+    }
 
 
 class ItemNeighbours(Recommender[ItemNeighboursConfig]):
@@ -72,6 +81,9 @@ class ItemNeighbours(Recommender[ItemNeighboursConfig]):
 
     def _arrays(self) -> Arrays:
         return self._table.arrays()
+
+    def _narrowed(self, _arrays: Arrays) -> Arrays:
+        return self._table.narrow(SERVED_NEIGHBOURS)
 
     def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
         self._table = NeighbourTable.from_arrays(arrays)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from recommender.algorithms.popularity import Popularity, PopularityConfig
+from recommender.algorithms.ranges import Ranges, Real
 from recommender.dataset import Dataset
 
 
 @dataclass(frozen=True)
 class RecentPopularityConfig(PopularityConfig):
     half_life_days: float = 30.0
+
+    when_learning: ClassVar[Ranges] = {"half_life_days": Real(0.5, 365, log=True)}
 
 
 class RecentPopularity(Popularity):

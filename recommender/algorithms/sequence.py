@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import onnxruntime
 
 from recommender.algorithms.base import Arrays, Recommender
+from recommender.algorithms.narrow import narrow_rows
+from recommender.algorithms.ranges import Ranges, Real
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints
 
@@ -41,6 +43,12 @@ class NextItemConfig:
     refit_epochs: int = 8
     most_positions: int = 12_000_000
 
+    when_learning: ClassVar[Ranges] = {
+        "learning_rate": Real(3e-4, 1e-2, log=True),
+        "temperature": Real(0.04, 0.2, log=True),
+        "dropout": Real(0.0, 0.6),
+    }
+
 
 @dataclass(frozen=True)
 class SequenceConfig(NextItemConfig):
@@ -55,6 +63,11 @@ NextConfig = TypeVar("NextConfig", bound=NextItemConfig)
 class NextItemScorer(Recommender[NextConfig]):
     """Scores histories with what a NextItemTrainer exported; an empty history scores zero everywhere."""
 
+    _table: np.ndarray[Any, Any]
+    _step: Floats | None
+    # What a later training goes on from: safetensors of everything but the table. Serving only passes it on.
+    weights: bytes = b""
+
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
         raise CannotFit("this process serves sequence models and does not train them")
 
@@ -64,11 +77,20 @@ class NextItemScorer(Recommender[NextConfig]):
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._network = network
+        self._network, self._stored = network, None
         self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-        self._table = np.ascontiguousarray(table, dtype=np.float32)
+        self._table, self._step = np.ascontiguousarray(table, dtype=np.float32), None
         length = np.linalg.norm(self._table, axis=1, keepdims=True)
         self._vectors = self._table / np.maximum(length, np.float32(1e-12))
+
+    def table(self) -> Floats:
+        """float32 (items, dimensions): what the network reads of each item."""
+        return self._read(np.arange(self.items, dtype=np.int32))
+
+    def _read(self, items: Ints) -> Floats:
+        """float32 (*items.shape, dimensions): the rows of the table that the network reads."""
+        rows: Floats = self._table[items]
+        return rows if self._step is None else rows * self._step[items][..., None]
 
     def encode(self, histories: Histories) -> Floats:
         """float32 (n, dimensions), unit vectors; zero for an empty history."""
@@ -80,7 +102,7 @@ class NextItemScorer(Recommender[NextConfig]):
             items = recent.take(rows).item.reshape(len(rows), length)
             for start in range(0, len(rows), self.rows_at_once):
                 part = slice(start, start + self.rows_at_once)
-                out[rows[part]] = self._session.run(None, {"vectors": self._table[items[part]]})[0]
+                out[rows[part]] = self._session.run(None, {"vectors": self._read(items[part])})[0]
         return out
 
     def _score(self, histories: Histories) -> Floats:
@@ -91,7 +113,7 @@ class NextItemScorer(Recommender[NextConfig]):
         recent = history.latest(self.config.history).item
         if len(recent) == 0:
             return np.zeros(self.items, np.float32)
-        vector: Floats = self._session.run(None, {"vectors": self._table[recent[None, :]]})[0][0]
+        vector: Floats = self._session.run(None, {"vectors": self._read(recent[None, :])})[0][0]
         scores: Floats = self._vectors @ vector
         return scores
 
@@ -100,13 +122,27 @@ class NextItemScorer(Recommender[NextConfig]):
         return scores
 
     def _arrays(self) -> Arrays:
-        return {"table": self._table}
+        return {"table": self._table} if self._step is None else {"table": self._table, "step": self._step}
+
+    def _narrowed(self, arrays: Arrays) -> Arrays:
+        if self._step is not None:
+            return arrays
+        table, step = narrow_rows(self._table)
+        return {"table": table, "step": step}
 
     def _extra_files(self) -> dict[str, bytes]:
-        return {"network.onnx": self._network}
+        files = {"network.onnx": self._network}
+        return files | ({"weights.safetensors": self.weights} if self.weights else {})
 
     def _restore(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
-        self._install(files["network.onnx"], arrays["table"])
+        self.weights = files.get("weights.safetensors", b"")
+        table, step = arrays["table"], arrays.get("step")
+        if step is None:
+            self._install(files["network.onnx"], table)
+        else:
+            self._install(files["network.onnx"], table * step[:, None])
+            # What the network reads is widened row by row; only the vectors compared with stay wide.
+            self._table, self._step = table, step
 
 
 class SequenceScorer(NextItemScorer[SequenceConfig]):

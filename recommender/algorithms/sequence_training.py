@@ -9,21 +9,25 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from safetensors.numpy import load, save
 from torch import Tensor
 from torch.nn import functional
 
+from recommender.algorithms.crew_training import Alone, Team, crew_at_hand
 from recommender.algorithms.sequence import NextConfig, NextItemScorer, SequenceConfig, SequenceScorer
 from recommender.algorithms.sequence_export import export
 from recommender.algorithms.sequence_loss import SampledSoftmax
-from recommender.algorithms.sequence_network import Attention, Mixer, Network
+from recommender.algorithms.sequence_network import Attention, Mixer, Network, array
 from recommender.dataset import Dataset
 from recommender.features.directions import text_directions
-from recommender.types import CannotFit, Floats, Histories, Ints, Longs, Report, silent
+from recommender.types import Bools, CannotFit, Floats, Histories, Ints, Longs, Report, silent
 
 # The share of new events for which refit_epochs are enough: what leaving each user's last event out hides.
 REFIT_SHARE = 0.15
 # At a constant rate the weights circle around what they seek: those of the last rounds, one in so many, are averaged.
 AVERAGED = 4
+# Parameters that belong to the items of one training.
+OF_ITEMS = frozenset({"item.weight", "told.weight"})
 
 
 class NextItemTrainer(NextItemScorer[NextConfig]):
@@ -36,6 +40,7 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         self.report = report
         self._learned: Network | None = None
         self._learned_events = 0
+        self._adopted: Bools | None = None
 
     @abstractmethod
     def _mixer(self, block: int) -> Mixer:
@@ -58,6 +63,10 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         if self._learned is None or data.items != self.items:
             self.fit(data, rng)
             return
+        if self._adopted is not None:
+            facts, known, self._adopted = self._facts(data, rng), self._adopted, None
+            if facts is not None and known.any():
+                self._learned.tell(facts, known)
         new = (data.events - self._learned_events) / max(self._learned_events, 1)
         epochs = round(self.config.refit_epochs * max(1.0, new / REFIT_SHARE))
         with reproducible(rng):
@@ -66,6 +75,30 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
             )
         self._learned_events = data.events
 
+    def adopt(self, former: NextItemScorer[NextConfig], place: Ints, rng: np.random.Generator) -> bool:
+        """Goes on from a model that was served: item i was its item place[i], or was not there (-1); refit() follows.
+
+        False where that model came without its weights or has another shape; then nothing has changed."""
+        stored = load(former.weights) if former.weights else {}
+        with reproducible(rng):
+            network = Network(self.config, len(place), self._mixer)
+        state = network.state_dict()
+        own = {name: stored.get(name) for name in state if name not in OF_ITEMS}
+        table = former.table() if former.items else np.empty((0, 0), np.float32)
+        if any(value is None or value.shape != state[name].shape for name, value in own.items()):
+            return False
+        if table.shape[1] != self.config.dimensions:
+            return False
+        known = place >= 0
+        rows = array(network.item.weight)
+        rows[:-1][known] = table[place[known]]
+        tensors = {name: torch.from_numpy(value) for name, value in own.items() if value is not None}
+        network.load_state_dict({**tensors, "item.weight": torch.from_numpy(rows)})
+        self._learned, self.items = network, len(place)
+        self._learned_events = int(stored["events"])
+        self._adopted = known
+        return True
+
     def _train(
         self, network: Network, data: Dataset, rng: np.random.Generator, *, epochs: int, rate: float
     ) -> None:
@@ -73,6 +106,25 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         if not (rows.lengths >= 2).any():
             raise CannotFit("no user chose two different items")
         epochs = max(1, min(epochs, self.config.most_positions // len(rows.item)))
+        crew = crew_at_hand()
+        if crew is None or not crew.rounds(self, network, rows, rng, epochs=epochs, rate=rate):
+            self.rounds(network, rows, rng, Alone(), epochs=epochs, rate=rate)
+        self._install(export(network), network.table())
+        # The table holds what items became; the projection belongs to directions that the next catalogue has not.
+        state = {name: array(value) for name, value in network.state_dict().items() if name not in OF_ITEMS}
+        self.weights = save({**state, "events": np.array(data.events, np.int64)})
+
+    def rounds(
+        self,
+        network: Network,
+        rows: Histories,
+        rng: np.random.Generator,
+        team: Team,
+        *,
+        epochs: int,
+        rate: float,
+    ) -> None:
+        """The training loop: so many rounds over all rows, the team's processes in step."""
         optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.0, fused=True)
         network.train()
         settled = Average(network)
@@ -83,20 +135,25 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
                     optimiser.param_groups[0]["lr"] = rate * one_cycle(
                         (epoch + number / len(batches)) / epochs
                     )
-                loss = self._loss(network, padded(rows.take(chosen), self.items), rng)
                 optimiser.zero_grad(set_to_none=True)
-                torch.autograd.backward(loss)
+                team.average(network, self._descent(network, rows.take(team.part(chosen)), rng))
                 optimiser.step()
             if self.config.schedule == "constant" and epoch >= epochs - epochs // AVERAGED:
                 settled.add()
             self.report(self.name, (epoch + 1) / epochs)
         settled.install()
         network.eval()
-        self._install(export(network), network.table())
 
-    def _loss(self, network: Network, padded_rows: Ints, rng: np.random.Generator) -> Tensor:
-        """Cross-entropy of the next item against about `negatives` uniform items shared by the whole batch."""
+    def _descent(self, network: Network, rows: Histories, rng: np.random.Generator) -> int:
+        """Leaves the gradients of the mean loss over these rows; returns over how many places."""
         drawn = np.unique(rng.integers(0, self.items, self.config.negatives, np.int32))
+        if not len(rows):
+            return 0
+        torch.autograd.backward(self._loss(network, padded(rows, self.items), drawn))
+        return int((rows.lengths - 1).sum())
+
+    def _loss(self, network: Network, padded_rows: Ints, drawn: Ints) -> Tensor:
+        """Cross-entropy of the next item against the drawn ones, which the whole batch shares."""
         item = torch.from_numpy(np.concatenate([padded_rows.ravel(), drawn]))
         # One look into the table: each costs a gradient as large as the table.
         vectors = network.vectors(item)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.neighbours import NeighbourTable, strongest
+from recommender.algorithms.neighbours import SERVED_NEIGHBOURS, NeighbourTable, strongest
+from recommender.algorithms.ranges import Ranges, Real, Whole
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints
 
@@ -22,6 +24,9 @@ class TransitionsConfig:
     decay: float = 0.6
     neighbours: int = 256
     history: int = 50
+
+    when_scoring: ClassVar[Ranges] = {"decay": Real(0.1, 1.0)}
+    when_learning: ClassVar[Ranges] = {"window": Whole(1, 12)}
 
 
 class Transitions(Recommender[TransitionsConfig]):
@@ -54,6 +59,9 @@ class Transitions(Recommender[TransitionsConfig]):
 
     def _arrays(self) -> Arrays:
         return self._table.arrays()
+
+    def _narrowed(self, _arrays: Arrays) -> Arrays:
+        return self._table.narrow(SERVED_NEIGHBOURS)
 
     def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
         self._table = NeighbourTable.from_arrays(arrays)

@@ -14,7 +14,7 @@ from recommender.dataset.cleaning import Cleaner, CleaningReport
 from recommender.dataset.items import read_item_texts
 from recommender.dataset.readers import read_interactions
 from recommender.dataset.splits import SPLITS
-from recommender.evaluation.profiles import SHARES
+from recommender.evaluation.profiles import NO_CHANGES, SHARES, Changes
 from recommender.evaluation.report import evaluate, table
 from recommender.types import DataError
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", choices=["fast", "full"], default="full")
     parser.add_argument(
         "--members",
-        type=_names,
+        type=names_of,
         default=(),
         help=f"names with commas between, instead of the profile's own: {', '.join(SHARES)}",
     )
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--clean", action="store_true", help="first take out repetitions, bursts and bots, as training does"
     )
+    parser.add_argument("--tuned", type=Path, help="members' settings as tune wrote them")
     parser.add_argument("--json", type=Path, help="where to write the figures")
 
 
@@ -71,7 +72,8 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
         k=options.k,
         seed=options.seed,
         serving_ms=options.serving_ms,
-        report=_Printer(progress).report,
+        changes=read_settings(options.tuned) if options.tuned else NO_CHANGES,
+        report=Printer(progress).report,
     )
     out.write(table(report) + "\n" + (f"{_cleaned(cleaning)}\n" if cleaning else ""))
     if options.json:
@@ -84,7 +86,16 @@ def _cleaned(report: CleaningReport) -> str:
     return f"cleaned out, in events: {', '.join(parts) or 'nothing'}"
 
 
-def _names(text: str) -> tuple[str, ...]:
+def read_settings(path: Path) -> Changes:
+    """What tune --json wrote. Raises DataError."""
+    try:
+        changes = json.loads(path.read_text(encoding="utf-8"))["changes"]
+        return {str(name): dict(settings) for name, settings in changes.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path.name} does not hold settings that tune wrote.") from error
+
+
+def names_of(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     unknown = [name for name in names if name not in SHARES]
     if unknown:
@@ -106,7 +117,7 @@ def _milliseconds(text: str) -> float:
     return value
 
 
-class _Printer:
+class Printer:
     """A line for each phase and for each tenth of the whole."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -18,11 +18,20 @@ from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.ranker import Ranker
 from recommender.dataset import Dataset, Protocol, Split
 from recommender.dataset.splits import SPLITS
+from recommender.evaluation import compression
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
 from recommender.evaluation.choosing import choose_served, counted
 from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
-from recommender.evaluation.profiles import EFFORTS, SHARES, Makers, Profile, new_members
+from recommender.evaluation.profiles import (
+    EFFORTS,
+    NO_CHANGES,
+    SHARES,
+    Changes,
+    Makers,
+    Profile,
+    new_members,
+)
 from recommender.evaluation.ranking_training import try_ranker
 from recommender.types import CannotFit, DataError, Report, silent
 
@@ -68,11 +77,13 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     validation: Protocol = "leave-last-out",
     k: int = 10,
     again: bool = True,
+    changes: Changes = NO_CHANGES,
     serving_ms: float = math.inf,
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
-    Its members are those named, or the profile's where none is; an unknown name is a DataError.
+    Its members are those named, or the profile's where none is; an unknown name is a DataError. `changes` are
+    settings of members that differ from the profile's.
     A member that adds nothing to the blend, or costs more of `serving_ms` than it adds, has no weight in it.
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
@@ -81,7 +92,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     the ranker adds, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
     progress = Progress(report)
-    makers = new_members(profile, progress.within, members)
+    makers = new_members(profile, progress.within, members, changes=changes)
     progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
     split = SPLITS[validation](dataset).sample(EFFORTS[profile].most_cases, rng)
@@ -94,6 +105,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
         progress.enter("blend", 0.05)
         blend, ranker, figures = _learn_blend(fitting.members, split, rng, k, serving_ms)
         card |= figures
+        card["compression"] = compression.choose(fitting.members, blend, split, k=k)
         if again:
             _refit_members(dataset, rng, progress, fitting)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,13 @@ from recommender.evaluation.metrics import bootstrap, coverage, gains, hits, ran
 from recommender.types import Floats, Histories, Ints, Longs
 
 ROWS = 1024
+# Scores at once: several members' float32 tables of so many cells are held together, and their order in int64.
+CELLS = 16_000_000
+
+
+def rows_at_once(items: int) -> int:
+    """How many cases are asked at a time: fewer in a great catalogue, so that memory does not grow with it."""
+    return max(16, min(ROWS, CELLS // max(items, 1)))
 
 
 @dataclass
@@ -68,7 +75,7 @@ def measure_all(
     names = [*members, *(["blend"] if ensemble else [])]
     tallies = {name: Tally(split.train.items, k) for name in names}
     known = split.histories.known(split.train.items)
-    for rows, part in known.split(ROWS):
+    for rows, part in known.split(rows_at_once(split.train.items)):
         target = split.target[rows]
         scores = {name: standardised(member.score(part)) for name, member in members.items()}
         about = situation(scores, part)
@@ -81,13 +88,22 @@ def measure_all(
     return tallies
 
 
+def measure(score: Callable[[Histories], Floats], split: Split, *, k: int) -> Tally:
+    """The tally of whatever gives float32 (cases, items)."""
+    items = split.train.items
+    tally = Tally(items, k)
+    for rows, part in split.histories.known(items).split(rows_at_once(items)):
+        tally.add(score(part), part, split.target[rows])
+    return tally
+
+
 def measure_blend(
     members: Mapping[str, Recommender[Any]], blend: Blend, split: Split, *, k: int
 ) -> dict[str, Tally]:
     """The tally of the blend alone, named "blend"."""
-    tally = Tally(split.train.items, k)
     counted = {name: member for name, member in members.items() if blend.weights.get(name)}
-    for rows, part in split.histories.known(split.train.items).split(ROWS):
-        scores = {name: member.score(part) for name, member in counted.items()}
-        tally.add(blend.combine(scores), part, split.target[rows])
-    return {"blend": tally}
+
+    def score(part: Histories) -> Floats:
+        return blend.combine({name: member.score(part) for name, member in counted.items()})
+
+    return {"blend": measure(score, split, k=k)}

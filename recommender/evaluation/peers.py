@@ -17,7 +17,7 @@ from recommender.algorithms.co_occurrence import choices_of
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.dataset import Split
-from recommender.evaluation.measure import ROWS, Tally
+from recommender.evaluation.measure import Tally, measure, rows_at_once
 from recommender.evaluation.metrics import gains, hits
 from recommender.types import CannotFit, Floats, Ints, Longs, Report, silent
 
@@ -50,10 +50,7 @@ def our_transformer(
     started = time.process_time()
     member.fit(split.train, np.random.default_rng(seed))
     seconds = time.process_time() - started
-    tally = Tally(split.train.items, k)
-    for rows, part in split.histories.known(split.train.items).split(ROWS):
-        tally.add(member.score(part), part, split.target[rows])
-    return _standing("transformer", config.epochs, seconds, tally.all_ranks(), k)
+    return _standing("transformer", config.epochs, seconds, measure(member.score, split, k=k).all_ranks(), k)
 
 
 def implicit_als(split: Split, *, k: int, seed: int, factors: int = 128) -> Standing:
@@ -83,7 +80,7 @@ def _factorised(name: str, model: object, split: Split, k: int) -> Standing:
     people = np.asarray(model.user_factors, np.float32)  # type: ignore[attr-defined]
     things = np.asarray(model.item_factors, np.float32)  # type: ignore[attr-defined]
     tally = Tally(split.train.items, k)
-    for rows, part in split.histories.known(split.train.items).split(ROWS):
+    for rows, part in split.histories.known(split.train.items).split(rows_at_once(split.train.items)):
         scores: Floats = people[split.user[rows]] @ things.T
         tally.add(scores, part, split.target[rows])
     return _standing(name, int(model.iterations), seconds, tally.all_ranks(), k)  # type: ignore[attr-defined]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from recommender.algorithms.base import Recommender
@@ -14,6 +14,7 @@ from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.ranges import sound
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent_training import RecurrentTrainer
 from recommender.algorithms.sequence import SequenceConfig
@@ -60,19 +61,41 @@ QUICK_MEMBERS = ("popularity", "transitions", "item_neighbours", "content", "fac
 MEMBERS: Mapping[Profile, tuple[str, ...]] = {"full": (*QUICK_MEMBERS, "recurrent"), "fast": QUICK_MEMBERS}
 OPTIONAL_MEMBERS = tuple(name for name in SHARES if name not in MEMBERS["full"])
 
-Makers = dict[str, Callable[[], Recommender[Any]]]
+Make = Callable[[], Recommender[Any]]
+Makers = dict[str, Make]
+Changes = Mapping[str, Mapping[str, Any]]
+"""By member, the settings that differ from the defaults."""
+NO_CHANGES: Changes = {}
 
 
-def new_members(profile: Profile, report: Report, names: Sequence[str] = ()) -> Makers:
+def new_members(
+    profile: Profile, report: Report, names: Sequence[str] = (), *, changes: Changes = NO_CHANGES
+) -> Makers:
     """Makers of unfitted members by name, quickest first; `report` hears how far the slow ones are.
 
-    Those of the profile where no names are given. Raises DataError for a name that no member has."""
+    Those of the profile where no names are given. `changes` are settings of members that differ from the profile's;
+    what this version cannot set is passed over. Raises DataError for a name that no member has."""
     makers = _makers(EFFORTS[profile], report)
     unknown = [name for name in names if name not in makers]
     if unknown:
         raise DataError(f"There is no member {unknown[0]!r}; there are {', '.join(makers)}.")
     chosen = names or MEMBERS[profile]
-    return {name: make for name, make in makers.items() if name in chosen}
+    return {
+        name: with_changes(make, changes.get(name, {})) for name, make in makers.items() if name in chosen
+    }
+
+
+def with_changes(make: Make, changes: Mapping[str, Any]) -> Make:
+    """A maker of the same member with some settings changed."""
+    if not changes:
+        return make
+
+    def made() -> Recommender[Any]:
+        model = make()
+        model.config = replace(model.config, **sound(type(model.config), changes))
+        return model
+
+    return made
 
 
 def _makers(effort: Effort, report: Report) -> Makers:

@@ -14,9 +14,10 @@ import numpy as np
 
 from recommender.dataset import Dataset, Protocol
 from recommender.dataset.splits import SPLITS
+from recommender.evaluation.compression import compressed
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.measure import measure_all
-from recommender.evaluation.profiles import Profile
+from recommender.evaluation.measure import measure, measure_all
+from recommender.evaluation.profiles import NO_CHANGES, Changes, Profile
 from recommender.types import DataError, Report, silent
 
 Summary = dict[str, Any]
@@ -33,6 +34,7 @@ class EvaluationReport:
     profile: Profile
     data: str
     blend: dict[str, Summary]
+    served: dict[str, Any]
     members: dict[str, dict[str, Any]]
     weights: dict[str, float]
     left_out: dict[str, str]
@@ -48,6 +50,7 @@ class EvaluationReport:
             "profile": self.profile,
             "data": self.data,
             "blend": self.blend,
+            "served": self.served,
             "members": self.members,
             "weights": self.weights,
             "left_out": self.left_out,
@@ -68,11 +71,12 @@ def evaluate(  # noqa: PLR0913 - the choices of one evaluation, all keyword-only
     k: int = 10,
     seed: int = 0,
     report: Report = silent,
+    changes: Changes = NO_CHANGES,
     serving_ms: float = math.inf,
 ) -> EvaluationReport:
     """Hides the test events, fits an ensemble as the platform does (validation inside), and asks it for them.
 
-    `members` and `serving_ms` as in fit_ensemble. Raises DataError where the split leaves nothing to ask."""
+    `members`, `changes` and `serving_ms` as in fit_ensemble. Raises DataError where the split leaves nothing to ask."""
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
     split = SPLITS[protocol](dataset)
@@ -88,9 +92,12 @@ def evaluate(  # noqa: PLR0913 - the choices of one evaluation, all keyword-only
         report=report,
         validation=protocol,
         k=k,
+        changes=changes,
         serving_ms=serving_ms,
     )
     tallies = measure_all(ensemble.members, split, k=k, ensemble=ensemble)
+    served = compressed(ensemble)
+    tallies["served"] = measure(served.score, split, k=k)
     test = {name: tally.summary(rng) for name, tally in tallies.items()}
     validation = ensemble.card["validation"] or {}
     return EvaluationReport(
@@ -99,6 +106,7 @@ def evaluate(  # noqa: PLR0913 - the choices of one evaluation, all keyword-only
         profile=profile,
         data=dataset.describe(),
         blend={"test": test["blend"], "validation": validation.get("blend", {})},
+        served={"test": test["served"], "compression": served.card.get("compression")},
         members={
             name: {"test": test[name], "validation": validation.get(name, {}), "seconds": seconds}
             for name, seconds in ensemble.card["seconds"].items()
@@ -154,7 +162,7 @@ def table(report: EvaluationReport) -> str:
     rows += [f"{name} left out: {reason}" for name, reason in report.left_out.items()]
     rows += [f"{name}: {note}" for name, note in report.notes.items()]
     rows += [f"{name} is not served: {WHY[why]}" for name, why in report.choice.get("dropped", {}).items()]
-    rows += _second_stage(report)
+    rows += [*_second_stage(report), _served(report)]
     rows.append(
         f"{report.data}; {report.protocol}; {report.profile}; peak memory {report.peak_rss_mib:,.0f} MiB"
     )
@@ -184,6 +192,23 @@ def _second_stage(report: EvaluationReport) -> list[str]:
     return [
         f"second stage {served}: nDCG@{report.k} {held_out:.4f} on held-out validation cases, {before:.4f} without"
     ]
+
+
+def _served(report: EvaluationReport) -> str:
+    """How the blend does in the form in which it is served, and what that form takes."""
+    figure = _figure(report.served["test"], f"ndcg@{report.k}")
+    card = report.served["compression"]
+    if not card:
+        return f"served as trained: nDCG@{report.k} {figure}"
+    sizes = {
+        name: sum(member[name] for member in card["members"].values()) / 2**20
+        for name in ("bytes_before", "bytes_after", "held_before", "held_after")
+    }
+    return (
+        f"served in fewer bytes: nDCG@{report.k} {figure}; "
+        f"files {sizes['bytes_before']:.1f} -> {sizes['bytes_after']:.1f} MiB, "
+        f"memory {sizes['held_before']:.1f} -> {sizes['held_after']:.1f} MiB"
+    )
 
 
 def _figure(summary: Summary, name: str) -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from recommender.models import ActiveModel, ModelState, ModelVersion
@@ -41,6 +43,13 @@ def serving_since(s: Scope) -> datetime | None:
 def active(s: Scope) -> VersionView | None:
     number = active_number(s)
     return version(s, number) if number is not None else None
+
+
+def settings(s: Scope) -> Mapping[str, Mapping[str, Any]]:
+    """By member, what was tuned for this tenant: it stands on the newest version, and goes on to the next."""
+    newest = next(iter(versions(s, limit=1)), None)
+    found = newest.metrics.get("settings") if newest else None
+    return found if isinstance(found, dict) else {}
 
 
 def roll_back_target(s: Scope) -> VersionView | None:

@@ -43,7 +43,7 @@ class Ready:
 
     @property
     def nbytes(self) -> int:
-        model = int(self.version.manifest["bytes"]) if self.version and self.bundle else 0
+        model = self.bundle.ensemble.held_bytes if self.bundle else 0
         return model + self.columns.nbytes
 
     def with_changes(self, changes: Sequence[StoredItem]) -> Ready:

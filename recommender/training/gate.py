@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from numpy.typing import NDArray
 
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
 from recommender.dataset import Dataset, Split, leave_last_out, time_split
-from recommender.evaluation.measure import ROWS, Tally
+from recommender.evaluation.measure import measure
 from recommender.evaluation.metrics import gains
 from recommender.evaluation.slices import Labels, case_slices
 from recommender.evaluation.verdicts import Case, GateConfig, Reason, weigh
 from recommender.registry.bundle import Bundle
+from recommender.sources import Source
 from recommender.types import Bools, Floats, Histories, Ints
 
 K = 10
+HIDDEN_SHARE = 0.1
 MOST_CASES = 20_000  # bounds the time of judging; the interval is narrow long before
 # Between these shares of all events since the live model's end, that end is where the split is made.
 LEAST_SHARE, MOST_SHARE = 0.02, 0.3
@@ -36,16 +39,21 @@ class Verdict:
 
 
 def hold_out(
-    dataset: Dataset, *, live_until: datetime | None = None, most_cases: int = MOST_CASES
+    dataset: Dataset,
+    *,
+    live_until: datetime | None = None,
+    most_cases: int = MOST_CASES,
+    share: float = HIDDEN_SHARE,
 ) -> tuple[str, Split]:
-    """By time where times tell events apart and enough profiles went on afterwards, else each last event.
+    """The latest `share` of the events where times tell events apart and enough profiles went on afterwards, else each
+    last event.
 
     The cut lies where the live model's knowledge ended, if about a tenth came since: then the two can be compared.
     Cases whose item the profile had chosen before are dropped: serving never shows those.
     """
     if dataset.timed:
         for cut in (_after(dataset, live_until), None):
-            split = _unseen_targets(time_split(dataset, cut=cut), most_cases)
+            split = _unseen_targets(time_split(dataset, share=share, cut=cut), most_cases)
             if len(split) >= CONFIG.least_cases:
                 return "time-split", split
     return "leave-last-out", _unseen_targets(leave_last_out(dataset), most_cases)
@@ -65,13 +73,13 @@ def judge(
 
     `labels` are groups of the split's users and of its items."""
     rng = np.random.default_rng(0)
-    served = _asked(ensemble.score, split)
+    served = measure(ensemble.score, split, k=K)
     metrics: dict[str, Any] = {"k": K, "cases": len(split), "served": served.summary(rng)}
     if len(split) < config.least_cases:
         return Verdict((too_few(len(split), config),), metrics)
-    bar = _asked(ensemble.members[Popularity.name].score, split)
+    bar = measure(ensemble.members[Popularity.name].score, split, k=K)
     metrics["popularity"] = bar.summary(rng)
-    theirs = _asked(_over_items(live, item_no), split) if live is not None else None
+    theirs = measure(_over_items(live, item_no), split, k=K) if live is not None else None
     if theirs is not None:
         metrics["live"] = {**theirs.summary(rng), "fair": live_is_fair}
     case = Case(
@@ -82,6 +90,15 @@ def judge(
     )
     judgement = weigh(case, rng, config, k=K)
     return Verdict(judgement.reasons, {**metrics, "judgement": dict(judgement.figures)})
+
+
+def config(source: Source) -> GateConfig:
+    """The gate's for this tenant: what the settings ask for, and no slice smaller than its least group."""
+    return replace(
+        CONFIG,
+        least_gain=settings.LEPTON_GATE_LEAST_GAIN_PERCENT / 100,
+        least_slice=max(CONFIG.least_slice, source.least_group),
+    )
 
 
 def too_few(cases: int, config: GateConfig = CONFIG) -> Reason:
@@ -105,14 +122,6 @@ def knew_nothing_hidden(moment: datetime | None, dataset: Dataset, split: Split)
 
 def milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
-
-
-def _asked(score: Callable[[Histories], Floats], split: Split) -> Tally:
-    """Every case, in bounded memory."""
-    tally = Tally(split.train.items, K)
-    for rows, part in split.histories.known(split.train.items).split(ROWS):
-        tally.add(score(part), part, split.target[rows])
-    return tally
 
 
 def _unseen_targets(split: Split, most_cases: int) -> Split:

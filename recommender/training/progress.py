@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -35,6 +38,7 @@ class Watch:
         self._phase, self._percent = "start", 0
         self._low, self._high = 0.0, 0.0
         self._cancelled, self._lost = False, False
+        self._kept_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="lepton-lease", daemon=True)
 
@@ -61,6 +65,17 @@ class Watch:
         reached = int(self._low + (self._high - self._low) * min(max(fraction, 0.0), 1.0))
         self._percent = max(self._percent, reached)
         self._raise_if_stopped()
+
+    def keep(self, outcome: Mapping[str, Any]) -> None:
+        """Writes down what a further attempt need not do again, at most every few seconds."""
+        if time.monotonic() - self._kept_at < BEAT_SECONDS:
+            return
+        self._kept_at = time.monotonic()
+        try:
+            with scope(self._tenant, actor=self._actor) as s:
+                jobs.keep_so_far(s, self._job_id, owner=self._owner, outcome=outcome)
+        except Conflict:
+            self._lost = True
 
     def _raise_if_stopped(self) -> None:
         if self._lost:

@@ -1,8 +1,9 @@
-"""When a tenant's model is old enough, measured in new events, to be trained again. No torch here."""
+"""When a tenant's model is old enough, measured in new events, to go on or to be trained again. No torch here."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from recommender.registry import queries
 from recommender.registry.types import VersionView
@@ -16,16 +17,42 @@ from tenants.scope import Actor, Scope, scope
 LEAST_EVENTS = 200
 LEAST_SHARE = 0.1
 LEAST_AGE = timedelta(hours=1)
+# Between two full trainings the model in service goes on from where it is.
+FULL_AGE = timedelta(days=7)
+FULL_SHARE = 0.5
 
 
 def request_if_due(tenant: TenantRef, *, actor: Actor) -> JobView | None:
-    """Queues a fast training when at least 200 events, and a tenth of what was known, came since the last."""
+    """Queues a training when at least 200 events, and a tenth of what was known, came since the last.
+
+    It goes on from the model in service, unless the last full training is a week old or half of what it knew came since."""
     with scope(tenant, actor=actor) as s:
         newest = next(iter(queries.versions(s, limit=1)), None)
         if not _due(s, newest):
             return None
-        profile = newest.profile if newest else "fast"
-        return jobs.request_job(s, "train", parameters={"profile": profile, "scheduled": True})
+        parameters: dict[str, Any] = {"profile": newest.profile if newest else "fast", "scheduled": True}
+        if newest is not None and _may_go_on(s, newest):
+            parameters["refresh"] = True
+        return jobs.request_job(s, "train", parameters=parameters)
+
+
+def full_training(version: VersionView) -> dict[str, Any]:
+    """When everything was last learned afresh, and how many events were stored then."""
+    found = version.metrics.get("full")
+    if isinstance(found, dict):
+        return found
+    stored = version.metrics.get("data", {}).get("events_stored", 0)
+    return {"at": version.trained_at.isoformat(), "events_stored": stored}
+
+
+def _may_go_on(s: Scope, newest: VersionView) -> bool:
+    """A refusal is a reason to learn afresh; so is a model that serves popularity."""
+    if not newest.active or newest.metrics.get("serves") != "model":
+        return False
+    full = full_training(newest)
+    known = int(full["events_stored"])
+    age = datetime.now(UTC) - datetime.fromisoformat(full["at"])
+    return age < FULL_AGE and timeline.total(s) - known < FULL_SHARE * known
 
 
 def _due(s: Scope, newest: VersionView | None) -> bool:

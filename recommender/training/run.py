@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.conf import settings
 from uuid_utils.compat import uuid7
 
 from recommender import sources
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.content import Content
+from recommender.algorithms.crew_training import trained_by
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
+from recommender.dataset import Split, leave_last_out
 from recommender.evaluation.choosing import SERVING_MS
+from recommender.evaluation.compression import compressed
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.profiles import EFFORTS, Profile
-from recommender.evaluation.verdicts import GateConfig, Reason
+from recommender.evaluation.profiles import EFFORTS, Changes, Profile
+from recommender.evaluation.tuning import Log, tune
+from recommender.evaluation.verdicts import Reason
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import Trained, VersionView
 from recommender.sources import Source
-from recommender.training import gate
+from recommender.training import gate, incremental
+from recommender.training.crew import crew_for
 from recommender.training.gate import Verdict
+from recommender.training.order import Order
 from recommender.training.progress import Watch
+from recommender.training.refresh import full_training
 from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -41,7 +47,7 @@ class RunOutcome:
     version: VersionView
 
 
-def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watch: Watch) -> RunOutcome:
+def run(tenant: TenantRef, job_id: UUID, *, order: Order, actor: Actor, watch: Watch) -> RunOutcome:
     """Raises DataError when there is nothing to learn from, Cancelled, LeaseLost, and the services' errors.
 
     Running again for the same job publishes nothing twice.
@@ -52,10 +58,15 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
         raise DataError("The catalogue is empty: send items first.")
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
-    ensemble, verdict = _learned(tenant, source, live, profile=profile, watch=watch)
+        former = queries.settings(s)
+    with trained_by(crew_for(source.dataset)):
+        learned = _refreshed(tenant, source, live, order=order, watch=watch) if order.refresh else None
+        if learned is None:
+            learned = _learned(tenant, source, live, order=order, former=former, watch=watch)
+    ensemble, verdict = learned
     served, verdict = _served(ensemble, verdict, live)
     watch.enter("publishing", low=93, high=99)
-    trained = _sealed(tenant, job_id, served, source, verdict, profile=profile)
+    trained = _sealed(tenant, job_id, served, source, verdict, profile=order.profile)
     watch.enter("publishing", low=98, high=99)
     with scope(tenant, actor=actor) as s:
         version = actions.publish(s, trained, expected=expected)
@@ -65,24 +76,59 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
     return RunOutcome(version)
 
 
+def _refreshed(
+    tenant: TenantRef, source: Source, live: VersionView | None, *, order: Order, watch: Watch
+) -> tuple[Ensemble, Verdict] | None:
+    """None where there is no model to go on from, or where it cannot."""
+    served = _live(tenant, live)
+    if live is None or served is None or live.data_until is None or live.metrics.get("serves") != "model":
+        return None
+    found = incremental.refreshed(served, live.data_until, source, profile=order.profile, watch=watch)
+    if found is None:
+        return None
+    ensemble, verdict = found
+    facts = {
+        "settings": live.metrics.get("settings", {}),
+        "refreshed_from": live.version,
+        "full": full_training(live),
+    }
+    return ensemble, Verdict(verdict.reasons, _metrics(ensemble, source, {**facts, **verdict.metrics}))
+
+
 def _learned(
-    tenant: TenantRef, source: Source, live: VersionView | None, *, profile: Profile, watch: Watch
+    tenant: TenantRef,
+    source: Source,
+    live: VersionView | None,
+    *,
+    order: Order,
+    former: Changes,
+    watch: Watch,
 ) -> tuple[Ensemble, Verdict]:
     """Fitted on the past, judged on what followed, fitted again on everything.
 
     Without any event there is nothing to judge by: texts alone serve. With events that nobody can be asked about,
     what was learned from them does not serve.
     """
-    rng = np.random.default_rng(0)
-    watch.enter("learning", low=10, high=70)
+    rng, profile = np.random.default_rng(0), order.profile
     until = live.data_until if live is not None else None
     protocol, split = gate.hold_out(source.dataset, live_until=until, most_cases=EFFORTS[profile].most_cases)
+    changes, tuned = _settings(split, order, former, watch)
+    watch.enter("learning", low=30 if order.tune else 10, high=70)
     if not len(split):
-        ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
+        ensemble = fit_ensemble(
+            source.dataset, profile=profile, rng=rng, report=watch.report, changes=changes
+        )
         reasons = (gate.too_few(0),) if source.dataset.events else ()
-        return ensemble, Verdict(reasons, _metrics(ensemble, source, {"protocol": None, "cases": 0}))
+        judged = {"protocol": None, "cases": 0, **tuned}
+        return ensemble, Verdict(reasons, _metrics(ensemble, source, judged))
     ensemble = fit_ensemble(
-        split.train, profile=profile, rng=rng, report=watch.report, again=False, serving_ms=SERVING_MS
+        split.train,
+        profile=profile,
+        rng=rng,
+        report=watch.report,
+        again=False,
+        changes=changes,
+        serving_ms=SERVING_MS,
     ).served(beside=(Popularity.name, Content.name))
     watch.enter("evaluating", low=70, high=75)
     fair = protocol == "time-split" and gate.knew_nothing_hidden(until, source.dataset, split)
@@ -93,21 +139,31 @@ def _learned(
         source.item_no,
         live_is_fair=fair,
         labels=(source.labels, source.item_labels),
-        config=_config(source),
+        config=gate.config(source),
     )
-    metrics = _metrics(ensemble, source, {"protocol": protocol, **verdict.metrics})
+    metrics = _metrics(ensemble, source, {"protocol": protocol, **tuned, **verdict.metrics})
     watch.enter("learning from everything", low=75, high=93)
     for member in ensemble.members.values():
         member.refit(source.dataset, rng)
     return ensemble, Verdict(verdict.reasons, metrics)
 
 
-def _config(source: Source) -> GateConfig:
-    return replace(
-        gate.CONFIG,
-        least_gain=settings.LEPTON_GATE_LEAST_GAIN_PERCENT / 100,
-        least_slice=max(gate.CONFIG.least_slice, source.least_group),
+def _settings(split: Split, order: Order, former: Changes, watch: Watch) -> tuple[Changes, dict[str, Any]]:
+    """Settings of the members that differ from the defaults, and what the version's metrics say of them.
+
+    Found now if that is ordered, else those that were found for this tenant before. The cases of `split` stay hidden."""
+    if order.tune is None or not len(split):
+        return former, {"settings": former}
+    watch.enter("tuning", low=10, high=30)
+    found = tune(
+        leave_last_out(split.train),
+        profile=order.profile,
+        budget=order.tune,
+        former=former,
+        report=watch.report,
+        log=Log.resumed(order.so_far, lambda state: watch.keep({"tuning": state})),
     )
+    return found.changes, {"settings": found.changes, "tuning": found.card}
 
 
 def _live(tenant: TenantRef, live: VersionView | None) -> Bundle | None:
@@ -148,16 +204,19 @@ def _sealed(
     """Writes the artefact, if one may serve, before any row names it."""
     artefact_id = uuid7()
     manifest: Mapping[str, Any] = {}
+    metrics = verdict.metrics
     if served is not None:
+        served = compressed(served)
         files = Bundle(served, source.item_no).to_files()
         _check_round_trip(served, files)
         manifest = artefacts.write(tenant, artefact_id, files)
+        metrics = {**metrics, "compression": served.card.get("compression")}
     return Trained(
         job_id=job_id,
         artefact_id=artefact_id,
         profile=profile,
         manifest=manifest,
-        metrics=verdict.metrics,
+        metrics=metrics,
         trained_at=datetime.now(UTC),
         data_until=source.data_until,
         refused=served is None,

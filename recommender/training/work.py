@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import structlog
 
-from recommender.evaluation.profiles import Profile
+from recommender.training.order import Order
 from recommender.training.progress import LeaseLost, Watch
 from recommender.training.run import RunOutcome, run
 from recommender.types import Cancelled, DataError
@@ -17,8 +17,6 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
 log = structlog.get_logger(__name__)
-
-PROFILES = ("fast", "full")
 
 
 def work(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
@@ -33,7 +31,7 @@ def work(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
     state, reason, outcome = "failed", "", dict[str, Any]()
     try:
         with Watch(tenant, job_id, owner=owner, actor=actor) as watch:
-            done = run(tenant, job_id, profile=_profile(job.parameters), actor=actor, watch=watch)
+            done = run(tenant, job_id, order=Order.of(job), actor=actor, watch=watch)
         state, reason, outcome = "succeeded", done.version.reason, _outcome(done)
     except Cancelled:
         state, reason = "cancelled", "Cancelled on request."
@@ -51,11 +49,6 @@ def work(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
         )
     with scope(tenant, actor=actor) as s:
         jobs.finish_job(s, job_id, owner=owner, state=state, reason=reason, outcome=outcome)
-
-
-def _profile(parameters: dict[str, Any]) -> Profile:
-    given = parameters.get("profile")
-    return cast(Profile, given) if given in PROFILES else "fast"
 
 
 def _outcome(done: RunOutcome) -> dict[str, Any]:

@@ -17,6 +17,8 @@ class Plan:
     catalogue_items: int
     profiles: int
     training_per_day: timedelta
+    tuning_per_training: timedelta
+    tuning_trials: int
     model_memory_mib: int
     members: int
     api_keys: int
@@ -30,6 +32,8 @@ FREE = Plan(
     catalogue_items=20_000,
     profiles=50_000,
     training_per_day=timedelta(minutes=60),
+    tuning_per_training=timedelta(minutes=3),
+    tuning_trials=15,
     model_memory_mib=64,
     members=5,
     api_keys=5,
@@ -42,6 +46,8 @@ GROWTH = Plan(
     catalogue_items=500_000,
     profiles=5_000_000,
     training_per_day=timedelta(hours=6),
+    tuning_per_training=timedelta(minutes=20),
+    tuning_trials=40,
     model_memory_mib=512,
     members=50,
     api_keys=50,
@@ -54,6 +60,8 @@ ENTERPRISE = Plan(
     catalogue_items=20_000_000,
     profiles=500_000_000,
     training_per_day=timedelta(hours=24),
+    tuning_per_training=timedelta(hours=2),
+    tuning_trials=100,
     model_memory_mib=4_096,
     members=1_000,
     api_keys=1_000,

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from lepton_platform.tasks.tuning import allowed
 from recommender.evaluation.verdicts import Reason
 from recommender.registry.actions import publish
 from recommender.registry.types import Trained
@@ -37,6 +38,11 @@ def test_training_is_a_job_that_can_be_watched(owner: Any) -> None:
 def test_training_needs_no_body(owner: Any) -> None:
     answer = owner.post("/api/v1/models/train", b"")
     assert (answer.status_code, answer.json()["parameters"]) == (202, {"profile": "full"})
+
+
+def test_a_training_that_tunes_keeps_to_the_plan(owner: Any) -> None:
+    job = owner.post("/api/v1/models/train", {"profile": "fast", "tune": True}).json()
+    assert job["parameters"] == {"profile": "fast", **allowed("growth")}
 
 
 def test_one_training_at_a_time(owner: Any) -> None:

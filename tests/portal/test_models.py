@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lepton_platform.tasks.tuning import allowed
 from recommender.evaluation.verdicts import Reason
 from recommender.registry import queries as registry
 from tenants.data.queries import jobs
@@ -134,3 +135,28 @@ def test_a_foreign_job_is_404(shop: Workspace, owner: Any, stranger: Any, bare: 
 def _active(shop: Workspace) -> int | None:
     with scope(shop.ref, actor=ACTOR) as s:
         return registry.active_number(s)
+
+
+def test_a_model_says_what_its_smaller_form_costs_and_saves(shop: Workspace, owner: Any) -> None:
+    publish(shop, ndcg=0.04)
+    page = owner.get(shop.page("models", "v1/")).content.decode()
+    assert "0.071 (-0.4%)" in page
+    assert "640 profiles" in page
+    assert "7.6\xa0MB" in page
+    assert "1.9\xa0MB" in page
+    assert page.count("served as it was trained") == 1
+    assert "v41" in page
+    owner.cookies["django_language"] = "zh-hans"
+    assert "实际用于服务的形式" in owner.get(shop.page("models", "v1/")).content.decode()
+
+
+def test_a_model_says_which_settings_were_found(shop: Workspace, owner: Any) -> None:
+    publish(shop, ndcg=0.04)
+    page = owner.get(shop.page("models", "v1/")).content.decode()
+    assert "<code>regularisation</code> 61.5" in page
+    assert "the defaults" in page
+
+
+def test_a_search_for_settings_is_ordered_within_the_plan(shop: Workspace, owner: Any) -> None:
+    owner.post(shop.page("models", "train/"), {"tune": "1"})
+    assert _newest(shop).parameters == {"profile": "fast", **allowed("growth")}

@@ -204,6 +204,38 @@ def _metrics(ndcg: float) -> dict[str, Any]:
         "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
         "seconds": dict.fromkeys(members, 4.2),
         "data": {"events": 4_120, "events_left_out": {"bot": 3_600, "immediate repetition": 12}},
+        "refreshed_from": 41,
+        "compression": {
+            "cases": 640,
+            "ndcg@10_before": 0.0712,
+            "ndcg@10_after": 0.0709,
+            "members": {
+                "ease": {
+                    "compressed": True,
+                    "bytes_before": 8_000_000,
+                    "bytes_after": 2_000_000,
+                    "held_before": 9_000_000,
+                    "held_after": 3_000_000,
+                },
+                "content": {
+                    "compressed": False,
+                    "bytes_before": 700_000,
+                    "bytes_after": 700_000,
+                    "held_before": 800_000,
+                    "held_after": 800_000,
+                },
+            },
+        },
+        "tuning": {
+            "members": {
+                "ease": {
+                    "trials": 21,
+                    "held_out": {"defaults": 0.0411, "best": 0.0433},
+                    "settings": {"regularisation": 61.5},
+                },
+                "content": {"trials": 17, "held_out": {"defaults": 0.031, "best": 0.03}, "settings": {}},
+            },
+        },
     }
 
 

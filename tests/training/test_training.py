@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from recommender.registry import actions, queries
+from recommender.registry import actions, artefacts, queries
+from recommender.registry.bundle import Bundle
 from recommender.registry.types import Trained
 from recommender.training import run as run_module
 from recommender.training.progress import Watch
@@ -41,6 +42,20 @@ def test_what_can_be_learned_is_published_and_quoted_beside_popularity(
     assert active is not None
     assert active.metrics["protocol"] == "time-split"
     assert active.metrics["served"]["ndcg@10"] > 2 * active.metrics["popularity"]["ndcg@10"]
+
+
+def test_what_is_published_is_the_smaller_form_with_its_cost(walkers: TenantRef, actor: Actor) -> None:
+    done(walkers, actor)
+    with scope(walkers, actor=actor) as s:
+        active = queries.active(s)
+    assert active is not None
+    card = active.metrics["compression"]
+    assert card["ndcg@10_after"] >= card["ndcg@10_before"] * (1 - card["limit"])
+    ensemble = Bundle.from_files(artefacts.read(walkers, active.artefact_id, active.manifest)).ensemble
+    stored = {name: sum(map(len, member.to_files().values())) for name, member in ensemble.members.items()}
+    mine = {name: size for name, size in stored.items() if card["members"][name]["compressed"]}
+    assert mine
+    assert "step" in ensemble.members["transitions"]._arrays()
 
 
 def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor: Actor) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from lepton_platform.api.call import Call, Reply, reply
 from lepton_platform.api.operations import Answer, Declared, Json
 from lepton_platform.api.v1.jobs import EXAMPLE as JOB
+from lepton_platform.tasks.tuning import allowed
 from recommender.registry import actions, queries
 from recommender.registry.reasons import LANGUAGES, words_in
 from recommender.registry.types import VersionView
@@ -19,9 +20,10 @@ from tenants.scope import Scope
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`fast` leaves out the sequence transformer."""
+    """`tune` first looks for better settings of each member, within the plan's budget; later trainings keep them."""
 
     profile: Literal["fast", "full"] = "full"
+    tune: bool = False
 
 
 class ModelReason(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +105,10 @@ def number(call: Call[None]) -> int:
     body=Json(Training, {"profile": "full"}, optional=True),
 ).inside
 def train(call: Call[Training], s: Scope) -> Reply:
-    return reply(jobs.request_job(s, "train", parameters={"profile": call.body.profile}), status=202)
+    parameters: dict[str, Any] = {"profile": call.body.profile}
+    if call.body.tune:
+        parameters |= allowed(call.caller.plan)
+    return reply(jobs.request_job(s, "train", parameters=parameters), status=202)
 
 
 @Declared(

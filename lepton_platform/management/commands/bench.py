@@ -10,7 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.bench import growth, measure
+from lepton_platform.bench import cost, growth, measure
 from lepton_platform.bench.load import LoadFailed
 from lepton_platform.bench.measure import Figures, Say
 from lepton_platform.bench.platform import Bench, platform
@@ -24,13 +24,17 @@ MEASUREMENTS = {
 
 
 class Command(BaseCommand):
-    help = "Starts a platform of its own, loads it, and prints rates (ingest, recommend, train) or storage (growth)."
+    help = (
+        "Starts a platform of its own, loads it, and prints rates (ingest, recommend, train) or storage (growth); "
+        "or what members cost as data grows (cost), without any platform."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=[*sorted(MEASUREMENTS), "growth"])
-        parser.add_argument("--events", type=int, default=growth.EVENTS, help="how many for growth")
+        parser.add_argument("what", choices=[*sorted(MEASUREMENTS), "growth", "cost"])
+        parser.add_argument("--events", type=int, help="how many for growth, and the fewest for cost")
         parser.add_argument("--json", type=Path, help="where the figures go, as flat JSON")
+        cost.add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
         began = time.monotonic()
@@ -39,8 +43,11 @@ class Command(BaseCommand):
             self.stderr.write(f"[{time.monotonic() - began:6.1f} s] {line}")
 
         try:
-            with platform(say) as bench:
-                figures = _measured(options, bench, say)
+            if options["what"] == "cost":
+                figures = cost.measure(options, say)
+            else:
+                with platform(say) as bench:
+                    figures = _measured(options, bench, say)
         except (LoadFailed, ServiceFailed, RuntimeError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
@@ -51,5 +58,5 @@ class Command(BaseCommand):
 
 def _measured(options: dict[str, Any], bench: Bench, say: Say) -> Figures:
     if options["what"] == "growth":
-        return growth.measure(bench, say, events=options["events"])
+        return growth.measure(bench, say, events=options["events"] or growth.EVENTS)
     return MEASUREMENTS[options["what"]](bench, say)

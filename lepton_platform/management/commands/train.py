@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.tasks.workers import owner, tenant_by_slug
+from lepton_platform.tasks.tuning import allowed
+from lepton_platform.tasks.workers import owner, view_by_slug
 from recommender.registry import queries
 from recommender.training.work import work
 from tenants.data.actions import jobs as actions
@@ -24,12 +25,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", required=True, help="the tenant's slug")
         parser.add_argument("--profile", choices=["fast", "full"], default="fast")
+        parser.add_argument("--refresh", action="store_true", help="go on from the model in service")
+        parser.add_argument(
+            "--tune", action="store_true", help="first look for better settings; see also tune"
+        )
 
     def handle(self, **options: Any) -> None:
         try:
-            tenant = tenant_by_slug(options["tenant"], reason="train command")
+            view = view_by_slug(options["tenant"], reason="train command")
+            tenant = view.ref
+            parameters = {"profile": options["profile"], "refresh": options["refresh"]}
+            if options["tune"]:
+                parameters |= allowed(view.plan)
             with scope(tenant, actor=ACTOR) as s:
-                job = actions.request_job(s, "train", parameters={"profile": options["profile"]})
+                job = actions.request_job(s, "train", parameters=parameters)
             work(tenant, job.id, owner=owner(), actor=ACTOR)
             with scope(tenant, actor=ACTOR) as s:
                 job, version = jobs.job(s, job.id), queries.of_job(s, job.id)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,6 +13,8 @@ from lepton_platform.portal.access import Here, member_required
 from lepton_platform.portal.pages import render_page
 from lepton_platform.portal.quality import history, quality
 from lepton_platform.portal.runs import run
+from lepton_platform.portal.served import searches, served
+from lepton_platform.tasks.tuning import allowed
 from recommender.registry import actions as change
 from recommender.registry import queries as registry
 from tenants.data.actions.jobs import cancel_job, request_job
@@ -46,7 +49,15 @@ def version(request: HttpRequest, here: Here, number: int) -> HttpResponse:
     with scope(here.ref, actor=here.actor) as s:
         found = registry.version(s, number)
     title = _("Model %(name)s") % {"name": found.name}
-    return render_page(request, here, "portal/model.html", title=title, quality=quality(found))
+    return render_page(
+        request,
+        here,
+        "portal/model.html",
+        title=title,
+        quality=quality(found),
+        served=served(found.metrics),
+        searches=searches(found.metrics),
+    )
 
 
 @require_GET
@@ -62,8 +73,11 @@ def progress(request: HttpRequest, here: Here, job_id: UUID) -> HttpResponse:
 @require_POST
 @member_required("models.write", back="portal:models")
 def train(request: HttpRequest, here: Here) -> HttpResponse:
+    parameters: dict[str, Any] = {"profile": "fast"}
+    if request.POST.get("tune"):
+        parameters |= allowed(here.tenant.plan)
     with scope(here.ref, actor=here.actor) as s:
-        job = request_job(s, "train", parameters={"profile": "fast"})
+        job = request_job(s, "train", parameters=parameters)
     running = job.state == "running"
     text = _("A training runs already; here it is.") if running else _("The training is queued.")
     messages.success(request, text)

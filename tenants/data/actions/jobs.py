@@ -37,6 +37,10 @@ _REPORT = """
 UPDATE data_job SET phase = %s, percent = %s, lease_until = now() + %s
 WHERE tenant_id = %s AND id = %s AND state = 'running' AND lease_owner = %s RETURNING cancel_requested
 """
+_KEEP = """
+UPDATE data_job SET outcome = %s::jsonb
+WHERE tenant_id = %s AND id = %s AND state = 'running' AND lease_owner = %s
+"""
 _FINISH = """
 UPDATE data_job SET state = %s, reason = %s, outcome = %s::jsonb, finished_at = now(), lease_until = NULL,
                     percent = CASE WHEN %s = 'succeeded' THEN 100 ELSE percent END
@@ -104,6 +108,12 @@ def report_progress(s: Scope, job_id: UUID, *, owner: str, phase: str, percent: 
     if row is None:
         raise Conflict("Another worker has this job now.")
     return bool(row[0])
+
+
+def keep_so_far(s: Scope, job_id: UUID, *, owner: str, outcome: Mapping[str, Any]) -> None:
+    """What a further attempt of a running job need not do again. Raises Conflict when the lease was lost."""
+    if not s.cursor().execute(_KEEP, (json.dumps(outcome), s.tenant_id, job_id, owner)).rowcount:
+        raise Conflict("Another worker has this job now.")
 
 
 def finish_job(

@@ -1,0 +1,56 @@
+"""Finds better settings: for a data set in files, or for a tenant, whose next trainings keep them."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from lepton_platform.tasks.tuning import allowed
+from lepton_platform.tasks.workers import owner, view_by_slug
+from recommender.evaluation.tuning_command import add_arguments, run, table
+from recommender.registry import queries
+from recommender.training.work import work
+from recommender.types import DataError
+from tenants.data.actions import jobs as actions
+from tenants.data.queries import jobs
+from tenants.errors import DomainError
+from tenants.scope import Actor, scope
+
+ACTOR = Actor("system", "tune")
+
+
+class Command(BaseCommand):
+    help = "Tunes the members on validation events, for files (--data) or for a tenant, in a training of its own."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--tenant", help="a tenant's slug, instead of --data; the plan bounds the search")
+        add_arguments(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if (options["tenant"] is None) == (options["data"] is None):
+            raise CommandError("Say either --data or --tenant.")
+        try:
+            if options["data"] is not None:
+                run(Namespace(**options), out=self.stdout, progress=sys.stderr)
+            else:
+                self._for_tenant(options)
+        except (DataError, DomainError) as error:
+            raise CommandError(getattr(error, "detail", "") or str(error)) from error
+
+    def _for_tenant(self, options: dict[str, Any]) -> None:
+        view = view_by_slug(options["tenant"], reason="tune command")
+        tenant, tuning = view.ref, allowed(view.plan, seconds=options["seconds"], trials=options["trials"])
+        with scope(tenant, actor=ACTOR) as s:
+            job = actions.request_job(s, "train", parameters={"profile": options["profile"], **tuning})
+        work(tenant, job.id, owner=owner(), actor=ACTOR)
+        with scope(tenant, actor=ACTOR) as s:
+            job, version = jobs.job(s, job.id), queries.of_job(s, job.id)
+        if job.state != "succeeded" or version is None:
+            raise CommandError(f"The training is {job.state}. {job.reason}".strip())
+        if card := version.metrics.get("tuning"):
+            self.stdout.write(table(card))
+        self.stdout.write(f"{version.name} is {version.state}. {version.reason}".strip())

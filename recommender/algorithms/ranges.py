@@ -1,0 +1,58 @@
+"""Within which bounds a setting may be tuned; declared beside the settings of each member."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from recommender.types import DataError
+
+
+@dataclass(frozen=True)
+class Real:
+    """A number from low to high; with `log` its ratios count, not its differences."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def holds(self, value: object) -> bool:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and self.low <= float(value) <= self.high  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number from low to high, both included."""
+
+    low: int
+    high: int
+    log: bool = False
+
+    def holds(self, value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
+
+
+Ranges = Mapping[str, Real | Whole]
+
+
+def ranges_of(config_type: type[Any]) -> tuple[Ranges, Ranges]:
+    """`when_scoring` and `when_learning` of a config; both empty where nothing is declared.
+
+    Settings of the first are read when histories are scored, so that one fitted model serves to try them all.
+    Raises DataError for a range of a setting that does not exist."""
+    scoring: Ranges = getattr(config_type, "when_scoring", {})
+    learning: Ranges = getattr(config_type, "when_learning", {})
+    known = {field.name for field in fields(config_type)}
+    for name in (*scoring, *learning):
+        if name not in known:
+            raise DataError(f"{config_type.__name__} has a range for {name!r}, which is no setting of it.")
+    return scoring, learning
+
+
+def sound(config_type: type[Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `changes` that this version may still set; what was tuned once may have another name or range now."""
+    scoring, learning = ranges_of(config_type)
+    ranges = {**scoring, **learning}
+    return {name: value for name, value in changes.items() if name in ranges and ranges[name].holds(value)}

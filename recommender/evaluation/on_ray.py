@@ -1,0 +1,129 @@
+"""Networks learned by several machines of a Ray cluster, with the same loop as on one. Loads ray, an optional extra.
+
+Whoever reaches a Ray cluster's ports can run code on it: bind it to a private network."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+import torch
+from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from safetensors.torch import load, save
+
+from recommender.algorithms.crew_member import PATIENCE, CrewMember
+from recommender.algorithms.sequence_network import Network
+from recommender.algorithms.sequence_training import NextItemTrainer
+from recommender.types import Histories, Report
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class RayCrew:
+    """`workers` processes, on as many machines as the cluster has room for, `cpus` of each reserved.
+
+    address: of the cluster's head, "host:6379". `log` hears why the cluster could not be used."""
+
+    address: str
+    workers: int = 2
+    cpus: float = 1.0
+    log: Report | None = None
+
+    def rounds(
+        self,
+        trainer: NextItemTrainer[Any],
+        network: Network,
+        rows: Histories,
+        rng: np.random.Generator,
+        *,
+        epochs: int,
+        rate: float,
+    ) -> bool:
+        """As Crew.rounds. The rows travel once to each machine, the network back once, gradients with every batch."""
+        task = {
+            "kind": type(trainer),
+            "config": trainer.config,
+            "items": trainer.items,
+            "state": save(network.state_dict()),
+            "facts": None if network.facts is None else network.facts.numpy()[:-1],
+            "draws": rng.bit_generator.state,
+            "seed": int(torch.initial_seed()) % 2**31,
+            "epochs": epochs,
+            "rate": rate,
+        }
+        try:
+            with _Connection(self.address):
+                learned = self._learned(trainer, task, rows)
+        except (ray.exceptions.RayError, OSError, ValueError) as error:
+            if self.log:
+                self.log(f"the cluster failed, this machine trains alone: {type(error).__name__}", 0.0)
+            return False
+        network.load_state_dict(load(learned))
+        network.eval()
+        return True
+
+    def _learned(self, trainer: NextItemTrainer[Any], task: dict[str, Any], rows: Histories) -> bytes:
+        group = placement_group([{"CPU": self.cpus}] * self.workers, strategy="SPREAD")
+        crew: list[Any] = []
+        try:
+            if not group.wait(PATIENCE.total_seconds()):
+                raise TimeoutError
+            place = PlacementGroupSchedulingStrategy(group)
+            # Two threads: one learns, the other says how far it is.
+            made = ray.remote(CrewMember).options(
+                num_cpus=self.cpus, scheduling_strategy=place, max_concurrency=2
+            )
+            crew = [made.remote(rank, self.workers) for rank in range(self.workers)]
+            meeting = ray.get(crew[0].meeting_point.remote())
+            rows_there = ray.put((rows.indptr, rows.item, rows.weight))
+            running = [worker.learn.remote(task, rows_there, meeting) for worker in crew]
+            return _watched(trainer, crew[0], running)
+        finally:
+            for worker in crew:
+                ray.kill(worker)
+            remove_placement_group(group)
+
+
+def _watched(trainer: NextItemTrainer[Any], first: Any, running: list[Any]) -> bytes:
+    """What the first process learned; the trainer's report hears how far it is, and may stop everything."""
+    waiting = list(running)
+    while waiting:
+        done, waiting = ray.wait(waiting, num_returns=1, timeout=POLL_SECONDS)
+        # An error of one ends all: the others would wait for it for ever.
+        ray.get(done)
+        trainer.report(trainer.name, ray.get(first.done.remote()))
+    return bytes(ray.get(running[0]))
+
+
+class _Connection:
+    """The cluster, for as long as a training lasts; a connection that was there before stays."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._ours = False
+
+    def __enter__(self) -> None:
+        if not ray.is_initialized():
+            # Ray itself would try for minutes.
+            host, _, port = self._address.rpartition(":")
+            socket.create_connection((host, int(port)), timeout=10).close()
+            environment = {"env_vars": {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}}
+            ray.init(
+                address=self._address,
+                log_to_driver=False,
+                include_dashboard=False,
+                runtime_env=environment,
+                namespace="lepton",
+            )
+            self._ours = True
+
+    def __exit__(self, *_: object) -> None:
+        if self._ours:
+            ray.shutdown()

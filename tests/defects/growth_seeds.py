@@ -1,0 +1,151 @@
+"""Defects of tuning, compression, refreshes and training on several machines."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+_TUNING = "tests/recommender/test_tuning.py"
+_COMPRESSION = "tests/recommender/test_compression.py"
+
+GROWTH_SEEDS = (
+    Seed(
+        "a loss of quality is no reason to serve a member as trained",
+        "recommender/evaluation/compression.py",
+        "while chosen and after < before * (1 - limit):",
+        "while chosen and after < 0:",
+        _COMPRESSION,
+    ),
+    Seed(
+        "the greatest value of a row is not its own",
+        "recommender/algorithms/narrow.py",
+        "step = steps_of(np.abs(values).max(axis=1, initial=0))",
+        "step = steps_of(np.full(len(values), np.abs(values).max(initial=0)))",
+        _COMPRESSION,
+    ),
+    Seed(
+        "shared memory is counted twice",
+        "recommender/algorithms/memory.py",
+        "while isinstance(array.base, np.ndarray):",
+        "while False:",
+        _COMPRESSION,
+    ),
+    Seed(
+        "what is published is not the smaller form",
+        "recommender/training/run.py",
+        "        served = compressed(served)\n",
+        "",
+        "tests/training/test_training.py",
+    ),
+    Seed(
+        "held-out events need not agree",
+        "recommender/evaluation/trials.py",
+        'return best if best["held_out"] > default["held_out"] else default',
+        "return best",
+        _TUNING,
+    ),
+    Seed(
+        "a worse blend is kept",
+        "recommender/evaluation/tuning.py",
+        'if together and together["tuned"] < together["defaults"]:',
+        "if together is None:",
+        _TUNING,
+    ),
+    Seed(
+        "a search ends late",
+        "recommender/evaluation/trials.py",
+        "if time.perf_counter() + self.longest > until:",
+        "if until < 0:",
+        _TUNING,
+    ),
+    Seed(
+        "figures on other events are taken over",
+        "recommender/evaluation/tuning.py",
+        "if self.data != data:",
+        "if not self.data:",
+        _TUNING,
+    ),
+    Seed(
+        "a search starts again from nothing",
+        "recommender/evaluation/trials.py",
+        "for _ in range(len(mine), most):",
+        "for _ in range(most):",
+        _TUNING,
+    ),
+    Seed(
+        "a setting beyond its range is taken",
+        "recommender/algorithms/ranges.py",
+        "if name in ranges and ranges[name].holds(value)}",
+        "if name in ranges}",
+        _TUNING,
+    ),
+    Seed(
+        "a plan does not bound a search",
+        "lepton_platform/tasks/tuning.py",
+        "min(seconds, longest)",
+        "seconds",
+        "tests/training/test_tuning_job.py",
+    ),
+    Seed(
+        "what was tuned is forgotten by the next training",
+        "recommender/training/run.py",
+        'return former, {"settings": former}',
+        'return {}, {"settings": {}}',
+        "tests/training/test_tuning_job.py",
+    ),
+    Seed(
+        "an attempt's trials die with it",
+        "recommender/training/order.py",
+        "so_far=found if isinstance(found, dict) else {},",
+        "so_far={},",
+        "tests/training/test_tuning_job.py",
+    ),
+    Seed(
+        "a network goes on with the items of yesterday",
+        "recommender/algorithms/sequence_training.py",
+        "rows[:-1][known] = table[place[known]]",
+        "rows[:-1][known] = table[: known.sum()]",
+        "tests/recommender/test_going_on.py",
+    ),
+    Seed(
+        "a refresh is judged by what the live model knew",
+        "recommender/training/incremental.py",
+        "share = float(new.mean()) / 2",
+        "share = 0.5",
+        "tests/training/test_going_on.py",
+    ),
+    Seed(
+        "everything is learned afresh for ever less",
+        "recommender/training/refresh.py",
+        "return age < FULL_AGE and",
+        "return",
+        "tests/training/test_going_on.py",
+    ),
+    Seed(
+        "a full training never comes again",
+        "recommender/training/refresh.py",
+        "timeline.total(s) - known < FULL_SHARE * known",
+        "known >= 0",
+        "tests/training/test_going_on.py",
+    ),
+    Seed(
+        "each machine goes its own way",
+        "recommender/algorithms/crew_training.py",
+        "        distributed.all_reduce(message)\n",
+        "",
+        "tests/recommender/test_on_ray.py",
+    ),
+    Seed(
+        "a small tenant leaves the machine",
+        "recommender/training/crew.py",
+        "or dataset.events < settings.LEPTON_RAY_FROM_EVENTS",
+        "or dataset.events < 0",
+        "tests/training/test_crew.py",
+    ),
+    Seed(
+        "measuring takes memory with the catalogue",
+        "recommender/evaluation/measure.py",
+        "min(ROWS, CELLS // max(items, 1))",
+        "min(ROWS, CELLS)",
+        "tests/recommender/test_cost.py",
+    ),
+)

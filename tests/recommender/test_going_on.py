@@ -1,0 +1,98 @@
+"""A network goes on from a model that was served, over the catalogue of today."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from recommender.algorithms.ensemble import SERVED
+from recommender.algorithms.sequence import NextItemScorer, SequenceConfig, SequenceScorer
+from recommender.algorithms.sequence_network import Network
+from recommender.algorithms.sequence_training import OF_ITEMS, NextItemTrainer, SequenceTrainer
+from recommender.dataset import Dataset
+from recommender.types import Histories
+from tests.recommender.checkerboard import EVERY, ITEMS, SMALL
+
+FORMER = Path(__file__).parent / "written_sequence"
+NETWORKS = ("sequence", "recurrent", "convolutional")
+
+
+def read_back(model: Any) -> NextItemScorer[Any]:
+    """What a serving process has of it, in fewer bytes."""
+    served = SERVED[model.name].from_files(model.compressed().to_files())
+    assert isinstance(served, NextItemScorer)
+    return served
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_scores_as_before_wherever_the_items_have_moved(
+    name: str, every_fitted: dict[str, Any], board: Dataset
+) -> None:
+    served = read_back(every_fitted[name])
+    place = np.array([-1, *range(2, ITEMS), 0, -1], np.int32)
+    trainer = EVERY[name]()
+    assert isinstance(trainer, NextItemTrainer)
+    assert trainer.adopt(served, place, np.random.default_rng(0))
+    assert trainer._learned is not None
+    trainer.refit(moved(board, place), np.random.default_rng(0))
+    answer = trainer.recommend(Histories.of([[1, 3, 5], [2, 4, 6]]), 5)
+    assert (place[answer.items] % 2 == [[0], [1]]).all()
+
+
+def moved(board: Dataset, place: np.ndarray[Any, Any]) -> Dataset:
+    """The same events in the numbers of today; item 1 is not sold any more."""
+    number = {int(old): new for new, old in enumerate(place) if old >= 0}
+    rows = [
+        [number[item] for item in board.histories.row(user).tolist() if item in number]
+        for user in range(board.users)
+    ]
+    return Dataset.from_sequences(rows, items=len(place))
+
+
+def test_what_it_goes_on_from_is_what_was_learned(every_fitted: dict[str, Any]) -> None:
+    served = read_back(every_fitted["sequence"])
+    trainer = SequenceTrainer(SMALL)
+    assert trainer.adopt(served, np.arange(ITEMS, dtype=np.int32), np.random.default_rng(5))
+    mine, its = trainer._learned, every_fitted["sequence"]._learned
+    assert mine is not None
+    # The table was kept in one byte a number.
+    np.testing.assert_allclose(mine.table(), its.table(), atol=0.02)
+    stored = its.state_dict()
+    for name, one in mine.state_dict().items():
+        if name not in OF_ITEMS:
+            np.testing.assert_array_equal(one.numpy(), stored[name].numpy(), err_msg=name)
+
+
+def test_a_new_item_begins_as_what_its_text_says() -> None:
+    rng = np.random.default_rng(0)
+    facts = rng.normal(size=(40, 6)).astype(np.float32)
+    known = np.arange(40) < 30
+    network = Network(SMALL, 40, SequenceTrainer(SMALL)._mixer)
+    with torch.no_grad():
+        network.item.weight[:-1].copy_(
+            torch.from_numpy(facts @ rng.normal(size=(6, SMALL.dimensions)).astype("f"))
+        )
+    before = network.table()
+    network.tell(facts, known)
+    np.testing.assert_allclose(network.table()[known], before[known], atol=1e-4)
+    # The new ones were not read, and are where the facts of the others say.
+    np.testing.assert_allclose(network.table()[~known], before[~known], atol=0.6)
+    assert np.corrcoef(network.table()[~known].ravel(), before[~known].ravel())[0, 1] > 0.99
+    assert not network.item.weight[:-1][~known].any()
+
+
+def test_a_model_without_weights_cannot_be_gone_on_from(board: Dataset) -> None:
+    former = SequenceScorer.load(FORMER)
+    trainer = SequenceTrainer(former.config)
+    assert not trainer.adopt(former, np.arange(former.items, dtype=np.int32), np.random.default_rng(0))
+    assert trainer._learned is None
+
+
+def test_a_model_of_another_shape_cannot_be_gone_on_from(every_fitted: dict[str, Any]) -> None:
+    trainer = SequenceTrainer(SequenceConfig(dimensions=8))
+    place = np.arange(ITEMS, dtype=np.int32)
+    assert not trainer.adopt(read_back(every_fitted["sequence"]), place, np.random.default_rng(0))

@@ -1,0 +1,218 @@
+"""Better settings are found on validation events, within a budget, and never worse than the defaults."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pytest
+from django.core.management import CommandError, call_command
+
+from recommender.algorithms.ensemble import SERVED
+from recommender.algorithms.ranges import ranges_of, sound
+from recommender.algorithms.recent_popularity import RecentPopularity, RecentPopularityConfig
+from recommender.dataset import Dataset, Split
+from recommender.dataset.splits import time_split
+from recommender.evaluation.profiles import new_members
+from recommender.evaluation.trials import Search, mean_gain
+from recommender.evaluation.tuning import Budget, Log, Tuning, _Run, tune
+from recommender.types import Cancelled, DataError, silent
+
+DAY = 86_400_000
+MEMBERS = ("popularity", "recent_popularity")
+AMPLE = Budget(seconds=60, trials=12)
+
+
+def fashion(users: int = 400) -> Dataset:
+    """Everybody chooses among the twelve items of these ten days; forty days in all."""
+    rng = np.random.default_rng(3)
+    user, item, at = [], [], []
+    for who in range(users):
+        for day in sorted(rng.choice(40, 5, replace=False).tolist()):
+            user.append(f"u{who}")
+            item.append(f"i{12 * (day // 10) + int(rng.integers(12))}")
+            at.append(day * DAY + who)
+    return Dataset.from_events(user, item, at=np.array(at, np.int64))
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    return time_split(fashion())
+
+
+def tuned(split: Split, budget: Budget = AMPLE, **given: Any) -> Tuning:
+    return tune(split, profile="fast", budget=budget, members=MEMBERS, **given)
+
+
+@pytest.fixture(scope="module")
+def found(split: Split) -> Tuning:
+    return tuned(split)
+
+
+def test_what_is_in_fashion_for_days_is_counted_for_days(found: Tuning) -> None:
+    assert found.changes["recent_popularity"]["half_life_days"] < 8
+    figures = found.card["members"]["recent_popularity"]["held_out"]
+    assert figures["best"] > 1.1 * figures["defaults"]
+    assert found.card["together"]["tuned"] > found.card["together"]["defaults"]
+
+
+def test_a_member_without_ranges_is_left_alone(found: Tuning) -> None:
+    assert set(found.card["members"]) == {"recent_popularity"}
+
+
+def test_the_same_seed_finds_the_same(split: Split, found: Tuning) -> None:
+    assert tuned(split).changes == found.changes
+
+
+def test_the_defaults_are_the_first_trial(split: Split) -> None:
+    log = Log()
+    tuned(split, log=log)
+    first = log.members["recent_popularity"][0]
+    assert (first["stage"], first["changes"]) == ("defaults", {})
+
+
+def test_former_settings_are_tried_before_anything_is_drawn(split: Split) -> None:
+    log = Log()
+    tuned(split, former={"recent_popularity": {"half_life_days": 2.5, "gone": 1}}, log=log)
+    assert log.members["recent_popularity"][1]["changes"] == {"half_life_days": 2.5}
+
+
+def search_of(split: Split, *trials: dict[str, Any]) -> Search:
+    return Search(RecentPopularity, split, split, 10, 0, list(trials), lambda: None)
+
+
+def trial(ndcg: float, held_out: float | None, **changes: float) -> dict[str, Any]:
+    return {"stage": "learning", "changes": changes, "ndcg": ndcg, "held_out": held_out, "pruned": False}
+
+
+def test_what_the_held_out_events_do_not_confirm_is_not_kept(split: Split) -> None:
+    search = search_of(split, trial(0.1, 0.10), trial(0.3, 0.09, half_life_days=1.0))
+    assert search.best()["changes"] == {"half_life_days": 1.0}
+    assert search.chosen()["changes"] == {}
+
+
+def test_a_blend_that_is_worse_keeps_the_defaults(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Run, "together", lambda *_: {"defaults": 0.2, "tuned": 0.1})
+    assert tuned(split).changes == {}
+
+
+def test_a_search_that_was_broken_off_goes_on_where_it_was(split: Split) -> None:
+    states: list[dict[str, Any]] = []
+
+    def keep(state: Mapping[str, Any]) -> None:
+        states.append(json.loads(json.dumps(state)))
+        if len(states) == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tuned(split, log=Log(keep=keep))
+    log = Log.resumed(states[-1], lambda _: None)
+    after = tuned(split, log=log)
+    kept = states[-1]["members"]["recent_popularity"]
+    assert log.members["recent_popularity"][: len(kept)] == kept
+    assert after.card["members"]["recent_popularity"]["trials"] == 13
+    drawn = [json.dumps(one["changes"]) for one in log.members["recent_popularity"]]
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_figures_on_other_events_are_not_taken_over(split: Split) -> None:
+    log = Log(data="other events", spent=1e9, members={"recent_popularity": [trial(9.9, 9.9)]})
+    assert tuned(split, log=log).card["members"]["recent_popularity"]["ndcg"]["best"] < 1
+
+
+def test_a_spent_budget_leaves_the_defaults(split: Split) -> None:
+    log = Log()
+    after = tuned(split, Budget(seconds=1e-6, trials=50), log=log)
+    assert after.changes == {}
+    assert len(log.members.get("recent_popularity", [])) <= 1
+
+
+def test_the_caller_can_stop_a_search(split: Split) -> None:
+    def stop(_phase: str, fraction: float) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        tuned(split, report=stop)
+
+
+def test_a_budget_of_nothing_is_refused() -> None:
+    with pytest.raises(DataError, match="more than zero seconds"):
+        Budget(0, 5)
+
+
+def test_a_trial_that_falls_behind_is_cut_short(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recommender.evaluation.trials.ROWS", 20)
+    study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(1, 0))
+    good = study.ask()
+    for step in range(50):
+        good.report(1.0, step)
+    study.tell(good, 1.0)
+    model = RecentPopularity()
+    model.fit(split.train, np.random.default_rng(0))
+    with pytest.raises(optuna.TrialPruned):
+        mean_gain(model, split, 10, study.ask())
+
+
+@pytest.mark.parametrize("name", list(SERVED))
+def test_the_defaults_lie_within_their_ranges(name: str) -> None:
+    config = new_members("full", silent, [name])[name]().config
+    scoring, learning = ranges_of(type(config))
+    for setting, allowed in {**scoring, **learning}.items():
+        assert allowed.holds(getattr(config, setting)), setting
+
+
+def test_settings_that_this_version_cannot_have_are_passed_over() -> None:
+    given = {"half_life_days": 4.0, "gone": 1, "other": "x"}
+    assert sound(RecentPopularityConfig, given) == {"half_life_days": 4.0}
+    assert sound(RecentPopularityConfig, {"half_life_days": -1.0}) == {}
+    assert sound(RecentPopularityConfig, {"half_life_days": "4"}) == {}
+
+
+def test_a_tuned_setting_reaches_the_member() -> None:
+    changes = {"ease": {"regularisation": 12.5}}
+    assert new_members("fast", silent, ["ease"], changes=changes)["ease"]().config.regularisation == 12.5
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "walks.txt"
+    rows = [f"u{n} " + " ".join(f"i{(7 * n + step) % 40}" for step in range(8)) for n in range(120)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+def test_the_command_writes_settings_that_evaluate_reads(data: Path, tmp_path: Path) -> None:
+    settings, log, out = tmp_path / "settings.json", tmp_path / "log.json", io.StringIO()
+    asked = {"data": data, "members": ("transitions",), "profile": "fast", "seconds": 20.0, "trials": 2}
+    call_command("tune", **asked, json=settings, log=log, stdout=out)
+    assert out.getvalue().splitlines()[1].startswith("transitions")
+    assert json.loads(log.read_text())["members"]["transitions"][0]["stage"] == "defaults"
+    settings.write_text('{"changes": {"transitions": {"window": 1}}}')
+    members = ("popularity", "transitions")
+    call_command(
+        "evaluate",
+        data=data,
+        profile="fast",
+        members=members,
+        settings=settings,
+        stdout=(said := io.StringIO()),
+    )
+    assert "transitions" in said.getvalue()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"changes": 5}', '{"changes": {"ease": 3}}'])
+def test_a_file_without_settings_is_one_sentence(data: Path, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text(content)
+    with pytest.raises(CommandError, match=r"settings\.json does not hold settings"):
+        call_command("evaluate", data=data, tuned=path)
+
+
+def test_tune_needs_either_files_or_a_tenant() -> None:
+    with pytest.raises(CommandError, match="either --data or --tenant"):
+        call_command("tune")

@@ -1,0 +1,36 @@
+"""Which trainings leave this machine."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from recommender.dataset import Dataset
+from recommender.training.crew import crew_for
+
+DATA = Dataset.from_sequences([[0, 1, 2], [1, 2]])
+
+
+def test_without_a_cluster_nothing_does() -> None:
+    assert crew_for(DATA) is None
+
+
+def test_a_small_tenant_does_not(settings: Any) -> None:
+    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_FROM_EVENTS = "head:6379", 6
+    assert crew_for(DATA) is None
+
+
+def test_a_tenant_at_the_threshold_does(settings: Any) -> None:
+    pytest.importorskip("ray", reason="the extra `ray` is not installed; `make test-ray` installs it")
+    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_FROM_EVENTS = "head:6379", 5
+    settings.LEPTON_RAY_WORKERS = 3
+    crew: Any = crew_for(DATA)
+    assert (crew.address, crew.workers) == ("head:6379", 3)
+
+
+def test_without_the_extra_this_machine_trains(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_FROM_EVENTS = "head:6379", 0
+    monkeypatch.setitem(sys.modules, "recommender.evaluation.on_ray", None)
+    assert crew_for(DATA) is None

@@ -1,0 +1,154 @@
+"""Between full trainings the model in service learns what is new, and is judged like any other."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from recommender.registry import queries
+from recommender.registry.types import VersionView
+from recommender.training import gate, incremental, refresh
+from recommender.training.refresh import request_if_due
+from recommender.training.work import work
+from tenants.data.actions import catalog, events
+from tenants.data.actions import jobs as job_actions
+from tenants.data.queries import jobs
+from tenants.data.types import EventInput, ItemInput, JobView
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+from tests.training.spaces import ITEMS, PROFILES
+
+
+def trained(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
+    with scope(tenant, actor=actor) as s:
+        job_id = job_actions.request_job(s, "train", parameters={"profile": "fast", **parameters}).id
+    work(tenant, job_id, owner="w1", actor=actor)
+    with scope(tenant, actor=actor) as s:
+        return jobs.job(s, job_id)
+
+
+def newest(tenant: TenantRef, actor: Actor) -> VersionView:
+    with scope(tenant, actor=actor) as s:
+        return queries.versions(s)[0]
+
+
+def go_on(tenant: TenantRef, actor: Actor, *, steps: int = 4) -> None:
+    """Everybody walks on along the shelf, which is ten items longer now."""
+    start = datetime.now(UTC) - timedelta(days=20)
+    with scope(tenant, actor=actor) as s:
+        catalog.upsert_items(s, [ItemInput(id=f"i{n}", title=f"Thing {n}") for n in range(ITEMS, ITEMS + 10)])
+    rows = [
+        EventInput(
+            item_id=f"i{(profile * 7 + 8 + step) % (ITEMS + 10)}",
+            kind="view",
+            profile_id=f"p{profile}",
+            at=start + timedelta(hours=6 * step, minutes=profile),
+        )
+        for profile in range(PROFILES)
+        for step in range(steps)
+    ]
+    with scope(tenant, actor=actor) as s:
+        assert events.record_events(s, rows).rejected == []
+
+
+@pytest.fixture
+def served(walkers: TenantRef, actor: Actor) -> TenantRef:
+    assert trained(walkers, actor).state == "succeeded"
+    return walkers
+
+
+def test_a_refresh_serves_what_it_learned_on_top_of_the_live_model(served: TenantRef, actor: Actor) -> None:
+    first = newest(served, actor)
+    go_on(served, actor)
+    assert trained(served, actor, refresh=True).state == "succeeded"
+    second = newest(served, actor)
+    assert (second.version, second.state) == (2, "active")
+    assert second.metrics["refreshed_from"] == 1
+    assert second.metrics["weights"] == first.metrics["weights"]
+    assert second.metrics["served"]["ndcg@10"] > 2 * second.metrics["popularity"]["ndcg@10"]
+    assert second.metrics["live"]["fair"] is True
+    assert second.metrics["data"]["items"] == ITEMS + 10
+    assert second.metrics["full"] == refresh.full_training(first)
+
+
+def test_it_is_judged_by_events_that_neither_model_has_seen(
+    served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until = newest(served, actor).data_until
+    go_on(served, actor)
+    seen: list[Any] = []
+    judge = gate.judge
+
+    def watched(ensemble: Any, split: Any, *args: Any, **kwargs: Any) -> Any:
+        seen.append((split.train, ensemble.members["popularity"]._count.sum()))
+        return judge(ensemble, split, *args, **kwargs)
+
+    monkeypatch.setattr(incremental.gate, "judge", watched)
+    trained(served, actor, refresh=True)
+    (train, counted), *others = seen
+    assert others == []
+    assert until is not None
+    assert (train.at > until.timestamp() * 1000).sum() == pytest.approx(PROFILES * 2, abs=PROFILES // 2)
+    assert counted == pytest.approx(train.weight.sum(), rel=1e-4)
+
+
+def test_without_new_events_it_is_a_full_training(served: TenantRef, actor: Actor) -> None:
+    trained(served, actor, refresh=True)
+    assert "refreshed_from" not in newest(served, actor).metrics
+
+
+def test_without_a_model_it_is_a_full_training(walkers: TenantRef, actor: Actor) -> None:
+    trained(walkers, actor, refresh=True)
+    version = newest(walkers, actor)
+    assert version.active
+    assert "refreshed_from" not in version.metrics
+
+
+def test_a_model_that_cannot_be_gone_on_from_is_trained_afresh(
+    served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on(served, actor)
+    monkeypatch.setattr("recommender.algorithms.sequence_training.NextItemTrainer.adopt", lambda *_: False)
+    assert trained(served, actor, refresh=True).state == "succeeded"
+    assert "refreshed_from" not in newest(served, actor).metrics
+
+
+def parameters_when_due(tenant: TenantRef, actor: Actor, **metrics: Any) -> dict[str, Any]:
+    """What beat would order had the newest version been trained two hours ago, with these metrics."""
+    with scope(tenant, actor=actor) as s:
+        s.cursor().execute(
+            """UPDATE recommender_modelversion SET trained_at = now() - interval '2 h',
+               metrics = metrics || %s::jsonb WHERE tenant_id = %s""",
+            (json.dumps(metrics), tenant.id),
+        )
+        s.cursor().execute(
+            "UPDATE data_tenantstate SET last_event_at = now() WHERE tenant_id = %s", (tenant.id,)
+        )
+    job = request_if_due(tenant, actor=actor)
+    assert job is not None
+    return dict(job.parameters)
+
+
+def test_beat_orders_a_refresh_between_full_trainings(served: TenantRef, actor: Actor) -> None:
+    go_on(served, actor, steps=3)
+    expected = {"profile": "fast", "scheduled": True, "refresh": True}
+    assert parameters_when_due(served, actor) == expected
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"full": {"at": (datetime.now(UTC) - timedelta(days=8)).isoformat(), "events_stored": 1200}},
+        {"full": {"at": datetime.now(UTC).isoformat(), "events_stored": 1000}},
+        {"serves": "popularity"},
+    ],
+    ids=["a week ago", "half as many events", "popularity"],
+)
+def test_a_full_training_is_due_after_a_week_or_half_as_many_events(
+    served: TenantRef, actor: Actor, metrics: dict[str, Any]
+) -> None:
+    go_on(served, actor)
+    assert parameters_when_due(served, actor, **metrics) == {"profile": "fast", "scheduled": True}

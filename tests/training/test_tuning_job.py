@@ -1,0 +1,122 @@
+"""A training that first looks for better settings, and the trainings after it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from lepton_platform.tasks.tuning import allowed
+from recommender.registry import queries
+from recommender.training import run as run_module
+from recommender.training.work import work
+from tenants.control.plans import PLANS
+from tenants.data.actions import jobs as job_actions
+from tenants.data.queries import jobs
+from tenants.data.types import JobView
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+from tests.training.spaces import feed, in_order
+
+QUICK = {"profile": "fast", "tune_seconds": 20.0, "tune_trials": 2}
+
+
+def trained(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
+    with scope(tenant, actor=actor) as s:
+        job_id = job_actions.request_job(s, "train", parameters=parameters).id
+    work(tenant, job_id, owner="w1", actor=actor)
+    with scope(tenant, actor=actor) as s:
+        return jobs.job(s, job_id)
+
+
+def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
+    walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert trained(walkers, actor, **QUICK).state == "succeeded"
+    with scope(walkers, actor=actor) as s:
+        first = queries.versions(s)[0].metrics
+    assert {"transitions", "ease", "content"} <= set(first["tuning"]["members"])
+    assert first["tuning"]["members"]["ease"]["trials"] == 1 + 2 * QUICK["tune_trials"]
+    with scope(walkers, actor=actor) as s:
+        s.cursor().execute(
+            """UPDATE recommender_modelversion
+               SET metrics = jsonb_set(metrics, '{settings}', '{"ease": {"regularisation": 7.5}}')
+               WHERE tenant_id = %s""",
+            (walkers.id,),
+        )
+    seen: list[Any] = []
+    fit = run_module.fit_ensemble
+    monkeypatch.setattr(
+        run_module, "fit_ensemble", lambda *a, **k: (made := fit(*a, **k), seen.append(made))[0]
+    )
+    trained(walkers, actor, profile="fast")
+    assert seen[0].members["ease"].config.regularisation == 7.5
+    with scope(walkers, actor=actor) as s:
+        second = queries.versions(s)[0].metrics
+    assert second["settings"] == {"ease": {"regularisation": 7.5}}
+    assert "tuning" not in second
+
+
+def test_a_search_is_cancelled_like_any_training(
+    walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommender.training.progress.BEAT_SECONDS", 0.05)
+    tune = run_module.tune
+
+    def cancelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        with scope(walkers, actor=actor) as s:
+            open_job = jobs.jobs_page(s, limit=1, kind="train")[0][0]
+            job_actions.cancel_job(s, open_job.id)
+        return tune(*args, **kwargs)
+
+    monkeypatch.setattr(run_module, "tune", cancelled_meanwhile)
+    job = trained(walkers, actor, profile="fast", tune_seconds=60.0, tune_trials=500)
+    assert (job.state, job.phase) == ("cancelled", "tuning")
+
+
+def test_an_attempt_that_died_leaves_its_trials_to_the_next(
+    walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recommender.training.progress.BEAT_SECONDS", 0.0)
+    with scope(walkers, actor=actor) as s:
+        job_id = job_actions.request_job(s, "train", parameters=QUICK).id
+        job_actions.lease_job(s, job_id, owner="dead")
+        trial = {"stage": "defaults", "changes": {}, "ndcg": 0.5, "held_out": 0.5, "pruned": False}
+        found = {"tuning": {"data": "others", "spent": 1.0, "members": {"ease": [trial]}}}
+        job_actions.keep_so_far(s, job_id, owner="dead", outcome=found)
+        s.cursor().execute(
+            "UPDATE data_job SET lease_until = now() - interval '1 s' WHERE id = %s", (job_id,)
+        )
+    seen: list[Any] = []
+    tune = run_module.tune
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        seen.append(kwargs["log"].state())
+        return tune(*args, **kwargs)
+
+    monkeypatch.setattr(run_module, "tune", watched)
+    work(walkers, job_id, owner="w2", actor=actor)
+    assert seen == [found["tuning"]]
+    with scope(walkers, actor=actor) as s:
+        assert jobs.job(s, job_id).outcome == {"version": 1, "state": "active", "serves": True}
+
+
+@pytest.mark.parametrize("name", list(PLANS))
+def test_no_search_is_longer_than_the_plan_allows(name: str) -> None:
+    most = PLANS[name]
+    whole = {"tune_seconds": most.tuning_per_training.total_seconds(), "tune_trials": most.tuning_trials}
+    assert allowed(name) == allowed(name, seconds=1e9, trials=10**6) == whole
+    assert allowed(name, seconds=5, trials=2) == {"tune_seconds": 5, "tune_trials": 2}
+
+
+def test_the_command_tunes_a_tenant(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:
+    slug, out = f"t-{secrets.token_hex(5)}", StringIO()
+    feed(make_tenant(slug=slug), actor, in_order)
+    call_command("tune", tenant=slug, profile="fast", seconds=10.0, trials=1, stdout=out)
+    lines = out.getvalue().splitlines()
+    assert lines[-1] == "v1 is active."
+    assert any(line.startswith("ease") for line in lines)
