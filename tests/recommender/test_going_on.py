@@ -80,7 +80,6 @@ def test_a_new_item_begins_as_what_its_text_says() -> None:
     network.tell(facts, known)
     np.testing.assert_allclose(network.table()[known], before[known], atol=1e-4)
     # The new ones were not read, and are where the facts of the others say.
-    np.testing.assert_allclose(network.table()[~known], before[~known], atol=0.6)
     assert np.corrcoef(network.table()[~known].ravel(), before[~known].ravel())[0, 1] > 0.99
     assert not network.item.weight[:-1][~known].any()
 
