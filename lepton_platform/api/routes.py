@@ -25,7 +25,7 @@ ROUTES: tuple[Route, ...] = (
     ("items", (items.index, items.upsert)),
     ("items/batch", (items.upsert_batch,)),
     ("items/{item_id}/similar", (recommendations.similar,)),
-    ("items/{item_id}/image", (images.get, images.put)),
+    ("items/{item_id}/image", (images.get, images.put, images.remove)),
     ("items/{item_id}/reviews", (reviews.index,)),
     ("items/{item_id}", (items.get, items.retire)),
     ("profiles/{profile_id}", (profiles.get, profiles.put, profiles.patch, profiles.erase)),

@@ -18,6 +18,7 @@ from recommender.algorithms.ease import Ease
 from recommender.algorithms.factors import FactorsScorer
 from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent import RecurrentScorer
@@ -35,6 +36,7 @@ SERVED: Mapping[str, type[Recommender[Any]]] = {
         Ease,
         FactorsScorer,
         Content,
+        Look,
         FeaturesScorer,
         SequenceScorer,
         RecurrentScorer,

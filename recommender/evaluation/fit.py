@@ -19,7 +19,7 @@ from recommender.dataset.splits import SPLITS
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
 from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
-from recommender.evaluation.profiles import EFFORTS, SHARES, Makers, Profile, new_members
+from recommender.evaluation.profiles import EFFORTS, MEMBERS, SHARES, Makers, Profile, new_members, of_data
 from recommender.types import CannotFit, DataError, Report, silent
 
 Members = dict[str, Recommender[Any]]
@@ -67,14 +67,15 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
-    Its members are those named, or the profile's where none is; an unknown name is a DataError.
+    Its members are those named, or the profile's and those of what the data has where none is; an unknown name is a DataError.
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
     that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
     figures on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
     progress = Progress(report)
-    makers = new_members(profile, progress.within, members)
+    names = members or (*MEMBERS[profile], *of_data(dataset))
+    makers = new_members(profile, progress.within, names)
     progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
     split = SPLITS[validation](dataset).sample(EFFORTS[profile].most_cases, rng)

@@ -13,12 +13,14 @@ from recommender.algorithms.ease import Ease, EaseConfig
 from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent_training import RecurrentTrainer
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
+from recommender.dataset import Dataset
 from recommender.types import DataError, Report
 
 Profile = Literal["fast", "full"]
@@ -49,6 +51,7 @@ SHARES: Mapping[str, float] = {
     "transitions": 0.02,
     "item_neighbours": 0.02,
     "content": 0.05,
+    "look": 0.05,
     "features": 0.1,
     "factors": 0.1,
     "ease": 0.2,
@@ -61,6 +64,12 @@ SHARES: Mapping[str, float] = {
 OF_EVERY_PROFILE = ("popularity", "transitions", "content", "ease", "sequence")
 MEMBERS: Mapping[Profile, tuple[str, ...]] = {"full": OF_EVERY_PROFILE, "fast": OF_EVERY_PROFILE}
 OPTIONAL_MEMBERS = tuple(name for name in SHARES if name not in OF_EVERY_PROFILE)
+
+
+def of_data(dataset: Dataset) -> tuple[str, ...]:
+    """Members of every profile wherever the data has what they read."""
+    return (Look.name,) if dataset.look is not None else ()
+
 
 Makers = dict[str, Callable[[], Recommender[Any]]]
 
@@ -84,6 +93,7 @@ def _makers(effort: Effort, report: Report) -> Makers:
         "transitions": Transitions,
         "item_neighbours": ItemNeighbours,
         "content": Content,
+        "look": Look,
         "features": FeaturesTrainer,
         "factors": lambda: FactorsTrainer(report=report),
         "ease": lambda: Ease(effort.ease),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import ORDERED
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.serving.influence import LATEST, LINKS, Doubles, Influence, influence
 from recommender.serving.ready import Ready
@@ -59,6 +60,8 @@ def _by_model(why: Influence, place: int, item: ItemInput, mine: Mine) -> list[R
     found = _linked(why, place, mine, links)
     if (share := addends.get(Content.name, 0.0) / total) >= _LEAST_SHARE:
         found += _similar(why, place, mine, share) + _alike(item, mine, None)
+    if (share := addends.get(Look.name, 0.0) / total) >= _LEAST_SHARE:
+        found += _looks_like(why, place, mine, share)
     if (share := sum(addends.get(name, 0.0) for name in ORDERED) / total) >= _LEAST_SHARE:
         found.append(Reason("pattern", _("Fits the order of your latest choices"), [], round(share, 3)))
     if (share := addends.get(Popularity.name, 0.0) / total) >= _LEAST_SHARE:
@@ -82,8 +85,15 @@ def _linked(why: Influence, place: int, mine: Mine, share: float) -> list[Reason
 
 
 def _similar(why: Influence, place: int, mine: Mine, share: float) -> list[Reason]:
-    evidence = _strongest(why.events, why.likeness[:, place], mine)
+    evidence = _strongest(why.events, why.likeness[Content.name][:, place], mine)
     return [Reason("similar", _("Similar to what you chose"), evidence, round(share, 3))] if evidence else []
+
+
+def _looks_like(why: Influence, place: int, mine: Mine, share: float) -> list[Reason]:
+    evidence = _strongest(why.events, why.likeness[Look.name][:, place], mine)
+    return (
+        [Reason("looks_like", _("Looks like what you chose"), evidence, round(share, 3))] if evidence else []
+    )
 
 
 def _strongest(events: Slots, worth: Doubles, mine: Mine) -> list[str]:

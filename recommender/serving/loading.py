@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import structlog
 
+from recommender import looks
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import VersionView
 from recommender.serving import columns
+from recommender.serving.newcomers import Details
 from recommender.serving.ready import Ready, of_version
 from recommender.types import DataError
 from tenants.data.queries import catalog
@@ -67,9 +70,23 @@ def _model(tenant: TenantRef, version: VersionView | None, limit_bytes: int) -> 
 
 def _caught_up(tenant: TenantRef, ready: Ready, changes: list[StoredItem]) -> Ready:
     while changes:
-        ready = ready.with_changes(changes)
+        ready = ready.with_changes(changes, _details(tenant, ready, changes))
         changes = _changes(tenant, ready) if len(changes) == _PAGE else []
     return ready
+
+
+def _details(tenant: TenantRef, ready: Ready, changes: list[StoredItem]) -> Details:
+    """What else is known of those changed items that the model does not know."""
+    if ready.look is None:
+        return Details()
+    numbers = np.array([change.item_no for change in changes], dtype=np.int64)
+    late = numbers[~ready.columns.known(numbers)]
+    behind = ready.columns.item_no[ready.known :]
+    wanted = np.union1d(late, np.intersect1d(numbers, behind)).tolist()
+    if not wanted:
+        return Details()
+    with scope(tenant, actor=SERVING) as s:
+        return Details(looks.of_numbers(s, wanted))
 
 
 def _changes(tenant: TenantRef, ready: Ready) -> list[StoredItem]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.algorithms.blend import standardised
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.features_model import FeaturesScorer
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.serving.ready import Ready
@@ -20,7 +22,7 @@ from recommender.types import Floats
 Slots = NDArray[np.int32]
 _DECAY = 0.7
 # What is known of an item without anybody's choices, or without regard to whose history is asked about.
-_NO_BEHAVIOUR = (Content.name, FeaturesScorer.name, Popularity.name, RecentPopularity.name)
+_NO_BEHAVIOUR = (Content.name, Look.name, FeaturesScorer.name, Popularity.name, RecentPopularity.name)
 # A score of zero is no absence of evidence to these: they give every item a place.
 _PLACES_EVERYTHING = (FeaturesScorer.name, *ORDERED)
 _LATEST = 50
@@ -61,12 +63,29 @@ def rank(ready: Ready, history: Slots, weight: Floats, *, session: bool, explain
 
 
 def alike(ready: Ready, slot: Slots) -> Ranking:
-    """By texts where there are any, else by what is chosen together, else by facts in common."""
+    """By texts and looks where there are any, else by what is chosen together, else by facts in common."""
     weight = np.ones(slot.size, dtype=np.float32)
     by_content = _by_content(ready, slot)
     if not by_content.any() and slot[0] < ready.known and _has_behaviour(ready):
         return _by_model(ready, slot, weight, "model_session", explain=False)
     return Ranking("content", by_content, slot, weight)
+
+
+def alike_by_look(ready: Ready, slot: Slots) -> Ranking:
+    """By images alone; -inf for an item without one, for all where the asked-for item has none."""
+    weight = np.ones(slot.size, dtype=np.float32)
+    nothing = Ranking("content", np.full(ready.columns.slots, -np.inf, np.float32), slot, weight)
+    if ready.look is None:
+        return nothing
+    scores = _likeness(ready, Look.name, slot, weight)
+    if not scores.any():
+        return nothing
+    late = ready.newcomers.get(Look.name)
+    described = np.zeros(ready.columns.slots, dtype=bool)
+    described[: ready.known] = ready.look.described
+    if late is not None:
+        described[ready.known : ready.known + late.shape[0]] = np.diff(late.indptr) > 0
+    return Ranking("content", np.where(described, scores, np.float32(-np.inf)), slot, weight)
 
 
 def _has_behaviour(ready: Ready) -> bool:
@@ -76,7 +95,9 @@ def _has_behaviour(ready: Ready) -> bool:
 
 def _reads_content(ready: Ready) -> bool:
     """A model that was found no better than popularity leaves likeness out of its blend, and so do we."""
-    return ready.bundle is None or ready.bundle.ensemble.blend.weights.get(Content.name, 0.0) > 0
+    if ready.bundle is None:
+        return True
+    return any(ready.bundle.ensemble.blend.weights.get(name, 0.0) > 0 for name in ready.describing)
 
 
 def _by_model(ready: Ready, history: Slots, weight: Floats, stage: Stage, *, explain: bool) -> Ranking:
@@ -110,26 +131,46 @@ def _newcomers(
         mean, deviation = moments.get(name, (0.0, 0.0))
         if deviation <= 1e-12 or name in _PLACES_EVERYTHING:
             continue
-        raw: Floats | float = 0.0
-        if name == Content.name and ready.content is not None and ready.newcomers is not None:
-            raw = ready.newcomers @ ready.content.profile(history, weight)
-        scores += np.float32(share) * ((raw - mean) / deviation)
+        scores += np.float32(share) * ((newcomer_scores(ready, name, history, weight) - mean) / deviation)
+    return scores
+
+
+def newcomer_scores(ready: Ready, name: str, history: Slots, weight: Floats) -> Floats:
+    """float32 (slots behind the model's): a member's own scores, zero where it knows nothing of them."""
+    scores = np.zeros(ready.columns.slots - ready.known, dtype=np.float32)
+    if name in ready.describing and name in ready.newcomers:
+        late = ready.newcomers[name] @ ready.describing[name].profile(history, weight)
+        scores[: late.size] = late
     return scores
 
 
 def _by_content(ready: Ready, history: Slots) -> Floats:
-    """Texts where the model reads them, else categories, tags, brand and attributes in common."""
+    """By texts and looks where the model reads them, else categories, tags, brand and attributes in common."""
     fade = np.power(_DECAY, np.arange(history.size - 1, -1, -1)).astype(np.float32)
-    if ready.content is None:
+    if not ready.describing:
         return _overlap(ready, history, fade)
+    parts = [_likeness(ready, name, history, fade) for name in ready.describing]
+    telling = [part for part in parts if part.any()]
+    if len(telling) < 2:
+        return telling[0] if telling else parts[0]
+    total: Floats = np.sum([standardised(part) for part in telling], axis=0)
+    return total
+
+
+def _likeness(ready: Ready, name: str, history: Slots, fade: Floats) -> Floats:
+    """float32 (slots): the cosine with what the history is like, newcomers included on both sides."""
+    member, late = ready.describing[name], ready.newcomers.get(name)
     known = history < ready.known
-    profile = ready.content.profile(history[known], fade[known])
-    if ready.newcomers is not None and not known.all():
-        profile = profile + ready.newcomers[history[~known] - ready.known].T @ fade[~known]
-    scores = ready.content.vectors @ profile
-    late = np.zeros(0) if ready.newcomers is None else ready.newcomers @ profile
-    missing = ready.columns.slots - ready.known - late.size
-    return np.concatenate([scores, late, np.zeros(missing)]).astype(np.float32)
+    profile = member.profile(history[known], fade[known])
+    if late is not None and not known.all():
+        places = history[~known] - ready.known
+        inside = places < late.shape[0]
+        profile = profile + late[places[inside]].T @ fade[~known][inside]
+    scores = np.zeros(ready.columns.slots, dtype=np.float32)
+    scores[: ready.known] = member.vectors @ profile
+    if late is not None:
+        scores[ready.known : ready.known + late.shape[0]] = late @ profile
+    return scores
 
 
 def _overlap(ready: Ready, history: Slots, fade: Floats) -> Floats:

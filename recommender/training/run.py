@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,10 +11,11 @@ from uuid import UUID
 import numpy as np
 from uuid_utils.compat import uuid7
 
-from recommender import sources
+from recommender import looks, sources
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.evaluation.fit import fit_ensemble
 from recommender.evaluation.profiles import EFFORTS, Profile
@@ -25,6 +26,7 @@ from recommender.registry.types import Trained, VersionView
 from recommender.sources import Source
 from recommender.training import gate
 from recommender.training.gate import Verdict
+from recommender.training.looking import look_at_images
 from recommender.training.progress import Watch
 from recommender.types import DataError
 from tenants.regions import TenantRef
@@ -48,6 +50,7 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
     source = sources.load(tenant, actor=actor, report=lambda done: watch.report("", done))
     if source.dataset.items == 0:
         raise DataError("The catalogue is empty: send items first.")
+    source = _seen(tenant, source, actor=actor, watch=watch)
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
     ensemble, verdict = _learned(tenant, source, live, profile=profile, watch=watch)
@@ -63,6 +66,14 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
     return RunOutcome(version, version.reason)
 
 
+def _seen(tenant: TenantRef, source: Source, *, actor: Actor, watch: Watch) -> Source:
+    """With the looks of its items, of which only new images have to be looked at."""
+    watch.enter("looking at images", low=10, high=15)
+    look_at_images(tenant, actor=actor, report=lambda done: watch.report("", done))
+    look = looks.of_items(tenant, source.item_no, actor=actor)
+    return source if look is None else replace(source, dataset=replace(source.dataset, look=look))
+
+
 def _learned(
     tenant: TenantRef, source: Source, live: VersionView | None, *, profile: Profile, watch: Watch
 ) -> tuple[Ensemble, Verdict]:
@@ -72,7 +83,7 @@ def _learned(
     what was learned from them does not serve.
     """
     rng = np.random.default_rng(0)
-    watch.enter("learning", low=10, high=70)
+    watch.enter("learning", low=15, high=70)
     protocol, split = gate.hold_out(source.dataset, most_cases=EFFORTS[profile].most_cases)
     if not len(split):
         ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
@@ -114,7 +125,9 @@ def _served(
         live is not None and live.metrics.get("serves") == "model"
     ) or Popularity.name not in ensemble.members:
         return None, verdict
-    kept = {name: m for name, m in ensemble.members.items() if name in (Popularity.name, Content.name)}
+    kept = {
+        name: m for name, m in ensemble.members.items() if name in (Popularity.name, Content.name, Look.name)
+    }
     reduced = Ensemble(kept, Blend({Popularity.name: 1.0}), ensemble.items, ensemble.card)
     reason = f"{verdict.refusal} Popularity serves instead."
     return reduced, Verdict(reason, {**verdict.metrics, "serves": "popularity"})

@@ -8,7 +8,8 @@ from typing import Any
 
 from psycopg import sql
 
-from tenants.data.queries import catalog, images, profiles, receipts, reviews, timeline
+from recommender.features.images import ENCODER
+from tenants.data.queries import catalog, images, looks, profiles, receipts, reviews, timeline
 from tenants.regions import TenantRef
 from tenants.scope import Scope
 
@@ -16,6 +17,7 @@ Row = tuple[Any, ...]
 KEY_COLUMNS: dict[str, tuple[str, ...]] = {
     "data_item": ("item_no",),
     "data_itemimage": ("item_no",),
+    "data_itemlook": ("item_no",),
     "data_profile": ("profile_key",),
     "data_receipt": ("id",),
     "data_review": ("review_key",),
@@ -25,6 +27,7 @@ KEY_COLUMNS: dict[str, tuple[str, ...]] = {
 READ: dict[str, Callable[[Scope, Row], object]] = {
     "data_item": lambda s, key: catalog.items_by_number(s, [key[0]]),
     "data_itemimage": lambda s, key: images.image(s, _item_id(s, key[0])),
+    "data_itemlook": lambda s, key: looks.of_items(s, ENCODER, [key[0]]),
     "data_profile": lambda s, key: profiles.attributes(s, [key[0]]),
     "data_receipt": lambda s, key: receipts.receipt(s, key[0]),
     "data_review": lambda s, _key: reviews.reviews_of_item(s, "mug"),

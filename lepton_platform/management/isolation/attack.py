@@ -31,7 +31,7 @@ _BODIES: Mapping[str, Callable[[Ids], Any]] = {
     "change_privacy": lambda _ids: {},
 }
 _WITHOUT_BODY = {
-    "list_items", "get_item", "retire_item", "similar_items", "get_item_image", "put_item_image",
+    "list_items", "get_item", "retire_item", "similar_items", "get_item_image", "put_item_image", "remove_item_image",
     "list_item_reviews", "get_profile", "erase_profile", "list_models", "get_model", "promote_model",
     "roll_back_model", "list_jobs", "get_job", "cancel_job", "get_tenant", "get_privacy",
 }  # fmt: skip
@@ -66,7 +66,7 @@ class Operation:
         """Raises AttributeError for a path parameter that `Ids` does not have."""
         path = re.sub(r"{(\w+)}", lambda found: quote(ids.of(found[1]), safe=""), self.path)
         if self.name == "put_item_image":
-            return Request(self.method, path, PNG + b"probe", "image/png")
+            return Request(self.method, path, PNG, "image/png")
         body = _BODIES.get(self.name)
         return Request(self.method, path, json.dumps(body(ids)).encode() if body else b"")
 
