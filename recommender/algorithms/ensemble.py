@@ -18,6 +18,7 @@ from recommender.algorithms.ease import Ease
 from recommender.algorithms.factors import FactorsScorer
 from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
@@ -37,6 +38,7 @@ SERVED: Mapping[str, type[Recommender[Any]]] = {
         FactorsScorer,
         Content,
         Look,
+        Knowledge,
         FeaturesScorer,
         SequenceScorer,
         RecurrentScorer,

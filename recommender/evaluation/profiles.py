@@ -13,6 +13,7 @@ from recommender.algorithms.ease import Ease, EaseConfig
 from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
@@ -52,6 +53,7 @@ SHARES: Mapping[str, float] = {
     "item_neighbours": 0.02,
     "content": 0.05,
     "look": 0.05,
+    "knowledge": 0.05,
     "features": 0.1,
     "factors": 0.1,
     "ease": 0.2,
@@ -68,7 +70,8 @@ OPTIONAL_MEMBERS = tuple(name for name in SHARES if name not in OF_EVERY_PROFILE
 
 def of_data(dataset: Dataset) -> tuple[str, ...]:
     """Members of every profile wherever the data has what they read."""
-    return (Look.name,) if dataset.look is not None else ()
+    there = {Look.name: dataset.look is not None, Knowledge.name: bool(dataset.links and any(dataset.links))}
+    return tuple(name for name, found in there.items() if found)
 
 
 Makers = dict[str, Callable[[], Recommender[Any]]]
@@ -94,6 +97,7 @@ def _makers(effort: Effort, report: Report) -> Makers:
         "item_neighbours": ItemNeighbours,
         "content": Content,
         "look": Look,
+        "knowledge": Knowledge,
         "features": FeaturesTrainer,
         "factors": lambda: FactorsTrainer(report=report),
         "ease": lambda: Ease(effort.ease),

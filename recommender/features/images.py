@@ -37,6 +37,11 @@ def squares(content: bytes, side: int) -> Pixels:
         raise DataError("The image cannot be read.") from fault
 
 
+def of_pixels(pixels: Pixels, side: int) -> Pixels:
+    """As `squares`, of uint8 (height, width) greys or (height, width, 3)."""
+    return np.asarray(_square(Image.fromarray(pixels), side))[None]
+
+
 def _frames(image: Image.Image) -> Iterator[Image.Image]:
     """Evenly chosen where there are more than are read."""
     count = int(getattr(image, "n_frames", 1))

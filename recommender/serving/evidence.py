@@ -10,9 +10,10 @@ from django.utils.translation import gettext as _
 
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import ORDERED
+from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
-from recommender.serving.influence import LATEST, LINKS, Doubles, Influence, influence
+from recommender.serving.influence import LATEST, LINKS, Doubles, Influence, influence, likeness
 from recommender.serving.ready import Ready
 from recommender.serving.scoring import Ranking, Slots
 from recommender.serving.types import Reason
@@ -38,10 +39,15 @@ def reasons(s: Scope, ready: Ready, ranking: Ranking, shown: Sequence[Shown]) ->
     `share` is a part of the positive addends of the blended score; None where the stage has no such sum.
     """
     mine = _own_items(s, ready, ranking.history[-LATEST:])
+    ruled = [_ruled(ranking, one.slot) for one in shown]
     if not ranking.moments or not shown:
-        return [_by_stage(ranking, one.stored.item, mine) for one in shown]
+        linked = _links(ready, ranking, shown, mine)
+        return [
+            [*rule, *link, *_by_stage(ranking, one.stored.item, mine, stated=bool(rule or link))]
+            for one, rule, link in zip(shown, ruled, linked, strict=True)
+        ]
     why = influence(ready, ranking, [one.slot for one in shown])
-    return [_by_model(why, place, one.stored.item, mine) for place, one in enumerate(shown)]
+    return [[*_by_model(why, place, one.stored.item, mine), *ruled[place]] for place, one in enumerate(shown)]
 
 
 def _own_items(s: Scope, ready: Ready, slots: Slots) -> Mine:
@@ -62,6 +68,9 @@ def _by_model(why: Influence, place: int, item: ItemInput, mine: Mine) -> list[R
         found += _similar(why, place, mine, share) + _alike(item, mine, None)
     if (share := addends.get(Look.name, 0.0) / total) >= _LEAST_SHARE:
         found += _looks_like(why, place, mine, share)
+    if (share := addends.get(Knowledge.name, 0.0) / total) >= _LEAST_SHARE:
+        evidence = _strongest(why.events, why.likeness[Knowledge.name][:, place], mine)
+        found += _linked_with(evidence, share)
     if (share := sum(addends.get(name, 0.0) for name in ORDERED) / total) >= _LEAST_SHARE:
         found.append(Reason("pattern", _("Fits the order of your latest choices"), [], round(share, 3)))
     if (share := addends.get(Popularity.name, 0.0) / total) >= _LEAST_SHARE:
@@ -69,7 +78,32 @@ def _by_model(why: Influence, place: int, item: ItemInput, mine: Mine) -> list[R
     return sorted(found, key=lambda reason: -(reason.share or 0.0))
 
 
-def _by_stage(ranking: Ranking, item: ItemInput, mine: Mine) -> list[Reason]:
+def _ruled(ranking: Ranking, slot: int) -> list[Reason]:
+    """The rules that raised this item."""
+    ids = [one.id for one in ranking.applied if one.weight > 0 and one.slots[slot]][:_NAMED]
+    return [Reason("rule", _("The shop's own rule"), ids)] if ids else []
+
+
+def _links(ready: Ready, ranking: Ranking, shown: Sequence[Shown], mine: Mine) -> list[list[Reason]]:
+    """By shown item, the own items with which it is linked by what the tenant stated."""
+    member = ready.describing.get(Knowledge.name)
+    if ranking.stage != "knowledge" or member is None or not mine or not shown:
+        return [[] for _ in shown]
+    events = ranking.history[-LATEST:]
+    worth = likeness(ready, member, events, np.array([one.slot for one in shown]))
+    return [_linked_with(_strongest(events, worth[:, place], mine), None) for place in range(len(shown))]
+
+
+def _linked_with(evidence: list[str], share: float | None) -> list[Reason]:
+    known = None if share is None else round(share, 3)
+    return [Reason("linked", _("Linked with what you chose"), evidence, known)] if evidence else []
+
+
+def _by_stage(ranking: Ranking, item: ItemInput, mine: Mine, *, stated: bool) -> list[Reason]:
+    if ranking.stage == "knowledge":
+        return _alike(item, mine, None) or (
+            [] if stated else [Reason("recent", _("New in the catalogue"), [])]
+        )
     if ranking.stage == "content":
         return _alike(item, mine, None) or [Reason("similar", _("Closest to what you chose lately"), [])]
     if ranking.stage == "popular":

@@ -57,8 +57,8 @@ def influence(ready: Ready, ranking: Ranking, slots: Sequence[int]) -> Influence
             share = ensemble.blend.weights[name] / deviation
             links += np.where(known, ensemble.members[name].score(alone)[:, columns] * share, 0.0)
     events = history[-LATEST:]
-    likeness = {name: _likeness(ready, member, events, shown) for name, member in ready.describing.items()}
-    return Influence(events, links, likeness, members)
+    cosines = {name: likeness(ready, member, events, shown) for name, member in ready.describing.items()}
+    return Influence(events, links, cosines, members)
 
 
 def _addend(ready: Ready, ranking: Ranking, name: str, raw: Floats) -> Doubles:
@@ -67,7 +67,7 @@ def _addend(ready: Ready, ranking: Ranking, name: str, raw: Floats) -> Doubles:
     return (raw.astype(np.float64) - mean) * (share / deviation if deviation > 1e-12 else 0.0)
 
 
-def _likeness(ready: Ready, member: Describing, events: Slots, shown: NDArray[np.int64]) -> Doubles:
+def likeness(ready: Ready, member: Describing, events: Slots, shown: NDArray[np.int64]) -> Doubles:
     """float64 (events, shown): cosines of items; zero where one of the two is not known."""
     found: Doubles = (_rows(ready, member, events) @ _rows(ready, member, shown).T).toarray()
     return found

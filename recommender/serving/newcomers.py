@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from recommender.algorithms.content import Content
+from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.likeness import Likeness
 from recommender.algorithms.look import Look
 from recommender.features.images import WIDTH
@@ -24,9 +25,10 @@ Vectors = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What changed items are beside their catalogue entry: vectors of their images, by item number."""
+    """What items are beside their catalogue entry, by item number: vectors of their images, and what is stated of them."""
 
     looks: Mapping[int, Halves] = field(default_factory=dict)
+    links: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 def merged(
@@ -54,4 +56,6 @@ def _vectors(member: Describing, items: Sequence[StoredItem], details: Details) 
     if isinstance(member, Look):
         nothing = np.zeros(WIDTH, np.float16)
         return member.vectors_of(np.stack([details.looks.get(one.item_no, nothing) for one in items]))
+    if isinstance(member, Knowledge):
+        return member.vectors_of([details.links.get(one.item_no, ()) for one in items])
     raise TypeError(f"{member.name} does not describe items.")

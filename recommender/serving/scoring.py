@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +12,33 @@ from recommender.algorithms.blend import standardised
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.features_model import FeaturesScorer
+from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.serving.ready import Ready
+from recommender.serving.rules import Applied, prior
 from recommender.serving.types import Stage
 from recommender.types import Floats
 
 Slots = NDArray[np.int32]
+_NOTHING: Slots = np.empty(0, dtype=np.int32)
+_WEIGHTLESS: Floats = np.empty(0, dtype=np.float32)
 _DECAY = 0.7
 # What is known of an item without anybody's choices, or without regard to whose history is asked about.
-_NO_BEHAVIOUR = (Content.name, Look.name, FeaturesScorer.name, Popularity.name, RecentPopularity.name)
+_NO_BEHAVIOUR = (
+    Content.name,
+    Look.name,
+    Knowledge.name,
+    FeaturesScorer.name,
+    Popularity.name,
+    RecentPopularity.name,
+)
 # A score of zero is no absence of evidence to these: they give every item a place.
 _PLACES_EVERYTHING = (FeaturesScorer.name, *ORDERED)
 _LATEST = 50
+# Rules count like this many choices: what is known beforehand gives way to what is learned.
+PRIOR_EVENTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +46,8 @@ class Ranking:
     """`scores` float32 (slots); -inf for what this stage can say nothing about.
 
     `moments` are mean and deviation of each blended member's raw scores; with the slots of `history` and
-    their weights they are what reasons are computed from.
+    their weights they are what reasons are computed from. `applied` are the rules that speak of the person, and
+    `worth` is what a weight of one adds to a score.
     """
 
     stage: Stage
@@ -41,31 +55,64 @@ class Ranking:
     history: Slots
     weight: Floats
     moments: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    applied: Sequence[Applied] = ()
+    worth: float = 1.0
 
 
-def rank(ready: Ready, history: Slots, weight: Floats, *, session: bool, explain: bool = False) -> Ranking:
+def rank(
+    ready: Ready,
+    history: Slots,
+    weight: Floats,
+    *,
+    session: bool,
+    explain: bool = False,
+    applied: Sequence[Applied] = (),
+) -> Ranking:
     """`history` are slots, oldest first; the last resort with an empty catalogue is the stage `empty`.
 
-    Without `explain` the moments may be missing, for they cost a pass over all scores.
+    Without `explain` the moments may be missing, for they cost a pass over all scores. What is learned from behaviour
+    goes before what is stated, and that before favourites.
     """
     if ready.columns.slots == 0:
         return Ranking("empty", np.empty(0, dtype=np.float32), history, weight)
     known = history < ready.known
     if known.any() and ready.bundle is not None and _has_behaviour(ready):
         stage: Stage = "model_session" if session else "model"
-        return _by_model(ready, history[known], weight[known], stage, explain=explain)
+        learned = _by_model(ready, history[known], weight[known], stage, explain=explain)
+        return _with_rules(learned, applied, PRIOR_EVENTS / (PRIOR_EVENTS + int(known.sum())))
     if history.size and _reads_content(ready):
-        return Ranking("content", _by_content(ready, history[-_LATEST:]), history, weight)
+        scores, stated = _by_content(ready, history[-_LATEST:])
+        likely = Ranking("knowledge" if applied or stated else "content", scores, history, weight)
+        return _with_rules(likely, applied, PRIOR_EVENTS / (PRIOR_EVENTS + history.size))
+    if applied:
+        # Favourites order the items that the rules leave equal.
+        favourites = _favourites(ready)
+        scores = favourites.scores / np.float32(1000 * max(float(favourites.scores.max()), 1e-12))
+        return _with_rules(Ranking("knowledge", scores, history, weight), applied, None)
+    return _favourites(ready, history, weight)
+
+
+def _favourites(ready: Ready, history: Slots = _NOTHING, weight: Floats = _WEIGHTLESS) -> Ranking:
     popular = _popular(ready)
     if popular is not None:
         return Ranking("popular", popular, history, weight)
     return Ranking("recent", _recent(ready), history, weight)
 
 
+def _with_rules(ranking: Ranking, applied: Sequence[Applied], share: float | None) -> Ranking:
+    """Weights of rules are in deviations of the scores they are added to, times `share`; without one as they are."""
+    if not applied:
+        return ranking
+    spread = float(ranking.scores.std()) or 1.0
+    worth = 1.0 if share is None else share * spread
+    raised = ranking.scores + np.float32(worth) * prior(applied, ranking.scores.size)
+    return replace(ranking, scores=raised, applied=applied, worth=worth)
+
+
 def alike(ready: Ready, slot: Slots) -> Ranking:
     """By texts and looks where there are any, else by what is chosen together, else by facts in common."""
     weight = np.ones(slot.size, dtype=np.float32)
-    by_content = _by_content(ready, slot)
+    by_content, _ = _by_content(ready, slot)
     if not by_content.any() and slot[0] < ready.known and _has_behaviour(ready):
         return _by_model(ready, slot, weight, "model_session", explain=False)
     return Ranking("content", by_content, slot, weight)
@@ -95,7 +142,7 @@ def _has_behaviour(ready: Ready) -> bool:
 
 def _reads_content(ready: Ready) -> bool:
     """A model that was found no better than popularity leaves likeness out of its blend, and so do we."""
-    if ready.bundle is None:
+    if ready.bundle is None or ready.told is not None:
         return True
     return any(ready.bundle.ensemble.blend.weights.get(name, 0.0) > 0 for name in ready.describing)
 
@@ -144,17 +191,19 @@ def newcomer_scores(ready: Ready, name: str, history: Slots, weight: Floats) -> 
     return scores
 
 
-def _by_content(ready: Ready, history: Slots) -> Floats:
-    """By texts and looks where the model reads them, else categories, tags, brand and attributes in common."""
+def _by_content(ready: Ready, history: Slots) -> tuple[Floats, bool]:
+    """By texts, looks and stated links where there are any, and whether links spoke; without a model that reads texts by
+    categories, tags, brand and attributes in common."""
     fade = np.power(_DECAY, np.arange(history.size - 1, -1, -1)).astype(np.float32)
-    if not ready.describing:
-        return _overlap(ready, history, fade)
-    parts = [_likeness(ready, name, history, fade) for name in ready.describing]
-    telling = [part for part in parts if part.any()]
+    parts = {name: _likeness(ready, name, history, fade) for name in ready.describing}
+    if not parts.keys() - {Knowledge.name}:
+        parts["facts"] = _overlap(ready, history, fade)
+    telling = {name: part for name, part in parts.items() if part.any()}
     if len(telling) < 2:
-        return telling[0] if telling else parts[0]
-    total: Floats = np.sum([standardised(part) for part in telling], axis=0)
-    return total
+        scores = next(iter(telling.values()), np.zeros(ready.columns.slots, dtype=np.float32))
+    else:
+        scores = np.sum([standardised(part) for part in telling.values()], axis=0)
+    return scores, Knowledge.name in telling
 
 
 def _likeness(ready: Ready, name: str, history: Slots, fade: Floats) -> Floats:

@@ -11,10 +11,11 @@ from uuid import UUID
 import numpy as np
 from uuid_utils.compat import uuid7
 
-from recommender import looks, sources
+from recommender import knowledge, looks, sources
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.evaluation.fit import fit_ensemble
@@ -31,6 +32,9 @@ from recommender.training.progress import Watch
 from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
+
+# What serves while nothing that was learned from behaviour may: favourites, and what similar items are told by.
+_ALIKE = (Popularity.name, Content.name, Look.name, Knowledge.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
     source = sources.load(tenant, actor=actor, report=lambda done: watch.report("", done))
     if source.dataset.items == 0:
         raise DataError("The catalogue is empty: send items first.")
-    source = _seen(tenant, source, actor=actor, watch=watch)
+    source = _described(tenant, source, actor=actor, watch=watch)
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
     ensemble, verdict = _learned(tenant, source, live, profile=profile, watch=watch)
@@ -66,12 +70,13 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
     return RunOutcome(version, version.reason)
 
 
-def _seen(tenant: TenantRef, source: Source, *, actor: Actor, watch: Watch) -> Source:
-    """With the looks of its items, of which only new images have to be looked at."""
+def _described(tenant: TenantRef, source: Source, *, actor: Actor, watch: Watch) -> Source:
+    """With the looks of its items, of which only new images have to be looked at, and with what is stated of them."""
     watch.enter("looking at images", low=10, high=15)
     look_at_images(tenant, actor=actor, report=lambda done: watch.report("", done))
     look = looks.of_items(tenant, source.item_no, actor=actor)
-    return source if look is None else replace(source, dataset=replace(source.dataset, look=look))
+    links = knowledge.of_items(tenant, source.item_no, actor=actor)
+    return replace(source, dataset=replace(source.dataset, look=look, links=links))
 
 
 def _learned(
@@ -125,9 +130,7 @@ def _served(
         live is not None and live.metrics.get("serves") == "model"
     ) or Popularity.name not in ensemble.members:
         return None, verdict
-    kept = {
-        name: m for name, m in ensemble.members.items() if name in (Popularity.name, Content.name, Look.name)
-    }
+    kept = {name: m for name, m in ensemble.members.items() if name in _ALIKE}
     reduced = Ensemble(kept, Blend({Popularity.name: 1.0}), ensemble.items, ensemble.card)
     reason = f"{verdict.refusal} Popularity serves instead."
     return reduced, Verdict(reason, {**verdict.metrics, "serves": "popularity"})

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import sql
 
 from recommender.features.images import ENCODER
-from tenants.data.queries import catalog, images, looks, profiles, receipts, reviews, timeline
+from tenants.data.queries import catalog, images, knowledge, looks, profiles, receipts, reviews, timeline
 from tenants.regions import TenantRef
 from tenants.scope import Scope
 
@@ -22,6 +22,7 @@ KEY_COLUMNS: dict[str, tuple[str, ...]] = {
     "data_receipt": ("id",),
     "data_review": ("review_key",),
     "data_seenitems": ("profile_key",),
+    "data_statement": ("kind", "key"),
     "data_timeline": ("profile_key", "seq"),
 }
 READ: dict[str, Callable[[Scope, Row], object]] = {
@@ -32,6 +33,7 @@ READ: dict[str, Callable[[Scope, Row], object]] = {
     "data_receipt": lambda s, key: receipts.receipt(s, key[0]),
     "data_review": lambda s, _key: reviews.reviews_of_item(s, "mug"),
     "data_seenitems": lambda s, key: timeline.history(s, key[0]),
+    "data_statement": lambda s, key: (knowledge.rules if key[0] == "rule" else knowledge.triples)(s),
     "data_timeline": lambda s, key: timeline.history(s, key[0]),
 }
 

@@ -1,4 +1,4 @@
-from tenants.data.models.catalogue import Item, ItemImage, ItemLook
+from tenants.data.models.catalogue import Item, ItemImage, ItemLook, Statement
 from tenants.data.models.evidence import AuditEntry, Receipt
 from tenants.data.models.profiles import Consent, Profile, Tombstone
 from tenants.data.models.reviews import Review
@@ -24,6 +24,7 @@ __all__ = [
     "Receipt",
     "Review",
     "SeenItems",
+    "Statement",
     "TenantState",
     "Tombstone",
 ]

@@ -73,3 +73,17 @@ class ItemLook(TenantModel):
             ),
             TenantPolicy(name="data_itemlook_policy"),
         ]
+
+
+class Statement(TenantModel):
+    """A rule or a triple that the tenant stated; `key` is the digest of what makes it the same one."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+
+    pk = models.CompositePrimaryKey("tenant_id", "kind", "key")
+    kind = models.CharField(max_length=10)
+    key = models.BinaryField(max_length=16)
+    body = models.BinaryField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_statement_policy")]
