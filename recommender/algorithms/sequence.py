@@ -54,8 +54,9 @@ class NextItemScorer(Recommender[NextConfig]):
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
         raise CannotFit("this process serves sequence models and does not train them")
 
-    def _install(self, network: bytes, table: Floats) -> None:
-        """network: ONNX from item vectors (n, length, dimensions) to unit vectors (n, dimensions)."""
+    def _install(self, network: bytes, table: Floats, unmet: Ints) -> None:
+        """network: ONNX from item vectors (n, length, dimensions) to unit vectors (n, dimensions). Items nobody chose, the
+        `unmet`, would score as their random vectors lie; they get the mean score of the others, which says nothing."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -65,6 +66,9 @@ class NextItemScorer(Recommender[NextConfig]):
         self._table = np.ascontiguousarray(table, dtype=np.float32)
         length = np.linalg.norm(self._table, axis=1, keepdims=True)
         self._vectors = self._table / np.maximum(length, np.float32(1e-12))
+        self._unmet = unmet
+        if 0 < len(unmet) < len(table):
+            self._vectors[unmet] = np.delete(self._vectors, unmet, axis=0).mean(axis=0)
 
     def encode(self, histories: Histories) -> Floats:
         """float32 (n, dimensions), unit vectors; zero for an empty history."""
@@ -96,13 +100,13 @@ class NextItemScorer(Recommender[NextConfig]):
         return scores
 
     def _arrays(self) -> Arrays:
-        return {"table": self._table}
+        return {"table": self._table, "unmet": self._unmet}
 
     def _extra_files(self) -> dict[str, bytes]:
         return {"network.onnx": self._network}
 
     def _restore(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
-        self._install(files["network.onnx"], arrays["table"])
+        self._install(files["network.onnx"], arrays["table"], arrays.get("unmet", np.empty(0, np.int32)))
 
 
 class SequenceScorer(NextItemScorer[SequenceConfig]):

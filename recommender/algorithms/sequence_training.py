@@ -80,7 +80,8 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
                 optimiser.step()
             self.report(self.name, (epoch + 1) / epochs)
         network.eval()
-        self._install(export(network), array(network.item.weight)[: self.items])
+        unmet = np.setdiff1d(np.arange(self.items, dtype=np.int32), data.item)
+        self._install(export(network), array(network.item.weight)[: self.items], unmet)
 
     def _loss(self, network: Network, padded_rows: Ints, rng: np.random.Generator) -> Tensor:
         """Cross-entropy of the next item against about `negatives` uniform items shared by the whole batch."""

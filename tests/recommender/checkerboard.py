@@ -17,6 +17,7 @@ from recommender.algorithms.factors import FactorsConfig
 from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
@@ -46,7 +47,8 @@ def checkerboard() -> Dataset:
     look = np.where(np.arange(ITEMS)[:, None] % 2, *np.eye(2, 8)) + rng.normal(0, 0.1, (ITEMS, 8))
     texts = tuple(f"{'crimson' if item % 2 == 0 else 'azure'} thing {item}" for item in range(ITEMS))
     plain = Dataset.from_sequences(rows, items=ITEMS, content=ItemContent(texts))
-    return replace(plain, look=look.astype(np.float32))
+    links = tuple((f"colour\t{item % 2}", f"number\t{item}") for item in range(ITEMS))
+    return replace(plain, look=look.astype(np.float32), links=links)
 
 
 PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
@@ -56,6 +58,7 @@ PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "factors": lambda: FactorsTrainer(FactorsConfig(factors=2)),
     "content": Content,
     "look": Look,
+    "knowledge": Knowledge,
     "features": FeaturesTrainer,
     "sequence": lambda: SequenceTrainer(SMALL),
     "recurrent": lambda: RecurrentTrainer(RecurrentConfig(hidden=16, **QUICK)),
