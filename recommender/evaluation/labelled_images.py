@@ -43,7 +43,8 @@ def read_labelled_images(path: Path, *, part: str = "") -> LabelledImages:
 
 def _from_idx(images: Path) -> LabelledImages:
     """The format of MNIST: a magic number and sizes, big-endian, then bytes (LeCun, Cortes and Burges 1998)."""
-    labels = images.with_name(images.name.replace("images-idx3", "labels-idx1"))
+    plain = images.with_name(images.name.removesuffix(".gz").replace("images-idx3", "labels-idx1"))
+    labels = plain if plain.is_file() else plain.with_name(plain.name + ".gz")
     pixels, label = _idx(images, _IMAGES, 3), _idx(labels, _LABELS, 1)
     if len(pixels) != len(label):
         raise DataError(f"{images.name} holds {len(pixels)} images and {labels.name} {len(label)} labels.")

@@ -17,8 +17,15 @@ PAGE = 64
 UNREADABLE = b""
 
 
-def look_at_images(tenant: TenantRef, *, actor: Actor, report: Callable[[float], None]) -> int:
-    """Stores a vector for every image of a live item that has none; `report` hears the fraction done.
+def look_at_images(
+    tenant: TenantRef,
+    *,
+    actor: Actor,
+    report: Callable[[float], None] = lambda _done: None,
+    most: int | None = None,
+) -> int:
+    """Stores a vector for every image of a live item that has none, or for about `most` of them; `report` hears the
+    fraction done.
 
     What is stored stays when this is stopped half-way. Returns how many images were looked at."""
     with scope(tenant, actor=actor) as s:
@@ -34,7 +41,7 @@ def look_at_images(tenant: TenantRef, *, actor: Actor, report: Callable[[float],
             following = stored.unseen(s, ENCODER, after=page[-1].item_no, limit=PAGE)
         seen += len(page)
         report(min(seen / max(total, 1), 1.0))
-        page = following
+        page = following if most is None or seen < most else []
     return seen
 
 

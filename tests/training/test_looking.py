@@ -8,14 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lepton_platform.tasks import training as tasks
 from recommender import looks
+from recommender.features.images import ENCODER, WIDTH
 from recommender.registry import artefacts, queries
 from recommender.registry.bundle import Bundle
 from recommender.serving.spaces import spaces, stop
+from recommender.training.looking import look_at_images
 from recommender.training.work import work
 from tenants.data.actions import images
+from tenants.data.actions.looks import record_looks
 from tenants.data.pictures import Picture
 from tenants.data.queries import jobs
+from tenants.data.queries.looks import count_unseen, unseen
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.drawings import picture_file
@@ -129,6 +134,29 @@ def test_a_removed_image_takes_its_vector_along_with_the_next_training(
     assert "discs-0" not in {item["id"] for item in alike(owner, "discs-1", len(gallery))}
 
 
+def test_a_new_item_is_recommended_by_its_look_before_the_next_training(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    train(tenant, actor)
+    owner.post(f"{API}/items", {"id": "late"})
+    put(owner, "late", "stripes", 77)
+    tasks.look(region=tenant.region)
+    spaces().refresh_now(tenant)
+    with scope(tenant, actor=actor) as s:
+        assert count_unseen(s, ENCODER) == 0
+    answer = owner.post(f"{API}/recommendations", {"session": ["stripes-2"], "k": EACH}).json()
+    assert answer["stage"] == "content"
+    assert {item["id"].partition("-")[0] for item in answer["items"]} == {"stripes", "late"}
+    assert alike(owner, "late", 1)[0]["id"].startswith("stripes")
+
+
+def test_looking_for_new_images_keeps_nobody_waiting(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    assert look_at_images(tenant, actor=actor, most=1) == len(gallery)
+    assert look_at_images(tenant, actor=actor) == 0
+
+
 def test_an_image_that_cannot_be_read_hinders_no_other(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
@@ -142,13 +170,39 @@ def test_an_image_that_cannot_be_read_hinders_no_other(
 def test_a_look_that_was_read_before_the_image_changed_is_not_kept(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
-    from recommender.features.images import ENCODER, WIDTH
-    from tenants.data.actions.looks import record_looks
-    from tenants.data.queries.looks import unseen
-
     with scope(tenant, actor=actor) as s:
         page = unseen(s, ENCODER)
     put(owner, "discs-0", "stripes", 5)
     with scope(tenant, actor=actor) as s:
         stored = record_looks(s, ENCODER, page, [looks.to_bytes(np.ones(WIDTH, np.float32))] * len(page))
     assert stored == len(page) - 1
+
+
+def walks(owner: Any) -> None:
+    """Sixty profiles walk along the items of one kind; two items of each kind nobody chooses."""
+    rows = []
+    for person in range(60):
+        for step in range(5):
+            item = f"{KINDS[person % 2]}-{(person // 2 + step) % (EACH - 2)}"
+            at = f"2026-11-{1 + step:02}T{person % 24:02}:00:00Z"
+            rows.append({"profile_id": f"p{person}", "item_id": item, "kind": "view", "at": at})
+    answer = owner.post(f"{API}/events", {"events": rows})
+    assert (answer.status_code, answer.json()["accepted"]) == (200, len(rows))
+
+
+def test_an_item_that_nobody_chose_is_recommended_because_of_its_look(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    walks(owner)
+    train(tenant, actor)
+    bundle = model(tenant, actor)
+    assert bundle.ensemble.blend.weights["look"] > 0
+    body = {"session": [f"discs-{n}" for n in range(EACH - 2)], "k": 2, "reasons": True}
+    answer = owner.post(f"{API}/recommendations", body).json()
+    assert answer["stage"] == "model_session"
+    assert {item["id"] for item in answer["items"]} == {f"discs-{EACH - 2}", f"discs-{EACH - 1}"}
+    why = answer["items"][0]["reasons"][0]
+    assert (why["kind"], why["text"]) == ("looks_like", "Looks like what you chose")
+    assert all(one.startswith("discs") for one in why["evidence"])
+    chinese = owner.post(f"{API}/recommendations", body, headers={"Accept-Language": "zh-hans"}).json()
+    assert chinese["items"][0]["reasons"][0]["text"] == "外观与您选过的相似"

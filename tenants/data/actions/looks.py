@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tenants import audit
+from tenants.data.actions import catalog
 from tenants.data.queries import looks
 from tenants.data.queries.looks import Unseen
 from tenants.scope import Scope
@@ -19,10 +20,13 @@ ON CONFLICT (tenant_id, item_no) DO UPDATE SET encoder = excluded.encoder, body 
 
 
 def record_looks(s: Scope, encoder: str, seen: Sequence[Unseen], vectors: Sequence[bytes]) -> int:
-    """One vector for each image seen, empty where it cannot be read. Returns how many were still current."""
+    """One vector for each image seen, empty where it cannot be read. Returns how many were still current.
+
+    The items count as changed, so that serving reads the vectors of those that no model knows yet."""
     numbers = [one.item_no for one in seen]
     sealed = looks.cipher(s.ref).seal_many(vectors, [looks.row_id(n, encoder) for n in numbers])
     columns = (numbers, [one.stored_at for one in seen], sealed)
     stored = s.cursor().execute(_PUT, (encoder, *columns, s.tenant_id)).rowcount
+    catalog.touch_items(s, numbers)
     audit.record(s, "items.looks", "catalogue", count=stored)
     return stored
