@@ -25,7 +25,7 @@ _SECRET_VALUE = re.compile(
 # Addresses of the API hold the clients' ids, also when they are misspelt, and queries hold what people searched for.
 # An id may hold spaces and quotes, and logged paths are not percent-encoded: nothing tells where it ends, so the rest
 # of the line goes.
-_KNOWN = r"v1/(?:items|profiles|events|reviews|recommendations|models|jobs|tenant)"
+_KNOWN = r"v1/(?:items|profiles|events|reviews|recommendations|models|jobs|knowledge|tenant)"
 _ADDRESS = re.compile(
     rf"(?P<kept>/api/{_KNOWN})/[^\n]*"
     rf"|(?P<unknown>/api)/(?!(?:{_KNOWN}|schema)(?:[?\s\"']|$))[^\n]*"

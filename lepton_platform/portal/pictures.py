@@ -15,7 +15,7 @@ from tenants.data.types import ItemView
 from tenants.errors import NotFound
 from tenants.scope import Scope, scope
 
-_ABOUT_ITEMS = ("because_of", "often_together", "similar")
+_ABOUT_ITEMS = ("because_of", "often_together", "similar", "looks_like", "linked")
 
 
 @dataclass(frozen=True, slots=True)

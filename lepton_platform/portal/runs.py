@@ -50,6 +50,7 @@ def phase_words(phase: str) -> str:
         "start": _("Starting"),
         "reading events": _("Reading events"),
         "tuning": _("Looking for better settings"),
+        "looking at images": _("Looking at images"),
         "learning": _("Learning"),
         "evaluating": _("Measuring quality"),
         "learning from everything": _("Learning from everything"),

@@ -39,6 +39,7 @@ _AS_THEY_ARE = (
     gettext_noop("No model has been trained yet."),
     gettext_noop("There is no learned behaviour for this history yet."),
     gettext_noop("There is no history to go by."),
+    gettext_noop("Nothing is learned about this yet: what the tenant stated beforehand speaks."),
     gettext_noop("Nothing that was learned here is better than popularity."),
     gettext_noop("Personalisation is switched off for this tenant."),
     gettext_noop("This profile has not consented to personal recommendations."),

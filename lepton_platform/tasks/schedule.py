@@ -14,6 +14,7 @@ EVERY = {
     "lepton.sweep": timedelta(seconds=30),
     "lepton.merge": timedelta(minutes=1),
     "lepton.fold": timedelta(seconds=30),
+    "lepton.look": timedelta(minutes=1),
     "lepton.refresh": timedelta(minutes=10),
     "lepton.watch": timedelta(minutes=15),
     "lepton.drift": timedelta(hours=6),

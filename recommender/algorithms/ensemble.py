@@ -19,6 +19,8 @@ from recommender.algorithms.ease import Ease
 from recommender.algorithms.factors import FactorsScorer
 from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.knowledge import Knowledge
+from recommender.algorithms.look import Look
 from recommender.algorithms.memory import held_bytes
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.ranker import Ranker
@@ -38,6 +40,8 @@ SERVED: Mapping[str, type[Recommender[Any]]] = {
         Ease,
         FactorsScorer,
         Content,
+        Look,
+        Knowledge,
         FeaturesScorer,
         SequenceScorer,
         RecurrentScorer,

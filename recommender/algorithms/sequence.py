@@ -71,8 +71,9 @@ class NextItemScorer(Recommender[NextConfig]):
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
         raise CannotFit("this process serves sequence models and does not train them")
 
-    def _install(self, network: bytes, table: Floats) -> None:
-        """network: ONNX from item vectors (n, length, dimensions) to unit vectors (n, dimensions)."""
+    def _install(self, network: bytes, table: Floats, unmet: Ints) -> None:
+        """network: ONNX from item vectors (n, length, dimensions) to unit vectors (n, dimensions). Items nobody chose, the
+        `unmet`, would score as their random vectors lie; they get the mean score of the others, which says nothing."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -82,6 +83,14 @@ class NextItemScorer(Recommender[NextConfig]):
         self._table, self._step = np.ascontiguousarray(table, dtype=np.float32), None
         length = np.linalg.norm(self._table, axis=1, keepdims=True)
         self._vectors = self._table / np.maximum(length, np.float32(1e-12))
+        self._unmet = unmet
+        if 0 < len(unmet) < len(table):
+            self._vectors[unmet] = np.delete(self._vectors, unmet, axis=0).mean(axis=0)
+
+    @property
+    def unmet(self) -> Ints:
+        """Items that nobody had chosen, ascending."""
+        return self._unmet
 
     def table(self) -> Floats:
         """float32 (items, dimensions): what the network reads of each item."""
@@ -122,13 +131,14 @@ class NextItemScorer(Recommender[NextConfig]):
         return scores
 
     def _arrays(self) -> Arrays:
-        return {"table": self._table} if self._step is None else {"table": self._table, "step": self._step}
+        arrays: Arrays = {"table": self._table, "unmet": self._unmet}
+        return arrays if self._step is None else {**arrays, "step": self._step}
 
     def _narrowed(self, arrays: Arrays) -> Arrays:
         if self._step is not None:
             return arrays
         table, step = narrow_rows(self._table)
-        return {"table": table, "step": step}
+        return {**arrays, "table": table, "step": step}
 
     def _extra_files(self) -> dict[str, bytes]:
         files = {"network.onnx": self._network}
@@ -137,10 +147,11 @@ class NextItemScorer(Recommender[NextConfig]):
     def _restore(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
         self.weights = files.get("weights.safetensors", b"")
         table, step = arrays["table"], arrays.get("step")
+        unmet = arrays.get("unmet", np.empty(0, np.int32))
         if step is None:
-            self._install(files["network.onnx"], table)
+            self._install(files["network.onnx"], table, unmet)
         else:
-            self._install(files["network.onnx"], table * step[:, None])
+            self._install(files["network.onnx"], table * step[:, None], unmet)
             # What the network reads is widened row by row; only the vectors compared with stay wide.
             self._table, self._step = table, step
 

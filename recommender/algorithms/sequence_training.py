@@ -89,7 +89,7 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
             return False
         if table.shape[1] != self.config.dimensions:
             return False
-        known = place >= 0
+        known = (place >= 0) & ~np.isin(place, former.unmet)
         rows = array(network.item.weight)
         rows[:-1][known] = table[place[known]]
         tensors = {name: torch.from_numpy(value) for name, value in own.items() if value is not None}
@@ -109,7 +109,8 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         crew = crew_at_hand()
         if crew is None or not crew.rounds(self, network, rows, rng, epochs=epochs, rate=rate):
             self.rounds(network, rows, rng, Alone(), epochs=epochs, rate=rate)
-        self._install(export(network), network.table())
+        unmet = np.setdiff1d(np.arange(self.items, dtype=np.int32), data.item)
+        self._install(export(network), network.table(), unmet)
         # The table holds what items became; the projection belongs to directions that the next catalogue has not.
         state = {name: array(value) for name, value in network.state_dict().items() if name not in OF_ITEMS}
         self.weights = save({**state, "events": np.array(data.events, np.int64)})

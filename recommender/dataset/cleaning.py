@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -251,15 +251,13 @@ def _with_history(events: _Events, config: CleaningConfig) -> _Events:
 
 def _rebuilt(dataset: Dataset, events: _Events, left: Longs, had: Longs) -> Dataset:
     stays = (left > 0) | (had == 0)
-    return Dataset(
+    return replace(
+        dataset,
         users=int(stays.sum()),
-        items=dataset.items,
         indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(left[stays])]).astype(np.int64),
         item=events.item,
         at=events.at,
         weight=events.weight,
-        content=dataset.content,
-        item_ids=dataset.item_ids,
         user_ids=tuple(name for name, stay in zip(dataset.user_ids, stays, strict=False) if stay),
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
-from recommender.types import Bools, DataError, Floats, Histories, Ints, Longs
+from recommender.types import Bools, DataError, Floats, Halves, Histories, Ints, Longs
 
 Array = TypeVar("Array", bound=np.ndarray[Any, np.dtype[Any]])
 
@@ -30,7 +30,8 @@ class Dataset:
     """Events grouped by user, in time order within a user.
 
     Users and items are numbers from zero. indptr int64 (users + 1), item int32 (n), at int64 milliseconds (n,
-    zero where unknown), weight float32 (n). item_ids and user_ids are the outside names, or empty."""
+    zero where unknown), weight float32 (n). item_ids and user_ids are the outside names, or empty. look are vectors of the
+    items' images, float (items, width), zero where there is none; links are what is stated of each item, as tokens."""
 
     users: int
     items: int
@@ -41,6 +42,8 @@ class Dataset:
     content: ItemContent | None = None
     item_ids: tuple[str, ...] = ()
     user_ids: tuple[str, ...] = ()
+    look: Floats | Halves | None = None
+    links: tuple[tuple[str, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         events = len(self.item)
@@ -52,6 +55,8 @@ class Dataset:
             raise DataError("An event names an item number outside the catalogue.")
         if self.content is not None and len(self.content.texts) != self.items:
             raise DataError("There must be exactly one text for each item.")
+        if any(part is not None and len(part) != self.items for part in (self.look, self.links)):
+            raise DataError("There must be exactly one look, and one list of links, for each item.")
         for name in ("indptr", "item", "at", "weight"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
@@ -132,17 +137,7 @@ class Dataset:
     def keep(self, mask: Bools) -> Dataset:
         """The same users and catalogue without the events where mask is False."""
         rows = self.raw_histories.keep(mask)
-        return Dataset(
-            users=self.users,
-            items=self.items,
-            indptr=rows.indptr,
-            item=rows.item,
-            at=self.at[mask],
-            weight=rows.weight,
-            content=self.content,
-            item_ids=self.item_ids,
-            user_ids=self.user_ids,
-        )
+        return replace(self, indptr=rows.indptr, item=rows.item, at=self.at[mask], weight=rows.weight)
 
     def describe(self) -> str:
         return f"{self.users:,} users, {self.items:,} items, {self.events:,} events"

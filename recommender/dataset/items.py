@@ -37,6 +37,16 @@ def read_item_texts(path: Path) -> dict[str, str]:
     return texts
 
 
+def read_item_categories(path: Path) -> dict[str, list[str]]:
+    """Names of each item's categories, the narrowest last, from a file as for read_item_texts with categories."""
+    frame = read_table(path)
+    for name in ("item_id", "categories"):
+        if name not in frame.columns:
+            raise DataError(f"{path.name} lacks the column {name}; it has {', '.join(frame.columns)}.")
+    rows = frame.select("item_id", "categories").iter_rows()
+    return {str(name): category_path(path_) for name, path_ in rows}
+
+
 def _text_of(row: dict[str, Any]) -> str:
     return compose_text(
         title=str(row.get("title") or ""),

@@ -33,9 +33,15 @@ class Rehearsal:
     situations: list[Floats] = field(default_factory=list)
 
     def add(
-        self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints, situation: Floats
+        self,
+        scores: Mapping[str, Floats],
+        best: Mapping[str, Ints],
+        target: Ints,
+        situation: Floats | None = None,
     ) -> None:
-        """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history."""
+        """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history.
+
+        `situation` is what a second stage reads of each row; weights alone are learned without."""
         rows = np.arange(len(target))
         chosen = np.zeros(scores[self.members[0]].shape, dtype=np.bool_)
         for name in self.members:
@@ -50,7 +56,7 @@ class Rehearsal:
             part[number, :, 0] = scores[name][rows, target]
             part[number, row, column] = scores[name][row, item]
         self.parts.append(part)
-        self.situations.append(situation)
+        self.situations.append(np.zeros((len(target), 2), np.float32) if situation is None else situation)
 
     def blended(self, weights: Doubles) -> list[Floats]:
         """float32 (cases, candidates) of each part."""

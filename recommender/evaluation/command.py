@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=(),
         help=f"names with commas between, instead of the profile's own: {', '.join(SHARES)}",
     )
-    parser.add_argument("--k", type=_positive, default=10)
+    parser.add_argument("--k", type=positive, default=10)
     parser.add_argument(
         "--serving-ms",
         type=_milliseconds,
@@ -59,8 +59,7 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
     """Prints the table to `out` and the phases to `progress`. Raises DataError for what cannot be read."""
     texts = read_item_texts(options.items) if options.items else None
     dataset = read_interactions(options.data, texts)
-    if options.json and not options.json.resolve().parent.is_dir():
-        raise DataError(f"There is no folder {options.json.parent} for the figures.")
+    require_folder(options.json)
     cleaning = None
     if options.clean:
         dataset, cleaning = Cleaner().clean(dataset, now=datetime.now(UTC))
@@ -79,6 +78,12 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
     if options.json:
         figures = report.to_json() | ({"cleaning": cleaning.to_json()} if cleaning else {})
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def require_folder(figures: Path | None) -> None:
+    """Before the work, not after it. Raises DataError."""
+    if figures and not figures.resolve().parent.is_dir():
+        raise DataError(f"There is no folder {figures.parent} for the figures.")
 
 
 def _cleaned(report: CleaningReport) -> str:
@@ -103,7 +108,7 @@ def names_of(text: str) -> tuple[str, ...]:
     return names
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")

@@ -25,12 +25,14 @@ from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
 from recommender.evaluation.profiles import (
     EFFORTS,
+    MEMBERS,
     NO_CHANGES,
     SHARES,
     Changes,
     Makers,
     Profile,
     new_members,
+    of_data,
 )
 from recommender.evaluation.ranking_training import try_ranker
 from recommender.types import CannotFit, DataError, Report, silent
@@ -82,8 +84,8 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
-    Its members are those named, or the profile's where none is; an unknown name is a DataError. `changes` are
-    settings of members that differ from the profile's.
+    Its members are those named, or the profile's and those of what the data has where none is; an unknown name is a
+    DataError. `changes` are settings of members that differ from the profile's.
     A member that adds nothing to the blend, or costs more of `serving_ms` than it adds, has no weight in it.
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
@@ -92,7 +94,8 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     the ranker adds, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
     progress = Progress(report)
-    makers = new_members(profile, progress.within, members, changes=changes)
+    names = members or (*MEMBERS[profile], *of_data(dataset))
+    makers = new_members(profile, progress.within, names, changes=changes)
     progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
     split = SPLITS[validation](dataset).sample(EFFORTS[profile].most_cases, rng)

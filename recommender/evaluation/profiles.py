@@ -13,6 +13,8 @@ from recommender.algorithms.ease import Ease
 from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.knowledge import Knowledge
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.ranges import sound
 from recommender.algorithms.recent_popularity import RecentPopularity
@@ -20,6 +22,7 @@ from recommender.algorithms.recurrent_training import RecurrentTrainer
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
+from recommender.dataset import Dataset
 from recommender.types import DataError, Report
 
 Profile = Literal["fast", "full"]
@@ -48,6 +51,8 @@ SHARES: Mapping[str, float] = {
     "transitions": 0.02,
     "item_neighbours": 0.02,
     "content": 0.05,
+    "look": 0.05,
+    "knowledge": 0.05,
     "features": 0.1,
     "factors": 0.1,
     "ease": 0.2,
@@ -66,6 +71,12 @@ Makers = dict[str, Make]
 Changes = Mapping[str, Mapping[str, Any]]
 """By member, the settings that differ from the defaults."""
 NO_CHANGES: Changes = {}
+
+
+def of_data(dataset: Dataset) -> tuple[str, ...]:
+    """Members of every profile wherever the data has what they read."""
+    there = {Look.name: dataset.look is not None, Knowledge.name: bool(dataset.links and any(dataset.links))}
+    return tuple(name for name, found in there.items() if found)
 
 
 def new_members(
@@ -105,6 +116,8 @@ def _makers(effort: Effort, report: Report) -> Makers:
         "transitions": Transitions,
         "item_neighbours": ItemNeighbours,
         "content": Content,
+        "look": Look,
+        "knowledge": Knowledge,
         "features": FeaturesTrainer,
         "factors": lambda: FactorsTrainer(report=report),
         "ease": Ease,

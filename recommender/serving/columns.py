@@ -17,12 +17,11 @@ from recommender.serving.filters import (
     FIELDS,
     Condition,
     Filter,
-    Scalar,
     is_number,
     kind,
     values_of,
 )
-from tenants.data.types import ItemInput, StoredItem
+from tenants.data.types import ItemInput, Scalar, StoredItem
 
 Bools = NDArray[np.bool_]
 Fact = tuple[str, str, Scalar]

@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import ORDERED
+from recommender.algorithms.knowledge import Knowledge
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
-from recommender.serving.influence import LATEST, LINKS, Doubles, Influence, influence
+from recommender.serving.influence import LATEST, LINKS, Doubles, Influence, influence, likeness
 from recommender.serving.ready import Ready
 from recommender.serving.scoring import Ranking, Slots
 from recommender.serving.types import Reason
@@ -37,10 +39,15 @@ def reasons(s: Scope, ready: Ready, ranking: Ranking, shown: Sequence[Shown]) ->
     `share` is a part of the positive addends of the blended score; None where the stage has no such sum.
     """
     mine = _own_items(s, ready, ranking.history[-LATEST:])
+    ruled = [_ruled(ranking, one.slot) for one in shown]
     if not ranking.moments or not shown:
-        return [_by_stage(ranking, one.stored.item, mine) for one in shown]
+        linked = _by_what_they_are(ready, ranking, shown, mine)
+        return [
+            [*rule, *link, *_by_stage(ranking, one.stored.item, mine, stated=bool(rule or link))]
+            for one, rule, link in zip(shown, ruled, linked, strict=True)
+        ]
     why = influence(ready, ranking, [one.slot for one in shown])
-    return [_by_model(why, place, one.stored.item, mine) for place, one in enumerate(shown)]
+    return [[*_by_model(why, place, one.stored.item, mine), *ruled[place]] for place, one in enumerate(shown)]
 
 
 def _own_items(s: Scope, ready: Ready, slots: Slots) -> Mine:
@@ -56,9 +63,15 @@ def _by_model(why: Influence, place: int, item: ItemInput, mine: Mine) -> list[R
     if total <= 0:
         return _alike(item, mine, None) or [Reason("similar", _("Closest to what you chose lately"), [])]
     links = sum(addends.get(name, 0.0) for name in LINKS) / total
-    found = _linked(why, place, mine, links)
+    found = _chosen_together(why, place, mine, links)
     if (share := addends.get(Content.name, 0.0) / total) >= _LEAST_SHARE:
         found += _similar(why, place, mine, share) + _alike(item, mine, None)
+    if (share := addends.get(Look.name, 0.0) / total) >= _LEAST_SHARE:
+        found += _looks_like(_strongest(why.events, why.likeness[Look.name][:, place], mine), round(share, 3))
+    if (share := addends.get(Knowledge.name, 0.0) / total) >= _LEAST_SHARE:
+        found += _linked(
+            _strongest(why.events, why.likeness[Knowledge.name][:, place], mine), round(share, 3)
+        )
     if (share := sum(addends.get(name, 0.0) for name in ORDERED) / total) >= _LEAST_SHARE:
         found.append(Reason("pattern", _("Fits the order of your latest choices"), [], round(share, 3)))
     if (share := addends.get(Popularity.name, 0.0) / total) >= _LEAST_SHARE:
@@ -66,15 +79,50 @@ def _by_model(why: Influence, place: int, item: ItemInput, mine: Mine) -> list[R
     return sorted(found, key=lambda reason: -(reason.share or 0.0))
 
 
-def _by_stage(ranking: Ranking, item: ItemInput, mine: Mine) -> list[Reason]:
+def _ruled(ranking: Ranking, slot: int) -> list[Reason]:
+    """The rules that raised this item."""
+    ids = [one.id for one in ranking.applied if one.weight > 0 and one.slots[slot]][:_NAMED]
+    return [Reason("rule", _("The shop's own rule"), ids)] if ids else []
+
+
+def _by_what_they_are(
+    ready: Ready, ranking: Ranking, shown: Sequence[Shown], mine: Mine
+) -> list[list[Reason]]:
+    """By shown item, the own items with which it is linked by what the tenant stated, and those it looks like."""
+    found: list[list[Reason]] = [[] for _ in shown]
+    if ranking.stage not in ("content", "knowledge") or not mine or not shown:
+        return found
+    events, slots = ranking.history[-LATEST:], np.array([one.slot for one in shown])
+    for name, reason in ((Knowledge.name, _linked), (Look.name, _looks_like)):
+        if name in ready.describing:
+            worth = likeness(ready, ready.describing[name], events, slots)
+            for place, reasons in enumerate(found):
+                reasons.extend(reason(_strongest(events, worth[:, place], mine), None))
+    return found
+
+
+def _linked(evidence: list[str], share: float | None) -> list[Reason]:
+    return [Reason("linked", _("Linked with what you chose"), evidence, share)] if evidence else []
+
+
+def _looks_like(evidence: list[str], share: float | None) -> list[Reason]:
+    return [Reason("looks_like", _("Looks like what you chose"), evidence, share)] if evidence else []
+
+
+def _by_stage(ranking: Ranking, item: ItemInput, mine: Mine, *, stated: bool) -> list[Reason]:
+    if ranking.stage == "knowledge":
+        return _alike(item, mine, None) or (
+            [] if stated else [Reason("recent", _("New in the catalogue"), [])]
+        )
     if ranking.stage == "content":
-        return _alike(item, mine, None) or [Reason("similar", _("Closest to what you chose lately"), [])]
+        common = _alike(item, mine, None)
+        return common if common or stated else [Reason("similar", _("Closest to what you chose lately"), [])]
     if ranking.stage == "popular":
         return [Reason("popular", _("Chosen by many"), [])]
     return [Reason("recent", _("New in the catalogue"), [])]
 
 
-def _linked(why: Influence, place: int, mine: Mine, share: float) -> list[Reason]:
+def _chosen_together(why: Influence, place: int, mine: Mine, share: float) -> list[Reason]:
     evidence = _strongest(why.events, why.links[:, place], mine)
     if not evidence or share < _LEAST_SHARE:
         return []
@@ -82,7 +130,7 @@ def _linked(why: Influence, place: int, mine: Mine, share: float) -> list[Reason
 
 
 def _similar(why: Influence, place: int, mine: Mine, share: float) -> list[Reason]:
-    evidence = _strongest(why.events, why.likeness[:, place], mine)
+    evidence = _strongest(why.events, why.likeness[Content.name][:, place], mine)
     return [Reason("similar", _("Similar to what you chose"), evidence, round(share, 3))] if evidence else []
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tenants.data.types import Attribute, ItemInput, Whole
+from tenants.data.types import Attribute, ItemInput, Scalar
 from tenants.errors import FieldError, Invalid
 
-Scalar = str | Whole | float | bool
 Test = Scalar | list[Scalar]
 FIELDS = ("categories", "tags", "brand", "price", "language", "available")
 RANGES = ("gt", "gte", "lt", "lte")
@@ -46,18 +45,20 @@ class Filter:
         return all(condition.holds(item) for condition in self.conditions)
 
 
-def parse(given: Mapping[str, Mapping[str, Test]] | None) -> Filter | None:
-    """Raises Invalid with one entry for each wrong field."""
+def parse(
+    given: Mapping[str, Mapping[str, Test]] | None, *, at: str = "/filter", fields: tuple[str, ...] = FIELDS
+) -> Filter | None:
+    """Tests on `fields` and attributes. Raises Invalid with one entry for each wrong field, pointing below `at`."""
     if not given:
         return None
     if len(given) > MAX_CONDITIONS:
-        raise Invalid.at("/filter", "too_many", f"At most {MAX_CONDITIONS} fields can be filtered at once.")
+        raise Invalid.at(at, "too_many", f"At most {MAX_CONDITIONS} fields can be filtered at once.")
     errors: list[FieldError] = []
     conditions: list[Condition] = []
     for field, tests in given.items():
-        problem = _field_problem(field) or _tests_problem(tests)
+        problem = _field_problem(field, fields) or _tests_problem(tests)
         if problem:
-            errors.append(FieldError(f"/filter/{_escaped(field)}", "invalid_filter", problem))
+            errors.append(FieldError(f"{at}/{escaped(field)}", "invalid_filter", problem))
         else:
             conditions.extend(_conditions(field, tests))
     if errors:
@@ -121,10 +122,10 @@ def _tuple(value: Test) -> tuple[Scalar, ...]:
     return tuple(value) if isinstance(value, list) else (value,)
 
 
-def _field_problem(field: str) -> str:
-    if field in FIELDS or (field.startswith(ATTRIBUTE) and len(field) > len(ATTRIBUTE)):
+def _field_problem(field: str, fields: tuple[str, ...]) -> str:
+    if field in fields or (field.startswith(ATTRIBUTE) and len(field) > len(ATTRIBUTE)):
         return ""
-    return f"There is no field {field!r}; use {', '.join(FIELDS)} or attributes.<name>."
+    return f"There is no field {field!r}; use {', '.join(fields)} or attributes.<name>."
 
 
 def _tests_problem(tests: Mapping[str, Test]) -> str:
@@ -144,5 +145,5 @@ def _tests_problem(tests: Mapping[str, Test]) -> str:
     return ""
 
 
-def _escaped(field: str) -> str:
+def escaped(field: str) -> str:
     return field.replace("~", "~0").replace("/", "~1")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from recommender.algorithms.content import Content
 from recommender.algorithms.ease import Ease
 from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.transitions import Transitions
+from recommender.serving.newcomers import Describing
 from recommender.serving.ready import Ready
-from recommender.serving.scoring import Ranking, Slots
+from recommender.serving.scoring import Ranking, Slots, newcomer_scores
 from recommender.types import Floats, Histories
 
 LATEST = 20
@@ -24,18 +26,18 @@ Doubles = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Influence:
     """`events` are slots of the history. `links[e, i]` is what event e adds to shown item i through the
-    neighbourhood members, in units of the blended score; `likeness[e, i]` is their cosine by content.
-    `members[name][i]` is the member's addend."""
+    neighbourhood members, in units of the blended score; `likeness[name][e, i]` is their cosine to a member that knows
+    items by what they are. `members[name][i]` is the member's addend."""
 
     events: Slots
     links: Doubles
-    likeness: Doubles
+    likeness: dict[str, Doubles]
     members: dict[str, Doubles]
 
 
 def influence(ready: Ready, ranking: Ranking, slots: Sequence[int]) -> Influence:
     """The neighbourhood members are linear: each is asked once for every event with all other weights at zero,
-    so the parts add up to its score. Items the model has not seen get no links."""
+    so the parts add up to its score. Items the model has not seen get no links, and addends by what they are alone."""
     assert ready.bundle is not None  # noqa: S101 - a ranking with moments has a model
     ensemble = ready.bundle.ensemble
     history, weight = _without_repeats(ranking.history, ranking.weight)
@@ -44,15 +46,19 @@ def influence(ready: Ready, ranking: Ranking, slots: Sequence[int]) -> Influence
     known = shown < ready.known
     columns = np.minimum(shown, ready.known - 1)
     raw = ensemble.member_scores(ranking.history, ranking.weight)
-    members = {name: np.where(known, _addend(ready, ranking, name, raw[name][columns]), 0.0) for name in raw}
+    members = {name: _addend(ready, ranking, name, raw[name][columns]) * known for name in raw}
+    for name in ready.describing.keys() & raw.keys():
+        late = newcomer_scores(ready, name, ranking.history, ranking.weight)
+        members[name][~known] = _addend(ready, ranking, name, late[shown[~known] - ready.known])
     links = np.zeros((len(alone), shown.size))
     for name in LINKS:
         deviation = ranking.moments.get(name, (0.0, 0.0))[1]
         if name in raw and deviation > 1e-12:
             share = ensemble.blend.weights[name] / deviation
             links += np.where(known, ensemble.members[name].score(alone)[:, columns] * share, 0.0)
-    likeness = _likeness(ready.content, alone, columns) * known
-    return Influence(history[-LATEST:], links, likeness, members)
+    events = history[-LATEST:]
+    cosines = {name: likeness(ready, member, events, shown) for name, member in ready.describing.items()}
+    return Influence(events, links, cosines, members)
 
 
 def _addend(ready: Ready, ranking: Ranking, name: str, raw: Floats) -> Doubles:
@@ -61,10 +67,29 @@ def _addend(ready: Ready, ranking: Ranking, name: str, raw: Floats) -> Doubles:
     return (raw.astype(np.float64) - mean) * (share / deviation if deviation > 1e-12 else 0.0)
 
 
-def _likeness(content: Content | None, alone: Histories, columns: NDArray[np.int64]) -> Doubles:
-    if content is None:
-        return np.zeros((len(alone), columns.size))
-    return content.score(alone)[:, columns].astype(np.float64)
+def likeness(ready: Ready, member: Describing, events: Slots, shown: NDArray[np.int64]) -> Doubles:
+    """float64 (events, shown): cosines of items; zero where one of the two is not known."""
+    found: Doubles = (_rows(ready, member, events) @ _rows(ready, member, shown).T).toarray()
+    return found
+
+
+def _rows(ready: Ready, member: Describing, slots: NDArray[Any]) -> Any:
+    """The vectors of some slots as CSR: of the model's items from the member, of newcomers from what came later."""
+    behind = slots >= ready.known
+    rows = _where(member.vectors, slots, ~behind)
+    late = ready.newcomers.get(member.name)
+    if late is None or not behind.any():
+        return rows
+    places = slots - ready.known
+    return rows + _where(late, places, behind & (places < late.shape[0]))
+
+
+def _where(vectors: Any, rows: NDArray[Any], wanted: NDArray[np.bool_]) -> Any:
+    """The rows that are wanted; the others are zero."""
+    if not vectors.shape[0]:
+        return sparse.csr_matrix((rows.size, vectors.shape[1]))
+    found = sparse.csr_matrix(vectors[np.where(wanted, rows, 0)])
+    return sparse.diags(wanted.astype(np.float64)) @ found
 
 
 def _without_repeats(slots: Slots, weight: Floats) -> tuple[Slots, Floats]:

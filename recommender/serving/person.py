@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from recommender.serving.types import RecommendRequest
 from tenants.data.queries import item_numbers, profiles, space, timeline
 from tenants.data.records import CHUNK_EVENTS
-from tenants.data.types import EventKind, SpaceState
+from tenants.data.types import EventKind, ProfileInput, SpaceState
 from tenants.scope import Scope
 
 Numbers = NDArray[np.int64]
@@ -46,10 +46,13 @@ class Person:
     disliked: Numbers
     from_session: bool
     impersonal: str
+    facts: ProfileInput | None = None
 
 
-def read(s: Scope, request: RecommendRequest) -> Person:
-    """A profile that is not known has an empty history. Raises NotFound when the space is not open."""
+def read(s: Scope, request: RecommendRequest, *, facts: bool = False) -> Person:
+    """A profile that is not known has an empty history. With `facts`, what is stated of it, where it may be known.
+
+    Raises NotFound when the space is not open."""
     session = _numbers_of(s, request.session or [])
     if request.profile_id is None:
         state = space.state(s)
@@ -59,7 +62,8 @@ def read(s: Scope, request: RecommendRequest) -> Person:
     refusal = _refusal(state, consent=consent)
     if refusal:
         return _without_profile(session, key=None, impersonal=refusal)
-    return _with_profile(key, past, session, state.event_kinds)
+    asks = _with_profile(key, past, session, state.event_kinds)
+    return replace(asks, facts=profiles.attributes(s, [key]).get(key)) if facts else asks
 
 
 def excluded(s: Scope, ids: list[str]) -> Numbers:

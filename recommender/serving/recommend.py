@@ -59,7 +59,7 @@ def answered(s: Scope, question: Asked) -> RecommendAnswer:
     a missing or broken model is no error but an earlier stage.
     """
     ready, request, wanted = question.ready, question.request, question.wanted
-    asks = person.read(s, request)
+    asks = person.read(s, request, facts=ready.stated.rules.personal)
     ranking = _ranked(ready, asks, explain=request.reasons)
     allowed = select.allowed_slots(ready.columns, wanted, _shut(s, ready, asks, request))
     chosen = checked(s, ready, ranking, allowed, request.k, wanted)
@@ -71,7 +71,14 @@ def answered(s: Scope, question: Asked) -> RecommendAnswer:
 def _ranked(ready: Ready, asks: Person, *, explain: bool) -> Ranking:
     known = ready.columns.known(asks.history)
     slots = ready.columns.slot_of[asks.history[known]]
-    return scoring.rank(ready, slots, asks.weight[known], session=asks.from_session, explain=explain)
+    return scoring.rank(
+        ready,
+        slots,
+        asks.weight[known],
+        session=asks.from_session,
+        explain=explain,
+        applied=ready.stated.rules.applied(ready.columns, asks.facts),
+    )
 
 
 def _shut(s: Scope, ready: Ready, asks: Person, request: RecommendRequest) -> Slots:
@@ -144,6 +151,8 @@ def _stage_because(ready: Ready, asks: Person, ranking: Ranking) -> str | None:
         return asks.impersonal
     if ranking.stage == "empty":
         return "The catalogue is empty."
+    if ranking.stage == "knowledge":
+        return "Nothing is learned about this yet: what the tenant stated beforehand speaks."
     if ready.bundle is None:
         return ready.model_because or "No model has been trained yet."
     if ranking.stage in ("model", "model_session"):

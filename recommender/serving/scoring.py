@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recommender.algorithms.blend import standardised
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.features_model import FeaturesScorer
+from recommender.algorithms.knowledge import Knowledge
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.serving.ready import Ready
+from recommender.serving.rules import Applied, prior
 from recommender.serving.types import Stage
 from recommender.types import Floats
 
 Slots = NDArray[np.int32]
+_NOTHING: Slots = np.empty(0, dtype=np.int32)
+_WEIGHTLESS: Floats = np.empty(0, dtype=np.float32)
 _DECAY = 0.7
 # What is known of an item without anybody's choices, or without regard to whose history is asked about.
-_NO_BEHAVIOUR = (Content.name, FeaturesScorer.name, Popularity.name, RecentPopularity.name)
+_NO_BEHAVIOUR = (
+    Content.name,
+    Look.name,
+    Knowledge.name,
+    FeaturesScorer.name,
+    Popularity.name,
+    RecentPopularity.name,
+)
 # A score of zero is no absence of evidence to these: they give every item a place.
 _PLACES_EVERYTHING = (FeaturesScorer.name, *ORDERED)
 _LATEST = 50
+# Rules count like this many choices: what is known beforehand gives way to what is learned.
+PRIOR_EVENTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,8 @@ class Ranking:
     """`scores` float32 (slots); -inf for what this stage can say nothing about.
 
     `moments` are mean and deviation of each blended member's raw scores; with the slots of `history` and
-    their weights they are what reasons are computed from.
+    their weights they are what reasons are computed from. `applied` are the rules that speak of the person, and
+    `worth` is what a weight of one adds to a score.
     """
 
     stage: Stage
@@ -39,34 +55,84 @@ class Ranking:
     history: Slots
     weight: Floats
     moments: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    applied: Sequence[Applied] = ()
+    worth: float = 1.0
 
 
-def rank(ready: Ready, history: Slots, weight: Floats, *, session: bool, explain: bool = False) -> Ranking:
+def rank(
+    ready: Ready,
+    history: Slots,
+    weight: Floats,
+    *,
+    session: bool,
+    explain: bool = False,
+    applied: Sequence[Applied] = (),
+) -> Ranking:
     """`history` are slots, oldest first; the last resort with an empty catalogue is the stage `empty`.
 
-    Without `explain` the moments may be missing, for they cost a pass over all scores.
+    Without `explain` the moments may be missing, for they cost a pass over all scores. What is learned from behaviour
+    goes before what is stated, and that before favourites.
     """
     if ready.columns.slots == 0:
         return Ranking("empty", np.empty(0, dtype=np.float32), history, weight)
     known = history < ready.known
     if known.any() and ready.bundle is not None and _has_behaviour(ready):
         stage: Stage = "model_session" if session else "model"
-        return _by_model(ready, history[known], weight[known], stage, explain=explain)
+        learned = _by_model(ready, history[known], weight[known], stage, explain=explain)
+        return _with_rules(learned, applied, PRIOR_EVENTS / (PRIOR_EVENTS + int(known.sum())))
     if history.size and _reads_content(ready):
-        return Ranking("content", _by_content(ready, history[-_LATEST:]), history, weight)
+        scores, stated = _by_content(ready, history[-_LATEST:])
+        likely = Ranking("knowledge" if applied or stated else "content", scores, history, weight)
+        return _with_rules(likely, applied, PRIOR_EVENTS / (PRIOR_EVENTS + history.size))
+    if applied:
+        # Favourites order the items that the rules leave equal.
+        favourites = _favourites(ready)
+        scores = favourites.scores / np.float32(1000 * max(float(favourites.scores.max()), 1e-12))
+        return _with_rules(Ranking("knowledge", scores, history, weight), applied, None)
+    return _favourites(ready, history, weight)
+
+
+def _favourites(ready: Ready, history: Slots = _NOTHING, weight: Floats = _WEIGHTLESS) -> Ranking:
     popular = _popular(ready)
     if popular is not None:
         return Ranking("popular", popular, history, weight)
     return Ranking("recent", _recent(ready), history, weight)
 
 
+def _with_rules(ranking: Ranking, applied: Sequence[Applied], share: float | None) -> Ranking:
+    """Weights of rules are in deviations of the scores they are added to, times `share`; without one as they are."""
+    if not applied:
+        return ranking
+    spread = float(ranking.scores.std()) or 1.0
+    worth = 1.0 if share is None else share * spread
+    raised = ranking.scores + np.float32(worth) * prior(applied, ranking.scores.size)
+    return replace(ranking, scores=raised, applied=applied, worth=worth)
+
+
 def alike(ready: Ready, slot: Slots) -> Ranking:
-    """By texts where there are any, else by what is chosen together, else by facts in common."""
+    """By texts and looks where there are any, else by what is chosen together, else by facts in common."""
     weight = np.ones(slot.size, dtype=np.float32)
-    by_content = _by_content(ready, slot)
+    by_content, _ = _by_content(ready, slot)
     if not by_content.any() and slot[0] < ready.known and _has_behaviour(ready):
         return _by_model(ready, slot, weight, "model_session", explain=False)
     return Ranking("content", by_content, slot, weight)
+
+
+def alike_by_look(ready: Ready, slot: Slots) -> Ranking:
+    """By images alone; -inf for an item without one, for all where the asked-for item has none."""
+    weight = np.ones(slot.size, dtype=np.float32)
+    nothing = Ranking("content", np.full(ready.columns.slots, -np.inf, np.float32), slot, weight)
+    if ready.look is None:
+        return nothing
+    scores = _likeness(ready, Look.name, slot, weight)
+    if not scores.any():
+        return nothing
+    late = ready.newcomers.get(Look.name)
+    described = np.zeros(ready.columns.slots, dtype=bool)
+    described[: ready.known] = ready.look.described
+    if late is not None:
+        described[ready.known : ready.known + late.shape[0]] = np.diff(late.indptr) > 0
+    return Ranking("content", np.where(described, scores, np.float32(-np.inf)), slot, weight)
 
 
 def _has_behaviour(ready: Ready) -> bool:
@@ -76,7 +142,9 @@ def _has_behaviour(ready: Ready) -> bool:
 
 def _reads_content(ready: Ready) -> bool:
     """A model that was found no better than popularity leaves likeness out of its blend, and so do we."""
-    return ready.bundle is None or ready.bundle.ensemble.blend.weights.get(Content.name, 0.0) > 0
+    if ready.bundle is None or ready.told is not None:
+        return True
+    return any(ready.bundle.ensemble.blend.weights.get(name, 0.0) > 0 for name in ready.describing)
 
 
 def _by_model(ready: Ready, history: Slots, weight: Floats, stage: Stage, *, explain: bool) -> Ranking:
@@ -110,26 +178,48 @@ def _newcomers(
         mean, deviation = moments.get(name, (0.0, 0.0))
         if deviation <= 1e-12 or name in _PLACES_EVERYTHING:
             continue
-        raw: Floats | float = 0.0
-        if name == Content.name and ready.content is not None and ready.newcomers is not None:
-            raw = ready.newcomers @ ready.content.profile(history, weight)
-        scores += np.float32(share) * ((raw - mean) / deviation)
+        scores += np.float32(share) * ((newcomer_scores(ready, name, history, weight) - mean) / deviation)
     return scores
 
 
-def _by_content(ready: Ready, history: Slots) -> Floats:
-    """Texts where the model reads them, else categories, tags, brand and attributes in common."""
+def newcomer_scores(ready: Ready, name: str, history: Slots, weight: Floats) -> Floats:
+    """float32 (slots behind the model's): a member's own scores, zero where it knows nothing of them."""
+    scores = np.zeros(ready.columns.slots - ready.known, dtype=np.float32)
+    if name in ready.describing and name in ready.newcomers:
+        late = ready.newcomers[name] @ ready.describing[name].profile(history, weight)
+        scores[: late.size] = late
+    return scores
+
+
+def _by_content(ready: Ready, history: Slots) -> tuple[Floats, bool]:
+    """By texts, looks and stated links where there are any, and whether links spoke; without a model that reads texts by
+    categories, tags, brand and attributes in common."""
     fade = np.power(_DECAY, np.arange(history.size - 1, -1, -1)).astype(np.float32)
-    if ready.content is None:
-        return _overlap(ready, history, fade)
+    parts = {name: _likeness(ready, name, history, fade) for name in ready.describing}
+    if not parts.keys() - {Knowledge.name}:
+        parts["facts"] = _overlap(ready, history, fade)
+    telling = {name: part for name, part in parts.items() if part.any()}
+    if len(telling) < 2:
+        scores = next(iter(telling.values()), np.zeros(ready.columns.slots, dtype=np.float32))
+    else:
+        scores = np.sum([standardised(part) for part in telling.values()], axis=0)
+    return scores, Knowledge.name in telling
+
+
+def _likeness(ready: Ready, name: str, history: Slots, fade: Floats) -> Floats:
+    """float32 (slots): the cosine with what the history is like, newcomers included on both sides."""
+    member, late = ready.describing[name], ready.newcomers.get(name)
     known = history < ready.known
-    profile = ready.content.profile(history[known], fade[known])
-    if ready.newcomers is not None and not known.all():
-        profile = profile + ready.newcomers[history[~known] - ready.known].T @ fade[~known]
-    scores = ready.content.vectors @ profile
-    late = np.zeros(0) if ready.newcomers is None else ready.newcomers @ profile
-    missing = ready.columns.slots - ready.known - late.size
-    return np.concatenate([scores, late, np.zeros(missing)]).astype(np.float32)
+    profile = member.profile(history[known], fade[known])
+    if late is not None and not known.all():
+        places = history[~known] - ready.known
+        inside = places < late.shape[0]
+        profile = profile + late[places[inside]].T @ fade[~known][inside]
+    scores = np.zeros(ready.columns.slots, dtype=np.float32)
+    scores[: ready.known] = member.vectors @ profile
+    if late is not None:
+        scores[ready.known : ready.known + late.shape[0]] = late @ profile
+    return scores
 
 
 def _overlap(ready: Ready, history: Slots, fade: Floats) -> Floats:

@@ -9,7 +9,7 @@ import msgspec
 from recommender.serving.filters import Test
 from tenants.data.types import Id, Scenario
 
-Stage = Literal["model", "model_session", "content", "popular", "recent", "empty"]
+Stage = Literal["model", "model_session", "content", "knowledge", "popular", "recent", "empty"]
 MAX_K = 200
 
 
@@ -26,9 +26,11 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """`evidence` are ids of items or names of categories; `share` is this kind's part of the item's score."""
+    """`evidence` are ids of items or of rules, or names of categories; `share` is this kind's part of the item's score."""
 
-    kind: Literal["because_of", "similar", "shared", "pattern", "popular", "recent"]
+    kind: Literal[
+        "because_of", "similar", "looks_like", "linked", "rule", "shared", "pattern", "popular", "recent"
+    ]
     text: str
     evidence: list[str]
     share: float | None = None

@@ -33,7 +33,7 @@ def refreshed(
         return None
     started = time.perf_counter()
     rng = np.random.default_rng(0)
-    watch.enter("learning", low=10, high=60)
+    watch.enter("learning", low=15, high=60)
     progress = Progress(watch.report)
     place = places(live.item_no, source.item_no)
     members = continued(live.ensemble, place, profile=profile, progress=progress, rng=rng)

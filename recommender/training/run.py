@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,11 +11,13 @@ from uuid import UUID
 import numpy as np
 from uuid_utils.compat import uuid7
 
-from recommender import sources
+from recommender import knowledge, looks, sources
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.content import Content
 from recommender.algorithms.crew_training import trained_by
 from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.knowledge import Knowledge
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.dataset import Split, leave_last_out
 from recommender.evaluation.choosing import SERVING_MS
@@ -32,12 +34,16 @@ from recommender.sources import Source
 from recommender.training import gate, incremental
 from recommender.training.crew import crew_for
 from recommender.training.gate import Verdict
+from recommender.training.looking import look_at_images
 from recommender.training.order import Order
 from recommender.training.progress import Watch
 from recommender.training.refresh import full_training
 from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
+
+# What serves while nothing that was learned from behaviour may: favourites, and what similar items are told by.
+_ALIKE = (Popularity.name, Content.name, Look.name, Knowledge.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ def run(tenant: TenantRef, job_id: UUID, *, order: Order, actor: Actor, watch: W
     source = sources.load(tenant, actor=actor, report=lambda done: watch.report("", done))
     if source.dataset.items == 0:
         raise DataError("The catalogue is empty: send items first.")
+    source = _described(tenant, source, actor=actor, watch=watch)
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
         former = queries.settings(s)
@@ -95,6 +102,15 @@ def _refreshed(
     return ensemble, Verdict(verdict.reasons, _metrics(ensemble, source, {**facts, **verdict.metrics}))
 
 
+def _described(tenant: TenantRef, source: Source, *, actor: Actor, watch: Watch) -> Source:
+    """With the looks of its items, of which only new images have to be looked at, and with what is stated of them."""
+    watch.enter("looking at images", low=10, high=15)
+    look_at_images(tenant, actor=actor, report=lambda done: watch.report("", done))
+    look = looks.of_items(tenant, source.item_no, actor=actor)
+    links = knowledge.of_items(tenant, source.item_no, actor=actor)
+    return replace(source, dataset=replace(source.dataset, look=look, links=links))
+
+
 def _learned(
     tenant: TenantRef,
     source: Source,
@@ -113,7 +129,7 @@ def _learned(
     until = live.data_until if live is not None else None
     protocol, split = gate.hold_out(source.dataset, live_until=until, most_cases=EFFORTS[profile].most_cases)
     changes, tuned = _settings(split, order, former, watch)
-    watch.enter("learning", low=30 if order.tune else 10, high=70)
+    watch.enter("learning", low=30 if order.tune else 15, high=70)
     if not len(split):
         ensemble = fit_ensemble(
             source.dataset, profile=profile, rng=rng, report=watch.report, changes=changes
@@ -129,7 +145,7 @@ def _learned(
         again=False,
         changes=changes,
         serving_ms=SERVING_MS,
-    ).served(beside=(Popularity.name, Content.name))
+    ).served(beside=_ALIKE)
     watch.enter("evaluating", low=70, high=75)
     fair = protocol == "time-split" and gate.knew_nothing_hidden(until, source.dataset, split)
     verdict = gate.judge(
@@ -154,7 +170,7 @@ def _settings(split: Split, order: Order, former: Changes, watch: Watch) -> tupl
     Found now if that is ordered, else those that were found for this tenant before. The cases of `split` stay hidden."""
     if order.tune is None or not len(split):
         return former, {"settings": former}
-    watch.enter("tuning", low=10, high=30)
+    watch.enter("tuning", low=15, high=30)
     found = tune(
         leave_last_out(split.train),
         profile=order.profile,
@@ -186,7 +202,7 @@ def _served(
         live is not None and live.metrics.get("serves") == "model"
     ) or Popularity.name not in ensemble.members:
         return None, verdict
-    kept = {name: m for name, m in ensemble.members.items() if name in (Popularity.name, Content.name)}
+    kept = {name: m for name, m in ensemble.members.items() if name in _ALIKE}
     reduced = Ensemble(kept, Blend({Popularity.name: 1.0}), ensemble.items, ensemble.card)
     reasons = (*verdict.reasons, Reason("popularity_instead"))
     return reduced, Verdict(reasons, {**verdict.metrics, "serves": "popularity"})

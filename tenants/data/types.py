@@ -22,6 +22,8 @@ Aware = Annotated[datetime, msgspec.Meta(tz=True)]
 Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Attribute = str | Whole | float | bool | list[str]
 Attributes = Annotated[dict[Label, Attribute], msgspec.Meta(max_length=100)]
+Scalar = str | Whole | float | bool
+Tests = Annotated[dict[Label, dict[Label, Scalar | list[Scalar]]], msgspec.Meta(max_length=20)]
 Labels = Annotated[list[Label], msgspec.Meta(max_length=50)]
 
 
@@ -78,6 +80,24 @@ class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     at: Aware | None = None
 
 
+class RuleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What the tenant knows beforehand: profiles that pass all of `profile` get items that pass all of `items` sooner,
+    or later with a weight below zero. Tests are those of a recommendation's filter; without `profile` it is for everybody."""
+
+    id: Id
+    items: Tests
+    profile: Tests = {}
+    weight: Annotated[float, msgspec.Meta(ge=-10, le=10)] = 1.0
+
+
+class TripleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """`head` is an item's id; `tail` another item's, or the name of anything that items can have in common."""
+
+    head: Id
+    relation: Name
+    tail: Id
+
+
 class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a tenant decided about its customers' data; defaults come from its vertical (presets.py)."""
 
@@ -101,6 +121,13 @@ class UpsertResult(msgspec.Struct):
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    rejected: list[RowError] = msgspec.field(default_factory=list)
+
+
+class RulesTaken(msgspec.Struct):
+    """The tenant's rules are the `taken` ones from now on, and no others."""
+
+    taken: int = 0
     rejected: list[RowError] = msgspec.field(default_factory=list)
 
 

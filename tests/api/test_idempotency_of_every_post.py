@@ -29,6 +29,11 @@ POSTS: dict[str, tuple[str, Callable[[int], Any], str]] = {
     "record_reviews": (
         "reviews", lambda n: {"reviews": [{"item_id": "mug", "text": f"Number {n}."}]}, "reviews.record"
     ),
+    "record_triples": (
+        "knowledge/triples",
+        lambda n: {"triples": [{"head": "mug", "relation": "fits", "tail": f"lid {n}"}]},
+        "knowledge.triples",
+    ),
     "recommend": ("recommendations", lambda _: {"profile_id": "ann", "k": 3}, "receipt"),
     "train_model": ("models/train", lambda _: {"profile": "fast"}, "job.request"),
     "cancel_job": ("jobs/{id}/cancel", lambda _: {}, "job.cancel"),

@@ -8,7 +8,8 @@ from typing import Any
 
 from psycopg import sql
 
-from tenants.data.queries import catalog, images, profiles, receipts, reviews, timeline
+from recommender.features.images import ENCODER
+from tenants.data.queries import catalog, images, knowledge, looks, profiles, receipts, reviews, timeline
 from tenants.regions import TenantRef
 from tenants.scope import Scope
 
@@ -16,19 +17,23 @@ Row = tuple[Any, ...]
 KEY_COLUMNS: dict[str, tuple[str, ...]] = {
     "data_item": ("item_no",),
     "data_itemimage": ("item_no",),
+    "data_itemlook": ("item_no",),
     "data_profile": ("profile_key",),
     "data_receipt": ("id",),
     "data_review": ("review_key",),
     "data_seenitems": ("profile_key",),
+    "data_statement": ("kind", "key"),
     "data_timeline": ("profile_key", "seq"),
 }
 READ: dict[str, Callable[[Scope, Row], object]] = {
     "data_item": lambda s, key: catalog.items_by_number(s, [key[0]]),
     "data_itemimage": lambda s, key: images.image(s, _item_id(s, key[0])),
+    "data_itemlook": lambda s, key: looks.of_items(s, ENCODER, [key[0]]),
     "data_profile": lambda s, key: profiles.attributes(s, [key[0]]),
     "data_receipt": lambda s, key: receipts.receipt(s, key[0]),
     "data_review": lambda s, _key: reviews.reviews_of_item(s, "mug"),
     "data_seenitems": lambda s, key: timeline.history(s, key[0]),
+    "data_statement": lambda s, key: (knowledge.rules if key[0] == "rule" else knowledge.triples)(s),
     "data_timeline": lambda s, key: timeline.history(s, key[0]),
 }
 

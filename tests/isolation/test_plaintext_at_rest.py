@@ -23,6 +23,7 @@ from recommender.training.work import work
 from tenants.data.actions import catalog, images, profiles
 from tenants.data.actions.events import record_events
 from tenants.data.actions.reviews import record_reviews
+from tenants.data.pictures import Picture
 from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -75,7 +76,7 @@ def plant_hundred(tenant: TenantRef, words: list[str], actor: Actor) -> None:
         profiles.upsert_profiles(s, people)
         record_events(s, seen)
         record_reviews(s, said)
-        images.set_image(s, items[0].id, b"\x89PNG\r\n\x1a\n" + words[0].encode(), "image/png")
+        images.set_image(s, items[0].id, Picture(words[0].encode(), "image/png"))
 
 
 @pytest.fixture

@@ -11,9 +11,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from recommender.features.images import ENCODER
 from recommender.serving import spaces
 from tenants.data.actions import catalog, images
-from tenants.data.types import ItemInput
+from tenants.data.actions.knowledge import record_triples, replace_rules
+from tenants.data.actions.looks import record_looks
+from tenants.data.pictures import Picture
+from tenants.data.queries import looks
+from tenants.data.types import ItemInput, RuleInput, TripleInput
 from tenants.errors import DecryptionFailed
 from tenants.keys.queries import keyring
 from tenants.regions import TenantRef
@@ -41,7 +46,14 @@ def mirrored(tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor) -> Ite
         with scope(one, actor=actor) as s:
             catalog.upsert_items(s, [ItemInput(id=f"cup-{number}", title=WORD) for number in range(4)])
             for item in ("mug", "cup-0"):
-                images.set_image(s, item, b"\x89PNG\r\n\x1a\n" + WORD.encode(), "image/png")
+                images.set_image(s, item, Picture(WORD.encode(), "image/png"))
+            gift = {"tags": {"eq": WORD}}
+            replace_rules(s, [RuleInput(id=f"rule {number}", items=gift) for number in range(2)])
+            record_triples(
+                s, [TripleInput(head="mug", relation="like", tail=f"{WORD} {n}") for n in range(2)]
+            )
+            seen = looks.unseen(s, ENCODER)
+            record_looks(s, ENCODER, seen, [WORD.encode()] * len(seen))
     yield tenant, stranger_tenant
     spaces.stop()
 

@@ -9,11 +9,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tenants.data.actions import catalog as change
 from tenants.data.actions import images
+from tenants.data.pictures import Picture
 from tenants.data.queries import catalog
 from tenants.scope import scope
 from tests.portal.workspace import ACTOR, Workspace
 
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
+PNG = Picture(b"\x89PNG\r\n\x1a\n" + bytes(16), "image/png")
 
 
 def test_a_search_finds_by_title_and_htmx_gets_the_list_alone(shop: Workspace, owner: Any) -> None:
@@ -46,9 +47,9 @@ def test_a_retired_item_can_be_brought_back(shop: Workspace, owner: Any) -> None
 
 def test_a_stored_picture_is_shown_and_a_missing_one_is_404(shop: Workspace, owner: Any) -> None:
     with scope(shop.ref, actor=ACTOR) as s:
-        images.set_image(s, "sku-1", PNG, "image/png")
+        images.set_image(s, "sku-1", PNG)
     shown = owner.get(shop.page("catalogue", "image/"), {"id": "sku-1"})
-    assert (shown.status_code, shown["Content-Type"], shown.content) == (200, "image/png", PNG)
+    assert (shown.status_code, shown["Content-Type"], shown.content) == (200, "image/png", PNG.content)
     assert owner.get(shop.page("catalogue", "image/"), {"id": "sku-2"}).status_code == 404
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from recommender.algorithms.factors import FactorsConfig
 from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.knowledge import Knowledge
+from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent import RecurrentConfig
@@ -41,8 +44,11 @@ SMALL = SequenceConfig(**QUICK)
 def checkerboard() -> Dataset:
     rng = np.random.default_rng(7)
     rows = [(2 * rng.permutation(ITEMS // 2)[:8] + user % 2).tolist() for user in range(USERS)]
+    look = np.where(np.arange(ITEMS)[:, None] % 2, *np.eye(2, 8)) + rng.normal(0, 0.1, (ITEMS, 8))
     texts = tuple(f"{'crimson' if item % 2 == 0 else 'azure'} thing {item}" for item in range(ITEMS))
-    return Dataset.from_sequences(rows, items=ITEMS, content=ItemContent(texts))
+    plain = Dataset.from_sequences(rows, items=ITEMS, content=ItemContent(texts))
+    links = tuple((f"colour\t{item % 2}", f"number\t{item}") for item in range(ITEMS))
+    return replace(plain, look=look.astype(np.float32), links=links)
 
 
 PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
@@ -51,6 +57,8 @@ PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "ease": lambda: Ease(EaseConfig(regularisation=5.0)),
     "factors": lambda: FactorsTrainer(FactorsConfig(factors=2)),
     "content": Content,
+    "look": Look,
+    "knowledge": Knowledge,
     "features": FeaturesTrainer,
     "sequence": lambda: SequenceTrainer(SMALL),
     "recurrent": lambda: RecurrentTrainer(RecurrentConfig(hidden=16, **QUICK)),

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from lepton_platform.management.isolation.doors import Answer, Request
+from lepton_platform.management.isolation.spaces import PNG
 from tests.faults.platform import until
 from tests.residency.sides import Side
 from tests.residency.traces import Traces
@@ -20,7 +21,6 @@ WHOLE_LIFE = {
     *("published model", "recommendations with receipts", "training", "roll-back", "erasure"),
     *("rotation of all keys", "suspension", "crypto-shred"),
 }
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Life:
@@ -48,7 +48,7 @@ class Life:
     def feed(self, profiles: int) -> None:
         self.people = [self.traces.word() for _ in range(profiles)]
         self.post("items/batch", {"items": [self._item(item) for item in self.items]})
-        picture = Request("PUT", self._path(f"items/{self.items[0]}/image"), PNG + self._word(), "image/png")
+        picture = Request("PUT", self._path(f"items/{self.items[0]}/image"), PNG, "image/png")
         assert self.side.ask(picture, self.key).status == 204
         for person in self.people[:10]:
             self.call("PUT", f"profiles/{person}", {"attributes": {"town": self.traces.word()}})

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from lepton_platform.api.call import NO_CONTENT, Call, Reply
 from lepton_platform.api.operations import Answer, Binary, Declared
+from tenants.data import pictures
 from tenants.data.actions import images as actions
 from tenants.data.queries import images
-from tenants.scope import Scope
+from tenants.scope import Scope, scope
 
-TYPES = ("image/jpeg", "image/png", "image/webp")
 # An image comes from a client and is shown on our origin: it may not run, frame or be read as anything else.
 _SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -21,11 +21,32 @@ _SAFE = {
     "items:write",
     "Set an item's image",
     (Answer(None, status=204, means="Stored, encrypted."),),
-    body=Binary(TYPES, limit=actions.MAX_BYTES),
+    about=(
+        "At most 8 MiB and 16 million pixels. It is kept as JPEG, or as WebP where it is transparent or moves, with at "
+        "most 1,024 pixels on a side and without metadata; of a moving image four frames. The next training reads how "
+        "it looks."
+    ),
+    body=Binary(pictures.TYPES, limit=pictures.MAX_BYTES),
+    codes=("not_found",),
+).outside
+def put(call: Call[bytes]) -> Reply:
+    picture = pictures.kept(call.body, str(call.request.content_type).lower())
+    with scope(call.tenant, actor=call.actor) as s:
+        actions.set_image(s, call.path["item_id"], picture)
+    return NO_CONTENT
+
+
+@Declared(
+    "remove_item_image",
+    "DELETE",
+    "items:write",
+    "Remove an item's image",
+    (Answer(None, status=204, means="Removed, with what was read from it."),),
+    about="The model in service forgets its look with the next training.",
     codes=("not_found",),
 ).inside
-def put(call: Call[bytes], s: Scope) -> Reply:
-    actions.set_image(s, call.path["item_id"], call.body, str(call.request.content_type).lower())
+def remove(call: Call[None], s: Scope) -> Reply:
+    actions.remove_image(s, call.path["item_id"])
     return NO_CONTENT
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import msgspec
 
@@ -9,11 +9,13 @@ from lepton_platform.api.idempotency import once_in
 from lepton_platform.api.operations import Answer, Declared, Json, Parameter
 from lepton_platform.api.v1.items import EXAMPLE as ITEM
 from recommender import serving
+from recommender.serving.similar import Likeness
 from recommender.serving.types import RecommendAnswer, RecommendedItem, RecommendRequest
 from tenants.errors import Invalid
 from tenants.scope import scope
 
 MAX_K = 100
+LIKENESSES: tuple[str, ...] = get_args(Likeness)
 
 
 class RecommendationRequest(RecommendRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,11 +82,26 @@ def recommend(call: Call[RecommendationRequest]) -> Reply:
     "items:read",
     "Items similar to an item",
     (Answer(SimilarItems, {"data": [_ITEM]}),),
-    query=(Parameter("k", "How many.", {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": 10}),),
+    query=(
+        Parameter("k", "How many.", {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": 10}),
+        Parameter(
+            "by",
+            "`look`: by their images alone; none for an item whose image no training has read.",
+            {"type": "string", "enum": list(LIKENESSES), "default": "all"},
+        ),
+    ),
     codes=("not_found",),
 ).outside
 def similar(call: Call[None]) -> Reply:
-    return reply(SimilarItems(serving.similar(call.tenant, call.path["item_id"], _k(call), actor=call.actor)))
+    found = serving.similar(call.tenant, call.path["item_id"], _k(call), by=_by(call), actor=call.actor)
+    return reply(SimilarItems(found))
+
+
+def _by(call: Call[None]) -> Likeness:
+    text = call.query.get("by", "all")
+    if text not in LIKENESSES:
+        raise Invalid.at("/query/by", "unknown_likeness", f"Choose one of: {', '.join(LIKENESSES)}.")
+    return cast("Likeness", text)
 
 
 def _k(call: Call[None]) -> int:

@@ -29,11 +29,14 @@ _BODIES: Mapping[str, Callable[[Ids], Any]] = {
     "recommend": lambda ids: {"profile_id": ids.profile_id, "session": [ids.item_id], "reasons": True},
     "train_model": lambda _ids: {"profile": "fast"},
     "change_privacy": lambda _ids: {},
+    "put_rules": lambda _ids: {"rules": [{"id": "rule", "items": {"tags": {"eq": "gift"}}}]},
+    "record_triples": lambda ids: {"triples": [{"head": ids.item_id, "relation": "like", "tail": "thing"}]},
 }
 _WITHOUT_BODY = {
-    "list_items", "get_item", "retire_item", "similar_items", "get_item_image", "put_item_image",
+    "list_items", "get_item", "retire_item", "similar_items", "get_item_image", "put_item_image", "remove_item_image",
     "list_item_reviews", "get_profile", "erase_profile", "list_models", "get_model", "promote_model",
     "roll_back_model", "list_jobs", "get_job", "cancel_job", "get_tenant", "get_privacy",
+    "list_rules", "list_triples", "remove_triples",
 }  # fmt: skip
 # Refusals of one's own ids that belong to the made-up data: a refused version, a finished job.
 _OWN_REFUSALS = {("promote_model", 409), ("roll_back_model", 404), ("cancel_job", 409)}
@@ -66,7 +69,7 @@ class Operation:
         """Raises AttributeError for a path parameter that `Ids` does not have."""
         path = re.sub(r"{(\w+)}", lambda found: quote(ids.of(found[1]), safe=""), self.path)
         if self.name == "put_item_image":
-            return Request(self.method, path, PNG + b"probe", "image/png")
+            return Request(self.method, path, PNG, "image/png")
         body = _BODIES.get(self.name)
         return Request(self.method, path, json.dumps(body(ids)).encode() if body else b"")
 

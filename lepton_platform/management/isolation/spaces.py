@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from collections.abc import Mapping
@@ -24,7 +25,9 @@ from tenants.privacy.onboarding import open_tenant
 from tenants.scope import Actor, control_ops, control_scope, scope
 
 ACTOR = Actor("system", "check_isolation")
-PNG = b"\x89PNG\r\n\x1a\n"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFklEQVR42mM8IWfDwMDAxMDAwMDAAAAOTgEmRbQBFQAAAABJRU5ErkJggg=="
+)
 SLUGS = ("isolation-check-a", "isolation-check-b")
 
 
@@ -113,16 +116,20 @@ def _fill(tenant: TenantView, door: Door, *, versions: int) -> Space:
 
 
 def content(item_id: str, profile_id: str, canary: str) -> list[Request]:
-    """An item with an image, a profile, an event and a review, the canary in every text."""
+    """An item with an image, a profile, an event, a review and knowledge, the canary in every text: an image holds none."""
     item = {"id": item_id, "title": canary, "description": canary, "tags": [canary], "brand": canary}
     event = {"profile_id": profile_id, "item_id": item_id, "kind": "view", "value": 1}
     review = {"item_id": item_id, "profile_id": profile_id, "text": canary, "title": canary}
+    rule = {"id": canary, "items": {"tags": {"eq": canary}}}
+    triple = {"head": item_id, "relation": "like", "tail": canary}
     return [
         _json("POST", "/api/v1/items", {**item, "attributes": {"note": canary}}),
-        Request("PUT", f"/api/v1/items/{item_id}/image", PNG + canary.encode(), "image/png"),
+        Request("PUT", f"/api/v1/items/{item_id}/image", PNG, "image/png"),
         _json("PUT", f"/api/v1/profiles/{profile_id}", {"attributes": {"note": canary}}),
         _json("POST", "/api/v1/events", {"events": [event]}),
         _json("POST", "/api/v1/reviews", {"reviews": [review]}),
+        _json("PUT", "/api/v1/knowledge/rules", {"rules": [rule]}),
+        _json("POST", "/api/v1/knowledge/triples", {"triples": [triple]}),
     ]
 
 

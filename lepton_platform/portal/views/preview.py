@@ -60,6 +60,7 @@ def stage_words(stage: str) -> str:
         "model": _("The model answered from this profile's history."),
         "model_session": _("The model answered from the items of this session."),
         "content": _("Nothing is learned about this yet: items like those seen, by their content."),
+        "knowledge": _("Nothing is learned about this yet: what you stated beforehand."),
         "popular": _("Nothing is known about this visitor: what is popular now."),
         "recent": _("Nothing was popular yet: the newest items."),
         "empty": _("There is no item that may be shown."),

@@ -24,6 +24,7 @@ SELECT %s, n, k, true, %s, f, b, now(), now() FROM unnest(%b::int4[], %b::bytea[
 ON CONFLICT (tenant_id, item_no) DO UPDATE
 SET live = true, version = excluded.version, fingerprint = excluded.fingerprint, body = excluded.body, updated_at = now()
 """
+_TOUCH = "UPDATE data_item SET version = %s WHERE tenant_id = %s AND item_no = ANY(%b)"
 _SET_LIVE = "UPDATE data_item SET live = %s, version = %s, updated_at = now() WHERE tenant_id = %s AND item_key = %b AND live <> %s"
 
 
@@ -108,6 +109,13 @@ def _write(s: Scope, rows: list[_Row], *, version: int, next_no: int) -> None:
         first.execute(_UPSERT, (s.tenant_id, version, *columns))
         second.execute(_STORE, (version, next_no, s.tenant_id))
     audit.record(s, "items.upsert", "catalogue", count=len(rows), version=version)
+
+
+def touch_items(s: Scope, numbers: Sequence[int]) -> None:
+    """Whoever follows the catalogue's versions reads these items again, with what came to be known of them."""
+    version, next_no = _lock(s)
+    s.cursor().execute(_TOUCH, (version + 1, s.tenant_id, list(numbers)))
+    s.cursor().execute(_STORE, (version + 1, next_no, s.tenant_id))
 
 
 def retire_item(s: Scope, item_id: str) -> None:

@@ -2,29 +2,35 @@ from __future__ import annotations
 
 from tenants import audit
 from tenants.crypto import Purpose
+from tenants.data.pictures import Picture
 from tenants.data.queries import catalog, images
-from tenants.errors import Invalid, TooLarge
+from tenants.errors import NotFound
 from tenants.keys.queries import keyring
 from tenants.scope import Scope
 
-MAX_BYTES = 2 * 1024 * 1024
-_SIGNATURES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/jpeg": b"\xff\xd8\xff", "image/webp": b"RIFF"}
 _PUT = """
-INSERT INTO data_itemimage (tenant_id, item_no, content_type, body, updated_at) VALUES (%s, %s, %s, %s, now())
+INSERT INTO data_itemimage (tenant_id, item_no, content_type, body, updated_at)
+VALUES (%s, %s, %s, %s, clock_timestamp())
 ON CONFLICT (tenant_id, item_no) DO UPDATE
-SET content_type = excluded.content_type, body = excluded.body, updated_at = now()
+SET content_type = excluded.content_type, body = excluded.body, updated_at = excluded.updated_at
 """
+_FORGET_LOOK = "DELETE FROM data_itemlook WHERE tenant_id = %s AND item_no = %s"
+_REMOVE = "DELETE FROM data_itemimage WHERE tenant_id = %s AND item_no = %s"
 
 
-def set_image(s: Scope, item_id: str, content: bytes, content_type: str) -> None:
-    """PNG, JPEG or WebP of at most 2 MiB, told by its first bytes. Raises NotFound, TooLarge, Invalid."""
-    if len(content) > MAX_BYTES:
-        raise TooLarge("An image has at most 2 MiB.")
-    signature = _SIGNATURES.get(content_type)
-    if signature is None or not content.startswith(signature):
-        raise Invalid.at("", "unsupported_image", "Send PNG, JPEG or WebP with the matching Content-Type.")
+def set_image(s: Scope, item_id: str, picture: Picture) -> None:
+    """Replaces the item's image; what was read from the one before is gone. Raises NotFound."""
     number = catalog.item_no(s, item_id)
     cipher = keyring(s.ref).cipher(Purpose.CATALOGUE, table="itemimage", column="body")
-    sealed = cipher.seal(content, images.row_id(number, content_type))
-    s.cursor().execute(_PUT, (s.tenant_id, number, content_type, sealed))
-    audit.record(s, "item.image", f"item-no:{number}", bytes=len(content))
+    sealed = cipher.seal(picture.content, images.row_id(number, picture.content_type))
+    s.cursor().execute(_PUT, (s.tenant_id, number, picture.content_type, sealed))
+    s.cursor().execute(_FORGET_LOOK, (s.tenant_id, number))
+    audit.record(s, "item.image", f"item-no:{number}", bytes=len(picture.content))
+
+
+def remove_image(s: Scope, item_id: str) -> None:
+    """With the image goes what was read from it; the next training knows neither. Raises NotFound, also for no image."""
+    number = catalog.item_no(s, item_id)
+    if not s.cursor().execute(_REMOVE, (s.tenant_id, number)).rowcount:
+        raise NotFound("No image is stored for this item.")
+    audit.record(s, "item.image_removed", f"item-no:{number}")

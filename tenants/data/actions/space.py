@@ -13,9 +13,14 @@ from tenants.scope import Scope
 
 _OPEN = """
 INSERT INTO data_tenantstate (tenant_id, vertical, privacy, event_kinds, catalogue_version, next_item_no,
-                              next_source_no, tombstones, updated_at)
-VALUES (%s, %s, %s::jsonb, %s::jsonb, 0, 1, 1, 0, now())
+                              next_source_no, knowledge_version, tombstones, updated_at)
+VALUES (%s, %s, %s::jsonb, %s::jsonb, 0, 1, 1, 0, 0, now())
 ON CONFLICT (tenant_id) DO NOTHING
+"""
+# What may be known decides which rules may speak, so they are read again.
+_SET_PRIVACY = """
+UPDATE data_tenantstate SET privacy = %s::jsonb, knowledge_version = knowledge_version + 1, updated_at = now()
+WHERE tenant_id = %s
 """
 
 
@@ -37,7 +42,7 @@ def update_privacy(s: Scope, settings: PrivacySettings) -> SpaceState:
     preset = PRIVACY[space.state(s).vertical]
     _refuse_loosening(settings, preset)
     s.cursor().execute(
-        "UPDATE data_tenantstate SET privacy = %s::jsonb, updated_at = now() WHERE tenant_id = %s",
+        _SET_PRIVACY,
         (msgspec.json.encode(settings).decode(), s.tenant_id),
     )
     audit.record(

@@ -1,4 +1,4 @@
-from tenants.data.models.catalogue import Item, ItemImage
+from tenants.data.models.catalogue import Item, ItemImage, ItemLook, Statement
 from tenants.data.models.evidence import AuditEntry, Receipt
 from tenants.data.models.profiles import Consent, Profile, Tombstone
 from tenants.data.models.reviews import Review
@@ -16,6 +16,7 @@ __all__ = [
     "Idempotency",
     "Item",
     "ItemImage",
+    "ItemLook",
     "Job",
     "JobState",
     "Outbox",
@@ -23,6 +24,7 @@ __all__ = [
     "Receipt",
     "Review",
     "SeenItems",
+    "Statement",
     "TenantState",
     "Tombstone",
 ]

@@ -51,3 +51,39 @@ class ItemImage(TenantModel):
             ),
             TenantPolicy(name="data_itemimage_policy"),
         ]
+
+
+class ItemLook(TenantModel):
+    """The vector of an item's image by one encoder; empty where the image cannot be read. It goes with the image."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.WITH_TENANT)
+
+    pk = models.CompositePrimaryKey("tenant_id", "item_no")
+    item_no = models.IntegerField()
+    encoder = models.CharField(max_length=40)
+    body = models.BinaryField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            CompositeForeignKey(
+                name="data_itemlook_image",
+                columns=("tenant_id", "item_no"),
+                to_table="data_itemimage",
+                to_columns=("tenant_id", "item_no"),
+            ),
+            TenantPolicy(name="data_itemlook_policy"),
+        ]
+
+
+class Statement(TenantModel):
+    """A rule or a triple that the tenant stated; `key` is the digest of what makes it the same one."""
+
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+
+    pk = models.CompositePrimaryKey("tenant_id", "kind", "key")
+    kind = models.CharField(max_length=10)
+    key = models.BinaryField(max_length=16)
+    body = models.BinaryField()
+
+    class Meta(TenantModel.Meta):
+        constraints = [TenantPolicy(name="data_statement_policy")]

@@ -24,6 +24,7 @@ class TenantState(TenantModel):
     catalogue_version = models.BigIntegerField(default=0)
     next_item_no = models.IntegerField(default=1)
     next_source_no = models.IntegerField(default=1)
+    knowledge_version = models.BigIntegerField(default=0)
     tombstones = models.IntegerField(default=0)
     last_event_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(auto_now=True)

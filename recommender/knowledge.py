@@ -1,0 +1,33 @@
+"""The triples that a tenant states, as models read them: tokens of items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recommender.dataset.links import link_tokens
+from tenants.data.queries import knowledge
+from tenants.data.queries.item_numbers import item_numbers
+from tenants.data.types import TripleInput
+from tenants.regions import TenantRef
+from tenants.scope import Actor, Scope, scope
+
+Tokens = dict[int, tuple[str, ...]]
+
+
+def of_items(
+    tenant: TenantRef, item_no: NDArray[np.int32], *, actor: Actor
+) -> tuple[tuple[str, ...], ...] | None:
+    """What is stated of each item, in the order of `item_no`; None where nothing is stated at all."""
+    with scope(tenant, actor=actor) as s:
+        stated = tokens(s, knowledge.triples(s))
+    found = tuple(stated.get(number, ()) for number in item_no.tolist())
+    return found if any(found) else None
+
+
+def tokens(s: Scope, triples: Sequence[TripleInput]) -> Tokens:
+    """By item number."""
+    numbers = item_numbers(s, {name for triple in triples for name in (triple.head, triple.tail)})
+    return link_tokens(((one.head, one.relation, one.tail) for one in triples), numbers)

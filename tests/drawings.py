@@ -1,0 +1,60 @@
+"""Images made for tests: two kinds that nobody takes for one another, and files that nobody should send."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+SIDE = 96
+
+
+def drawing(kind: str, number: int) -> Image.Image:
+    """`discs`: warm discs on white; `stripes`: cold stripes. Each number is a little different."""
+    rng = np.random.default_rng(number)
+    image = Image.new("RGB", (SIDE, SIDE), "white")
+    pen = ImageDraw.Draw(image)
+    if kind == "discs":
+        x, y, r = (int(rng.integers(low, high)) for low, high in ((30, 66), (30, 66), (18, 30)))
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=(220, int(rng.integers(40, 120)), 30))
+    else:
+        step = int(rng.integers(10, 16))
+        for left in range(int(rng.integers(0, step)), SIDE, step):
+            pen.rectangle((left, 0, left + step // 2, SIDE), fill=(20, int(rng.integers(40, 120)), 200))
+    return image
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **settings: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind, **settings)
+    return out.getvalue()
+
+
+def picture_file(kind: str, number: int) -> bytes:
+    return encoded(drawing(kind, number))
+
+
+def noise(width: int = 200, height: int = 300) -> Image.Image:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def moving(kind: str, frames: int) -> bytes:
+    """Frame n is of the grey n, in steps that a palette can tell apart."""
+    shades = [Image.new("RGB", (32, 32), (n * 255 // frames,) * 3) for n in range(frames)]
+    return encoded(shades[0], kind, save_all=True, append_images=shades[1:], duration=20)
+
+
+def stated_png(width: int, height: int, *, bits: int = 8, colour: int = 2, pixels: bytes = b"") -> bytes:
+    """A PNG whose header says what it likes."""
+    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in parts)
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -1,0 +1,113 @@
+"""Items that nobody chose: what is learned from behaviour says nothing of them, and what they are is what counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recommender.algorithms.base import Recommender
+from recommender.algorithms.convolutional_training import ConvolutionalTrainer
+from recommender.algorithms.knowledge import Knowledge
+from recommender.algorithms.look import Look
+from recommender.algorithms.recurrent_training import RecurrentTrainer
+from recommender.algorithms.sequence_training import SequenceTrainer
+from recommender.dataset import Dataset
+from recommender.types import CannotFit, Histories
+from tests.recommender.checkerboard import ITEMS, PERSONAL, checkerboard
+
+MORE = 6
+NETWORKS = ("sequence", "recurrent", "convolutional")
+
+
+@pytest.fixture(scope="module")
+def wider() -> Dataset:
+    """The checkerboard with six items more, of both colours in turn, that nobody chose."""
+    board = checkerboard()
+    assert board.look is not None
+    assert board.links is not None
+    look = np.concatenate([board.look, board.look[:MORE]])
+    return replace(board, items=ITEMS + MORE, content=None, look=look, links=board.links + board.links[:MORE])
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_gives_them_its_mean_score(network: str, wider: Dataset) -> None:
+    member: Recommender[Any] = PERSONAL[network]()
+    assert isinstance(member, SequenceTrainer | RecurrentTrainer | ConvolutionalTrainer)
+    member.fit(wider, np.random.default_rng(0))
+    histories = Histories.of([[0, 4, 2], [1, 7, 3]])
+    scores = member.score(histories)
+    np.testing.assert_allclose(
+        scores[:, ITEMS:], scores[:, :ITEMS].mean(axis=1, keepdims=True).repeat(MORE, 1), atol=1e-5
+    )
+    again = type(member).from_files(member.to_files())
+    np.testing.assert_allclose(again.score(histories), scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("member", [Look(), Knowledge()])
+def test_by_what_they_are_they_are_told_apart(member: Recommender[Any], wider: Dataset) -> None:
+    member.fit(wider, np.random.default_rng(0))
+    even, odd = member.score(Histories.of([[0, 4, 2], [1, 7, 3]]))
+    late = np.arange(ITEMS, ITEMS + MORE)
+    assert even[late[::2]].min() > even[late[1::2]].max()
+    assert odd[late[1::2]].min() > odd[late[::2]].max()
+
+
+@pytest.mark.parametrize("member", [Look(), Knowledge()])
+def test_newcomers_are_placed_as_if_they_had_been_there(member: Any, wider: Dataset) -> None:
+    member.fit(wider, np.random.default_rng(0))
+    given = wider.look if isinstance(member, Look) else wider.links
+    assert given is not None
+    late, there = member.vectors_of(given[ITEMS:]), member.vectors[ITEMS:]
+    difference = abs(late - there)
+    assert float(difference.max()) < 1e-3
+
+
+def test_an_item_without_an_image_is_like_none() -> None:
+    board = checkerboard()
+    assert board.look is not None
+    look = board.look.copy()
+    look[3] = 0
+    member = Look()
+    member.fit(replace(board, look=look), np.random.default_rng(0))
+    assert (member.score(Histories.of([[0], [1]]))[:, 3] == 0).all()
+    assert not member.profile(np.array([3], np.int32)).any()
+    assert 3 not in member.similar_items(np.array([1], np.int32), ITEMS).items
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_a_single_image_and_equal_images_make_no_trouble(looks: int) -> None:
+    board = checkerboard()
+    look = np.zeros((ITEMS, 8), np.float32)
+    look[:looks] = 1
+    member = Look()
+    member.fit(replace(board, look=look), np.random.default_rng(0))
+    assert np.isfinite(member.score(Histories.of([[0], [5], []]))).all()
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"), [(Look(), "no item has an image"), (Knowledge(), "nothing is stated")]
+)
+def test_where_nothing_is_known_the_member_says_so(member: Recommender[Any], reason: str) -> None:
+    bare = replace(checkerboard(), look=None, links=None)
+    nothing = replace(bare, look=np.zeros((ITEMS, 8), np.float32), links=((),) * ITEMS)
+    for data in (bare, nothing):
+        with pytest.raises(CannotFit, match=reason):
+            member.fit(data, np.random.default_rng(0))
+
+
+def test_a_shared_token_that_few_have_links_more_than_one_that_all_have() -> None:
+    links = (
+        ("made_of\tclay", "set\tblue"),
+        ("made_of\tclay", "set\tblue"),
+        ("made_of\tclay",),
+        ("made_of\tclay",),
+    )
+    member = Knowledge()
+    member.fit(replace(Dataset.from_sequences([], items=4), links=links), np.random.default_rng(0))
+    first = member.similar_items(np.array([0], np.int32), 3)
+    # By hand: idf of clay ln(5/5) + 1 = 1, of blue ln(5/3) + 1 = 1.5108; cosine to an item of clay alone 1 / 1.8117.
+    assert first.items[0, 0] == 1
+    np.testing.assert_allclose(first.scores[0], [1, 0.55196, 0.55196], atol=1e-4)

@@ -1,0 +1,208 @@
+"""From an uploaded image to answers that know how items look. Every part is the real one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lepton_platform.tasks import training as tasks
+from recommender import looks
+from recommender.features.images import ENCODER, WIDTH
+from recommender.registry import artefacts, queries
+from recommender.registry.bundle import Bundle
+from recommender.serving.spaces import spaces, stop
+from recommender.training.looking import look_at_images
+from recommender.training.work import work
+from tenants.data.actions import images
+from tenants.data.actions.looks import record_looks
+from tenants.data.pictures import Picture
+from tenants.data.queries import jobs
+from tenants.data.queries.looks import count_unseen, unseen
+from tenants.regions import TenantRef
+from tenants.scope import Actor, scope
+from tests.drawings import picture_file
+from tests.training.spaces import order_training
+
+API = "/api/v1"
+KINDS = ("discs", "stripes")
+EACH = 8
+
+
+def train(tenant: TenantRef, actor: Actor) -> Any:
+    job_id = order_training(tenant, actor)
+    work(tenant, job_id, owner="w1", actor=actor)
+    spaces().refresh_now(tenant)
+    with scope(tenant, actor=actor) as s:
+        job = jobs.job(s, job_id)
+    assert job.state == "succeeded", job.reason
+    return job
+
+
+def model(tenant: TenantRef, actor: Actor) -> Bundle:
+    with scope(tenant, actor=actor) as s:
+        active = queries.active(s)
+    assert active is not None
+    return Bundle.from_files(artefacts.read(tenant, active.artefact_id, active.manifest))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_loading() -> Iterator[None]:
+    yield
+    stop()
+
+
+@pytest.fixture
+def owner(api: Callable[..., Any], tenant: TenantRef) -> Any:
+    return api(tenant)
+
+
+@pytest.fixture
+def gallery(owner: Any) -> list[str]:
+    """Items without a word about them; of each kind eight, in turn, with an image."""
+    items = [f"{kind}-{number}" for number in range(EACH) for kind in KINDS]
+    assert owner.post(f"{API}/items/batch", {"items": [{"id": one} for one in items]}).status_code == 200
+    for one in items:
+        kind, _, number = one.partition("-")
+        put(owner, one, kind, int(number))
+    return items
+
+
+def put(owner: Any, item_id: str, kind: str, number: int) -> None:
+    content = picture_file(kind, number)
+    assert owner.put(f"{API}/items/{item_id}/image", content, content_type="image/png").status_code == 204
+
+
+def alike(owner: Any, item_id: str, k: int = 5) -> list[dict[str, Any]]:
+    answer = owner.get(f"{API}/items/{item_id}/similar", {"by": "look", "k": k})
+    assert answer.status_code == 200
+    found: list[dict[str, Any]] = answer.json()["data"]
+    return found
+
+
+def test_an_image_put_through_the_api_is_found_by_its_look(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    assert alike(owner, "discs-0") == []
+    train(tenant, actor)
+    assert "look" in model(tenant, actor).ensemble.members
+    for kind in KINDS:
+        found = alike(owner, f"{kind}-3", EACH - 1)
+        assert {item["id"].partition("-")[0] for item in found} == {kind}
+        assert found[0]["reasons"] == [
+            {"kind": "looks_like", "text": "Looks alike", "evidence": [f"{kind}-3"], "share": None}
+        ]
+
+
+def test_without_any_event_likeness_in_looks_answers_a_session(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    train(tenant, actor)
+    answer = owner.post(f"{API}/recommendations", {"session": ["stripes-2"], "k": 4}).json()
+    assert answer["stage"] == "content"
+    assert {item["id"].partition("-")[0] for item in answer["items"]} == {"stripes"}
+
+
+def test_only_new_images_are_looked_at_again(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tenant, actor)
+    put(owner, "discs-1", "stripes", 99)
+    seen: list[int] = []
+    record = looks.to_bytes
+    monkeypatch.setattr(looks, "to_bytes", lambda vector: seen.append(len(vector)) or record(vector))
+    train(tenant, actor)
+    assert len(seen) == 1
+    assert {item["id"].partition("-")[0] for item in alike(owner, "discs-1", EACH)} == {"stripes"}
+
+
+def test_a_removed_image_takes_its_vector_along_with_the_next_training(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    train(tenant, actor)
+    assert owner.delete(f"{API}/items/discs-0/image").status_code == 204
+    assert owner.get(f"{API}/items/discs-0/image").status_code == 404
+    assert owner.delete(f"{API}/items/discs-0/image").status_code == 404
+    bundle = model(tenant, actor)
+    with scope(tenant, actor=actor) as s:
+        left = looks.of_numbers(s, bundle.item_no.tolist())
+    assert len(left) == len(gallery) - 1
+    train(tenant, actor)
+    assert alike(owner, "discs-0") == []
+    assert "discs-0" not in {item["id"] for item in alike(owner, "discs-1", len(gallery))}
+
+
+def test_a_new_item_is_recommended_by_its_look_before_the_next_training(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    train(tenant, actor)
+    owner.post(f"{API}/items", {"id": "late"})
+    put(owner, "late", "stripes", 77)
+    tasks.look(region=tenant.region)
+    spaces().refresh_now(tenant)
+    with scope(tenant, actor=actor) as s:
+        assert count_unseen(s, ENCODER) == 0
+    answer = owner.post(f"{API}/recommendations", {"session": ["stripes-2"], "k": EACH}).json()
+    assert answer["stage"] == "content"
+    assert {item["id"].partition("-")[0] for item in answer["items"]} == {"stripes", "late"}
+    assert alike(owner, "late", 1)[0]["id"].startswith("stripes")
+
+
+def test_looking_for_new_images_keeps_nobody_waiting(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    assert look_at_images(tenant, actor=actor, most=1) == len(gallery)
+    assert look_at_images(tenant, actor=actor) == 0
+
+
+def test_an_image_that_cannot_be_read_hinders_no_other(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    with scope(tenant, actor=actor) as s:
+        images.set_image(s, "discs-0", Picture(b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png"))
+    train(tenant, actor)
+    assert alike(owner, "discs-0") == []
+    assert len(alike(owner, "discs-1", len(gallery))) == len(gallery) - 2
+
+
+def test_a_look_that_was_read_before_the_image_changed_is_not_kept(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    with scope(tenant, actor=actor) as s:
+        page = unseen(s, ENCODER)
+    put(owner, "discs-0", "stripes", 5)
+    with scope(tenant, actor=actor) as s:
+        stored = record_looks(s, ENCODER, page, [looks.to_bytes(np.ones(WIDTH, np.float32))] * len(page))
+    assert stored == len(page) - 1
+
+
+def walks(owner: Any) -> None:
+    """Sixty profiles walk along the items of one kind; two items of each kind nobody chooses."""
+    rows = []
+    for person in range(60):
+        for step in range(5):
+            item = f"{KINDS[person % 2]}-{(person // 2 + step) % (EACH - 2)}"
+            at = f"2026-11-{1 + step:02}T{person % 24:02}:00:00Z"
+            rows.append({"profile_id": f"p{person}", "item_id": item, "kind": "view", "at": at})
+    answer = owner.post(f"{API}/events", {"events": rows})
+    assert (answer.status_code, answer.json()["accepted"]) == (200, len(rows))
+
+
+def test_an_item_that_nobody_chose_is_recommended_because_of_its_look(
+    owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
+) -> None:
+    walks(owner)
+    train(tenant, actor)
+    bundle = model(tenant, actor)
+    assert bundle.ensemble.blend.weights["look"] > 0
+    body = {"session": [f"discs-{n}" for n in range(EACH - 2)], "k": 2, "reasons": True}
+    answer = owner.post(f"{API}/recommendations", body).json()
+    assert answer["stage"] == "model_session"
+    assert {item["id"] for item in answer["items"]} == {f"discs-{EACH - 2}", f"discs-{EACH - 1}"}
+    why = answer["items"][0]["reasons"][0]
+    assert (why["kind"], why["text"]) == ("looks_like", "Looks like what you chose")
+    assert all(one.startswith("discs") for one in why["evidence"])
+    chinese = owner.post(f"{API}/recommendations", body, headers={"Accept-Language": "zh-hans"}).json()
+    assert chinese["items"][0]["reasons"][0]["text"] == "外观与您选过的相似"
