@@ -92,3 +92,20 @@ def test_a_foreign_job_is_404(shop: Workspace, owner: Any, stranger: Any, bare: 
 def _active(shop: Workspace) -> int | None:
     with scope(shop.ref, actor=ACTOR) as s:
         return registry.active_number(s)
+
+
+def test_a_model_says_what_it_would_be_without_each_member(shop: Workspace, owner: Any) -> None:
+    publish(shop, ndcg=0.04)
+    page = owner.get(shop.page("models", "v1/")).content.decode()
+    assert "nDCG@10 without it" in page
+    assert ">0.021<" in page
+
+
+def test_a_member_that_does_not_serve_says_why_in_the_readers_language(shop: Workspace, owner: Any) -> None:
+    publish(shop, ndcg=0.04)
+    said = {}
+    for language in ("en", "zh-hans"):
+        owner.cookies["django_language"] = language
+        said[language] = owner.get(shop.page("models", "v1/")).content.decode()
+    assert "Not served: the blend is as good without it." in said["en"]
+    assert "未启用：没有它，融合效果同样好。" in said["zh-hans"]
