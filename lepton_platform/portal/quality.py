@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from lepton_platform.portal.figures import line, short_day
 from lepton_platform.portal.watched import DriftSeen, Group, Service, drift, groups, service
-from lepton_platform.portal.wording import phrase, reason_name, verdict_words
+from lepton_platform.portal.wording import not_served, phrase, reason_name, verdict_words
 from recommender.registry.reasons import words
 from recommender.registry.types import VersionView
 
@@ -20,14 +20,15 @@ NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """`weight` is a share of all. Measured alone on the events that taught the blend its weights; `left_out` says why
-    it is not part."""
+    """`weight` is a share of all. Measured alone on the events that taught the blend its weights, and `without` is the
+    nDCG of the best blend without it on them; `left_out` says why it is not part."""
 
     name: str
     weight: float | None = None
     ndcg: float | None = None
     recall: float | None = None
     coverage: float | None = None
+    without: float | None = None
     seconds: float | None = None
     left_out: str = ""
 
@@ -115,17 +116,21 @@ def _members(metrics: Mapping[str, Any]) -> list[Member]:
     """The heaviest first, those that could not learn last."""
     weights, seconds = _mapping(metrics.get("weights")), _mapping(metrics.get("seconds"))
     measured = _mapping(metrics.get("validation"))
+    choice = _mapping(metrics.get("choice"))
+    without, dropped = _mapping(choice.get("without")), _mapping(choice.get("dropped"))
     total = sum(float(weight) for weight in weights.values()) or 1.0
     found = [
         Member(
             name=name,
-            weight=float(weights[name]) / total,
+            weight=float(weights.get(name, 0.0)) / total,
             ndcg=_number(_mapping(measured.get(name)), NDCG),
             recall=_number(_mapping(measured.get(name)), RECALL),
             coverage=_number(_mapping(measured.get(name)), COVERAGE),
+            without=_number(without, name),
             seconds=_number(seconds, name),
+            left_out=not_served(str(dropped.get(name, ""))),
         )
-        for name in weights
+        for name in {**weights, **dropped}
     ]
     left_out = _mapping(metrics.get("members_left_out"))
     return sorted(found, key=lambda member: -(member.weight or 0.0)) + [

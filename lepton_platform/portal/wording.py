@@ -59,6 +59,10 @@ _LEFT_OUT = {
     "burst": gettext_noop("faster than any person"),
     "short history": gettext_noop("of too short histories"),
 }
+_NOT_SERVED = {
+    "no_gain": gettext_noop("Not served: the blend is as good without it."),
+    "too_slow": gettext_noop("Not served: it adds less than its time is worth."),
+}
 _WORSE = re.compile(
     r"Not better than (popularity|the model in service) beyond chance: \S+ ([\d.]+) against ([\d.]+)\."
 )
@@ -86,6 +90,11 @@ def phrase(sentence: str) -> str:
 def reason_name(reason: str) -> str:
     """Why events were not learned from."""
     return _(_LEFT_OUT[reason]) if reason in _LEFT_OUT else reason
+
+
+def not_served(why: str) -> str:
+    """Why a member that learned has no part in the answers."""
+    return _(_NOT_SERVED[why]) if why in _NOT_SERVED else ""
 
 
 def verdict_words(reason: str) -> str:

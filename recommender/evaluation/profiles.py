@@ -63,7 +63,10 @@ SHARES: Mapping[str, float] = {
 
 # What has earned its place in the blend; the others are fitted where they are asked for by name.
 QUICK_MEMBERS = ("popularity", "transitions", "item_neighbours", "content", "factors", "ease", "sequence")
-MEMBERS: Mapping[Profile, tuple[str, ...]] = {"full": (*QUICK_MEMBERS, "recurrent"), "fast": QUICK_MEMBERS}
+MEMBERS: Mapping[Profile, tuple[str, ...]] = {
+    "full": (*QUICK_MEMBERS, "recurrent", "convolutional"),
+    "fast": QUICK_MEMBERS,
+}
 OPTIONAL_MEMBERS = tuple(name for name in SHARES if name not in MEMBERS["full"])
 
 Make = Callable[[], Recommender[Any]]

@@ -152,4 +152,11 @@ RECOMMENDER_SEEDS = (
         "",
         "tests/recommender/test_choosing.py",
     ),
+    Seed(
+        "the page of a model passes over members that do not serve",
+        "lepton_platform/portal/quality.py",
+        "for name in {**weights, **dropped}",
+        "for name in weights",
+        "tests/portal/test_models.py",
+    ),
 )

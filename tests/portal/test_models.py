@@ -160,3 +160,20 @@ def test_a_model_says_which_settings_were_found(shop: Workspace, owner: Any) -> 
 def test_a_search_for_settings_is_ordered_within_the_plan(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"), {"tune": "1"})
     assert _newest(shop).parameters == {"profile": "fast", **allowed("growth")}
+
+
+def test_a_model_says_what_it_would_be_without_each_member(shop: Workspace, owner: Any) -> None:
+    publish(shop, ndcg=0.04)
+    page = owner.get(shop.page("models", "v1/")).content.decode()
+    assert "nDCG@10 without it" in page
+    assert ">0.021<" in page
+
+
+def test_a_member_that_does_not_serve_says_why_in_the_readers_language(shop: Workspace, owner: Any) -> None:
+    publish(shop, ndcg=0.04)
+    said = {}
+    for language in ("en", "zh-hans"):
+        owner.cookies["django_language"] = language
+        said[language] = owner.get(shop.page("models", "v1/")).content.decode()
+    assert "Not served: the blend is as good without it." in said["en"]
+    assert "未启用：没有它，融合效果同样好。" in said["zh-hans"]

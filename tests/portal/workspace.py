@@ -202,6 +202,10 @@ def _metrics(ndcg: float) -> dict[str, Any]:
         "popularity": measures(0.033),
         "weights": members,
         "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
+        "choice": {
+            "without": {"ease": 0.0213, "sequence": 0.0314, "content": 0.0322, "recurrent": 0.0331},
+            "dropped": {"recurrent": "no_gain"},
+        },
         "seconds": dict.fromkeys(members, 4.2),
         "data": {"events": 4_120, "events_left_out": {"bot": 3_600, "immediate repetition": 12}},
         "refreshed_from": 41,

@@ -225,6 +225,10 @@ def member_name(code: str) -> str:
         "ease": _("Items chosen together (EASE)"),
         "content": _("Likeness of content"),
         "sequence": _("Sequence transformer"),
+        "recurrent": _("Recurrent network"),
+        "convolutional": _("Convolutional network"),
+        "factors": _("Hidden factors"),
+        "item_neighbours": _("Item neighbours"),
         "neighbours": _("Similar histories"),
     }.get(code, code)
 
