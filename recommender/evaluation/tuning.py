@@ -17,6 +17,7 @@ from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import gains
 from recommender.evaluation.profiles import (
     NO_CHANGES,
+    SHARES,
     Changes,
     Make,
     Makers,
@@ -99,8 +100,9 @@ def tune(  # noqa: PLR0913 - the choices of one search, all keyword-only
     """Settings of the members named, or of the profile's, quickest member first.
 
     One half of the cases of `split` chooses, the other half must agree that the choice is above the defaults; at the
-    end the blend of the changed members must be no worse on that half than that of the defaults, else all stay as they
-    are. `former` are settings found earlier, tried first. What `report` raises passes through."""
+    end the blend of the changed members must be no worse on that half than that of the defaults, else they keep the
+    defaults. `former` are settings found earlier, tried first; a member whose turn did not come keeps them. What `report`
+    raises passes through."""
     log = log or Log()
     log.of(split)
     if len(split) < 2 or not split.train.events:
@@ -115,6 +117,8 @@ def tune(  # noqa: PLR0913 - the choices of one search, all keyword-only
         changes = {}
     report("tuning", 1.0)
     told = {name: _told(search, changes.get(name, {})) for name, search in found.items()}
+    # Whose turn did not come keeps what was found for it before.
+    changes = {name: dict(settings) for name, settings in former.items() if name not in found} | changes
     return Tuning(changes, {"seconds": run.spent, "members": told, "together": together})
 
 
@@ -133,6 +137,8 @@ class _Run:
         self._started = time.perf_counter() - log.spent
         self._strict = False
         self._reserve = 0.0
+        # What a trial of a slower member takes, guessed from those before it.
+        self._second_of_share = 0.0
         self._done = 0
 
     @property
@@ -149,7 +155,7 @@ class _Run:
         """None where it has nothing to tune, cannot learn, or its turn comes after the end of the budget."""
         self._done += 1
         left = self._budget.seconds - self._reserve - self.spent
-        if not any(ranges_of(make().config_type)) or left <= 0:
+        if not any(ranges_of(make().config_type)) or left <= max(self._second_of_share * SHARES[name], 0.0):
             return None
         share = left / max(members - self._done + 1, 1)
         until = time.perf_counter() + share
@@ -163,6 +169,7 @@ class _Run:
                 return None
         finally:
             self._strict = False
+        self._second_of_share = max(self._second_of_share, search.longest / max(SHARES[name], 0.1))
         # Each member may be fitted twice more, to judge the blends.
         self._reserve += 2 * search.longest
         return search

@@ -132,6 +132,11 @@ def test_a_spent_budget_leaves_the_defaults(split: Split) -> None:
     assert len(log.members.get("recent_popularity", [])) <= 1
 
 
+def test_a_member_whose_turn_did_not_come_keeps_what_was_found_before(split: Split) -> None:
+    former = {"recent_popularity": {"half_life_days": 2.5}}
+    assert tuned(split, Budget(seconds=1e-9, trials=50), former=former).changes == former
+
+
 def test_the_caller_can_stop_a_search(split: Split) -> None:
     def stop(_phase: str, fraction: float) -> None:
         raise Cancelled
