@@ -9,6 +9,7 @@ import numpy as np
 
 from recommender.algorithms.base import Arrays
 from recommender.algorithms.likeness import Likeness, LikenessConfig, unit
+from recommender.algorithms.narrow import narrow_rows, widened
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Halves
 
@@ -64,6 +65,10 @@ class Look(Likeness[LookConfig]):
             "vectors": self.vectors.astype(np.float16),
         }
 
+    def _narrowed(self, arrays: Arrays) -> Arrays:
+        vectors, step = narrow_rows(self.vectors)
+        return arrays | {"vectors": vectors, "step": step}
+
     def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
         self._mean, self._directions = arrays["mean"], arrays["directions"]
-        self.vectors = arrays["vectors"].astype(np.float32)
+        self.vectors = widened(arrays["vectors"], arrays.get("step")).astype(np.float32)

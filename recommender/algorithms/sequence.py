@@ -72,8 +72,8 @@ class NextItemScorer(Recommender[NextConfig]):
         raise CannotFit("this process serves sequence models and does not train them")
 
     def _install(self, network: bytes, table: Floats, unmet: Ints) -> None:
-        """network: ONNX from item vectors (n, length, dimensions) to unit vectors (n, dimensions). Items nobody chose, the
-        `unmet`, would score as their random vectors lie; they get the mean score of the others, which says nothing."""
+        """network: ONNX from item vectors (n, length, dimensions) to unit vectors (n, dimensions). `unmet` are items that
+        nobody chose and nothing is known of: they get the mean score of the others, which says nothing."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
@@ -89,7 +89,7 @@ class NextItemScorer(Recommender[NextConfig]):
 
     @property
     def unmet(self) -> Ints:
-        """Items that nobody had chosen, ascending."""
+        """Items that nobody had chosen and nothing was known of, ascending."""
         return self._unmet
 
     def table(self) -> Floats:

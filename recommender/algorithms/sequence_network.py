@@ -128,6 +128,13 @@ class Network(nn.Module):
         with torch.no_grad():
             return array(self.vectors(torch.arange(self.item.num_embeddings - 1)))
 
+    def told_alone(self) -> Floats:
+        """float32 (items, dimensions): what the facts alone say of each item; zeros where there are none."""
+        with torch.no_grad():
+            if self.facts is None:
+                return np.zeros((self.item.num_embeddings - 1, self.item.embedding_dim), np.float32)
+            return array(self.told(self.facts[:-1]))
+
     def each_block(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
 

@@ -109,8 +109,11 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         crew = crew_at_hand()
         if crew is None or not crew.rounds(self, network, rows, rng, epochs=epochs, rate=rate):
             self.rounds(network, rows, rng, Alone(), epochs=epochs, rate=rate)
+        table, told = network.table(), network.told_alone()
         unmet = np.setdiff1d(np.arange(self.items, dtype=np.int32), data.item)
-        self._install(export(network), network.table(), unmet)
+        # As a negative an unmet item has only learned to be away; its facts place it as they place the others.
+        table[unmet] = told[unmet]
+        self._install(export(network), table, unmet[~told[unmet].any(axis=1)])
         # The table holds what items became; the projection belongs to directions that the next catalogue has not.
         state = {name: array(value) for name, value in network.state_dict().items() if name not in OF_ITEMS}
         self.weights = save({**state, "events": np.array(data.events, np.int64)})

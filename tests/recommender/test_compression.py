@@ -54,7 +54,7 @@ def test_a_compressed_member_is_saved_as_small_as_it_is(
         loaded.score_one(np.array([0, 2], np.int32)), small.score(histories)[0], rtol=0.05, atol=0.02
     )
     stored = {str(array.dtype) for array in load_file(tmp_path / "arrays.safetensors").values()}
-    assert ("int8" in stored) is (name not in ("popularity", "recent_popularity"))
+    assert ("int8" in stored) is (name not in ("popularity", "recent_popularity", "knowledge"))
 
 
 def test_many_histories_score_like_few(every_fitted: dict[str, Recommender[Any]]) -> None:

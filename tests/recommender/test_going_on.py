@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from recommender.algorithms.ensemble import SERVED
+from recommender.algorithms.blend import Blend
+from recommender.algorithms.ensemble import SERVED, Ensemble
 from recommender.algorithms.sequence import NextItemScorer, SequenceConfig, SequenceScorer
 from recommender.algorithms.sequence_network import Network
 from recommender.algorithms.sequence_training import OF_ITEMS, NextItemTrainer, SequenceTrainer
 from recommender.dataset import Dataset
-from recommender.types import Histories
+from recommender.evaluation.fit import Progress
+from recommender.evaluation.going_on import continued
+from recommender.types import Histories, silent
 from tests.recommender.checkerboard import EVERY, ITEMS, SMALL
 
 FORMER = Path(__file__).parent / "written_sequence"
@@ -89,6 +92,14 @@ def test_a_model_without_weights_cannot_be_gone_on_from(board: Dataset) -> None:
     trainer = SequenceTrainer(former.config)
     assert not trainer.adopt(former, np.arange(former.items, dtype=np.int32), np.random.default_rng(0))
     assert trainer._learned is None
+
+
+def test_an_ensemble_with_a_network_that_cannot_go_on_is_not_continued() -> None:
+    former = SequenceScorer.load(FORMER)
+    live = Ensemble({former.name: former}, Blend({former.name: 1.0}), former.items)
+    place = np.arange(former.items, dtype=np.int32)
+    asked: dict[str, Any] = {"profile": "fast", "progress": Progress(silent), "rng": np.random.default_rng(0)}
+    assert continued(live, place, **asked) is None
 
 
 def test_a_model_of_another_shape_cannot_be_gone_on_from(every_fitted: dict[str, Any]) -> None:
