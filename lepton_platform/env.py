@@ -72,6 +72,7 @@ class Env:
     base_url: str
     allowed_hosts: tuple[str, ...]
     model_cache_mib: int
+    language_heads: str
     pool_size: int
     mail_url: str = field(repr=False)
 
@@ -113,6 +114,7 @@ def read(environ: Mapping[str, str]) -> Env:
         base_url=base_url.rstrip("/"),
         allowed_hosts=_hosts(source.text("LEPTON_ALLOWED_HOSTS", ""), base_url),
         model_cache_mib=source.whole("LEPTON_MODEL_CACHE_MIB", 512, low=16, high=1_048_576),
+        language_heads=source.folder("LEPTON_LANGUAGE_HEADS"),
         pool_size=source.whole("LEPTON_POOL_SIZE", 8, low=1, high=200),
         mail_url=source.url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
     )
@@ -156,6 +158,12 @@ class _Source:
             raise WrongSetting(f"{name} must be base64.") from error
         if len(value) < 32:
             raise WrongSetting(f"{name} must hold at least 32 bytes in base64.")
+        return value
+
+    def folder(self, name: str) -> str:
+        value = self.text(name, "")
+        if value and not Path(value).is_dir():
+            raise WrongSetting(f"{name} must be a folder that is there.")
         return value
 
     def whole(self, name: str, default: int, *, low: int, high: int) -> int:

@@ -30,6 +30,7 @@ LEPTON_CONTROL_SCOPE_KEY = ENV.control_scope_key
 LEPTON_BASE_URL = ENV.base_url
 LEPTON_VALKEY_URL = ENV.valkey_url
 LEPTON_MODEL_CACHE_MIB = ENV.model_cache_mib
+LEPTON_LANGUAGE_HEADS = ENV.language_heads
 
 SECRET_KEY = ENV.secret_key
 DEBUG = False

@@ -42,6 +42,7 @@ def phase_words(phase: str) -> str:
         "": _("Waiting for a worker"),
         "start": _("Starting"),
         "reading events": _("Reading events"),
+        "reading reviews": _("Reading reviews"),
         "learning": _("Learning"),
         "evaluating": _("Measuring quality"),
         "learning from everything": _("Learning from everything"),

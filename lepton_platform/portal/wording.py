@@ -57,6 +57,10 @@ _LEFT_OUT = {
     "bot": gettext_noop("of bots"),
     "burst": gettext_noop("faster than any person"),
     "short history": gettext_noop("of too short histories"),
+    "review without consent": gettext_noop("left out: without consent"),
+    "review of a retired item": gettext_noop("left out: of retired items"),
+    "review in another language": gettext_noop("left out: in another language"),
+    "review without text": gettext_noop("left out: without text"),
 }
 _WORSE = re.compile(
     r"Not better than (popularity|the model in service) beyond chance: \S+ ([\d.]+) against ([\d.]+)\."

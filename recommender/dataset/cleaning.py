@@ -259,6 +259,7 @@ def _rebuilt(dataset: Dataset, events: _Events, left: Longs, had: Longs) -> Data
         at=events.at,
         weight=events.weight,
         content=dataset.content,
+        opinions=dataset.opinions,
         item_ids=dataset.item_ids,
         user_ids=tuple(name for name, stay in zip(dataset.user_ids, stays, strict=False) if stay),
     )

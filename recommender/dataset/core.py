@@ -26,6 +26,28 @@ class ItemContent:
 
 
 @dataclass(frozen=True)
+class ItemOpinions:
+    """What reviews say of each item, as numbers around zero; zero where nothing is known.
+
+    regard float32 (items): praise above or below the catalogue's mean; agreement likewise, of how well reviews speak of
+    what the item is described as; aspects float32 (items, len(names)) of each aspect, a battery or a fit. All are shrunk
+    towards zero by how few people spoke."""
+
+    names: tuple[str, ...]
+    regard: Floats
+    agreement: Floats
+    aspects: Floats
+
+    @property
+    def present(self) -> bool:
+        return bool(self.regard.any() or self.aspects.any())
+
+    def columns(self) -> Floats:
+        """float32 (items, 2 + len(names)): regard, agreement, then the aspects."""
+        return np.column_stack([self.regard, self.agreement, self.aspects]).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Events grouped by user, in time order within a user.
 
@@ -41,6 +63,7 @@ class Dataset:
     content: ItemContent | None = None
     item_ids: tuple[str, ...] = ()
     user_ids: tuple[str, ...] = ()
+    opinions: ItemOpinions | None = None
 
     def __post_init__(self) -> None:
         events = len(self.item)
@@ -52,6 +75,8 @@ class Dataset:
             raise DataError("An event names an item number outside the catalogue.")
         if self.content is not None and len(self.content.texts) != self.items:
             raise DataError("There must be exactly one text for each item.")
+        if self.opinions is not None and len(self.opinions.regard) != self.items:
+            raise DataError("There must be exactly one row of opinions for each item.")
         for name in ("indptr", "item", "at", "weight"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
@@ -142,6 +167,7 @@ class Dataset:
             content=self.content,
             item_ids=self.item_ids,
             user_ids=self.user_ids,
+            opinions=self.opinions,
         )
 
     def describe(self) -> str:

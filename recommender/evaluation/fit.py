@@ -14,12 +14,13 @@ import numpy as np
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.reputation import Reputation
 from recommender.dataset import Dataset, Protocol, Split
 from recommender.dataset.splits import SPLITS
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
 from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
-from recommender.evaluation.profiles import EFFORTS, SHARES, Makers, Profile, new_members
+from recommender.evaluation.profiles import EFFORTS, MEMBERS, SHARES, Makers, Profile, new_members
 from recommender.types import CannotFit, DataError, Report, silent
 
 Members = dict[str, Recommender[Any]]
@@ -74,7 +75,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     figures on the hidden events, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
     progress = Progress(report)
-    makers = new_members(profile, progress.within, members)
+    makers = new_members(profile, progress.within, members or members_of(dataset, profile))
     progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
     split = SPLITS[validation](dataset).sample(EFFORTS[profile].most_cases, rng)
@@ -97,6 +98,13 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     card["seconds"] = fitting.seconds
     report("done", 1.0)
     return Ensemble(fitting.members, blend, dataset.items, card)
+
+
+def members_of(dataset: Dataset, profile: Profile) -> tuple[str, ...]:
+    """The profile's members, and those that read what this data set happens to have."""
+    if dataset.opinions is None:
+        return MEMBERS[profile]
+    return (*MEMBERS[profile], Reputation.name)
 
 
 def _fit_members(

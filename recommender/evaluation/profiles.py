@@ -16,6 +16,7 @@ from recommender.algorithms.item_neighbours import ItemNeighbours
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent_training import RecurrentTrainer
+from recommender.algorithms.reputation import Reputation
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
@@ -46,6 +47,7 @@ EFFORTS: Mapping[Profile, Effort] = {
 SHARES: Mapping[str, float] = {
     "popularity": 0.01,
     "recent_popularity": 0.01,
+    "reputation": 0.01,
     "transitions": 0.02,
     "item_neighbours": 0.02,
     "content": 0.05,
@@ -81,6 +83,7 @@ def _makers(effort: Effort, report: Report) -> Makers:
     return {
         "popularity": Popularity,
         "recent_popularity": RecentPopularity,
+        "reputation": Reputation,
         "transitions": Transitions,
         "item_neighbours": ItemNeighbours,
         "content": Content,

@@ -13,6 +13,7 @@ from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.features_model import FeaturesScorer
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
+from recommender.algorithms.reputation import Reputation
 from recommender.serving.ready import Ready
 from recommender.serving.types import Stage
 from recommender.types import Floats
@@ -20,7 +21,13 @@ from recommender.types import Floats
 Slots = NDArray[np.int32]
 _DECAY = 0.7
 # What is known of an item without anybody's choices, or without regard to whose history is asked about.
-_NO_BEHAVIOUR = (Content.name, FeaturesScorer.name, Popularity.name, RecentPopularity.name)
+_NO_BEHAVIOUR = (
+    Content.name,
+    FeaturesScorer.name,
+    Popularity.name,
+    RecentPopularity.name,
+    Reputation.name,
+)
 # A score of zero is no absence of evidence to these: they give every item a place.
 _PLACES_EVERYTHING = (FeaturesScorer.name, *ORDERED)
 _LATEST = 50

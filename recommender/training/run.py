@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from django.conf import settings
 from uuid_utils.compat import uuid7
 
-from recommender import sources
+from recommender import sources, voices
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.content import Content
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
+from recommender.dataset import Dataset
 from recommender.evaluation.fit import fit_ensemble
 from recommender.evaluation.profiles import EFFORTS, Profile
+from recommender.language.opinions import Opinions
+from recommender.language.readers import review_reader
+from recommender.language.reading import ReviewReader
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
@@ -27,6 +33,7 @@ from recommender.training import gate
 from recommender.training.gate import Verdict
 from recommender.training.progress import Watch
 from recommender.types import DataError
+from recommender.voices import Heard
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
@@ -48,12 +55,19 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
     source = sources.load(tenant, actor=actor, report=lambda done: watch.report("", done))
     if source.dataset.items == 0:
         raise DataError("The catalogue is empty: send items first.")
+    watch.enter("reading reviews", low=10, high=20)
+    heard = voices.load(
+        tenant, _texts(source), reader=_reader, actor=actor, report=lambda done: watch.report("", done)
+    )
+    opinions = heard.opinions()
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
-    ensemble, verdict = _learned(tenant, source, live, profile=profile, watch=watch)
+    ensemble, verdict = _learned(tenant, source, heard, live, profile=profile, watch=watch)
     served, verdict = _served(ensemble, verdict, live)
     watch.enter("publishing", low=93, high=99)
-    trained = _sealed(tenant, job_id, served, source, verdict, profile=profile)
+    verdict = replace(verdict, metrics={**verdict.metrics, "reviews": _heard(heard, opinions)})
+    bundle = Bundle(served, source.item_no, opinions) if served is not None else None
+    trained = _sealed(tenant, job_id, bundle, source, verdict, profile=profile)
     watch.enter("publishing", low=98, high=99)
     with scope(tenant, actor=actor) as s:
         version = actions.publish(s, trained, expected=expected)
@@ -63,30 +77,65 @@ def run(tenant: TenantRef, job_id: UUID, *, profile: Profile, actor: Actor, watc
     return RunOutcome(version, version.reason)
 
 
+def _texts(source: Source) -> dict[int, str]:
+    """By the number of each live item."""
+    content = source.dataset.content
+    texts = content.texts if content is not None else ("",) * source.item_no.size
+    return dict(zip(source.item_no.tolist(), texts, strict=True))
+
+
+def _reader() -> ReviewReader:
+    return review_reader(Path(folder) if (folder := settings.LEPTON_LANGUAGE_HEADS) else None)
+
+
 def _learned(
-    tenant: TenantRef, source: Source, live: VersionView | None, *, profile: Profile, watch: Watch
+    tenant: TenantRef,
+    source: Source,
+    heard: Heard,
+    live: VersionView | None,
+    *,
+    profile: Profile,
+    watch: Watch,
 ) -> tuple[Ensemble, Verdict]:
     """Fitted on the past, judged on what followed, fitted again on everything.
 
     Without any event there is nothing to judge by: texts alone serve. With events that nobody can be asked about,
-    what was learned from them does not serve.
+    what was learned from them does not serve. Nothing is judged by reviews that were written after its past.
     """
     rng = np.random.default_rng(0)
-    watch.enter("learning", low=10, high=70)
+    watch.enter("learning", low=20, high=70)
     protocol, split = gate.hold_out(source.dataset, most_cases=EFFORTS[profile].most_cases)
+    everything = _with_opinions(source.dataset, heard, source, until=None)
     if not len(split):
-        ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
+        ensemble = fit_ensemble(everything, profile=profile, rng=rng, report=watch.report)
         refusal = gate.too_few(0) if source.dataset.events else ""
         return ensemble, Verdict(refusal, _metrics(ensemble, source, {"protocol": None, "cases": 0}))
-    ensemble = fit_ensemble(split.train, profile=profile, rng=rng, report=watch.report, again=False)
+    until = int(split.train.at.max()) if split.train.timed else None
+    past = _with_opinions(split.train, heard, source, until=until)
+    ensemble = fit_ensemble(past, profile=profile, rng=rng, report=watch.report, again=False)
     watch.enter("evaluating", low=70, high=75)
     fair = live is not None and live.data_until is not None and _before(live.data_until, split.train.at)
     verdict = gate.judge(ensemble, split, _live(tenant, live), source.item_no, live_is_fair=fair)
     metrics = _metrics(ensemble, source, {"protocol": protocol, **verdict.metrics})
     watch.enter("learning from everything", low=75, high=93)
     for member in ensemble.members.values():
-        member.refit(source.dataset, rng)
+        member.refit(everything, rng)
     return ensemble, Verdict(verdict.refusal, metrics)
+
+
+def _with_opinions(dataset: Dataset, heard: Heard, source: Source, *, until: int | None) -> Dataset:
+    """With what reviews said until then, in milliseconds, of each item."""
+    return replace(dataset, opinions=heard.features(heard.opinions(until=until), source.item_no))
+
+
+def _heard(heard: Heard, opinions: Opinions) -> dict[str, Any]:
+    return {
+        "stored": heard.stored,
+        "read": len(heard.voices),
+        "left_out": heard.left_out,
+        "items": len(opinions),
+        "aspects": len(opinions.names),
+    }
 
 
 def _before(moment: datetime, train_at: np.ndarray[Any, np.dtype[np.int64]]) -> bool:
@@ -123,7 +172,7 @@ def _served(
 def _sealed(
     tenant: TenantRef,
     job_id: UUID,
-    served: Ensemble | None,
+    bundle: Bundle | None,
     source: Source,
     verdict: Verdict,
     *,
@@ -132,9 +181,9 @@ def _sealed(
     """Writes the artefact, if one may serve, before any row names it."""
     artefact_id = uuid7()
     manifest: Mapping[str, Any] = {}
-    if served is not None:
-        files = Bundle(served, source.item_no).to_files()
-        _check_round_trip(served, files)
+    if bundle is not None:
+        files = bundle.to_files()
+        _check_round_trip(bundle.ensemble, files)
         manifest = artefacts.write(tenant, artefact_id, files)
     return Trained(
         job_id=job_id,
@@ -144,7 +193,7 @@ def _sealed(
         metrics=verdict.metrics,
         trained_at=datetime.now(UTC),
         data_until=source.data_until,
-        refused=served is None,
+        refused=bundle is None,
         reason=verdict.refusal,
     )
 

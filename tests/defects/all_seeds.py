@@ -6,6 +6,7 @@ from tests.defects.crypto_seeds import CRYPTO_SEEDS
 from tests.defects.factors_seeds import FACTORS_SEEDS
 from tests.defects.feature_seeds import FEATURE_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
+from tests.defects.language_seeds import LANGUAGE_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
 from tests.defects.network_seeds import NETWORK_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
@@ -21,6 +22,7 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *FACTORS_SEEDS,
     *FEATURE_SEEDS,
     *KEYS_SEEDS,
+    *LANGUAGE_SEEDS,
     *LOCK_SEEDS,
     *NETWORK_SEEDS,
     *RECOMMENDER_SEEDS,

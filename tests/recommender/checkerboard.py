@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,11 @@ from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent import RecurrentConfig
 from recommender.algorithms.recurrent_training import RecurrentTrainer
+from recommender.algorithms.reputation import Reputation
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
-from recommender.dataset import Dataset, ItemContent
+from recommender.dataset import Dataset, ItemContent, ItemOpinions
 
 ITEMS = 24
 USERS = 120
@@ -42,7 +44,16 @@ def checkerboard() -> Dataset:
     rng = np.random.default_rng(7)
     rows = [(2 * rng.permutation(ITEMS // 2)[:8] + user % 2).tolist() for user in range(USERS)]
     texts = tuple(f"{'crimson' if item % 2 == 0 else 'azure'} thing {item}" for item in range(ITEMS))
-    return Dataset.from_sequences(rows, items=ITEMS, content=ItemContent(texts))
+    board = Dataset.from_sequences(rows, items=ITEMS, content=ItemContent(texts))
+    return replace(board, opinions=colours_praised())
+
+
+def colours_praised() -> ItemOpinions:
+    """Even items are praised for their warmth, odd ones for their calm; nobody is praised more than another."""
+    even = (np.arange(ITEMS) % 2 == 0).astype(np.float32)
+    aspects = np.column_stack([even, 1 - even]) * 0.3
+    nothing = np.zeros(ITEMS, np.float32)
+    return ItemOpinions(("warmth", "calm"), nothing, nothing, aspects.astype(np.float32))
 
 
 PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
@@ -51,6 +62,7 @@ PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "ease": lambda: Ease(EaseConfig(regularisation=5.0)),
     "factors": lambda: FactorsTrainer(FactorsConfig(factors=2)),
     "content": Content,
+    "reputation": Reputation,
     "features": FeaturesTrainer,
     "sequence": lambda: SequenceTrainer(SMALL),
     "recurrent": lambda: RecurrentTrainer(RecurrentConfig(hidden=16, **QUICK)),

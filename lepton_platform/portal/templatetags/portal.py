@@ -226,6 +226,7 @@ def member_name(code: str) -> str:
         "content": _("Likeness of content"),
         "sequence": _("Sequence transformer"),
         "neighbours": _("Similar histories"),
+        "reputation": _("What reviews say"),
     }.get(code, code)
 
 
