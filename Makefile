@@ -20,14 +20,16 @@ env-dev: $(DEV_STAMP)
 $(BIN)/python:
 	@./deploy/make-venv $(VENV)
 
-$(RUN_STAMP): $(REQUIREMENTS)/lock.txt | $(BIN)/python
+$(RUN_STAMP): $(REQUIREMENTS)/lock.txt $(REQUIREMENTS)/no-deps.txt | $(BIN)/python
 	@echo "Installing the packages of $<; the first time takes some minutes."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(REQUIREMENTS)/no-deps.txt
 	@touch $@
 
-$(DEV_STAMP): $(REQUIREMENTS)/dev.txt | $(BIN)/python
+$(DEV_STAMP): $(REQUIREMENTS)/dev.txt $(REQUIREMENTS)/no-deps.txt | $(BIN)/python
 	@echo "Installing the packages of $<; the first time takes some minutes."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(REQUIREMENTS)/no-deps.txt
 	@touch $@ $(RUN_STAMP)
 
 test: lint types browser

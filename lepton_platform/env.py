@@ -75,6 +75,7 @@ class Env:
     ray_address: str
     ray_workers: int
     ray_from_events: int
+    language_heads: str
     pool_size: int
     mail_url: str = field(repr=False)
     gate_least_gain_percent: int
@@ -121,6 +122,7 @@ def read(environ: Mapping[str, str]) -> Env:
         ray_address=source.text("LEPTON_RAY_ADDRESS", ""),
         ray_workers=source.whole("LEPTON_RAY_WORKERS", 2, low=1, high=1_000),
         ray_from_events=source.whole("LEPTON_RAY_FROM_EVENTS", 20_000_000, low=0, high=10**12),
+        language_heads=source.folder("LEPTON_LANGUAGE_HEADS"),
         pool_size=source.whole("LEPTON_POOL_SIZE", 8, low=1, high=200),
         mail_url=source.url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
         gate_least_gain_percent=source.whole("LEPTON_GATE_LEAST_GAIN_PERCENT", 5, low=0, high=1_000),
@@ -166,6 +168,12 @@ class _Source:
             raise WrongSetting(f"{name} must be base64.") from error
         if len(value) < 32:
             raise WrongSetting(f"{name} must hold at least 32 bytes in base64.")
+        return value
+
+    def folder(self, name: str) -> str:
+        value = self.text(name, "")
+        if value and not Path(value).is_dir():
+            raise WrongSetting(f"{name} must be a folder that is there.")
         return value
 
     def whole(self, name: str, default: int, *, low: int, high: int) -> int:

@@ -35,6 +35,7 @@ LEPTON_METRICS_TOKEN = ENV.metrics_token
 LEPTON_RAY_ADDRESS = ENV.ray_address
 LEPTON_RAY_WORKERS = ENV.ray_workers
 LEPTON_RAY_FROM_EVENTS = ENV.ray_from_events
+LEPTON_LANGUAGE_HEADS = ENV.language_heads
 
 SECRET_KEY = ENV.secret_key
 DEBUG = False

@@ -46,6 +46,9 @@ class Quality:
     members: list[Member]
     learned: int | None = None
     left_out: list[tuple[str, int]] = field(default_factory=list)
+    reviews: int | None = None
+    reviews_left_out: list[tuple[str, int]] = field(default_factory=list)
+    reviewed: int | None = None
 
     @property
     def uplift(self) -> float | None:
@@ -84,7 +87,7 @@ class Quality:
 
 def quality(version: VersionView) -> Quality:
     metrics = version.metrics
-    served = _mapping(metrics.get("served"))
+    served, reviews = _mapping(metrics.get("served")), _mapping(metrics.get("reviews"))
     return Quality(
         version=version,
         ndcg=_number(served, NDCG),
@@ -95,6 +98,9 @@ def quality(version: VersionView) -> Quality:
         members=_members(metrics),
         learned=_whole(_mapping(metrics.get("data")).get("events")),
         left_out=_left_out(_mapping(_mapping(metrics.get("data")).get("events_left_out"))),
+        reviews=_whole(reviews.get("read")) if reviews.get("stored") else None,
+        reviews_left_out=_left_out(_mapping(reviews.get("left_out"))),
+        reviewed=_whole(reviews.get("items")),
     )
 
 

@@ -51,6 +51,7 @@ def phase_words(phase: str) -> str:
         "reading events": _("Reading events"),
         "tuning": _("Looking for better settings"),
         "looking at images": _("Looking at images"),
+        "reading reviews": _("Reading reviews"),
         "learning": _("Learning"),
         "evaluating": _("Measuring quality"),
         "learning from everything": _("Learning from everything"),

@@ -58,6 +58,10 @@ _LEFT_OUT = {
     "bot": gettext_noop("of bots"),
     "burst": gettext_noop("faster than any person"),
     "short history": gettext_noop("of too short histories"),
+    "review without consent": gettext_noop("left out: without consent"),
+    "review of a retired item": gettext_noop("left out: of retired items"),
+    "review in another language": gettext_noop("left out: in another language"),
+    "review without text": gettext_noop("left out: without text"),
 }
 _NOT_SERVED = {
     "no_gain": gettext_noop("Not served: the blend is as good without it."),

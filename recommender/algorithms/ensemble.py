@@ -26,6 +26,7 @@ from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.ranker import Ranker
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent import RecurrentScorer
+from recommender.algorithms.reputation import Reputation
 from recommender.algorithms.sequence import SequenceScorer
 from recommender.algorithms.transitions import Transitions
 from recommender.types import DataError, Floats, Histories, Ints, Recommendations
@@ -37,6 +38,7 @@ SERVED: Mapping[str, type[Recommender[Any]]] = {
         RecentPopularity,
         Transitions,
         ItemNeighbours,
+        Reputation,
         Ease,
         FactorsScorer,
         Content,

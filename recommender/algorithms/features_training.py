@@ -7,9 +7,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.extmath import randomized_svd
 
 from recommender.algorithms.features_model import FeaturesScorer, unit
-from recommender.dataset import Dataset
+from recommender.dataset import Dataset, ItemOpinions
 from recommender.features.text import Vectoriser
 from recommender.types import CannotFit, Floats, Histories, Longs
+
+_WORTH = 0.5  # length of the opinions beside a text of length one
 
 
 class FeaturesTrainer(FeaturesScorer):
@@ -20,7 +22,7 @@ class FeaturesTrainer(FeaturesScorer):
             raise CannotFit("no item has a text")
         if not (data.histories.lengths >= 2).any():
             raise CannotFit("no user chose two different items")
-        vectors = self._reduced(data.content.texts, rng)
+        vectors = with_opinions(self._reduced(data.content.texts, rng), data.opinions)
         size = vectors.shape[1]
         self._install(vectors, np.ones(size, np.float32), np.zeros(1, np.float32))
         product, chosen = self._pairs(data.histories, rng)
@@ -54,6 +56,15 @@ class FeaturesTrainer(FeaturesScorer):
         chosen = np.zeros(item.shape, np.int64)
         chosen[:, 0] = 1
         return product.reshape(-1, user.shape[1]), chosen.ravel()
+
+
+def with_opinions(vectors: Floats, opinions: ItemOpinions | None) -> Floats:
+    """Rows of length one of the text's vector and, beside it, what reviews say; without opinions the rows as they are."""
+    if opinions is None or not opinions.present:
+        return vectors
+    said = opinions.columns()
+    spread = float(np.sqrt((said**2).sum(axis=1)[said.any(axis=1)].mean()))
+    return unit(np.column_stack([vectors, said * np.float32(_WORTH / spread)]).astype(np.float32))
 
 
 def before(histories: Histories, events: Longs, *, most: int) -> Histories:

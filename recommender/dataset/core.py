@@ -26,6 +26,28 @@ class ItemContent:
 
 
 @dataclass(frozen=True)
+class ItemOpinions:
+    """What reviews say of each item, as numbers around zero; zero where nothing is known.
+
+    regard float32 (items): praise above or below the catalogue's mean; agreement likewise, of how well reviews speak of
+    what the item is described as; aspects float32 (items, len(names)) of each aspect, a battery or a fit. All are shrunk
+    towards zero by how few people spoke."""
+
+    names: tuple[str, ...]
+    regard: Floats
+    agreement: Floats
+    aspects: Floats
+
+    @property
+    def present(self) -> bool:
+        return bool(self.regard.any() or self.aspects.any())
+
+    def columns(self) -> Floats:
+        """float32 (items, 2 + len(names)): regard, agreement, then the aspects."""
+        return np.column_stack([self.regard, self.agreement, self.aspects]).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Dataset:
     """Events grouped by user, in time order within a user.
 
@@ -44,6 +66,7 @@ class Dataset:
     user_ids: tuple[str, ...] = ()
     look: Floats | Halves | None = None
     links: tuple[tuple[str, ...], ...] | None = None
+    opinions: ItemOpinions | None = None
 
     def __post_init__(self) -> None:
         events = len(self.item)
@@ -57,6 +80,8 @@ class Dataset:
             raise DataError("There must be exactly one text for each item.")
         if any(part is not None and len(part) != self.items for part in (self.look, self.links)):
             raise DataError("There must be exactly one look, and one list of links, for each item.")
+        if self.opinions is not None and len(self.opinions.regard) != self.items:
+            raise DataError("There must be exactly one row of opinions for each item.")
         for name in ("indptr", "item", "at", "weight"):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 

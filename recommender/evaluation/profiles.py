@@ -19,6 +19,7 @@ from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.ranges import sound
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent_training import RecurrentTrainer
+from recommender.algorithms.reputation import Reputation
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
@@ -48,6 +49,7 @@ EFFORTS: Mapping[Profile, Effort] = {
 SHARES: Mapping[str, float] = {
     "popularity": 0.01,
     "recent_popularity": 0.01,
+    "reputation": 0.01,
     "transitions": 0.02,
     "item_neighbours": 0.02,
     "content": 0.05,
@@ -78,7 +80,11 @@ NO_CHANGES: Changes = {}
 
 def of_data(dataset: Dataset) -> tuple[str, ...]:
     """Members of every profile wherever the data has what they read."""
-    there = {Look.name: dataset.look is not None, Knowledge.name: bool(dataset.links and any(dataset.links))}
+    there = {
+        Look.name: dataset.look is not None,
+        Knowledge.name: bool(dataset.links and any(dataset.links)),
+        Reputation.name: dataset.opinions is not None,
+    }
     return tuple(name for name, found in there.items() if found)
 
 
@@ -116,6 +122,7 @@ def _makers(effort: Effort, report: Report) -> Makers:
     return {
         "popularity": Popularity,
         "recent_popularity": RecentPopularity,
+        "reputation": Reputation,
         "transitions": Transitions,
         "item_neighbours": ItemNeighbours,
         "content": Content,

@@ -10,28 +10,34 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from recommender.algorithms.ensemble import Ensemble
+from recommender.language.opinions import NO_OPINIONS, Opinions
 from recommender.types import DataError
 
 _ITEMS = "items.safetensors"
+_OPINIONS = "opinions.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """`item_no[i]` is the catalogue number of the ensemble's item i."""
+    """`item_no[i]` is the catalogue number of the ensemble's item i. `opinions` are what reviews say of items."""
 
     ensemble: Ensemble
     item_no: NDArray[np.int32]
+    opinions: Opinions = NO_OPINIONS
 
     def to_files(self) -> dict[str, bytes]:
-        return {**self.ensemble.to_files(), _ITEMS: save({"item_no": self.item_no})}
+        files = {**self.ensemble.to_files(), _ITEMS: save({"item_no": self.item_no})}
+        return {**files, _OPINIONS: self.opinions.to_bytes()} if len(self.opinions) else files
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Bundle:
         """Raises DataError when the files do not belong together."""
         if _ITEMS not in files:
             raise DataError("The table of items is missing.")
-        ensemble = Ensemble.from_files({name: files[name] for name in files if name != _ITEMS})
+        own = {name: content for name, content in files.items() if name not in (_ITEMS, _OPINIONS)}
+        ensemble = Ensemble.from_files(own)
         item_no = load(files[_ITEMS])["item_no"]
         if item_no.size != ensemble.items:
             raise DataError("The table of items has another length than the model.")
-        return cls(ensemble, item_no)
+        opinions = Opinions.from_bytes(files[_OPINIONS]) if _OPINIONS in files else NO_OPINIONS
+        return cls(ensemble, item_no, opinions)

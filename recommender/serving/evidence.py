@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+import msgspec
 import numpy as np
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,8 @@ from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.reputation import Reputation
+from recommender.serving import praise
 from recommender.serving.influence import LATEST, LINKS, Doubles, Influence, influence, likeness
 from recommender.serving.ready import Ready
 from recommender.serving.scoring import Ranking, Slots
@@ -40,14 +43,21 @@ def reasons(s: Scope, ready: Ready, ranking: Ranking, shown: Sequence[Shown]) ->
     """
     mine = _own_items(s, ready, ranking.history[-LATEST:])
     ruled = [_ruled(ranking, one.slot) for one in shown]
+    said = [praise.reasons(ready, one.stored.item_no) for one in shown]
     if not ranking.moments or not shown:
         linked = _by_what_they_are(ready, ranking, shown, mine)
         return [
-            [*rule, *link, *_by_stage(ranking, one.stored.item, mine, stated=bool(rule or link))]
-            for one, rule, link in zip(shown, ruled, linked, strict=True)
+            [*rule, *link, *_by_stage(ranking, one.stored.item, mine, stated=bool(rule or link)), *heard]
+            for one, rule, link, heard in zip(shown, ruled, linked, said, strict=True)
         ]
     why = influence(ready, ranking, [one.slot for one in shown])
-    return [[*_by_model(why, place, one.stored.item, mine), *ruled[place]] for place, one in enumerate(shown)]
+    return [
+        [
+            *_with_praise(_by_model(why, place, one.stored.item, mine), said[place], _counts(why, place)),
+            *ruled[place],
+        ]
+        for place, one in enumerate(shown)
+    ]
 
 
 def _own_items(s: Scope, ready: Ready, slots: Slots) -> Mine:
@@ -77,6 +87,19 @@ def _by_model(why: Influence, place: int, item: ItemInput, mine: Mine) -> list[R
     if (share := addends.get(Popularity.name, 0.0) / total) >= _LEAST_SHARE:
         found.append(Reason("popular", _("Chosen by many"), [], round(share, 3)))
     return sorted(found, key=lambda reason: -(reason.share or 0.0))
+
+
+def _counts(why: Influence, place: int) -> float:
+    """The share of the score that what reviews say adds."""
+    addends = {name: max(float(values[place]), 0.0) for name, values in why.members.items()}
+    return addends.get(Reputation.name, 0.0) / max(sum(addends.values()), 1e-12)
+
+
+def _with_praise(found: list[Reason], said: list[Reason], share: float) -> list[Reason]:
+    """The first praise carries the share where it has one; praise that added nothing comes last, as a fact."""
+    if said and share >= _LEAST_SHARE:
+        said = [msgspec.structs.replace(said[0], share=round(share, 3)), *said[1:]]
+    return sorted([*found, *said], key=lambda reason: -(reason.share or 0.0))
 
 
 def _ruled(ranking: Ranking, slot: int) -> list[Reason]:

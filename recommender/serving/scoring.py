@@ -16,6 +16,7 @@ from recommender.algorithms.knowledge import Knowledge
 from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
+from recommender.algorithms.reputation import Reputation
 from recommender.serving.ready import Ready
 from recommender.serving.rules import Applied, prior
 from recommender.serving.types import Stage
@@ -33,6 +34,7 @@ _NO_BEHAVIOUR = (
     FeaturesScorer.name,
     Popularity.name,
     RecentPopularity.name,
+    Reputation.name,
 )
 # A score of zero is no absence of evidence to these: they give every item a place.
 _PLACES_EVERYTHING = (FeaturesScorer.name, *ORDERED)

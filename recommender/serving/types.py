@@ -26,10 +26,20 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """`evidence` are ids of items or of rules, or names of categories; `share` is this kind's part of the item's score."""
+    """`evidence` are ids of items or of rules, or names of categories or of aspects; `share` is this kind's part of the
+    item's score."""
 
     kind: Literal[
-        "because_of", "similar", "looks_like", "linked", "rule", "shared", "pattern", "popular", "recent"
+        "because_of",
+        "similar",
+        "looks_like",
+        "linked",
+        "rule",
+        "shared",
+        "pattern",
+        "popular",
+        "recent",
+        "praised",
     ]
     text: str
     evidence: list[str]

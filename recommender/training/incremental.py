@@ -13,31 +13,32 @@ from recommender.evaluation.fit import Progress
 from recommender.evaluation.going_on import continued, learn
 from recommender.evaluation.profiles import EFFORTS, Profile
 from recommender.registry.bundle import Bundle
-from recommender.sources import Source
 from recommender.training import gate
+from recommender.training.describing import Described
 from recommender.training.gate import Verdict
 from recommender.training.progress import Watch
 from recommender.types import Ints
 
 
 def refreshed(
-    live: Bundle, until: datetime, source: Source, *, profile: Profile, watch: Watch
+    live: Bundle, until: datetime, known: Described, *, profile: Profile, watch: Watch
 ) -> tuple[Ensemble, Verdict] | None:
     """The live model with what happened since `until`, judged by the later half of that, then taught everything.
 
     Members that count are counted again; networks go on for a few rounds; EASE is solved item by item. The blend stays.
     None where that cannot be done soundly, and a full training is due instead: too few new cases to judge by, events
     without times, a member of an older version, or one that can no longer learn."""
+    source = known.source
     split = _new_cases(source.dataset, until, EFFORTS[profile].most_cases)
     if split is None:
         return None
     started = time.perf_counter()
     rng = np.random.default_rng(0)
-    watch.enter("learning", low=15, high=60)
+    watch.enter("learning", low=20, high=60)
     progress = Progress(watch.report)
     place = places(live.item_no, source.item_no)
     members = continued(live.ensemble, place, profile=profile, progress=progress, rng=rng)
-    if members is None or not learn(members, split.train, progress=progress, rng=rng):
+    if members is None or not learn(members, known.past(split.train), progress=progress, rng=rng):
         return None
     card = {**live.ensemble.card, "seconds": {}, "left_out": {}}
     ensemble = Ensemble(members, live.ensemble.blend, source.dataset.items, card, live.ensemble.ranker)
@@ -52,7 +53,7 @@ def refreshed(
         config=gate.config(source),
     )
     watch.enter("learning from everything", low=70, high=93)
-    if not learn(members, source.dataset, progress=progress, rng=rng):
+    if not learn(members, known.everything, progress=progress, rng=rng):
         return None
     card["seconds"] = {"refresh": time.perf_counter() - started}
     return ensemble, Verdict(verdict.reasons, {"protocol": "time-split", **verdict.metrics})

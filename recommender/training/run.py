@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from uuid_utils.compat import uuid7
 
-from recommender import knowledge, looks, sources
+from recommender import sources
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.content import Content
 from recommender.algorithms.crew_training import trained_by
@@ -21,23 +18,22 @@ from recommender.algorithms.look import Look
 from recommender.algorithms.popularity import Popularity
 from recommender.dataset import Split, leave_last_out
 from recommender.evaluation.choosing import SERVING_MS
-from recommender.evaluation.compression import compressed
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.profiles import EFFORTS, Changes, Profile
+from recommender.evaluation.profiles import EFFORTS, Changes
 from recommender.evaluation.tuning import Log, tune
 from recommender.evaluation.verdicts import Reason
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
-from recommender.registry.types import Trained, VersionView
-from recommender.sources import Source
+from recommender.registry.types import VersionView
 from recommender.training import gate, incremental
 from recommender.training.crew import crew_for
+from recommender.training.describing import Described, describe
 from recommender.training.gate import Verdict
-from recommender.training.looking import look_at_images
 from recommender.training.order import Order
 from recommender.training.progress import Watch
 from recommender.training.refresh import full_training
+from recommender.training.sealing import metrics_of, sealed
 from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -62,18 +58,19 @@ def run(tenant: TenantRef, job_id: UUID, *, order: Order, actor: Actor, watch: W
     source = sources.load(tenant, actor=actor, report=lambda done: watch.report("", done))
     if source.dataset.items == 0:
         raise DataError("The catalogue is empty: send items first.")
-    source = _described(tenant, source, actor=actor, watch=watch)
+    known = describe(tenant, source, actor=actor, watch=watch)
+    source = known.source
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
         former = queries.settings(s)
     with trained_by(crew_for(source.dataset)):
-        learned = _refreshed(tenant, source, live, order=order, watch=watch) if order.refresh else None
+        learned = _refreshed(tenant, known, live, order=order, watch=watch) if order.refresh else None
         if learned is None:
-            learned = _learned(tenant, source, live, order=order, former=former, watch=watch)
+            learned = _learned(tenant, known, live, order=order, former=former, watch=watch)
     ensemble, verdict = learned
     served, verdict = _served(ensemble, verdict, live)
     watch.enter("publishing", low=93, high=99)
-    trained = _sealed(tenant, job_id, served, source, verdict, profile=order.profile)
+    trained = sealed(tenant, job_id, served, known, verdict, profile=order.profile)
     watch.enter("publishing", low=98, high=99)
     with scope(tenant, actor=actor) as s:
         version = actions.publish(s, trained, expected=expected)
@@ -84,13 +81,13 @@ def run(tenant: TenantRef, job_id: UUID, *, order: Order, actor: Actor, watch: W
 
 
 def _refreshed(
-    tenant: TenantRef, source: Source, live: VersionView | None, *, order: Order, watch: Watch
+    tenant: TenantRef, known: Described, live: VersionView | None, *, order: Order, watch: Watch
 ) -> tuple[Ensemble, Verdict] | None:
     """None where there is no model to go on from, or where it cannot."""
     served = _live(tenant, live)
     if live is None or served is None or live.data_until is None or live.metrics.get("serves") != "model":
         return None
-    found = incremental.refreshed(served, live.data_until, source, profile=order.profile, watch=watch)
+    found = incremental.refreshed(served, live.data_until, known, profile=order.profile, watch=watch)
     if found is None:
         return None
     ensemble, verdict = found
@@ -99,21 +96,14 @@ def _refreshed(
         "refreshed_from": live.version,
         "full": full_training(live),
     }
-    return ensemble, Verdict(verdict.reasons, _metrics(ensemble, source, {**facts, **verdict.metrics}))
-
-
-def _described(tenant: TenantRef, source: Source, *, actor: Actor, watch: Watch) -> Source:
-    """With the looks of its items, of which only new images have to be looked at, and with what is stated of them."""
-    watch.enter("looking at images", low=10, high=15)
-    look_at_images(tenant, actor=actor, report=lambda done: watch.report("", done))
-    look = looks.of_items(tenant, source.item_no, actor=actor)
-    links = knowledge.of_items(tenant, source.item_no, actor=actor)
-    return replace(source, dataset=replace(source.dataset, look=look, links=links))
+    return ensemble, Verdict(
+        verdict.reasons, metrics_of(ensemble, known.source, {**facts, **verdict.metrics})
+    )
 
 
 def _learned(
     tenant: TenantRef,
-    source: Source,
+    known: Described,
     live: VersionView | None,
     *,
     order: Order,
@@ -123,22 +113,23 @@ def _learned(
     """Fitted on the past, judged on what followed, fitted again on everything.
 
     Without any event there is nothing to judge by: texts alone serve. With events that nobody can be asked about,
-    what was learned from them does not serve.
+    what was learned from them does not serve. Nothing is judged by reviews that were written after its past.
     """
+    source = known.source
     rng, profile = np.random.default_rng(0), order.profile
     until = live.data_until if live is not None else None
     protocol, split = gate.hold_out(source.dataset, live_until=until, most_cases=EFFORTS[profile].most_cases)
     changes, tuned = _settings(split, order, former, watch)
-    watch.enter("learning", low=30 if order.tune else 15, high=70)
+    watch.enter("learning", low=32 if order.tune else 20, high=70)
     if not len(split):
         ensemble = fit_ensemble(
-            source.dataset, profile=profile, rng=rng, report=watch.report, changes=changes
+            known.everything, profile=profile, rng=rng, report=watch.report, changes=changes
         )
         reasons = (gate.too_few(0),) if source.dataset.events else ()
         judged = {"protocol": None, "cases": 0, **tuned}
-        return ensemble, Verdict(reasons, _metrics(ensemble, source, judged))
+        return ensemble, Verdict(reasons, metrics_of(ensemble, source, judged))
     ensemble = fit_ensemble(
-        split.train,
+        known.past(split.train),
         profile=profile,
         rng=rng,
         report=watch.report,
@@ -157,10 +148,10 @@ def _learned(
         labels=(source.labels, source.item_labels),
         config=gate.config(source),
     )
-    metrics = _metrics(ensemble, source, {"protocol": protocol, **tuned, **verdict.metrics})
+    metrics = metrics_of(ensemble, source, {"protocol": protocol, **tuned, **verdict.metrics})
     watch.enter("learning from everything", low=75, high=93)
     for member in ensemble.members.values():
-        member.refit(source.dataset, rng)
+        member.refit(known.everything, rng)
     return ensemble, Verdict(verdict.reasons, metrics)
 
 
@@ -170,7 +161,7 @@ def _settings(split: Split, order: Order, former: Changes, watch: Watch) -> tupl
     Found now if that is ordered, else those that were found for this tenant before. The cases of `split` stay hidden."""
     if order.tune is None or not len(split):
         return former, {"settings": former}
-    watch.enter("tuning", low=15, high=30)
+    watch.enter("tuning", low=20, high=32)
     found = tune(
         leave_last_out(split.train),
         profile=order.profile,
@@ -206,65 +197,3 @@ def _served(
     reduced = Ensemble(kept, Blend({Popularity.name: 1.0}), ensemble.items, ensemble.card)
     reasons = (*verdict.reasons, Reason("popularity_instead"))
     return reduced, Verdict(reasons, {**verdict.metrics, "serves": "popularity"})
-
-
-def _sealed(
-    tenant: TenantRef,
-    job_id: UUID,
-    served: Ensemble | None,
-    source: Source,
-    verdict: Verdict,
-    *,
-    profile: Profile,
-) -> Trained:
-    """Writes the artefact, if one may serve, before any row names it."""
-    artefact_id = uuid7()
-    manifest: Mapping[str, Any] = {}
-    metrics = verdict.metrics
-    if served is not None:
-        served = compressed(served)
-        files = Bundle(served, source.item_no).to_files()
-        _check_round_trip(served, files)
-        manifest = artefacts.write(tenant, artefact_id, files)
-        metrics = {**metrics, "compression": served.card.get("compression")}
-    return Trained(
-        job_id=job_id,
-        artefact_id=artefact_id,
-        profile=profile,
-        manifest=manifest,
-        metrics=metrics,
-        trained_at=datetime.now(UTC),
-        data_until=source.data_until,
-        refused=served is None,
-        reasons=verdict.reasons,
-    )
-
-
-def _check_round_trip(served: Ensemble, files: Mapping[str, bytes]) -> None:
-    """What is read back must score as what was judged. Raises DataError."""
-    sample = np.arange(min(served.items, 5), dtype=np.int32)
-    again = Bundle.from_files(files).ensemble
-    if not np.allclose(served.score_one(sample), again.score_one(sample), atol=1e-3):
-        raise DataError("The exported model does not score like the trained one.")
-
-
-def _metrics(ensemble: Ensemble, source: Source, judged: Mapping[str, Any]) -> dict[str, Any]:
-    card = ensemble.card
-    return {
-        "serves": "model",
-        **judged,
-        "weights": dict(ensemble.blend.weights),
-        "validation": card.get("validation"),
-        "choice": card.get("choice", {}),
-        "second_stage": card.get("second_stage", {}),
-        "members_left_out": card.get("left_out", {}),
-        "seconds": card.get("seconds", {}),
-        "data": {
-            "profiles": source.dataset.users,
-            "items": source.dataset.items,
-            "events": source.dataset.events,
-            "events_stored": source.counted,
-            "events_left_out": {name: count for name, count in source.left_out.items() if count},
-            "cleaning": source.cleaning.to_json(),
-        },
-    }

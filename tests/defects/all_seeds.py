@@ -7,6 +7,7 @@ from tests.defects.factors_seeds import FACTORS_SEEDS
 from tests.defects.feature_seeds import FEATURE_SEEDS
 from tests.defects.growth_seeds import GROWTH_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
+from tests.defects.language_seeds import LANGUAGE_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
 from tests.defects.network_seeds import NETWORK_SEEDS
 from tests.defects.quality_seeds import QUALITY_SEEDS
@@ -24,6 +25,7 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *FEATURE_SEEDS,
     *GROWTH_SEEDS,
     *KEYS_SEEDS,
+    *LANGUAGE_SEEDS,
     *LOCK_SEEDS,
     *NETWORK_SEEDS,
     *QUALITY_SEEDS,

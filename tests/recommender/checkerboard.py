@@ -23,10 +23,11 @@ from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
 from recommender.algorithms.recurrent import RecurrentConfig
 from recommender.algorithms.recurrent_training import RecurrentTrainer
+from recommender.algorithms.reputation import Reputation
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.algorithms.sequence_training import SequenceTrainer
 from recommender.algorithms.transitions import Transitions
-from recommender.dataset import Dataset, ItemContent
+from recommender.dataset import Dataset, ItemContent, ItemOpinions
 
 ITEMS = 24
 USERS = 120
@@ -48,7 +49,15 @@ def checkerboard() -> Dataset:
     texts = tuple(f"{'crimson' if item % 2 == 0 else 'azure'} thing {item}" for item in range(ITEMS))
     plain = Dataset.from_sequences(rows, items=ITEMS, content=ItemContent(texts))
     links = tuple((f"colour\t{item % 2}", f"number\t{item}") for item in range(ITEMS))
-    return replace(plain, look=look.astype(np.float32), links=links)
+    return replace(plain, look=look.astype(np.float32), links=links, opinions=colours_praised())
+
+
+def colours_praised() -> ItemOpinions:
+    """Even items are praised for their warmth, odd ones for their calm; nobody is praised more than another."""
+    even = (np.arange(ITEMS) % 2 == 0).astype(np.float32)
+    aspects = np.column_stack([even, 1 - even]) * 0.3
+    nothing = np.zeros(ITEMS, np.float32)
+    return ItemOpinions(("warmth", "calm"), nothing, nothing, aspects.astype(np.float32))
 
 
 PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
@@ -59,6 +68,7 @@ PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "content": Content,
     "look": Look,
     "knowledge": Knowledge,
+    "reputation": Reputation,
     "features": FeaturesTrainer,
     "sequence": lambda: SequenceTrainer(SMALL),
     "recurrent": lambda: RecurrentTrainer(RecurrentConfig(hidden=16, **QUICK)),

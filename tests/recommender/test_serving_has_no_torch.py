@@ -15,6 +15,9 @@ SERVED = (
     "recommender.algorithms.ensemble",
     "recommender.evaluation",
     "recommender.evaluation.metrics",
+    "recommender.language",
+    "recommender.language.opinions",
+    "recommender.language.reading",
 )
 
 

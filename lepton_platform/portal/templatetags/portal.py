@@ -230,6 +230,7 @@ def member_name(code: str) -> str:
         "factors": _("Hidden factors"),
         "item_neighbours": _("Item neighbours"),
         "neighbours": _("Similar histories"),
+        "reputation": _("What reviews say"),
     }.get(code, code)
 
 

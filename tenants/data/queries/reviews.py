@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -10,13 +12,19 @@ from tenants.data.queries import catalog
 from tenants.data.types import ReviewInput, ReviewView
 from tenants.keys.queries import keyring
 from tenants.regions import TenantRef
-from tenants.scope import Scope
+from tenants.scope import Actor, Scope, scope
 
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _decode = msgspec.json.Decoder(ReviewInput)
 _PAGE = """
 SELECT review_key, at, body FROM data_review
 WHERE tenant_id = %s AND item_no = %s AND (at, review_key) < (%s, %b) ORDER BY at DESC, review_key DESC LIMIT %s
 """
+_SCAN = """
+SELECT review_key, item_no, profile_key, at, body FROM data_review
+WHERE tenant_id = %s AND review_key > %b AND at >= %s ORDER BY review_key LIMIT %s
+"""
+_CUT = "SELECT at FROM data_review WHERE tenant_id = %s ORDER BY at DESC OFFSET %s LIMIT 1"
 _COUNT = "SELECT count(*) FROM data_review WHERE tenant_id = %s"
 
 
@@ -42,6 +50,43 @@ def reviews_of_item(
     views = [ReviewView(_decode.decode(body), row[1]) for row, body in zip(rows, opened, strict=False)]
     last = rows[limit - 1] if len(rows) > limit else None
     return views, (last[1], bytes(last[0])) if last else None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReview:
+    """`profile_key` is None for a review of nobody known."""
+
+    key: bytes
+    item_no: int
+    profile_key: bytes | None
+    at: datetime
+    review: ReviewInput
+
+
+def scan(tenant: TenantRef, *, actor: Actor, most: int, page: int = 2_000) -> Iterator[list[StoredReview]]:
+    """About the newest `most` reviews, by key; all of a moment that several share are read or none of an older one.
+
+    Each page is a transaction of its own; reviews that arrive or leave meanwhile may or may not be in it.
+    """
+    after, since = b"", None
+    while True:
+        with scope(tenant, actor=actor) as s:
+            since = since or _since(s, most)
+            rows = s.cursor(binary=True).execute(_SCAN, (s.tenant_id, after, since, page)).fetchall()
+        if not rows:
+            return
+        keys = [bytes(row[0]) for row in rows]
+        after = keys[-1]
+        bodies = cipher(tenant).open_many([row[4] for row in rows], keys)
+        yield [
+            StoredReview(key, row[1], None if row[2] is None else bytes(row[2]), row[3], _decode.decode(body))
+            for key, row, body in zip(keys, rows, bodies, strict=True)
+        ]
+
+
+def _since(s: Scope, most: int) -> datetime:
+    row = s.cursor(binary=True).execute(_CUT, (s.tenant_id, most - 1)).fetchone()
+    return row[0] if row else _LONG_AGO
 
 
 def count(s: Scope) -> int:

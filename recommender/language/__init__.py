@@ -1,0 +1,1 @@
+"""What reviews say: sentiment, aspects, intent, in English and Chinese. Importing it loads no network."""

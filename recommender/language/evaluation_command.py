@@ -1,0 +1,117 @@
+"""The evaluate_language command: what is measured follows from the files that lie in the folder. Needs no database."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+from recommender.language.aspect_measuring import measure_aspects
+from recommender.language.corpora import read_table
+from recommender.language.encoders import Multilingual
+from recommender.language.intent import labelled
+from recommender.language.intent_measuring import cross_validated
+from recommender.language.measuring import measure, measure_held_out, reviews_a_second
+from recommender.language.sentiment import shipped_head
+from recommender.language.sentiment_training import config_for, fit
+from recommender.language.texts import Language
+from recommender.types import DataError
+
+TASKS = ("sentiment", "aspects", "intents")
+CHINESE = {
+    "takeaway": "waimai_10k.csv.gz",
+    "hotel": "ChnSentiCorp_htl_all.csv.gz",
+    "shopping": "online_shopping_10_cats.zip",
+}
+
+
+class Writer(Protocol):
+    """A stream, or what Django gives a command for one."""
+
+    def write(self, text: str, /) -> Any: ...
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="folders with any of sst2_train.tsv.gz and sst2_dev.tsv.gz, product_reviews_1.zip and product_reviews_2.zip, "
+        + ", ".join(CHINESE.values()),
+    )
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--seed", type=int, default=0, help="of the held-out tenth")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+
+
+def run(options: argparse.Namespace, *, out: Writer) -> None:
+    """Raises DataError for what cannot be read, and when there is nothing to measure."""
+    if options.json and not options.json.resolve().parent.is_dir():
+        raise DataError(f"There is no folder {options.json.parent} for the figures.")
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, make in _measurements(options):
+        found[name] = make()
+        out.write(f"{name}: {_line(found[name])}\n")
+    if not found:
+        raise DataError("There is nothing to measure in these folders.")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+Made = tuple[str, Callable[[], Mapping[str, Any]]]
+
+
+def _measurements(options: argparse.Namespace) -> Iterator[Made]:
+    for folder in options.data:
+        if not folder.is_dir():
+            raise DataError(f"There is no folder {folder}.")
+        if "sentiment" in options.tasks:
+            yield from _sentiment(folder, options.seed)
+        if "aspects" in options.tasks and (folder / "product_reviews_1.zip").is_file():
+            yield "aspects of product reviews", lambda folder=folder: asdict(measure_aspects(folder))  # type: ignore[misc]
+    if "intents" in options.tasks:
+        yield "intents", lambda: asdict(cross_validated(labelled(), Multilingual()))
+
+
+def _sentiment(folder: Path, seed: int) -> Iterator[Made]:
+    if (folder / "sst2_dev.tsv.gz").is_file() and (folder / "sst2_train.tsv.gz").is_file():
+        yield "SST-2 dev", lambda: _sst2(folder)
+    for name, file in CHINESE.items():
+        if (folder / file).is_file():
+            yield name, lambda path=folder / file: _chinese(path, seed)  # type: ignore[misc]
+
+
+def _sst2(folder: Path) -> Mapping[str, Any]:
+    learn, test = read_table(folder / "sst2_train.tsv.gz"), read_table(folder / "sst2_dev.tsv.gz")
+    head = fit(learn.texts, learn.praise, language="en", config=config_for("en"))
+    finding = measure(learn, test, head=head, **_shipped("en"), seen=True)
+    return {**asdict(finding), "reviews_a_second": reviews_a_second(head, learn.texts)}
+
+
+def _chinese(path: Path, seed: int) -> Mapping[str, Any]:
+    texts = read_table(path)
+    head, finding = measure_held_out(
+        texts, seed=seed, language="zh", config=config_for("zh"), **_shipped("zh")
+    )
+    return {**asdict(finding), "reviews_a_second": reviews_a_second(head, texts.texts)}
+
+
+def _shipped(language: Language) -> dict[str, Any]:
+    head = shipped_head(language)
+    return {"shipped": head, "shipped_encoder": Multilingual() if head.card.encoder else None}
+
+
+def _line(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_figure(value)}" for name, value in found.items() if value is not None)
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{name} {_figure(one)}" for name, one in value.items()) + ")"
+    return str(value)

@@ -1,0 +1,119 @@
+"""How much a review praises: log-odds from its words, and where the head has learned them from its vector."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from recommender.language.encoders import Encoder
+from recommender.language.lexicon import opinions
+from recommender.language.ngrams import marks
+from recommender.language.packaged import heads
+from recommender.language.texts import Language, clauses
+from recommender.types import DataError, Floats
+
+Halves = NDArray[np.float16]
+FORMAT = "1"
+CUES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class HeadCard:
+    """What a head was learned from and how well it did on texts that it had not seen; `measured` by name of the set."""
+
+    language: str
+    encoder: str
+    learned_from: str
+    texts: int
+    measured: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SentimentHead:
+    """s = m . u + c . t + e . v + b: m the marks of a text's runs of words, c what its opinion words say, e its vector
+    where an encoder is named.
+
+    words float32 (2**bits) is u, of length one for a head that knows no words of its language; tone float32 (CUES) is t;
+    vector float32 (width) is v, of no width where no encoder is used."""
+
+    card: HeadCard
+    words: Floats
+    tone: Floats
+    vector: Floats
+    bias: float
+
+    def score(self, texts: Sequence[str], encoder: Encoder | None = None) -> Floats:
+        """Log-odds float32 (len(texts)) of cleaned texts: above zero for praise. Raises DataError for another encoder."""
+        language: Language = "zh" if self.card.language == "zh" else "en"
+        scores = cues(texts, language) @ self.tone + np.float32(self.bias)
+        if self.words.size > 1:
+            scores = scores + marks(texts, bits=int(self.words.size).bit_length() - 1) @ self.words
+        if self.vector.size:
+            if encoder is None or encoder.name != self.card.encoder:
+                raise DataError(f"This head needs the encoder {self.card.encoder}.")
+            scores = scores + encoder.vectors(texts) @ self.vector
+        return np.asarray(scores, dtype=np.float32)
+
+    def to_bytes(self) -> bytes:
+        """safetensors; word weights as float16, which moves no score by more than a thousandth."""
+        arrays: dict[str, Floats | Halves] = {
+            "words": self.words.astype(np.float16),
+            "tone": self.tone.astype(np.float32),
+            "vector": self.vector.astype(np.float32),
+            "bias": np.array([self.bias], np.float32),
+        }
+        return save(arrays, {"format": FORMAT, "card": json.dumps(asdict(self.card), ensure_ascii=False)})
+
+    @classmethod
+    def load(cls, path: Path) -> SentimentHead:
+        """Raises DataError for a file that to_bytes() did not write."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                told = file.metadata() or {}
+                if told.get("format") != FORMAT:
+                    raise DataError(f"{path.name} is not a sentiment head of this version.")
+                card = HeadCard(**json.loads(told["card"]))
+                arrays = {name: file.get_tensor(name) for name in ("words", "tone", "vector", "bias")}
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as fault:
+            if isinstance(fault, DataError):
+                raise
+            raise DataError(f"{path.name} is not a sentiment head.") from fault
+        words = arrays["words"].astype(np.float32)
+        if (
+            words.size & (words.size - 1)
+            or not words.size
+            or not np.isfinite(words).all()
+            or arrays["tone"].shape != (CUES,)
+        ):
+            raise DataError(f"{path.name} is not a sentiment head.")
+        return cls(card, words, arrays["tone"], arrays["vector"].astype(np.float32), float(arrays["bias"][0]))
+
+
+def cues(texts: Sequence[str], language: Language) -> Floats:
+    """float32 (len(texts), CUES): praise less blame among the opinion words over the root of how many there are, whether
+    there is praise, whether there is blame."""
+    found = np.zeros((len(texts), CUES), np.float32)
+    for row, text in enumerate(texts):
+        signs = [opinion.sign for clause in clauses(text) for opinion in opinions(clause, language)]
+        if signs:
+            found[row] = sum(signs) / len(signs) ** 0.5, max(signs) > 0, min(signs) < 0
+    return found
+
+
+@cache
+def shipped_head(language: Language) -> SentimentHead:
+    """The head that comes with the package; heads/PROVENANCE.md says what it was learned from."""
+    return SentimentHead.load(heads() / f"sentiment-{language}.safetensors")
+
+
+def probability(log_odds: Floats) -> Floats:
+    """Of praise, 0 to 1."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))), dtype=np.float32)

@@ -1,0 +1,110 @@
+"""The train_sentiment command: learns a head from labelled texts, says how good it is, writes it. Needs no database."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from recommender.language import shipping
+from recommender.language.corpora import Labelled, held_out, read_table
+from recommender.language.sentiment import SentimentHead
+from recommender.language.sentiment_training import accuracy, config_for, fit, with_figures
+from recommender.language.transformer_training import open_encoder
+from recommender.types import DataError
+
+
+class Writer(Protocol):
+    """A stream, or what Django gives a command for one."""
+
+    def write(self, text: str, /) -> Any: ...
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="CSV or TSV (also .gz, .zip) with a column label (1/0, positive/negative) and one of text, review, sentence",
+    )
+    parser.add_argument("--language", choices=["en", "zh"], help="of the texts")
+    parser.add_argument(
+        "--encoder",
+        default="",
+        help="multilingual, minilm (English), or a folder that transformers loads; none: words alone, the quickest",
+    )
+    parser.add_argument("--out", type=Path, help="a folder for sentiment-<language>.safetensors")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--measure", action="store_true", help="quote the accuracy on a tenth that is not learned from"
+    )
+    parser.add_argument(
+        "--shipped",
+        action="store_true",
+        help="make the heads of the package again; --data is then the folder with its source data sets",
+    )
+
+
+def run(options: argparse.Namespace, *, out: Writer) -> None:
+    """Raises DataError with one sentence."""
+    if options.out is not None and not options.out.is_dir():
+        raise DataError(f"There is no folder {options.out} for the head.")
+    if options.shipped:
+        heads = shipping.heads(options.data[0])
+        for head in heads:
+            out.write(_described(head))
+            _write(head.to_bytes(), options.out, f"sentiment-{head.card.language}")
+        agreement = shipping.agreement(options.data[0])
+        out.write(
+            f"agreement: balanced accuracy {agreement.accuracy:.4f} on a tenth that was not learned from\n"
+        )
+        _write(agreement.to_bytes(), options.out, "agreement")
+        return
+    if options.language is None:
+        raise DataError("Say which language the texts are in: --language en or --language zh.")
+    _write(_learned(options, out).to_bytes(), options.out, f"sentiment-{options.language}")
+
+
+def _learned(options: argparse.Namespace, out: Writer) -> SentimentHead:
+    texts = sum((read_table(path) for path in options.data), Labelled((), np.empty(0, np.bool_)))
+    encoder = open_encoder(options.encoder) if options.encoder else None
+    names = ", ".join(path.name for path in options.data)
+    given: dict[str, Any] = {
+        "language": options.language,
+        "encoder": encoder,
+        "config": config_for(options.language, with_encoder=encoder is not None),
+        "learned_from": names,
+    }
+    figures = {}
+    if options.measure:
+        rest, tenth = held_out(len(texts), seed=options.seed)
+        learn, test = texts.take(rest), texts.take(tenth)
+        figures["held-out tenth"] = accuracy(
+            fit(learn.texts, learn.praise, **given), test.texts, test.praise, encoder
+        )
+    started = time.perf_counter()
+    head = with_figures(fit(texts.texts, texts.praise, **given), figures)
+    out.write(f"{_described(head)}learned in {time.perf_counter() - started:.1f} s\n")
+    return head
+
+
+def _described(head: SentimentHead) -> str:
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in head.card.measured.items())
+    return (
+        f"sentiment-{head.card.language}: {head.card.texts:,} texts of {head.card.learned_from}; "
+        f"encoder {head.card.encoder or 'none'}; accuracy {figures or 'not measured'}\n"
+    )
+
+
+def _write(content: bytes, folder: Path | None, name: str) -> None:
+    """Whole or not at all."""
+    if folder is None:
+        return
+    path = folder / f"{name}.safetensors"
+    part = path.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(path)

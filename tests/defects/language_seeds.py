@@ -1,0 +1,118 @@
+"""Defects of reading reviews."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+TRAINING, OPINIONS = "tests/training/test_reviews.py", "tests/language/test_opinions.py"
+ASPECTS, TEXTS = "tests/language/test_aspects.py", "tests/language/test_texts.py"
+SENTIMENT, READING = "tests/language/test_sentiment.py", "tests/language/test_reading.py"
+COMMANDS = "tests/language/test_language_commands.py"
+
+LANGUAGE_SEEDS = (
+    Seed(
+        "a single review shows through an opinion",
+        "recommender/language/opinions.py",
+        "for item, rows in by_item.items() if len(rows) >= least}",
+        "for item, rows in by_item.items() if rows}",
+        OPINIONS,
+    ),
+    Seed(
+        "one person's aspect shows through an opinion",
+        "recommender/language/opinions.py",
+        "        if len(signs) >= least\n",
+        "        if signs\n",
+        OPINIONS,
+    ),
+    Seed(
+        "one person counts as many in an opinion",
+        "recommender/voices.py",
+        'b"p" + stored.profile_key if stored.profile_key else b"r" + stored.key',
+        'b"r" + stored.key',
+        TRAINING,
+    ),
+    Seed(
+        "reviews of who refused become opinions",
+        "recommender/voices.py",
+        "if one.profile_key is None or (one.profile_key in self._asked) is self._opt_in",
+        "if one.profile_key is None or one.profile_key",
+        TRAINING,
+    ),
+    Seed(
+        "a denied aspect becomes an opinion",
+        "recommender/voices.py",
+        "gathered(self.voices, until=until).without(self.denied)",
+        "gathered(self.voices, until=until)",
+        TRAINING,
+    ),
+    Seed(
+        "opinions of the future judge the past",
+        "recommender/language/opinions.py",
+        "if until is not None and voice.at > until:",
+        "if until is not None and voice.at > until + 10**12:",
+        TRAINING,
+    ),
+    Seed(
+        "opinions stay out of the model",
+        "recommender/training/run.py",
+        "Bundle(served, source.item_no, opinions)",
+        "Bundle(served, source.item_no)",
+        TRAINING,
+    ),
+    Seed(
+        "the praise of a review is not told in Chinese",
+        "recommender/serving/praise.py",
+        "shown = _(NAMES[name]) if name in NAMES else name",
+        "shown = name",
+        TRAINING,
+    ),
+    Seed(
+        "a negation of an opinion is not heard",
+        "recommender/language/lexicon.py",
+        "-sign if turned else sign",
+        "sign",
+        ASPECTS,
+    ),
+    Seed(
+        "a clause takes the opinion of its neighbour",
+        "recommender/language/aspects.py",
+        "    for clause in clauses(text):\n",
+        "    for clause in [text]:\n",
+        ASPECTS,
+    ),
+    Seed(
+        "a review of a megabyte is read whole",
+        "recommender/language/texts.py",
+        "text[:_RAW_LIMIT])[:MOST_CHARACTERS]",
+        "text)",
+        TEXTS,
+    ),
+    Seed(
+        "any review is taken for English",
+        "recommender/language/texts.py",
+        'return "en" if english > foreign else None',
+        'return "en"',
+        TEXTS,
+    ),
+    Seed(
+        "a sentiment head reads vectors of another encoder",
+        "recommender/language/sentiment.py",
+        "if encoder is None or encoder.name != self.card.encoder:",
+        "if encoder is not None and encoder.name != self.card.encoder:",
+        SENTIMENT,
+    ),
+    Seed(
+        "a reading of a review loses its place",
+        "recommender/language/reading.py",
+        "                found[row] = reading\n",
+        "                found[rows[0]] = reading\n",
+        READING,
+    ),
+    Seed(
+        "a held-out tenth of reviews is learned from",
+        "recommender/language/corpora.py",
+        "return np.sort(order[cut:]), np.sort(order[:cut])",
+        "return np.sort(order), np.sort(order[:cut])",
+        "tests/language/test_corpora.py",
+    ),
+)

@@ -1,0 +1,102 @@
+"""The commands refuse with one sentence and write what they promise."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from recommender.language.sentiment import SentimentHead
+
+ROWS = [("很好吃，推荐", 1), ("难吃，再也不来", 0), ("送得快，满意", 1), ("太慢了，差评", 0)] * 60
+
+
+def table(path: Path) -> Path:
+    with gzip.open(path, "wt", encoding="utf-8") as file:
+        file.write(
+            "label,review\n" + "".join(f'{label},"{text}{n}"\n' for n, (text, label) in enumerate(ROWS))
+        )
+    return path
+
+
+def measured(folder: Path, task: str, figures: Path) -> None:
+    asked = ["--data", str(folder), "--tasks", task, "--json", str(figures)]
+    call_command("evaluate_language", *asked, stdout=io.StringIO())
+
+
+def test_a_head_is_learned_from_the_operators_own_reviews(tmp_path: Path) -> None:
+    out = io.StringIO()
+    path = table(tmp_path / "own.csv.gz")
+    asked = ["--data", str(path), "--language", "zh", "--out", str(tmp_path), "--measure"]
+    call_command("train_sentiment", *asked, stdout=out)
+    head = SentimentHead.load(tmp_path / "sentiment-zh.safetensors")
+    assert (head.card.texts, head.card.learned_from) == (len(ROWS), "own.csv.gz")
+    assert head.card.measured["held-out tenth"] > 0.9
+    assert "accuracy held-out tenth" in out.getvalue()
+
+
+def test_what_was_measured_is_written(tmp_path: Path) -> None:
+    table(tmp_path / "waimai_10k.csv.gz")
+    figures = tmp_path / "figures.json"
+    measured(tmp_path, "sentiment", figures)
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    assert set(found) == {"takeaway"}
+    assert found["takeaway"]["measured"] == len(ROWS) // 10
+    assert found["takeaway"]["accuracy"] > 0.9
+    assert found["takeaway"]["reviews_a_second"] > 0
+
+
+def test_aspects_are_measured_on_annotated_reviews(tmp_path: Path) -> None:
+    good, bad = "battery[+2]##the battery is great .", "zoom[-1], screen[-2][u]##the zoom is terrible ."
+    for number in (1, 2):
+        with zipfile.ZipFile(tmp_path / f"product_reviews_{number}.zip", "w") as archive:
+            for product in range(5):
+                lines = [good, bad, "##we went to the park ."] * 10
+                archive.writestr(
+                    f"p{number}/product{number}{product}.txt", "\n".join(["* remark", "[t]title", *lines])
+                )
+    figures = tmp_path / "figures.json"
+    measured(tmp_path, "aspects", figures)
+    found = json.loads(figures.read_text(encoding="utf-8"))["aspects of product reviews"]
+    assert (found["products"], found["sentences"]) == (10, 300)
+    assert found["aspects"]["f1"] > 0.9
+    assert found["polarity"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("--data missing.csv --language zh", "cannot be read"),
+        ("--data empty.csv --language zh", "not a table"),
+        ("--data other.csv --language zh", "needs a column label"),
+        ("--data labels.csv --language zh", "no text with a label"),
+        ("--data own.csv.gz", "Say which language"),
+        ("--data own.csv.gz --language zh --encoder nowhere", "holds no encoder"),
+        ("--data own.csv.gz --language zh --out nowhere", "There is no folder"),
+        ("--data broken.csv.gz --language zh", "cannot be read"),
+    ],
+)
+def test_wrong_input_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path / "own.csv.gz")
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "labels.csv").write_text("label,text\nmaybe,fine\n")
+    (tmp_path / "broken.csv.gz").write_bytes(b"\x1f\x8b\x08nothing")
+    with pytest.raises(CommandError, match=sentence):
+        call_command("train_sentiment", *asked.split(), stdout=io.StringIO())
+
+
+def test_a_folder_without_anything_to_measure_says_so(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="nothing to measure"):
+        call_command(
+            "evaluate_language", "--data", str(tmp_path), "--tasks", "sentiment", stdout=io.StringIO()
+        )
