@@ -10,7 +10,7 @@ import pytest
 from recommender.algorithms.features_training import with_opinions
 from recommender.algorithms.reputation import Reputation, ReputationConfig
 from recommender.dataset import Dataset, ItemOpinions
-from recommender.evaluation.fit import members_of
+from recommender.evaluation.profiles import of_data
 from recommender.types import CannotFit, DataError, Histories
 
 REGARD = np.array([0.1, -0.2, 0.3, 0.0], np.float32)
@@ -50,8 +50,8 @@ def test_opinions_of_another_catalogue_are_refused() -> None:
 
 
 def test_a_training_fits_it_where_there_are_reviews_and_names_it_nowhere_else() -> None:
-    assert "reputation" in members_of(data(SAID), "fast")
-    assert "reputation" not in members_of(data(None), "fast")
+    assert "reputation" in of_data(data(SAID))
+    assert "reputation" not in of_data(data(None))
 
 
 def test_opinions_stand_beside_the_text_in_the_features_of_an_item() -> None:
