@@ -242,11 +242,10 @@ def _region(source: _Source, code: str, *, served: bool) -> RegionConfig:
 
 def _with_places(source: _Source, names: RegionConfig) -> RegionConfig:
     suffix = names.code.upper()
-    store = source.text(f"OBJECT_STORE_URL_{suffix}", build="file:///nowhere")
-    if not _split(f"OBJECT_STORE_URL_{suffix}", store).scheme:
-        raise WrongSetting(
-            f"OBJECT_STORE_URL_{suffix} must be a URL, e.g. file:///folder or s3://bucket/prefix."
-        )
+    place = f"OBJECT_STORE_URL_{suffix}"
+    store = source.text(place, build="file:///nowhere")
+    if not _split(place, store).scheme:
+        raise WrongSetting(f"{place} must be a URL, e.g. file:///folder or s3://bucket/prefix.")
     return replace(
         names,
         object_store_url=store,
@@ -270,14 +269,9 @@ def _database(source: _Source, name: str) -> DatabaseUrl:
     database = unquote(parts.path.lstrip("/"))
     if not parts.hostname or not database or not parts.username:
         raise WrongSetting(f"{name} must look like postgresql://role:password@host:5432/database.")
-    options = dict(parse_qsl(parts.query))
+    user, password = unquote(parts.username), unquote(parts.password or "")
     return DatabaseUrl(
-        parts.hostname,
-        parts.port or 5432,
-        database,
-        unquote(parts.username),
-        unquote(parts.password or ""),
-        options,
+        parts.hostname, parts.port or 5432, database, user, password, dict(parse_qsl(parts.query))
     )
 
 

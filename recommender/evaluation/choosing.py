@@ -16,6 +16,9 @@ from recommender.evaluation.blending import Rehearsal, ndcg_of, refit_blend
 
 # Milliseconds that the members may take together for one history of a catalogue of usual size.
 SERVING_MS = 3.0
+# What members may take before those that add nothing are dropped: where hidden events are too easy to tell members
+# apart, as in a small catalogue, several that agree stand up to histories of other kinds.
+FREE_MS = 1.0
 # Of the blend's nDCG: what a member must add to earn its place, and what all that are dropped for time may cost.
 EARNS = 0.001
 MAY_COST = 0.01
@@ -55,17 +58,21 @@ def choose_served(
     k: int,
     budget: float = math.inf,
 ) -> Choice:
-    """Members that add less than EARNS are dropped, the dearest first; then, while the rest takes more milliseconds
-    than `budget`, the dearest whose loss keeps the whole within MAY_COST. The others' weights are learned again."""
+    """While they take more than FREE_MS together, members that add less than EARNS are dropped, the dearest first; then,
+    while the rest takes more milliseconds than `budget`, the dearest whose loss keeps the whole within MAY_COST. The
+    others' weights are learned again."""
     sample = rehearsal.every(max(1, -(-rehearsal.cases // MOST_CASES)))
     whole = ndcg_of(sample, blend, k)
     without = {name: _reached(_reduced(sample, blend, name, k), sample, k) for name in counted(blend)}
     dropped: dict[str, Why] = {name: "no_gain" for name in sample.members if not blend.weights.get(name)}
-    rules: tuple[tuple[Why, float], ...] = (("no_gain", EARNS), ("too_slow", MAY_COST))
-    for why, share in rules:
+    rules: tuple[tuple[Why, float, float], ...] = (
+        ("no_gain", EARNS, FREE_MS),
+        ("too_slow", MAY_COST, budget),
+    )
+    for why, share, enough in rules:
         for name in sorted(counted(blend), key=lambda name: -milliseconds.get(name, 0.0)):
-            quick = sum(milliseconds.get(other, 0.0) for other in counted(blend)) <= budget
-            if len(counted(blend)) < 2 or (why == "too_slow" and quick):
+            taken = sum(milliseconds.get(other, 0.0) for other in counted(blend))
+            if len(counted(blend)) < 2 or taken <= enough:
                 break
             if name in NEEDED:
                 continue

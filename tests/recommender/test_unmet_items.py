@@ -29,7 +29,8 @@ def wider() -> Dataset:
     assert board.look is not None
     assert board.links is not None
     look = np.concatenate([board.look, board.look[:MORE]])
-    return replace(board, items=ITEMS + MORE, content=None, look=look, links=board.links + board.links[:MORE])
+    links = board.links + board.links[:MORE]
+    return replace(board, items=ITEMS + MORE, content=None, look=look, links=links, opinions=None)
 
 
 @pytest.mark.parametrize("network", NETWORKS)
