@@ -89,7 +89,8 @@ def try_ranker(rehearsal: Rehearsal, blend: Blend, *, k: int, rng: np.random.Gen
     mix = max(MIXES, key=lambda value: float(gains(cases.ranks(logits, value), k).mean()))
     after = gains(cases.ranks(logits, mix), k)
     serves = beats(after, before, rng)
-    ranker = Ranker(rehearsal.members, mix, exported(grown(cases, rng))) if serves else None
+    members = tuple(name for name in rehearsal.members if blend.weights.get(name))
+    ranker = Ranker(members, mix, exported(grown(cases, rng))) if serves else None
     return Trial(ranker, without, float(after.mean()), len(cases))
 
 
@@ -99,7 +100,9 @@ def first_places(rehearsal: Rehearsal, blend: Blend) -> Places:
     weights = np.array([blend.weights.get(name, 0.0) for name in sample.members])
     width = min([PLACES, *(part.shape[2] for part in sample.parts)])
     read = zip(sample.parts, sample.blended(weights), sample.situations, sample.again, strict=True)
-    parts = [_places(part, blended, about, again, width) for part, blended, about, again in read]
+    # Read part by part: a copy of the whole would double the memory of the rehearsal.
+    rows = [place for place, weight in enumerate(weights) if weight]
+    parts = [_places(part[rows], blended, about, again, width) for part, blended, about, again in read]
     return Places(
         np.concatenate([part.evidence for part in parts]),
         np.concatenate([part.blended for part in parts]),
