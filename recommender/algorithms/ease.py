@@ -22,7 +22,7 @@ from recommender.types import CannotFit, Floats, Histories, Ints, Longs
 class EaseConfig:
     """dense_items bounds the inverse: its time grows with the cube of the items, its memory with the square.
 
-    A small regression for each item costs less from about 8,000 items on, and predicted no worse at 12,000.
+    A small regression for each item costs less from about 8,000 items on, and predicts as well at 12,000.
     In a greater catalogue each item is explained by the `closest` items that share most users with it, read from the
     latest `longest` choices of each user."""
 

@@ -9,8 +9,9 @@ import numpy as np
 from scipy import optimize, special
 
 from recommender.algorithms.blend import Blend
+from recommender.algorithms.ranker import situation
 from recommender.evaluation.metrics import gains
-from recommender.types import Doubles, Floats, Ints, Longs
+from recommender.types import Bools, Doubles, Floats, Histories, Ints, Longs
 
 # Orders the items that no other member tells apart, and answers an empty history.
 POPULARITY_FLOOR = 0.01
@@ -26,22 +27,17 @@ class Rehearsal:
 
     An item outside every member's best cannot displace a target that a blend puts among the first ten, so the
     search over weights needs no more. Parts are float32 (members, cases, candidates); NEVER marks padding. situations (cases, columns)
-    are those of the second stage."""
+    are what the second stage knows of each history; `again` marks targets that were in theirs."""
 
     members: tuple[str, ...]
     parts: list[Floats] = field(default_factory=list)
     situations: list[Floats] = field(default_factory=list)
+    again: list[Bools] = field(default_factory=list)
 
     def add(
-        self,
-        scores: Mapping[str, Floats],
-        best: Mapping[str, Ints],
-        target: Ints,
-        situation: Floats | None = None,
+        self, scores: Mapping[str, Floats], best: Mapping[str, Ints], target: Ints, histories: Histories
     ) -> None:
-        """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history.
-
-        `situation` is what a second stage reads of each row; weights alone are learned without."""
+        """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history."""
         rows = np.arange(len(target))
         chosen = np.zeros(scores[self.members[0]].shape, dtype=np.bool_)
         for name in self.members:
@@ -56,7 +52,11 @@ class Rehearsal:
             part[number, :, 0] = scores[name][rows, target]
             part[number, row, column] = scores[name][row, item]
         self.parts.append(part)
-        self.situations.append(np.zeros((len(target), 2), np.float32) if situation is None else situation)
+        self.situations.append(situation(scores, histories))
+        again = np.zeros(len(rows), dtype=np.bool_)
+        owners = histories.owners()
+        again[owners[histories.item == target[owners]]] = True
+        self.again.append(again)
 
     def blended(self, weights: Doubles) -> list[Floats]:
         """float32 (cases, candidates) of each part."""
@@ -69,12 +69,17 @@ class Rehearsal:
     def only(self, members: Sequence[str]) -> Rehearsal:
         """The same cases and candidates as these members see them."""
         rows = [self.members.index(name) for name in members]
-        return Rehearsal(tuple(members), [part[rows] for part in self.parts], self.situations)
+        return Rehearsal(tuple(members), [part[rows] for part in self.parts], self.situations, self.again)
 
     def every(self, step: int) -> Rehearsal:
         """Each `step`-th case of each part."""
         parts = [part[:, ::step] for part in self.parts]
-        return Rehearsal(self.members, parts, [about[::step] for about in self.situations])
+        return Rehearsal(
+            self.members,
+            parts,
+            [about[::step] for about in self.situations],
+            [again[::step] for again in self.again],
+        )
 
     @property
     def cases(self) -> int:

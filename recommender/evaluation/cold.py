@@ -158,7 +158,8 @@ def _weights(asked: ColdSplit, rng: np.random.Generator, k: int) -> dict[str, fl
     rehearsal = Rehearsal(tuple(members))
     for scores, target in _parts(members, asked):
         best = {name: top_k(part, CANDIDATES).items for name, part in scores.items()}
-        rehearsal.add(scores, best, target)
+        # Scores have the columns of cold items only, which no history holds.
+        rehearsal.add(scores, best, target, Histories.of([()] * len(target)))
     return dict(fit_blend(rehearsal, k=k).weights)
 
 

@@ -20,7 +20,7 @@ from recommender.dataset import Dataset, Protocol, Split
 from recommender.dataset.splits import SPLITS
 from recommender.evaluation import compression
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
-from recommender.evaluation.choosing import choose_served, counted
+from recommender.evaluation.choosing import choose_served
 from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
 from recommender.evaluation.profiles import (
@@ -151,7 +151,7 @@ def _learn_blend(
     tallies = measure_all(members, split, k=k, rehearsal=rehearsal)
     milliseconds = _score_one_ms(members, split)
     choice = choose_served(rehearsal, fit_blend(rehearsal, k=k), milliseconds, k=k, budget=serving_ms)
-    trial = try_ranker(rehearsal.only(counted(choice.blend)), choice.blend, k=k, rng=rng)
+    trial = try_ranker(rehearsal, choice.blend, k=k, rng=rng)
     # The second stage is judged by held-out cases alone: these here it has seen.
     tallies |= measure_blend(members, choice.blend, split, k=k)
     ours = gains(tallies["blend"].all_ranks(), k)

@@ -11,7 +11,6 @@ import numpy as np
 from recommender.algorithms.base import Recommender, top_k
 from recommender.algorithms.blend import Blend, standardised
 from recommender.algorithms.ensemble import Ensemble
-from recommender.algorithms.ranker import situation
 from recommender.dataset import Split
 from recommender.evaluation.blending import CANDIDATES, Rehearsal
 from recommender.evaluation.metrics import bootstrap, coverage, gains, hits, rank_of_target
@@ -78,13 +77,12 @@ def measure_all(
     for rows, part in known.split(rows_at_once(split.train.items)):
         target = split.target[rows]
         scores = {name: standardised(member.score(part)) for name, member in members.items()}
-        about = situation(scores, part)
         if ensemble:
             tallies["blend"].add(ensemble.judged(scores, part), part, target)
         most = CANDIDATES if rehearsal else 0
         best = {name: tallies[name].add(scores[name], part, target, most=most) for name in members}
         if rehearsal:
-            rehearsal.add(scores, best, target, about)
+            rehearsal.add(scores, best, target, part)
     return tallies
 
 

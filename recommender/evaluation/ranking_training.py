@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, checker, helper
 from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ranker import PLACES, Ranker, evidence
 from recommender.evaluation.blending import NEVER, Rehearsal
 from recommender.evaluation.metrics import beats, gains
-from recommender.types import Floats, Longs
+from recommender.types import Bools, Floats, Longs
 
 MIXES = (0.2, 0.5, 1.5, 5.0)
 LEAST_CASES = 400
@@ -82,11 +83,14 @@ def try_ranker(rehearsal: Rehearsal, blend: Blend, *, k: int, rng: np.random.Gen
     for asked in (half, ~half):
         trees = grown(cases.take(np.flatnonzero(~asked)), rng)
         known = cases.evidence[asked]
-        logits[asked] = trees.decision_function(known.reshape(-1, known.shape[2])).reshape(known.shape[:2])
+        with threadpool_limits(1, "openmp"):
+            said = trees.decision_function(known.reshape(-1, known.shape[2]))
+        logits[asked] = said.reshape(known.shape[:2])
     mix = max(MIXES, key=lambda value: float(gains(cases.ranks(logits, value), k).mean()))
     after = gains(cases.ranks(logits, mix), k)
     serves = beats(after, before, rng)
-    ranker = Ranker(rehearsal.members, mix, exported(grown(cases, rng))) if serves else None
+    members = tuple(name for name in rehearsal.members if blend.weights.get(name))
+    ranker = Ranker(members, mix, exported(grown(cases, rng))) if serves else None
     return Trial(ranker, without, float(after.mean()), len(cases))
 
 
@@ -95,10 +99,10 @@ def first_places(rehearsal: Rehearsal, blend: Blend) -> Places:
     sample = rehearsal.every(max(1, -(-rehearsal.cases // MOST_CASES)))
     weights = np.array([blend.weights.get(name, 0.0) for name in sample.members])
     width = min([PLACES, *(part.shape[2] for part in sample.parts)])
-    parts = [
-        _places(part, blended, about, width)
-        for part, blended, about in zip(sample.parts, sample.blended(weights), sample.situations, strict=True)
-    ]
+    read = zip(sample.parts, sample.blended(weights), sample.situations, sample.again, strict=True)
+    # Read part by part: a copy of the whole would double the memory of the rehearsal.
+    rows = [place for place, weight in enumerate(weights) if weight]
+    parts = [_places(part[rows], blended, about, again, width) for part, blended, about, again in read]
     return Places(
         np.concatenate([part.evidence for part in parts]),
         np.concatenate([part.blended for part in parts]),
@@ -107,15 +111,16 @@ def first_places(rehearsal: Rehearsal, blend: Blend) -> Places:
     )
 
 
-def _places(part: Floats, blended: Floats, about: Floats, width: int) -> Places:
+def _places(part: Floats, blended: Floats, about: Floats, again: Bools, width: int) -> Places:
     rank = (blended[:, 1:] >= blended[:, :1]).sum(axis=1)
     # Read from the back, so that the target in column 0 stands behind what ties with it.
     last = blended.shape[1] - 1
     order = last - np.argsort(-blended[:, ::-1], axis=1, kind="stable")[:, :width]
     found = np.take_along_axis(blended, order, axis=1)
     known = evidence(np.take_along_axis(part, order[None], axis=2), found, about)
-    target = np.where((order == 0).any(axis=1), (order == 0).argmax(axis=1), -1)
-    return Places(known, found, target, rank)
+    # An item of the history is not put in another place when served.
+    found_at = np.where((order == 0).any(axis=1) & ~again, (order == 0).argmax(axis=1), -1)
+    return Places(known, found, found_at, rank)
 
 
 def grown(cases: Places, rng: np.random.Generator) -> HistGradientBoostingClassifier:
@@ -128,7 +133,9 @@ def grown(cases: Places, rng: np.random.Generator) -> HistGradientBoostingClassi
         max_iter=200, learning_rate=0.03, max_leaf_nodes=15, min_samples_leaf=40, l2_regularization=10.0,
         early_stopping=False, random_state=int(rng.integers(2**31)),
     )  # fmt: skip
-    trees.fit(cases.evidence[read], wanted[read])
+    # One thread: sums then have one order, and on a busy machine several would mostly wait for each other.
+    with threadpool_limits(1, "openmp"):
+        trees.fit(cases.evidence[read], wanted[read])
     return trees
 
 

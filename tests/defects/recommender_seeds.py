@@ -159,4 +159,11 @@ RECOMMENDER_SEEDS = (
         "for name in weights",
         "tests/portal/test_models.py",
     ),
+    Seed(
+        "the second stage is judged by items it does not move",
+        "recommender/evaluation/ranking_training.py",
+        "(order == 0).any(axis=1) & ~again",
+        "(order == 0).any(axis=1)",
+        "tests/recommender/test_second_stage.py",
+    ),
 )

@@ -15,13 +15,14 @@ CASES, WIDTH = 1500, 40
 
 
 def rehearsal_of(
-    scores: Mapping[str, Floats], target: np.ndarray[tuple[int], np.dtype[np.int32]]
+    scores: Mapping[str, Floats], target: np.ndarray[tuple[int], np.dtype[np.int32]], *, again: bool = False
 ) -> Rehearsal:
-    """Each case asks for target[i] with a history of three items."""
+    """Each case asks for target[i] with a history of one other item, or of the target itself."""
     rehearsal = Rehearsal(tuple(scores))
     ready = {name: standardised(part.copy()) for name, part in scores.items()}
     best = {name: top_k(part, WIDTH).items for name, part in ready.items()}
-    rehearsal.add(ready, best, target, np.full((len(target), 2), 3, np.float32))
+    histories = Histories.of([[item if again else (item + 1) % WIDTH] for item in target.tolist()])
+    rehearsal.add(ready, best, target, histories)
     return rehearsal
 
 
@@ -40,7 +41,3 @@ def only_both_together(
         "one": (one + noise[0]).astype(np.float32),
         "other": (other + noise[1]).astype(np.float32),
     }, target
-
-
-def history(length: int = 3, rows: int = 1) -> Histories:
-    return Histories.of([list(range(length))] * rows)

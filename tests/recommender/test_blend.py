@@ -6,7 +6,7 @@ import pytest
 from recommender.algorithms.base import top_k
 from recommender.algorithms.blend import Blend, standardised
 from recommender.evaluation.blending import NEVER, Rehearsal, fit_blend
-from recommender.types import DataError
+from recommender.types import DataError, Histories
 
 
 def test_standardised_rows_have_mean_zero_and_deviation_one() -> None:
@@ -47,7 +47,7 @@ def rehearsed(noise: float) -> Rehearsal:
         scores,
         {name: top_k(part, 30).items for name, part in scores.items()},
         target,
-        np.full((300, 2), 3, np.float32),
+        Histories.of([[]] * 300),
     )
     return rehearsal
 
@@ -62,7 +62,7 @@ def test_a_rehearsal_counts_ties_against_the_target() -> None:
     rehearsal = Rehearsal(("flat",))
     flat = np.zeros((1, 30), np.float32)
     rehearsal.add(
-        {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), np.ones((1, 2), np.float32)
+        {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), Histories.of([[]])
     )
     assert rehearsal.ndcg(np.ones(1), 10) == 0.0
 

@@ -64,6 +64,7 @@ def slight(rehearsal: Rehearsal) -> tuple[Rehearsal, Blend]:
         ("popularity", "useful", "other", "slight"),
         [np.concatenate([rehearsal.parts[0][:3], part[None]])],
         rehearsal.situations,
+        rehearsal.again,
     )
     return slightly, Blend({"popularity": 0.01, "useful": 1.0, "other": 1.0, "slight": 0.2})
 

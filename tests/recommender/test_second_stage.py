@@ -97,6 +97,25 @@ def test_trees_are_judged_by_cases_they_have_not_seen(ranker: Ranker) -> None:
     assert trial.held_out == pytest.approx(trial.without, abs=0.02)
 
 
+def test_choices_made_before_are_no_part_of_the_trial() -> None:
+    """Serving leaves items of the history in their places."""
+    trial = try_ranker(
+        rehearsal_of(*only_both_together(), again=True), EQUAL, k=10, rng=np.random.default_rng(0)
+    )
+    assert trial.ranker is None
+    assert trial.held_out is None
+
+
+def test_the_trees_read_only_members_that_are_served() -> None:
+    scores, target = only_both_together()
+    idle = {"idle": np.random.default_rng(9).standard_normal(scores["one"].shape).astype(np.float32)}
+    rehearsal = rehearsal_of({"one": scores["one"], **idle, "other": scores["other"]}, target)
+    trial = try_ranker(rehearsal, EQUAL, k=10, rng=np.random.default_rng(0))
+    assert trial.ranker is not None
+    assert trial.ranker.members == ("one", "other")
+    assert trial.ranker.logits(np.zeros((1, 4, 9), np.float32)).shape == (1, 4)
+
+
 def test_few_cases_teach_no_order() -> None:
     scores, target = only_both_together()
     few = {name: part[: LEAST_CASES - 1] for name, part in scores.items()}
