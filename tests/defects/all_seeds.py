@@ -5,6 +5,7 @@ from tests.defects.control_seeds import CONTROL_SEEDS
 from tests.defects.crypto_seeds import CRYPTO_SEEDS
 from tests.defects.factors_seeds import FACTORS_SEEDS
 from tests.defects.feature_seeds import FEATURE_SEEDS
+from tests.defects.image_seeds import IMAGE_SEEDS, KNOWLEDGE_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
 from tests.defects.network_seeds import NETWORK_SEEDS
@@ -20,7 +21,9 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *CRYPTO_SEEDS,
     *FACTORS_SEEDS,
     *FEATURE_SEEDS,
+    *IMAGE_SEEDS,
     *KEYS_SEEDS,
+    *KNOWLEDGE_SEEDS,
     *LOCK_SEEDS,
     *NETWORK_SEEDS,
     *RECOMMENDER_SEEDS,
