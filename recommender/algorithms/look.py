@@ -46,10 +46,13 @@ class Look(Likeness[LookConfig]):
         width = looks.shape[1]
         self._mean = looks.mean(axis=0) if len(looks) > 1 else np.zeros(width, np.float32)
         centred = looks - self._mean
-        spread, direction = np.linalg.eigh(centred.T @ centred)
+        # The same directions from the smaller of the two products.
+        few = len(centred) < width
+        spread, vectors = np.linalg.eigh(centred @ centred.T if few else centred.T @ centred)
         # Directions in which nothing differs are noise of the arithmetic.
         kept = np.flatnonzero(spread > spread.max() * 1e-6)[::-1][: self.config.dimensions]
-        self._directions = np.ascontiguousarray(direction[:, kept], dtype=np.float32)
+        found = centred.T @ (vectors[:, kept] / np.sqrt(spread[kept])) if few else vectors[:, kept]
+        self._directions = np.ascontiguousarray(found, dtype=np.float32)
 
     def vectors_of(self, looks: Floats | Halves) -> Floats:
         """float32 (n, dimensions) of length one for vectors of images, float (n, width); zero for rows of zeros."""

@@ -19,16 +19,17 @@ from recommender.dataset.links import Triple, link_tokens, read_triples
 from recommender.dataset.readers import read_interactions
 from recommender.evaluation.blending import CANDIDATES, Rehearsal, fit_blend
 from recommender.evaluation.command import Writer, positive, require_folder
+from recommender.evaluation.fit import fit_ensemble
 from recommender.evaluation.metrics import bootstrap, hits
-from recommender.evaluation.profiles import new_members
-from recommender.types import CannotFit, DataError, Doubles, Floats, Ints, Longs, silent
+from recommender.evaluation.profiles import Profile, new_members
+from recommender.types import CannotFit, DataError, Doubles, Floats, Histories, Ints, Longs, silent
 
 ROWS = 1_024
 # Members that know an item by what it is; no other can place one that nobody chose.
 KNOWING = ("content", "look", "knowledge")
 # How many of a profile's categories the second bar draws from.
 TOP = 3
-BY_CATEGORY, AT_RANDOM = "top categories at random", "random"
+BY_CATEGORY, AT_RANDOM, AS_SERVED = "top categories at random", "random", "as served"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--items", type=Path, required=True, help="as for evaluate, with categories")
     parser.add_argument("--triples", type=Path, help=".csv/.parquet with head, relation, tail")
     parser.add_argument("--share", type=_share, default=0.1, help="of the items, hidden from training")
+    parser.add_argument(
+        "--served",
+        choices=["fast", "full"],
+        help="ask also the blend of all members, as a training serves it",
+    )
     parser.add_argument("--k", type=positive, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="where to write the figures")
@@ -62,6 +68,7 @@ def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
     figures = evaluate_cold(
         dataset,
         labels,
+        served=options.served,
         share=options.share,
         k=options.k,
         rng=rng,
@@ -85,6 +92,7 @@ def evaluate_cold(
     k: int,
     rng: np.random.Generator,
     report: Callable[[str], object],
+    served: Profile | None = None,
 ) -> dict[str, Any]:
     """Figures by name: recall@k with its interval, of each member that knows items by what they are, of their blend, and
     of the bars. Weights of the blend come from items hidden in the same way from what is left for training."""
@@ -95,6 +103,8 @@ def evaluate_cold(
     report(f"weights {weights}")
     members = _fitted(test.split.train, rng)
     ranks = _ranks(members, Blend(weights), test)
+    if served:
+        ranks[AS_SERVED] = _ranks_as_served(test, served, rng, report)
     results = {name: hits(found, k) for name, found in ranks.items()}
     results[BY_CATEGORY] = by_category(test, categories, k)
     results[AT_RANDOM] = np.full(len(test.split), min(1.0, k / len(test.cold)))
@@ -171,6 +181,20 @@ def _ranks(members: Mapping[str, Recommender[Any]], blend: Blend, asked: ColdSpl
             wanted = part[np.arange(len(target)), target][:, None]
             found[name].append((part >= wanted).sum(axis=1) - 1)
     return {name: np.concatenate(ranks) for name, ranks in found.items()}
+
+
+def _ranks_as_served(
+    asked: ColdSplit, profile: Profile, rng: np.random.Generator, report: Callable[[str], object]
+) -> Longs:
+    """With members that learn from behaviour, and weights learned on items that were chosen."""
+    ensemble = fit_ensemble(asked.split.train, profile=profile, rng=rng)
+    report(f"served weights {dict(ensemble.blend.weights)}")
+    found = []
+    for rows, part in asked.split.histories.known(asked.split.train.items).split(ROWS):
+        scores = ensemble.score(part)[:, asked.cold]
+        target = np.searchsorted(asked.cold, asked.split.target[rows])
+        found.append((scores >= scores[np.arange(len(target)), target][:, None]).sum(axis=1) - 1)
+    return np.concatenate(found)
 
 
 def by_category(asked: ColdSplit, categories: Sequence[Sequence[str]], k: int) -> Doubles:

@@ -66,7 +66,8 @@ class Ready:
     @property
     def nbytes(self) -> int:
         model = self.bundle.ensemble.held_bytes if self.bundle else 0
-        return model + self.columns.nbytes
+        late = sum(v.data.nbytes + v.indices.nbytes + v.indptr.nbytes for v in self.newcomers.values())
+        return model + self.columns.nbytes + int(late)
 
     def with_changes(self, changes: Sequence[StoredItem], looks: Mapping[int, Halves] | None = None) -> Ready:
         """The same model over the changed catalogue. A known item keeps the vectors it was trained with."""

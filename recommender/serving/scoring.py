@@ -48,8 +48,7 @@ class Ranking:
     """`scores` float32 (slots); -inf for what this stage can say nothing about.
 
     `moments` are mean and deviation of each blended member's raw scores; with the slots of `history` and
-    their weights they are what reasons are computed from. `applied` are the rules that speak of the person, and
-    `worth` is what a weight of one adds to a score.
+    their weights they are what reasons are computed from. `applied` are the rules that speak of the person.
     """
 
     stage: Stage
@@ -58,7 +57,6 @@ class Ranking:
     weight: Floats
     moments: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     applied: Sequence[Applied] = ()
-    worth: float = 1.0
 
 
 def rank(
@@ -105,10 +103,9 @@ def _with_rules(ranking: Ranking, applied: Sequence[Applied], share: float | Non
     """Weights of rules are in deviations of the scores they are added to, times `share`; without one as they are."""
     if not applied:
         return ranking
-    spread = float(ranking.scores.std()) or 1.0
-    worth = 1.0 if share is None else share * spread
+    worth = 1.0 if share is None else share * (float(ranking.scores.std()) or 1.0)
     raised = ranking.scores + np.float32(worth) * prior(applied, ranking.scores.size)
-    return replace(ranking, scores=raised, applied=applied, worth=worth)
+    return replace(ranking, scores=raised, applied=applied)
 
 
 def alike(ready: Ready, slot: Slots) -> Ranking:

@@ -46,6 +46,15 @@ def test_a_batch_reports_its_bad_rows_and_keeps_the_others(owner: Any) -> None:
     ]
 
 
+def test_an_item_with_ten_thousand_tags_is_refused_and_its_neighbours_are_kept(owner: Any) -> None:
+    many = {"id": "many", "tags": [f"tag {number}" for number in range(10_000)]}
+    answer = owner.post(f"{ITEMS}/batch", {"items": [MUG, many, {"id": "cup"}]})
+    assert (answer.status_code, answer.json()["created"]) == (200, 2)
+    assert [(e["row"], e["pointer"], e["code"]) for e in answer.json()["rejected"]] == [
+        (1, "/items/1/tags", "length")
+    ]
+
+
 def test_a_wrong_type_in_a_single_item_is_422_with_a_pointer(owner: Any) -> None:
     answer = owner.post(ITEMS, {"id": "mug", "tags": ["a", 3]})
     assert answer.status_code == 422

@@ -6,6 +6,7 @@ from tests.defects.crypto_seeds import CRYPTO_SEEDS
 from tests.defects.factors_seeds import FACTORS_SEEDS
 from tests.defects.feature_seeds import FEATURE_SEEDS
 from tests.defects.growth_seeds import GROWTH_SEEDS
+from tests.defects.image_seeds import IMAGE_SEEDS, KNOWLEDGE_SEEDS
 from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.language_seeds import LANGUAGE_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
@@ -24,7 +25,9 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *FACTORS_SEEDS,
     *FEATURE_SEEDS,
     *GROWTH_SEEDS,
+    *IMAGE_SEEDS,
     *KEYS_SEEDS,
+    *KNOWLEDGE_SEEDS,
     *LANGUAGE_SEEDS,
     *LOCK_SEEDS,
     *NETWORK_SEEDS,

@@ -37,7 +37,12 @@ FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND N
 WHERE c.oid IN ({WITH_TENANT}) GROUP BY c.oid, c.relname
 ORDER BY EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.conrelid = c.oid), c.relname
 """
-PARENTS = "SELECT DISTINCT confrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace"
+# Those that are children themselves first: their rows go with their parents'.
+PARENTS = """
+SELECT confrelid::regclass::text FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace
+GROUP BY confrelid
+ORDER BY EXISTS (SELECT FROM pg_constraint up WHERE up.contype = 'f' AND up.conrelid = pg_constraint.confrelid) DESC
+"""
 VALUES = {
     "uuid": "'00000000-0000-7000-8000-000000000001'",
     "bytea": "decode('00112233445566778899aabbccddeeff', 'hex')",

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command
 
 from recommender.dataset import Dataset, ItemContent
 from recommender.evaluation.cold import (
+    AS_SERVED,
     AT_RANDOM,
     BY_CATEGORY,
     add_arguments,
@@ -73,6 +74,19 @@ def test_who_knows_the_colour_finds_every_cold_item_of_it(board: Dataset) -> Non
     assert results["blend"] > 0.9
     assert results[AT_RANDOM] == 0.5
     assert 0.8 < results[BY_CATEGORY] <= 1
+
+
+def test_what_is_served_knows_cold_items_too(board: Dataset) -> None:
+    figures = evaluate_cold(
+        replace(board, links=None),
+        LABELS,
+        share=0.5,
+        k=6,
+        rng=np.random.default_rng(1),
+        report=print,
+        served="fast",
+    )
+    assert figures["results"][AS_SERVED]["recall@6"] > 0.9
 
 
 def test_the_bar_of_categories_is_the_chance_of_a_draw() -> None:

@@ -78,6 +78,17 @@ def test_an_item_without_an_image_is_like_none() -> None:
     assert 3 not in member.similar_items(np.array([1], np.int32), ITEMS).items
 
 
+def test_few_images_have_the_directions_that_many_would_have() -> None:
+    look = np.random.default_rng(0).normal(0, [4, 3, 2, 1, 0.5, 0.5], (5, 6)).astype(np.float32)
+    twice = np.concatenate([look, look])
+    few, many = Look(), Look()
+    few.fit(replace(Dataset.from_sequences([], items=5), look=look), np.random.default_rng(0))
+    many.fit(replace(Dataset.from_sequences([], items=10), look=twice), np.random.default_rng(0))
+    np.testing.assert_allclose(
+        few.vectors @ few.vectors.T, (many.vectors @ many.vectors.T)[:5, :5], atol=2e-3
+    )
+
+
 @pytest.mark.parametrize("looks", [1, 2])
 def test_a_single_image_and_equal_images_make_no_trouble(looks: int) -> None:
     board = checkerboard()

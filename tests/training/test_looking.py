@@ -140,6 +140,8 @@ def test_a_new_item_is_recommended_by_its_look_before_the_next_training(
     train(tenant, actor)
     owner.post(f"{API}/items", {"id": "late"})
     put(owner, "late", "stripes", 77)
+    spaces().refresh_now(tenant)
+    assert alike(owner, "late") == []
     tasks.look(region=tenant.region)
     spaces().refresh_now(tenant)
     with scope(tenant, actor=actor) as s:

@@ -1,0 +1,190 @@
+"""Defects of images, looks and what is known of items that nobody chose."""
+
+from __future__ import annotations
+
+from tests.defects.seeds import Seed
+
+PICTURES, LOOKING = "tests/data/test_pictures.py", "tests/training/test_looking.py"
+UNMET = "tests/recommender/test_unmet_items.py"
+
+IMAGE_SEEDS = (
+    Seed(
+        "an image of any number of pixels is read",
+        "tenants/data/pictures.py",
+        "if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:",
+        "if max(image.size) > MAX_SIDE * 4:",
+        PICTURES,
+    ),
+    Seed(
+        "an image may be of another type than it says",
+        "tenants/data/pictures.py",
+        "        if found != _NAMES[wanted]:\n",
+        "        if not found:\n",
+        PICTURES,
+    ),
+    Seed(
+        "an image keeps its metadata",
+        "tenants/data/pictures.py",
+        'picture.save(out, "JPEG", quality=88)',
+        'picture.save(out, "JPEG", quality=88, comment=b"a secret word")',
+        PICTURES,
+    ),
+    Seed(
+        "a damaged image is an error of ours",
+        "tenants/data/pictures.py",
+        "        except Exception as fault:\n",
+        "        except ZeroDivisionError as fault:\n",
+        PICTURES,
+    ),
+    Seed(
+        "every frame of a moving image is looked at",
+        "tenants/data/pictures.py",
+        "MOST_FRAMES, MOST_MOVING_PIXELS = 200, 32_000_000",
+        "MOST_FRAMES, MOST_MOVING_PIXELS = 10**7, 10**12",
+        PICTURES,
+    ),
+    Seed(
+        "greys of an image with sixteen bits are cut off",
+        "tenants/data/pictures.py",
+        'if not image.mode.startswith("I"):',
+        'if not image.mode.startswith("J"):',
+        PICTURES,
+    ),
+    Seed(
+        "an image that was replaced keeps its old vector",
+        "tenants/data/actions/images.py",
+        "    s.cursor().execute(_FORGET_LOOK, (s.tenant_id, number))\n",
+        "",
+        f"{LOOKING}::test_only_new_images_are_looked_at_again",
+    ),
+    Seed(
+        "the vector of an image that changed meanwhile is stored",
+        "tenants/data/actions/looks.py",
+        "AND g.item_no = t.n AND g.updated_at = t.a",
+        "AND g.item_no = t.n AND t.a IS NOT NULL",
+        f"{LOOKING}::test_a_look_that_was_read_before_the_image_changed_is_not_kept",
+    ),
+    Seed(
+        "one unreadable image stops the looking",
+        "recommender/features/look_training.py",
+        "            except DataError:\n                faulty.append(place)",
+        "            except ZeroDivisionError:\n                faulty.append(place)",
+        f"tests/recommender/test_look_encoder.py {LOOKING}::test_an_image_that_cannot_be_read_hinders_no_other",
+    ),
+    Seed(
+        "the image network pads on the wrong side",
+        "recommender/features/look_training.py",
+        'auto_pad="SAME_UPPER"',
+        'auto_pad="SAME_LOWER"',
+        "tests/recommender/test_look_encoder.py",
+    ),
+    Seed(
+        "images are looked at again and again",
+        "tenants/data/queries/looks.py",
+        "WHERE g.tenant_id = %s AND g.item_no > %s AND i.live AND l.encoder IS DISTINCT FROM %s",
+        "WHERE g.tenant_id = %s AND g.item_no > %s AND i.live AND %s <> ''",
+        f"{LOOKING}::test_only_new_images_are_looked_at_again",
+    ),
+    Seed(
+        "serving does not hear of the images of new items",
+        "tenants/data/actions/looks.py",
+        "    catalog.touch_items(s, numbers)\n",
+        "",
+        f"{LOOKING}::test_a_new_item_is_recommended_by_its_look_before_the_next_training",
+    ),
+    Seed(
+        "an item without an image looks like all others",
+        "recommender/algorithms/look.py",
+        "        reduced[~given.any(axis=1)] = 0\n",
+        "",
+        UNMET,
+    ),
+    Seed(
+        "the vectors of a saved look are rounded otherwise than in memory",
+        "recommender/algorithms/look.py",
+        "np.concatenate(parts).astype(np.float16).astype(np.float32)",
+        "np.concatenate(parts)",
+        "tests/recommender/test_unmet_items.py tests/recommender/test_contract.py",
+    ),
+    Seed(
+        "a network places items that nobody chose by chance",
+        "recommender/algorithms/sequence.py",
+        "        if 0 < len(unmet) < len(table):\n",
+        "        if len(unmet) > len(table):\n",
+        UNMET,
+    ),
+    Seed(
+        "a stated link counts as much when all items have it",
+        "recommender/algorithms/knowledge.py",
+        "np.log((1 + len(links)) / (1 + counts)) + 1",
+        "np.log((1 + len(links)) / (1 + counts * 0)) + 1",
+        UNMET,
+    ),
+    Seed(
+        "ties of cold items count for the target",
+        "recommender/evaluation/cold.py",
+        "(part >= wanted).sum(axis=1) - 1",
+        "(part > wanted).sum(axis=1)",
+        "tests/recommender/test_evaluate_cold.py",
+    ),
+    Seed(
+        "a hidden item is still learned from",
+        "recommender/evaluation/cold.py",
+        "    train = last.train.keep(~hidden[last.train.item])\n",
+        "    train = last.train\n",
+        "tests/recommender/test_evaluate_cold.py",
+    ),
+)
+
+KNOWLEDGE_SEEDS = (
+    Seed(
+        "a rule may read what is never a feature",
+        "recommender/serving/stating.py",
+        "    for pointer, name, why in denied_names(rule, denials):\n",
+        "    for pointer, name, why in denied_names(rule, Denials(())):\n",
+        "tests/api/test_knowledge.py",
+    ),
+    Seed(
+        "a rule may ask for an attribute that nobody has",
+        "recommender/serving/stating.py",
+        "there is not None and name not in there:",
+        "there is not None and not name:",
+        "tests/api/test_knowledge.py",
+    ),
+    Seed(
+        "a rule that was allowed once speaks on",
+        "recommender/serving/rules.py",
+        "    if items is None or denied_names(stated, denials):\n",
+        "    if items is None:\n",
+        "tests/serving/test_knowledge.py",
+    ),
+    Seed(
+        "rules ask about somebody who refused",
+        "recommender/serving/person.py",
+        "    if refusal:\n        return _without_profile(session, key=None, impersonal=refusal)\n",
+        "    if refusal:\n        asks = _without_profile(session, key=None, impersonal=refusal)\n"
+        "        return replace(asks, facts=profiles.attributes(s, [key]).get(key))\n",
+        "tests/serving/test_knowledge.py",
+    ),
+    Seed(
+        "a rule never gives way to what is learned",
+        "recommender/serving/scoring.py",
+        "PRIOR_EVENTS / (PRIOR_EVENTS + int(known.sum()))",
+        "1.0",
+        "tests/serving/test_knowledge.py",
+    ),
+    Seed(
+        "a stated triple about no item is taken",
+        "tenants/data/actions/knowledge.py",
+        "        if triple.head not in known\n",
+        "        if not triple.head\n",
+        "tests/api/test_knowledge.py",
+    ),
+    Seed(
+        "a change of stated rules is not noticed",
+        "recommender/serving/loading.py",
+        "    if ready.stated.version == version:\n",
+        "    if ready.stated.version or ready.stated.version == version:\n",
+        "tests/serving/test_knowledge.py",
+    ),
+)
