@@ -74,7 +74,8 @@ def _learned(
     """
     rng = np.random.default_rng(0)
     watch.enter("learning", low=10, high=70)
-    until = live.data_until if live is not None else None
+    # Where popularity serves, the comparison with popularity is all there is: nothing is gained by a shorter test.
+    until = live.data_until if live is not None and _is_personal(live) else None
     protocol, split = gate.hold_out(source.dataset, live_until=until, most_cases=EFFORTS[profile].most_cases)
     if not len(split):
         ensemble = fit_ensemble(source.dataset, profile=profile, rng=rng, report=watch.report)
@@ -97,6 +98,10 @@ def _learned(
     for member in ensemble.members.values():
         member.refit(source.dataset, rng)
     return ensemble, Verdict(verdict.reasons, metrics)
+
+
+def _is_personal(live: VersionView) -> bool:
+    return live.metrics.get("serves") == "model"
 
 
 def _config(source: Source) -> GateConfig:
@@ -123,9 +128,7 @@ def _served(
     """The trained model, or, while no personal model is in service, popularity with content for similar items."""
     if not verdict.reasons:
         return ensemble, verdict
-    if (
-        live is not None and live.metrics.get("serves") == "model"
-    ) or Popularity.name not in ensemble.members:
+    if (live is not None and _is_personal(live)) or Popularity.name not in ensemble.members:
         return None, verdict
     kept = {name: m for name, m in ensemble.members.items() if name in (Popularity.name, Content.name)}
     reduced = Ensemble(kept, Blend({Popularity.name: 1.0}), ensemble.items, ensemble.card)

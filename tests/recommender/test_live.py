@@ -46,7 +46,7 @@ def watched(now: Answers, before: Answers, steps: int = 40) -> tuple[tuple[str, 
 
 @pytest.mark.proof(row=31)
 def test_an_equal_version_is_hardly_ever_taken_back(scale: Scale, figure: Callable[..., bool]) -> None:
-    pairs = scale(30, 2_000)
+    pairs = scale(30, 600)
     taken = sum(
         bool(watched(answers(6_000, 0.1, 2 * n), answers(6_000, 0.1, 2 * n + 1))[0]) for n in range(pairs)
     )
