@@ -32,7 +32,7 @@ POSTS: dict[str, tuple[str, Callable[[int], Any], str]] = {
     "recommend": ("recommendations", lambda _: {"profile_id": "ann", "k": 3}, "receipt"),
     "train_model": ("models/train", lambda _: {"profile": "fast"}, "job.request"),
     "cancel_job": ("jobs/{id}/cancel", lambda _: {}, "job.cancel"),
-    "roll_back_model": ("models/rollback", lambda _: {}, "model.promoted"),
+    "roll_back_model": ("models/rollback", lambda _: {}, "model.rolled_back"),
     "promote_model": ("models/2/promote", lambda _: {}, "model.promoted"),
 }  # fmt: skip
 EFFECTS = """
