@@ -44,16 +44,9 @@ def publish(s: Scope, trained: Trained, *, expected: int | None) -> VersionView:
 
 def promote(s: Scope, number: int, *, expected: int | None) -> VersionView:
     """Raises NotFound, and Conflict when the version cannot serve or the active one is not `expected`."""
-    _serialise(s)
-    target = queries.version(s, number)
-    if target.state not in _SERVABLE or not target.kept:
-        raise Conflict(f"Version {number} cannot serve: it is {target.state}.")
-    if not _swap(s, number, expected=expected):
-        raise Conflict("Another version became active in the meantime.")
-    if target.state == ModelState.CANDIDATE:
-        _restate(s, number, ModelState.ACTIVE, reasons=())
+    promoted = _to(s, number, expected=expected)
     audit.record(s, "model.promoted", f"v{number}", previous=expected)
-    return queries.version(s, number)
+    return promoted
 
 
 def roll_back(s: Scope, *, expected: int | None, reasons: Sequence[Reason] = _TAKEN_BACK) -> VersionView:
@@ -64,7 +57,7 @@ def roll_back(s: Scope, *, expected: int | None, reasons: Sequence[Reason] = _TA
     target = queries.roll_back_target(s)
     if target is None or expected is None:
         raise NotFound("No earlier version is kept.")
-    promoted = promote(s, target.version, expected=expected)
+    promoted = _to(s, target.version, expected=expected)
     _restate(s, expected, ModelState.CANDIDATE, reasons=reasons)
     codes = ",".join(reason.code for reason in reasons)
     audit.record(
@@ -105,6 +98,18 @@ def prune(s: Scope) -> list[UUID]:
     artefacts = list(gone.values_list("artefact_id", flat=True))
     gone.update(kept=False)
     return artefacts
+
+
+def _to(s: Scope, number: int, *, expected: int | None) -> VersionView:
+    _serialise(s)
+    target = queries.version(s, number)
+    if target.state not in _SERVABLE or not target.kept:
+        raise Conflict(f"Version {number} cannot serve: it is {target.state}.")
+    if not _swap(s, number, expected=expected):
+        raise Conflict("Another version became active in the meantime.")
+    if target.state == ModelState.CANDIDATE:
+        _restate(s, number, ModelState.ACTIVE, reasons=())
+    return queries.version(s, number)
 
 
 def _insert(s: Scope, trained: Trained) -> VersionView:

@@ -27,6 +27,7 @@ HIDDEN_SHARE = 0.1
 MOST_CASES = 20_000  # bounds the time of judging; the interval is narrow long before
 # Between these shares of all events since the live model's end, that end is where the split is made.
 LEAST_SHARE, MOST_SHARE = 0.02, 0.3
+LEAST_FAIR_CASES = 100
 CONFIG = GateConfig()
 
 
@@ -48,13 +49,13 @@ def hold_out(
     """The latest `share` of the events where times tell events apart and enough profiles went on afterwards, else each
     last event.
 
-    The cut lies where the live model's knowledge ended, if about a tenth came since: then the two can be compared.
+    The cut lies where the live model's knowledge ended, if enough came since: then the two can be compared.
     Cases whose item the profile had chosen before are dropped: serving never shows those.
     """
     if dataset.timed:
-        for cut in (_after(dataset, live_until), None):
+        for cut, least in ((_after(dataset, live_until), LEAST_FAIR_CASES), (None, CONFIG.least_cases)):
             split = _unseen_targets(time_split(dataset, share=share, cut=cut), most_cases)
-            if len(split) >= CONFIG.least_cases:
+            if len(split) >= least:
                 return "time-split", split
     return "leave-last-out", _unseen_targets(leave_last_out(dataset), most_cases)
 

@@ -46,8 +46,8 @@ QUALITY_SEEDS = (
     Seed(
         "the split forgets where the live model's knowledge ended",
         _GATE,
-        "for cut in (_after(dataset, live_until), None):",
-        "for cut in (None, None):",
+        "((_after(dataset, live_until), LEAST_FAIR_CASES),",
+        "((None, LEAST_FAIR_CASES),",
         _ON_GATE,
     ),
     Seed(

@@ -103,6 +103,7 @@ def furnish(workspace: Workspace) -> None:
         s.cursor().execute(_COUNTS, (workspace.ref.id, *_days()))
     publish(workspace, ndcg=0.031, reason=_WORSE)
     publish(workspace, ndcg=0.052)
+    observe(workspace)
     with scope(workspace.ref, actor=ACTOR) as s:
         jobs.request_job(s, "train", parameters={"profile": "fast"})
     with control_scope(workspace.ref.id, actor=ACTOR) as s:

@@ -46,7 +46,7 @@ def watched(now: Answers, before: Answers, steps: int = 40) -> tuple[tuple[str, 
 
 @pytest.mark.proof(row=31)
 def test_an_equal_version_is_hardly_ever_taken_back(scale: Scale, figure: Callable[..., bool]) -> None:
-    pairs = scale(30, 2_000)
+    pairs = scale(30, 600)
     taken = sum(
         bool(watched(answers(6_000, 0.1, 2 * n), answers(6_000, 0.1, 2 * n + 1))[0]) for n in range(pairs)
     )
@@ -78,11 +78,11 @@ def test_more_clicks_and_fewer_dismissals_take_nothing_back() -> None:
 
 def test_another_mix_of_places_is_no_drop() -> None:
     """The newer version is asked mostly where less is clicked; in each place it is as good."""
-    before = answers(20_000, 0.2, 1)
-    now = answers(20_000, 0.2, 2)
-    kept = (now.place == 1) | (np.arange(20_000) % 10 == 0)
+    before = answers(20_000, 0.2, 1, people=4_000)
+    now = answers(20_000, 0.2, 2, people=4_000)
+    kept = (now.place == 1) | (np.arange(20_000) % 50 == 0)
     now = Answers(now.profile[kept], now.place[kept], {name: f[kept] for name, f in now.followed.items()})
-    assert now.followed["clicks"].mean() < 0.8 * before.followed["clicks"].mean()
+    assert now.followed["clicks"].mean() < 0.7 * before.followed["clicks"].mean()
     assert watched(now, before)[0] == ()
 
 

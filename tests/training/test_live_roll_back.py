@@ -102,12 +102,11 @@ def test_dismissals_take_back_as_well(pair: TenantRef, actor: Actor) -> None:
     "given",
     [
         {"facts": {"stage": "popular"}},
-        {"facts": {"scenario": "portal.preview"}},
         {"facts": {"model": "v7"}},
         {"days": (0.03, 0.0)},
         {"count": 150},
     ],
-    ids=["not the model's own", "tried in the portal", "another version", "of the last hour", "few"],
+    ids=["not the model's own", "another version", "of the last hour", "few"],
 )
 def test_answers_that_prove_nothing_take_nothing_back(
     pair: TenantRef, actor: Actor, given: dict[str, Any]
@@ -115,6 +114,15 @@ def test_answers_that_prove_nothing_take_nothing_back(
     serve(pair, actor, "v2", **{"count": 900, "days": MINE, "share": 0.0, "seed": 6, **given})
     roll_back.check(pair, actor=actor)
     assert active(pair, actor) == 2
+
+
+def test_what_the_team_tries_in_the_portal_takes_nothing_back(pair: TenantRef, actor: Actor) -> None:
+    tried = {"facts": {"scenario": "portal.preview"}}
+    serve(pair, actor, "v1", count=900, days=BEFORE, share=0.3, seed=12, **tried)
+    serve(pair, actor, "v2", count=900, days=MINE, share=0.0, seed=13, **tried)
+    found = roll_back.check(pair, actor=actor)
+    assert found is not None
+    assert (found.answers, active(pair, actor)) == (0, 2)
 
 
 def test_while_no_event_comes_in_at_all_nothing_is_judged(tenant: TenantRef, actor: Actor) -> None:
