@@ -36,6 +36,8 @@ def test_it_scores_as_before_wherever_the_items_have_moved(
     assert isinstance(trainer, NextItemTrainer)
     assert trainer.adopt(served, place, np.random.default_rng(0))
     assert trainer._learned is not None
+    rows = trainer._learned.item.weight.detach().numpy()[:-1]
+    np.testing.assert_array_equal(rows[place >= 0], served.table()[place[place >= 0]])
     trainer.refit(moved(board, place), np.random.default_rng(0))
     answer = trainer.recommend(Histories.of([[1, 3, 5], [2, 4, 6]]), 5)
     assert (place[answer.items] % 2 == [[0], [1]]).all()
