@@ -77,7 +77,7 @@ def compare(
     Raises DataError where there is nothing to compare."""
     split = SPLITS[protocol](dataset)
     before = SPLITS[protocol](split.train).train if split.train.events else split.train
-    if not len(split) or not before.events:
+    if not len(split) or not 0 < before.events < split.train.events:
         raise DataError("There are too few events to hide some of them twice.")
     models: dict[str, Ensemble] = {}
     seconds: dict[str, float] = {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from django.core.management import CommandError, call_command
 
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import SERVED, Ensemble
@@ -41,6 +44,8 @@ def test_it_scores_as_before_wherever_the_items_have_moved(
     assert isinstance(trainer, NextItemTrainer)
     assert trainer.adopt(served, place, np.random.default_rng(0))
     assert trainer._learned is not None
+    rows = trainer._learned.item.weight.detach().numpy()[:-1]
+    np.testing.assert_array_equal(rows[place >= 0], served.table()[place[place >= 0]])
     trainer.refit(moved(board, place), np.random.default_rng(0))
     answer = trainer.recommend(Histories.of([[1, 3, 5], [2, 4, 6]]), 5)
     assert (place[answer.items] % 2 == [[0], [1]]).all()
@@ -106,3 +111,33 @@ def test_a_model_of_another_shape_cannot_be_gone_on_from(every_fitted: dict[str,
     trainer = SequenceTrainer(SequenceConfig(dimensions=8))
     place = np.arange(ITEMS, dtype=np.int32)
     assert not trainer.adopt(read_back(every_fitted["sequence"]), place, np.random.default_rng(0))
+
+
+@pytest.fixture
+def walks(tmp_path: Path) -> Path:
+    path = tmp_path / "walks.txt"
+    rows = [f"u{n} " + " ".join(f"i{(7 * n + step) % 30}" for step in range(7)) for n in range(90)]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+def test_a_refresh_is_compared_with_a_full_training(walks: Path, tmp_path: Path) -> None:
+    figures, out = tmp_path / "figures.json", io.StringIO()
+    call_command("evaluate_refresh", data=walks, protocol="leave-last-out", json=figures, stdout=out)
+    found = json.loads(figures.read_text())
+    assert (found["cases"], found["new_events"]) == (90, 90)
+    assert found["ndcg@10"]["refreshed"] > 0.9 * found["ndcg@10"]["full"] > 0.5
+    assert found["seconds"]["refreshed"] < found["seconds"]["full"]
+    assert [line.split()[0] for line in out.getvalue().splitlines()] == [
+        "live",
+        "full",
+        "refreshed",
+        "refreshed",
+    ]
+
+
+def test_too_few_events_to_compare_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "few.txt"
+    path.write_text("u1 a b\n", encoding="utf-8")
+    with pytest.raises(CommandError, match="too few events to hide some of them twice"):
+        call_command("evaluate_refresh", data=path, protocol="leave-last-out")

@@ -132,6 +132,12 @@ def test_a_spent_budget_leaves_the_defaults(split: Split) -> None:
     assert len(log.members.get("recent_popularity", [])) <= 1
 
 
+def test_nothing_is_drawn_when_time_is_up(split: Split) -> None:
+    search = search_of(split)
+    search.run({"half_life_days": 2.5}, most=50, until=0.0)
+    assert [one["stage"] for one in search.trials] == ["defaults"]
+
+
 def test_a_member_whose_turn_did_not_come_keeps_what_was_found_before(split: Split) -> None:
     former = {"recent_popularity": {"half_life_days": 2.5}}
     assert tuned(split, Budget(seconds=1e-9, trials=50), former=former).changes == former

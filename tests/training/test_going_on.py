@@ -141,7 +141,7 @@ def test_beat_orders_a_refresh_between_full_trainings(served: TenantRef, actor: 
 @pytest.mark.parametrize(
     "metrics",
     [
-        {"full": {"at": (datetime.now(UTC) - timedelta(days=8)).isoformat(), "events_stored": 1200}},
+        {"full": {"at": (datetime.now(UTC) - timedelta(days=8)).isoformat(), "events_stored": 1700}},
         {"full": {"at": datetime.now(UTC).isoformat(), "events_stored": 1000}},
         {"serves": "popularity"},
     ],
