@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from recommender.language.aspect_measuring import measure_aspects
+from recommender.language.chinese_measuring import measure_chinese
 from recommender.language.corpora import read_table
 from recommender.language.encoders import Multilingual
 from recommender.language.intent import labelled
 from recommender.language.intent_measuring import cross_validated
-from recommender.language.measuring import measure, measure_held_out, reviews_a_second
+from recommender.language.measuring import measure, reviews_a_second
 from recommender.language.sentiment import shipped_head
-from recommender.language.sentiment_training import config_for, fit
-from recommender.language.texts import Language
+from recommender.language.sentiment_training import config_for, fit_pair
 from recommender.types import DataError
 
 TASKS = ("sentiment", "aspects", "intents")
@@ -53,16 +53,16 @@ def run(options: argparse.Namespace, *, out: Writer) -> None:
     if options.json and not options.json.resolve().parent.is_dir():
         raise DataError(f"There is no folder {options.json.parent} for the figures.")
     found: dict[str, Mapping[str, Any]] = {}
-    for name, make in _measurements(options):
-        found[name] = make()
-        out.write(f"{name}: {_line(found[name])}\n")
+    for name, figures in _measurements(options):
+        found[name] = figures
+        out.write(f"{name}: {_line(figures)}\n")
     if not found:
         raise DataError("There is nothing to measure in these folders.")
     if options.json:
         options.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-Made = tuple[str, Callable[[], Mapping[str, Any]]]
+Made = tuple[str, Mapping[str, Any]]
 
 
 def _measurements(options: argparse.Namespace) -> Iterator[Made]:
@@ -72,37 +72,27 @@ def _measurements(options: argparse.Namespace) -> Iterator[Made]:
         if "sentiment" in options.tasks:
             yield from _sentiment(folder, options.seed)
         if "aspects" in options.tasks and (folder / "product_reviews_1.zip").is_file():
-            yield "aspects of product reviews", lambda folder=folder: asdict(measure_aspects(folder))  # type: ignore[misc]
+            yield "aspects of product reviews", asdict(measure_aspects(folder))
     if "intents" in options.tasks:
-        yield "intents", lambda: asdict(cross_validated(labelled(), Multilingual()))
+        yield "intents", asdict(cross_validated(labelled(), Multilingual()))
 
 
 def _sentiment(folder: Path, seed: int) -> Iterator[Made]:
     if (folder / "sst2_dev.tsv.gz").is_file() and (folder / "sst2_train.tsv.gz").is_file():
-        yield "SST-2 dev", lambda: _sst2(folder)
-    for name, file in CHINESE.items():
-        if (folder / file).is_file():
-            yield name, lambda path=folder / file: _chinese(path, seed)  # type: ignore[misc]
+        yield "SST-2 dev", _sst2(folder)
+    chinese = {name: folder / file for name, file in CHINESE.items() if (folder / file).is_file()}
+    if chinese:
+        yield from measure_chinese(chinese, shipped=shipped_head("zh"), encoder=Multilingual(), seed=seed)
 
 
 def _sst2(folder: Path) -> Mapping[str, Any]:
+    """Without the baseline of characters: the design names none for this set."""
     learn, test = read_table(folder / "sst2_train.tsv.gz"), read_table(folder / "sst2_dev.tsv.gz")
-    head = fit(learn.texts, learn.praise, language="en", config=config_for("en"))
-    finding = measure(learn, test, head=head, **_shipped("en"), seen=True)
-    return {**asdict(finding), "reviews_a_second": reviews_a_second(head, learn.texts)}
-
-
-def _chinese(path: Path, seed: int) -> Mapping[str, Any]:
-    texts = read_table(path)
-    head, finding = measure_held_out(
-        texts, seed=seed, language="zh", config=config_for("zh"), **_shipped("zh")
+    head = fit_pair(learn.texts, learn.praise, config_for("en"), language="en")
+    finding = measure(
+        learn, test, head=head, shipped=shipped_head("en"), shipped_encoder=None, baseline=False, seen=True
     )
-    return {**asdict(finding), "reviews_a_second": reviews_a_second(head, texts.texts)}
-
-
-def _shipped(language: Language) -> dict[str, Any]:
-    head = shipped_head(language)
-    return {"shipped": head, "shipped_encoder": Multilingual() if head.card.encoder else None}
+    return {**asdict(finding), "reviews_a_second": reviews_a_second(head, learn.texts)}
 
 
 def _line(found: Mapping[str, Any]) -> str:

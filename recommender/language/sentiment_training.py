@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def config_for(language: Language, *, with_encoder: bool = False) -> SentimentCo
     """What held-out tenths of training data chose; the same for every data set of a language."""
     if with_encoder:
         return SentimentConfig(ratio=0.0, strength=4.0, vector_scale=2.0)
-    return SentimentConfig(ratio=0.0, strength=16.0 if language == "en" else 8.0)
+    return SentimentConfig(ratio=0.0, strength=16.0, bits=BITS if language == "en" else 20)
 
 
 def fit(  # noqa: PLR0913 - what one head is learned from, keyword-only
@@ -53,9 +53,11 @@ def fit(  # noqa: PLR0913 - what one head is learned from, keyword-only
     learned_from: str = "",
     counts: Floats | None = None,
     spoken: Sequence[Language] = (),
+    start: SentimentHead | None = None,
 ) -> SentimentHead:
     """praise[i] says whether text i praises; counts[i] is how often it counts, spoken[i] its language where texts of both
-    are mixed. Raises DataError for fewer than LEAST_TEXTS texts or one kind alone."""
+    are mixed. `start` is a head of the same language and size, without an encoder, that knows more texts: what it says
+    is one more column, folded into the new head. Raises DataError for fewer than LEAST_TEXTS texts or one kind alone."""
     config = config or SentimentConfig()
     cleaned = [clean(text) for text in texts]
     check(cleaned, praise)
@@ -70,17 +72,47 @@ def fit(  # noqa: PLR0913 - what one head is learned from, keyword-only
     blocks.append(np.stack(tones) * np.float32(config.tone_scale))
     if encoder is not None:
         blocks.append(encoder.vectors(cleaned) * np.float32(config.vector_scale))
+    if start is not None:
+        blocks.append(_by(start, cleaned, config)[:, None])
     weight, bias = _logistic(
         sparse.hstack(list(map(sparse.csr_matrix, blocks)), format="csr"), praise, config, counts
     )
-    size = scale.size if config.words else 0
-    return SentimentHead(
+    size, width = (scale.size if config.words else 0), (encoder.width if encoder else 0)
+    head = SentimentHead(
         HeadCard(language, encoder.name if encoder else "", learned_from, len(cleaned), {}),
         weight[:size] * scale if config.words else scale,
         weight[size : size + CUES] * np.float32(config.tone_scale),
-        weight[size + CUES :] * np.float32(config.vector_scale),
+        weight[size + CUES : size + CUES + width] * np.float32(config.vector_scale),
         bias,
     )
+    return head if start is None else _with(head, start, weight[-1])
+
+
+def fit_pair(texts: Sequence[str], praise: Bools, config: SentimentConfig, **given: Any) -> SentimentHead:
+    """The mean of a head with marks as they are and one with marks scaled by the log ratio: two linear heads, so one.
+
+    `strength` is of the first; the second, whose marks are longer, has a sixteenth of it."""
+    plain = fit(texts, praise, config=replace(config, ratio=0.0), **given)
+    scaled = fit(texts, praise, config=replace(config, ratio=1.0, strength=config.strength / 16), **given)
+    return _with(_halved(plain), scaled, np.float32(0.5))
+
+
+def _halved(head: SentimentHead) -> SentimentHead:
+    half = np.float32(0.5)
+    return SentimentHead(head.card, half * head.words, half * head.tone, half * head.vector, head.bias / 2)
+
+
+def _by(start: SentimentHead, cleaned: Sequence[str], config: SentimentConfig) -> Floats:
+    if start.vector.size or start.words.size != 1 << config.bits or not config.words:
+        raise DataError("A head to start from must read words alone, as many as the new one.")
+    return start.score(cleaned)
+
+
+def _with(head: SentimentHead, start: SentimentHead, share: np.float32) -> SentimentHead:
+    """The head plus `share` of the other: sums of linear heads are linear heads."""
+    words, tone = head.words + share * start.words, head.tone + share * start.tone
+    vector = head.vector + share * start.vector if start.vector.size else head.vector
+    return SentimentHead(head.card, words, tone, vector, head.bias + float(share) * start.bias)
 
 
 def _logistic(

@@ -12,7 +12,7 @@ import numpy as np
 from recommender.language import shipping
 from recommender.language.corpora import Labelled, held_out, read_table
 from recommender.language.sentiment import SentimentHead
-from recommender.language.sentiment_training import accuracy, config_for, fit, with_figures
+from recommender.language.sentiment_training import accuracy, config_for, fit_pair, with_figures
 from recommender.language.transformer_training import open_encoder
 from recommender.types import DataError
 
@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         default="",
         help="multilingual, minilm (English), or a folder that transformers loads; none: words alone, the quickest",
+    )
+    parser.add_argument(
+        "--start", type=Path, help="a head without an encoder that learned from other texts of the language"
     )
     parser.add_argument("--out", type=Path, help="a folder for sentiment-<language>.safetensors")
     parser.add_argument("--seed", type=int, default=0)
@@ -78,16 +81,17 @@ def _learned(options: argparse.Namespace, out: Writer) -> SentimentHead:
         "encoder": encoder,
         "config": config_for(options.language, with_encoder=encoder is not None),
         "learned_from": names,
+        "start": SentimentHead.load(options.start) if options.start else None,
     }
     figures = {}
     if options.measure:
         rest, tenth = held_out(len(texts), seed=options.seed)
         learn, test = texts.take(rest), texts.take(tenth)
         figures["held-out tenth"] = accuracy(
-            fit(learn.texts, learn.praise, **given), test.texts, test.praise, encoder
+            fit_pair(learn.texts, learn.praise, **given), test.texts, test.praise, encoder
         )
     started = time.perf_counter()
-    head = with_figures(fit(texts.texts, texts.praise, **given), figures)
+    head = with_figures(fit_pair(texts.texts, texts.praise, **given), figures)
     out.write(f"{_described(head)}learned in {time.perf_counter() - started:.1f} s\n")
     return head
 

@@ -65,6 +65,28 @@ def test_cues_tell_praise_from_blame_in_both_languages() -> None:
     assert cues(["不错，喜欢"], "zh")[0, 0] > 0 > cues(["太差了，失望"], "zh")[0, 0]
 
 
+def test_a_head_that_starts_from_another_knows_the_words_of_both() -> None:
+    config = SentimentConfig(bits=12, ratio=0.0)
+    start = fit(
+        [text.replace("soft", "felted").replace("thin", "corded") for text in GOOD + BAD],
+        PRAISE,
+        language="en",
+        config=config,
+    )
+    head = fit(GOOD + BAD, PRAISE, language="en", config=config, start=start)
+    alone = fit(GOOD + BAD, PRAISE, language="en", config=config)
+    asked = ["felted", "corded"]
+    assert alone.score(asked)[0] == alone.score(asked)[1]
+    assert head.score(asked)[0] > head.score(asked)[1]
+    assert accuracy(head, GOOD + BAD, PRAISE) == 1
+
+
+def test_a_head_to_start_from_must_be_of_the_same_size() -> None:
+    start = fit(GOOD + BAD, PRAISE, language="en", config=SentimentConfig(bits=10))
+    with pytest.raises(DataError, match="to start from"):
+        fit(GOOD + BAD, PRAISE, language="en", config=SentimentConfig(bits=12), start=start)
+
+
 UNSEEN = {
     "en": (
         "A superb jacket, I am so happy with it.",
