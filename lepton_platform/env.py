@@ -269,10 +269,8 @@ def _database(source: _Source, name: str) -> DatabaseUrl:
     database = unquote(parts.path.lstrip("/"))
     if not parts.hostname or not database or not parts.username:
         raise WrongSetting(f"{name} must look like postgresql://role:password@host:5432/database.")
-    user, password = unquote(parts.username), unquote(parts.password or "")
-    return DatabaseUrl(
-        parts.hostname, parts.port or 5432, database, user, password, dict(parse_qsl(parts.query))
-    )
+    account = unquote(parts.username), unquote(parts.password or "")
+    return DatabaseUrl(parts.hostname, parts.port or 5432, database, *account, dict(parse_qsl(parts.query)))
 
 
 def _valkey_url(source: _Source, broker_url: str) -> str:
