@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from recommender.dataset.items import read_item_texts
 from recommender.dataset.readers import read_interactions
 from recommender.dataset.splits import SPLITS
 from recommender.types import CannotFit, DataError
@@ -19,6 +20,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--data", type=Path, required=True, help="as for evaluate")
+        parser.add_argument(
+            "--items", type=Path, help="as for evaluate; only our transformer reads texts of items"
+        )
         parser.add_argument("--protocol", choices=list(SPLITS), default="leave-last-out")
         parser.add_argument("--epochs", type=_positive, default=60, help="of our transformer")
         parser.add_argument(
@@ -34,7 +38,8 @@ class Command(BaseCommand):
         from recommender.evaluation import peers  # noqa: PLC0415
 
         try:
-            split = SPLITS[options["protocol"]](read_interactions(options["data"], None))
+            texts = read_item_texts(options["items"]) if options["items"] else None
+            split = SPLITS[options["protocol"]](read_interactions(options["data"], texts))
         except DataError as fault:
             raise CommandError(str(fault)) from fault
         asked = {"k": options["k"], "seed": options["seed"]}
