@@ -31,7 +31,7 @@ GROWTH_SEEDS = (
     ),
     Seed(
         "what is published is not the smaller form",
-        "recommender/training/run.py",
+        "recommender/training/sealing.py",
         "        served = compressed(served)\n",
         "",
         "tests/training/test_training.py",

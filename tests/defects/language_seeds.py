@@ -54,9 +54,9 @@ LANGUAGE_SEEDS = (
     ),
     Seed(
         "opinions stay out of the model",
-        "recommender/training/run.py",
-        "Bundle(served, source.item_no, opinions)",
-        "Bundle(served, source.item_no)",
+        "recommender/training/sealing.py",
+        "Bundle(served, known.source.item_no, known.opinions)",
+        "Bundle(served, known.source.item_no)",
         f"{TRAINING}::test_the_published_model_holds_counts_and_not_a_word_of_a_review",
     ),
     Seed(

@@ -7,7 +7,7 @@ import pytest
 
 from recommender.algorithms.blend import Blend
 from recommender.evaluation.blending import Rehearsal, ndcg_of
-from recommender.evaluation.choosing import choose_served, counted
+from recommender.evaluation.choosing import FREE_MS, choose_served, counted
 from tests.recommender.rehearsals import CASES, WIDTH, rehearsal_of
 
 QUICK = {"popularity": 0.1, "useful": 1.0, "other": 1.0, "copy": 2.0}
@@ -53,6 +53,20 @@ def test_what_is_worth_its_time_is_served_though_it_takes_too_long(rehearsal: Re
 def test_popularity_always_serves_since_it_answers_an_empty_history(rehearsal: Rehearsal) -> None:
     choice = choose_served(rehearsal, BLEND, QUICK | {"popularity": 90.0}, k=10, budget=0.01)
     assert choice.blend.weights["popularity"] > 0
+
+
+def test_what_places_new_items_serves_though_hidden_events_do_not_ask_for_it(rehearsal: Rehearsal) -> None:
+    cases = Rehearsal(
+        ("popularity", "useful", "other", "content"), rehearsal.parts, rehearsal.situations, rehearsal.again
+    )
+    blend = Blend({"popularity": 0.01, "useful": 0.5, "other": 1.0, "content": 0.5})
+    costs = {"popularity": 0.1, "useful": 1.0, "other": 1.0, "content": 9.0}
+    assert choose_served(cases, blend, costs, k=10, budget=0.01).blend.weights["content"] > 0
+
+
+def test_while_all_take_little_nothing_is_dropped(rehearsal: Rehearsal) -> None:
+    cheap = dict.fromkeys(QUICK, FREE_MS / 5)
+    assert choose_served(rehearsal, BLEND, cheap, k=10).dropped == {}
 
 
 def slight(rehearsal: Rehearsal) -> tuple[Rehearsal, Blend]:
