@@ -96,11 +96,12 @@ def _transferred(everything: Labelled, tenth: Mapping[str, Labelled]) -> Sentime
     """Learned from English reviews and the few Chinese sentences of this project; measured on English ones."""
     rows = np.sort(np.random.default_rng(0).permutation(len(everything))[:_MOST_TRANSFERRED]).astype(np.int64)
     some, own, encoder = everything.take(rows), own_sentences(), Multilingual()
+    english: list[Language] = ["en"] * len(some)
     head = fit(
         [*some.texts, *(one.text for one in own)],
         np.append(some.praise, [one.praise for one in own]),
         language="en",
-        spoken=[*["en"] * len(some), *(one.language for one in own)],
+        spoken=[*english, *(one.language for one in own)],
         counts=np.append(np.ones(len(some)), np.full(len(own), _OWN_COUNTS)).astype(np.float32),
         encoder=encoder,
         config=TRANSFERRED,
