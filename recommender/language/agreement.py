@@ -61,5 +61,5 @@ def products(comments: Sequence[str], descriptions: Sequence[str], encoder: Enco
     """e_c * e_d float32 (n, width) of cleaned texts; each different description is encoded once."""
     names = list(dict.fromkeys(descriptions))
     known = dict(zip(names, encoder.vectors(names), strict=True))
-    product: Floats = encoder.vectors(comments) * np.stack([known[name] for name in descriptions])
-    return product
+    found: Floats = encoder.vectors(comments) * np.stack([known[name] for name in descriptions])
+    return found
