@@ -70,4 +70,4 @@ def test_an_empty_page_says_what_to_do_next(bare: Workspace, database: Any, page
 
 def test_with_a_catalogue_the_empty_list_of_runs_starts_one(owner: Any, shop: Workspace) -> None:
     page = owner.get(shop.page("models")).content.decode()
-    assert page.count(f'action="/t/{shop.slug}/models/train/"') == 3
+    assert page.count(f'action="/t/{shop.slug}/models/train/"') == 2

@@ -7,7 +7,7 @@ import pytest
 
 from recommender.algorithms.blend import Blend
 from recommender.evaluation.blending import Rehearsal, ndcg_of
-from recommender.evaluation.choosing import FREE_MS, choose_served, counted
+from recommender.evaluation.choosing import choose_served, counted
 from tests.recommender.rehearsals import CASES, WIDTH, rehearsal_of
 
 QUICK = {"popularity": 0.1, "useful": 1.0, "other": 1.0, "copy": 2.0}
@@ -65,7 +65,7 @@ def test_what_places_new_items_serves_though_hidden_events_do_not_ask_for_it(reh
 
 
 def test_while_all_take_little_nothing_is_dropped(rehearsal: Rehearsal) -> None:
-    cheap = dict.fromkeys(QUICK, FREE_MS / 5)
+    cheap = dict.fromkeys(QUICK, 0.2)
     assert choose_served(rehearsal, BLEND, cheap, k=10).dropped == {}
 
 
