@@ -62,25 +62,32 @@ def choose_served(
     while the rest takes more milliseconds than `budget`, the dearest whose loss keeps the whole within MAY_COST. The
     others' weights are learned again."""
     sample = rehearsal.every(max(1, -(-rehearsal.cases // MOST_CASES)))
-    whole = ndcg_of(sample, blend, k)
-    without = {name: _reached(_reduced(sample, blend, name, k), sample, k) for name in counted(blend)}
-    dropped: dict[str, Why] = {name: "no_gain" for name in sample.members if not blend.weights.get(name)}
+    # What is compared has weights learned from the same cases: else the smaller blend would have the advantage.
+    best = refit_blend(sample.only(counted(blend)), blend, k=k)
+    whole = ndcg_of(sample, best, k)
+    without = {name: _reached(_reduced(sample, best, name, k), sample, k) for name in counted(best)}
+    dropped: dict[str, Why] = {name: "no_gain" for name in sample.members if not best.weights.get(name)}
     rules: tuple[tuple[Why, float, float], ...] = (
         ("no_gain", EARNS, FREE_MS),
         ("too_slow", MAY_COST, budget),
     )
     for why, share, enough in rules:
-        for name in sorted(counted(blend), key=lambda name: -milliseconds.get(name, 0.0)):
-            taken = sum(milliseconds.get(other, 0.0) for other in counted(blend))
-            if len(counted(blend)) < 2 or taken <= enough:
+        for name in sorted(counted(best), key=lambda name: -milliseconds.get(name, 0.0)):
+            taken = sum(milliseconds.get(other, 0.0) for other in counted(best))
+            if len(counted(best)) < 2 or taken <= enough:
                 break
             if name in NEEDED:
                 continue
-            smaller = _reduced(sample, blend, name, k)
+            smaller = _reduced(sample, best, name, k)
             if _reached(smaller, sample, k) >= (1 - share) * whole:
-                blend = smaller
+                best = smaller
                 dropped[name] = why
-    return Choice(blend, whole, ndcg_of(sample, blend, k), without, dropped)
+    kept = [name for name in rehearsal.members if name not in dropped]
+    served = blend if set(kept) == set(counted(blend)) else refit_blend(rehearsal.only(kept), best, k=k)
+    for name in kept:
+        if not served.weights.get(name):
+            dropped[name] = "no_gain"
+    return Choice(served, whole, ndcg_of(sample, served, k), without, dropped)
 
 
 def counted(blend: Blend) -> list[str]:

@@ -33,11 +33,6 @@ def test_a_member_that_adds_nothing_is_not_served(rehearsal: Rehearsal) -> None:
     assert choice.served == pytest.approx(choice.whole, rel=0.002)
 
 
-def test_of_two_that_say_the_same_the_dearer_goes(rehearsal: Rehearsal) -> None:
-    choice = choose_served(rehearsal, BLEND, QUICK | {"useful": 5.0}, k=10)
-    assert choice.dropped == {"useful": "no_gain"}
-
-
 def test_the_table_has_the_blend_without_each_member(rehearsal: Rehearsal) -> None:
     choice = choose_served(rehearsal, BLEND, QUICK, k=10)
     assert set(choice.without) == set(BLEND.weights)
