@@ -10,7 +10,7 @@ from celery import shared_task
 from lepton_platform.tasks.workers import WORKER, tenants_of
 from recommender.types import DataError
 from recommender.watching import drifting, roll_back
-from tenants.errors import DomainError
+from tenants.errors import DomainError, RegionNotServed
 from tenants.regions import TenantRef
 
 log = structlog.get_logger(__name__)
@@ -32,5 +32,7 @@ def _each(region: str, reason: str, do: Callable[[TenantRef], object]) -> None:
     for tenant in tenants_of(region, reason=reason):
         try:
             do(tenant)
+        except RegionNotServed:
+            raise  # The task came to the wrong worker: that is no tenant's lack.
         except (DomainError, DataError) as error:
             log.warning("watch_failed", tenant=str(tenant.id), what=reason, reason=type(error).__name__)
