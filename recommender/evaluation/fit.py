@@ -16,7 +16,7 @@ from recommender.algorithms.base import Recommender
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.ranker import Ranker
-from recommender.dataset import Dataset, Protocol, Split
+from recommender.dataset import Dataset, Protocol, Split, leave_last_out
 from recommender.dataset.splits import SPLITS
 from recommender.evaluation import compression
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
@@ -38,6 +38,9 @@ from recommender.evaluation.ranking_training import try_ranker
 from recommender.types import CannotFit, DataError, Report, silent
 
 Members = dict[str, Recommender[Any]]
+
+# Below so many hidden cases by time the weights would learn who happened to be asked: each last event is hidden instead.
+LEAST_CASES = 300
 
 
 @dataclass
@@ -90,15 +93,19 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
     that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
-    figures on the hidden events, card["choice"] the blend with and without each member, card["second_stage"] what
-    the ranker adds, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
+    figures on the hidden events, card["protocol"] how these were chosen: each last event where fewer than LEAST_CASES
+    are asked by time. card["choice"] has the blend with and without each member, card["second_stage"] what the ranker
+    adds, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
     progress = Progress(report)
     names = members or (*MEMBERS[profile], *of_data(dataset))
     makers = new_members(profile, progress.within, names, changes=changes)
     progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
-    split = SPLITS[validation](dataset).sample(EFFORTS[profile].most_cases, rng)
+    split = SPLITS[validation](dataset)
+    if validation == "time-split" and len(split) < LEAST_CASES:
+        validation, split = "leave-last-out", leave_last_out(dataset)
+    split = split.sample(EFFORTS[profile].most_cases, rng)
     hidden = len(split) > 0 and split.train.events > 0
     _fit_members(split.train if hidden else dataset, makers, rng, progress, fitting)
     if not fitting.members:
