@@ -53,8 +53,9 @@ def load(
     reader: Callable[[], ReviewReader],
     actor: Actor,
     report: Callable[[float], None],
+    most: int = MOST_REVIEWS,
 ) -> Heard:
-    """The newest MOST_REVIEWS, of people whose behaviour may be learned from and of nobody known.
+    """The newest `most`, of people whose behaviour may be learned from and of nobody known.
 
     `about` is the text of each live item by number; reviews of other items are left out. `reader` makes the reader when
     there is something to read. `report` hears the fraction done."""
@@ -62,13 +63,13 @@ def load(
         state = space.state(s)
         opt_in = state.privacy.basis == "opt_in"
         asked = profiles.with_consent(s, _GRANTED if opt_in else _REFUSED)
-        expected = min(reviews.count(s), MOST_REVIEWS)
+        expected = min(reviews.count(s), most)
     denials = Denials(never_features(state.vertical, state.privacy))
     denied = tuple(name for name in aspect_names() if _denied(denials, name))
     if not expected:
         return Heard((), denied, 0, {})
     reading = _Reading(reader(), about, asked, opt_in=opt_in)
-    for page in reviews.scan(tenant, actor=actor, most=MOST_REVIEWS):
+    for page in reviews.scan(tenant, actor=actor, most=most):
         for part in _parts(page):
             reading.take(part)
             report(min(reading.stored / expected, 1.0))

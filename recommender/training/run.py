@@ -58,7 +58,7 @@ def run(tenant: TenantRef, job_id: UUID, *, order: Order, actor: Actor, watch: W
     source = sources.load(tenant, actor=actor, report=lambda done: watch.report("", done))
     if source.dataset.items == 0:
         raise DataError("The catalogue is empty: send items first.")
-    known = describe(tenant, source, actor=actor, watch=watch)
+    known = describe(tenant, source, profile=order.profile, actor=actor, watch=watch)
     source = known.source
     with scope(tenant, actor=actor) as s:
         expected, live = queries.active_number(s), queries.active(s)
