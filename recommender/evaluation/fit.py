@@ -26,6 +26,7 @@ from recommender.evaluation.profiles import EFFORTS, SHARES, Makers, Profile, ne
 from recommender.evaluation.ranking_training import try_ranker
 from recommender.types import CannotFit, DataError, Report, silent
 
+LEAST_CASES = 400
 Members = dict[str, Recommender[Any]]
 
 
@@ -75,6 +76,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     Its members are those named, or the profile's where none is; an unknown name is a DataError.
     A member that adds nothing to the blend, or costs more of `serving_ms` than it adds, has no weight in it.
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
+    `validation` is how events are hidden to learn the blend; card["protocol"] says how they were.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
     that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
     figures on the hidden events, card["choice"] the blend with and without each member, card["second_stage"] what
@@ -84,7 +86,8 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     makers = new_members(profile, progress.within, members)
     progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
-    split = SPLITS[validation](dataset).sample(EFFORTS[profile].most_cases, rng)
+    validation, split = _hidden(dataset, validation)
+    split = split.sample(EFFORTS[profile].most_cases, rng)
     hidden = len(split) > 0 and split.train.events > 0
     _fit_members(split.train if hidden else dataset, makers, rng, progress, fitting)
     if not fitting.members:
@@ -103,6 +106,16 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     card["seconds"] = fitting.seconds
     report("done", 1.0)
     return Ensemble(fitting.members, blend, dataset.items, card, ranker)
+
+
+def _hidden(dataset: Dataset, wanted: Protocol) -> tuple[Protocol, Split]:
+    """Weights learned from a few dozen cases are chance: where few users went on after the cut, each last event of the
+    same training data is hidden instead."""
+    split = SPLITS[wanted](dataset)
+    if len(split) >= LEAST_CASES:
+        return wanted, split
+    others = SPLITS["leave-last-out"](dataset)
+    return ("leave-last-out", others) if len(others) > len(split) else (wanted, split)
 
 
 def _fit_members(
