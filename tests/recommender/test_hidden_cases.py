@@ -12,12 +12,12 @@ DAY = 86_400_000
 
 
 def diaries(users: int, *, at_once: bool) -> Dataset:
-    """Ten events of each user, one a day; at once, or each user after the other."""
+    """Ten events of each user, one a day; all from the same day on, or each user from one day later."""
     rows = [(user, day) for user in range(users) for day in range(10)]
     return Dataset.from_events(
         [f"u{user}" for user, _ in rows],
         [f"i{(user + day) % 12}" for user, day in rows],
-        at=np.array([(day if at_once else 10 * user + day) * DAY for user, day in rows], np.int64),
+        at=np.array([(day if at_once else user + day) * DAY for user, day in rows], np.int64),
     )
 
 
