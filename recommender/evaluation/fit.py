@@ -16,7 +16,7 @@ from recommender.algorithms.base import Recommender
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.ranker import Ranker
-from recommender.dataset import Dataset, Protocol, Split, leave_last_out
+from recommender.dataset import Dataset, Protocol, Split
 from recommender.dataset.splits import SPLITS
 from recommender.evaluation import compression
 from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
@@ -40,7 +40,7 @@ from recommender.types import CannotFit, DataError, Report, silent
 Members = dict[str, Recommender[Any]]
 
 # Below so many hidden cases by time the weights would learn who happened to be asked: each last event is hidden instead.
-LEAST_CASES = 300
+LEAST_CASES = 400
 
 
 @dataclass
@@ -102,9 +102,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     makers = new_members(profile, progress.within, names, changes=changes)
     progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
-    split = SPLITS[validation](dataset)
-    if validation == "time-split" and len(split) < LEAST_CASES:
-        validation, split = "leave-last-out", leave_last_out(dataset)
+    validation, split = _hidden(dataset, validation)
     split = split.sample(EFFORTS[profile].most_cases, rng)
     hidden = len(split) > 0 and split.train.events > 0
     _fit_members(split.train if hidden else dataset, makers, rng, progress, fitting)
@@ -125,6 +123,16 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     card["seconds"] = fitting.seconds
     report("done", 1.0)
     return Ensemble(fitting.members, blend, dataset.items, card, ranker)
+
+
+def _hidden(dataset: Dataset, wanted: Protocol) -> tuple[Protocol, Split]:
+    """Weights learned from a few dozen cases are chance: where few users went on after the cut, each last event of the
+    same training data is hidden instead."""
+    split = SPLITS[wanted](dataset)
+    if len(split) >= LEAST_CASES:
+        return wanted, split
+    others = SPLITS["leave-last-out"](dataset)
+    return ("leave-last-out", others) if len(others) > len(split) else (wanted, split)
 
 
 def _fit_members(

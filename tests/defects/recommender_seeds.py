@@ -180,4 +180,11 @@ RECOMMENDER_SEEDS = (
         "(order == 0).any(axis=1)",
         "tests/recommender/test_second_stage.py",
     ),
+    Seed(
+        "the blend is learned from however few cases",
+        "recommender/evaluation/fit.py",
+        "if len(split) >= LEAST_CASES:",
+        "if len(split):",
+        "tests/recommender/test_hidden_cases.py",
+    ),
 )

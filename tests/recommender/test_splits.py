@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from recommender.dataset import Dataset, leave_last_out, time_split
-from recommender.evaluation.fit import LEAST_CASES, fit_ensemble
 from recommender.types import DataError
 
 
@@ -63,19 +60,3 @@ def test_a_sample_of_cases_keeps_histories_and_targets_together() -> None:
 def test_events_outside_the_catalogue_are_refused() -> None:
     with pytest.raises(DataError, match="outside the catalogue"):
         Dataset.from_sequences([[0, 5]], items=3)
-
-
-def test_weights_are_not_learned_from_a_handful_of_cases_by_time() -> None:
-    few = Dataset.from_sequences([[(user + step) % 9 for step in range(5)] for user in range(40)])
-    few = replace(few, at=np.arange(few.events, dtype=np.int64) % 5)
-    many = Dataset.from_sequences(
-        [[(user + step) % 9 for step in range(5)] for user in range(2 * LEAST_CASES)]
-    )
-    many = replace(many, at=np.arange(many.events, dtype=np.int64) % 5)
-    used = [
-        fit_ensemble(
-            data, members=("popularity", "transitions"), rng=np.random.default_rng(0), validation="time-split"
-        ).card["protocol"]
-        for data in (few, many)
-    ]
-    assert used == ["leave-last-out", "time-split"]

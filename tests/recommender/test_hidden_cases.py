@@ -1,0 +1,35 @@
+"""How events are hidden to learn the blend from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recommender.dataset import Dataset
+from recommender.evaluation.fit import LEAST_CASES, fit_ensemble
+
+DAY = 86_400_000
+
+
+def diaries(users: int, *, at_once: bool) -> Dataset:
+    """Ten events of each user, one a day; all from the same day on, or each user from one day later."""
+    rows = [(user, day) for user in range(users) for day in range(10)]
+    return Dataset.from_events(
+        [f"u{user}" for user, _ in rows],
+        [f"i{(user + day) % 12}" for user, day in rows],
+        at=np.array([(day if at_once else user + day) * DAY for user, day in rows], np.int64),
+    )
+
+
+@pytest.mark.parametrize(("at_once", "protocol"), [(True, "time-split"), (False, "leave-last-out")])
+def test_a_split_by_time_that_few_users_outlive_gives_way_to_each_last_event(
+    at_once: bool, protocol: str
+) -> None:
+    ensemble = fit_ensemble(
+        diaries(LEAST_CASES + 20, at_once=at_once),
+        members=("popularity", "transitions"),
+        rng=np.random.default_rng(0),
+        validation="time-split",
+    )
+    assert ensemble.card["protocol"] == protocol
+    assert ensemble.card["validation"]["blend"]["cases"] >= LEAST_CASES
