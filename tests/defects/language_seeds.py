@@ -53,6 +53,13 @@ LANGUAGE_SEEDS = (
         f"{TRAINING}::test_what_was_written_later_is_left_out_of_the_past",
     ),
     Seed(
+        "all reviews of a moment are read however many",
+        "recommender/voices.py",
+        "while reading.stored < expected and (part := next(newest, None)):",
+        "while part := next(newest, None):",
+        f"{TRAINING}::test_of_reviews_that_came_at_one_moment_no_more_are_read_than_asked_for",
+    ),
+    Seed(
         "opinions stay out of the model",
         "recommender/training/sealing.py",
         "Bundle(served, known.source.item_no, known.opinions)",

@@ -166,3 +166,14 @@ def test_reviews_that_cannot_be_read_are_counted_and_stop_nothing(phones: Tenant
     assert found.stored == 10
     assert len(found.opinions()) == 1
     assert sum(found.left_out.values()) == 10 - len(found.voices)
+
+
+def test_of_reviews_that_came_at_one_moment_no_more_are_read_than_asked_for(
+    phones: TenantRef, actor: Actor
+) -> None:
+    many = [str(n) for n in range(600)]
+    write(phones, actor, "good", [f"Good phone, number {n}." for n in many], profiles=many)
+    with scope(phones, actor=actor) as s:
+        s.cursor().execute("UPDATE data_review SET at = now() WHERE tenant_id = %s", (phones.id,))
+    read = voices.load(phones, {}, reader=review_reader, actor=actor, report=lambda _done: None, most=300)
+    assert 300 <= read.stored <= 500
