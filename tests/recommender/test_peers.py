@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from recommender.algorithms.sequence import SequenceConfig
 from recommender.dataset import Dataset, leave_last_out
@@ -38,3 +42,19 @@ def test_a_library_that_is_not_there_is_named(rings: Dataset) -> None:
         return
     with pytest.raises(CannotFit, match="env-peers"):
         next(peers.rectools_sasrec(leave_last_out(rings), k=3, seed=0, most_seconds=0.1))
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("rectools") is not None, reason="there the command runs to its end"
+)
+def test_the_command_keeps_what_was_measured_before_a_library_was_missing(
+    rings: Dataset, tmp_path: Path
+) -> None:
+    lines = [f"{user} " + " ".join(map(str, rings.histories.row(user))) for user in range(rings.users)]
+    (tmp_path / "rings.txt").write_text("\n".join(lines))
+    told, out = tmp_path / "told.json", StringIO()
+    with pytest.raises(CommandError, match="make env-peers"):
+        call_command("evaluate_peers", data=tmp_path / "rings.txt", epochs=1, json=told, stdout=out)
+    measured = json.loads(told.read_text())
+    assert [one["model"] for one in measured] == ["implicit ALS", "implicit BPR", "transformer"]
+    assert all(f"{one['ndcg']:.4f}" in out.getvalue() for one in measured)

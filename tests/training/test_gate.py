@@ -62,7 +62,8 @@ def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
     """The new model answers the profiles of one country with the catalogue upside down."""
     _protocol, split = gate.hold_out(street(2, users=2_000))
     country = (np.arange(split.train.users) % 12 == 0).astype(np.int32)
-    ours, live = fitted(split), fitted(split, ("popularity",))
+    ours = fitted(split)
+    live = replace(fitted(split, ("popularity", "item_neighbours")), ranker=None)
     broken = _Broken(ours, of_history={split.histories.row(n).tobytes() for n in _cases(split.user, country)})
     verdict = judged(broken, split, live, labels=((("country", country, ("DE", "FR")),), ()))  # type: ignore[arg-type]
     assert verdict.metrics["served"]["ndcg@10"] > verdict.metrics["live"]["ndcg@10"]

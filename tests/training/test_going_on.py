@@ -111,7 +111,7 @@ def test_a_model_that_cannot_be_gone_on_from_is_trained_afresh(
     served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on(served, actor)
-    monkeypatch.setattr("recommender.training.incremental.continued", lambda *_, **__: None)
+    monkeypatch.setattr("recommender.algorithms.sequence_training.NextItemTrainer.adopt", lambda *_: False)
     assert trained(served, actor, refresh=True).state == "succeeded"
     assert "refreshed_from" not in newest(served, actor).metrics
 

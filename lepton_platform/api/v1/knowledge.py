@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import msgspec
 
 from lepton_platform.api import pagination
@@ -24,6 +27,19 @@ class TriplePage(msgspec.Struct, frozen=True):
     data: list[TripleInput]
     next_cursor: str | None
     has_more: bool
+
+
+def _page(
+    call: Call[None],
+    s: Scope,
+    name: str,
+    read: Callable[..., tuple[list[Any], bytes | None]],
+    page: Callable[[list[Any], str | None, bool], RulePage | TriplePage],
+) -> Reply:
+    after = pagination.read_cursor(s.tenant_id, name, call.query, bytes.fromhex)
+    found, position = read(s, after=after or b"", limit=pagination.limit(call.query))
+    cursor = pagination.write_cursor(s.tenant_id, name, position.hex() if position else None)
+    return reply(page(found, cursor, cursor is not None))
 
 
 _RULE = {
@@ -62,10 +78,7 @@ def put_rules(call: Call[Batch[RuleInput]], s: Scope) -> Reply:
     query=LISTING,
 ).inside
 def rules(call: Call[None], s: Scope) -> Reply:
-    after = pagination.read_cursor(s.tenant_id, "rules", call.query, bytes.fromhex)
-    found, position = knowledge.rules_page(s, after=after or b"", limit=pagination.limit(call.query))
-    cursor = pagination.write_cursor(s.tenant_id, "rules", position.hex() if position else None)
-    return reply(RulePage(found, cursor, cursor is not None))
+    return _page(call, s, "rules", knowledge.rules_page, RulePage)
 
 
 @Declared(
@@ -93,10 +106,7 @@ def record_triples(call: Call[Batch[TripleInput]], s: Scope) -> Reply:
     query=LISTING,
 ).inside
 def triples(call: Call[None], s: Scope) -> Reply:
-    after = pagination.read_cursor(s.tenant_id, "triples", call.query, bytes.fromhex)
-    found, position = knowledge.triples_page(s, after=after or b"", limit=pagination.limit(call.query))
-    cursor = pagination.write_cursor(s.tenant_id, "triples", position.hex() if position else None)
-    return reply(TriplePage(found, cursor, cursor is not None))
+    return _page(call, s, "triples", knowledge.triples_page, TriplePage)
 
 
 @Declared(

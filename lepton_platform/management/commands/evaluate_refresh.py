@@ -1,22 +1,18 @@
 import json
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
+from lepton_platform.management.files import FileCommand
 from recommender.dataset.items import read_item_texts
 from recommender.dataset.readers import read_interactions
 from recommender.dataset.splits import SPLITS
 from recommender.evaluation.command import Printer
 from recommender.evaluation.going_on import compare
-from recommender.types import DataError
 
 
-class Command(BaseCommand):
+class Command(FileCommand):
     help = "A refresh against a full training, on hidden events of a data set: quality and seconds. Needs no database."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data", type=Path, required=True, help="as for evaluate")
@@ -26,20 +22,17 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", type=Path, help="where to write the figures")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
-        try:
-            texts = read_item_texts(options["items"]) if options["items"] else None
-            figures = compare(
-                read_interactions(options["data"], texts),
-                protocol=options["protocol"],
-                profile=options["profile"],
-                seed=options["seed"],
-                report=Printer(sys.stderr).report,
-            )
-        except DataError as fault:
-            raise CommandError(str(fault)) from fault
-        if options["json"]:
-            options["json"].write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    def work(self, options: Namespace) -> None:
+        texts = read_item_texts(options.items) if options.items else None
+        figures = compare(
+            read_interactions(options.data, texts),
+            protocol=options.protocol,
+            profile=options.profile,
+            seed=options.seed,
+            report=Printer(sys.stderr).report,
+        )
+        if options.json:
+            options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         for name, gain in figures["ndcg@10"].items():
             self.stdout.write(f"{name:10} nDCG@10 {gain:.4f}  {figures['seconds'][name]:8.1f} s")
         mean, low, high = figures["refreshed_over_full"]

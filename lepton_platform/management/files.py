@@ -1,0 +1,26 @@
+"""Commands that read files and need no database: they work on a machine where nothing is set up."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from recommender.types import CannotFit, DataError
+
+
+class FileCommand(BaseCommand):
+    """What cannot be read is one line and exit status 1."""
+
+    requires_system_checks: list[str] = []
+
+    def work(self, options: Namespace) -> None:
+        """Raises DataError or CannotFit."""
+        raise NotImplementedError
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            self.work(Namespace(**options))
+        except (DataError, CannotFit) as fault:
+            raise CommandError(str(fault)) from fault
