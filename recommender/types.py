@@ -56,6 +56,12 @@ class Histories:
         item = np.concatenate(parts) if parts else np.empty(0, np.int32)
         return cls(indptr, item.astype(np.int32), np.ones(len(item), np.float32))
 
+    @classmethod
+    def one(cls, history: Ints, weight: Floats | None = None) -> Histories:
+        """A single row."""
+        strength = np.ones(len(history), np.float32) if weight is None else weight
+        return cls(np.array([0, len(history)], np.int64), history, strength)
+
     @property
     def lengths(self) -> Longs:
         return np.diff(self.indptr)
@@ -79,6 +85,8 @@ class Histories:
 
     def latest(self, count: int) -> Histories:
         """At most the latest `count` events of each row."""
+        if len(self) == 1 and len(self.item) <= count:
+            return self
         return self.keep(self.steps_back() < count)
 
     def known(self, items: int) -> Histories:
@@ -87,10 +95,13 @@ class Histories:
         clean = self if inside.all() else self.keep(inside)
         if len(clean.item) < 2:
             return clean
-        repeated = np.zeros(len(clean.item), dtype=np.bool_)
-        owner = clean.owners()
-        repeated[:-1] = (clean.item[1:] == clean.item[:-1]) & (owner[1:] == owner[:-1])
-        return clean.keep(~repeated) if repeated.any() else clean
+        same = clean.item[1:] == clean.item[:-1]
+        if not same.any():
+            return clean
+        # The last of a row and the first of the next are no repetition.
+        ends = clean.indptr[1:-1] - 1
+        same[ends[(ends >= 0) & (ends < len(same))]] = False
+        return clean.keep(np.append(~same, True))
 
     def take(self, rows: Longs) -> Histories:
         """The given rows, in the given order."""
@@ -98,6 +109,14 @@ class Histories:
         indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
         shift = np.repeat(self.indptr[rows] - indptr[:-1], lengths)
         index = shift + np.arange(indptr[-1], dtype=np.int64)
+        return Histories(indptr, self.item[index], self.weight[index])
+
+    def before(self, events: Longs, *, most: int) -> Histories:
+        """For each event (a place in `item`) the latest `most` events of its row that came before it, as a row of its own."""
+        start = np.maximum(self.indptr[self.owners()[events]], events - most)
+        lengths = events - start
+        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        index = np.repeat(start - indptr[:-1], lengths) + np.arange(indptr[-1])
         return Histories(indptr, self.item[index], self.weight[index])
 
     def split(self, size: int) -> list[tuple[slice, Histories]]:

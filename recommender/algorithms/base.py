@@ -60,12 +60,11 @@ class Recommender(ABC, Generic[Config]):
 
     def score_one(self, history: Ints, weight: Floats | None = None) -> Floats:
         """float32 (items) for one history: the quick path of serving, equal to score() up to rounding."""
-        rows = Histories(
-            np.array([0, len(history)], np.int64),
-            history,
-            np.ones(len(history), np.float32) if weight is None else weight,
-        )
-        return self._score_one(rows.known(self.items))
+        return self.score_known(Histories.one(history, weight).known(self.items))
+
+    def score_known(self, history: Histories) -> Floats:
+        """The same for one row without unknown items and immediate repetitions, for who asks several models."""
+        return self._score_one(history)
 
     def recommend(self, histories: Histories, k: int, *, exclude_seen: bool = True) -> Recommendations:
         """The k best items of each history; -1 with score -inf where fewer than k exist."""

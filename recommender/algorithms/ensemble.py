@@ -85,12 +85,15 @@ class Ensemble:
 
     def score_one(self, history: Ints, weight: Floats | None = None) -> Floats:
         """float32 (items) for one history, oldest first."""
-        return self.judged_one(self.member_scores(history, weight), history)
+        row = Histories.one(history, weight).known(self.items)
+        return self._judged_row(self._row_scores(row), row)
 
     def judged_one(self, scores: Mapping[str, Floats], history: Ints) -> Floats:
         """score_one() from member_scores(), which are overwritten with their standardised form."""
-        rows = {name: standardised(part)[None] for name, part in scores.items()}
-        found: Floats = self.judged(rows, Histories.of([history]).known(self.items))[0]
+        return self._judged_row(scores, Histories.one(history).known(self.items))
+
+    def _judged_row(self, scores: Mapping[str, Floats], row: Histories) -> Floats:
+        found: Floats = self.judged({name: standardised(part)[None] for name, part in scores.items()}, row)[0]
         return found
 
     def served(self, beside: Collection[str] = ()) -> Ensemble:
@@ -101,7 +104,10 @@ class Ensemble:
 
     def member_scores(self, history: Ints, weight: Floats | None = None) -> dict[str, Floats]:
         """float32 (items) of each blended member, unstandardised: the evidence behind an answer's reasons."""
-        return {name: self.members[name].score_one(history, weight) for name in self._counted()}
+        return self._row_scores(Histories.one(history, weight).known(self.items))
+
+    def _row_scores(self, row: Histories) -> dict[str, Floats]:
+        return {name: self.members[name].score_known(row) for name in self._counted()}
 
     def contributions(self, scores: Mapping[str, Floats], item: int) -> dict[str, float]:
         """What each member adds to the blended score of one item, given fresh member_scores()."""

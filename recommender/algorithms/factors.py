@@ -9,10 +9,14 @@ from typing import ClassVar
 import numpy as np
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.narrow import narrow_rows, widened
 from recommender.algorithms.ranges import Ranges, Real, Whole
+from recommender.algorithms.vectors import Vectors
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints
+
+# A choice that counts less than this beside one that was not made is out of sight: its share of a score is far below
+# what tells two items apart, and the system to solve is as large as the choices that are in it.
+LEAST_CONFIDENCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -46,28 +50,37 @@ class FactorsScorer(Recommender[FactorsConfig]):
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
         raise CannotFit("this process serves factor models and does not train them")
 
-    def _install(self, factors: Floats) -> None:
-        """factors: float32 (items, factors); a row of zeros for an item nobody chose."""
-        self._factors = np.ascontiguousarray(factors, dtype=np.float32)
-        gram = (self._factors.T @ self._factors).astype(np.float64)
+    def _install(self, factors: Vectors) -> None:
+        """factors: (items, factors); a row of zeros for an item nobody chose."""
+        self._factors = factors.prepared()
+        wide = factors.wide()
+        gram = (wide.T @ wide).astype(np.float64)
         gram[np.diag_indices_from(gram)] += self.config.regularisation
         self._inverse = np.linalg.inv(gram).astype(np.float32)
+        self._length = np.maximum(np.linalg.norm(wide, axis=1), np.float32(1e-12))
+
+    def factors(self) -> Floats:
+        """float32 (items, factors)."""
+        return self._factors.wide()
 
     def fold_in(self, histories: Histories) -> Floats:
         """float32 (n, factors): what each history wants; zero for an empty one."""
-        recent = histories.known(self.items).latest(self.config.history)
-        out = np.zeros((len(recent), self._factors.shape[1]), np.float32)
+        known = histories.known(self.items)
+        out = np.zeros((len(known), self._factors.width), np.float32)
+        confidence = self._confidence(known)
+        telling = confidence > LEAST_CONFIDENCE
+        recent, confidence = known.keep(telling), confidence[telling]
         lengths = recent.lengths
         for length in np.unique(lengths[lengths > 0]).tolist():
             rows = np.flatnonzero(lengths == length)
-            part = recent.take(rows)
-            confidence = self._confidence(part).reshape(len(rows), length)
-            out[rows] = self._solve(self._factors[part.item.reshape(len(rows), length)], confidence)
+            chosen = recent.indptr[rows][:, None] + np.arange(length)
+            out[rows] = self._solve(self._factors.rows(recent.item[chosen]), confidence[chosen])
         return out
 
     def _confidence(self, histories: Histories) -> Floats:
-        fade = np.power(np.float32(self.config.decay), histories.steps_back().astype(np.float32))
-        strength = np.maximum(histories.weight, 0) * fade
+        steps = histories.steps_back()
+        fade = np.power(np.float32(self.config.decay), np.minimum(steps, 500).astype(np.float32))
+        strength = np.where(steps < self.config.history, np.maximum(histories.weight, 0) * fade, 0)
         return np.asarray(self.config.confidence * strength, dtype=np.float32)
 
     def _solve(self, chosen: Floats, confidence: Floats) -> Floats:
@@ -76,29 +89,30 @@ class FactorsScorer(Recommender[FactorsConfig]):
         spread = chosen @ self._inverse
         system = confidence[:, :, None] * (spread @ chosen.transpose(0, 2, 1))
         system += np.eye(chosen.shape[1], dtype=np.float32)
-        share = np.linalg.solve(system, np.where(confidence > 0, 1 + confidence, 0)[..., None])
+        share = np.linalg.solve(system, (1 + confidence)[..., None])
         return np.asarray((spread.transpose(0, 2, 1) @ share)[..., 0], dtype=np.float32)
 
     def _score(self, histories: Histories) -> Floats:
-        scores: Floats = self.fold_in(histories) @ self._factors.T
-        return scores
+        return self._factors.dot(self.fold_in(histories))
 
     def _score_one(self, history: Histories) -> Floats:
-        scores: Floats = self._factors @ self.fold_in(history)[0]
-        return scores
+        confidence = self._confidence(history)
+        telling = confidence > LEAST_CONFIDENCE
+        if not telling.any():
+            return np.zeros(self.items, np.float32)
+        chosen = self._factors.rows(history.item[telling])
+        return self._factors.dot(self._solve(chosen[None], confidence[None, telling])[0])
 
     def _similarity(self, items: Ints) -> Floats:
-        length = np.linalg.norm(self._factors, axis=1, keepdims=True)
-        unit = self._factors / np.maximum(length, np.float32(1e-12))
-        scores: Floats = unit[items] @ unit.T
+        unit = self._factors.rows(items) / self._length[items][:, None]
+        scores: Floats = self._factors.dot(unit) / self._length
         return scores
 
     def _arrays(self) -> Arrays:
-        return {"factors": self._factors}
+        return self._factors.arrays("factors")
 
-    def _narrowed(self, arrays: Arrays) -> Arrays:
-        factors, step = narrow_rows(arrays["factors"])
-        return {"factors": factors, "step": step}
+    def _narrowed(self, _arrays: Arrays) -> Arrays:
+        return self._factors.narrowed().arrays("factors")
 
     def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._install(widened(arrays["factors"], arrays.get("step")))
+        self._install(Vectors.of_arrays(arrays, "factors"))

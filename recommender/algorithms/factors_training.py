@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from recommender.algorithms.co_occurrence import choices_of
 from recommender.algorithms.factors import FactorsConfig, FactorsScorer
+from recommender.algorithms.vectors import Vectors
 from recommender.dataset import Dataset
 from recommender.types import Floats, Report, silent
 
@@ -25,7 +26,8 @@ class FactorsTrainer(FactorsScorer):
         confidence = choices_of(data.histories, data.items) * np.float32(1 + self.config.confidence)
         # One thread for BLAS: implicit's own loops call it for every user, and sums then have one order.
         with threadpool_limits(1, "blas"):
-            self._install(self._factorised(sparse.csr_matrix(confidence), int(rng.integers(2**31))))
+            factors = self._factorised(sparse.csr_matrix(confidence), int(rng.integers(2**31)))
+            self._install(Vectors(factors))
 
     def _factorised(self, confidence: sparse.csr_matrix, seed: int) -> Floats:
         model = AlternatingLeastSquares(

@@ -48,7 +48,7 @@ class FeaturesTrainer(FeaturesScorer):
         )
         if len(told) > self.config.most_pairs:
             told = np.sort(rng.choice(told, self.config.most_pairs, replace=False))
-        user = self.user_features(before(histories, told, most=self.config.history))
+        user = self.user_features(histories.before(told, most=self.config.history))
         item = np.empty((len(told), 1 + self.config.negatives), np.int64)
         item[:, 0] = histories.item[told]
         item[:, 1:] = rng.integers(0, self.items, (len(told), self.config.negatives))
@@ -65,12 +65,3 @@ def with_opinions(vectors: Floats, opinions: ItemOpinions | None) -> Floats:
     said = opinions.columns()
     spread = float(np.sqrt((said**2).sum(axis=1)[said.any(axis=1)].mean()))
     return unit(np.column_stack([vectors, said * np.float32(_WORTH / spread)]).astype(np.float32))
-
-
-def before(histories: Histories, events: Longs, *, most: int) -> Histories:
-    """For each event of `histories` the latest `most` events that came before it, as a row of its own."""
-    start = np.maximum(histories.indptr[histories.owners()[events]], events - most)
-    lengths = events - start
-    indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-    index = np.repeat(start - indptr[:-1], lengths) + np.arange(indptr[-1])
-    return Histories(indptr, histories.item[index], histories.weight[index])

@@ -11,7 +11,8 @@ from scipy import sparse
 
 
 def held_bytes(model: object) -> int:
-    """Of the arrays, files and vocabularies that the model refers to, each once; what libraries hold is not seen."""
+    """Of the arrays, files and vocabularies that the model refers to, each once, and of the tables in
+    kernels; what else libraries hold is not seen."""
     return sum(dict(_parts(model, set())).values())
 
 
@@ -34,6 +35,7 @@ def _parts(found: Any, met: set[int]) -> Iterator[tuple[int, int]]:
                 yield from _parts(part, met)
     elif hasattr(found, "__dict__") and type(found).__module__.startswith("recommender."):
         yield from _parts(vars(found), met)
+        yield id(found), getattr(found, "bytes_outside", 0)
 
 
 def _owned(array: np.ndarray[Any, Any]) -> tuple[int, int]:

@@ -24,8 +24,8 @@ def narrow_rows(values: Floats) -> tuple[Bytes, Floats]:
 
 
 def widened(values: np.ndarray[Any, Any], step: Floats | None) -> Floats:
-    """float32 of what narrow_rows() made; values without a step are what they are."""
-    wide = values if step is None else values * step[:, None]
+    """float32 of what narrow_rows() made, or of some of its rows; values without a step are what they are."""
+    wide = values if step is None else values * step[..., None]
     return np.asarray(wide, dtype=np.float32)
 
 

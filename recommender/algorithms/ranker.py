@@ -50,9 +50,10 @@ class Ranker:
         rows = np.flatnonzero(histories.lengths)
         if not len(rows):
             return
-        unseen = blended.copy()
-        unseen[histories.owners(), histories.item] = -np.inf
-        first = top_k(unseen[rows], min(PLACES, unseen.shape[1]))
+        unseen = blended[rows]
+        lengths = histories.lengths[rows]
+        unseen[np.repeat(np.arange(len(rows)), lengths), histories.item] = -np.inf
+        first = top_k(unseen, min(PLACES, unseen.shape[1]))
         there = first.items >= 0
         items = np.where(there, first.items, 0)
         owner = np.broadcast_to(rows[:, None], items.shape)
@@ -82,14 +83,13 @@ def evidence(part: Floats, blended: Floats, about: Floats) -> Floats:
 
     part (members, rows, places) holds standardised scores: each as it is and by how far it is behind the best of its
     row; then the blended score, its distance from the best, the place, and the situation (rows, 2)."""
-    _, count, width = part.shape
-    score = np.moveaxis(part, 0, 2)
-    columns = [
-        score,
-        score - score.max(axis=1, keepdims=True),
-        blended[..., None],
-        (blended - blended[:, :1])[..., None],
-        np.broadcast_to(np.arange(width, dtype=np.float32)[None, :, None], (count, width, 1)),
-        np.broadcast_to(about[:, None, :], (count, width, about.shape[1])),
-    ]
-    return np.concatenate(columns, axis=2)
+    members, count, width = part.shape
+    known = np.empty((count, width, 2 * members + 3 + about.shape[1]), np.float32)
+    score, behind, rest = known[..., :members], known[..., members : 2 * members], known[..., 2 * members :]
+    score[:] = part.transpose(1, 2, 0)
+    np.subtract(score, score.max(axis=1, keepdims=True), out=behind)
+    rest[..., 0] = blended
+    rest[..., 1] = blended - blended[:, :1]
+    rest[..., 2] = np.arange(width)
+    rest[..., 3:] = about[:, None]
+    return known

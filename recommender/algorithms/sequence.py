@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import onnxruntime
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.narrow import narrow_rows
 from recommender.algorithms.ranges import Ranges, Real
+from recommender.algorithms.vectors import Vectors
 from recommender.dataset import Dataset
 from recommender.types import CannotFit, Floats, Histories, Ints
 
@@ -63,15 +63,14 @@ NextConfig = TypeVar("NextConfig", bound=NextItemConfig)
 class NextItemScorer(Recommender[NextConfig]):
     """Scores histories with what a NextItemTrainer exported; an empty history scores zero everywhere."""
 
-    _table: np.ndarray[Any, Any]
-    _step: Floats | None
+    _table: Vectors
     # What a later training goes on from: safetensors of everything but the table. Serving only passes it on.
     weights: bytes = b""
 
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
         raise CannotFit("this process serves sequence models and does not train them")
 
-    def _install(self, network: bytes, table: Floats, unmet: Ints) -> None:
+    def _install(self, network: bytes, table: Vectors, unmet: Ints) -> None:
         """network: ONNX from item vectors (n, length, dimensions) to unit vectors (n, dimensions). `unmet` are items that
         nobody chose and nothing is known of: they get the mean score of the others, which says nothing."""
         options = onnxruntime.SessionOptions()
@@ -80,12 +79,13 @@ class NextItemScorer(Recommender[NextConfig]):
         options.log_severity_level = 3
         self._network, self._stored = network, None
         self._session = onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-        self._table, self._step = np.ascontiguousarray(table, dtype=np.float32), None
-        length = np.linalg.norm(self._table, axis=1, keepdims=True)
-        self._vectors = self._table / np.maximum(length, np.float32(1e-12))
-        self._unmet = unmet
-        if 0 < len(unmet) < len(table):
-            self._vectors[unmet] = np.delete(self._vectors, unmet, axis=0).mean(axis=0)
+        self._table, self._unmet = table, unmet
+        wide = table.wide()
+        length = np.maximum(np.linalg.norm(wide, axis=1), np.float32(1e-12))
+        self._unit = table.scaled(1 / length).prepared()
+        met = np.ones(len(table), np.bool_)
+        met[unmet] = False
+        self._rest = (wide[met] / length[met, None]).mean(axis=0) if met.any() else wide[:0].sum(axis=0)
 
     @property
     def unmet(self) -> Ints:
@@ -94,12 +94,7 @@ class NextItemScorer(Recommender[NextConfig]):
 
     def table(self) -> Floats:
         """float32 (items, dimensions): what the network reads of each item."""
-        return self._read(np.arange(self.items, dtype=np.int32))
-
-    def _read(self, items: Ints) -> Floats:
-        """float32 (*items.shape, dimensions): the rows of the table that the network reads."""
-        rows: Floats = self._table[items]
-        return rows if self._step is None else rows * self._step[items][..., None]
+        return self._table.wide()
 
     def encode(self, histories: Histories) -> Floats:
         """float32 (n, dimensions), unit vectors; zero for an empty history."""
@@ -111,34 +106,36 @@ class NextItemScorer(Recommender[NextConfig]):
             items = recent.take(rows).item.reshape(len(rows), length)
             for start in range(0, len(rows), self.rows_at_once):
                 part = slice(start, start + self.rows_at_once)
-                out[rows[part]] = self._session.run(None, {"vectors": self._read(items[part])})[0]
+                out[rows[part]] = self._session.run(None, {"vectors": self._table.rows(items[part])})[0]
         return out
 
-    def _score(self, histories: Histories) -> Floats:
-        scores: Floats = self.encode(histories) @ self._vectors.T
+    def _against(self, vectors: Floats) -> Floats:
+        """float32 (n, items) for vectors (n, dimensions), or (items) for one: what each item has in common with them."""
+        scores = self._unit.dot(vectors)
+        if len(self._unmet):
+            scores[..., self._unmet] = (vectors @ self._rest)[..., None]
         return scores
+
+    def _score(self, histories: Histories) -> Floats:
+        return self._against(self.encode(histories))
 
     def _score_one(self, history: Histories) -> Floats:
         recent = history.latest(self.config.history).item
         if len(recent) == 0:
             return np.zeros(self.items, np.float32)
-        vector: Floats = self._session.run(None, {"vectors": self._read(recent[None, :])})[0][0]
-        scores: Floats = self._vectors @ vector
-        return scores
+        vector: Floats = self._session.run(None, {"vectors": self._table.rows(recent[None, :])})[0][0]
+        return self._against(vector)
 
     def _similarity(self, items: Ints) -> Floats:
-        scores: Floats = self._vectors[items] @ self._vectors.T
-        return scores
+        vectors = self._unit.rows(items)
+        vectors[np.isin(items, self._unmet)] = self._rest
+        return self._against(vectors)
 
     def _arrays(self) -> Arrays:
-        arrays: Arrays = {"table": self._table, "unmet": self._unmet}
-        return arrays if self._step is None else {**arrays, "step": self._step}
+        return {**self._table.arrays("table"), "unmet": self._unmet}
 
     def _narrowed(self, arrays: Arrays) -> Arrays:
-        if self._step is not None:
-            return arrays
-        table, step = narrow_rows(self._table)
-        return {**arrays, "table": table, "step": step}
+        return {**arrays, **self._table.narrowed().arrays("table")}
 
     def _extra_files(self) -> dict[str, bytes]:
         files = {"network.onnx": self._network}
@@ -146,14 +143,8 @@ class NextItemScorer(Recommender[NextConfig]):
 
     def _restore(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
         self.weights = files.get("weights.safetensors", b"")
-        table, step = arrays["table"], arrays.get("step")
         unmet = arrays.get("unmet", np.empty(0, np.int32))
-        if step is None:
-            self._install(files["network.onnx"], table, unmet)
-        else:
-            self._install(files["network.onnx"], table * step[:, None], unmet)
-            # What the network reads is widened row by row; only the vectors compared with stay wide.
-            self._table, self._step = table, step
+        self._install(files["network.onnx"], Vectors.of_arrays(arrays, "table"), unmet)
 
 
 class SequenceScorer(NextItemScorer[SequenceConfig]):

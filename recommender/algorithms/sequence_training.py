@@ -18,6 +18,7 @@ from recommender.algorithms.sequence import NextConfig, NextItemScorer, Sequence
 from recommender.algorithms.sequence_export import export
 from recommender.algorithms.sequence_loss import SampledSoftmax
 from recommender.algorithms.sequence_network import Attention, Mixer, Network, array
+from recommender.algorithms.vectors import Vectors
 from recommender.dataset import Dataset
 from recommender.features.directions import text_directions
 from recommender.types import Bools, CannotFit, Floats, Histories, Ints, Longs, Report, silent
@@ -113,7 +114,7 @@ class NextItemTrainer(NextItemScorer[NextConfig]):
         unmet = np.setdiff1d(np.arange(self.items, dtype=np.int32), data.item)
         # As a negative an unmet item has only learned to be away; its facts place it as they place the others.
         table[unmet] = told[unmet]
-        self._install(export(network), table, unmet[~told[unmet].any(axis=1)])
+        self._install(export(network), Vectors(table), unmet[~told[unmet].any(axis=1)])
         # The table holds what items became; the projection belongs to directions that the next catalogue has not.
         state = {name: array(value) for name, value in network.state_dict().items() if name not in OF_ITEMS}
         self.weights = save({**state, "events": np.array(data.events, np.int64)})

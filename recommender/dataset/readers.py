@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from recommender.dataset.core import Dataset
-from recommender.dataset.tables import read_table
+from recommender.dataset.tables import TABLES, read_table
 from recommender.types import DataError, Floats, Longs
 
 KIND_WEIGHTS: Mapping[str, float] = MappingProxyType(
@@ -34,12 +34,13 @@ LATEST_MILLISECONDS = 253_402_300_799_999
 
 
 def read_interactions(path: Path, texts: Mapping[str, str] | None = None) -> Dataset:
-    """`user item item ...` lines in time order, or CSV/Parquet: user_id, item_id[, timestamp, rating, kind].
+    """`user item item ...` lines in time order, or CSV/Parquet/.inter: user_id, item_id[, timestamp, rating, kind].
 
-    Timestamps are seconds or milliseconds since 1970, or ISO dates; rows of equal time keep their order. A
+    Timestamps are seconds or milliseconds since 1970, or ISO dates; rows of equal time keep their order. Without
+    them a column is_last may mark each user's latest row (1), where nothing else of the order is known. A
     row's weight is its rating, else that of its kind; rows without a positive weight are left out. `texts`
     gives the text of each item and extends the catalogue."""
-    if path.suffix.lower() in {".csv", ".parquet"}:
+    if path.suffix.lower() in TABLES:
         return _from_table(path, texts)
     return _from_lines(path, texts)
 
@@ -75,6 +76,9 @@ def _lines(path: Path) -> list[str]:
 
 def _from_table(path: Path, texts: Mapping[str, str] | None) -> Dataset:
     frame = read_table(path)
+    if "is_last" in frame.columns and "timestamp" not in frame.columns:
+        last = _numbers(path, frame, "is_last", lambda v: v.is_in([0.0, 1.0]))
+        frame = frame.with_columns(last).sort("is_last", maintain_order=True)
     missing = [name for name in ("user_id", "item_id") if name not in frame.columns]
     if missing:
         raise DataError(f"{path.name} lacks the column {missing[0]}; it has {', '.join(frame.columns)}.")

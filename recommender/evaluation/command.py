@@ -27,7 +27,7 @@ class Writer(Protocol):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data", type=Path, required=True, help="lines `user item item ...`, or .csv/.parquet"
+        "--data", type=Path, required=True, help="lines `user item item ...`, or .csv/.parquet/.inter"
     )
     parser.add_argument(
         "--items", type=Path, help=".csv/.parquet with item_id and texts, or .json {item: [attribute]}"

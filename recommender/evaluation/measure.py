@@ -13,7 +13,7 @@ from recommender.algorithms.blend import Blend, standardised
 from recommender.algorithms.ensemble import Ensemble
 from recommender.dataset import Split
 from recommender.evaluation.blending import CANDIDATES, Rehearsal
-from recommender.evaluation.metrics import bootstrap, coverage, gains, hits, rank_of_target
+from recommender.evaluation.metrics import bootstrap, by_user, coverage, gains, hits, rank_of_target
 from recommender.types import Floats, Histories, Ints, Longs
 
 ROWS = 1024
@@ -45,10 +45,14 @@ class Tally:
     def all_ranks(self) -> Longs:
         return np.concatenate(self.ranks) if self.ranks else np.empty(0, np.int64)
 
-    def summary(self, rng: np.random.Generator) -> dict[str, float | list[float]]:
-        """recall@k, ndcg@k and coverage@k, with intervals as [low, high] under `..._interval`."""
+    def summary(self, rng: np.random.Generator, user: Longs | None = None) -> dict[str, float | list[float]]:
+        """recall@k, ndcg@k and coverage@k, with intervals as [low, high] under `..._interval`.
+
+        With the user of each case they are means of users' means, and users are drawn for the intervals: what is asked
+        of one and the same says less than as much asked of many."""
         ranks, k = self.all_ranks(), self.k
-        ndcg, recall = bootstrap(gains(ranks, k), rng), bootstrap(hits(ranks, k), rng)
+        ndcg = bootstrap(by_user(gains(ranks, k), user), rng)
+        recall = bootstrap(by_user(hits(ranks, k), user), rng)
         shown = np.concatenate(self.shown) if self.shown else np.empty((0, k), np.int32)
         return {
             f"ndcg@{k}": ndcg.mean,

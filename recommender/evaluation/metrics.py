@@ -38,6 +38,14 @@ def coverage(shown: Ints, items: int) -> float:
     return len(np.unique(shown[shown >= 0])) / items if items else 0.0
 
 
+def by_user(values: Doubles, user: Longs | None) -> Doubles:
+    """The mean of each user's cases; without users, or with one case of each, the values as they are."""
+    if user is None:
+        return values
+    _, number, count = np.unique(user, return_inverse=True, return_counts=True)
+    return values if count.max(initial=1) == 1 else np.bincount(number, values) / count
+
+
 @dataclass(frozen=True)
 class Interval:
     """A mean and its 95% bootstrap interval over cases."""

@@ -130,7 +130,7 @@ def grown(cases: Places, rng: np.random.Generator) -> HistGradientBoostingClassi
     wanted[np.arange(len(cases)), cases.target] = True
     read = wanted | ((rng.random(wanted.shape) < OTHERS) & (cases.blended > NEVER / 2))
     trees = HistGradientBoostingClassifier(
-        max_iter=100, learning_rate=0.06, max_leaf_nodes=15, min_samples_leaf=40, l2_regularization=10.0,
+        max_iter=50, learning_rate=0.12, max_leaf_nodes=15, min_samples_leaf=40, l2_regularization=10.0,
         early_stopping=False, random_state=int(rng.integers(2**31)),
     )  # fmt: skip
     # One thread: sums then have one order, and on a busy machine several would mostly wait for each other.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recommender.dataset import Dataset, Protocol
-from recommender.dataset.splits import SPLITS
+from recommender.dataset.splits import QUOTED
 from recommender.evaluation.compression import compressed
 from recommender.evaluation.fit import fit_ensemble
 from recommender.evaluation.measure import measure, measure_all
@@ -79,7 +79,7 @@ def evaluate(  # noqa: PLR0913 - the choices of one evaluation, all keyword-only
     `members`, `changes` and `serving_ms` as in fit_ensemble. Raises DataError where the split leaves nothing to ask."""
     started = time.perf_counter()
     rng = np.random.default_rng(seed)
-    split = SPLITS[protocol](dataset)
+    split = QUOTED[protocol](dataset)
     if len(split) == 0 or split.train.events == 0:
         raise DataError(
             "There is nothing to test: no user has an event before and an event in the test part."
@@ -98,7 +98,7 @@ def evaluate(  # noqa: PLR0913 - the choices of one evaluation, all keyword-only
     tallies = measure_all(ensemble.members, split, k=k, ensemble=ensemble)
     served = compressed(ensemble)
     tallies["served"] = measure(served.score, split, k=k)
-    test = {name: tally.summary(rng) for name, tally in tallies.items()}
+    test = {name: tally.summary(rng, split.user) for name, tally in tallies.items()}
     validation = ensemble.card["validation"] or {}
     return EvaluationReport(
         k=k,

@@ -12,8 +12,10 @@ from django.core.management import CommandError, call_command
 
 from recommender.algorithms.ensemble import SERVED
 from recommender.dataset import Dataset
+from recommender.dataset.readers import read_interactions
 from recommender.evaluation.command import add_arguments, run
 from recommender.evaluation.profiles import MEMBERS, OPTIONAL_MEMBERS, SHARES, new_members
+from recommender.evaluation.report import evaluate
 from recommender.types import DataError, silent
 
 
@@ -67,6 +69,19 @@ def test_a_folder_that_does_not_exist_is_refused_before_the_work(data: Path, tmp
             out=io.StringIO(),
             progress=io.StringIO(),
         )
+
+
+def test_figures_by_time_are_means_of_users(tmp_path: Path) -> None:
+    """Three choose the favourite next; one, seven things that nobody knew."""
+    known = [(user, "favourite") for user in "defghx"] + [("a", "p"), ("b", "q"), ("c", "r")]
+    before = [*known, *[(f"quiet{number}", "favourite") for number in range(90 - len(known))]]
+    after = [(user, "favourite") for user in "abc"] + [("x", f"new{number}") for number in range(7)]
+    rows = [f"{user},{item},{minute}" for minute, (user, item) in enumerate(before + after)]
+    (tmp_path / "events.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
+    data = read_interactions(tmp_path / "events.csv")
+    report = evaluate(data, protocol="time-split", members=("popularity",), k=1)
+    assert report.members["popularity"]["test"]["recall@1"] == pytest.approx(3 / 4)
+    assert report.members["popularity"]["test"]["cases"] == 10
 
 
 def test_data_without_a_second_event_has_nothing_to_test(tmp_path: Path) -> None:

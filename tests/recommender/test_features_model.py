@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.features_training import FeaturesTrainer, before
+from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.dataset import Dataset, ItemContent
 from recommender.types import CannotFit, Histories
 
@@ -46,12 +46,12 @@ def test_what_tells_choices_apart_weighs_more_than_what_does_not() -> None:
 
 
 def test_the_history_of_a_pair_ends_before_it() -> None:
-    rows = before(Histories.of([[1, 2, 3], [4, 5]]), np.array([1, 2, 4]), most=50)
+    rows = Histories.of([[1, 2, 3], [4, 5]]).before(np.array([1, 2, 4]), most=50)
     assert [rows.row(number).tolist() for number in range(3)] == [[1], [1, 2], [4]]
 
 
 def test_the_history_of_a_pair_is_no_longer_than_asked() -> None:
-    rows = before(Histories.of([[1, 2, 3, 4]]), np.array([3]), most=2)
+    rows = Histories.of([[1, 2, 3, 4]]).before(np.array([3]), most=2)
     assert rows.row(0).tolist() == [2, 3]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ir_measures import R, nDCG
 
-from recommender.evaluation.metrics import beats, bootstrap, coverage, gains, hits, rank_of_target
+from recommender.evaluation.metrics import beats, bootstrap, by_user, coverage, gains, hits, rank_of_target
 from recommender.types import Floats, Histories, Ints, Longs
 
 RankFunction = Callable[[Floats, Histories, Ints], Longs]
@@ -88,3 +88,11 @@ def test_beats_needs_a_difference_beyond_chance() -> None:
     assert beats(theirs + 0.1, theirs, rng)
     assert not beats(theirs, theirs, rng)
     assert not beats(rng.permutation(theirs), theirs, rng)
+
+
+def test_each_user_counts_once_however_much_is_asked_of_them() -> None:
+    values = np.array([1.0, 0.0, 0.0, 1.0, 1.0])
+    assert by_user(values, np.array([7, 7, 7, 2, 9])).tolist() == pytest.approx([1, 1 / 3, 1])
+    assert by_user(values, np.arange(5)) is values
+    assert by_user(values, None) is values
+    assert by_user(values[:0], np.empty(0, np.int64)).size == 0

@@ -59,6 +59,31 @@ def test_parquet_reads_like_csv(tmp_path: Path) -> None:
     assert data.weight.tolist() == [5.0]
 
 
+def test_an_inter_file_reads_like_csv(tmp_path: Path) -> None:
+    path = tmp_path / "events.inter"
+    path.write_text(
+        'user_id:token\titem_id:token\trating:float\ttimestamp:float\na\t"q\t3\t20\na\tp\t0\t30\na\tr\t5\t10\n'
+    )
+    data = read_interactions(path)
+    assert data.item_ids == ('"q', "r")
+    assert [data.item_ids[item] for item in data.histories.row(0)] == ["r", '"q']
+    assert data.weight.tolist() == [5, 3]
+
+
+def test_the_latest_row_may_be_marked_where_nothing_else_of_the_order_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    path.write_text("user_id,item_id,is_last\na,z,1\na,y,0\nb,x,0\na,w,0\nb,z,1\n")
+    data = read_interactions(path)
+    assert not data.timed
+    assert [[data.item_ids[item] for item in data.histories.row(user)] for user in (0, 1)] == [
+        ["y", "w", "z"],
+        ["x", "z"],
+    ]
+    path.write_text("user_id,item_id,is_last\na,z,yes\n")
+    with pytest.raises(DataError, match="row 1: is_last 'yes' is not a usable number"):
+        read_interactions(path)
+
+
 def test_a_kind_gives_the_weight_and_a_dismissal_is_no_interaction(tmp_path: Path) -> None:
     rows = "user_id,item_id,kind\nu,a,purchase\nu,b,dismiss\nu,c,impression\nu,d,waved\n"
     data = read_interactions(written(tmp_path, "a.csv", rows))

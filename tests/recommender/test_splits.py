@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from recommender.dataset import Dataset, leave_last_out, time_split
+from recommender.dataset import Dataset, leave_last_out, splits, time_split
+from recommender.dataset.splits import roll_forward
 from recommender.types import DataError
 
 
@@ -40,6 +43,27 @@ def test_a_time_split_learns_nothing_from_after_the_cut() -> None:
 def test_a_time_split_without_times_is_refused() -> None:
     with pytest.raises(DataError, match="timestamp"):
         time_split(Dataset.from_sequences([[0, 1]]))
+
+
+def test_rolling_forward_asks_every_later_event_with_all_that_came_before_it() -> None:
+    data = Dataset.from_sequences([[0, 1, 2, 3], [4, 5], [6]])
+    at = np.array([10, 20, 95, 96, 97, 98, 99])
+    split = roll_forward(replace(data, at=at), cut=90)
+    assert split.train.events == 2
+    assert split.target.tolist() == [2, 3, 5]
+    assert [split.histories.row(case).tolist() for case in range(3)] == [[0, 1], [0, 1, 2], [4]]
+    assert split.user.tolist() == [0, 0, 1]
+
+
+def test_of_many_later_events_the_same_ones_are_always_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "MOST_ASKED", 7)
+    monkeypatch.setattr(splits, "LONGEST_ASKED", 3)
+    data = replace(Dataset.from_sequences([range(50)]), at=np.arange(50))
+    first, again = roll_forward(data, share=0.8), roll_forward(data, share=0.8)
+    assert len(first) == 7
+    assert first.target.tolist() == again.target.tolist() == sorted(first.target.tolist())
+    for case, target in enumerate(first.target.tolist()):
+        assert first.histories.row(case).tolist() == [target - 3, target - 2, target - 1]
 
 
 def test_a_split_never_shows_the_target_in_training() -> None:

@@ -1,0 +1,78 @@
+"""Tables of vectors in one byte a value, multiplied as they are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recommender.algorithms.memory import held_bytes
+from recommender.algorithms.vectors import BLOCK, Vectors
+from recommender.types import Floats
+
+WIDTHS = [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK]
+
+
+def table(width: int, items: int = 300) -> Floats:
+    """Rows of very different lengths, one of zeros."""
+    values = np.random.default_rng(width).normal(size=(items, width)).astype(np.float32)
+    values *= np.logspace(-3, 3, items, dtype=np.float32)[:, None]
+    values[7] = 0
+    return values
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_narrow_table_says_nearly_what_the_wide_one_says(width: int) -> None:
+    wide, asked = table(width), np.random.default_rng(1).normal(size=(40, width)).astype(np.float32)
+    narrow = Vectors(wide).narrowed()
+    expected = asked @ wide.T
+    # Of each item, however short its row: both factors are at most half a step of 1/127 off.
+    size = np.linalg.norm(wide, axis=1) * np.linalg.norm(asked, axis=1)[:, None]
+    assert (np.abs(narrow.dot(asked) - expected) <= 0.02 * size + 1e-12).all()
+    assert narrow.dot(asked[3]) == pytest.approx(narrow.dot(asked)[3], abs=0.02 * float(size[3].max()))
+    assert (narrow.dot(asked)[:, 7] == 0).all()
+
+
+def test_many_and_no_vectors_can_be_asked() -> None:
+    narrow = Vectors(table(BLOCK)).narrowed()
+    assert narrow.dot(np.zeros((0, BLOCK), np.float32)).shape == (0, 300)
+    assert not narrow.dot(np.zeros((2, BLOCK), np.float32)).any()
+
+
+def test_rows_are_read_one_by_one_or_all_together() -> None:
+    narrow = Vectors(table(5)).narrowed()
+    assert np.array_equal(narrow.rows(np.array([[9, 2], [0, 299]], np.int32))[1, 0], narrow.wide()[0])
+    assert np.abs(narrow.wide() - table(5)).max() <= np.abs(table(5)).max() / 127
+
+
+def test_a_scaled_table_multiplies_each_row() -> None:
+    by = np.linspace(0.5, 2, 300, dtype=np.float32)
+    asked = np.ones((2, 5), np.float32)
+    for vectors in (Vectors(table(5)), Vectors(table(5)).narrowed()):
+        np.testing.assert_allclose(
+            vectors.scaled(by).dot(asked), vectors.dot(asked) * by, rtol=1e-4, atol=1e-4
+        )
+
+
+def test_what_was_stored_is_read_back() -> None:
+    for vectors in (Vectors(table(5)), Vectors(table(5)).narrowed()):
+        again = Vectors.of_arrays(vectors.arrays("table"), "table")
+        assert again.is_narrow is vectors.is_narrow
+        asked = np.ones((2, 5), np.float32)
+        assert np.array_equal(again.dot(asked), vectors.dot(asked))
+
+
+def test_a_narrow_table_of_before_the_kernel_is_read_wide() -> None:
+    arrays = Vectors(table(5)).narrowed().arrays("table")
+    del arrays["product"]
+    old = Vectors.of_arrays(arrays, "table")
+    assert not old.is_narrow
+    assert old.wide().dtype == np.float32
+    assert np.abs(old.wide() - table(5)).max() <= np.abs(table(5)).max() / 127
+
+
+def test_what_the_kernel_holds_is_counted_once_it_is_made() -> None:
+    narrow = Vectors(table(BLOCK)).narrowed()
+    before = held_bytes({"a": narrow})
+    assert before == pytest.approx(300 * BLOCK + 300 * 4, rel=0.5)
+    assert held_bytes({"a": narrow.prepared()}) == before + 300 * BLOCK + 300 * 4
+    assert held_bytes({"a": narrow}) < held_bytes({"a": Vectors(table(BLOCK))})
