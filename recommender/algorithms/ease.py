@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from scipy import linalg, sparse
 
-from recommender.algorithms.base import Arrays, Recommender
 from recommender.algorithms.co_occurrence import choices_of
 from recommender.algorithms.ease_by_item import solved_by_item
-from recommender.algorithms.neighbours import SERVED_NEIGHBOURS, NeighbourTable, strongest
+from recommender.algorithms.neighbours import NeighbourTable, strongest
 from recommender.algorithms.ranges import Ranges, Real
+from recommender.algorithms.tabled import Tabled
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, Floats, Histories, Ints, Longs
+from recommender.types import CannotFit, Floats, Longs
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class EaseConfig:
     when_learning: ClassVar[Ranges] = {"regularisation": Real(5, 5_000, log=True)}
 
 
-class Ease(Recommender[EaseConfig]):
+class Ease(Tabled[EaseConfig]):
     name = "ease"
     config_type = EaseConfig
 
@@ -76,24 +75,6 @@ class Ease(Recommender[EaseConfig]):
         table = sparse.csr_matrix((value.ravel(), (row, used[column].ravel())), shape=shape)
         table.eliminate_zeros()
         return table
-
-    def _score(self, histories: Histories) -> Floats:
-        return self._table.score(histories.latest(self.config.history), self.config.decay)
-
-    def _score_one(self, history: Histories) -> Floats:
-        return self._table.score_one(history.latest(self.config.history), self.config.decay)
-
-    def _similarity(self, items: Ints) -> Floats:
-        return self._table.rows(items)
-
-    def _arrays(self) -> Arrays:
-        return self._table.arrays()
-
-    def _narrowed(self, _arrays: Arrays) -> Arrays:
-        return self._table.narrow(SERVED_NEIGHBOURS)
-
-    def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._table = NeighbourTable.from_arrays(arrays)
 
 
 def inverse_of_positive(matrix: Floats) -> Floats:

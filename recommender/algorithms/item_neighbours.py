@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
 
-from recommender.algorithms.base import Arrays, Recommender
 from recommender.algorithms.co_occurrence import choices_of, common_users
-from recommender.algorithms.neighbours import SERVED_NEIGHBOURS, NeighbourTable, strongest
+from recommender.algorithms.neighbours import NeighbourTable, strongest
 from recommender.algorithms.ranges import Ranges, Real, Whole
+from recommender.algorithms.tabled import Tabled
 from recommender.dataset import Dataset
-from recommender.types import Floats, Histories, Ints
+from recommender.types import Floats
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class ItemNeighboursConfig:
     }
 
 
-class ItemNeighbours(Recommender[ItemNeighboursConfig]):
+class ItemNeighbours(Tabled[ItemNeighboursConfig]):
     """r_ui = sum of s_ij r_uj over the N items j nearest to i, by the total of s_ij over them for a mean.
 
     s_ij is the cosine over users who chose both, times n_ij / (n_ij + alpha) (Sarwar et al. 2001; shrinkage after
@@ -69,21 +68,3 @@ class ItemNeighbours(Recommender[ItemNeighboursConfig]):
         total = np.asarray(best.sum(axis=1)).ravel()
         scale = np.power(total, -self.config.mean, out=np.zeros_like(total), where=total > 0)
         return sparse.csr_matrix(sparse.diags(scale) @ best)
-
-    def _score(self, histories: Histories) -> Floats:
-        return self._table.score(histories.latest(self.config.history), self.config.decay)
-
-    def _score_one(self, history: Histories) -> Floats:
-        return self._table.score_one(history.latest(self.config.history), self.config.decay)
-
-    def _similarity(self, items: Ints) -> Floats:
-        return self._table.rows(items)
-
-    def _arrays(self) -> Arrays:
-        return self._table.arrays()
-
-    def _narrowed(self, _arrays: Arrays) -> Arrays:
-        return self._table.narrow(SERVED_NEIGHBOURS)
-
-    def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._table = NeighbourTable.from_arrays(arrays)

@@ -96,6 +96,17 @@ class NeighbourTable:
             row[self._column[span]] = self._value[span] * (1 if self._step is None else self._step[item])
         return out
 
+    def between(self, rows: Ints, columns: Ints) -> Floats:
+        """float32 (len(rows), len(columns)): some cells of the matrix."""
+        out = np.zeros((len(rows), len(columns)), np.float32)
+        for found, item in zip(out, rows.tolist(), strict=True):
+            span = slice(self._start[item], self._start[item + 1])
+            known = self._column[span]
+            if len(known):
+                place = np.minimum(np.searchsorted(known, columns), len(known) - 1)
+                found[:] = np.where(known[place] == columns, self._value[span][place], 0)
+        return out if self._step is None else out * self._step[rows][:, None]
+
     def arrays(self) -> Arrays:
         arrays: Arrays = {"start": self._start, "column": self._column, "value": self._value}
         return arrays if self._step is None else arrays | {"step": self._step}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
 
-from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.neighbours import SERVED_NEIGHBOURS, NeighbourTable, strongest
+from recommender.algorithms.neighbours import NeighbourTable, strongest
 from recommender.algorithms.ranges import Ranges, Real, Whole
+from recommender.algorithms.tabled import Tabled
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, Floats, Histories, Ints
+from recommender.types import CannotFit, Floats
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class TransitionsConfig:
     when_learning: ClassVar[Ranges] = {"window": Whole(1, 12)}
 
 
-class Transitions(Recommender[TransitionsConfig]):
+class Transitions(Tabled[TransitionsConfig]):
     name = "transitions"
     config_type = TransitionsConfig
 
@@ -47,24 +46,6 @@ class Transitions(Recommender[TransitionsConfig]):
         outgoing, incoming = (np.asarray(counts.sum(axis=axis)).ravel() for axis in (1, 0))
         scaled = sparse.diags(inverse_root(outgoing)) @ counts @ sparse.diags(inverse_root(incoming))
         self._table = NeighbourTable(strongest(sparse.csr_matrix(scaled), self.config.neighbours))
-
-    def _score(self, histories: Histories) -> Floats:
-        return self._table.score(histories.latest(self.config.history), self.config.decay)
-
-    def _score_one(self, history: Histories) -> Floats:
-        return self._table.score_one(history.latest(self.config.history), self.config.decay)
-
-    def _similarity(self, items: Ints) -> Floats:
-        return self._table.rows(items)
-
-    def _arrays(self) -> Arrays:
-        return self._table.arrays()
-
-    def _narrowed(self, _arrays: Arrays) -> Arrays:
-        return self._table.narrow(SERVED_NEIGHBOURS)
-
-    def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._table = NeighbourTable.from_arrays(arrays)
 
 
 def inverse_root(totals: Floats) -> Floats:

@@ -44,7 +44,7 @@ def reasons(s: Scope, ready: Ready, ranking: Ranking, shown: Sequence[Shown]) ->
     mine = _own_items(s, ready, ranking.history[-LATEST:])
     ruled = [_ruled(ranking, one.slot) for one in shown]
     said = [praise.reasons(ready, one.stored.item_no) for one in shown]
-    if not ranking.moments or not shown:
+    if not ranking.members or not shown:
         linked = _by_what_they_are(ready, ranking, shown, mine)
         return [
             [*rule, *link, *_by_stage(ranking, one.stored.item, mine, stated=bool(rule or link)), *heard]

@@ -12,11 +12,12 @@ from scipy import sparse
 
 from recommender.algorithms.ease import Ease
 from recommender.algorithms.item_neighbours import ItemNeighbours
+from recommender.algorithms.tabled import Tabled
 from recommender.algorithms.transitions import Transitions
 from recommender.serving.newcomers import Describing
 from recommender.serving.ready import Ready
 from recommender.serving.scoring import Ranking, Slots, newcomer_scores
-from recommender.types import Floats, Histories
+from recommender.types import Floats
 
 LATEST = 20
 LINKS = (Transitions.name, ItemNeighbours.name, Ease.name)
@@ -26,8 +27,8 @@ Doubles = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Influence:
     """`events` are slots of the history. `links[e, i]` is what event e adds to shown item i through the
-    neighbourhood members, in units of the blended score; `likeness[name][e, i]` is their cosine to a member that knows
-    items by what they are. `members[name][i]` is the member's addend."""
+    neighbourhood members, in units of the blended score; `likeness[name][e, i]` is their cosine to a blended member that
+    knows items by what they are. `members[name][i]` is the member's addend."""
 
     events: Slots
     links: Doubles
@@ -36,28 +37,34 @@ class Influence:
 
 
 def influence(ready: Ready, ranking: Ranking, slots: Sequence[int]) -> Influence:
-    """The neighbourhood members are linear: each is asked once for every event with all other weights at zero,
-    so the parts add up to its score. Items the model has not seen get no links, and addends by what they are alone."""
+    """The neighbourhood members are linear: the parts of the events add up to a member's score. Items the model has not seen
+    get no links, and addends by what they are alone."""
     assert ready.bundle is not None  # noqa: S101 - a ranking with moments has a model
     ensemble = ready.bundle.ensemble
     history, weight = _without_repeats(ranking.history, ranking.weight)
-    alone = _one_at_a_time(history, weight)
+    events, strength = history[-LATEST:], weight[-LATEST:]
     shown = np.asarray(slots)
     known = shown < ready.known
     columns = np.minimum(shown, ready.known - 1)
-    raw = ensemble.member_scores(ranking.history, ranking.weight)
-    members = {name: _addend(ready, ranking, name, raw[name][columns]) * known for name in raw}
-    for name in ready.describing.keys() & raw.keys():
+    shares = ensemble.blend.weights
+    members = {
+        name: np.where(known, part[columns], 0) * np.float64(shares[name])
+        for name, part in ranking.members.items()
+    }
+    for name in ready.describing.keys() & members.keys():
         late = newcomer_scores(ready, name, ranking.history, ranking.weight)
         members[name][~known] = _addend(ready, ranking, name, late[shown[~known] - ready.known])
-    links = np.zeros((len(alone), shown.size))
-    for name in LINKS:
+    links = np.zeros((len(events), shown.size))
+    for name, member in ensemble.members.items():
         deviation = ranking.moments.get(name, (0.0, 0.0))[1]
-        if name in raw and deviation > 1e-12:
-            share = ensemble.blend.weights[name] / deviation
-            links += np.where(known, ensemble.members[name].score(alone)[:, columns] * share, 0.0)
-    events = history[-LATEST:]
-    cosines = {name: likeness(ready, member, events, shown) for name, member in ready.describing.items()}
+        if isinstance(member, Tabled) and name in members and deviation > 1e-12:
+            share = shares[name] / deviation
+            links += np.where(known, member.links(events, strength, columns) * share, 0.0)
+    cosines = {
+        name: likeness(ready, member, events, shown)
+        for name, member in ready.describing.items()
+        if name in members
+    }
     return Influence(events, links, cosines, members)
 
 
@@ -89,18 +96,10 @@ def _where(vectors: Any, rows: NDArray[Any], wanted: NDArray[np.bool_]) -> Any:
     if not vectors.shape[0]:
         return sparse.csr_matrix((rows.size, vectors.shape[1]))
     found = sparse.csr_matrix(vectors[np.where(wanted, rows, 0)])
-    return sparse.diags(wanted.astype(np.float64)) @ found
+    return found if wanted.all() else sparse.diags(wanted.astype(np.float64)) @ found
 
 
 def _without_repeats(slots: Slots, weight: Floats) -> tuple[Slots, Floats]:
     """As the members read a history: of immediate repetitions the last counts."""
     keep = np.r_[slots[1:] != slots[:-1], np.ones(min(slots.size, 1), dtype=bool)]
     return slots[keep], weight[keep]
-
-
-def _one_at_a_time(slots: Slots, weight: Floats) -> Histories:
-    """The same history once for each of its latest events, with only that event's weight."""
-    rows = min(slots.size, LATEST)
-    weights = np.zeros((rows, slots.size), dtype=np.float32)
-    weights[np.arange(rows), np.arange(slots.size - rows, slots.size)] = weight[slots.size - rows :]
-    return Histories(np.arange(rows + 1, dtype=np.int64) * slots.size, np.tile(slots, rows), weights.ravel())

@@ -47,8 +47,9 @@ PRIOR_EVENTS = 5
 class Ranking:
     """`scores` float32 (slots); -inf for what this stage can say nothing about.
 
-    `moments` are mean and deviation of each blended member's raw scores; with the slots of `history` and
-    their weights they are what reasons are computed from. `applied` are the rules that speak of the person.
+    `moments` are mean and deviation of each blended member's raw scores, `members` the standardised scores of the model's
+    items; with the slots of `history` and their weights they are what reasons are computed from. `applied` are the rules
+    that speak of the person.
     """
 
     stage: Stage
@@ -56,6 +57,7 @@ class Ranking:
     history: Slots
     weight: Floats
     moments: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    members: Mapping[str, Floats] = field(default_factory=dict)
     applied: Sequence[Applied] = ()
 
 
@@ -70,7 +72,7 @@ def rank(
 ) -> Ranking:
     """`history` are slots, oldest first; the last resort with an empty catalogue is the stage `empty`.
 
-    Without `explain` the moments may be missing, for they cost a pass over all scores. What is learned from behaviour
+    Without `explain` moments and members may be missing, for they cost a pass over all scores. What is learned from behaviour
     goes before what is stated, and that before favourites.
     """
     if ready.columns.slots == 0:
@@ -152,10 +154,11 @@ def _by_model(ready: Ready, history: Slots, weight: Floats, stage: Stage, *, exp
     members = ensemble.member_scores(history, weight)
     late = ready.columns.slots > ready.known
     moments = {name: _moments(scores) for name, scores in members.items()} if late or explain else {}
+    # Standardised in place.
     blended = ensemble.judged_one(members, history)
     if late:
         blended = np.concatenate([blended, _newcomers(ready, history, weight, moments)])
-    return Ranking(stage, blended, history, weight, moments)
+    return Ranking(stage, blended, history, weight, moments, members if explain else {})
 
 
 def _moments(scores: Floats) -> tuple[float, float]:

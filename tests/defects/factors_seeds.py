@@ -89,4 +89,11 @@ FACTORS_SEEDS = (
         "dataset, histories.before",
         "tests/recommender/test_splits.py",
     ),
+    Seed(
+        "an event of long ago is named as a reason",
+        "recommender/algorithms/tabled.py",
+        "fade = np.where(counts, faded(row, self.config.decay), 0)",
+        "fade = np.where(counts | True, faded(row, self.config.decay), 0)",
+        "tests/recommender/test_tabled.py",
+    ),
 )

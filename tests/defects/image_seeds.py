@@ -109,8 +109,8 @@ IMAGE_SEEDS = (
     Seed(
         "a network places items that nobody chose by chance",
         "recommender/algorithms/sequence.py",
-        "        if 0 < len(unmet) < len(table):\n",
-        "        if len(unmet) > len(table):\n",
+        "        if len(self._unmet):\n",
+        "        if len(self._unmet) > self.items:\n",
         UNMET,
     ),
     Seed(

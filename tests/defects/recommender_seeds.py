@@ -120,7 +120,7 @@ RECOMMENDER_SEEDS = (
     Seed(
         "the second stage moves items of the history",
         "recommender/algorithms/ranker.py",
-        "        unseen[histories.owners(), histories.item] = -np.inf\n",
+        "        unseen[np.repeat(np.arange(len(rows)), lengths), histories.item] = -np.inf\n",
         "",
         "tests/recommender/test_second_stage.py",
     ),
