@@ -171,5 +171,6 @@ def test_what_is_learned_outweighs_a_rule_the_more_was_chosen(walkers: TenantRef
     assert after.stage == "model_session"
     assert min(gain) > 0
     assert max(map(abs, still)) < 1e-5
-    assert 0 < max(faded) < min(gain)
+    # Of 30 choices a rule has a fifth of the weight that it has beside two.
+    assert 0 < 2.5 * max(faded) < min(gain)
     assert any(why.kind == "rule" for item in after.items for why in item.reasons)
