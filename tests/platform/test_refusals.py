@@ -151,3 +151,15 @@ def test_a_refusal_is_one_sentence_and_status_2(database, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         checks.refuse_unless_safe()
     assert (ended.value.code, capsys.readouterr().err) == (2, "The roof is open.\n")
+
+
+def test_every_check_of_a_database_is_made():
+    """A check that nobody asks refuses nothing."""
+    asked = {
+        "role_problems",
+        "ownership_problems",
+        "activity_problems",
+        "policy_problems",
+        "durability_problems",
+    }
+    assert {check.__name__ for check in checks._DATABASE_CHECKS} == asked
