@@ -18,7 +18,7 @@ from tenants.lifecycle import Lifecycle
 from tenants.scope import Actor, control_ops
 
 _OWN_APPS = frozenset({"control", "data", "keys", "recommender"})
-_NOT_IN_WEB = frozenset({"torch", "onnx", "onnxscript", "transformers"})
+_NOT_IN_WEB = frozenset({"torch", "onnx", "onnxscript", "transformers", "cv2"})
 
 _OWNS = """
 SELECT c.oid::regclass::text FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
@@ -135,7 +135,7 @@ def unlived_models(models: Iterable[type[Model]]) -> list[str]:
 
 
 def heavy_modules(loaded: Iterable[str], environ: Any) -> list[str]:
-    """Training libraries cost the web process a gigabyte; nothing it imports may pull them in."""
+    """Training libraries cost the web process a gigabyte, and no video is decoded in it: nothing may pull them in."""
     if environ.get("LEPTON_PROCESS") != "web":
         return []
     return [f"The web process loads {name}." for name in sorted(_NOT_IN_WEB & set(loaded))]

@@ -58,8 +58,7 @@ def read(request: HttpRequest, *, limit: int, media_types: tuple[str, ...] = ("a
         raise LengthRequired() from error
     if announced == 0:
         raise MalformedBody("The body is empty.")
-    media_type = request.META.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    if media_type not in media_types:
+    if media_type(request) not in media_types:
         raise UnsupportedMediaType(f"Send the body as {' or '.join(media_types)}.")
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body uncompressed.")
@@ -70,6 +69,11 @@ def read(request: HttpRequest, *, limit: int, media_types: tuple[str, ...] = ("a
     if len(content) > limit:
         raise too_large
     return content
+
+
+def media_type(request: HttpRequest) -> str:
+    """Without its parameters; empty where none is said."""
+    return str(request.META.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
 
 
 def decode(content: bytes, kind: type[T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -58,12 +58,18 @@ class Rows(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    media_types: tuple[str, ...]
-    limit: int
+    """`limits`: the media types that are taken, and how many bytes of each."""
+
+    limits: Mapping[str, int]
     example: Any = None
 
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        return tuple(self.limits)
+
     def read(self, request: HttpRequest) -> tuple[bytes, bytes]:
-        content = bodies.read(request, limit=self.limit, media_types=self.media_types)
+        limit = self.limits.get(bodies.media_type(request), 0)
+        content = bodies.read(request, limit=limit, media_types=self.media_types)
         return content, content
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from tenants.data import videos
 from tenants.errors import Invalid, TooLarge
 
 MIB = 1024 * 1024
@@ -21,7 +22,8 @@ KEY_FRAMES = 4
 MOST_FRAMES, MOST_MOVING_PIXELS = 200, 32_000_000
 FRAME_MILLISECONDS = 1_000
 FORMATS = {"image/jpeg": "JPEG", "image/png": "PNG", "image/webp": "WEBP", "image/gif": "GIF"}
-TYPES = tuple(FORMATS)
+# What is taken, and how many bytes of each.
+LIMITS = {**dict.fromkeys(FORMATS, MAX_BYTES), **dict.fromkeys(videos.TYPES, videos.MAX_BYTES)}
 _NAMES = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WebP", "GIF": "GIF"}
 # A large image takes up to 130 MB while it is read: more than two at once would be a way to exhaust a server.
 _AT_ONCE = threading.BoundedSemaphore(2)
@@ -38,12 +40,17 @@ class Picture:
 def kept(content: bytes, content_type: str) -> Picture:
     """Opaque images become JPEG, transparent and moving ones WebP, turned upright and without metadata.
 
-    Of a moving image four frames are kept, evenly chosen. Raises TooLarge, and Invalid for what is no such image."""
+    Of a moving image and of a video four frames are kept, evenly chosen. Raises TooLarge, Invalid for what is no such
+    image, and QuotaExceeded while another video is read."""
+    if content_type in videos.TYPES:
+        return _of(videos.key_frames(content, content_type, count=KEY_FRAMES, side=KEPT_SIDE))
     if len(content) > MAX_BYTES:
         raise TooLarge(f"An image has at most {MAX_BYTES // MIB} MiB.")
     wanted = FORMATS.get(content_type)
     if wanted is None:
-        raise _refusal("unsupported_image", "Send PNG, JPEG, WebP or GIF with the matching Content-Type.")
+        raise _refusal(
+            "unsupported_image", "Send PNG, JPEG, WebP, GIF, MP4 or WebM with the matching Content-Type."
+        )
     with _AT_ONCE:
         try:
             return _read(content, wanted)
@@ -70,7 +77,7 @@ def _read(content: bytes, wanted: str) -> Picture:
         # A JPEG is read at the size that is needed.
         image.draft(image.mode, (KEPT_SIDE, KEPT_SIDE))
         frames = [_upright(image)] if wanted == "JPEG" else _key_frames(image)
-    return _moving(frames) if len(frames) > 1 else _still(frames[0])
+    return _of(frames)
 
 
 def _key_frames(image: Image.Image) -> list[Image.Image]:
@@ -114,6 +121,10 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     grey = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     grey.info = image.info
     return grey
+
+
+def _of(frames: list[Image.Image]) -> Picture:
+    return _moving(frames) if len(frames) > 1 else _still(frames[0])
 
 
 def _still(picture: Image.Image) -> Picture:

@@ -29,6 +29,9 @@ SHORT = settings(
     max_examples=3, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 
+# A video's bytes are sent as they are, like an image's.
+schemathesis.serializer.alias(["video/mp4", "video/webm"], "application/octet-stream")
+
 schema = schemathesis.openapi.from_wsgi(
     "/api/schema",
     app=get_wsgi_application(),

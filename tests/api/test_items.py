@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.clips import clip
 from tests.drawings import picture_file
 
 ITEMS = "/api/v1/items"
@@ -98,6 +99,12 @@ def test_an_image_is_read_back_and_may_not_run(owner: Any, mugs: list[str]) -> N
     assert "sandbox" in image["Content-Security-Policy"]
     assert image["X-Content-Type-Options"] == "nosniff"
     assert owner.get(f"{ITEMS}/{mugs[0]}").json()["has_image"] is True
+
+
+def test_of_a_video_frames_are_kept(owner: Any, mugs: list[str]) -> None:
+    address = f"{ITEMS}/{mugs[0]}/image"
+    assert owner.put(address, clip(), content_type="video/mp4").status_code == 204
+    assert owner.get(address)["Content-Type"] == "image/webp"
 
 
 def test_an_item_without_an_image_has_none(owner: Any, mugs: list[str]) -> None:

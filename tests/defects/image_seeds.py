@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.defects.seeds import Seed
 
 PICTURES, LOOKING = "tests/data/test_pictures.py", "tests/training/test_looking.py"
+VIDEOS, READER = "tests/data/test_videos.py", "tests/data/test_video_reader.py"
 UNMET = "tests/recommender/test_unmet_items.py"
 
 IMAGE_SEEDS = (
@@ -49,6 +50,48 @@ IMAGE_SEEDS = (
         'if not image.mode.startswith("I"):',
         'if not image.mode.startswith("J"):',
         PICTURES,
+    ),
+    Seed(
+        "every frame of a video is looked at",
+        "tenants/data/videos.py",
+        "MOST_FRAMES, MOST_PIXELS = 900, 2_000_000_000",
+        "MOST_FRAMES, MOST_PIXELS = 10**7, 10**12",
+        VIDEOS,
+    ),
+    Seed(
+        "a video that was cut short is taken",
+        "tenants/data/videos.py",
+        "    if not container.is_whole(content):\n",
+        "    if not content:\n",
+        VIDEOS,
+    ),
+    Seed(
+        "what decodes a video may open files",
+        "tenants/data/video_reader.py",
+        "resource.RLIMIT_NOFILE: (3, 3),",
+        "resource.RLIMIT_NOFILE: (64, 64),",
+        READER,
+    ),
+    Seed(
+        "what decodes a video knows our secrets",
+        "tenants/data/videos.py",
+        "env=_environment(container),",
+        "env={**os.environ, **_environment(container)},",
+        READER,
+    ),
+    Seed(
+        "what decodes a video is believed",
+        "tenants/data/videos.py",
+        "if not is_sound or len(output) != _HEAD.size + frames * size:",
+        "if not is_sound:",
+        READER,
+    ),
+    Seed(
+        "the web process loads what decodes videos",
+        "tenants/data/videos.py",
+        "import fcntl\n",
+        "import fcntl\nimport cv2\n",
+        "tests/serving/test_no_torch.py",
     ),
     Seed(
         "an image that was replaced keeps its old vector",

@@ -129,6 +129,10 @@ def test_torch_in_the_web_process_is_refused():
     ]
 
 
+def test_a_decoder_of_videos_in_the_web_process_is_refused():
+    assert checks.heavy_modules({"cv2", "numpy"}, {"LEPTON_PROCESS": "web"}) == ["The web process loads cv2."]
+
+
 def test_torch_in_a_worker_is_fine():
     assert checks.heavy_modules({"torch"}, {"LEPTON_PROCESS": "worker"}) == []
 

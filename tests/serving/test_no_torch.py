@@ -1,4 +1,4 @@
-"""The web process has no torch: it would cost every worker seconds and hundreds of megabytes."""
+"""The web process has no torch: it would cost every worker seconds and hundreds of megabytes. Nor what decodes videos."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ASK = """
 import sys, django
 django.setup()
 import {module}
-heavy = [name for name in ("torch", "onnx", "implicit") if name in sys.modules]
+heavy = [name for name in ("torch", "onnx", "implicit", "cv2") if name in sys.modules]
 print(heavy)
 """
 
@@ -21,7 +21,7 @@ print(heavy)
     "module",
     ["lepton_platform.urls", "recommender.serving", "lepton_platform.tasks", "recommender.registry.bundle"],
 )
-def test_what_serves_never_imports_torch(module: str) -> None:
+def test_what_serves_never_imports_torch_or_a_decoder_of_videos(module: str) -> None:
     environ = {**os.environ, "LEPTON_ROLE": "build", "DJANGO_SETTINGS_MODULE": "lepton_platform.settings"}
     found = subprocess.run(
         [sys.executable, "-c", _ASK.format(module=module)],

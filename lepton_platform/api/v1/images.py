@@ -22,11 +22,15 @@ _SAFE = {
     "Set an item's image",
     (Answer(None, status=204, means="Stored, encrypted."),),
     about=(
-        "At most 8 MiB and 16 million pixels. It is kept as JPEG, or as WebP where it is transparent or moves, with at "
-        "most 1,024 pixels on a side and without metadata; of a moving image four frames. The next training reads how "
-        "it looks."
+        "An image has at most 8 MiB and 16 million pixels. It is kept as JPEG, or as WebP where it is transparent or "
+        "moves, with at most 1,024 pixels on a side and without metadata; of a moving image four frames.\n\n"
+        "A video (MP4 or WebM, coded as H.264, H.265, MPEG-4, VP8 or VP9) has at most 32 MiB and 4,096 pixels on a "
+        "side. Four frames are kept, evenly chosen from its first 900 frames, or from fewer of large ones: as many as "
+        "have 2,000 million pixels together. Nothing else of it is kept. One video is read at a time: 429 means that "
+        "another one is.\n\n"
+        "The next training reads how it looks."
     ),
-    body=Binary(pictures.TYPES, limit=pictures.MAX_BYTES),
+    body=Binary(pictures.LIMITS),
     codes=("not_found",),
 ).outside
 def put(call: Call[bytes]) -> Reply:

@@ -1,0 +1,192 @@
+"""What the process that decodes a video cannot do, and what is believed of what it says."""
+
+from __future__ import annotations
+
+import fcntl
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import psutil
+import pytest
+
+from tenants.data import video_reader, videos
+from tenants.data.pictures import KEPT_SIDE, kept
+from tenants.data.video_files import CONTAINERS
+from tenants.errors import Invalid, QuotaExceeded
+from tests.clips import clip
+
+MP4 = "video/mp4"
+ORDER = "video_reader.Order(4, 64, 64, 900, 10**9, 1, 2**30)"
+READY = f"""
+import os, socket, sys
+sys.path.insert(0, {str(Path(video_reader.__file__).parent)!r})
+import video_reader
+video_reader.give_up_rights({ORDER})
+"""
+StandIn = Callable[[str], None]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    here = psutil.Process()
+    files = here.num_fds()
+    yield
+    assert here.children() == []
+    assert here.num_fds() == files
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """Another program in the reader's place."""
+
+    def put(code: str) -> None:
+        path = tmp_path / "reader.py"
+        path.write_text(code)
+        monkeypatch.setattr(videos, "_READER", path)
+
+    return put
+
+
+def code_of_refusal() -> str:
+    with pytest.raises(Invalid) as refused:
+        kept(clip(), MP4)
+    return refused.value.errors[0].code
+
+
+def test_what_never_ends_is_killed_and_refused(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(videos, "DEADLINE_SECONDS", 0.5)
+    stand_in("import time\ntime.sleep(60)")
+    began = time.monotonic()
+    assert code_of_refusal() == "slow_video"
+    assert time.monotonic() - began < 5
+
+
+def test_what_computes_for_too_long_is_killed_and_refused(stand_in: StandIn) -> None:
+    stand_in(READY + "while True: pass")
+    began = time.monotonic()
+    assert code_of_refusal() == "slow_video"
+    assert time.monotonic() - began < 10
+
+
+def test_a_reader_that_is_killed_halfway_is_a_refusal(stand_in: StandIn) -> None:
+    def kill() -> None:
+        while not (found := psutil.Process().children()):
+            time.sleep(0.01)
+        found[0].kill()
+
+    stand_in("import time\ntime.sleep(60)")
+    killer = threading.Thread(target=kill)
+    killer.start()
+    assert code_of_refusal() == "broken_image"
+    killer.join()
+
+
+def test_a_reader_that_does_not_start_is_our_fault(stand_in: StandIn) -> None:
+    stand_in("import a_module_that_is_not_installed")
+    with pytest.raises(RuntimeError, match="status 1"):
+        kept(clip(), MP4)
+
+
+def output(magic: bytes, frames: int, width: int, height: int, pixels: int) -> bytes:
+    return struct.pack("<4sBHH", magic, frames, width, height) + bytes(pixels)
+
+
+LIES = {
+    "nothing": b"",
+    "half a head": b"film\x01",
+    "another magic": output(b"lmif", 1, 2, 2, 12),
+    "no frame": output(b"film", 0, 2, 2, 0),
+    "five frames": output(b"film", 5, 2, 2, 60),
+    "no width": output(b"film", 1, 0, 2, 0),
+    "too wide": output(b"film", 1, KEPT_SIDE + 1, 1, 3 * (KEPT_SIDE + 1)),
+    "a side of 65,535": output(b"film", 4, 65_535, 65_535, 64),
+    "a byte too few": output(b"film", 1, 2, 2, 11),
+    "a byte too many": output(b"film", 1, 2, 2, 13),
+}
+
+
+@pytest.mark.parametrize("said", LIES.values(), ids=list(LIES))
+def test_what_the_reader_says_is_not_believed(said: bytes, stand_in: StandIn) -> None:
+    stand_in(f"import sys\nsys.stdout.buffer.write({said!r})")
+    assert code_of_refusal() == "broken_image"
+
+
+def test_the_reader_knows_none_of_our_settings(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEPTON_SECRET_KEY", "a secret")
+    stand_in("import os, sys\nsys.exit(3 if 'LEPTON_SECRET_KEY' in os.environ else 5)")
+    assert code_of_refusal() == "broken_image"
+
+
+def ends_with(code: str, folder: Path) -> int:
+    """7 when what is tried is refused, 0 when it succeeds."""
+    tried = f"try:\n    {code}\nexcept (OSError, MemoryError):\n    os._exit(7)\nos._exit(0)"
+    with (folder / "output").open("wb") as out:
+        return subprocess.run([sys.executable, "-c", READY + tried], stdout=out, check=False).returncode
+
+
+ATTEMPTS = {
+    "open a file": "open('/etc/passwd')",
+    "open its own memory": "os.open('/proc/self/mem', os.O_RDWR)",
+    "connect": "socket.socket()",
+    "make a pipe": "os.pipe()",
+    "start a process": "os.fork() or os._exit(0)",
+    "take three gigabytes": "bytearray(3 * 2**30)",
+    "write on and on": "all(os.write(1, bytes(1000)) for _ in range(1000))",
+}
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=list(ATTEMPTS))
+def test_the_reader_can_only_read_and_answer(attempt: str, tmp_path: Path) -> None:
+    assert ends_with(attempt, tmp_path) == 7
+
+
+def test_what_the_reader_needs_is_left_to_it(tmp_path: Path) -> None:
+    assert ends_with("os.write(1, bytes(1000)); bytearray(2**28)", tmp_path) == 0
+
+
+def test_a_list_of_files_opens_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where the first bytes were not looked at and FFmpeg took it for what it is."""
+    film, listing = tmp_path / "film.mp4", tmp_path / "listing.txt"
+    film.write_bytes(clip())
+    listing.write_text(f"ffconcat version 1.0\nfile '{film}'\n")
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "input_format;concat|safe;0")
+    unguarded = cv2.VideoCapture(str(listing), cv2.CAP_FFMPEG)
+    assert unguarded.read()[0]
+    unguarded.release()
+    fooled = replace(CONTAINERS[MP4], demuxer="concat|safe;0", begins=lambda _: True, is_whole=lambda _: True)
+    monkeypatch.setitem(CONTAINERS, MP4, fooled)
+    with pytest.raises(Invalid) as refused:
+        kept(listing.read_bytes(), MP4)
+    assert refused.value.errors[0].code == "broken_image"
+
+
+def test_a_second_video_is_asked_to_come_again() -> None:
+    with Path(video_reader.__file__).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(QuotaExceeded, match="again"):
+            kept(clip(), MP4)
+    assert kept(clip(), MP4).content_type == "image/webp"
+
+
+def test_both_sides_speak_of_the_same() -> None:
+    ours = videos._MAGIC, videos._HEAD.format, videos._READ, videos._TOO_MANY_PIXELS, videos._UNKNOWN_CODING
+    theirs = (
+        *(video_reader.MAGIC, video_reader.HEAD.format, video_reader.READ),
+        *(video_reader.TOO_MANY_PIXELS, video_reader.UNKNOWN_CODING),
+    )
+    assert ours == theirs
+    assert videos._BROKEN == video_reader.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("count", "found"), [(1, [0]), (2, [0, 1]), (4, [0, 1, 2, 3]), (40, [5, 15, 25, 35])]
+)
+def test_places_are_the_middles_of_equal_parts(count: int, found: list[int]) -> None:
+    assert video_reader.places(count, 4) == found

@@ -1,0 +1,129 @@
+"""Which frames of an uploaded video are kept, and which videos are refused."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tenants.data import videos
+from tenants.data.pictures import KEPT_SIDE, Picture, kept
+from tenants.errors import Invalid, TooLarge
+from tests.clips import CODINGS, H264, box, clip, media_type, quarter_turned, stated
+
+MP4 = "video/mp4"
+SECRET = b"a secret place"
+PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
+
+
+def frames_of(picture: Picture) -> list[Image.Image]:
+    image = Image.open(io.BytesIO(picture.content))
+    assert Image.MIME[image.format or ""] == picture.content_type
+    found = []
+    for place in range(getattr(image, "n_frames", 1)):
+        image.seek(place)
+        found.append(image.convert("RGB"))
+    return found
+
+
+def shades(picture: Picture) -> list[int]:
+    return [int(np.asarray(frame).mean()) for frame in frames_of(picture)]
+
+
+def refusal(content: bytes, said: str = MP4) -> Invalid:
+    with pytest.raises(Invalid) as refused:
+        kept(content, said)
+    return refused.value
+
+
+@pytest.mark.parametrize("kind", CODINGS)
+def test_four_frames_are_kept_from_the_middle_of_each_quarter(kind: str) -> None:
+    picture = kept(clip(kind), media_type(kind))
+    assert picture.content_type == "image/webp"
+    wanted = [place * 255 // 40 for place in (5, 15, 25, 35)]
+    assert np.abs(np.subtract(shades(picture), wanted)).max() <= 8
+
+
+def test_h264_with_sound_is_read() -> None:
+    assert np.abs(np.subtract(shades(kept(H264, MP4)), [31, 95, 159, 223])).max() <= 8
+
+
+@pytest.mark.parametrize(("frames", "found"), [(1, 1), (2, 2), (3, 3), (4, 4)])
+def test_a_short_clip_has_as_many_as_there_are(frames: int, found: int) -> None:
+    picture = kept(clip("vp9.webm", frames), "video/webm")
+    assert len(frames_of(picture)) == found
+    assert (picture.content_type == "image/jpeg") == (found == 1)
+
+
+def test_colours_stay_what_they_are() -> None:
+    red, green, blue = np.asarray(frames_of(kept(clip("vp8.webm", 2, tint=(200, 60, 20)), "video/webm"))[0])[
+        9, 9
+    ].tolist()
+    assert np.abs(np.subtract((red, green, blue), (200, 60, 20))).max() <= 8
+
+
+def test_a_large_video_is_made_smaller() -> None:
+    frames = frames_of(kept(clip(frames=2, width=1_280, height=720), MP4))
+    assert {frame.size for frame in frames} == {(KEPT_SIDE, KEPT_SIDE * 720 // 1_280)}
+
+
+def test_a_video_that_lies_on_its_side_is_turned_upright() -> None:
+    assert {frame.size for frame in frames_of(kept(quarter_turned(clip()), MP4))} == {(48, 64)}
+
+
+def test_no_frame_behind_the_first_nine_hundred_is_looked_at() -> None:
+    brightest = shades(kept(clip(frames=1_800), MP4))[-1]
+    assert abs(brightest - 255 * 787 // 1_800) <= 6
+
+
+def test_of_large_frames_fewer_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(videos, "MOST_PIXELS", 20 * 64 * 48)
+    assert np.abs(np.subtract(shades(kept(clip(), MP4)), [15, 44, 79, 111])).max() <= 8
+
+
+@pytest.mark.parametrize("content", [H264, clip() + box(b"free", SECRET), clip() + box(b"uuid", SECRET * 2)])
+def test_what_was_written_beside_the_frames_is_gone(content: bytes) -> None:
+    assert b"secret" in content
+    assert b"secret" not in kept(content, MP4).content
+
+
+REFUSED = {
+    "nothing": (b"", MP4, "unsupported_image"),
+    "garbage": (bytes(range(256)) * 40, MP4, "unsupported_image"),
+    "a drawing in markup": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', MP4, "unsupported_image"),
+    "a playlist": (PLAYLIST, MP4, "unsupported_image"),
+    "a list of files": (b"ffconcat version 1.0\nfile /etc/hostname\n", "video/webm", "unsupported_image"),
+    "a still image": (b"\x89PNG\r\n\x1a\n" + bytes(64), MP4, "unsupported_image"),
+    "Matroska that is no WebM": (
+        clip("vp8.webm").replace(b"\x84webm", b"\x84matr"),
+        "video/webm",
+        "unsupported_image",
+    ),
+    "MP4 under the name of WebM": (clip(), "video/webm", "other_image_type"),
+    "WebM under the name of MP4": (clip("vp8.webm"), MP4, "other_image_type"),
+    "a signature and no video": (box(b"ftyp", b"isom"), MP4, "broken_image"),
+    "a signature and a playlist": (box(b"ftyp", b"isom") + box(b"moov", PLAYLIST), MP4, "broken_image"),
+    "an MP4 cut short": (clip()[:-200], MP4, "broken_image"),
+    "an MP4 that begins with its index, cut short": (H264[:-200], MP4, "broken_image"),
+    "a WebM cut short": (clip("vp8.webm")[:-200], "video/webm", "broken_image"),
+    "many empty boxes": (box(b"ftyp", b"isom") + box(b"free") * 3_000_000, MP4, "broken_image"),
+    "a coding that is not read": (clip("jpeg.mp4"), MP4, "unsupported_image"),
+    "more pixels than are taken": (clip(frames=2, width=4_112, height=32), MP4, "too_many_pixels"),
+    "a ribbon that stands": (clip(frames=2, width=32, height=4_112), MP4, "too_many_pixels"),
+    "a stated size of 64 million pixels": (stated(8_000, 8_000), "video/webm", "too_many_pixels"),
+    "a stated size of 268 million pixels": (stated(16_383, 16_383), "video/webm", "broken_image"),
+}
+
+
+@pytest.mark.parametrize(("content", "said", "code"), REFUSED.values(), ids=list(REFUSED))
+def test_what_is_no_good_video_is_refused_in_one_sentence(content: bytes, said: str, code: str) -> None:
+    refused = refusal(content, said)
+    assert refused.errors[0].code == code
+    assert refused.detail.endswith(".")
+
+
+def test_more_bytes_than_are_taken_are_not_even_looked_at() -> None:
+    with pytest.raises(TooLarge, match="32 MiB"):
+        kept(bytes(videos.MAX_BYTES + 1), MP4)
