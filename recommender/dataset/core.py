@@ -53,7 +53,8 @@ class Dataset:
 
     Users and items are numbers from zero. indptr int64 (users + 1), item int32 (n), at int64 milliseconds (n,
     zero where unknown), weight float32 (n). item_ids and user_ids are the outside names, or empty. look are vectors of the
-    items' images, float (items, width), zero where there is none; links are what is stated of each item, as tokens."""
+    items' images, float (items, width), zero where there is none; links are what is stated of each item, as tokens.
+    `ordered` is False where nothing is known of the order of a user's events but which is the last."""
 
     users: int
     items: int
@@ -67,6 +68,7 @@ class Dataset:
     look: Floats | Halves | None = None
     links: tuple[tuple[str, ...], ...] | None = None
     opinions: ItemOpinions | None = None
+    ordered: bool = True
 
     def __post_init__(self) -> None:
         events = len(self.item)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,7 +38,8 @@ def read_interactions(path: Path, texts: Mapping[str, str] | None = None) -> Dat
     """`user item item ...` lines in time order, or CSV/Parquet/.inter: user_id, item_id[, timestamp, rating, kind].
 
     Timestamps are seconds or milliseconds since 1970, or ISO dates; rows of equal time keep their order. Without
-    them a column is_last may mark each user's latest row (1), where nothing else of the order is known. A
+    them a column is_last may mark each user's latest row (1), where nothing else of the order is known: the others are
+    put in an order drawn once and for all, so that none of them is special, and the dataset is not `ordered`. A
     row's weight is its rating, else that of its kind; rows without a positive weight are left out. `texts`
     gives the text of each item and extends the catalogue."""
     if path.suffix.lower() in TABLES:
@@ -76,9 +78,11 @@ def _lines(path: Path) -> list[str]:
 
 def _from_table(path: Path, texts: Mapping[str, str] | None) -> Dataset:
     frame = read_table(path)
-    if "is_last" in frame.columns and "timestamp" not in frame.columns:
+    ordered = "is_last" not in frame.columns or "timestamp" in frame.columns
+    if not ordered:
         last = _numbers(path, frame, "is_last", lambda v: v.is_in([0.0, 1.0]))
-        frame = frame.with_columns(last).sort("is_last", maintain_order=True)
+        drawn = frame.with_columns(last).sample(fraction=1, shuffle=True, seed=0)
+        frame = drawn.sort("is_last", maintain_order=True)
     missing = [name for name in ("user_id", "item_id") if name not in frame.columns]
     if missing:
         raise DataError(f"{path.name} lacks the column {missing[0]}; it has {', '.join(frame.columns)}.")
@@ -86,13 +90,14 @@ def _from_table(path: Path, texts: Mapping[str, str] | None) -> Dataset:
     kept = frame.filter(pl.Series(weight > 0))
     if kept.is_empty():
         raise DataError(f"{path.name} holds no interactions.")
-    return Dataset.from_events(
+    dataset = Dataset.from_events(
         _ids(path, kept, "user_id"),
         _ids(path, kept, "item_id"),
         at=_times(path, kept) if "timestamp" in kept.columns else None,
         weight=weight[weight > 0],
         texts=texts,
     )
+    return replace(dataset, ordered=ordered)
 
 
 def _ids(path: Path, frame: pl.DataFrame, column: str) -> list[str]:

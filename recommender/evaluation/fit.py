@@ -25,14 +25,13 @@ from recommender.evaluation.measure import measure_all, measure_blend
 from recommender.evaluation.metrics import beats, gains
 from recommender.evaluation.profiles import (
     EFFORTS,
-    MEMBERS,
     NO_CHANGES,
     SHARES,
     Changes,
     Makers,
     Profile,
     new_members,
-    of_data,
+    usual_members,
 )
 from recommender.evaluation.ranking_training import try_ranker
 from recommender.types import CannotFit, DataError, Report, silent
@@ -98,8 +97,8 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     adds, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
     progress = Progress(report)
-    names = members or (*MEMBERS[profile], *of_data(dataset))
-    makers = new_members(profile, progress.within, names, changes=changes)
+    names = members or usual_members(profile, dataset)
+    makers = new_members(profile, progress.within, names, changes=changes, ordered=dataset.ordered)
     progress.total = 1.35 * sum(SHARES[name] for name in makers)
     fitting = Fitting()
     validation, split = _hidden(dataset, validation)

@@ -10,6 +10,7 @@ from recommender.algorithms.base import Recommender
 from recommender.algorithms.content import Content
 from recommender.algorithms.convolutional_training import ConvolutionalTrainer
 from recommender.algorithms.ease import Ease
+from recommender.algorithms.ensemble import ORDERED
 from recommender.algorithms.factors_training import FactorsTrainer
 from recommender.algorithms.features_training import FeaturesTrainer
 from recommender.algorithms.item_neighbours import ItemNeighbours
@@ -76,6 +77,15 @@ Makers = dict[str, Make]
 Changes = Mapping[str, Mapping[str, Any]]
 """By member, the settings that differ from the defaults."""
 NO_CHANGES: Changes = {}
+READ_THE_ORDER = ORDERED | {Transitions.name}
+_ALL_COUNT = {"decay": 1.0, "history": 500}
+# Without fading a whole history has the confidence that its latest events have else.
+UNORDERED: Changes = {
+    "item_neighbours": _ALL_COUNT,
+    "content": _ALL_COUNT,
+    "ease": _ALL_COUNT,
+    "factors": {**_ALL_COUNT, "confidence": 5.0},
+}
 
 
 def of_data(dataset: Dataset) -> tuple[str, ...]:
@@ -88,14 +98,28 @@ def of_data(dataset: Dataset) -> tuple[str, ...]:
     return tuple(name for name, found in there.items() if found)
 
 
+def usual_members(profile: Profile, dataset: Dataset) -> tuple[str, ...]:
+    """Those of the profile and of what the data has; without an order none that reads one."""
+    names = (*MEMBERS[profile], *of_data(dataset))
+    return names if dataset.ordered else tuple(name for name in names if name not in READ_THE_ORDER)
+
+
 def new_members(
-    profile: Profile, report: Report, names: Sequence[str] = (), *, changes: Changes = NO_CHANGES
+    profile: Profile,
+    report: Report,
+    names: Sequence[str] = (),
+    *,
+    changes: Changes = NO_CHANGES,
+    ordered: bool = True,
 ) -> Makers:
     """Makers of unfitted members by name, quickest first; `report` hears how far the slow ones are.
 
     Those of the profile where no names are given. `changes` are settings of members that differ from the profile's;
-    what this version cannot set is passed over. Raises DataError for a name that no member has."""
+    what this version cannot set is passed over. Where events are not `ordered`, none fades. Raises DataError for a name
+    that no member has."""
     makers = _makers(EFFORTS[profile], report)
+    if not ordered:
+        makers |= {name: _with(makers[name], settings) for name, settings in UNORDERED.items()}
     unknown = [name for name in names if name not in makers]
     if unknown:
         raise DataError(f"There is no member {unknown[0]!r}; there are {', '.join(makers)}.")
@@ -107,12 +131,17 @@ def new_members(
 
 def with_changes(make: Make, changes: Mapping[str, Any]) -> Make:
     """A maker of the same member with some settings changed."""
-    if not changes:
-        return make
+    return _with(make, changes, may=sound) if changes else make
 
+
+def _with(
+    make: Make,
+    settings: Mapping[str, Any],
+    may: Callable[[type[Any], Mapping[str, Any]], Mapping[str, Any]] = lambda _kind, given: given,
+) -> Make:
     def made() -> Recommender[Any]:
         model = make()
-        model.config = replace(model.config, **sound(type(model.config), changes))
+        model.config = replace(model.config, **may(type(model.config), settings))
         return model
 
     return made

@@ -96,4 +96,18 @@ FACTORS_SEEDS = (
         "fade = np.where(counts | True, faded(row, self.config.decay), 0)",
         "tests/recommender/test_tabled.py",
     ),
+    Seed(
+        "events fade where nothing is known of their order",
+        "recommender/evaluation/profiles.py",
+        "    if not ordered:\n",
+        "    if False:\n",
+        "tests/recommender/test_unordered.py",
+    ),
+    Seed(
+        "the order of a file is taken for that of events",
+        "recommender/dataset/readers.py",
+        ".sample(fraction=1, shuffle=True, seed=0)",
+        "",
+        "tests/recommender/test_readers.py",
+    ),
 )

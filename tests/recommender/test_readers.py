@@ -75,13 +75,25 @@ def test_the_latest_row_may_be_marked_where_nothing_else_of_the_order_is_known(t
     path.write_text("user_id,item_id,is_last\na,z,1\na,y,0\nb,x,0\na,w,0\nb,z,1\n")
     data = read_interactions(path)
     assert not data.timed
-    assert [[data.item_ids[item] for item in data.histories.row(user)] for user in (0, 1)] == [
-        ["y", "w", "z"],
-        ["x", "z"],
-    ]
+    assert not data.ordered
+    rows = [[data.item_ids[item] for item in data.histories.row(data.user_ids.index(user))] for user in "ab"]
+    assert [row[-1] for row in rows] == ["z", "z"]
+    assert [set(row) for row in rows] == [{"y", "w", "z"}, {"x", "z"}]
+    again = read_interactions(path)
+    assert again.item.tolist() == data.item.tolist()
     path.write_text("user_id,item_id,is_last\na,z,yes\n")
     with pytest.raises(DataError, match="row 1: is_last 'yes' is not a usable number"):
         read_interactions(path)
+
+
+def test_an_order_that_nobody_knows_is_not_that_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "events.csv"
+    rows = [f"a,i{number:02},{int(number == 0)}" for number in range(40)]
+    path.write_text("\n".join(["user_id,item_id,is_last", *rows]))
+    data = read_interactions(path)
+    row = [data.item_ids[item] for item in data.histories.row(0)]
+    assert row[-1] == "i00"
+    assert row[:-1] != sorted(row[:-1])
 
 
 def test_a_kind_gives_the_weight_and_a_dismissal_is_no_interaction(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Data in which nothing is known of the order of events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from recommender.dataset import Dataset, leave_last_out
+from recommender.evaluation.fit import fit_ensemble
+from recommender.evaluation.profiles import READ_THE_ORDER, new_members, usual_members
+from recommender.types import silent
+
+
+@pytest.fixture(scope="module")
+def unordered(board: Dataset) -> Dataset:
+    return replace(board, ordered=False)
+
+
+def test_no_member_that_reads_an_order_is_fitted(board: Dataset, unordered: Dataset) -> None:
+    assert {"transitions", "sequence", "recurrent", "convolutional"} == READ_THE_ORDER
+    assert set(usual_members("full", board)) - set(usual_members("full", unordered)) == READ_THE_ORDER
+    ensemble = fit_ensemble(unordered, profile="fast", rng=np.random.default_rng(0))
+    assert not set(ensemble.members) & READ_THE_ORDER
+    assert {"popularity", "item_neighbours", "factors", "ease"} <= set(ensemble.members)
+
+
+def test_a_split_of_it_stays_without_order(unordered: Dataset) -> None:
+    assert not leave_last_out(unordered).train.ordered
+
+
+@pytest.mark.parametrize("name", ["item_neighbours", "factors", "ease"])
+def test_the_order_of_a_history_changes_no_score(name: str, unordered: Dataset) -> None:
+    member = new_members("fast", silent, [name], ordered=False)[name]()
+    member.fit(unordered, np.random.default_rng(0))
+    history = np.array([2, 4, 8, 11, 1], np.int32)
+    np.testing.assert_allclose(
+        member.score_one(history), member.score_one(history[::-1].copy()), rtol=1e-3, atol=1e-4
+    )
+    fading = new_members("fast", silent, [name])[name]()
+    fading.fit(unordered, np.random.default_rng(0))
+    assert not np.allclose(fading.score_one(history), fading.score_one(history[::-1].copy()), rtol=1e-2)
+
+
+def test_a_tuned_setting_goes_before_that_of_the_data(unordered: Dataset) -> None:
+    makers = new_members("fast", silent, ["ease"], ordered=False, changes={"ease": {"decay": 0.9}})
+    assert (makers["ease"]().config.decay, makers["ease"]().config.history) == (0.9, 500)
