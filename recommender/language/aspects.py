@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from recommender.language.lexicon import aspect_terms, longest_matches, opinions
 from recommender.language.tagger import term_of
@@ -61,7 +62,7 @@ def named_in(clause: str, language: Language) -> Iterator[tuple[str, int]]:
     """Aspects in the order of their terms, with the place of the term as `Opinion.at` counts it."""
     known = aspect_terms(language)
     if language == "zh":
-        for at, term in longest_matches(clause, known):
+        for at, term in longest_matches(clause, known, longest=_longest_chinese()):
             yield known[term], at
         return
     spoken, at = words(clause), 0
@@ -74,6 +75,12 @@ def named_in(clause: str, language: Language) -> Iterator[tuple[str, int]]:
                 break
         else:
             at += 1
+
+
+@cache
+def _longest_chinese() -> int:
+    """Characters of the longest term."""
+    return max(map(len, aspect_terms("zh")))
 
 
 def _polarity(clause: str, language: Language, leaning: Leaning | None) -> int:

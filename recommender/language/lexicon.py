@@ -72,15 +72,20 @@ def _english(spoken: list[str]) -> Iterator[Opinion]:
 
 def _chinese(clause: str) -> Iterator[Opinion]:
     known = opinion_words("zh")
-    for at, word in longest_matches(clause, known):
+    for at, word in longest_matches(clause, known, longest=_longest("zh")):
         before = clause[max(at - _REACH_ZH, 0) : at]
         turned = any(negation in before for negation in _NEGATIONS_ZH)
         yield Opinion(at, -known[word] if turned else known[word])
 
 
-def longest_matches(clause: str, known: Mapping[str, object]) -> Iterator[tuple[int, str]]:
-    """Known words in a text without spaces, from the left, the longest first, none inside another."""
-    longest = max(map(len, known), default=0)
+@cache
+def _longest(language: Language) -> int:
+    return max(map(len, opinion_words(language)))
+
+
+def longest_matches(clause: str, known: Mapping[str, object], *, longest: int) -> Iterator[tuple[int, str]]:
+    """Known words, of at most `longest` characters, in a text without spaces: from the left, the longest first, none inside
+    another. Looks words up and never through all of them."""
     for run in _HAN_WORD.finditer(clause):
         at = run.start()
         while at < run.end():
