@@ -11,8 +11,8 @@ YOUNG, MIDDLE, OLD = 10_000, 20, 20
 def settle() -> None:
     """Keeps the collector away from what lives as long as the process: code, settings, models, the schema.
 
-    A request makes some thousands of containers and frees nearly all of them by counting; walking the application for the few
-    cycles that it leaves took a twentieth of its time."""
+    A request makes some thousands of containers and frees nearly all of them by counting; the few cycles that it leaves are
+    no reason to walk the application."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, MIDDLE, OLD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from argparse import Namespace
 from typing import Any
 
@@ -10,14 +11,14 @@ from django.core.management.base import BaseCommand, CommandError
 from recommender.types import CannotFit, DataError
 
 
-class FileCommand(BaseCommand):
+class FileCommand(BaseCommand, ABC):
     """What cannot be read is one line and exit status 1."""
 
     requires_system_checks: list[str] = []
 
+    @abstractmethod
     def work(self, options: Namespace) -> None:
         """Raises DataError or CannotFit."""
-        raise NotImplementedError
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:

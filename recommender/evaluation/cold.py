@@ -142,7 +142,7 @@ def chosen_items(dataset: Dataset) -> Longs:
 def _fitted(data: Dataset, rng: np.random.Generator) -> dict[str, Recommender[Any]]:
     """Raises DataError where nothing is known about any item."""
     members: dict[str, Recommender[Any]] = {}
-    for name, make in new_members("full", silent, KNOWING).items():
+    for name, make in new_members("full", silent, KNOWING, ordered=data.ordered).items():
         member = make()
         try:
             member.fit(data, rng)

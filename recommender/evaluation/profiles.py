@@ -115,15 +115,15 @@ def new_members(
     """Makers of unfitted members by name, quickest first; `report` hears how far the slow ones are.
 
     Those of the profile where no names are given. `changes` are settings of members that differ from the profile's;
-    what this version cannot set is passed over. Where events are not `ordered`, none fades. Raises DataError for a name
-    that no member has."""
+    what this version cannot set is passed over. Where events are not `ordered`, none fades, and no member that reads an
+    order is made unasked. Raises DataError for a name that no member has."""
     makers = _makers(EFFORTS[profile], report)
     if not ordered:
         makers |= {name: _with(makers[name], settings) for name, settings in UNORDERED.items()}
     unknown = [name for name in names if name not in makers]
     if unknown:
         raise DataError(f"There is no member {unknown[0]!r}; there are {', '.join(makers)}.")
-    chosen = names or MEMBERS[profile]
+    chosen = names or [name for name in MEMBERS[profile] if ordered or name not in READ_THE_ORDER]
     return {
         name: with_changes(make, changes.get(name, {})) for name, make in makers.items() if name in chosen
     }

@@ -108,7 +108,7 @@ def tune(  # noqa: PLR0913 - the choices of one search, all keyword-only
     if len(split) < 2 or not split.train.events:
         return Tuning({}, {"seconds": 0.0, "members": {}, "together": None})
     run = _Run(split, budget, former, seed, k, report, log)
-    makers = new_members(profile, run.within, members)
+    makers = new_members(profile, run.within, members, ordered=split.train.ordered)
     found = {name: search for name, make in makers.items() if (search := run.member(name, make, len(makers)))}
     changes = {name: dict(search.chosen()["changes"]) for name, search in found.items()}
     changes = {name: settings for name, settings in changes.items() if settings}

@@ -47,4 +47,6 @@ def key(api: Callable[..., Any], make_tenant: Callable[..., TenantRef]) -> str:
 @schema.parametrize()
 @SHORT
 def test_every_answer_is_as_the_schema_says(case: Any, key: str) -> None:
-    case.call_and_validate(headers={"Authorization": f"Bearer {key}"})
+    """`call_and_validate` raises for whatever CHECKS finds; the last line is for a set of checks that went missing."""
+    answer = case.call_and_validate(headers={"Authorization": f"Bearer {key}"})
+    assert answer.status_code < 500

@@ -10,6 +10,7 @@ import pytest
 from recommender.dataset import Dataset, leave_last_out
 from recommender.evaluation.fit import fit_ensemble
 from recommender.evaluation.profiles import READ_THE_ORDER, new_members, usual_members
+from recommender.evaluation.tuning import Budget, tune
 from recommender.types import silent
 
 
@@ -46,3 +47,9 @@ def test_the_order_of_a_history_changes_no_score(name: str, unordered: Dataset) 
 def test_a_tuned_setting_goes_before_that_of_the_data(unordered: Dataset) -> None:
     makers = new_members("fast", silent, ["ease"], ordered=False, changes={"ease": {"decay": 0.9}})
     assert (makers["ease"]().config.decay, makers["ease"]().config.history) == (0.9, 500)
+
+
+def test_tuning_looks_for_settings_of_no_member_that_reads_an_order(unordered: Dataset) -> None:
+    tuning = tune(leave_last_out(unordered), profile="fast", budget=Budget(seconds=20, trials=1))
+    assert "ease" in tuning.card["members"]
+    assert not set(tuning.card["members"]) & READ_THE_ORDER
