@@ -110,12 +110,21 @@ TEMPLATES = [
 ]
 
 
+_NEVER = 2**31 - 1
+
+
 def _database(alias: str, url: DatabaseUrl) -> dict[str, Any]:
     """The application role binds on the server, so that no statement holds a value, and uses a pool.
 
     A scope looks after its own connection: a question before every request would cost the hot path a round trip.
+    Statements are prepared where the code asks for it, none for being frequent (`Scope.cursor` tells why).
     """
-    options: dict[str, Any] = {**url.options, "server_side_binding": True, "connect_timeout": 5}
+    options: dict[str, Any] = {
+        **url.options,
+        "server_side_binding": True,
+        "connect_timeout": 5,
+        "prepare_threshold": _NEVER,
+    }
     if ENV.role == "app":
         options["pool"] = {
             "min_size": 0,

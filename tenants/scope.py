@@ -87,7 +87,11 @@ class Scope:
         return self.tenant
 
     def cursor(self, *, binary: bool = False) -> psycopg.Cursor[tuple[Any, ...]]:
-        """A server-side binding cursor on the scope's own connection; `binary` asks for binary results."""
+        """A server-side binding cursor on the scope's own connection; `binary` asks for binary results.
+
+        Frequent statements are executed with `prepare=True`: parsing and planning cost more than their rows. Only those with
+        parameters: the plan of one without is kept outside of scopes too, and with it the answer to whether there is a claim.
+        """
         cursor = psycopg.Cursor(_raw(connections[self.alias]))
         cursor.format = Format.BINARY if binary else Format.TEXT
         return cursor
@@ -216,7 +220,7 @@ def _drop_lost(connection: BaseDatabaseWrapper) -> None:
 
 def _bind(raw: psycopg.Connection[tuple[Any, ...]], signed: str) -> None:
     """The claim, for this transaction; a connection that still had one is thrown away."""
-    row = psycopg.Cursor(raw).execute(_BIND, (signed,)).fetchone()
+    row = psycopg.Cursor(raw).execute(_BIND, (signed,), prepare=True).fetchone()
     if row is None or row[0] != "":
         raw.close()
         raise ScopeNested("A claim outlived its transaction; its connection was closed.")
@@ -234,12 +238,19 @@ def _alive(connection: BaseDatabaseWrapper) -> psycopg.Connection[tuple[Any, ...
 
 @contextmanager
 def _unavailable_is_said() -> Iterator[None]:
-    """A lost database is StoreUnavailable, whether at the first statement or at commit."""
+    """A lost database is StoreUnavailable, whether at the first statement or at commit.
+
+    So is a prepared statement that no longer holds, because a migration changed a column's type or somebody dropped it:
+    after the rollback psycopg prepares anew, and the next call finds it well."""
     try:
         yield
     except (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
         if _is_lost(error):
             raise StoreUnavailable("The database does not answer; nothing was half-written.") from error
+        raise
+    except (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName) as error:
+        if error.diag.source_function in ("RevalidateCachedQuery", "FetchPreparedStatement"):
+            raise StoreUnavailable("The database was changed meanwhile; nothing was half-written.") from error
         raise
 
 

@@ -73,7 +73,7 @@ def excluded(s: Scope, ids: list[str]) -> Numbers:
 
 def _round_trip(s: Scope, key: bytes) -> tuple[SpaceState, int, timeline.History]:
     values = (s.tenant_id, key, s.tenant_id, key, s.tenant_id, key, CHUNK_EVENTS, s.tenant_id)
-    row = s.cursor(binary=True).execute(_READ, values).fetchone()
+    row = s.cursor(binary=True).execute(_READ, values, prepare=True).fetchone()
     if row is None:
         return space.from_row(None), 0, timeline.opened(s.ref, key, [], None)
     *settings, _quiet, consent, seen, seqs, bodies = row

@@ -26,4 +26,4 @@ def write(s: Scope, answer: RecommendAnswer, asks: Person, item_no: Sequence[int
         "k": answer.requested,
     }
     row = receipts.row(s, UUID(answer.recommendation_id), asks.key, facts)
-    s.cursor().execute(_WRITE, (*row, s.tenant_id, answer.stage, scenario, answer.returned))
+    s.cursor().execute(_WRITE, (*row, s.tenant_id, answer.stage, scenario, answer.returned), prepare=True)

@@ -53,6 +53,27 @@ LOCK_SEEDS = (
         _MISSING,
     ),
     Seed(
+        "what is frequent is prepared",
+        "lepton_platform/settings.py",
+        "_NEVER = 2**31 - 1",
+        "_NEVER = 5",
+        _MISSING,
+    ),
+    Seed(
+        "a statement without parameters is prepared",
+        "tenants/data/actions/events.py",
+        "        seq.execute(SEQS)",
+        "        seq.execute(SEQS, prepare=True)",
+        _MISSING,
+    ),
+    Seed(
+        "a plan that no longer holds is an error of the server",
+        "tenants/scope.py",
+        'in ("RevalidateCachedQuery", "FetchPreparedStatement")',
+        "in ()",
+        "tests/platform/test_pool.py",
+    ),
+    Seed(
         "the end of a claim counts for rows only",
         _RLS,
         "    IF split_part(raw, '|', 2)::bigint < extract(epoch FROM statement_timestamp()) THEN",

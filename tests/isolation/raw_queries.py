@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 NOBODY = "00000000-0000-0000-0000-000000000001"
@@ -47,7 +48,7 @@ READS = {
     "TABLE": "TABLE data_idempotency",
     "a model version": "SELECT * FROM recommender_modelversion WHERE NOT kept",
     "EXPLAIN": "EXPLAIN SELECT * FROM data_item",
-    "a prepared statement": "DEALLOCATE ALL; PREPARE q AS SELECT * FROM data_item WHERE NOT live; EXECUTE q",
+    "a prepared statement": "PREPARE q_NEW AS SELECT * FROM data_item WHERE NOT live; EXECUTE q_NEW",
     "a cursor": "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM data_item WHERE NOT live; FETCH ALL c; CLOSE c",
     "in a block": "DO $$ BEGIN PERFORM count(*) FROM data_item WHERE NOT live; END $$",
     "as XML of a query": "SELECT query_to_xml('SELECT * FROM data_item WHERE NOT live', true, true, '')",
@@ -74,12 +75,16 @@ COPIES = {
 }
 
 
+# A statement that was prepared outlives the transaction that failed: each time another name.
+_numbers = count()
+
+
 def run(cursor: Any, name: str, *, of: object = NOBODY) -> None:
     """Runs one query to its last row, on a psycopg cursor, with `of` as tenant. Raises what PostgreSQL raises."""
     if name in COPIES:
         with cursor.copy(COPIES[name]) as copied:
             list(copied)
         return
-    cursor.execute(QUERIES[name].replace(NOBODY, str(of)))
+    cursor.execute(QUERIES[name].replace(NOBODY, str(of)).replace("_NEW", str(next(_numbers))))
     if cursor.description:
         cursor.fetchall()

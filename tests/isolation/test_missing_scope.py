@@ -15,11 +15,13 @@ from django.db.models import Count, Model
 from django.db.utils import ProgrammingError
 
 from lepton_platform import handlers
+from recommender.serving import RecommendRequest, recommend
 from tenants import regions
 from tenants.base import ScopedManager
 from tenants.data.actions.catalog import upsert_items
+from tenants.data.actions.events import record_events
 from tenants.data.actions.jobs import request_job
-from tenants.data.types import ItemInput
+from tenants.data.types import EventInput, ItemInput
 from tenants.errors import ScopeNested, ScopeRequired
 from tenants.rls import TenantPolicy, renewed
 from tenants.scope import LIFETIME, Scope, scope
@@ -179,10 +181,38 @@ def test_a_statement_prepared_in_a_scope_raises_outside(tenant, bare, actor):
         cursor.execute("EXECUTE again (1)")
 
 
-def test_the_application_prepares_no_statement_of_its_own(tenant, actor):
-    """One without parameters would keep its plan, and with it the answer to whether there is a claim."""
+def test_no_statement_is_prepared_for_being_frequent(tenant, actor):
     with scope(tenant, actor=actor) as s:
-        assert s.cursor().connection.prepare_threshold is None
+        for _ in range(20):
+            s.cursor().execute("SELECT count(*) FROM data_review")
+        assert "data_review" not in " ".join(statement for statement, _parameters in prepared(s))
+
+
+def test_every_statement_that_the_application_prepares_has_parameters(tenant, actor):
+    """One without would keep its plan, and with it the answer to whether there is a claim."""
+    with scope(tenant, actor=actor) as s:
+        upsert_items(s, [ItemInput(id="mug", title="Mug")])
+        record_events(s, [EventInput(profile_id="ann", item_id="mug", kind="view")])
+    recommend(tenant, RecommendRequest(profile_id="ann", k=1), actor=actor)
+    with scope(tenant, actor=actor) as s:
+        kept = prepared(s)
+    assert {"data_timeline", "data_receipt", "data_item", "app.scope"} <= {
+        name
+        for name in ("data_timeline", "data_receipt", "data_item", "app.scope")
+        for text, _ in kept
+        if name in text
+    }
+    assert [text for text, parameters in kept if not parameters] == []
+
+
+def prepared(s: Scope) -> list[tuple[str, int]]:
+    """Statements of this connection, with how many parameters each has."""
+    found = (
+        s.cursor()
+        .execute("SELECT statement, cardinality(parameter_types) FROM pg_prepared_statements")
+        .fetchall()
+    )
+    return [(str(text), int(count)) for text, count in found]
 
 
 def test_an_expired_claim_raises_where_there_is_no_row(tenant, bare, actor):

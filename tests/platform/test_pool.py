@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import connections
 
-from tenants.errors import ScopeNested, ScopeRequired
+from tenants.errors import ScopeNested, ScopeRequired, StoreUnavailable
 from tenants.scope import current_scope, scope
 
 PID = "SELECT pg_backend_pid()"
@@ -51,6 +51,44 @@ def test_a_connection_that_its_server_ended_is_replaced(tenant, actor, superuser
     monkeypatch.setattr("tenants.scope._IDLE_SECONDS", 0.0)
     with scope(tenant, actor=actor) as s:
         assert s.cursor().execute(PID).fetchone()[0] != pid
+
+
+CHANGES = {
+    "a column gets another type": "ALTER TABLE public.changing ALTER n TYPE bigint",
+    "statements are dropped": "DO $$ BEGIN EXECUTE 'DEALLOCATE ALL'; END $$",
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_prepared_statement_that_no_longer_holds_costs_one_call(what, tenant, actor, superuser):
+    def asked_in_a_scope() -> object:
+        with scope(tenant, actor=actor) as s:
+            return (
+                s.cursor()
+                .execute("SELECT n FROM public.changing WHERE n > %s", (0,), prepare=True)
+                .fetchone()[0]
+            )
+
+    database = superuser("data_eu")
+    database.execute("CREATE TABLE public.changing AS SELECT 1 AS n")
+    database.execute("GRANT SELECT ON public.changing TO lepton_app")
+    try:
+        assert asked_in_a_scope() == 1
+        if what == "statements are dropped":
+            asked_nothing(CHANGES[what])
+        else:
+            database.execute(CHANGES[what])
+        with pytest.raises(StoreUnavailable, match="changed meanwhile"):
+            asked_in_a_scope()
+        assert asked_in_a_scope() == 1
+    finally:
+        database.execute("DROP TABLE public.changing")
+        asked_nothing("DEALLOCATE ALL")
+
+
+def asked_nothing(sql: str) -> None:
+    with connections["data_eu"].cursor() as cursor:
+        cursor.execute(sql)
 
 
 def in_another_thread(act: Callable[[], object]) -> None:

@@ -90,11 +90,11 @@ def _begin(s: Scope, batch: Batch) -> _Start:
     """One round trip: the space, a block of sequence numbers, and whether this batch is new."""
     state, seq, refused, digest = (s.cursor() for _ in range(4))
     with state.connection.pipeline():
-        state.execute(space.SELECT, (s.tenant_id,))
+        state.execute(space.SELECT, (s.tenant_id,), prepare=True)
         seq.execute(SEQS)
-        refused.execute(_ANY_REFUSED, (s.tenant_id,))
+        refused.execute(_ANY_REFUSED, (s.tenant_id,), prepare=True)
         if batch.digest:
-            digest.execute(_DIGEST, (s.tenant_id, batch.digest))
+            digest.execute(_DIGEST, (s.tenant_id, batch.digest), prepare=True)
     fresh = not batch.digest or digest.rowcount == 1
     return _Start(space.from_row(state.fetchone()), _value(seq), bool(_value(refused)), fresh)
 
@@ -136,6 +136,6 @@ def _append(s: Scope, prepared: Prepared, seq: int) -> None:
     chunks = prepared.chunks(s, seq)
     first, second, third = s.cursor(), s.cursor(), s.cursor()
     with first.connection.pipeline():
-        first.execute(_CHUNKS, (s.tenant_id, *chunks))
-        second.execute(COUNTS, (s.tenant_id, *prepared.counts()))
-        third.execute(_TOUCH, (s.tenant_id,))
+        first.execute(_CHUNKS, (s.tenant_id, *chunks), prepare=True)
+        second.execute(COUNTS, (s.tenant_id, *prepared.counts()), prepare=True)
+        third.execute(_TOUCH, (s.tenant_id,), prepare=True)

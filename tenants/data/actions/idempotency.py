@@ -68,9 +68,9 @@ def begin(s: Scope, key: str, request_digest: bytes) -> Entry | Stored | Busy:
     # The lock makes the second of two simultaneous requests say so instead of waiting for the first.
     if not _value(s, _LOCK, (int.from_bytes(digest[:8], "big", signed=True),)):
         return Busy()
-    found = s.cursor().execute(_FIND, (s.tenant_id, digest, KEPT_FOR)).fetchone()
+    found = s.cursor().execute(_FIND, (s.tenant_id, digest, KEPT_FOR), prepare=True).fetchone()
     if found is None:
-        s.cursor().execute(_RESERVE, (s.tenant_id, digest, request_digest))
+        s.cursor().execute(_RESERVE, (s.tenant_id, digest, request_digest), prepare=True)
         return Entry(digest, request_digest)
     known_digest, status, body = found
     if bytes(known_digest) != request_digest:

@@ -105,7 +105,7 @@ def changed_since(s: Scope, version: int, *, after_no: int = 0, limit: int = 5_0
 
 def items_by_number(s: Scope, numbers: Sequence[int]) -> dict[int, StoredItem]:
     """Those that exist among `numbers`, retired ones included."""
-    rows = s.cursor(binary=True).execute(_BY_NUMBER, (s.tenant_id, list(numbers))).fetchall()
+    rows = s.cursor(binary=True).execute(_BY_NUMBER, (s.tenant_id, list(numbers)), prepare=True).fetchall()
     return {stored.item_no: stored for stored in _stored(s, rows)}
 
 

@@ -41,7 +41,7 @@ def _of(tenant: UUID) -> dict[str, int]:
 
 def _look_up(s: Scope, ids: list[str]) -> dict[str, int]:
     by_key = dict(zip(keyring(s.ref).pseudonyms("item", ids), ids, strict=True))
-    rows = s.cursor().execute(_SELECT, (s.tenant_id, list(by_key)))
+    rows = s.cursor().execute(_SELECT, (s.tenant_id, list(by_key)), prepare=True)
     return {by_key[bytes(key)]: number for key, number in rows}
 
 

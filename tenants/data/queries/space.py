@@ -17,7 +17,7 @@ _kinds = msgspec.json.Decoder(dict[str, EventKind])
 
 def state(s: Scope) -> SpaceState:
     """Raises NotFound when the tenant's space was not opened in this region."""
-    return from_row(s.cursor().execute(SELECT, (s.tenant_id,)).fetchone())
+    return from_row(s.cursor().execute(SELECT, (s.tenant_id,), prepare=True).fetchone())
 
 
 def is_open(s: Scope) -> bool:

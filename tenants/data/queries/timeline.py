@@ -66,8 +66,8 @@ def history(s: Scope, profile_key: bytes, *, limit: int = records.CHUNK_EVENTS) 
     """
     tail, seen = s.cursor(binary=True), s.cursor(binary=True)
     with tail.connection.pipeline():
-        tail.execute(TAIL, (s.tenant_id, profile_key, limit))
-        seen.execute(SEEN, (s.tenant_id, profile_key))
+        tail.execute(TAIL, (s.tenant_id, profile_key, limit), prepare=True)
+        seen.execute(SEEN, (s.tenant_id, profile_key), prepare=True)
     return opened(s.ref, profile_key, tail.fetchall(), seen.fetchone())
 
 
