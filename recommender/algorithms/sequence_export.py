@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from pathlib import Path
-
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper, parser
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from recommender.algorithms.base import Arrays
 from recommender.algorithms.sequence_network import Block, Network, array, linear
+from recommender.narrowing import quantised
 from recommender.types import Floats
 
 BEFORE = """
@@ -44,7 +40,10 @@ STORED_SMALL = {"GRU": (1, 2), "LSTM": (1, 2)}
 
 def export(network: Network) -> bytes:
     """int8 ONNX: `vectors` float32 (rows, length, dimensions) to `next` float32 (rows, dimensions)."""
-    return _quantised(exact(network))
+    model = quantised(exact(network))
+    # The quantiser would take a model with widened weights for one quantised before.
+    _store_small(model.graph)
+    return bytes(model.SerializeToString())
 
 
 def exact(network: Network) -> onnx.ModelProto:
@@ -87,29 +86,6 @@ def _block(block: Block) -> Arrays:
         "bias2": array(block.before_feed.bias),
     }
     return norms | block.mixer.constants() | linear("widen", block.widen) | linear("narrow", block.narrow)
-
-
-def _quantised(model: onnx.ModelProto) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        wide, small = Path(folder) / "wide.onnx", Path(folder) / "small.onnx"
-        onnx.save(model, wide)
-        # The quantiser tells the root logger about every tensor it leaves as it is.
-        root = logging.getLogger()
-        root.addFilter(_is_warning)
-        try:
-            quantize_dynamic(
-                wide, small, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"]
-            )
-        finally:
-            root.removeFilter(_is_warning)
-        quantised = onnx.load(small)
-    # The quantiser would take a model with widened weights for one quantised before.
-    _store_small(quantised.graph)
-    return bytes(quantised.SerializeToString())
-
-
-def _is_warning(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
 
 
 def _store_small(graph: onnx.GraphProto) -> None:

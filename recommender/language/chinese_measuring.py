@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,26 @@ import numpy as np
 from recommender.language.corpora import Labelled, held_out, read_table
 from recommender.language.encoders import Encoder
 from recommender.language.measuring import measure, reviews_a_second
+from recommender.language.network import ReviewNetwork
 from recommender.language.sentiment import SentimentHead
 from recommender.language.sentiment_training import config_for, fit_pair
+from recommender.types import Bools
+
+Learning = Callable[[Sequence[str], Bools, ReviewNetwork | None], ReviewNetwork]
 
 
 def measure_chinese(
-    paths: Mapping[str, Path], *, shipped: SentimentHead, encoder: Encoder, seed: int
+    paths: Mapping[str, Path],
+    *,
+    shipped: SentimentHead,
+    encoder: Encoder,
+    seed: int,
+    network: Learning | None = None,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The largest set first; the heads of the others start from its head.
 
-    No head has learned a text that stands in any set's tenth, in whatever set it came up. The TF-IDF baseline of a set learns
-    from the same rows of that set."""
+    With `network` each head gets one, which goes on from that of the largest set. No head has learned a text that stands in
+    any set's tenth, in whatever set it came up. The TF-IDF baseline of a set learns from the same rows of that set."""
     sets = {name: read_table(path) for name, path in paths.items()}
     parts = {name: held_out(len(texts), seed=seed) for name, texts in sets.items()}
     asked = {_squeezed(sets[name].texts[row]) for name in sets for row in parts[name][1].tolist()}
@@ -31,6 +40,8 @@ def measure_chinese(
         rest, tenth = parts[name]
         learn, test = _unseen(sets[name].take(rest), asked), sets[name].take(tenth)
         head = fit_pair(learn.texts, learn.praise, config_for("zh"), language="zh", start=start)
+        if network is not None:
+            head = replace(head, network=network(learn.texts, learn.praise, start.network if start else None))
         finding = measure(learn, test, head=head, shipped=shipped, shipped_encoder=encoder)
         yield name, {**asdict(finding), "reviews_a_second": reviews_a_second(head, learn.texts)}
         start = start or head

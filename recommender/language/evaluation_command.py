@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from recommender.language.aspect_measuring import measure_aspects
-from recommender.language.chinese_measuring import measure_chinese
+from recommender.language.chinese_measuring import Learning, measure_chinese
 from recommender.language.corpora import read_table
 from recommender.language.encoders import Multilingual
 from recommender.language.intent import labelled
 from recommender.language.intent_measuring import cross_validated
 from recommender.language.measuring import measure, reviews_a_second
+from recommender.language.network import ReviewNetwork
 from recommender.language.sentiment import shipped_head
 from recommender.language.sentiment_training import config_for, fit_pair
-from recommender.types import DataError
+from recommender.types import Bools, DataError
 
 TASKS = ("sentiment", "aspects", "intents")
 CHINESE = {
@@ -45,6 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=0, help="of the held-out tenth")
+    parser.add_argument(
+        "--network",
+        action="store_true",
+        help="Chinese heads with a network: half an hour on two cores, and better",
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures")
 
 
@@ -70,19 +78,34 @@ def _measurements(options: argparse.Namespace) -> Iterator[Made]:
         if not folder.is_dir():
             raise DataError(f"There is no folder {folder}.")
         if "sentiment" in options.tasks:
-            yield from _sentiment(folder, options.seed)
+            yield from _sentiment(folder, options)
         if "aspects" in options.tasks and (folder / "product_reviews_1.zip").is_file():
             yield "aspects of product reviews", asdict(measure_aspects(folder))
     if "intents" in options.tasks:
         yield "intents", asdict(cross_validated(labelled(), Multilingual()))
 
 
-def _sentiment(folder: Path, seed: int) -> Iterator[Made]:
+def _sentiment(folder: Path, options: argparse.Namespace) -> Iterator[Made]:
     if (folder / "sst2_dev.tsv.gz").is_file() and (folder / "sst2_train.tsv.gz").is_file():
         yield "SST-2 dev", _sst2(folder)
     chinese = {name: folder / file for name, file in CHINESE.items() if (folder / file).is_file()}
     if chinese:
-        yield from measure_chinese(chinese, shipped=shipped_head("zh"), encoder=Multilingual(), seed=seed)
+        yield from measure_chinese(
+            chinese,
+            shipped=shipped_head("zh"),
+            encoder=Multilingual(),
+            seed=options.seed,
+            network=_network(options.seed) if options.network else None,
+        )
+
+
+def _network(seed: int) -> Learning:
+    from recommender.language.network_training import fit_network  # noqa: PLC0415 - torch, which few runs need
+
+    def learning(texts: Sequence[str], praise: Bools, start: ReviewNetwork | None) -> ReviewNetwork:
+        return fit_network(texts, praise, rng=np.random.default_rng(seed), start=start)
+
+    return learning
 
 
 def _sst2(folder: Path) -> Mapping[str, Any]:

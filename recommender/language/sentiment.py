@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,14 @@ from safetensors.numpy import save
 
 from recommender.language.encoders import Encoder
 from recommender.language.lexicon import opinions
+from recommender.language.network import ReviewNetwork
 from recommender.language.ngrams import marks
 from recommender.language.packaged import heads
 from recommender.language.texts import Language, clauses
 from recommender.types import DataError, Floats
 
 Halves = NDArray[np.float16]
+Bytes = NDArray[np.uint8]
 FORMAT = "1"
 CUES = 3
 
@@ -38,8 +41,8 @@ class HeadCard:
 
 @dataclass(frozen=True, slots=True)
 class SentimentHead:
-    """s = m . u + c . t + e . v + b: m the marks of a text's runs of words, c what its opinion words say, e its vector
-    where an encoder is named.
+    """s = m . u + c . t + e . v + b + n: m the marks of a text's runs of words, c what its opinion words say, e its vector
+    where an encoder is named, n what a network says of it where there is one.
 
     words float32 (2**bits) is u, of length one for a head that knows no words of its language; tone float32 (CUES) is t;
     vector float32 (width) is v, of no width where no encoder is used."""
@@ -49,6 +52,7 @@ class SentimentHead:
     tone: Floats
     vector: Floats
     bias: float
+    network: ReviewNetwork | None = None
 
     def score(self, texts: Sequence[str], encoder: Encoder | None = None) -> Floats:
         """Log-odds float32 (len(texts)) of cleaned texts: above zero for praise. Raises DataError for another encoder."""
@@ -60,16 +64,21 @@ class SentimentHead:
             if encoder is None or encoder.name != self.card.encoder:
                 raise DataError(f"This head needs the encoder {self.card.encoder}.")
             scores = scores + encoder.vectors(texts) @ self.vector
+        if self.network is not None and texts:
+            scores = scores + self.network.score(texts)
         return np.asarray(scores, dtype=np.float32)
 
     def to_bytes(self) -> bytes:
         """safetensors; word weights as float16, which moves no score by more than a thousandth."""
-        arrays: dict[str, Floats | Halves] = {
+        arrays: dict[str, Floats | Halves | Bytes] = {
             "words": self.words.astype(np.float16),
             "tone": self.tone.astype(np.float32),
             "vector": self.vector.astype(np.float32),
             "bias": np.array([self.bias], np.float32),
         }
+        if self.network is not None:
+            arrays["network"] = np.frombuffer(self.network.graph, np.uint8)
+            arrays["network_weights"] = np.frombuffer(self.network.weights, np.uint8)
         return save(arrays, {"format": FORMAT, "card": json.dumps(asdict(self.card), ensure_ascii=False)})
 
     @classmethod
@@ -82,6 +91,7 @@ class SentimentHead:
                     raise DataError(f"{path.name} is not a sentiment head of this version.")
                 card = HeadCard(**json.loads(told["card"]))
                 arrays = {name: file.get_tensor(name) for name in ("words", "tone", "vector", "bias")}
+                network = _network(file)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as fault:
             if isinstance(fault, DataError):
                 raise
@@ -94,7 +104,25 @@ class SentimentHead:
             or arrays["tone"].shape != (CUES,)
         ):
             raise DataError(f"{path.name} is not a sentiment head.")
-        return cls(card, words, arrays["tone"], arrays["vector"].astype(np.float32), float(arrays["bias"][0]))
+        return cls(
+            card,
+            words,
+            arrays["tone"],
+            arrays["vector"].astype(np.float32),
+            float(arrays["bias"][0]),
+            network,
+        )
+
+
+def _network(file: Any) -> ReviewNetwork | None:
+    """Raises DataError for one that cannot be read."""
+    if "network" not in file.keys():  # noqa: SIM118 - a safetensors file is no mapping
+        return None
+    network = ReviewNetwork(
+        file.get_tensor("network").tobytes(), file.get_tensor("network_weights").tobytes()
+    )
+    network.score(["."])
+    return network
 
 
 def cues(texts: Sequence[str], language: Language) -> Floats:

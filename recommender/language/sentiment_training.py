@@ -56,9 +56,10 @@ def fit(  # noqa: PLR0913 - what one head is learned from, keyword-only
     start: SentimentHead | None = None,
 ) -> SentimentHead:
     """praise[i] says whether text i praises; counts[i] is how often it counts, spoken[i] its language where texts of both
-    are mixed. `start` is a head of the same language and size, without an encoder, that knows more texts: what it says
-    is one more column, folded into the new head. Raises DataError for fewer than LEAST_TEXTS texts or one kind alone."""
+    are mixed. `start` is a head of the same language and size, without an encoder, that knows more texts: what its words
+    say is one more column, folded into the new head. Raises DataError for fewer than LEAST_TEXTS texts or one kind alone."""
     config = config or SentimentConfig()
+    start = start and replace(start, network=None)
     cleaned = [clean(text) for text in texts]
     check(cleaned, praise)
     scale, blocks = np.zeros(1, np.float32), list[Any]()
@@ -99,7 +100,9 @@ def fit_pair(texts: Sequence[str], praise: Bools, config: SentimentConfig, **giv
 
 def _halved(head: SentimentHead) -> SentimentHead:
     half = np.float32(0.5)
-    return SentimentHead(head.card, half * head.words, half * head.tone, half * head.vector, head.bias / 2)
+    return replace(
+        head, words=half * head.words, tone=half * head.tone, vector=half * head.vector, bias=head.bias / 2
+    )
 
 
 def _by(start: SentimentHead, cleaned: Sequence[str], config: SentimentConfig) -> Floats:
@@ -112,7 +115,7 @@ def _with(head: SentimentHead, start: SentimentHead, share: np.float32) -> Senti
     """The head plus `share` of the other: sums of linear heads are linear heads."""
     words, tone = head.words + share * start.words, head.tone + share * start.tone
     vector = head.vector + share * start.vector if start.vector.size else head.vector
-    return SentimentHead(head.card, words, tone, vector, head.bias + float(share) * start.bias)
+    return replace(head, words=words, tone=tone, vector=vector, bias=head.bias + float(share) * start.bias)
 
 
 def _logistic(
@@ -147,7 +150,7 @@ def with_figures(head: SentimentHead, measured: Mapping[str, float]) -> Sentimen
     card = HeadCard(
         head.card.language, head.card.encoder, head.card.learned_from, head.card.texts, dict(measured)
     )
-    return SentimentHead(card, head.words, head.tone, head.vector, head.bias)
+    return replace(head, card=card)
 
 
 def _log_ratio(found: sparse.csr_matrix, praise: Bools, config: SentimentConfig) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +24,18 @@ class Writer(Protocol):
     def write(self, text: str, /) -> Any: ...
 
 
+class Told:
+    """Writes a line at every tenth of the work."""
+
+    def __init__(self, out: Writer) -> None:
+        self._out, self._next = out, 0.1
+
+    def __call__(self, what: str, fraction: float) -> None:
+        if fraction >= self._next:
+            self._out.write(f"{what}: {fraction:.0%}\n")
+            self._next = fraction + 0.1
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
@@ -38,7 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="multilingual, minilm (English), or a folder that transformers loads; none: words alone, the quickest",
     )
     parser.add_argument(
-        "--start", type=Path, help="a head without an encoder that learned from other texts of the language"
+        "--start",
+        type=Path,
+        help="a head without an encoder that learned from other texts of the language, where it has a network, that too",
+    )
+    parser.add_argument(
+        "--network",
+        action="store_true",
+        help="tune the multilingual encoder beside the words: minutes instead of seconds, and better from some thousand texts on",
     )
     parser.add_argument("--out", type=Path, help="a folder for sentiment-<language>.safetensors")
     parser.add_argument("--seed", type=int, default=0)
@@ -76,22 +96,34 @@ def _learned(options: argparse.Namespace, out: Writer) -> SentimentHead:
     texts = sum((read_table(path) for path in options.data), Labelled((), np.empty(0, np.bool_)))
     encoder = open_encoder(options.encoder) if options.encoder else None
     names = ", ".join(path.name for path in options.data)
+    start = SentimentHead.load(options.start) if options.start else None
+
+    def learned(some: Labelled) -> SentimentHead:
+        head = fit_pair(some.texts, some.praise, **given)
+        if not options.network:
+            return head
+        from recommender.language.network_training import fit_network  # noqa: PLC0415 - torch, which few heads need
+
+        known = start.network if start else None
+        rng, report = np.random.default_rng(options.seed), Told(out)
+        return replace(
+            head, network=fit_network(some.texts, some.praise, rng=rng, start=known, report=report)
+        )
+
     given: dict[str, Any] = {
         "language": options.language,
         "encoder": encoder,
         "config": config_for(options.language, with_encoder=encoder is not None),
         "learned_from": names,
-        "start": SentimentHead.load(options.start) if options.start else None,
+        "start": start,
     }
     figures = {}
     if options.measure:
         rest, tenth = held_out(len(texts), seed=options.seed)
         learn, test = texts.take(rest), texts.take(tenth)
-        figures["held-out tenth"] = accuracy(
-            fit_pair(learn.texts, learn.praise, **given), test.texts, test.praise, encoder
-        )
+        figures["held-out tenth"] = accuracy(learned(learn), test.texts, test.praise, encoder)
     started = time.perf_counter()
-    head = with_figures(fit_pair(texts.texts, texts.praise, **given), figures)
+    head = with_figures(learned(texts), figures)
     out.write(f"{_described(head)}learned in {time.perf_counter() - started:.1f} s\n")
     return head
 

@@ -7,7 +7,7 @@ from tests.defects.seeds import Seed
 TRAINING, OPINIONS = "tests/training/test_reviews.py", "tests/language/test_opinions.py"
 ASPECTS, TEXTS = "tests/language/test_aspects.py", "tests/language/test_texts.py"
 SENTIMENT, READING = "tests/language/test_sentiment.py", "tests/language/test_reading.py"
-COMMANDS = "tests/language/test_language_commands.py"
+COMMANDS, NETWORK = "tests/language/test_language_commands.py", "tests/language/test_network.py"
 
 LANGUAGE_SEEDS = (
     Seed(
@@ -121,5 +121,61 @@ LANGUAGE_SEEDS = (
         "return np.sort(order[cut:]), np.sort(order[:cut])",
         "return np.sort(order), np.sort(order[:cut])",
         "tests/language/test_corpora.py",
+    ),
+    Seed(
+        "the network reads padding",
+        "recommender/language/network_training.py",
+        'functional.layer_norm(wide, wide.shape[-1:], of["wide_gain"], of["wide_bias"], EPSILON) * there',
+        'functional.layer_norm(wide, wide.shape[-1:], of["wide_gain"], of["wide_bias"], EPSILON)',
+        NETWORK,
+    ),
+    Seed(
+        "the graph reads runs one piece too late",
+        "recommender/language/network_export.py",
+        "np.array([0, LEFT[run], 0, 0, run - 1 - LEFT[run], 0], np.int64)",
+        "np.array([0, 0, 0, 0, run - 1, 0], np.int64)",
+        NETWORK,
+    ),
+    Seed(
+        "the network begins from nothing",
+        "recommender/language/network_training.py",
+        '            f"first{run}": of.w1[place],',
+        '            f"first{run}": of.w1[place] * 0,',
+        NETWORK,
+    ),
+    Seed(
+        "a network forgets what another learned",
+        "recommender/language/network_training.py",
+        "load(start.weights) if start else encoder_weights(rng)",
+        "encoder_weights(rng)",
+        NETWORK,
+    ),
+    Seed(
+        "a network is not kept with its head",
+        "recommender/language/sentiment.py",
+        "        if self.network is not None:\n            arrays",
+        "        if self.network is None and False:\n            arrays",
+        NETWORK,
+    ),
+    Seed(
+        "a network is not asked",
+        "recommender/language/sentiment.py",
+        "        if self.network is not None and texts:",
+        "        if self.network is not None and not texts:",
+        NETWORK,
+    ),
+    Seed(
+        "chance comes from nowhere",
+        "recommender/language/network_training.py",
+        "        torch.manual_seed(int(rng.integers(2**31)))",
+        "        torch.seed()",
+        NETWORK,
+    ),
+    Seed(
+        "the end of a long review is not read",
+        "recommender/language/pieces.py",
+        "np.concatenate([numbers[: MOST_PIECES // 2], numbers[-MOST_PIECES // 2 :]])",
+        "numbers[:MOST_PIECES]",
+        NETWORK,
     ),
 )

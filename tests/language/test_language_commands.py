@@ -41,6 +41,19 @@ def test_a_head_is_learned_from_the_operators_own_reviews(tmp_path: Path) -> Non
     assert "accuracy held-out tenth" in out.getvalue()
 
 
+def test_a_network_is_learned_beside_the_words_where_one_is_asked_for(tmp_path: Path) -> None:
+    out = io.StringIO()
+    path = table(tmp_path / "own.csv.gz")
+    asked = ["--data", str(path), "--language", "zh", "--out", str(tmp_path), "--network"]
+    call_command("train_sentiment", *asked, stdout=out)
+    head = SentimentHead.load(tmp_path / "sentiment-zh.safetensors")
+    assert head.network is not None
+    assert (head.network.score(["好吃，满意", "难吃，差评"]) > 0).tolist() == [True, False]
+    assert [line for line in out.getvalue().splitlines() if line.startswith("network: ")][
+        -1
+    ] >= "network: 90%"
+
+
 def test_what_was_measured_is_written(tmp_path: Path) -> None:
     table(tmp_path / "waimai_10k.csv.gz")
     figures = tmp_path / "figures.json"
