@@ -24,7 +24,7 @@ from recommender.types import Bools, Floats, Ints, Report, silent
 
 Arrays = dict[str, Floats]
 _BATCH = 64
-_LONGER, _SHORTER = 5, 3  # epochs from the encoder, and from a network that knows reviews
+_LONGER, _SHORTER = 3, 2  # epochs from the encoder, and from a network that knows reviews
 _RATE, _HEAD_RATE = 8e-4, 1e-3
 _SMOOTHED = 0.05  # labels of reviews are stars and clicks: a twentieth is taken for chance
 _DROPPED_PIECES, _DROPPED, _DROPPED_POOLED = 0.1, 0.1, 0.3
@@ -136,6 +136,7 @@ def _learned(
             for name, value in network.of.items():
                 mean[name].lerp_(value.detach(), share)
             report("network", step / steps)
+    report("network", 1.0)
     return {name: value.numpy() for name, value in mean.items()}
 
 

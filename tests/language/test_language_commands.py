@@ -49,9 +49,7 @@ def test_a_network_is_learned_beside_the_words_where_one_is_asked_for(tmp_path: 
     head = SentimentHead.load(tmp_path / "sentiment-zh.safetensors")
     assert head.network is not None
     assert (head.network.score(["好吃，满意", "难吃，差评"]) > 0).tolist() == [True, False]
-    assert [line for line in out.getvalue().splitlines() if line.startswith("network: ")][
-        -1
-    ] >= "network: 90%"
+    assert "network: 100%" in out.getvalue().splitlines()
 
 
 def test_what_was_measured_is_written(tmp_path: Path) -> None:
