@@ -26,6 +26,8 @@ Halves = NDArray[np.float16]
 Bytes = NDArray[np.uint8]
 FORMAT = "1"
 CUES = 3
+# Two views of one text are not two texts; parts of training data that were held out chose this.
+NETWORK_SHARE = np.float32(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class HeadCard:
 
 @dataclass(frozen=True, slots=True)
 class SentimentHead:
-    """s = m . u + c . t + e . v + b + n: m the marks of a text's runs of words, c what its opinion words say, e its vector
+    """s = m . u + c . t + e . v + b + n / 2: m the marks of a text's runs of words, c what its opinion words say, e its vector
     where an encoder is named, n what a network says of it where there is one.
 
     words float32 (2**bits) is u, of length one for a head that knows no words of its language; tone float32 (CUES) is t;
@@ -65,7 +67,7 @@ class SentimentHead:
                 raise DataError(f"This head needs the encoder {self.card.encoder}.")
             scores = scores + encoder.vectors(texts) @ self.vector
         if self.network is not None and texts:
-            scores = scores + self.network.score(texts)
+            scores = scores + NETWORK_SHARE * self.network.score(texts)
         return np.asarray(scores, dtype=np.float32)
 
     def to_bytes(self) -> bytes:
