@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--network",
         action="store_true",
-        help="tune the multilingual encoder beside the words: minutes instead of seconds, and better where there are tens of thousands of texts",
+        help="tune the multilingual encoder beside the words: minutes instead of seconds, better from tens of thousands of texts on",
     )
     parser.add_argument("--out", type=Path, help="a folder for sentiment-<language>.safetensors")
     parser.add_argument("--seed", type=int, default=0)
