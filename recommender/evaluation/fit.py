@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,9 @@ class Progress:
         self.report(self.phase, min((self.done + self.effort * fraction) / self.total, 1.0))
 
 
+Clock = Callable[[], float]
+
+
 @dataclass
 class Fitting:
     """What accumulates while fitting."""
@@ -83,12 +86,14 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     again: bool = True,
     changes: Changes = NO_CHANGES,
     serving_ms: float = math.inf,
+    clock: Clock = time.thread_time,
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
     Its members are those named, or the profile's and those of what the data has where none is; an unknown name is a
     DataError. `changes` are settings of members that differ from the profile's.
     A member that adds nothing to the blend, or costs more of `serving_ms` than it adds, has no weight in it.
+    `clock` gives seconds of processor time: like chance, what members cost on this machine is an argument.
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
     that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
@@ -110,7 +115,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     card: dict[str, Any] = {"profile": profile, "protocol": validation, "left_out": fitting.left_out}
     if hidden:
         progress.enter("blend", 0.05)
-        blend, ranker, figures = _learn_blend(fitting.members, split, rng, k, serving_ms)
+        blend, ranker, figures = _learn_blend(fitting.members, split, rng, k, serving_ms, clock)
         card |= figures
         card["compression"] = compression.choose(fitting.members, blend, split, k=k)
         if again:
@@ -159,11 +164,11 @@ def _refit_members(data: Dataset, rng: np.random.Generator, progress: Progress, 
 
 
 def _learn_blend(
-    members: Members, split: Split, rng: np.random.Generator, k: int, serving_ms: float
+    members: Members, split: Split, rng: np.random.Generator, k: int, serving_ms: float, clock: Clock
 ) -> tuple[Blend, Ranker | None, Mapping[str, Any]]:
     rehearsal = Rehearsal(tuple(members))
     tallies = measure_all(members, split, k=k, rehearsal=rehearsal)
-    milliseconds = _score_one_ms(members, split)
+    milliseconds = _score_one_ms(members, split, clock)
     choice = choose_served(rehearsal, fit_blend(rehearsal, k=k), milliseconds, k=k, budget=serving_ms)
     trial = try_ranker(rehearsal, choice.blend, k=k, rng=rng)
     # The second stage is judged by held-out cases alone: these here it has seen.
@@ -182,15 +187,15 @@ def _learn_blend(
     return blend, trial.ranker, figures
 
 
-def _score_one_ms(members: Members, split: Split, asks: int = 50) -> dict[str, float]:
+def _score_one_ms(members: Members, split: Split, clock: Clock, asks: int = 50) -> dict[str, float]:
     """The median milliseconds of processor time that each member takes for one history."""
     histories = [split.histories.row(case) for case in range(min(asks, len(split)))]
     figures = {}
     for name, member in members.items():
         taken = []
         for history in histories:
-            started = time.thread_time()
+            started = clock()
             member.score_one(history)
-            taken.append(time.thread_time() - started)
+            taken.append(clock() - started)
         figures[name] = float(np.median(taken)) * 1000
     return figures

@@ -22,7 +22,7 @@ NETWORK_SEEDS = (
     Seed(
         "cells are served with the weights of full width",
         "recommender/algorithms/sequence_export.py",
-        "    _store_small(quantised.graph)\n",
+        "    _store_small(model.graph)\n",
         "",
         "tests/recommender/test_sequence_networks.py",
     ),
