@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start",
         type=Path,
-        help="a head without an encoder that learned from other texts of the language, where it has a network, that too",
+        help="a head without an encoder that learned from other texts of the language; with --network its network too",
     )
     parser.add_argument(
         "--network",
@@ -76,6 +76,10 @@ def run(options: argparse.Namespace, *, out: Writer) -> None:
     """Raises DataError with one sentence."""
     if options.out is not None and not options.out.is_dir():
         raise DataError(f"There is no folder {options.out} for the head.")
+    if options.shipped and options.network:
+        raise DataError(
+            "The heads of the package have no network: --shipped and --network do not go together."
+        )
     if options.shipped:
         heads = shipping.heads(options.data[0])
         for head in heads:

@@ -79,12 +79,13 @@ COPIES = {
 _numbers = count()
 
 
-def run(cursor: Any, name: str, *, of: object = NOBODY) -> None:
-    """Runs one query to its last row, on a psycopg cursor, with `of` as tenant. Raises what PostgreSQL raises."""
+def run(cursor: Any, name: str, *, of: object = NOBODY) -> str:
+    """Runs one query to its last row, on a psycopg cursor, with `of` as tenant: what PostgreSQL says it did. Raises what it raises."""
     if name in COPIES:
         with cursor.copy(COPIES[name]) as copied:
             list(copied)
-        return
+        return f"COPY {cursor.rowcount}"
     cursor.execute(QUERIES[name].replace(NOBODY, str(of)).replace("_NEW", str(next(_numbers))))
     if cursor.description:
         cursor.fetchall()
+    return str(cursor.statusmessage)

@@ -159,7 +159,8 @@ def test_every_raw_query_raises(where, tenant, content, bare, application, runni
 @pytest.mark.parametrize("name", [*QUERIES, *COPIES])
 def test_in_a_scope_the_same_query_is_answered(name, tenant, content, actor):
     with scope(tenant, actor=actor) as s, s.cursor().connection.transaction(force_rollback=True):
-        run(s.cursor(), name, of=tenant.id)
+        said = run(s.cursor(), name, of=tenant.id)
+    assert re.match("[A-Z]+( [A-Z]+)*( [0-9]+)*$", said), said
 
 
 @pytest.mark.parametrize("alias", list(TABLES))

@@ -30,26 +30,26 @@ def measured(folder: Path, task: str, figures: Path) -> None:
     call_command("evaluate_language", *asked, stdout=io.StringIO())
 
 
-def test_a_head_is_learned_from_the_operators_own_reviews(tmp_path: Path) -> None:
+def learned(folder: Path, asked: str) -> tuple[SentimentHead, str]:
+    """A head of the operator's own reviews, and what the command said."""
     out = io.StringIO()
-    path = table(tmp_path / "own.csv.gz")
-    asked = ["--data", str(path), "--language", "zh", "--out", str(tmp_path), "--measure"]
-    call_command("train_sentiment", *asked, stdout=out)
-    head = SentimentHead.load(tmp_path / "sentiment-zh.safetensors")
+    given = ["--data", str(table(folder / "own.csv.gz")), "--language", "zh", "--out", str(folder)]
+    call_command("train_sentiment", *given, asked, stdout=out)
+    return SentimentHead.load(folder / "sentiment-zh.safetensors"), out.getvalue()
+
+
+def test_a_head_is_learned_from_the_operators_own_reviews(tmp_path: Path) -> None:
+    head, said = learned(tmp_path, "--measure")
     assert (head.card.texts, head.card.learned_from) == (len(ROWS), "own.csv.gz")
     assert head.card.measured["held-out tenth"] > 0.9
-    assert "accuracy held-out tenth" in out.getvalue()
+    assert "accuracy held-out tenth" in said
 
 
 def test_a_network_is_learned_beside_the_words_where_one_is_asked_for(tmp_path: Path) -> None:
-    out = io.StringIO()
-    path = table(tmp_path / "own.csv.gz")
-    asked = ["--data", str(path), "--language", "zh", "--out", str(tmp_path), "--network"]
-    call_command("train_sentiment", *asked, stdout=out)
-    head = SentimentHead.load(tmp_path / "sentiment-zh.safetensors")
+    head, said = learned(tmp_path, "--network")
     assert head.network is not None
     assert (head.network.score(["好吃，满意", "难吃，差评"]) > 0).tolist() == [True, False]
-    assert "network: 100%" in out.getvalue().splitlines()
+    assert "network: 100%" in said.splitlines()
 
 
 def test_what_was_measured_is_written(tmp_path: Path) -> None:
@@ -88,6 +88,7 @@ def test_aspects_are_measured_on_annotated_reviews(tmp_path: Path) -> None:
         ("--data other.csv --language zh", "needs a column label"),
         ("--data labels.csv --language zh", "no text with a label"),
         ("--data own.csv.gz", "Say which language"),
+        ("--data own.csv.gz --shipped --network", "do not go together"),
         ("--data own.csv.gz --language zh --encoder nowhere", "holds no encoder"),
         ("--data own.csv.gz --language zh --out nowhere", "There is no folder"),
         ("--data broken.csv.gz --language zh", "cannot be read"),
