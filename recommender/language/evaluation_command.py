@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from recommender.language.aspect_measuring import measure_aspects
 from recommender.language.chinese_measuring import Learning, measure_chinese
-from recommender.language.corpora import read_table
-from recommender.language.encoders import Multilingual
+from recommender.language.corpora import Labelled, read_table
+from recommender.language.encoders import MULTILINGUAL, Multilingual
 from recommender.language.intent import labelled
 from recommender.language.intent_measuring import cross_validated
 from recommender.language.measuring import measure, reviews_a_second
@@ -49,9 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=0, help="of the held-out tenth")
     parser.add_argument(
+        "--languages", nargs="+", choices=["en", "zh"], default=["en", "zh"], help="of sentiment"
+    )
+    parser.add_argument(
         "--network",
-        action="store_true",
-        help="Chinese heads with a network beside their words: about ten minutes more on two cores",
+        nargs="?",
+        const=MULTILINGUAL,
+        default="",
+        metavar="ENCODER",
+        help="sentiment with a network, tuned from this encoder as train_sentiment does: minutes for a set",
     )
     parser.add_argument("--json", type=Path, help="where to write the figures")
 
@@ -86,32 +92,33 @@ def _measurements(options: argparse.Namespace) -> Iterator[Made]:
 
 
 def _sentiment(folder: Path, options: argparse.Namespace) -> Iterator[Made]:
-    if (folder / "sst2_dev.tsv.gz").is_file() and (folder / "sst2_train.tsv.gz").is_file():
-        yield "SST-2 dev", _sst2(folder)
+    network = _network(options.network, options.seed) if options.network else None
+    sst2 = folder / "sst2_train.tsv.gz", folder / "sst2_dev.tsv.gz"
+    if "en" in options.languages and all(path.is_file() for path in sst2):
+        yield "SST-2 dev", _sst2(read_table(sst2[0]), read_table(sst2[1]), network)
     chinese = {name: folder / file for name, file in CHINESE.items() if (folder / file).is_file()}
-    if chinese:
+    if "zh" in options.languages and chinese:
         yield from measure_chinese(
-            chinese,
-            shipped=shipped_head("zh"),
-            encoder=Multilingual(),
-            seed=options.seed,
-            network=_network(options.seed) if options.network else None,
+            chinese, shipped=shipped_head("zh"), encoder=Multilingual(), seed=options.seed, network=network
         )
 
 
-def _network(seed: int) -> Learning:
-    from recommender.language.network_training import fit_network  # noqa: PLC0415 - torch, which few runs need
+def _network(encoder: str, seed: int) -> Learning:
+    from recommender.language.networks import tuning  # noqa: PLC0415 - torch, which few runs need
+
+    tune = tuning(encoder)
 
     def learning(texts: Sequence[str], praise: Bools, start: ReviewNetwork | None) -> ReviewNetwork:
-        return fit_network(texts, praise, rng=np.random.default_rng(seed), start=start)
+        return tune(texts, praise, rng=np.random.default_rng(seed), start=start)
 
     return learning
 
 
-def _sst2(folder: Path) -> Mapping[str, Any]:
+def _sst2(learn: Labelled, test: Labelled, network: Learning | None) -> Mapping[str, Any]:
     """Without the baseline of characters: the design names none for this set."""
-    learn, test = read_table(folder / "sst2_train.tsv.gz"), read_table(folder / "sst2_dev.tsv.gz")
     head = fit_pair(learn.texts, learn.praise, config_for("en"), language="en")
+    if network is not None:
+        head = replace(head, network=network(learn.texts, learn.praise, None))
     finding = measure(
         learn, test, head=head, shipped=shipped_head("en"), shipped_encoder=None, baseline=False, seen=True
     )

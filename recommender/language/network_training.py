@@ -6,8 +6,7 @@ encoder's weights. Its table of pieces stays as it is, so that a head knows all 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,18 +16,17 @@ from torch.nn import functional
 
 from recommender.language.network import ReviewNetwork
 from recommender.language.network_export import EPSILON, LEFT, NARROW, POOLED, RUNS, export
-from recommender.language.pieces import WIDTH, padded, pieces, universal
+from recommender.language.network_tuning import Schedule, tuned
+from recommender.language.pieces import WIDTH, Pieces, universal
 from recommender.language.sentiment_training import check
 from recommender.language.texts import clean
-from recommender.types import Bools, Floats, Ints, Report, silent
+from recommender.types import Bools, DataError, Floats, Report, silent
 
 Arrays = dict[str, Floats]
 _BATCH = 64
 _LONGER, _SHORTER = 3, 2  # epochs from the encoder, and from a network that knows reviews
 _RATE, _HEAD_RATE = 8e-4, 1e-3
-_SMOOTHED = 0.05  # labels of reviews are stars and clicks: a twentieth is taken for chance
 _DROPPED_PIECES, _DROPPED, _DROPPED_POOLED = 0.1, 0.1, 0.3
-_AVERAGED, _EVERY = 0.995, 5
 
 
 class Reader(nn.Module):
@@ -43,9 +41,9 @@ class Reader(nn.Module):
             }
         )
 
-    def forward(self, vectors: Tensor, there: Tensor) -> Tensor:
+    def forward(self, pieces: Tensor, there: Tensor) -> Tensor:
         """(rows, length, WIDTH) and (rows, length, 1) to log-odds (rows)."""
-        of = self.of
+        of, vectors = self.of, pieces
         if self.training:
             kept = torch.rand_like(there) >= _DROPPED_PIECES
             vectors = functional.dropout(vectors * kept / (1 - _DROPPED_PIECES), _DROPPED)
@@ -90,64 +88,30 @@ def fit_network(
     `report` hears the fraction of the work done. Raises DataError for too few texts or one kind alone."""
     cleaned = [clean(text) for text in texts]
     check(cleaned, praise)
-    read = pieces(cleaned)
+    if start is not None and start.tokenizer:
+        raise DataError("The network to start from was tuned from another encoder.")
+    reading = Pieces()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
         network = Reader(load(start.weights) if start else encoder_weights(rng))
-        arrays = _learned(network, read, praise, rng, epochs=_SHORTER if start else _LONGER, report=report)
+        schedule = Schedule(_SHORTER if start else _LONGER, _BATCH, _rate)
+        learned = tuned(
+            network,
+            reading.rows(cleaned),
+            praise,
+            inputs=reading.inputs,
+            schedule=schedule,
+            rng=rng,
+            report=report,
+        )
+    arrays = {name.removeprefix("of."): value for name, value in learned.items()}
     return ReviewNetwork(
         export(arrays), save({name: value.astype(np.float16) for name, value in arrays.items()})
     )
 
 
-def _learned(
-    network: Reader,
-    read: Sequence[Ints],
-    praise: Bools,
-    rng: np.random.Generator,
-    *,
-    epochs: int,
-    report: Report,
-) -> Arrays:
-    """The mean of the late weights: more even than the last ones."""
-    head = [value for name, value in network.of.items() if name.startswith("praise")]
-    body = [value for name, value in network.of.items() if not name.startswith("praise")]
-    optimiser = torch.optim.AdamW(
-        [{"params": body, "base": _RATE}, {"params": head, "base": _HEAD_RATE}], weight_decay=1e-2
-    )
-    mean = {name: value.detach().clone() for name, value in network.of.items()}
-    steps = epochs * math.ceil(len(read) / _BATCH)
-    warm = min(200, math.ceil(steps / 10))
-    network.train()
-    for step, rows in enumerate(_batches(read, rng, epochs)):
-        for group in optimiser.param_groups:
-            group["lr"] = group["base"] * min(1.0, (step + 1) / warm) * (1 - step / steps)
-        vectors, there = map(torch.from_numpy, padded([read[row] for row in rows]))
-        wanted = torch.from_numpy(praise[rows].astype(np.float32)) * (1 - _SMOOTHED) + _SMOOTHED / 2
-        with torch.autocast("cpu", torch.bfloat16):
-            said = network(vectors, there)
-        loss = functional.binary_cross_entropy_with_logits(said.float(), wanted)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        if step % _EVERY == 0:
-            share = 1 - min(_AVERAGED, step / (step + 500))
-            for name, value in network.of.items():
-                mean[name].lerp_(value.detach(), share)
-            report("network", step / steps)
-    report("network", 1.0)
-    return {name: value.numpy() for name, value in mean.items()}
-
-
-def _batches(read: Sequence[Ints], rng: np.random.Generator, epochs: int) -> Iterator[list[int]]:
-    """Texts of about one length together, so that little is padded; in another order each epoch."""
-    lengths = np.array([row.size for row in read])
-    for _ in range(epochs):
-        order = np.argsort(lengths + rng.random(lengths.size) * 6, kind="stable")
-        parts = [order[start : start + _BATCH] for start in range(0, order.size, _BATCH)]
-        for place in rng.permutation(len(parts)):
-            yield parts[place].tolist()
+def _rate(name: str) -> float:
+    return _HEAD_RATE if name.startswith("of.praise") else _RATE
 
 
 def encoder_weights(rng: np.random.Generator) -> Arrays:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,6 +42,20 @@ def padded(rows: Sequence[Ints]) -> tuple[Floats, Floats]:
         )
         there[place, : row.size] = 1
     return vectors, there
+
+
+class Pieces:
+    """How a network reads that was tuned from the multilingual encoder; `at_once` pieces, padding included, take some tens
+    of megabytes."""
+
+    at_once = 4_096
+
+    def rows(self, texts: Sequence[str]) -> list[Ints]:
+        return pieces(texts)
+
+    def inputs(self, rows: Sequence[Ints]) -> Mapping[str, Floats]:
+        vectors, there = padded(rows)
+        return {"pieces": vectors, "there": there}
 
 
 @cache

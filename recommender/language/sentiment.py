@@ -81,6 +81,7 @@ class SentimentHead:
         if self.network is not None:
             arrays["network"] = np.frombuffer(self.network.graph, np.uint8)
             arrays["network_weights"] = np.frombuffer(self.network.weights, np.uint8)
+            arrays["network_tokenizer"] = np.frombuffer(self.network.tokenizer, np.uint8)
         return save(arrays, {"format": FORMAT, "card": json.dumps(asdict(self.card), ensure_ascii=False)})
 
     @classmethod
@@ -118,11 +119,11 @@ class SentimentHead:
 
 def _network(file: Any) -> ReviewNetwork | None:
     """Raises DataError for one that cannot be read."""
-    if "network" not in file.keys():  # noqa: SIM118 - a safetensors file is no mapping
+    names = set(file.keys())
+    if "network" not in names:
         return None
-    network = ReviewNetwork(
-        file.get_tensor("network").tobytes(), file.get_tensor("network_weights").tobytes()
-    )
+    parts = ("network", "network_weights", "network_tokenizer")  # the last is younger than the others
+    network = ReviewNetwork(*(file.get_tensor(name).tobytes() for name in parts if name in names))
     network.score(["."])
     return network
 

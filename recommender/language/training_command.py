@@ -12,6 +12,7 @@ import numpy as np
 
 from recommender.language import shipping
 from recommender.language.corpora import Labelled, held_out, read_table
+from recommender.language.encoders import MULTILINGUAL
 from recommender.language.sentiment import SentimentHead
 from recommender.language.sentiment_training import accuracy, config_for, fit_pair, with_figures
 from recommender.language.transformer_training import open_encoder
@@ -57,8 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--network",
-        action="store_true",
-        help="tune the multilingual encoder beside the words: minutes instead of seconds, better from tens of thousands of texts on",
+        nargs="?",
+        const=MULTILINGUAL,
+        default="",
+        metavar="ENCODER",
+        help="tune an encoder beside the words, minutes instead of seconds: multilingual (unless another is named), minilm (English), "
+        "or a folder with a BERT that transformers loads",
     )
     parser.add_argument("--out", type=Path, help="a folder for sentiment-<language>.safetensors")
     parser.add_argument("--seed", type=int, default=0)
@@ -106,13 +111,12 @@ def _learned(options: argparse.Namespace, out: Writer) -> SentimentHead:
         head = fit_pair(some.texts, some.praise, **given)
         if not options.network:
             return head
-        from recommender.language.network_training import fit_network  # noqa: PLC0415 - torch, which few heads need
+        from recommender.language.networks import tuning  # noqa: PLC0415 - torch, which few heads need
 
         known = start.network if start else None
         rng, report = np.random.default_rng(options.seed), Told(out)
-        return replace(
-            head, network=fit_network(some.texts, some.praise, rng=rng, start=known, report=report)
-        )
+        tune = tuning(options.network)
+        return replace(head, network=tune(some.texts, some.praise, rng=rng, start=known, report=report))
 
     given: dict[str, Any] = {
         "language": options.language,

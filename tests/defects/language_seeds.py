@@ -8,6 +8,7 @@ TRAINING, OPINIONS = "tests/training/test_reviews.py", "tests/language/test_opin
 ASPECTS, TEXTS = "tests/language/test_aspects.py", "tests/language/test_texts.py"
 SENTIMENT, READING = "tests/language/test_sentiment.py", "tests/language/test_reading.py"
 COMMANDS, NETWORK = "tests/language/test_language_commands.py", "tests/language/test_network.py"
+TRANSFORMER = "tests/language/test_transformer_network.py"
 
 LANGUAGE_SEEDS = (
     Seed(
@@ -177,5 +178,61 @@ LANGUAGE_SEEDS = (
         "np.concatenate([numbers[: MOST_PIECES // 2], numbers[-MOST_PIECES // 2 :]])",
         "numbers[:MOST_PIECES]",
         NETWORK,
+    ),
+    Seed(
+        "a transformer's graph reads padding",
+        "recommender/language/transformer_export.py",
+        "masked{n} = Add(alike{n}, mask)",
+        "masked{n} = Identity(alike{n})",
+        TRANSFORMER,
+    ),
+    Seed(
+        "a transformer's graph forgets the scale of attention",
+        "recommender/language/transformer_network.py",
+        "asked = (own.query.weight / size**0.5,",
+        "asked = (own.query.weight,",
+        TRANSFORMER,
+    ),
+    Seed(
+        "masks cover the marks of beginning and end",
+        "recommender/language/transformer_network.py",
+        "inner = functional.pad(there[:, 2:, 0] > 0, (1, 1))",
+        "inner = there[:, :, 0] > 0",
+        TRANSFORMER,
+    ),
+    Seed(
+        "a training moves words that reviews do not use",
+        "recommender/language/transformer_network.py",
+        "word_embeddings.weight.requires_grad_(False)",
+        "word_embeddings.weight.requires_grad_(True)",
+        TRANSFORMER,
+    ),
+    Seed(
+        "a transformer forgets what another learned",
+        "recommender/language/transformer_network.py",
+        "    if start is not None:\n",
+        "    if start is None and False:\n",
+        TRANSFORMER,
+    ),
+    Seed(
+        "a transformer goes on from another's weights",
+        "recommender/language/transformer_network.py",
+        "!= wanted:",
+        "== {}:",
+        TRANSFORMER,
+    ),
+    Seed(
+        "a head leaves its tokenizer behind",
+        "recommender/language/sentiment.py",
+        "np.frombuffer(self.network.tokenizer, np.uint8)",
+        "np.frombuffer(b'', np.uint8)",
+        TRANSFORMER,
+    ),
+    Seed(
+        "a transformer does not read the end of a long review",
+        "recommender/language/wordpieces.py",
+        "np.concatenate([numbers[: MOST_TOKENS // 2], numbers[-MOST_TOKENS // 2 :]])",
+        "numbers[:MOST_TOKENS]",
+        TRANSFORMER,
     ),
 )

@@ -6,13 +6,20 @@ import gzip
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from recommender.language import evaluation_command
+from recommender.language.corpora import Labelled
+from recommender.language.network import ReviewNetwork
+from recommender.language.network_training import fit_network
 from recommender.language.sentiment import SentimentHead
+from recommender.types import Bools
 
 ROWS = [("很好吃，推荐", 1), ("难吃，再也不来", 0), ("送得快，满意", 1), ("太慢了，差评", 0)] * 60
 
@@ -50,6 +57,37 @@ def test_a_network_is_learned_beside_the_words_where_one_is_asked_for(tmp_path: 
     assert head.network is not None
     assert (head.network.score(["好吃，满意", "难吃，差评"]) > 0).tolist() == [True, False]
     assert "network: 100%" in said.splitlines()
+
+
+def test_a_transformer_is_tuned_where_a_folder_is_named(bert_folder: Path, tmp_path: Path) -> None:
+    head, said = learned(tmp_path, f"--network={bert_folder}")
+    assert head.network is not None
+    assert json.loads(head.network.tokenizer)["model"]["vocab"]["phone"] > 0
+    assert "network: 100%" in said.splitlines()
+
+
+def test_a_phrase_of_english_is_read_by_the_network_that_was_asked_for() -> None:
+    """A stand-in for a training, so that what it was given and what it gave can be seen."""
+    texts = tuple(f"{word} film number {n}" for n in range(40) for word in ("good", "bad"))
+    phrases = Labelled(texts, np.array([text.startswith("good") for text in texts]))
+    opposite = fit_network(texts, ~phrases.praise, rng=np.random.default_rng(0))
+    asked = list[tuple[str, ...]]()
+
+    def learning(some: Sequence[str], _praise: Bools, start: ReviewNetwork | None) -> ReviewNetwork:
+        assert start is None
+        asked.append(tuple(some))
+        return opposite
+
+    found = evaluation_command._sst2(phrases, phrases, learning)
+    assert asked == [texts]
+    assert found["accuracy"] < evaluation_command._sst2(phrases, phrases, None)["accuracy"]
+
+
+def test_only_the_languages_asked_for_are_measured(tmp_path: Path) -> None:
+    table(tmp_path / "waimai_10k.csv.gz")
+    asked = ["--data", str(tmp_path), "--tasks", "sentiment", "--languages", "en"]
+    with pytest.raises(CommandError, match="nothing to measure"):
+        call_command("evaluate_language", *asked, stdout=io.StringIO())
 
 
 def test_what_was_measured_is_written(tmp_path: Path) -> None:
@@ -90,6 +128,7 @@ def test_aspects_are_measured_on_annotated_reviews(tmp_path: Path) -> None:
         ("--data own.csv.gz", "Say which language"),
         ("--data own.csv.gz --shipped --network", "do not go together"),
         ("--data own.csv.gz --language zh --encoder nowhere", "holds no encoder"),
+        ("--data own.csv.gz --language zh --network nowhere", "holds no encoder"),
         ("--data own.csv.gz --language zh --out nowhere", "There is no folder"),
         ("--data broken.csv.gz --language zh", "cannot be read"),
     ],

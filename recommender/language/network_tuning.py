@@ -1,0 +1,86 @@
+"""The loop that tunes a network to labelled reviews. Loads torch: workers and commands only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recommender.types import Bools, Floats, Ints, Report, silent
+
+Inputs = Callable[[Sequence[Ints]], Mapping[str, np.ndarray[Any, Any]]]
+_SMOOTHED = 0.05  # labels of reviews are stars and clicks: a twentieth is taken for chance
+_AVERAGED, _EVERY = 0.995, 5
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """`rate` says how fast the parameter of a name learns at its fastest; `warm` is how many steps it takes to get there."""
+
+    epochs: int
+    batch: int
+    rate: Callable[[str], float]
+    warm: int = 200
+
+
+def tuned(
+    network: nn.Module,
+    rows: Sequence[Ints],
+    praise: Bools,
+    *,
+    inputs: Inputs,
+    schedule: Schedule,
+    rng: np.random.Generator,
+    report: Report = silent,
+) -> dict[str, Floats]:
+    """The mean of the late weights, float32, by name of each parameter that learned: more even than the last ones.
+
+    `inputs` makes of some rows what the network is called with; it answers with log-odds (rows)."""
+    learning = {name: value for name, value in network.named_parameters() if value.requires_grad}
+    optimiser = torch.optim.AdamW(
+        [{"params": [value], "base": schedule.rate(name)} for name, value in learning.items()],
+        weight_decay=1e-2,
+        fused=True,
+    )
+    mean = {name: value.detach().clone() for name, value in learning.items()}
+    steps = schedule.epochs * math.ceil(len(rows) / schedule.batch)
+    warm = min(schedule.warm, math.ceil(steps / 10))
+    network.train()
+    for step, part in enumerate(_batches(rows, rng, schedule)):
+        for group in optimiser.param_groups:
+            group["lr"] = group["base"] * min(1.0, (step + 1) / warm) * (1 - step / steps)
+        wanted = torch.from_numpy(praise[part].astype(np.float32)) * (1 - _SMOOTHED) + _SMOOTHED / 2
+        with torch.autocast("cpu", torch.bfloat16):
+            said: Tensor = network(**as_tensors(inputs([rows[row] for row in part])))
+        loss = functional.binary_cross_entropy_with_logits(said.float(), wanted)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(learning.values(), 1.0)
+        optimiser.step()
+        if step % _EVERY == 0:
+            share = 1 - min(_AVERAGED, step / (step + 500))
+            for name, value in learning.items():
+                mean[name].lerp_(value.detach(), share)
+            report("network", step / steps)
+    report("network", 1.0)
+    return {name: value.numpy() for name, value in mean.items()}
+
+
+def as_tensors(given: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
+    return {name: torch.from_numpy(value) for name, value in given.items()}
+
+
+def _batches(rows: Sequence[Ints], rng: np.random.Generator, schedule: Schedule) -> Iterator[list[int]]:
+    """Texts of about one length together, so that little is padded; in another order each epoch."""
+    lengths, size = np.array([row.size for row in rows]), schedule.batch
+    for _ in range(schedule.epochs):
+        order = np.argsort(lengths + rng.random(lengths.size) * 6, kind="stable")
+        parts = [order[start : start + size] for start in range(0, order.size, size)]
+        for place in rng.permutation(len(parts)):
+            yield parts[place].tolist()

@@ -1,0 +1,52 @@
+"""Texts as the tokens of a transformer. The tokenizer is content, not a folder: a head carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from recommender.types import DataError, Ints
+
+# A review's opening and its end say what it thinks; the middle of a long one is left out.
+MOST_TOKENS = 128
+
+
+class WordPieces:
+    """`content` is a `tokenizer.json`. Raises DataError for one that cannot be read.
+
+    `at_once` tokens, padding included, and what a layer makes of them fit into a processor's cache."""
+
+    at_once = 512
+
+    def __init__(self, content: bytes) -> None:
+        from tokenizers import Tokenizer  # noqa: PLC0415 - which heads without a transformer do not need
+
+        try:
+            self._tokenizer = Tokenizer.from_str(content.decode())
+        except Exception as fault:  # the package raises bare exceptions
+            raise DataError("The tokenizer of this sentiment head cannot be read.") from fault
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def rows(self, texts: Sequence[str]) -> list[Ints]:
+        """Numbers of the tokens of each cleaned text, at most MOST_TOKENS, marks of beginning and end among them."""
+        found = []
+        for encoded in self._tokenizer.encode_batch(list(texts)):
+            numbers = np.array(encoded.ids, np.int32)
+            if numbers.size > MOST_TOKENS:
+                numbers = np.concatenate([numbers[: MOST_TOKENS // 2], numbers[-MOST_TOKENS // 2 :]])
+            found.append(numbers)
+        return found
+
+    def inputs(self, rows: Sequence[Ints]) -> Mapping[str, np.ndarray[Any, Any]]:
+        """`tokens` int64 (rows, longest), zero behind a text's end; `there` float32 (rows, longest, 1), one where a token
+        stands."""
+        longest = max(row.size for row in rows)
+        tokens = np.zeros((len(rows), longest), np.int64)
+        there = np.zeros((len(rows), longest, 1), np.float32)
+        for place, row in enumerate(rows):
+            tokens[place, : row.size] = row
+            there[place, : row.size] = 1
+        return {"tokens": tokens, "there": there}
