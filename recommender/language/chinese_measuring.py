@@ -39,9 +39,10 @@ def measure_chinese(
     for name in sorted(sets, key=lambda one: -len(sets[one])):
         rest, tenth = parts[name]
         learn, test = _unseen(sets[name].take(rest), asked), sets[name].take(tenth)
-        head = fit_pair(learn.texts, learn.praise, config_for("zh"), language="zh", start=start)
-        if network is not None:
-            head = replace(head, network=network(learn.texts, learn.praise, start.network if start else None))
+        known = start.network if start else None
+        tuned = network(learn.texts, learn.praise, known) if network else None
+        words = fit_pair(learn.texts, learn.praise, config_for("zh"), language="zh", start=start)
+        head = replace(words, network=tuned)
         finding = measure(learn, test, head=head, shipped=shipped, shipped_encoder=encoder)
         yield name, {**asdict(finding), "reviews_a_second": reviews_a_second(head, learn.texts)}
         start = start or head

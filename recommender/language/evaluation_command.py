@@ -55,7 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--network",
         nargs="?",
         const=MULTILINGUAL,
-        default="",
         metavar="ENCODER",
         help="sentiment with a network, tuned from this encoder as train_sentiment does: minutes for a set",
     )
@@ -92,7 +91,7 @@ def _measurements(options: argparse.Namespace) -> Iterator[Made]:
 
 
 def _sentiment(folder: Path, options: argparse.Namespace) -> Iterator[Made]:
-    network = _network(options.network, options.seed) if options.network else None
+    network = _network(options.network, options.seed) if options.network is not None else None
     sst2 = folder / "sst2_train.tsv.gz", folder / "sst2_dev.tsv.gz"
     if "en" in options.languages and all(path.is_file() for path in sst2):
         yield "SST-2 dev", _sst2(read_table(sst2[0]), read_table(sst2[1]), network)
@@ -116,9 +115,8 @@ def _network(encoder: str, seed: int) -> Learning:
 
 def _sst2(learn: Labelled, test: Labelled, network: Learning | None) -> Mapping[str, Any]:
     """Without the baseline of characters: the design names none for this set."""
-    head = fit_pair(learn.texts, learn.praise, config_for("en"), language="en")
-    if network is not None:
-        head = replace(head, network=network(learn.texts, learn.praise, None))
+    tuned = network(learn.texts, learn.praise, None) if network else None
+    head = replace(fit_pair(learn.texts, learn.praise, config_for("en"), language="en"), network=tuned)
     finding = measure(
         learn, test, head=head, shipped=shipped_head("en"), shipped_encoder=None, baseline=False, seen=True
     )

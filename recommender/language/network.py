@@ -21,14 +21,16 @@ _SLOWER = ["SkipLayerNormFusion"]
 class ReviewNetwork:
     """`graph`: ONNX from what stands in a text to log-odds of praise. `weights`: safetensors, float16, which another
     training may go on from; scoring does not read them. `tokenizer`: of a transformer, as its `tokenizer.json`; without
-    one the network reads pieces of the multilingual encoder, and nothing in it is a word."""
+    one the network reads pieces of the multilingual encoder, and nothing in it is a word. `share`: how much it counts
+    beside the words of a head."""
 
     graph: bytes = field(repr=False)
     weights: bytes = field(repr=False)
     tokenizer: bytes = field(default=b"", repr=False)
+    share: float = 0.5
 
     def score(self, texts: Sequence[str]) -> Floats:
-        """Log-odds float32 (len(texts)) of cleaned texts; above zero for praise. Memory does not grow with their number."""
+        """Log-odds float32 (len(texts)) of cleaned texts; above zero for praise. Memory grows by their pieces alone."""
         rows = self._reader.rows(texts)
         order = sorted(range(len(rows)), key=lambda row: rows[row].size)
         found = np.zeros(len(rows), np.float32)

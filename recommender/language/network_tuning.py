@@ -55,21 +55,25 @@ def tuned(
     for step, part in enumerate(_batches(rows, rng, schedule)):
         for group in optimiser.param_groups:
             group["lr"] = group["base"] * min(1.0, (step + 1) / warm) * (1 - step / steps)
-        wanted = torch.from_numpy(praise[part].astype(np.float32)) * (1 - _SMOOTHED) + _SMOOTHED / 2
-        with torch.autocast("cpu", torch.bfloat16):
-            said: Tensor = network(**as_tensors(inputs([rows[row] for row in part])))
-        loss = functional.binary_cross_entropy_with_logits(said.float(), wanted)
+        given = as_tensors(inputs([rows[row] for row in part]))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        _loss(network, given, praise[part]).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learning.values(), 1.0)
         optimiser.step()
-        if step % _EVERY == 0:
+        if step % _EVERY == 0 or step == steps - 1:
             share = 1 - min(_AVERAGED, step / (step + 500))
             for name, value in learning.items():
                 mean[name].lerp_(value.detach(), share)
             report("network", step / steps)
     report("network", 1.0)
     return {name: value.numpy() for name, value in mean.items()}
+
+
+def _loss(network: nn.Module, given: Mapping[str, Tensor], praise: Bools) -> Tensor:
+    wanted = torch.from_numpy(praise.astype(np.float32)) * (1 - _SMOOTHED) + _SMOOTHED / 2
+    with torch.autocast("cpu", torch.bfloat16):
+        said: Tensor = network(**given)
+    return functional.binary_cross_entropy_with_logits(said.float(), wanted)
 
 
 def as_tensors(given: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,6 @@ Halves = NDArray[np.float16]
 Bytes = NDArray[np.uint8]
 FORMAT = "1"
 CUES = 3
-# Two views of one text are not two texts; parts of training data that were held out chose this.
-NETWORK_SHARE = np.float32(0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +41,8 @@ class HeadCard:
 
 @dataclass(frozen=True, slots=True)
 class SentimentHead:
-    """s = m . u + c . t + e . v + b + n / 2: m the marks of a text's runs of words, c what its opinion words say, e its vector
-    where an encoder is named, n what a network says of it where there is one.
+    """s = m . u + c . t + e . v + b + a n: m the marks of a text's runs of words, c what its opinion words say, e its vector
+    where an encoder is named, n what a network says of it where there is one, a the network's share.
 
     words float32 (2**bits) is u, of length one for a head that knows no words of its language; tone float32 (CUES) is t;
     vector float32 (width) is v, of no width where no encoder is used."""
@@ -67,7 +65,7 @@ class SentimentHead:
                 raise DataError(f"This head needs the encoder {self.card.encoder}.")
             scores = scores + encoder.vectors(texts) @ self.vector
         if self.network is not None and texts:
-            scores = scores + NETWORK_SHARE * self.network.score(texts)
+            scores = scores + np.float32(self.network.share) * self.network.score(texts)
         return np.asarray(scores, dtype=np.float32)
 
     def to_bytes(self) -> bytes:
@@ -82,6 +80,7 @@ class SentimentHead:
             arrays["network"] = np.frombuffer(self.network.graph, np.uint8)
             arrays["network_weights"] = np.frombuffer(self.network.weights, np.uint8)
             arrays["network_tokenizer"] = np.frombuffer(self.network.tokenizer, np.uint8)
+            arrays["network_share"] = np.array([self.network.share], np.float32)
         return save(arrays, {"format": FORMAT, "card": json.dumps(asdict(self.card), ensure_ascii=False)})
 
     @classmethod
@@ -122,9 +121,16 @@ def _network(file: Any) -> ReviewNetwork | None:
     names = set(file.keys())
     if "network" not in names:
         return None
-    parts = ("network", "network_weights", "network_tokenizer")  # the last is younger than the others
-    network = ReviewNetwork(*(file.get_tensor(name).tobytes() for name in parts if name in names))
-    network.score(["."])
+    parts = (
+        "network",
+        "network_weights",
+        "network_tokenizer",
+    )  # heads of before have neither the last nor a share
+    given = [file.get_tensor(name).tobytes() for name in parts if name in names]
+    share = float(file.get_tensor("network_share")[0]) if "network_share" in names else 0.5
+    network = replace(ReviewNetwork(*given), share=share)
+    if not np.isfinite(network.score(["."])).all():
+        raise DataError("The network of this sentiment head says nothing.")
     return network
 
 

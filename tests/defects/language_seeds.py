@@ -8,7 +8,7 @@ TRAINING, OPINIONS = "tests/training/test_reviews.py", "tests/language/test_opin
 ASPECTS, TEXTS = "tests/language/test_aspects.py", "tests/language/test_texts.py"
 SENTIMENT, READING = "tests/language/test_sentiment.py", "tests/language/test_reading.py"
 COMMANDS, NETWORK = "tests/language/test_language_commands.py", "tests/language/test_network.py"
-TRANSFORMER = "tests/language/test_transformer_network.py"
+TRANSFORMER, TUNING = "tests/language/test_transformer_network.py", "tests/language/test_network_tuning.py"
 
 LANGUAGE_SEEDS = (
     Seed(
@@ -217,8 +217,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "a transformer goes on from another's weights",
         "recommender/language/transformer_network.py",
-        "!= wanted:",
-        "== {}:",
+        "if table is None or {name: value.shape for name, value in known.items()} != wanted:",
+        "if table is None:",
         TRANSFORMER,
     ),
     Seed(
@@ -234,5 +234,40 @@ LANGUAGE_SEEDS = (
         "np.concatenate([numbers[: MOST_TOKENS // 2], numbers[-MOST_TOKENS // 2 :]])",
         "numbers[:MOST_TOKENS]",
         TRANSFORMER,
+    ),
+    Seed(
+        "a network goes on from that of another encoder of its shape",
+        "recommender/language/transformer_network.py",
+        "if table.tobytes() != _table_of(network).tobytes():",
+        "if table.size != 32:",
+        TRANSFORMER,
+    ),
+    Seed(
+        "a folder without a tokenizer is tuned",
+        "recommender/language/transformer_training.py",
+        "if len(tokenizer) <= len(tokenizer.all_special_tokens):",
+        "if not tokenizer:",
+        TRANSFORMER,
+    ),
+    Seed(
+        "weights of another model are drawn by chance",
+        "recommender/language/transformer_training.py",
+        'if any(not name.startswith("pooler.") for name in found["missing_keys"]):',
+        'if any(name.startswith("pooler.") for name in found["mismatched_keys"]):',
+        TRANSFORMER,
+    ),
+    Seed(
+        "a head counts its network as another version does",
+        "recommender/language/sentiment.py",
+        'arrays["network_share"] = np.array([self.network.share], np.float32)',
+        'arrays["network_share"] = np.array([0.25], np.float32)',
+        TRANSFORMER,
+    ),
+    Seed(
+        "what a network learned last is forgotten",
+        "recommender/language/network_tuning.py",
+        "if step % _EVERY == 0 or step == steps - 1:",
+        "if step % _EVERY == 0:",
+        TUNING,
     ),
 )
