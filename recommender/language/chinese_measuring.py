@@ -30,21 +30,23 @@ def measure_chinese(
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The largest set first; the heads of the others start from its head.
 
-    With `network` each head gets one, which goes on from that of the largest set. No head has learned a text that stands in
-    any set's tenth, in whatever set it came up. The TF-IDF baseline of a set learns from the same rows of that set."""
+    With `network` each head gets one: first one is tuned to the texts of all sets together, which is that of the largest
+    set; those of the others go on from it. No head and no network has learned a text that stands in any set's tenth, in
+    whatever set it came up. The TF-IDF baseline of a set learns from the same rows of that set."""
     sets = {name: read_table(path) for name, path in paths.items()}
     parts = {name: held_out(len(texts), seed=seed) for name, texts in sets.items()}
     asked = {_squeezed(sets[name].texts[row]) for name in sets for row in parts[name][1].tolist()}
+    learn = {name: _unseen(texts.take(parts[name][0]), asked) for name, texts in sets.items()}
+    every = sum(learn.values(), Labelled((), np.empty(0, np.bool_)))
+    common = network(every.texts, every.praise, None) if network else None
     start: SentimentHead | None = None
     for name in sorted(sets, key=lambda one: -len(sets[one])):
-        rest, tenth = parts[name]
-        learn, test = _unseen(sets[name].take(rest), asked), sets[name].take(tenth)
-        known = start.network if start else None
-        tuned = network(learn.texts, learn.praise, known) if network else None
-        words = fit_pair(learn.texts, learn.praise, config_for("zh"), language="zh", start=start)
-        head = replace(words, network=tuned)
-        finding = measure(learn, test, head=head, shipped=shipped, shipped_encoder=encoder)
-        yield name, {**asdict(finding), "reviews_a_second": reviews_a_second(head, learn.texts)}
+        given, test = learn[name], sets[name].take(parts[name][1])
+        own = network(given.texts, given.praise, common) if network and start else common
+        words = fit_pair(given.texts, given.praise, config_for("zh"), language="zh", start=start)
+        head = replace(words, network=own)
+        finding = measure(given, test, head=head, shipped=shipped, shipped_encoder=encoder)
+        yield name, {**asdict(finding), "reviews_a_second": reviews_a_second(head, given.texts)}
         start = start or head
 
 

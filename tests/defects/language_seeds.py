@@ -270,4 +270,18 @@ LANGUAGE_SEEDS = (
         "if step % _EVERY == 0:",
         TUNING,
     ),
+    Seed(
+        "networks of smaller sets begin from nothing",
+        "recommender/language/chinese_measuring.py",
+        "network(given.texts, given.praise, common)",
+        "network(given.texts, given.praise, None)",
+        COMMANDS,
+    ),
+    Seed(
+        "a network learns what it is asked later",
+        "recommender/language/chinese_measuring.py",
+        "_unseen(texts.take(parts[name][0]), asked)",
+        "texts.take(parts[name][0])",
+        COMMANDS,
+    ),
 )

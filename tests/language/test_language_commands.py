@@ -15,9 +15,11 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from recommender.language import evaluation_command
-from recommender.language.corpora import Labelled
+from recommender.language.chinese_measuring import measure_chinese
+from recommender.language.corpora import Labelled, held_out, read_table
+from recommender.language.encoders import Multilingual
 from recommender.language.network import ReviewNetwork
-from recommender.language.sentiment import SentimentHead
+from recommender.language.sentiment import SentimentHead, shipped_head
 from recommender.types import Bools, Floats
 
 ROWS = [("很好吃，推荐", 1), ("难吃，再也不来", 0), ("送得快，满意", 1), ("太慢了，差评", 0)] * 60
@@ -84,6 +86,33 @@ def test_a_phrase_of_english_is_read_by_the_network_that_was_asked_for() -> None
     assert evaluation_command._sst2(phrases, phrases, learning)["accuracy"] == 0.0
     assert evaluation_command._sst2(phrases, phrases, None)["accuracy"] == 1.0
     assert asked == [texts]
+
+
+def test_a_common_network_is_tuned_to_each_smaller_set_and_none_sees_a_tenth(tmp_path: Path) -> None:
+    paths = {"small": table(tmp_path / "small.csv.gz"), "large": table(tmp_path / "large.csv.gz")}
+    with gzip.open(paths["large"], "at", encoding="utf-8") as file:
+        file.writelines(f'{n % 2},"{"好" if n % 2 else "坏"}的第{n}个"\n' for n in range(300))
+    calls = list[tuple[set[str], ReviewNetwork | None]]()
+    made = [Contrary(b"", b"common"), Contrary(b"", b"small")]
+
+    def learning(some: Sequence[str], _praise: Bools, start: ReviewNetwork | None) -> ReviewNetwork:
+        calls.append((set(some), start))
+        return made[len(calls) - 1]
+
+    found = dict(
+        measure_chinese(paths, shipped=shipped_head("zh"), encoder=Multilingual(), seed=0, network=learning)
+    )
+    (both, nothing), (small, common) = calls
+    assert (nothing, common) == (None, made[0])
+    assert small < both
+    tenths = {
+        text
+        for path in paths.values()
+        for text in read_table(path).take(held_out(len(read_table(path)), seed=0)[1]).texts
+    }
+    assert len(tenths) > 50
+    assert not both & tenths
+    assert list(found) == ["large", "small"]
 
 
 def test_only_the_languages_asked_for_are_measured(tmp_path: Path) -> None:
