@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.core.management import execute_from_command_line
 
@@ -15,9 +15,15 @@ from lepton_platform.env import home_from, uses_embedded_services
 _MIGRATOR = {"migrate", "migrate_all", "sqlmigrate", "showmigrations"}
 _NO_DATA = {
     "compilemessages", "makemessages", "makemigrations", "collectstatic", "findstatic", "spectacular",
-    "evaluate", "evaluate_education", "convert_demo", "help", "version", "--help", "--version", "diffsettings",
+    "evaluate", "evaluate_cold", "evaluate_education", "evaluate_images", "evaluate_language", "evaluate_peers", "evaluate_refresh",
+    "train_sentiment", "convert_demo", "help", "version", "--help", "--version", "diffsettings",
 }  # fmt: skip
 _STARTS_ITS_OWN = {"up", "db", "bench"}
+
+
+def needs_services(command: str, environment: Mapping[str, str]) -> bool:
+    """Whether the embedded services have to run while this command does."""
+    return command not in _NO_DATA | _STARTS_ITS_OWN and uses_embedded_services(environment)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -28,8 +34,7 @@ def main(argv: Sequence[str]) -> None:
         os.environ["LEPTON_ROLE"] = "migrate"
     elif command in _NO_DATA or command in _STARTS_ITS_OWN:
         os.environ.setdefault("LEPTON_ROLE", "build")
-    needs_services = command not in _NO_DATA | _STARTS_ITS_OWN and uses_embedded_services(os.environ)
-    if not needs_services:
+    if not needs_services(command, os.environ):
         execute_from_command_line(list(argv))
         return
     try:

@@ -136,4 +136,11 @@ QUALITY_SEEDS = (
         'elif fault := "":',
         "tests/training/test_bad_input.py",
     ),
+    Seed(
+        "a command on files starts a database",
+        "lepton_platform/entry.py",
+        '"evaluate_images", "evaluate_language",',
+        '"evaluate_images",',
+        "tests/platform/test_entry.py",
+    ),
 )
