@@ -13,7 +13,7 @@ from recommender.language.pieces import Pieces
 from recommender.language.wordpieces import WordPieces
 from recommender.types import DataError, Floats
 
-# A sum and its layer norm in one step takes seven times as long as one after the other (onnxruntime 1.32).
+# A sum and its layer norm in one step takes five times as long as one after the other (onnxruntime 1.32).
 _SLOWER = ["SkipLayerNormFusion"]
 
 
