@@ -121,15 +121,12 @@ def _network(file: Any) -> ReviewNetwork | None:
     names = set(file.keys())
     if "network" not in names:
         return None
-    parts = (
-        "network",
-        "network_weights",
-        "network_tokenizer",
-    )  # heads of before have neither the last nor a share
+    # Heads of before have neither a tokenizer nor a share.
+    parts = ("network", "network_weights", "network_tokenizer")
     given = [file.get_tensor(name).tobytes() for name in parts if name in names]
     share = float(file.get_tensor("network_share")[0]) if "network_share" in names else 0.5
     network = replace(ReviewNetwork(*given), share=share)
-    if not np.isfinite(network.score(["."])).all():
+    if not np.isfinite(network.share * network.score(["."])).all():
         raise DataError("The network of this sentiment head says nothing.")
     return network
 

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace, *, out: Writer) -> None:
     """Raises DataError with one sentence."""
     if options.out is not None and not options.out.is_dir():
         raise DataError(f"There is no folder {options.out} for the head.")
-    if options.shipped and options.network:
+    if options.shipped and options.network is not None:
         raise DataError(
             "The heads of the package have no network: --shipped and --network do not go together."
         )

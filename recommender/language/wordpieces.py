@@ -10,7 +10,6 @@ import numpy as np
 
 from recommender.types import DataError, Ints
 
-# A review's opening and its end say what it thinks; the middle of a long one is left out.
 MOST_TOKENS = 128
 
 
@@ -40,7 +39,7 @@ class WordPieces:
         found = []
         for text in texts:  # not as one batch: what the package keeps of each text is fifty times its numbers
             numbers = np.array(self._tokenizer.encode(text).ids, np.int32)
-            if numbers.size > MOST_TOKENS:
+            if numbers.size > MOST_TOKENS:  # an opening and an end say what a review thinks, the middle least
                 numbers = np.concatenate([numbers[: MOST_TOKENS // 2], numbers[-MOST_TOKENS // 2 :]])
             found.append(numbers)
         return found

@@ -156,10 +156,14 @@ def test_a_head_of_before_there_were_transformers_is_read(tmp_path: Path) -> Non
     assert SentimentHead.load(path).network == head.network
 
 
-def test_a_head_whose_network_says_nothing_is_refused(network: ReviewNetwork, tmp_path: Path) -> None:
+@pytest.mark.parametrize("part", ["graph", "share"])
+def test_a_head_whose_network_says_nothing_is_refused(
+    network: ReviewNetwork, tmp_path: Path, part: str
+) -> None:
+    spoilt = {"graph": of_not_a_number(network), "share": float("nan")}
     words = fit(TEXTS, PRAISE, language="en", config=SentimentConfig(bits=12))
     path = tmp_path / "head.safetensors"
-    path.write_bytes(replace(words, network=replace(network, graph=of_not_a_number(network))).to_bytes())
+    path.write_bytes(replace(words, network=replace(network, **{part: spoilt[part]})).to_bytes())
     with pytest.raises(DataError, match=r"^The network of this sentiment head says nothing\.$"):
         SentimentHead.load(path)
 
