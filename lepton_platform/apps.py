@@ -13,11 +13,11 @@ class PlatformConfig(AppConfig):
 
     def ready(self) -> None:
         """Logging, then the checks that worker and beat run before they touch anything; `wsgi` runs them itself."""
-        from lepton_platform.checks import refuse_unless_safe  # noqa: PLC0415 - its models need ready apps
+        from lepton_platform.checks import exit_on_startup_errors  # noqa: PLC0415 - its models need ready apps
 
-        def refuse(**_kwargs: Any) -> None:
-            refuse_unless_safe()
+        def run_startup_checks(**_kwargs: Any) -> None:
+            exit_on_startup_errors()
 
-        logs.apply()
-        signals.worker_init.connect(refuse, weak=False)
-        signals.beat_init.connect(refuse, weak=False)
+        logs.apply_logging()
+        signals.worker_init.connect(run_startup_checks, weak=False)
+        signals.beat_init.connect(run_startup_checks, weak=False)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 
-class ValkeyJson:
+class JsonCacheSerializer:
     """Whole numbers stay bare, because `incr` works on them in the server."""
 
     def dumps(self, value: Any) -> bytes | int:

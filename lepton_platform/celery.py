@@ -21,17 +21,17 @@ def region_queue(region: str) -> str:
     return f"region_{region}"
 
 
-def served_queues() -> list[str]:
+def list_served_queues() -> list[str]:
     """What a worker of this process's regions listens to; platform-wide tasks are welcome anywhere."""
     return [PLATFORM_QUEUE, *(region_queue(region) for region in settings.LEPTON_SERVES)]
 
 
-def _configuration() -> dict[str, Any]:
+def _build_configuration() -> dict[str, Any]:
     return {
         "broker_url": settings.CELERY_BROKER_URL,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_transport_options": _transport_options(settings.CELERY_BROKER_URL),
+        "broker_transport_options": _build_transport_options(settings.CELERY_BROKER_URL),
         "task_serializer": "json",
         "accept_content": ["json"],
         "result_backend": None,
@@ -45,19 +45,19 @@ def _configuration() -> dict[str, Any]:
         "task_default_queue": PLATFORM_QUEUE,
         "task_create_missing_queues": False,
         "task_queues": [
-            _queue(PLATFORM_QUEUE),
-            *(_queue(region_queue(region)) for region in settings.LEPTON_REGIONS),
+            _create_queue(PLATFORM_QUEUE),
+            *(_create_queue(region_queue(region)) for region in settings.LEPTON_REGIONS),
         ],
         "timezone": "UTC",
-        "beat_scheduler": "lepton_platform.tasks.scheduler:ServedRegions",
+        "beat_scheduler": "lepton_platform.tasks.scheduler:ServedRegionsScheduler",
     }
 
 
-def _queue(name: str) -> Queue:
+def _create_queue(name: str) -> Queue:
     return Queue(name)  # type: ignore[no-untyped-call]  # kombu has no types
 
 
-def _transport_options(broker_url: str) -> dict[str, Any]:
+def _build_transport_options(broker_url: str) -> dict[str, Any]:
     """A killed worker's task comes back within about 70 s; a job's lease keeps long tasks from doubling."""
     if not broker_url.startswith(("redis://", "rediss://")):
         return {}
@@ -65,17 +65,17 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
 
 
 app = Celery("lepton")
-app.config_from_object(_configuration())
+app.config_from_object(_build_configuration())
 app.autodiscover_tasks(["lepton_platform"])
 
 
 @signals.celeryd_init.connect  # type: ignore[untyped-decorator]  # celery has no types
-def _listen_to_served_regions(**_kwargs: Any) -> None:
+def _select_served_queues(**_kwargs: Any) -> None:
     """A worker without `--queues` takes no task of a region that its process does not serve."""
-    app.amqp.queues.select(served_queues())
+    app.amqp.queues.select(list_served_queues())
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]  # celery has no types
-def _keep_our_logging(**_kwargs: Any) -> None:
+def _configure_logging(**_kwargs: Any) -> None:
     """Celery would replace the handlers; ours write JSON without secrets."""
-    logs.apply()
+    logs.apply_logging()

@@ -12,28 +12,28 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError, connections
 from django.db.models import Model
 
-from lepton_platform.monitoring import needed_aliases
-from tenants.control.queries.platform import region_problems
+from lepton_platform.monitoring import list_required_aliases
+from tenants.control.queries.platform import check_regions
 from tenants.lifecycle import Lifecycle
 from tenants.scope import Actor, control_ops
 
-_OWN_APPS = frozenset({"control", "data", "keys", "recommender"})
-_NOT_IN_WEB = frozenset({"torch", "onnx", "onnxscript", "transformers", "cv2"})
+_PROJECT_APPS = frozenset({"control", "data", "keys", "recommender"})
+_TRAINING_MODULES = frozenset({"torch", "onnx", "onnxscript", "transformers", "cv2"})
 
-_OWNS = """
+_OWNED_RELATION_SQL = """
 SELECT c.oid::regclass::text FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
 WHERE r.rolname = current_user LIMIT 1
 """
-_MAY_CREATE = """
+_CREATE_PRIVILEGE_SQL = """
 SELECT has_schema_privilege('public', 'CREATE') OR has_database_privilege(current_database(), 'TEMP')
 """
-_ROLE = """
+_ROLE_ATTRIBUTES_SQL = """
 SELECT rolsuper, rolbypassrls, rolcreaterole,
        EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid)
 FROM pg_roles r WHERE rolname = current_user
 """
 # Partitions count: a policy on the parent does not protect a direct read of its parts.
-_UNLOCKED = """
+_UNPROTECTED_TABLES_SQL = """
 SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
   AND EXISTS (SELECT FROM pg_attribute a
@@ -43,23 +43,26 @@ WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_s
                        WHERE p.polrelid = c.oid AND p.polqual IS NOT NULL AND p.polwithcheck IS NOT NULL))
 ORDER BY 1
 """
-_CARELESS = """
+_DURABILITY_SETTINGS_SQL = """
 SELECT name FROM unnest(ARRAY['synchronous_commit', 'fsync', 'full_page_writes']) AS name
 WHERE current_setting(name) = 'off'
 """
 
 
-def refusals() -> list[str]:
+def collect_startup_errors() -> list[str]:
     """One sentence for each reason; empty when this process may start."""
-    problems = [*unlived_models(apps.get_models()), *heavy_modules(sys.modules, os.environ)]
-    for alias in needed_aliases():
-        problems += _database_problems(alias)
-    return problems or _region_problems()
+    problems = [
+        *find_models_without_lifecycle(apps.get_models()),
+        *find_training_modules(sys.modules, os.environ),
+    ]
+    for alias in list_required_aliases():
+        problems += _check_database(alias)
+    return problems or _check_regions()
 
 
-def refuse_unless_safe() -> None:
+def exit_on_startup_errors() -> None:
     """Prints the first reason and exits with status 2. Leaves no connection behind, so that a fork is safe."""
-    problems = refusals()
+    problems = collect_startup_errors()
     for connection in connections.all(initialized_only=True):
         connection.close()
         if connection.settings_dict["OPTIONS"].get("pool"):
@@ -69,7 +72,7 @@ def refuse_unless_safe() -> None:
         raise SystemExit(2)
 
 
-def _database_problems(alias: str) -> list[str]:
+def _check_database(alias: str) -> list[str]:
     try:
         with connections[alias].cursor() as cursor:
             return [f"{alias}: {problem}" for check in _DATABASE_CHECKS for problem in check(cursor)]
@@ -77,8 +80,8 @@ def _database_problems(alias: str) -> list[str]:
         return [f"{alias}: the database does not answer: {str(error).strip().splitlines()[0]}"]
 
 
-def role_problems(cursor: Any) -> list[str]:
-    cursor.execute(_ROLE)
+def check_role(cursor: Any) -> list[str]:
+    cursor.execute(_ROLE_ATTRIBUTES_SQL)
     superuser, bypasses, creates_roles, is_member = cursor.fetchone()
     found = {
         "the application's role is a superuser.": superuser,
@@ -89,67 +92,70 @@ def role_problems(cursor: Any) -> list[str]:
     return [sentence for sentence, holds in found.items() if holds]
 
 
-def ownership_problems(cursor: Any) -> list[str]:
-    cursor.execute(_OWNS)
+def check_ownership(cursor: Any) -> list[str]:
+    cursor.execute(_OWNED_RELATION_SQL)
     owned = cursor.fetchone()
-    cursor.execute(_MAY_CREATE)
+    cursor.execute(_CREATE_PRIVILEGE_SQL)
     problems = [f"the application's role owns {owned[0]}."] if owned else []
     if cursor.fetchone()[0]:
         problems.append("the application's role may create tables.")
     return problems
 
 
-def activity_problems(cursor: Any) -> list[str]:
+def check_activity_tracking(cursor: Any) -> list[str]:
     cursor.execute("SELECT current_setting('track_activities')")
     if cursor.fetchone()[0] == "off":
         return []
     return ["track_activities is on for the application's role, so that other sessions could read claims."]
 
 
-def policy_problems(cursor: Any) -> list[str]:
-    cursor.execute(_UNLOCKED)
+def check_row_policies(cursor: Any) -> list[str]:
+    cursor.execute(_UNPROTECTED_TABLES_SQL)
     return [f"table {table} has tenants' rows without forced row-level security." for (table,) in cursor]
 
 
-def durability_problems(cursor: Any) -> list[str]:
+def check_durability(cursor: Any) -> list[str]:
     """An acknowledged event is a committed one, and a committed one must survive the loss of power."""
-    cursor.execute(_CARELESS)
+    cursor.execute(_DURABILITY_SETTINGS_SQL)
     return [f"{name} is off: what is acknowledged could be lost. Set it to on." for (name,) in cursor]
 
 
 _DATABASE_CHECKS: tuple[Callable[[Any], list[str]], ...] = (
-    role_problems,
-    ownership_problems,
-    activity_problems,
-    policy_problems,
-    durability_problems,
+    check_role,
+    check_ownership,
+    check_activity_tracking,
+    check_row_policies,
+    check_durability,
 )
 
 
-def unlived_models(models: Iterable[type[Model]]) -> list[str]:
+def find_models_without_lifecycle(models: Iterable[type[Model]]) -> list[str]:
     return [
         f"Model {model._meta.label} does not say how long its rows are kept: give it a `lifecycle`."
         for model in models
-        if model._meta.app_label in _OWN_APPS and not isinstance(getattr(model, "lifecycle", None), Lifecycle)
+        if model._meta.app_label in _PROJECT_APPS
+        and not isinstance(getattr(model, "lifecycle", None), Lifecycle)
     ]
 
 
-def heavy_modules(loaded: Iterable[str], environ: Any) -> list[str]:
+def find_training_modules(loaded_modules: Iterable[str], environ: Any) -> list[str]:
     """Training libraries cost the web process a gigabyte, and no video is decoded in it: nothing may pull them in."""
     if environ.get("LEPTON_PROCESS") != "web":
         return []
-    return [f"The web process loads {name}." for name in sorted(_NOT_IN_WEB & set(loaded))]
+    return [f"The web process loads {name}." for name in sorted(_TRAINING_MODULES & set(loaded_modules))]
 
 
-def _region_problems() -> list[str]:
+def _check_regions() -> list[str]:
     actor = Actor("system", "start")
     try:
         with control_ops("start-up", actor=actor, reason="regions against settings"):
-            return region_problems()
+            return check_regions()
     except DatabaseError as error:
         return [f"The directory of regions cannot be read: {str(error).strip().splitlines()[0]}"]
 
 
 @register()
-def every_model_has_a_life(**_kwargs: Any) -> list[CheckMessage]:
-    return [Error(sentence, id="lepton.E001") for sentence in unlived_models(apps.get_models())]
+def check_lifecycles(**_kwargs: Any) -> list[CheckMessage]:
+    return [
+        Error(sentence, id="lepton.E001") for sentence in find_models_without_lifecycle(apps.get_models())
+    ]

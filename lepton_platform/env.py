@@ -18,14 +18,14 @@ from typing import Literal, cast, get_args
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-Role = Literal["app", "migrate", "build"]
-_NAMES = {"cn": ("China", "中国"), "eu": ("European Union", "欧盟"), "us": ("United States", "美国")}
+ProcessRole = Literal["app", "migrate", "build"]
+_REGION_NAMES = {"cn": ("China", "中国"), "eu": ("European Union", "欧盟"), "us": ("United States", "美国")}
 _KMS_SCHEMES = ("file", "awskms", "vault")
-_REGION = re.compile(r"[a-z][a-z0-9]{1,11}")
-_BUILD_KEY = base64.b64encode(bytes(32)).decode()
+_REGION_CODE = re.compile(r"[a-z][a-z0-9]{1,11}")
+_PLACEHOLDER_KEY = base64.b64encode(bytes(32)).decode()
 
 
-class WrongSetting(Exception):
+class InvalidSetting(Exception):
     """One sentence that names the setting and what it must be."""
 
 
@@ -59,10 +59,10 @@ class Env:
     Role `build` needs no services: it serves commands that touch no data (assets, translations, type checks).
     """
 
-    role: Role
+    role: ProcessRole
     home: Path
     regions: dict[str, RegionConfig]
-    serves: tuple[str, ...]
+    served_regions: tuple[str, ...]
     databases: dict[str, DatabaseUrl] = field(repr=False)
     broker_url: str = field(repr=False)
     valkey_url: str = field(repr=False)
@@ -75,19 +75,19 @@ class Env:
     ray_address: str
     ray_workers: int
     ray_from_events: int
-    language_heads: str
+    language_models: str
     pool_size: int
     mail_url: str = field(repr=False)
-    gate_least_gain_percent: int
+    gate_min_gain_percent: int
     metrics_token: str = field(repr=False)
 
 
-def default_home() -> Path:
+def get_default_home() -> Path:
     return Path("/var/lib/lepton") if os.geteuid() == 0 else BASE_DIR / ".lepton"
 
 
-def home_from(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("LEPTON_HOME") or default_home()).expanduser().absolute()
+def get_home_directory(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("LEPTON_HOME") or get_default_home()).expanduser().absolute()
 
 
 def uses_embedded_services(environ: Mapping[str, str]) -> bool:
@@ -95,98 +95,113 @@ def uses_embedded_services(environ: Mapping[str, str]) -> bool:
     return not environ.get("DATABASE_URL_CONTROL")
 
 
-def read(environ: Mapping[str, str]) -> Env:
+def read_environment(environ: Mapping[str, str]) -> Env:
     """Raises WrongSetting."""
-    home = home_from(environ)
-    role = _role(environ.get("LEPTON_ROLE", "app"))
+    home = get_home_directory(environ)
+    role = _parse_role(environ.get("LEPTON_ROLE", "app"))
     is_build = role == "build"
-    source = _Source(environ if is_build else _with_services(environ, home), build=is_build)
-    codes = _regions(source.text("LEPTON_REGIONS", "cn,eu,us"))
-    broker_url = source.url("BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build="redis://127.0.0.1:1/0")
-    base_url = source.url("LEPTON_BASE_URL", ("http", "https"), default="http://127.0.0.1:8000")
-    serves = _serves(source.text("LEPTON_SERVES", ",".join(codes)), codes)
+    source = _SettingReader(
+        environ if is_build else _merge_embedded_settings(environ, home), is_build=is_build
+    )
+    codes = _parse_regions(source.get_text("LEPTON_REGIONS", "cn,eu,us"))
+    broker_url = source.get_url(
+        "BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build_default="redis://127.0.0.1:1/0"
+    )
+    base_url = source.get_url("LEPTON_BASE_URL", ("http", "https"), default="http://127.0.0.1:8000")
+    serves = _parse_served_regions(source.get_text("LEPTON_SERVES", ",".join(codes)), codes)
     return Env(
         role=role,
         home=home,
-        regions={code: _region(source, code, served=code in serves) for code in codes},
-        serves=serves,
-        databases=_databases(source, serves, role),
+        regions={code: _build_region(source, code, is_served=code in serves) for code in codes},
+        served_regions=serves,
+        databases=_read_databases(source, serves, role),
         broker_url=broker_url,
-        valkey_url=_valkey_url(source, broker_url),
-        secret_key=source.secret("LEPTON_SECRET_KEY"),
-        key_pepper=source.key("LEPTON_KEY_PEPPER"),
-        control_scope_key=source.key("LEPTON_SCOPE_KEY_CONTROL"),
+        valkey_url=_resolve_valkey_url(source, broker_url),
+        secret_key=source.get_secret("LEPTON_SECRET_KEY"),
+        key_pepper=source.get_key("LEPTON_KEY_PEPPER"),
+        control_scope_key=source.get_key("LEPTON_SCOPE_KEY_CONTROL"),
         base_url=base_url.rstrip("/"),
-        allowed_hosts=_hosts(source.text("LEPTON_ALLOWED_HOSTS", ""), base_url),
-        model_cache_mib=source.whole("LEPTON_MODEL_CACHE_MIB", 512, low=16, high=1_048_576),
-        ray_address=source.text("LEPTON_RAY_ADDRESS", ""),
-        ray_workers=source.whole("LEPTON_RAY_WORKERS", 2, low=1, high=1_000),
-        ray_from_events=source.whole("LEPTON_RAY_FROM_EVENTS", 20_000_000, low=0, high=10**12),
-        language_heads=source.folder("LEPTON_LANGUAGE_HEADS"),
-        pool_size=source.whole("LEPTON_POOL_SIZE", 8, low=1, high=200),
-        mail_url=source.url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
-        gate_least_gain_percent=source.whole("LEPTON_GATE_LEAST_GAIN_PERCENT", 5, low=0, high=1_000),
-        metrics_token=source.text("LEPTON_METRICS_TOKEN", ""),
+        allowed_hosts=_parse_hosts(source.get_text("LEPTON_ALLOWED_HOSTS", ""), base_url),
+        model_cache_mib=source.get_integer("LEPTON_MODEL_CACHE_MIB", 512, min_value=16, max_value=1_048_576),
+        ray_address=source.get_text("LEPTON_RAY_ADDRESS", ""),
+        ray_workers=source.get_integer("LEPTON_RAY_WORKERS", 2, min_value=1, max_value=1_000),
+        ray_from_events=source.get_integer(
+            "LEPTON_RAY_FROM_EVENTS", 20_000_000, min_value=0, max_value=10**12
+        ),
+        language_models=source.get_directory("LEPTON_LANGUAGE_HEADS"),
+        pool_size=source.get_integer("LEPTON_POOL_SIZE", 8, min_value=1, max_value=200),
+        mail_url=source.get_url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
+        gate_min_gain_percent=source.get_integer(
+            "LEPTON_GATE_LEAST_GAIN_PERCENT", 5, min_value=0, max_value=1_000
+        ),
+        metrics_token=source.get_text("LEPTON_METRICS_TOKEN", ""),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class _SettingReader:
     values: Mapping[str, str]
-    build: bool
+    is_build: bool
 
-    def text(self, name: str, default: str | None = None, *, build: str | None = None) -> str:
+    def get_text(self, name: str, default: str | None = None, *, build_default: str | None = None) -> str:
         value = self.values.get(name, "").strip()
         if value:
             return value
-        if self.build and build is not None:
-            return build
+        if self.is_build and build_default is not None:
+            return build_default
         if default is None:
-            raise WrongSetting(f"{name} is not set: start the embedded services with `make run`, or set it.")
+            raise InvalidSetting(
+                f"{name} is not set: start the embedded services with `make run`, or set it."
+            )
         return default
 
-    def url(
-        self, name: str, schemes: tuple[str, ...], *, default: str | None = None, build: str | None = None
+    def get_url(
+        self,
+        name: str,
+        schemes: tuple[str, ...],
+        *,
+        default: str | None = None,
+        build_default: str | None = None,
     ) -> str:
-        value = self.text(name, default, build=build)
-        if _split(name, value).scheme not in schemes:
-            raise WrongSetting(
+        value = self.get_text(name, default, build_default=build_default)
+        if _split_url(name, value).scheme not in schemes:
+            raise InvalidSetting(
                 f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}."
             )
         return value
 
-    def secret(self, name: str) -> str:
-        value = self.text(name, build="build-only-" * 5)
+    def get_secret(self, name: str) -> str:
+        value = self.get_text(name, build_default="build-only-" * 5)
         if len(value) < 32:
-            raise WrongSetting(f"{name} must have at least 32 characters.")
+            raise InvalidSetting(f"{name} must have at least 32 characters.")
         return value
 
-    def key(self, name: str) -> bytes:
+    def get_key(self, name: str) -> bytes:
         try:
-            value = base64.b64decode(self.text(name, build=_BUILD_KEY), validate=True)
+            value = base64.b64decode(self.get_text(name, build_default=_PLACEHOLDER_KEY), validate=True)
         except binascii.Error as error:
-            raise WrongSetting(f"{name} must be base64.") from error
+            raise InvalidSetting(f"{name} must be base64.") from error
         if len(value) < 32:
-            raise WrongSetting(f"{name} must hold at least 32 bytes in base64.")
+            raise InvalidSetting(f"{name} must hold at least 32 bytes in base64.")
         return value
 
-    def folder(self, name: str) -> str:
-        value = self.text(name, "")
+    def get_directory(self, name: str) -> str:
+        value = self.get_text(name, "")
         if value and not Path(value).is_dir():
-            raise WrongSetting(f"{name} must be a folder that is there.")
+            raise InvalidSetting(f"{name} must be a folder that is there.")
         return value
 
-    def whole(self, name: str, default: int, *, low: int, high: int) -> int:
+    def get_integer(self, name: str, default: int, *, min_value: int, max_value: int) -> int:
         try:
-            value = int(self.text(name, str(default)))
+            value = int(self.get_text(name, str(default)))
         except ValueError as error:
-            raise WrongSetting(f"{name} must be a whole number.") from error
-        if not low <= value <= high:
-            raise WrongSetting(f"{name} must lie between {low} and {high}.")
+            raise InvalidSetting(f"{name} must be a whole number.") from error
+        if not min_value <= value <= max_value:
+            raise InvalidSetting(f"{name} must lie between {min_value} and {max_value}.")
         return value
 
 
-def _with_services(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+def _merge_embedded_settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """Embedded settings count only while no external control database is named: the two never mix."""
     if not uses_embedded_services(environ):
         return dict(environ)
@@ -196,100 +211,106 @@ def _with_services(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     except FileNotFoundError:
         return dict(environ)
     except (OSError, ValueError) as error:
-        raise WrongSetting(f"{file} cannot be read: {error}.") from error
+        raise InvalidSetting(f"{file} cannot be read: {error}.") from error
     return {**services, **{name: value for name, value in environ.items() if value}}
 
 
-def _role(value: str) -> Role:
-    if value not in get_args(Role):
-        raise WrongSetting("LEPTON_ROLE must be app, migrate or build.")
-    return cast(Role, value)
+def _parse_role(value: str) -> ProcessRole:
+    if value not in get_args(ProcessRole):
+        raise InvalidSetting("LEPTON_ROLE must be app, migrate or build.")
+    return cast(ProcessRole, value)
 
 
-def _split(name: str, value: str) -> SplitResult:
+def _split_url(name: str, value: str) -> SplitResult:
     try:
         parts = urlsplit(value)
         _ = parts.port
     except ValueError as error:
-        raise WrongSetting(f"{name} is not a URL.") from error
+        raise InvalidSetting(f"{name} is not a URL.") from error
     return parts
 
 
-def _regions(value: str) -> tuple[str, ...]:
+def _parse_regions(value: str) -> tuple[str, ...]:
     codes = tuple(code.strip() for code in value.split(",") if code.strip())
-    if not codes or len(set(codes)) != len(codes) or not all(_REGION.fullmatch(code) for code in codes):
-        raise WrongSetting("LEPTON_REGIONS must list different lower-case region codes, e.g. cn,eu,us.")
+    if not codes or len(set(codes)) != len(codes) or not all(_REGION_CODE.fullmatch(code) for code in codes):
+        raise InvalidSetting("LEPTON_REGIONS must list different lower-case region codes, e.g. cn,eu,us.")
     return codes
 
 
-def _serves(value: str, codes: tuple[str, ...]) -> tuple[str, ...]:
+def _parse_served_regions(value: str, codes: tuple[str, ...]) -> tuple[str, ...]:
     serves = tuple(code.strip() for code in value.split(",") if code.strip())
     if not serves:
-        raise WrongSetting("LEPTON_SERVES must list at least one region.")
+        raise InvalidSetting("LEPTON_SERVES must list at least one region.")
     if unknown := sorted(set(serves) - set(codes)):
-        raise WrongSetting(f"LEPTON_SERVES lists {unknown[0]!r}, which LEPTON_REGIONS does not.")
+        raise InvalidSetting(f"LEPTON_SERVES lists {unknown[0]!r}, which LEPTON_REGIONS does not.")
     return serves
 
 
-def _region(source: _Source, code: str, *, served: bool) -> RegionConfig:
+def _build_region(source: _SettingReader, code: str, *, is_served: bool) -> RegionConfig:
     suffix = code.upper()
-    english, _comma, chinese = source.text(
-        f"LEPTON_REGION_NAME_{suffix}", ",".join(_NAMES.get(code, (suffix, suffix)))
+    english, _comma, chinese = source.get_text(
+        f"LEPTON_REGION_NAME_{suffix}", ",".join(_REGION_NAMES.get(code, (suffix, suffix)))
     ).partition(",")
     names = RegionConfig(code, english.strip(), (chinese or english).strip())
-    return _with_places(source, names) if served else names
+    return _add_addresses(source, names) if is_served else names
 
 
-def _with_places(source: _Source, names: RegionConfig) -> RegionConfig:
-    suffix = names.code.upper()
+def _add_addresses(source: _SettingReader, region: RegionConfig) -> RegionConfig:
+    suffix = region.code.upper()
     place = f"OBJECT_STORE_URL_{suffix}"
-    store = source.text(place, build="file:///nowhere")
-    if not _split(place, store).scheme:
-        raise WrongSetting(f"{place} must be a URL, e.g. file:///folder or s3://bucket/prefix.")
+    store = source.get_text(place, build_default="file:///nowhere")
+    if not _split_url(place, store).scheme:
+        raise InvalidSetting(f"{place} must be a URL, e.g. file:///folder or s3://bucket/prefix.")
     return replace(
-        names,
+        region,
         object_store_url=store,
-        kms_url=source.url(f"KMS_URL_{suffix}", _KMS_SCHEMES, build="file:///nowhere"),
-        scope_key=source.key(f"LEPTON_SCOPE_KEY_{suffix}"),
+        kms_url=source.get_url(f"KMS_URL_{suffix}", _KMS_SCHEMES, build_default="file:///nowhere"),
+        scope_key=source.get_key(f"LEPTON_SCOPE_KEY_{suffix}"),
     )
 
 
-def _databases(source: _Source, serves: tuple[str, ...], role: Role) -> dict[str, DatabaseUrl]:
+def _read_databases(
+    source: _SettingReader, served_regions: tuple[str, ...], role: ProcessRole
+) -> dict[str, DatabaseUrl]:
     planes = {"default": "CONTROL"}
-    for code in serves:
+    for code in served_regions:
         planes[f"data_{code}"] = f"DATA_{code.upper()}"
         planes[f"keys_{code}"] = f"KEYS_{code.upper()}"
     suffix = "_MIGRATE" if role == "migrate" else ""
-    return {alias: _database(source, f"DATABASE_URL_{plane}{suffix}") for alias, plane in planes.items()}
+    return {alias: _read_database(source, f"DATABASE_URL_{plane}{suffix}") for alias, plane in planes.items()}
 
 
-def _database(source: _Source, name: str) -> DatabaseUrl:
-    value = source.url(name, ("postgresql", "postgres"), build="postgresql://build:build@127.0.0.1:1/build")
-    parts = _split(name, value)
+def _read_database(source: _SettingReader, name: str) -> DatabaseUrl:
+    value = source.get_url(
+        name, ("postgresql", "postgres"), build_default="postgresql://build:build@127.0.0.1:1/build"
+    )
+    parts = _split_url(name, value)
     database = unquote(parts.path.lstrip("/"))
     if not parts.hostname or not database or not parts.username:
-        raise WrongSetting(f"{name} must look like postgresql://role:password@host:5432/database.")
+        raise InvalidSetting(f"{name} must look like postgresql://role:password@host:5432/database.")
     account = unquote(parts.username), unquote(parts.password or "")
     return DatabaseUrl(parts.hostname, parts.port or 5432, database, *account, dict(parse_qsl(parts.query)))
 
 
-def _valkey_url(source: _Source, broker_url: str) -> str:
+def _resolve_valkey_url(source: _SettingReader, broker_url: str) -> str:
     """The cache and the rate limiter; database 1 of the broker when the broker is Valkey."""
     if broker_url.startswith(("redis://", "rediss://")):
-        return source.url("VALKEY_URL", ("redis", "rediss"), default=re.sub(r"/\d*$", "", broker_url) + "/1")
+        return source.get_url(
+            "VALKEY_URL", ("redis", "rediss"), default=re.sub(r"/\d*$", "", broker_url) + "/1"
+        )
     if not source.values.get("VALKEY_URL"):
-        raise WrongSetting("VALKEY_URL must be set when BROKER_URL is not a Valkey or Redis address.")
-    return source.url("VALKEY_URL", ("redis", "rediss"))
+        raise InvalidSetting("VALKEY_URL must be set when BROKER_URL is not a Valkey or Redis address.")
+    return source.get_url("VALKEY_URL", ("redis", "rediss"))
 
 
-def _hosts(value: str, base_url: str) -> tuple[str, ...]:
+def _parse_hosts(value: str, base_url: str) -> tuple[str, ...]:
     """Names served to the outside are spelled out; for a loopback address its other spellings count too."""
     hosts = [host.strip() for host in value.split(",") if host.strip()]
     if "*" in hosts:
-        raise WrongSetting("LEPTON_ALLOWED_HOSTS must name the hosts; `*` would accept any.")
+        raise InvalidSetting("LEPTON_ALLOWED_HOSTS must name the hosts; `*` would accept any.")
     own = urlsplit(base_url).hostname
     if not own:
-        raise WrongSetting("LEPTON_BASE_URL must name a host.")
+        raise InvalidSetting("LEPTON_BASE_URL must name a host.")
     return tuple(dict.fromkeys([own, *hosts, *(("localhost", "127.0.0.1") if _is_loopback(own) else ())]))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-_HIDDEN = "[removed]"
+_REDACTED = "[removed]"
 _SECRET_NAME = re.compile(
     r"password|passwd|secret|authorization|cookie|token|api_?key|pepper|kek|session_?key", re.I
 )
@@ -25,51 +25,51 @@ _SECRET_VALUE = re.compile(
 # Addresses of the API hold the clients' ids, also when they are misspelt, and queries hold what people searched for.
 # An id may hold spaces and quotes, and logged paths are not percent-encoded: nothing tells where it ends, so the rest
 # of the line goes.
-_KNOWN = r"v1/(?:items|profiles|events|reviews|recommendations|models|jobs|knowledge|tenant)"
-_ADDRESS = re.compile(
-    rf"(?P<kept>/api/{_KNOWN})/[^\n]*"
-    rf"|(?P<unknown>/api)/(?!(?:{_KNOWN}|schema)(?:[?\s\"']|$))[^\n]*"
+_API_ROUTES = r"v1/(?:items|profiles|events|reviews|recommendations|models|jobs|knowledge|tenant)"
+_LOGGED_PATH = re.compile(
+    rf"(?P<kept>/api/{_API_ROUTES})/[^\n]*"
+    rf"|(?P<unknown>/api)/(?!(?:{_API_ROUTES}|schema)(?:[?\s\"']|$))[^\n]*"
     r"|(?P<path>(?<![:\w])/[^\s?\"']*)\?[^\s\"']*",
     re.I,
 )
 
 
-def without_secrets(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+def redact_secrets(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """A structlog processor: hides values by their field's name, and by their look wherever they stand."""
-    return {name: _clean(name, value) for name, value in event.items()}
+    return {name: _redact_value(name, value) for name, value in event.items()}
 
 
-def _clean(name: str, value: Any) -> Any:
+def _redact_value(name: str, value: Any) -> Any:
     if _SECRET_NAME.search(name):
-        return _HIDDEN
+        return _REDACTED
     if isinstance(value, str):
-        return _ADDRESS.sub(_without_ids, _SECRET_VALUE.sub(_HIDDEN, value))
+        return _LOGGED_PATH.sub(_redact_ids, _SECRET_VALUE.sub(_REDACTED, value))
     if isinstance(value, bytes):
         return f"[{len(value)} bytes]"
     if isinstance(value, Mapping):
-        return {str(key): _clean(str(key), inner) for key, inner in value.items()}
+        return {str(key): _redact_value(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean("", inner) for inner in value]
+        return [_redact_value("", inner) for inner in value]
     return value
 
 
-def _without_ids(found: re.Match[str]) -> str:
-    kept = found["kept"] or found["unknown"]
-    return f"{kept}/{_HIDDEN}" if kept else f"{found['path']}?{_HIDDEN}"
+def _redact_ids(match: re.Match[str]) -> str:
+    kept = match["kept"] or match["unknown"]
+    return f"{kept}/{_REDACTED}" if kept else f"{match['path']}?{_REDACTED}"
 
 
-def _shared() -> list[Any]:
+def _build_shared_processors() -> list[Any]:
     return [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        without_secrets,
+        redact_secrets,
     ]
 
 
-def logging_settings() -> dict[str, Any]:
+def build_logging_settings() -> dict[str, Any]:
     """For `logging.config.dictConfig`; foreign loggers pass the same processors. Commands tell people less."""
     return {
         "version": 1,
@@ -77,7 +77,7 @@ def logging_settings() -> dict[str, Any]:
         "formatters": {
             "json": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": _shared(),
+                "foreign_pre_chain": _build_shared_processors(),
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
@@ -98,11 +98,11 @@ def logging_settings() -> dict[str, Any]:
     }
 
 
-def configure() -> None:
+def configure_structlog() -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *_shared(),
+            *_build_shared_processors(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -111,7 +111,7 @@ def configure() -> None:
     )
 
 
-def apply() -> None:
+def apply_logging() -> None:
     """Both structlog and the standard library, for a process that does not go through Django's set-up."""
-    configure()
-    logging.config.dictConfig(logging_settings())
+    configure_structlog()
+    logging.config.dictConfig(build_logging_settings())

@@ -12,11 +12,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from lepton_platform.monitoring import metrics, unready
+from lepton_platform.monitoring import export_metrics, find_unavailable_databases
 
 log = structlog.get_logger(__name__)
-Answer = Callable[[HttpRequest], HttpResponseBase]
-_PERMISSIONS = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+_PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()"
 
 
 class HealthMiddleware:
@@ -25,21 +25,21 @@ class HealthMiddleware:
     `/metrics` is for whoever holds LEPTON_METRICS_TOKEN, as `Authorization: Bearer`; without that setting it is absent.
     """
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
         if request.path == "/readyz":
-            missing = unready()
+            missing = find_unavailable_databases()
             return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
-        if request.path == "/metrics" and _may_read_metrics(request):
-            return HttpResponse(metrics(), content_type=CONTENT_TYPE_LATEST)
+        if request.path == "/metrics" and _can_read_metrics(request):
+            return HttpResponse(export_metrics(), content_type=CONTENT_TYPE_LATEST)
         return self._get_response(request)
 
 
-def _may_read_metrics(request: HttpRequest) -> bool:
+def _can_read_metrics(request: HttpRequest) -> bool:
     token = settings.LEPTON_METRICS_TOKEN
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
     return bool(token) and secrets.compare_digest(given.encode(), token.encode())
@@ -48,12 +48,12 @@ def _may_read_metrics(request: HttpRequest) -> bool:
 class HeadersMiddleware:
     """Permissions policy everywhere; on the staff pages the wider script policy that their toolkit needs."""
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
-        response.headers.setdefault("Permissions-Policy", _PERMISSIONS)
+        response.headers.setdefault("Permissions-Policy", _PERMISSIONS_POLICY)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if request.path.startswith("/staff/"):
             response._csp_update = {  # type: ignore[attr-defined]
@@ -69,7 +69,7 @@ class RequestLogMiddleware:
     The line names the route, never the path or the query: those hold ids of a client's end users.
     """
 
-    def __init__(self, get_response: Answer) -> None:
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:

@@ -15,31 +15,31 @@ from prometheus_client.registry import Collector
 
 from recommender.registry import queries
 from recommender.registry.types import VersionView
-from tenants.control.queries import tenant_directory
+from tenants.control.queries import list_tenants
 from tenants.data.queries import jobs
 from tenants.errors import DomainError
-from tenants.regions import CONTROL, TenantRef, served
+from tenants.regions import CONTROL, TenantRef, list_served
 from tenants.scope import Actor, control_ops, data_ops, scope
 
 log = structlog.get_logger(__name__)
 
 _ACTOR = Actor("system", "metrics")
-_KEPT_SECONDS = 60.0
+_CACHE_SECONDS = 60.0
 _lock = threading.Lock()
-_kept: tuple[float, bytes] | None = None
+_cached_metrics: tuple[float, bytes] | None = None
 
 
-def needed_aliases() -> tuple[str, ...]:
+def list_required_aliases() -> tuple[str, ...]:
     """The control plane, and data and keys of each served region."""
-    return (CONTROL, *(f"{plane}_{region}" for region in served() for plane in ("data", "keys")))
+    return (CONTROL, *(f"{plane}_{region}" for region in list_served() for plane in ("data", "keys")))
 
 
-def unready() -> list[str]:
+def find_unavailable_databases() -> list[str]:
     """Aliases of the databases that do not answer."""
-    return [alias for alias in needed_aliases() if not _answers(alias)]
+    return [alias for alias in list_required_aliases() if not _is_available(alias)]
 
 
-def _answers(alias: str) -> bool:
+def _is_available(alias: str) -> bool:
     connection = connections[alias]
     try:
         with connection.cursor() as cursor:
@@ -52,38 +52,38 @@ def _answers(alias: str) -> bool:
     return True
 
 
-def metrics() -> bytes:
+def export_metrics() -> bytes:
     """What Prometheus reads: databases, jobs, and how the model in service of each tenant does; at most a minute old."""
-    global _kept
+    global _cached_metrics
     with _lock:
-        if _kept is None or time.monotonic() - _kept[0] > _KEPT_SECONDS:
+        if _cached_metrics is None or time.monotonic() - _cached_metrics[0] > _CACHE_SECONDS:
             registry = CollectorRegistry()
-            registry.register(_Figures())
-            _kept = (time.monotonic(), generate_latest(registry))
-        return _kept[1]
+            registry.register(_LeptonCollector())
+            _cached_metrics = (time.monotonic(), generate_latest(registry))
+        return _cached_metrics[1]
 
 
-class _Figures(Collector):
+class _LeptonCollector(Collector):
     """One pass over the served regions; the cost grows with the tenants, for each is read in its own scope."""
 
     def collect(self) -> Iterator[Metric]:
         ready = GaugeMetricFamily("lepton_database_ready", "Whether a database answers.", labels=["database"])
-        missing = unready()
-        for alias in needed_aliases():
+        missing = find_unavailable_databases()
+        for alias in list_required_aliases():
             ready.add_metric([alias], float(alias not in missing))
         yield ready
         if missing:
             return
         jobs_open = GaugeMetricFamily("lepton_jobs", "Jobs by state.", labels=["region", "state"])
-        for region in served():
+        for region in list_served():
             with data_ops(region, "staff", actor=_ACTOR, reason="job counts for metrics") as s:
-                for state, count in jobs.states(s).items():
+                for state, count in jobs.count_by_state(s).items():
                     jobs_open.add_metric([region, state], float(count))
         yield jobs_open
-        yield from _models()
+        yield from _collect_model_metrics()
 
 
-def _models() -> Iterator[Metric]:
+def _collect_model_metrics() -> Iterator[Metric]:
     labels = ["tenant", "region"]
     quality = GaugeMetricFamily(
         "lepton_model_ndcg", "nDCG@10 of the model in service on hidden events.", labels=labels
@@ -96,10 +96,10 @@ def _models() -> Iterator[Metric]:
         "lepton_model_followed", "Share of answers followed by it.", labels=[*labels, "by", "version"]
     )
     with control_ops("upkeep", actor=_ACTOR, reason="tenants for metrics") as s:
-        found = [view for view in tenant_directory(s) if view.status == "active" and view.region in served()]
+        found = [view for view in list_tenants(s) if view.status == "active" and view.region in list_served()]
     for view in found:
         names = [view.slug, view.region]
-        version = _in_service(view.ref)
+        version = _load_active_version(view.ref)
         if version is None:
             continue
         for name, one in version.drift.get("shifts", {}).items():
@@ -114,10 +114,10 @@ def _models() -> Iterator[Metric]:
     yield from (quality, shifted, alarm, rate)
 
 
-def _in_service(tenant: TenantRef) -> VersionView | None:
+def _load_active_version(tenant: TenantRef) -> VersionView | None:
     try:
         with scope(tenant, actor=_ACTOR) as s:
-            return queries.active(s)
+            return queries.get_active_version(s)
     except DomainError as error:
         log.warning("model_not_read", tenant=str(tenant.id), reason=error.code)
         return None

@@ -10,13 +10,19 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF, UNSAFE_EVAL
 from django.utils.translation import gettext_lazy as _
 
-from lepton_platform.cache import ValkeyJson
-from lepton_platform.env import BASE_DIR, DatabaseUrl, WrongSetting, read, uses_embedded_services
-from lepton_platform.logs import logging_settings
+from lepton_platform.cache import JsonCacheSerializer
+from lepton_platform.env import (
+    BASE_DIR,
+    DatabaseUrl,
+    InvalidSetting,
+    read_environment,
+    uses_embedded_services,
+)
+from lepton_platform.logs import build_logging_settings
 
 try:
-    ENV = read(os.environ)
-except WrongSetting as wrong:
+    ENV = read_environment(os.environ)
+except InvalidSetting as wrong:
     sys.stderr.write(f"{wrong}\n")
     raise SystemExit(2) from None
 
@@ -24,18 +30,18 @@ _IS_HTTPS = ENV.base_url.startswith("https://")
 
 LEPTON_HOME = ENV.home
 LEPTON_REGIONS = ENV.regions
-LEPTON_SERVES = ENV.serves
+LEPTON_SERVES = ENV.served_regions
 LEPTON_KEY_PEPPER = ENV.key_pepper
 LEPTON_CONTROL_SCOPE_KEY = ENV.control_scope_key
 LEPTON_BASE_URL = ENV.base_url
 LEPTON_VALKEY_URL = ENV.valkey_url
 LEPTON_MODEL_CACHE_MIB = ENV.model_cache_mib
-LEPTON_GATE_LEAST_GAIN_PERCENT = ENV.gate_least_gain_percent
+LEPTON_GATE_LEAST_GAIN_PERCENT = ENV.gate_min_gain_percent
 LEPTON_METRICS_TOKEN = ENV.metrics_token
 LEPTON_RAY_ADDRESS = ENV.ray_address
 LEPTON_RAY_WORKERS = ENV.ray_workers
 LEPTON_RAY_FROM_EVENTS = ENV.ray_from_events
-LEPTON_LANGUAGE_HEADS = ENV.language_heads
+LEPTON_LANGUAGE_HEADS = ENV.language_models
 
 SECRET_KEY = ENV.secret_key
 DEBUG = False
@@ -110,10 +116,10 @@ TEMPLATES = [
 ]
 
 
-_NEVER = 2**31 - 1
+_NEVER_PREPARE = 2**31 - 1
 
 
-def _database(alias: str, url: DatabaseUrl) -> dict[str, Any]:
+def _build_database(alias: str, url: DatabaseUrl) -> dict[str, Any]:
     """The application role binds on the server, so that no statement holds a value, and uses a pool.
 
     A scope looks after its own connection: a question before every request would cost the hot path a round trip.
@@ -123,7 +129,7 @@ def _database(alias: str, url: DatabaseUrl) -> dict[str, Any]:
         **url.options,
         "server_side_binding": True,
         "connect_timeout": 5,
-        "prepare_threshold": _NEVER,
+        "prepare_threshold": _NEVER_PREPARE,
     }
     if ENV.role == "app":
         options["pool"] = {
@@ -146,7 +152,7 @@ def _database(alias: str, url: DatabaseUrl) -> dict[str, Any]:
     }
 
 
-DATABASES = {alias: _database(alias, url) for alias, url in ENV.databases.items()}
+DATABASES = {alias: _build_database(alias, url) for alias, url in ENV.databases.items()}
 DATABASE_ROUTERS = ["tenants.router.PlaneRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -155,7 +161,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": ENV.valkey_url,
         "KEY_PREFIX": "lepton",
-        "OPTIONS": {"serializer": ValkeyJson, "socket_timeout": 1.0, "socket_connect_timeout": 1.0},
+        "OPTIONS": {"serializer": JsonCacheSerializer, "socket_timeout": 1.0, "socket_connect_timeout": 1.0},
     }
 }
 
@@ -186,13 +192,15 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = False
 
 # Without a mail server letters are files below LEPTON_HOME.
-_MAIL = urlsplit(ENV.mail_url)
-EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if _MAIL.scheme == 'file' else 'smtp'}.EmailBackend"
-EMAIL_FILE_PATH = unquote(_MAIL.path)
-EMAIL_HOST, EMAIL_PORT = _MAIL.hostname or "", _MAIL.port or 25
-EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_MAIL.username or ""), unquote(_MAIL.password or "")
-EMAIL_USE_SSL = _MAIL.scheme == "smtps"
-EMAIL_USE_TLS = _MAIL.scheme == "smtp" and bool(_MAIL.username)
+_MAIL_URL = urlsplit(ENV.mail_url)
+EMAIL_BACKEND = (
+    f"django.core.mail.backends.{'filebased' if _MAIL_URL.scheme == 'file' else 'smtp'}.EmailBackend"
+)
+EMAIL_FILE_PATH = unquote(_MAIL_URL.path)
+EMAIL_HOST, EMAIL_PORT = _MAIL_URL.hostname or "", _MAIL_URL.port or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_MAIL_URL.username or ""), unquote(_MAIL_URL.password or "")
+EMAIL_USE_SSL = _MAIL_URL.scheme == "smtps"
+EMAIL_USE_TLS = _MAIL_URL.scheme == "smtp" and bool(_MAIL_URL.username)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = f"Lepton <no-reply@{urlsplit(ENV.base_url).hostname}>"
 
@@ -240,15 +248,15 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "graph_3",
     "SITE_URL": None,
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": "lepton_platform.staff.navigation.favicon"}
+        {"rel": "icon", "type": "image/svg+xml", "href": "lepton_platform.staff.navigation.get_favicon_url"}
     ],
-    "STYLES": ["lepton_platform.staff.navigation.stylesheet"],
+    "STYLES": ["lepton_platform.staff.navigation.get_stylesheet_url"],
     "SHOW_LANGUAGES": True,
-    "ACCOUNT": {"navigation": "lepton_platform.staff.navigation.account"},
+    "ACCOUNT": {"navigation": "lepton_platform.staff.navigation.build_account_menu"},
     "SIDEBAR": {
         "show_search": True,
         "command_search": True,
-        "navigation": "lepton_platform.staff.navigation.sidebar",
+        "navigation": "lepton_platform.staff.navigation.build_sidebar",
     },
 }
 # django-unfold evaluates Alpine expressions; only the staff pages may.
@@ -274,4 +282,4 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 CELERY_BROKER_URL = ENV.broker_url
 LOGGING_CONFIG = None
-LOGGING = logging_settings()
+LOGGING = build_logging_settings()

@@ -6,10 +6,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
 
 from lepton_platform import handlers
 
-application = handlers.application()
+application = handlers.build_application()
 
-from lepton_platform.checks import refuse_unless_safe  # noqa: E402 - its models need the application
-from lepton_platform.settling import settle  # noqa: E402 - follows the application
+from lepton_platform.checks import exit_on_startup_errors  # noqa: E402 - its models need the application
+from lepton_platform.settling import freeze_gc  # noqa: E402 - follows the application
 
-refuse_unless_safe()
-settle()
+exit_on_startup_errors()
+freeze_gc()

@@ -7,27 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.dataset.links import link_tokens
+from recommender.dataset.links import build_triple_tokens
 from tenants.data.queries import knowledge
-from tenants.data.queries.item_numbers import item_numbers
+from tenants.data.queries.item_numbers import find_item_numbers
 from tenants.data.types import TripleInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
-Tokens = dict[int, tuple[str, ...]]
+TripleTokens = dict[int, tuple[str, ...]]
 
 
-def of_items(
-    tenant: TenantRef, item_no: NDArray[np.int32], *, actor: Actor
+def load_item_triples(
+    tenant: TenantRef, numbers: NDArray[np.int32], *, actor: Actor
 ) -> tuple[tuple[str, ...], ...] | None:
     """What is stated of each item, in the order of `item_no`; None where nothing is stated at all."""
     with scope(tenant, actor=actor) as s:
-        stated = tokens(s, knowledge.triples(s))
-    found = tuple(stated.get(number, ()) for number in item_no.tolist())
+        stated = load_triple_tokens(s, knowledge.load_triples(s))
+    found = tuple(stated.get(number, ()) for number in numbers.tolist())
     return found if any(found) else None
 
 
-def tokens(s: Scope, triples: Sequence[TripleInput]) -> Tokens:
+def load_triple_tokens(s: Scope, triples: Sequence[TripleInput]) -> TripleTokens:
     """By item number."""
-    numbers = item_numbers(s, {name for triple in triples for name in (triple.head, triple.tail)})
-    return link_tokens(((one.head, one.relation, one.tail) for one in triples), numbers)
+    numbers = find_item_numbers(s, {name for triple in triples for name in (triple.head, triple.tail)})
+    return build_triple_tokens(((one.head, one.relation, one.tail) for one in triples), numbers)

@@ -10,7 +10,7 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 
-def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
+def quantize_dynamic_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with weights of matrix products as int8, one scale a column."""
     with tempfile.TemporaryDirectory() as folder:
         wide, small = Path(folder) / "wide.onnx", Path(folder) / "small.onnx"

@@ -10,115 +10,144 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.dataset import ItemOpinions
-from recommender.features.specification import Denials
-from recommender.language.lexicon import aspect_names, aspect_terms
-from recommender.language.opinions import Opinions, Voice, as_features, gathered
-from recommender.language.reading import ReviewReader, Written
-from tenants.data.presets import never_features
+from recommender.dataset import ItemReviewFeatures
+from recommender.features.specification import DeniedAttributes
+from recommender.language.lexicon import load_aspect_names, load_aspect_terms
+from recommender.language.opinions import (
+    AnalysedReview,
+    ReviewSummaryTable,
+    aggregate_reviews,
+    build_review_features,
+)
+from recommender.language.reading import ReviewAnalyzer, ReviewText
+from tenants.data.presets import list_denied_attributes
 from tenants.data.queries import profiles, reviews, space
 from tenants.data.queries.reviews import StoredReview
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-_GRANTED, _REFUSED = 1, 2
-MOST_REVIEWS = 20_000
-WITHOUT_CONSENT, ITEM_GONE = "review without consent", "review of a retired item"
+_CONSENT_GRANTED, _CONSENT_REFUSED = 1, 2
+MAX_REVIEWS = 20_000
+WITHOUT_CONSENT, ITEM_RETIRED = "review without consent", "review of a retired item"
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReviewCorpus:
     """`stored` reviews were looked at; `left_out` counts those that say nothing here, by reason. `denied` are aspects
     that may be neither a feature nor a reason in this space."""
 
-    voices: Sequence[Voice]
-    denied: tuple[str, ...]
-    stored: int
-    left_out: dict[str, int]
+    reviews: Sequence[AnalysedReview]
+    denied_aspects: tuple[str, ...]
+    n_stored: int
+    skipped: dict[str, int]
 
-    def opinions(self, *, until: int | None = None) -> Opinions:
+    def summarize_reviews(self, *, cutoff_ms: int | None = None) -> ReviewSummaryTable:
         """Of at least five people an item; `until` in milliseconds leaves out what was written later."""
-        return gathered(self.voices, until=until).without(self.denied)
+        return aggregate_reviews(self.reviews, cutoff_ms=cutoff_ms).drop_aspects(self.denied_aspects)
 
-    def features(self, opinions: Opinions, item_no: NDArray[np.int32]) -> ItemOpinions | None:
+    def build_item_features(
+        self, summaries: ReviewSummaryTable, item_numbers: NDArray[np.int32]
+    ) -> ItemReviewFeatures | None:
         """None where nothing is known of any of the items."""
-        allowed = [name for name in aspect_names() if name not in self.denied]
-        found = as_features(opinions, item_no.tolist(), allowed)
-        return found if found.present else None
+        allowed = [name for name in load_aspect_names() if name not in self.denied_aspects]
+        found = build_review_features(summaries, item_numbers.tolist(), allowed)
+        return found if found.has_values else None
 
 
-def load(
+def load_reviews(
     tenant: TenantRef,
-    about: Mapping[int, str],
+    item_texts: Mapping[int, str],
     *,
-    reader: Callable[[], ReviewReader],
+    load_analyzer: Callable[[], ReviewAnalyzer],
     actor: Actor,
     report: Callable[[float], None],
-    most: int = MOST_REVIEWS,
-) -> Heard:
+    max_reviews: int = MAX_REVIEWS,
+) -> ReviewCorpus:
     """The newest `most`, of people whose behaviour may be learned from and of nobody known.
 
     `about` is the text of each live item by number; reviews of other items are left out. `reader` makes the reader when
     there is something to read. `report` hears the fraction done."""
     with scope(tenant, actor=actor) as s:
-        state = space.state(s)
+        state = space.get_state(s)
         opt_in = state.privacy.basis == "opt_in"
-        asked = profiles.with_consent(s, _GRANTED if opt_in else _REFUSED)
-        expected = min(reviews.count(s), most)
-    denials = Denials(never_features(state.vertical, state.privacy))
-    denied = tuple(name for name in aspect_names() if _denied(denials, name))
+        asked = profiles.find_keys_by_consent(s, _CONSENT_GRANTED if opt_in else _CONSENT_REFUSED)
+        expected = min(reviews.count_reviews(s), max_reviews)
+    denials = DeniedAttributes(list_denied_attributes(state.vertical, state.privacy))
+    denied = tuple(name for name in load_aspect_names() if _is_denied_aspect(denials, name))
     if not expected:
-        return Heard((), denied, 0, {})
-    reading = _Reading(reader(), about, asked, opt_in=opt_in)
+        return ReviewCorpus((), denied, 0, {})
+    reading = _ReviewCollector(load_analyzer(), item_texts, asked, opt_in=opt_in)
     # Of many that share a moment, as after an import, the scan gives all.
-    newest = chain.from_iterable(map(_parts, reviews.scan(tenant, actor=actor, most=most)))
-    while reading.stored < expected and (part := next(newest, None)):
-        reading.take(part)
-        report(min(reading.stored / expected, 1.0))
-    return Heard(reading.voices, denied, reading.stored, reading.counted())
+    newest = chain.from_iterable(
+        map(_iter_batches, reviews.scan_reviews(tenant, actor=actor, max_reviews=max_reviews))
+    )
+    while reading.n_stored < expected and (part := next(newest, None)):
+        reading.add_page(part)
+        report(min(reading.n_stored / expected, 1.0))
+    return ReviewCorpus(reading.reviews, denied, reading.n_stored, reading.count_skipped())
 
 
-def _denied(denials: Denials, name: str) -> bool:
+def _is_denied_aspect(denied_attributes: DeniedAttributes, name: str) -> bool:
     """By its name, or by any word it is called by in a review."""
     terms = [
-        term for language in ("en", "zh") for term, aspect in aspect_terms(language).items() if aspect == name
+        term
+        for language in ("en", "zh")
+        for term, aspect in load_aspect_terms(language).items()
+        if aspect == name
     ]
-    return any(denials.reason(term) for term in (name, *terms))
+    return any(denied_attributes.find_denied_match(term) for term in (name, *terms))
 
 
-def _parts(page: Sequence[StoredReview], size: int = 250) -> Iterator[Sequence[StoredReview]]:
+def _iter_batches(page: Sequence[StoredReview], size: int = 250) -> Iterator[Sequence[StoredReview]]:
     """Small enough that a cancelled job stops within a second or two."""
     for start in range(0, len(page), size):
         yield page[start : start + size]
 
 
-class _Reading:
+class _ReviewCollector:
     """Growing voices; `asked` are the profiles that granted, under opt-in, or refused."""
 
     def __init__(
-        self, reader: ReviewReader, about: Mapping[int, str], asked: set[bytes], *, opt_in: bool
+        self,
+        analyzer: ReviewAnalyzer,
+        item_texts: Mapping[int, str],
+        consent_keys: set[bytes],
+        *,
+        opt_in: bool,
     ) -> None:
-        self._reader, self._about, self._asked, self._opt_in = reader, about, asked, opt_in
-        self.voices: list[Voice] = []
-        self.stored, self._refused, self._gone = 0, 0, 0
+        self._analyzer, self._item_texts, self._consent_keys, self._opt_in = (
+            analyzer,
+            item_texts,
+            consent_keys,
+            opt_in,
+        )
+        self.reviews: list[AnalysedReview] = []
+        self.n_stored, self._n_without_consent, self._n_retired = 0, 0, 0
 
-    def take(self, page: Sequence[StoredReview]) -> None:
-        live = [one for one in page if one.item_no in self._about]
+    def add_page(self, page: Sequence[StoredReview]) -> None:
+        live = [one for one in page if one.item_no in self._item_texts]
         may = [
-            one for one in live if one.profile_key is None or (one.profile_key in self._asked) is self._opt_in
+            one
+            for one in live
+            if one.profile_key is None or (one.profile_key in self._consent_keys) is self._opt_in
         ]
-        self.stored += len(page)
-        self._gone += len(page) - len(live)
-        self._refused += len(live) - len(may)
+        self.n_stored += len(page)
+        self._n_retired += len(page) - len(live)
+        self._n_without_consent += len(live) - len(may)
         told = [
-            Written(one.review.title, one.review.text, one.review.language, self._about[one.item_no])
+            ReviewText(one.review.title, one.review.text, one.review.language, self._item_texts[one.item_no])
             for one in may
         ]
-        for stored, reading in zip(may, self._reader.read(told), strict=True):
+        for stored, reading in zip(may, self._analyzer.analyze_reviews(told), strict=True):
             if reading is not None:
                 person = b"p" + stored.profile_key if stored.profile_key else b"r" + stored.key
-                self.voices.append(Voice(stored.item_no, person, int(stored.at.timestamp() * 1000), reading))
+                self.reviews.append(
+                    AnalysedReview(stored.item_no, person, int(stored.at.timestamp() * 1000), reading)
+                )
 
-    def counted(self) -> dict[str, int]:
-        found = Counter({WITHOUT_CONSENT: self._refused, ITEM_GONE: self._gone}) + self._reader.left_out
+    def count_skipped(self) -> dict[str, int]:
+        found = (
+            Counter({WITHOUT_CONSENT: self._n_without_consent, ITEM_RETIRED: self._n_retired})
+            + self._analyzer.skipped
+        )
         return {name: count for name, count in found.items() if count}

@@ -18,7 +18,7 @@ VALUES (%s, %s, now(), %s, %s, %s, %s, %s::jsonb)
 """
 
 
-def record(s: Scope, verb: str, subject: str, **facts: str | int | float | bool | None) -> None:
+def record_entry(s: Scope, verb: str, subject: str, **facts: str | int | float | bool | None) -> None:
     """`facts` hold no personal data and no secret: names of things, counts and states."""
     plane = "control" if s.alias == CONTROL else s.alias.partition("_")[0]
     tenant = s.tenant.id if s.tenant else None

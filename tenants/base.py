@@ -7,16 +7,16 @@ from typing import ClassVar, Self
 from django.db import models
 
 from tenants.lifecycle import Lifecycle
-from tenants.scope import current_scope
+from tenants.scope import get_current_scope
 
-_PREFIX = {"control": "default", "keys": "keys_"}
+_ALIAS_PREFIXES = {"control": "default", "keys": "keys_"}
 
 
 class ScopedManager(models.Manager[models.Model]):
     """Refuses reads and writes without an open scope on its plane. It hides no filter: queries name the tenant."""
 
     def get_queryset(self) -> models.QuerySet[models.Model]:
-        current_scope(_PREFIX.get(self.model._meta.app_label, "data_"))
+        get_current_scope(_ALIAS_PREFIXES.get(self.model._meta.app_label, "data_"))
         return super().get_queryset()
 
 

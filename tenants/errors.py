@@ -39,7 +39,7 @@ class Invalid(DomainError):
         self.errors = errors
 
     @classmethod
-    def at(cls, pointer: str, code: str, detail: str) -> Invalid:
+    def from_field(cls, pointer: str, code: str, detail: str) -> Invalid:
         return cls([FieldError(pointer, code, detail)])
 
 

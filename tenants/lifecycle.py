@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 
-class Export(StrEnum):
+class ExportPolicy(StrEnum):
     """What a person's or tenant's export holds of these rows."""
 
     NOTHING = "nothing"
@@ -15,12 +15,12 @@ class Export(StrEnum):
     WITH_TENANT = "with tenant"
 
 
-class Erase(StrEnum):
+class ErasurePolicy(StrEnum):
     """What erasing a person or a tenant does to these rows."""
 
     WITH_PROFILE = "with profile"
     WITH_TENANT = "with tenant"
-    KEPT_AS_EVIDENCE = "kept as evidence"
+    RETAINED_AS_EVIDENCE = "kept as evidence"
     NEVER_PERSONAL = "never personal"
 
 
@@ -28,10 +28,10 @@ class Erase(StrEnum):
 class Lifecycle:
     """`kept_for` is None for rows that live as long as their tenant; `tenant_sets` when the tenant may shorten it."""
 
-    kept_for: timedelta | None
-    export: Export
-    erase: Erase
-    tenant_sets: bool = False
+    retention: timedelta | None
+    export: ExportPolicy
+    erase: ErasurePolicy
+    is_tenant_configurable: bool = False
 
 
 def days(count: int) -> timedelta:

@@ -21,11 +21,11 @@ class TenantRef:
     region: str
 
 
-def known() -> tuple[str, ...]:
+def list_configured() -> tuple[str, ...]:
     return tuple(settings.LEPTON_REGIONS)
 
 
-def served() -> tuple[str, ...]:
+def list_served() -> tuple[str, ...]:
     """Regions this process may touch, in settings order."""
     return tuple(settings.LEPTON_SERVES)
 
@@ -36,27 +36,27 @@ def require_served(region: str) -> None:
         raise RegionNotServed(f"Region {region!r} is not served here.")
 
 
-def data_alias(region: str) -> str:
+def get_data_alias(region: str) -> str:
     require_served(region)
     return f"data_{region}"
 
 
-def keys_alias(region: str) -> str:
+def get_keys_alias(region: str) -> str:
     require_served(region)
     return f"keys_{region}"
 
 
-def object_store_url(region: str) -> str:
+def get_object_store_url(region: str) -> str:
     require_served(region)
     return str(settings.LEPTON_REGIONS[region].object_store_url)
 
 
-def kms_url(region: str) -> str:
+def get_kms_url(region: str) -> str:
     require_served(region)
     return str(settings.LEPTON_REGIONS[region].kms_url)
 
 
-def scope_key(alias: str) -> bytes:
+def derive_scope_key(alias: str) -> bytes:
     """The key that signs claims for one database; the database holds only its HMAC pads.
 
     Derived from the configured key, so that a claim for a region's data is no claim for its keys.

@@ -18,8 +18,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations import RunSQL
 
 APP_ROLE = "lepton_app"
-_BLOCK = 64
-_ASKED = f"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.asked())"
+_HMAC_BLOCK_BYTES = 64
+_CLAIM_CHECK = f"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.asked())"
 T = TypeVar("T")
 
 FUNCTIONS = """
@@ -114,7 +114,7 @@ GRANT EXECUTE ON FUNCTION app.asked() TO lepton_app;
 """
 
 
-def functions() -> RunSQL:
+def install_functions() -> RunSQL:
     """The first operation of every plane's migrations; may run again. Needs the roles of deploy/postgres/roles.sql."""
     return RunSQL(FUNCTIONS, RunSQL.noop)
 
@@ -126,7 +126,9 @@ class _Cursor(Protocol):
 def install_scope_key(cursor: _Cursor, key: bytes, *, slot: int = 0) -> None:
     """Stores the two HMAC pads of `key`, as the migrator; the key itself never enters the database."""
     block = (
-        key.ljust(_BLOCK, b"\0") if len(key) <= _BLOCK else hashlib.sha256(key).digest().ljust(_BLOCK, b"\0")
+        key.ljust(_HMAC_BLOCK_BYTES, b"\0")
+        if len(key) <= _HMAC_BLOCK_BYTES
+        else hashlib.sha256(key).digest().ljust(_HMAC_BLOCK_BYTES, b"\0")
     )
     cursor.execute(
         "INSERT INTO app.scope_secret (slot, inner_pad, outer_pad) VALUES (%s, %s, %s) "
@@ -135,42 +137,44 @@ def install_scope_key(cursor: _Cursor, key: bytes, *, slot: int = 0) -> None:
     )
 
 
-def _of(given: T | None) -> T:
+def _require_value(value: T | None) -> T:
     """Django's signatures allow None where it never passes it."""
-    if given is None:
+    if value is None:
         raise TypeError("A constraint needs its model and schema editor.")
-    return given
+    return value
 
 
 class SqlConstraint(models.BaseConstraint, ABC):
     """A table guarantee that Django has no word for; subclasses say the SQL."""
 
     @abstractmethod
-    def statements(self, table: str, name: str) -> list[str]:
+    def create_statements(self, table: str, name: str) -> list[str]:
         """SQL that makes it, one statement each."""
 
     @abstractmethod
-    def undo(self, table: str, name: str) -> str:
+    def drop_statement(self, table: str, name: str) -> str:
         """SQL that takes it away."""
 
     def constraint_sql(
         self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
     ) -> Any:
-        _of(schema_editor).deferred_sql.extend(self._rendered(_of(model), _of(schema_editor)))
+        _require_value(schema_editor).deferred_sql.extend(
+            self._render_statements(_require_value(model), _require_value(schema_editor))
+        )
 
     def create_sql(
         self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
     ) -> Any:
-        return ";\n".join(self._rendered(_of(model), _of(schema_editor)))
+        return ";\n".join(self._render_statements(_require_value(model), _require_value(schema_editor)))
 
     def remove_sql(
         self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
     ) -> Any:
-        quote = _of(schema_editor).quote_name
-        return self.undo(quote(_of(model)._meta.db_table), quote(self.name))
+        quote = _require_value(schema_editor).quote_name
+        return self.drop_statement(quote(_require_value(model)._meta.db_table), quote(self.name))
 
-    def _rendered(self, model: type[models.Model], editor: BaseDatabaseSchemaEditor) -> list[str]:
-        return self.statements(editor.quote_name(model._meta.db_table), editor.quote_name(self.name))
+    def _render_statements(self, model: type[models.Model], editor: BaseDatabaseSchemaEditor) -> list[str]:
+        return self.create_statements(editor.quote_name(model._meta.db_table), editor.quote_name(self.name))
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
         """PostgreSQL enforces it; there is nothing to check on an instance."""
@@ -190,20 +194,20 @@ class TenantPolicy(SqlConstraint):
     """
 
     condition = "tenant_id = (SELECT app.current_tenant())"
-    writable = condition
+    write_condition = condition
 
-    def statements(self, table: str, name: str) -> list[str]:
+    def create_statements(self, table: str, name: str) -> list[str]:
         return [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-            f"CREATE POLICY {name} ON {table} {self.clauses()}",
+            f"CREATE POLICY {name} ON {table} {self.render_clauses()}",
         ]
 
     @classmethod
-    def clauses(cls) -> str:
-        return f"USING (({cls.condition}) AND {_ASKED}) WITH CHECK ({cls.writable})"
+    def render_clauses(cls) -> str:
+        return f"USING (({cls.condition}) AND {_CLAIM_CHECK}) WITH CHECK ({cls.write_condition})"
 
-    def undo(self, table: str, name: str) -> str:
+    def drop_statement(self, table: str, name: str) -> str:
         return f"DROP POLICY {name} ON {table}"
 
 
@@ -211,7 +215,7 @@ class TenantOrOpsPolicy(TenantPolicy):
     """For job leases, the outbox and the control plane, which hold no end-user data: also `ops:` claims."""
 
     condition = "(SELECT app.is_ops()) OR tenant_id = (SELECT app.scoped_tenant())"
-    writable = condition
+    write_condition = condition
 
 
 class MembershipPolicy(TenantOrOpsPolicy):
@@ -220,19 +224,19 @@ class MembershipPolicy(TenantOrOpsPolicy):
     condition = TenantOrOpsPolicy.condition + " OR user_id = (SELECT app.scoped_user())"
 
 
-def renewed(policy: type[TenantPolicy], *tables: str) -> RunSQL:
+def replace_policies(policy: type[TenantPolicy], *tables: str) -> RunSQL:
     """Gives policies that an earlier version made their present form."""
-    statements = [f"ALTER POLICY {table}_policy ON {table} {policy.clauses()}" for table in tables]
+    statements = [f"ALTER POLICY {table}_policy ON {table} {policy.render_clauses()}" for table in tables]
     return RunSQL(";\n".join(statements), RunSQL.noop)
 
 
 class AppendOnly(SqlConstraint):
     """The application role may add and read, never change or remove."""
 
-    def statements(self, table: str, name: str) -> list[str]:
+    def create_statements(self, table: str, name: str) -> list[str]:
         return [f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {APP_ROLE}"]
 
-    def undo(self, table: str, name: str) -> str:
+    def drop_statement(self, table: str, name: str) -> str:
         return f"GRANT UPDATE, DELETE ON {table} TO {APP_ROLE}"
 
 
@@ -247,13 +251,13 @@ class CompositeForeignKey(SqlConstraint):
             raise ValueError("A foreign key of a tenant table starts with tenant_id.")
         self.columns, self.to_table, self.to_columns = tuple(columns), to_table, tuple(to_columns)
 
-    def statements(self, table: str, name: str) -> list[str]:
+    def create_statements(self, table: str, name: str) -> list[str]:
         return [
             f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({', '.join(self.columns)}) "
             f'REFERENCES "{self.to_table}" ({", ".join(self.to_columns)}) ON DELETE CASCADE'
         ]
 
-    def undo(self, table: str, name: str) -> str:
+    def drop_statement(self, table: str, name: str) -> str:
         return f"ALTER TABLE {table} DROP CONSTRAINT {name}"
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:

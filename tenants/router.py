@@ -7,22 +7,22 @@ from typing import Any
 from django.db.models import Model
 
 from tenants.regions import CONTROL
-from tenants.scope import current_scope
+from tenants.scope import get_current_scope
 
-_PREFIX = {"data": "data_", "recommender": "data_", "keys": "keys_"}
+_ALIAS_PREFIXES = {"data": "data_", "recommender": "data_", "keys": "keys_"}
 
 
 class PlaneRouter:
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         """Raises ScopeRequired for tenant data without an open scope."""
-        prefix = _PREFIX.get(model._meta.app_label)
-        return current_scope(prefix).alias if prefix else CONTROL
+        prefix = _ALIAS_PREFIXES.get(model._meta.app_label)
+        return get_current_scope(prefix).alias if prefix else CONTROL
 
     db_for_write = db_for_read
 
-    def allow_relation(self, one: Model, other: Model, **hints: Any) -> bool:
-        return _PREFIX.get(one._meta.app_label) == _PREFIX.get(other._meta.app_label)
+    def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool:
+        return _ALIAS_PREFIXES.get(obj1._meta.app_label) == _ALIAS_PREFIXES.get(obj2._meta.app_label)
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
-        prefix = _PREFIX.get(app_label)
+        prefix = _ALIAS_PREFIXES.get(app_label)
         return db.startswith(prefix) if prefix else db == CONTROL

@@ -18,9 +18,9 @@ import django
 import pytest
 
 from lepton_platform.embedded import state
-from lepton_platform.embedded.home import Home, write_private_json
-from lepton_platform.embedded.services import DEFAULT_REGIONS, Services, ensure_services
-from lepton_platform.embedded.valkey import Valkey
+from lepton_platform.embedded.home import InstanceDirectory, write_private_json
+from lepton_platform.embedded.services import DEFAULT_REGIONS, EmbeddedServices, ensure_services
+from lepton_platform.embedded.valkey import ValkeyServer
 from tests import proofs
 from tests.proofs import figure, scale
 from tests.unpickling import watch
@@ -35,15 +35,17 @@ __all__ = ["figure", "scale"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _new_home() -> Home:
+def _new_home() -> InstanceDirectory:
     """Settings with ports and passwords, before anything runs: Django reads them when it is set up."""
     for name in [name for name in os.environ if name.startswith(("LEPTON_", "DATABASE_URL", "BROKER_URL"))]:
         del os.environ[name]
-    home = Home(Path(tempfile.mkdtemp(prefix="lepton-test-")).resolve())
-    home.prepare()
-    kept = state.load(home, DEFAULT_REGIONS)
+    home = InstanceDirectory(Path(tempfile.mkdtemp(prefix="lepton-test-")).resolve())
+    home.create_directories()
+    kept = state.load_state(home, DEFAULT_REGIONS)
     broker = f"redis://:{kept.valkey_password}@127.0.0.1:{kept.valkey_port}/0"
-    write_private_json(home.services_file, state.environment(home, kept, DEFAULT_REGIONS, broker_url=broker))
+    write_private_json(
+        home.services_file, state.build_environment(home, kept, DEFAULT_REGIONS, broker_url=broker)
+    )
     os.environ["LEPTON_HOME"] = str(home.path)
     os.environ["DJANGO_SETTINGS_MODULE"] = "lepton_platform.settings"
     return home
@@ -73,7 +75,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def services(django_db_blocker: Any) -> Iterator[Services]:
+def services(django_db_blocker: Any) -> Iterator[EmbeddedServices]:
     """The run's own servers, migrated; started by the first test that needs them."""
     from django.db import connections
 
@@ -92,7 +94,7 @@ def services(django_db_blocker: Any) -> Iterator[Services]:
 
 
 @pytest.fixture
-def database(services: Services) -> Iterator[None]:
+def database(services: EmbeddedServices) -> Iterator[None]:
     """For tests that reach the databases without a tenant. Nothing may stay open behind a test."""
     from django.db import connections
 
@@ -104,7 +106,7 @@ def database(services: Services) -> Iterator[None]:
 
 
 @pytest.fixture
-def superuser(services: Services) -> Iterator[Callable[[str], psycopg.Connection[Any]]]:
+def superuser(services: EmbeddedServices) -> Iterator[Callable[[str], psycopg.Connection[Any]]]:
     """Opens a superuser's connection to the database of a Django alias, to look behind the policies."""
     from django.conf import settings
 
@@ -163,10 +165,10 @@ def api(database: None, actor: Actor) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def flush_valkey(services: Services) -> None:
+def flush_valkey(services: EmbeddedServices) -> None:
     """An empty cache and fresh rate limits."""
     import redis
 
-    assert isinstance(services.valkey, Valkey)
-    with redis.Redis.from_url(services.valkey.url(1)) as server:
+    assert isinstance(services.valkey, ValkeyServer)
+    with redis.Redis.from_url(services.valkey.build_url(1)) as server:
         server.flushdb()

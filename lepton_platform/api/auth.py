@@ -8,10 +8,10 @@ from tenants.control.queries.authentication import authenticate
 from tenants.control.results import KeyIdentity as Caller
 from tenants.errors import Unauthenticated
 
-__all__ = ["Caller", "caller"]
+__all__ = ["Caller", "authenticate_caller"]
 
 
-def caller(request: HttpRequest) -> Caller:
+def authenticate_caller(request: HttpRequest) -> Caller:
     """Raises Unauthenticated, the same for a missing key as for every kind of bad one; see `authenticate`."""
     kind, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if kind.lower() != "bearer" or not key:

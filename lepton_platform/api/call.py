@@ -15,14 +15,14 @@ from tenants.scope import Actor
 
 B = TypeVar("B")
 
-JSON = "application/json"
+JSON_CONTENT_TYPE = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[B]):
+class ApiRequest(Generic[B]):
     """An authenticated, permitted and decoded request."""
 
-    request: HttpRequest
+    http_request: HttpRequest
     caller: Caller
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -39,16 +39,16 @@ class Call(Generic[B]):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ApiResponse:
     content: bytes
     status: int = 200
-    content_type: str = JSON
+    content_type: str = JSON_CONTENT_TYPE
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def reply(value: Any, *, status: int = 200) -> Reply:
+def to_json_response(value: Any, *, status: int = 200) -> ApiResponse:
     """`value` is a Struct or dataclass of the operation's answer."""
-    return Reply(msgspec.json.encode(value), status)
+    return ApiResponse(msgspec.json.encode(value), status)
 
 
-NO_CONTENT = Reply(b"", status=204)
+NO_CONTENT = ApiResponse(b"", status=204)

@@ -16,113 +16,122 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from lepton_platform.api import openapi
-from lepton_platform.api.errors import KINDS, Kind
+from lepton_platform.api.errors import PROBLEM_TYPES, ProblemType
 
-_YAML = ("application/yaml", "text/yaml", "application/vnd.oai.openapi")
+_YAML_TYPES = ("application/yaml", "text/yaml", "application/vnd.oai.openapi")
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class DocumentedField:
     name: str
-    kind: str
+    type_name: str
     required: bool
-    about: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ResponseExample:
     status: str
     text: str
-    means: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DocumentedOperation:
     """One operation as the page shows it."""
 
     name: str
     method: str
     path: str
     summary: str
-    about: str
+    description: str
     scope: str
-    parameters: tuple[Field, ...]
-    fields: tuple[Field, ...]
+    parameters: tuple[DocumentedField, ...]
+    fields: tuple[DocumentedField, ...]
     curl: str
-    answers: tuple[Example, ...]
-    problems: tuple[tuple[str, Kind], ...]
+    responses: tuple[ResponseExample, ...]
+    problems: tuple[tuple[str, ProblemType], ...]
 
 
 @require_safe
-def schema(request: HttpRequest) -> HttpResponse:
+def serve_schema(request: HttpRequest) -> HttpResponse:
     """JSON, or YAML when `?format=yaml` or `Accept` asks for it."""
     wanted = request.GET.get("format", "")
     accepted = request.headers.get("Accept", "")
-    if wanted == "yaml" or (not wanted and any(kind in accepted for kind in _YAML)):
-        return HttpResponse(_as_yaml(), content_type="application/yaml; charset=utf-8")
-    return HttpResponse(_as_json(), content_type="application/json")
+    if wanted == "yaml" or (not wanted and any(kind in accepted for kind in _YAML_TYPES)):
+        return HttpResponse(_dump_yaml(), content_type="application/yaml; charset=utf-8")
+    return HttpResponse(_dump_json(), content_type="application/json")
 
 
 @require_safe
-def docs(request: HttpRequest) -> HttpResponse:
+def show_docs(request: HttpRequest) -> HttpResponse:
     base = f"{request.scheme}://{request.get_host()}"
-    context = {"groups": _groups(base), "problems": tuple(KINDS.items()), "base": base}
+    context = {"groups": _group_operations(base), "problems": tuple(PROBLEM_TYPES.items()), "base": base}
     return render(request, "docs.html", context)
 
 
 @lru_cache(maxsize=1)
-def _as_json() -> bytes:
-    return json.dumps(openapi.document(), ensure_ascii=False, separators=(",", ":")).encode()
+def _dump_json() -> bytes:
+    return json.dumps(openapi.build_document(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @lru_cache(maxsize=1)
-def _as_yaml() -> bytes:
-    text: str = yaml.safe_dump(openapi.document(), sort_keys=False, allow_unicode=True, width=110)
+def _dump_yaml() -> bytes:
+    text: str = yaml.safe_dump(openapi.build_document(), sort_keys=False, allow_unicode=True, width=110)
     return text.encode()
 
 
 @lru_cache(maxsize=8)
-def _groups(base: str) -> tuple[tuple[str, list[Entry]], ...]:
-    document = openapi.document()
-    groups: dict[str, list[Entry]] = {}
-    for path, operation in openapi.operations():
+def _group_operations(base_url: str) -> tuple[tuple[str, list[DocumentedOperation]], ...]:
+    document = openapi.build_document()
+    groups: dict[str, list[DocumentedOperation]] = {}
+    for path, operation in openapi.iter_operations():
         described = document["paths"][path][operation.method.lower()]
         groups.setdefault(described["tags"][0], []).append(
-            Entry(
+            DocumentedOperation(
                 name=operation.name,
                 method=operation.method,
                 path=path,
                 summary=operation.summary,
-                about=_prose(operation.about),
-                scope=operation.needs,
-                parameters=tuple(_parameters(described)),
-                fields=tuple(_fields(document, described)),
-                curl=_curl(base, path, operation.method, described),
-                answers=tuple(_answers(described)),
-                problems=tuple((code, KINDS[code]) for code in openapi.codes_of(path, operation)),
+                description=_format_prose(operation.description),
+                scope=operation.required_scope,
+                parameters=tuple(_describe_parameters(described)),
+                fields=tuple(_describe_fields(document, described)),
+                curl=_build_curl_command(base_url, path, operation.method, described),
+                responses=tuple(_describe_responses(described)),
+                problems=tuple(
+                    (code, PROBLEM_TYPES[code]) for code in openapi.list_error_codes(path, operation)
+                ),
             )
         )
     return tuple(groups.items())
 
 
-def _prose(text: str) -> SafeString:
+def _format_prose(text: str) -> SafeString:
     """Escaped, with `code` between backticks."""
     parts = text.split("`")
-    return format_html_join("", "{}", ((_code(part) if odd % 2 else part,) for odd, part in enumerate(parts)))
+    return format_html_join(
+        "", "{}", ((_format_code(part) if odd % 2 else part,) for odd, part in enumerate(parts))
+    )
 
 
-def _code(text: str) -> SafeString:
+def _format_code(text: str) -> SafeString:
     return format_html("<code>{}</code>", text)
 
 
-def _parameters(described: dict[str, Any]) -> Iterator[Field]:
-    for one in described["parameters"]:
+def _describe_parameters(operation_schema: dict[str, Any]) -> Iterator[DocumentedField]:
+    for one in operation_schema["parameters"]:
         about = one.get("description", "")
-        yield Field(one["name"], f"{one['in']}, {_kind(one['schema'])}", one["required"], _prose(about))
+        yield DocumentedField(
+            one["name"],
+            f"{one['in']}, {_describe_type(one['schema'])}",
+            one["required"],
+            _format_prose(about),
+        )
 
 
-def _fields(document: dict[str, Any], described: dict[str, Any]) -> Iterator[Field]:
-    media = described.get("requestBody", {}).get("content", {}).get("application/json")
+def _describe_fields(document: dict[str, Any], operation_schema: dict[str, Any]) -> Iterator[DocumentedField]:
+    media = operation_schema.get("requestBody", {}).get("content", {}).get("application/json")
     if media is None:
         return
     owner = media["schema"]
@@ -132,24 +141,26 @@ def _fields(document: dict[str, Any], described: dict[str, Any]) -> Iterator[Fie
         owner, prefix = rows["items"], f"{prefix}[]."
     owner = document["components"]["schemas"][owner["$ref"].rpartition("/")[2]]
     for name, schema in owner["properties"].items():
-        yield Field(prefix + name, _kind(schema), name in owner.get("required", ()), _bounds(schema))
+        yield DocumentedField(
+            prefix + name, _describe_type(schema), name in owner.get("required", ()), _describe_bounds(schema)
+        )
 
 
-def _kind(schema: dict[str, Any]) -> str:
+def _describe_type(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
-        return " | ".join(dict.fromkeys(_kind(one) for one in schema["anyOf"]))
+        return " | ".join(dict.fromkeys(_describe_type(one) for one in schema["anyOf"]))
     if "enum" in schema:
         return " | ".join(json.dumps(value) for value in schema["enum"])
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if schema.get("type") == "array":
-        return f"list of {_kind(schema.get('items', {}))}"
+        return f"list of {_describe_type(schema.get('items', {}))}"
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
-        return f"object of {_kind(schema['additionalProperties'])}"
+        return f"object of {_describe_type(schema['additionalProperties'])}"
     return str(schema.get("format") or schema.get("type") or "any")
 
 
-_BOUNDS = {
+_BOUND_FORMATS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
     "maxLength": "at most {} characters",
@@ -159,35 +170,38 @@ _BOUNDS = {
 }
 
 
-def _bounds(schema: dict[str, Any]) -> str:
+def _describe_bounds(schema: dict[str, Any]) -> str:
     parts = [schema, *schema.get("anyOf", [])]
     found = [
-        words.format(_number(part[name])) for part in parts for name, words in _BOUNDS.items() if name in part
+        words.format(_format_number(part[name]))
+        for part in parts
+        for name, words in _BOUND_FORMATS.items()
+        if name in part
     ]
     if schema.get("default") not in (None, [], {}, ""):
         found.append(f"default {json.dumps(schema['default'])}")
     return ", ".join(found)
 
 
-def _number(value: Any) -> Any:
+def _format_number(value: Any) -> Any:
     return f"{value:,.0f}" if isinstance(value, int | float) and value == int(value) else value
 
 
-def _answers(described: dict[str, Any]) -> Iterator[Example]:
-    for status, answer in described["responses"].items():
+def _describe_responses(operation_schema: dict[str, Any]) -> Iterator[ResponseExample]:
+    for status, answer in operation_schema["responses"].items():
         if "$ref" in answer:
             continue
         media = answer.get("content", {}).get("application/json")
         text = (
             json.dumps(media["examples"]["example"]["value"], indent=2, ensure_ascii=False) if media else ""
         )
-        yield Example(status, text, _prose(answer["description"]))
+        yield ResponseExample(status, text, _format_prose(answer["description"]))
 
 
-def _curl(base: str, path: str, method: str, described: dict[str, Any]) -> str:
+def _build_curl_command(base_url: str, path: str, method: str, operation_schema: dict[str, Any]) -> str:
     verb = "" if method == "GET" else f" -X {method}"
-    lines = [f"curl{verb} {base}{path}", '-H "Authorization: Bearer $LEPTON_KEY"']
-    body = described.get("requestBody", {}).get("content", {})
+    lines = [f"curl{verb} {base_url}{path}", '-H "Authorization: Bearer $LEPTON_KEY"']
+    body = operation_schema.get("requestBody", {}).get("content", {})
     if "application/json" in body:
         example = body["application/json"]["examples"]["example"]["value"]
         text = json.dumps(example, indent=2, ensure_ascii=False).replace("'", "'\\''")

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 2
 _REQUEST_ID = "lepton.request_id"
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PLAIN_REQUEST_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class MalformedBody(DomainError):
@@ -51,43 +51,53 @@ class MethodNotAllowed(DomainError):
         self.allowed = allowed
 
 
-class InFlight(DomainError):
+class IdempotencyInFlight(DomainError):
     """A request with this Idempotency-Key is being worked on; ask again in a moment."""
 
     code: ClassVar[str] = "idempotency_in_flight"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemType:
     status: int
     title: str
     meaning: str
 
 
-KINDS: Mapping[str, Kind] = {
-    "malformed_json": Kind(400, "Malformed JSON", "The body is not one JSON value in UTF-8."),
-    "unauthenticated": Kind(401, "Not authenticated", "The API key is missing or not valid."),
-    "forbidden": Kind(403, "Not allowed", "The key is valid but lacks the scope for this operation."),
-    "tenant_suspended": Kind(403, "Tenant suspended", "The tenant is suspended; talk to the operator."),
-    "not_found": Kind(404, "Not found", "There is no such thing in this tenant's space."),
-    "method_not_allowed": Kind(405, "Method not allowed", "See the Allow header."),
-    "conflict": Kind(409, "Conflict", "The present state does not allow this change."),
-    "idempotency_in_flight": Kind(409, "Still being worked on", "The first request still runs."),
-    "length_required": Kind(411, "Length required", "Bodies need a Content-Length."),
-    "too_large": Kind(413, "Too large", "The body or the batch is larger than the limit."),
-    "unsupported_media_type": Kind(415, "Unsupported media type", "Send application/json, uncompressed."),
-    "region_not_served": Kind(421, "Region not served here", "The key belongs to a region served elsewhere."),
-    "invalid": Kind(422, "Invalid input", "Well-formed, but wrong; errors points at each field."),
-    "idempotency_key_reused": Kind(422, "Idempotency-Key reused", "The key was used with another request."),
-    "quota_exceeded": Kind(429, "Too many requests", "The plan's limit is reached; see Retry-After."),
-    "internal_error": Kind(500, "Internal error", "Our fault; quote the request id."),
-    "store_unavailable": Kind(503, "Store unavailable", "A database does not answer; nothing was written."),
-    "key_service_unavailable": Kind(
+PROBLEM_TYPES: Mapping[str, ProblemType] = {
+    "malformed_json": ProblemType(400, "Malformed JSON", "The body is not one JSON value in UTF-8."),
+    "unauthenticated": ProblemType(401, "Not authenticated", "The API key is missing or not valid."),
+    "forbidden": ProblemType(403, "Not allowed", "The key is valid but lacks the scope for this operation."),
+    "tenant_suspended": ProblemType(
+        403, "Tenant suspended", "The tenant is suspended; talk to the operator."
+    ),
+    "not_found": ProblemType(404, "Not found", "There is no such thing in this tenant's space."),
+    "method_not_allowed": ProblemType(405, "Method not allowed", "See the Allow header."),
+    "conflict": ProblemType(409, "Conflict", "The present state does not allow this change."),
+    "idempotency_in_flight": ProblemType(409, "Still being worked on", "The first request still runs."),
+    "length_required": ProblemType(411, "Length required", "Bodies need a Content-Length."),
+    "too_large": ProblemType(413, "Too large", "The body or the batch is larger than the limit."),
+    "unsupported_media_type": ProblemType(
+        415, "Unsupported media type", "Send application/json, uncompressed."
+    ),
+    "region_not_served": ProblemType(
+        421, "Region not served here", "The key belongs to a region served elsewhere."
+    ),
+    "invalid": ProblemType(422, "Invalid input", "Well-formed, but wrong; errors points at each field."),
+    "idempotency_key_reused": ProblemType(
+        422, "Idempotency-Key reused", "The key was used with another request."
+    ),
+    "quota_exceeded": ProblemType(429, "Too many requests", "The plan's limit is reached; see Retry-After."),
+    "internal_error": ProblemType(500, "Internal error", "Our fault; quote the request id."),
+    "store_unavailable": ProblemType(
+        503, "Store unavailable", "A database does not answer; nothing was written."
+    ),
+    "key_service_unavailable": ProblemType(
         503, "Key service unavailable", "No key can be opened; nothing was written."
     ),
 }
 
-_BUSY = (postgres.DeadlockDetected, postgres.SerializationFailure, postgres.LockNotAvailable)
+_BUSY_ERRORS = (postgres.DeadlockDetected, postgres.SerializationFailure, postgres.LockNotAvailable)
 
 
 class FieldProblem(msgspec.Struct, frozen=True):
@@ -110,47 +120,47 @@ class Problem(msgspec.Struct, frozen=True):
     errors: list[FieldProblem]
 
 
-def request_id(request: HttpRequest) -> str:
+def get_request_id(request: HttpRequest) -> str:
     """The caller's own X-Request-Id when it is plain, else the one the log has already, or a new one."""
     known = request.META.get(_REQUEST_ID)
     if known is None:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         bound = structlog.contextvars.get_contextvars().get("request_id")
-        known = given if _PLAIN.fullmatch(given) else bound or uuid7().hex
+        known = given if _PLAIN_REQUEST_ID.fullmatch(given) else bound or uuid7().hex
         request.META[_REQUEST_ID] = known
         structlog.contextvars.bind_contextvars(request_id=known)
     return str(known)
 
 
-def respond(request: HttpRequest, error: Exception) -> HttpResponse:
+def build_error_response(request: HttpRequest, error: Exception) -> HttpResponse:
     """The problem for any exception; an unknown one is logged and told to nobody."""
-    known = _known(error)
-    kind = KINDS.get(known.code)
+    known = _to_domain_error(error)
+    kind = PROBLEM_TYPES.get(known.code)
     if kind is None or kind.status == 500:
         match = request.resolver_match
         # The route and not the path: paths hold the clients' ids.
         log.error("api_error", exc_info=error, route=match and match.route, method=request.method)
-        return problem(request, "internal_error", KINDS["internal_error"].meaning)
+        return build_problem_response(request, "internal_error", PROBLEM_TYPES["internal_error"].meaning)
     errors = known.errors if isinstance(known, Invalid) else []
     # One text for everything that is not there: an absent id and another tenant's answer alike, byte for byte.
     detail = kind.meaning if known.code == "not_found" else known.detail
-    response = problem(request, known.code, detail, errors)
-    for name, value in _headers(known, kind.status).items():
+    response = build_problem_response(request, known.code, detail, errors)
+    for name, value in _build_error_headers(known, kind.status).items():
         response[name] = value
     return response
 
 
-def problem(
+def build_problem_response(
     request: HttpRequest, code: str, detail: str, errors: list[FieldError] | None = None
 ) -> HttpResponse:
-    kind = KINDS[code]
+    kind = PROBLEM_TYPES[code]
     body = Problem(
         type=f"/docs#problem-{code}",
         title=kind.title,
         status=kind.status,
         code=code,
         detail=detail,
-        request_id=request_id(request),
+        request_id=get_request_id(request),
         errors=[FieldProblem(e.pointer, e.code, e.detail) for e in errors or []],
     )
     return HttpResponse(
@@ -158,30 +168,30 @@ def problem(
     )
 
 
-def _known(error: Exception) -> DomainError:
+def _to_domain_error(error: Exception) -> DomainError:
     if isinstance(error, DomainError):
         return error
     cause = error.__cause__ or error
-    if isinstance(cause, _BUSY):
-        return _Busy("The database is busy; nothing was written.")
-    return _Unknown()
+    if isinstance(cause, _BUSY_ERRORS):
+        return _DatabaseBusy("The database is busy; nothing was written.")
+    return _InternalError()
 
 
-class _Busy(DomainError):
+class _DatabaseBusy(DomainError):
     code: ClassVar[str] = "store_unavailable"
 
 
-class _Unknown(DomainError):
+class _InternalError(DomainError):
     code: ClassVar[str] = "internal_error"
 
 
-def _headers(error: DomainError, status: int) -> dict[str, str]:
+def _build_error_headers(error: DomainError, status: int) -> dict[str, str]:
     if isinstance(error, MethodNotAllowed):
         return {"Allow": ", ".join(error.allowed)}
     if isinstance(error, QuotaExceeded):
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds)))}
     if status == 401:
         return {"WWW-Authenticate": 'Bearer realm="lepton"'}
-    if status == 503 or isinstance(error, InFlight):
+    if status == 503 or isinstance(error, IdempotencyInFlight):
         return {"Retry-After": str(RETRY_SECONDS)}
     return {}

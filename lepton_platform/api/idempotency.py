@@ -7,42 +7,42 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lepton_platform.api.call import Call, Reply
-from lepton_platform.api.errors import InFlight
+from lepton_platform.api.call import ApiRequest, ApiResponse
+from lepton_platform.api.errors import IdempotencyInFlight
 from tenants.data.actions import idempotency
 from tenants.errors import Invalid
 from tenants.scope import Scope
 
-HEADER = "Idempotency-Key"
-REPLAYED = {"Idempotent-Replayed": "true"}
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+HEADER_NAME = "Idempotency-Key"
+REPLAYED_HEADERS = {"Idempotent-Replayed": "true"}
+_KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
 
 
-def once_in(s: Scope, call: Call[Any], work: Callable[[], Reply]) -> Reply:
+def run_once(s: Scope, request: ApiRequest[Any], respond: Callable[[], ApiResponse]) -> ApiResponse:
     """The work and its stored answer commit together with the scope, or neither does."""
-    key = _key(call)
+    key = _read_idempotency_key(request)
     if key is None:
-        return work()
-    begun = idempotency.begin(s, key, _digest(call))
-    if isinstance(begun, idempotency.Busy):
-        raise InFlight()
-    if isinstance(begun, idempotency.Stored):
-        return Reply(begun.body, begun.status, headers=REPLAYED)
-    answer = work()
-    idempotency.finish(s, begun, status=answer.status, body=answer.content)
+        return respond()
+    begun = idempotency.begin_request(s, key, _hash_request(request))
+    if isinstance(begun, idempotency.RequestInProgress):
+        raise IdempotencyInFlight()
+    if isinstance(begun, idempotency.StoredResponse):
+        return ApiResponse(begun.body, begun.status, headers=REPLAYED_HEADERS)
+    answer = respond()
+    idempotency.finish_request(s, begun, status=answer.status, body=answer.content)
     return answer
 
 
-def _key(call: Call[Any]) -> str | None:
-    text = call.request.headers.get(HEADER)
-    if text is None or call.request.method != "POST":
+def _read_idempotency_key(request: ApiRequest[Any]) -> str | None:
+    text = request.http_request.headers.get(HEADER_NAME)
+    if text is None or request.http_request.method != "POST":
         return None
-    if not _KEY.fullmatch(text):
-        raise Invalid.at(f"/header/{HEADER}", "format", "1 to 255 visible ASCII characters.")
+    if not _KEY_PATTERN.fullmatch(text):
+        raise Invalid.from_field(f"/header/{HEADER_NAME}", "format", "1 to 255 visible ASCII characters.")
     return text
 
 
-def _digest(call: Call[Any]) -> bytes:
-    request = call.request
+def _hash_request(api_request: ApiRequest[Any]) -> bytes:
+    request = api_request.http_request
     head = f"{request.method}\n{request.path}\n{request.META.get('QUERY_STRING', '')}\n"
-    return hashlib.blake2b(head.encode() + call.content, digest_size=16).digest()
+    return hashlib.blake2b(head.encode() + api_request.content, digest_size=16).digest()

@@ -10,16 +10,23 @@ from typing import Any
 import msgspec
 from drf_spectacular.generators import SchemaGenerator
 
-from lepton_platform.api.errors import KINDS, Problem
-from lepton_platform.api.operations import Answer, Binary, Json, Nothing, Operation, Rows
-from lepton_platform.api.permissions import SCOPES
+from lepton_platform.api.errors import PROBLEM_TYPES, Problem
+from lepton_platform.api.operations import (
+    ApiOperation,
+    BatchBody,
+    BinaryBody,
+    EmptyBody,
+    JsonBody,
+    ResponseSpec,
+)
+from lepton_platform.api.permissions import SCOPE_DESCRIPTIONS
 from lepton_platform.api.routes import PREFIX, ROUTES
 
-Object = dict[str, Any]
+JsonObject = dict[str, Any]
 
-PROBLEM = "application/problem+json"
+PROBLEM_CONTENT_TYPE = "application/problem+json"
 _REF = "#/components/schemas/{name}"
-_ALWAYS = (
+_COMMON_CODES = (
     "unauthenticated",
     "forbidden",
     "tenant_suspended",
@@ -29,8 +36,8 @@ _ALWAYS = (
     "store_unavailable",
     "key_service_unavailable",
 )
-_WITH_BODY = ("malformed_json", "length_required", "too_large", "unsupported_media_type", "invalid")
-_WITH_KEY = ("idempotency_in_flight", "idempotency_key_reused", "invalid")
+_BODY_CODES = ("malformed_json", "length_required", "too_large", "unsupported_media_type", "invalid")
+_IDEMPOTENCY_CODES = ("idempotency_in_flight", "idempotency_key_reused", "invalid")
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -41,18 +48,18 @@ _IDEMPOTENCY_KEY = {
 
 
 @lru_cache(maxsize=1)
-def document() -> Object:
+def build_document() -> JsonObject:
     """The whole schema as built-in types; built once a process."""
     generator: Any = SchemaGenerator
-    built: Object = generator().get_schema(request=None, public=True)
+    built: JsonObject = generator().get_schema(request=None, public=True)
     return built
 
 
-def add_operations(result: Object, **_context: Any) -> Object:
+def add_operations(result: JsonObject, **_context: Any) -> JsonObject:
     """A drf-spectacular hook: the operations are plain views, so their paths are added here."""
     components = result.setdefault("components", {})
-    components["schemas"] = _schemas()
-    components["responses"] = dict(_problems())
+    components["schemas"] = _build_schemas()
+    components["responses"] = dict(_iter_problem_responses())
     components["headers"] = {
         "X-Request-Id": {
             "description": "Quote it when you ask about a request.",
@@ -65,123 +72,128 @@ def add_operations(result: Object, **_context: Any) -> Object:
             "scheme": "bearer",
             "bearerFormat": "lep_live_<region>_<id>_<secret>",
             "description": "Scopes:\n\n"
-            + "\n".join(f"- `{name}`: {about}" for name, about in SCOPES.items()),
+            + "\n".join(f"- `{name}`: {about}" for name, about in SCOPE_DESCRIPTIONS.items()),
         }
     }
     for template, operations in ROUTES:
-        described = {operation.method.lower(): _operation(template, operation) for operation in operations}
+        described = {
+            operation.method.lower(): _describe_operation(template, operation) for operation in operations
+        }
         result["paths"][PREFIX + template] = described
     return result
 
 
-def operations() -> Iterator[tuple[str, Operation]]:
+def iter_operations() -> Iterator[tuple[str, ApiOperation]]:
     """Every path template with each of its operations."""
     for template, declared in ROUTES:
         for operation in declared:
             yield PREFIX + template, operation
 
 
-def codes_of(template: str, operation: Operation) -> list[str]:
+def list_error_codes(template: str, operation: ApiOperation) -> list[str]:
     """Every error code that the operation can answer with."""
-    codes = {*_ALWAYS, *operation.codes}
-    if not isinstance(operation.body, Nothing):
-        codes.update(_WITH_BODY)
-    if operation.query or "{" in template:
+    codes = {*_COMMON_CODES, *operation.error_codes}
+    if not isinstance(operation.body, EmptyBody):
+        codes.update(_BODY_CODES)
+    if operation.query_parameters or "{" in template:
         codes.add("invalid")
     if operation.is_idempotent_by_key:
-        codes.update(_WITH_KEY)
-    return [code for code in KINDS if code in codes]
+        codes.update(_IDEMPOTENCY_CODES)
+    return [code for code in PROBLEM_TYPES if code in codes]
 
 
-def _operation(template: str, operation: Operation) -> Object:
-    statuses = sorted({KINDS[code].status for code in codes_of(template, operation)})
-    described: Object = {
+def _describe_operation(template: str, operation: ApiOperation) -> JsonObject:
+    statuses = sorted({PROBLEM_TYPES[code].status for code in list_error_codes(template, operation)})
+    described: JsonObject = {
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": f"{operation.about}\n\nNeeds the scope `{operation.needs}`.".strip(),
+        "description": f"{operation.description}\n\nNeeds the scope `{operation.required_scope}`.".strip(),
         "tags": [template.partition("/")[0]],
-        "security": [{"apiKey": [operation.needs]}],
-        "parameters": [*_path_parameters(template), *_query_parameters(operation)],
+        "security": [{"apiKey": [operation.required_scope]}],
+        "parameters": [*_describe_path_parameters(template), *_describe_query_parameters(operation)],
         "responses": {
-            **{str(answer.status): _answer(answer) for answer in operation.answers},
-            **{str(status): {"$ref": f"#/components/responses/{_group_name(status)}"} for status in statuses},
+            **{str(answer.status): _describe_response(answer) for answer in operation.responses},
+            **{
+                str(status): {"$ref": f"#/components/responses/{_format_response_name(status)}"}
+                for status in statuses
+            },
         },
     }
     if operation.is_idempotent_by_key:
         described["parameters"].append(_IDEMPOTENCY_KEY)
-    if not isinstance(operation.body, Nothing):
-        described["requestBody"] = _request_body(operation)
+    if not isinstance(operation.body, EmptyBody):
+        described["requestBody"] = _describe_request_body(operation)
     return described
 
 
-def _path_parameters(template: str) -> list[Object]:
+def _describe_path_parameters(template: str) -> list[JsonObject]:
     names = re.findall(r"{(\w+)}", template)
     schema = {"type": "string", "minLength": 1, "maxLength": 256}
     return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
 
 
-def _query_parameters(operation: Operation) -> list[Object]:
+def _describe_query_parameters(operation: ApiOperation) -> list[JsonObject]:
     return [
-        {"name": p.name, "in": "query", "required": False, "description": p.about, "schema": p.schema}
-        for p in operation.query
+        {"name": p.name, "in": "query", "required": False, "description": p.description, "schema": p.schema}
+        for p in operation.query_parameters
     ]
 
 
-def _request_body(operation: Operation) -> Object:
+def _describe_request_body(operation: ApiOperation) -> JsonObject:
     body = operation.body
-    if isinstance(body, Binary):
+    if isinstance(body, BinaryBody):
         return {"required": True, "content": {media_type: {} for media_type in body.media_types}}
-    media: Object = {"schema": _body_schema(body), "examples": {"example": {"value": body.example}}}
+    media: JsonObject = {"schema": _build_body_schema(body), "examples": {"example": {"value": body.example}}}
     return {"required": not getattr(body, "optional", False), "content": {"application/json": media}}
 
 
-def _body_schema(body: Any) -> Object:
-    if isinstance(body, Rows):
-        rows = {"type": "array", "maxItems": 1000, "items": _reference(body.kind)}
+def _build_body_schema(body: Any) -> JsonObject:
+    if isinstance(body, BatchBody):
+        rows = {"type": "array", "maxItems": 1000, "items": _build_reference(body.data_type)}
         return {
             "type": "object",
             "properties": {body.name: rows},
             "required": [body.name],
             "additionalProperties": False,
         }
-    return _reference(body.kind)
+    return _build_reference(body.kind)
 
 
-def _answer(answer: Answer) -> Object:
-    described: Object = {
-        "description": answer.means,
+def _describe_response(response: ResponseSpec) -> JsonObject:
+    described: JsonObject = {
+        "description": response.description,
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
     }
-    if answer.kind is bytes:
+    if response.data_type is bytes:
         described["content"] = {media_type: {} for media_type in ("image/jpeg", "image/png", "image/webp")}
-    elif answer.kind is not None:
-        example = msgspec.to_builtins(answer.example)
-        media = {"schema": _reference(answer.kind), "examples": {"example": {"value": example}}}
+    elif response.data_type is not None:
+        example = msgspec.to_builtins(response.example)
+        media = {"schema": _build_reference(response.data_type), "examples": {"example": {"value": example}}}
         described["content"] = {"application/json": media}
     return described
 
 
-def _problems() -> Iterator[tuple[str, Object]]:
-    for status in sorted({kind.status for kind in KINDS.values()}):
-        codes = [code for code, kind in KINDS.items() if kind.status == status]
-        yield _group_name(status), _problem(codes)
+def _iter_problem_responses() -> Iterator[tuple[str, JsonObject]]:
+    for status in sorted({kind.status for kind in PROBLEM_TYPES.values()}):
+        codes = [code for code, kind in PROBLEM_TYPES.items() if kind.status == status]
+        yield _format_response_name(status), _describe_problem(codes)
 
 
-def _group_name(status: int) -> str:
+def _format_response_name(status: int) -> str:
     return f"Problem{status}"
 
 
-def _problem(codes: list[str]) -> Object:
-    examples = {code: {"value": _example(code)} for code in codes}
+def _describe_problem(codes: list[str]) -> JsonObject:
+    examples = {code: {"value": _build_problem_example(code)} for code in codes}
     return {
-        "description": " / ".join(KINDS[code].title for code in codes),
+        "description": " / ".join(PROBLEM_TYPES[code].title for code in codes),
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
-        "content": {PROBLEM: {"schema": _reference(Problem), "examples": examples}},
+        "content": {PROBLEM_CONTENT_TYPE: {"schema": _build_reference(Problem), "examples": examples}},
     }
 
 
-def _example(code: str) -> Object:
-    kind = KINDS[code]
+def _build_problem_example(code: str) -> JsonObject:
+    kind = PROBLEM_TYPES[code]
     wrong = {"pointer": "/events/3/price", "code": "type", "detail": "Expected `float | null`, got `str`."}
     return {
         "type": f"/docs#problem-{code}",
@@ -195,26 +207,28 @@ def _example(code: str) -> Object:
 
 
 @lru_cache(maxsize=1)
-def _kinds() -> tuple[Any, ...]:
+def _collect_schema_types() -> tuple[Any, ...]:
     kinds: dict[str, Any] = {"Problem": Problem}
-    for _, operation in operations():
-        if isinstance(operation.body, Json | Rows):
-            kinds[operation.body.kind.__name__] = operation.body.kind
-        for answer in operation.answers:
-            if answer.kind not in (None, bytes):
-                kinds[answer.kind.__name__] = answer.kind
+    for _, operation in iter_operations():
+        if isinstance(operation.body, JsonBody | BatchBody):
+            kinds[operation.body.data_type.__name__] = operation.body.data_type
+        for answer in operation.responses:
+            if answer.data_type not in (None, bytes):
+                kinds[answer.data_type.__name__] = answer.data_type
     return tuple(kinds.values())
 
 
-def _schemas() -> Object:
-    _, components = msgspec.json.schema_components(_kinds(), schema_hook=_anything, ref_template=_REF)
+def _build_schemas() -> JsonObject:
+    _, components = msgspec.json.schema_components(
+        _collect_schema_types(), schema_hook=_describe_any_value, ref_template=_REF
+    )
     return dict(sorted(components.items()))
 
 
-def _anything(_kind: type) -> Object:
+def _describe_any_value(_data_type: type) -> JsonObject:
     """For fields typed `object`. An empty schema counts as none for msgspec."""
     return {"description": "Any JSON value."}
 
 
-def _reference(kind: Any) -> Object:
-    return {"$ref": _REF.format(name=kind.__name__)}
+def _build_reference(data_type: Any) -> JsonObject:
+    return {"$ref": _REF.format(name=data_type.__name__)}

@@ -9,15 +9,15 @@ from typing import Any, Generic, Protocol, TypeVar
 from django.http import HttpRequest
 
 from lepton_platform.api import bodies, idempotency
-from lepton_platform.api.bodies import KIB, Batch
-from lepton_platform.api.call import Call, Reply
+from lepton_platform.api.bodies import KIB, DecodedBatch
+from lepton_platform.api.call import ApiRequest, ApiResponse
 from tenants.scope import Scope, scope
 
 B = TypeVar("B")
 T = TypeVar("T")
 
 
-class Body(Protocol):
+class RequestBody(Protocol):
     """How a request's body is read, and what the schema says about it."""
 
     @property
@@ -27,100 +27,102 @@ class Body(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Json(Generic[T]):
+class JsonBody(Generic[T]):
     """One JSON object; with `optional`, an empty body means all defaults."""
 
-    kind: type[T]
+    data_type: type[T]
     example: Any
-    limit: int = 256 * KIB
+    max_bytes: int = 256 * KIB
     optional: bool = False
 
     def read(self, request: HttpRequest) -> tuple[bytes, T]:
         if self.optional and request.META.get("CONTENT_LENGTH", "0") in ("", "0"):
-            return b"", self.kind()
-        content = bodies.read(request, limit=self.limit)
-        return content, bodies.decode(content, self.kind)
+            return b"", self.data_type()
+        content = bodies.read_body(request, max_bytes=self.max_bytes)
+        return content, bodies.decode_body(content, self.data_type)
 
 
 @dataclass(frozen=True, slots=True)
-class Rows(Generic[T]):
+class BatchBody(Generic[T]):
     """`{name: [row, ...]}`, at most 1,000 rows."""
 
-    kind: type[T]
+    data_type: type[T]
     name: str
     example: Any
-    limit: int
+    max_bytes: int
 
-    def read(self, request: HttpRequest) -> tuple[bytes, Batch[T]]:
-        content = bodies.read(request, limit=self.limit)
-        return content, bodies.decode_batch(content, self.kind, name=self.name)
+    def read(self, request: HttpRequest) -> tuple[bytes, DecodedBatch[T]]:
+        content = bodies.read_body(request, max_bytes=self.max_bytes)
+        return content, bodies.decode_batch(content, self.data_type, name=self.name)
 
 
 @dataclass(frozen=True, slots=True)
-class Binary:
+class BinaryBody:
     """`limits`: the media types that are taken, and how many bytes of each."""
 
-    limits: Mapping[str, int]
+    max_bytes_by_type: Mapping[str, int]
     example: Any = None
 
     @property
     def media_types(self) -> tuple[str, ...]:
-        return tuple(self.limits)
+        return tuple(self.max_bytes_by_type)
 
     def read(self, request: HttpRequest) -> tuple[bytes, bytes]:
-        limit = self.limits.get(bodies.media_type(request), 0)
-        content = bodies.read(request, limit=limit, media_types=self.media_types)
+        limit = self.max_bytes_by_type.get(bodies.get_media_type(request), 0)
+        content = bodies.read_body(request, max_bytes=limit, media_types=self.media_types)
         return content, content
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class EmptyBody:
     """No body is expected; one that is sent is not read."""
 
     example: Any = None
-    limit: int = 0
+    max_bytes: int = 0
 
     def read(self, _request: HttpRequest) -> tuple[bytes, None]:
         return b"", None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseSpec:
     """`kind` is a Struct or dataclass, None for no content, or bytes for an image."""
 
-    kind: Any
+    data_type: Any
     example: Any = None
     status: int = 200
-    means: str = "As asked."
+    description: str = "As asked."
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
+class QueryParameter:
     name: str
-    about: str
+    description: str
     schema: dict[str, Any]
 
 
-LISTING = (
-    Parameter("limit", "Rows on a page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
-    Parameter("cursor", "`next_cursor` of the page before.", {"type": "string"}),
+PAGE_PARAMETERS = (
+    QueryParameter(
+        "limit", "Rows on a page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+    ),
+    QueryParameter("cursor", "`next_cursor` of the page before.", {"type": "string"}),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class ApiOperation:
     """`codes` are the error codes of its own, besides those every operation has."""
 
     name: str
     method: str
-    needs: str
+    required_scope: str
     summary: str
-    about: str
-    body: Body
-    answers: tuple[Answer, ...]
-    query: tuple[Parameter, ...]
-    codes: tuple[str, ...]
-    run: Callable[[Call[Any]], Reply]
+    description: str
+    body: RequestBody
+    responses: tuple[ResponseSpec, ...]
+    query_parameters: tuple[QueryParameter, ...]
+    error_codes: tuple[str, ...]
+    run: Callable[[ApiRequest[Any]], ApiResponse]
 
     @property
     def is_idempotent_by_key(self) -> bool:
@@ -128,7 +130,7 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
+class OperationDeclaration:
     """The decorators of views: `inside` a scope (one transaction with the stored answer), or `outside`.
 
     A POST that is `outside` opens its scope itself and keeps its answer in there (`idempotency.once_in`).
@@ -136,34 +138,34 @@ class Declared:
 
     name: str
     method: str
-    needs: str
+    required_scope: str
     summary: str
-    answers: tuple[Answer, ...]
-    about: str = ""
-    body: Body = Nothing()
-    query: tuple[Parameter, ...] = ()
-    codes: tuple[str, ...] = ()
+    responses: tuple[ResponseSpec, ...]
+    description: str = ""
+    body: RequestBody = EmptyBody()
+    query_parameters: tuple[QueryParameter, ...] = ()
+    error_codes: tuple[str, ...] = ()
 
-    def inside(self, view: Callable[[Call[B], Scope], Reply]) -> Operation:
-        def run(call: Call[B]) -> Reply:
-            with scope(call.tenant, actor=call.actor) as s:
-                return idempotency.once_in(s, call, lambda: view(call, s))
+    def bind_in_scope(self, view: Callable[[ApiRequest[B], Scope], ApiResponse]) -> ApiOperation:
+        def run_in_scope(request: ApiRequest[B]) -> ApiResponse:
+            with scope(request.tenant, actor=request.actor) as s:
+                return idempotency.run_once(s, request, lambda: view(request, s))
 
-        return self._operation(run)
+        return self._build_operation(run_in_scope)
 
-    def outside(self, view: Callable[[Call[B]], Reply]) -> Operation:
-        return self._operation(view)
+    def bind_without_scope(self, view: Callable[[ApiRequest[B]], ApiResponse]) -> ApiOperation:
+        return self._build_operation(view)
 
-    def _operation(self, run: Callable[[Call[Any]], Reply]) -> Operation:
-        return Operation(
+    def _build_operation(self, run: Callable[[ApiRequest[Any]], ApiResponse]) -> ApiOperation:
+        return ApiOperation(
             self.name,
             self.method,
-            self.needs,
+            self.required_scope,
             self.summary,
-            self.about,
+            self.description,
             self.body,
-            self.answers,
-            self.query,
-            self.codes,
+            self.responses,
+            self.query_parameters,
+            self.error_codes,
             run,
         )

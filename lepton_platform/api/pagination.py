@@ -14,27 +14,29 @@ from tenants.errors import Invalid
 
 P = TypeVar("P")
 
-DEFAULT_LIMIT = 50
-MAX_LIMIT = 200
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
 
 
-def limit(query: Mapping[str, str]) -> int:
+def parse_page_size(query: Mapping[str, str]) -> int:
     """From `?limit=`, 1 to 200. Raises Invalid."""
-    text = query.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_LIMIT:
-        raise Invalid.at("/query/limit", "range", f"A whole number from 1 to {MAX_LIMIT}.")
+    text = query.get("limit", str(DEFAULT_PAGE_SIZE))
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_PAGE_SIZE:
+        raise Invalid.from_field("/query/limit", "range", f"A whole number from 1 to {MAX_PAGE_SIZE}.")
     return int(text)
 
 
-def write_cursor(tenant: UUID, listing: str, position: object) -> str | None:
+def encode_cursor(tenant: UUID, listing: str, position: object) -> str | None:
     """None for the position None: there is no next page."""
     if position is None:
         return None
-    signed = _signer(tenant, listing).sign(str(position))
+    signed = _build_signer(tenant, listing).sign(str(position))
     return base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")
 
 
-def read_cursor(tenant: UUID, listing: str, query: Mapping[str, str], parse: Callable[[str], P]) -> P | None:
+def decode_cursor(
+    tenant: UUID, listing: str, query: Mapping[str, str], parse: Callable[[str], P]
+) -> P | None:
     """The position after which the page starts; None at the start. Raises Invalid for any other text."""
     text = query.get("cursor")
     if text is None:
@@ -42,10 +44,10 @@ def read_cursor(tenant: UUID, listing: str, query: Mapping[str, str], parse: Cal
     try:
         padded = text + "=" * (-len(text) % 4)
         signed = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
-        return parse(_signer(tenant, listing).unsign(signed))
+        return parse(_build_signer(tenant, listing).unsign(signed))
     except (BadSignature, binascii.Error, ValueError) as error:
-        raise Invalid.at("/query/cursor", "cursor", "This is not a cursor of this list.") from error
+        raise Invalid.from_field("/query/cursor", "cursor", "This is not a cursor of this list.") from error
 
 
-def _signer(tenant: UUID, listing: str) -> Signer:
+def _build_signer(tenant: UUID, listing: str) -> Signer:
     return Signer(salt=f"lepton.cursor.{tenant}.{listing}")

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from tenants.errors import Forbidden
 
-SCOPES = {
+SCOPE_DESCRIPTIONS = {
     "items:read": "Read the catalogue, its images and reviews, and similar items",
     "items:write": "Add, change and retire items",
     "profiles:read": "Read profiles",
@@ -23,7 +23,7 @@ SCOPES = {
 }
 
 
-def require(held: Collection[str], needed: str) -> None:
+def require_scope(granted: Collection[str], required: str) -> None:
     """Raises Forbidden."""
-    if needed not in held:
-        raise Forbidden(f"This key lacks the scope {needed}.")
+    if required not in granted:
+        raise Forbidden(f"This key lacks the scope {required}.")

@@ -4,12 +4,12 @@ import re
 
 from django.urls import URLPattern, path, register_converter
 
-from lepton_platform.api.dispatch import resource, unknown_path
-from lepton_platform.api.docs import docs, schema
+from lepton_platform.api.dispatch import build_api_view, handle_unknown_path
+from lepton_platform.api.docs import serve_schema, show_docs
 from lepton_platform.api.routes import ROUTES
 
 
-class _Anything:
+class _AnyPathConverter:
     """A client's id may hold slashes and line ends."""
 
     regex = "(?s:.+)"
@@ -21,18 +21,21 @@ class _Anything:
         return value
 
 
-register_converter(_Anything, "anything")
+register_converter(_AnyPathConverter, "anything")
 _CONVERTERS = {"item_id": "anything", "profile_id": "anything"}
 
 
-def _pattern(template: str) -> str:
+def _build_pattern(template: str) -> str:
     return re.sub(r"{(\w+)}", lambda found: f"<{_CONVERTERS.get(found[1], 'str')}:{found[1]}>", template)
 
 
 urlpatterns: list[URLPattern] = [
-    *(path(f"api/v1/{_pattern(template)}", resource(*operations)) for template, operations in ROUTES),
-    path("api/schema", schema, name="api-schema"),
-    path("docs", docs, name="api-docs"),
-    path("api/", unknown_path, {"rest": ""}),
-    path("api/<anything:rest>", unknown_path),
+    *(
+        path(f"api/v1/{_build_pattern(template)}", build_api_view(*operations))
+        for template, operations in ROUTES
+    ),
+    path("api/schema", serve_schema, name="api-schema"),
+    path("docs", show_docs, name="api-docs"),
+    path("api/", handle_unknown_path, {"rest": ""}),
+    path("api/<anything:rest>", handle_unknown_path),
 ]

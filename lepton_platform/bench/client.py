@@ -11,51 +11,56 @@ from threading import local
 from typing import Any
 from urllib.parse import urlsplit
 
-RETRIES = 60
+MAX_ATTEMPTS = 60
 
 
 class CallFailed(Exception):
     """An answer that is not 2xx; the message holds method, path, status and body."""
 
 
-class Client:
+class BenchClient:
     """Each thread has its own connection. 429 and 503 are waited out, as their Retry-After says."""
 
     def __init__(self, base_url: str, key: str) -> None:
-        self._place = urlsplit(base_url)
+        self._address = urlsplit(base_url)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        self._mine = local()
+        self._thread_state = local()
 
     def get(self, path: str) -> Any:
-        return self._call("GET", path, None)
+        return self._request_with_retries("GET", path, None)
 
     def post(self, path: str, body: object) -> Any:
-        return self._call("POST", path, json.dumps(body).encode())
+        return self._request_with_retries("POST", path, json.dumps(body).encode())
 
     def close(self) -> None:
         """Ends this thread's connection, for which a server that stops would wait; others end with theirs."""
-        connection = getattr(self._mine, "connection", None)
+        connection = getattr(self._thread_state, "connection", None)
         if connection is not None:
             connection.close()
-            self._mine.connection = None
+            self._thread_state.connection = None
 
-    def in_threads(
-        self, work: Callable[[Any], Any], rows: Sequence[Any], *, threads: int, done: Callable[[float], None]
+    def run_in_threads(
+        self,
+        function: Callable[[Any], Any],
+        rows: Sequence[Any],
+        *,
+        threads: int,
+        on_progress: Callable[[float], None],
     ) -> list[Any]:
         """`work` of each row, in the order of the rows; `done` hears the fraction."""
         found = []
         with ThreadPoolExecutor(threads) as pool:
-            for number, answer in enumerate(pool.map(work, rows), start=1):
+            for number, answer in enumerate(pool.map(function, rows), start=1):
                 found.append(answer)
-                done(number / len(rows))
+                on_progress(number / len(rows))
         return found
 
-    def _call(self, method: str, path: str, body: bytes | None) -> Any:
-        for _ in range(RETRIES):
+    def _request_with_retries(self, method: str, path: str, body: bytes | None) -> Any:
+        for _ in range(MAX_ATTEMPTS):
             try:
-                status, wait, content = self._send(method, path, body)
+                status, wait, content = self._send_request(method, path, body)
             except (HTTPException, OSError):
-                self._mine.connection = None
+                self._thread_state.connection = None
                 time.sleep(0.5)
                 continue
             if status < 300:
@@ -63,13 +68,13 @@ class Client:
             if status not in (429, 503):
                 raise CallFailed(f"{method} {path}: {status} {content[:500].decode(errors='replace')}")
             time.sleep(wait)
-        raise CallFailed(f"{method} {path}: no answer after {RETRIES} attempts")
+        raise CallFailed(f"{method} {path}: no answer after {MAX_ATTEMPTS} attempts")
 
-    def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, float, bytes]:
-        connection = getattr(self._mine, "connection", None)
+    def _send_request(self, method: str, path: str, body: bytes | None) -> tuple[int, float, bytes]:
+        connection = getattr(self._thread_state, "connection", None)
         if connection is None:
-            connection = HTTPConnection(self._place.hostname or "127.0.0.1", self._place.port, timeout=60)
-            self._mine.connection = connection
+            connection = HTTPConnection(self._address.hostname or "127.0.0.1", self._address.port, timeout=60)
+            self._thread_state.connection = connection
         connection.request(method, f"/api/v1/{path}", body, self._headers)
         response = connection.getresponse()
         return response.status, float(response.headers.get("Retry-After") or 1), response.read()

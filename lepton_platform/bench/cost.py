@@ -8,50 +8,60 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from lepton_platform.bench.measure import Figures, Say
+from lepton_platform.bench.measure import BenchMetrics, MessageCallback
 from lepton_platform.env import BASE_DIR
 
 EVENTS, ITEMS = 200_000, 12_000
-TIMES = (1, 2, 4, 8)
-CATALOGUES = (12_000, 50_000, 200_000)
+EVENT_MULTIPLES = (1, 2, 4, 8)
+CATALOGUE_SIZES = (12_000, 50_000, 200_000)
 # What the profiles serve; the first, for its process pays for imports, is measured like the others.
-MEMBERS = ("popularity", "transitions", "item_neighbours", "content", "ease", "sequence", "ensemble")
+MODELS = ("popularity", "transitions", "item_neighbours", "content", "ease", "sequence", "ensemble")
 DEADLINE_SECONDS = 4 * 3600
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--members", type=_names, default=MEMBERS, help="for cost: names with commas between")
-    parser.add_argument("--times", type=_numbers, default=TIMES, help="for cost: multiples of --events")
-    parser.add_argument("--items", type=_numbers, default=CATALOGUES, help="for cost: sizes of the catalogue")
+    parser.add_argument(
+        "--members", type=_parse_names, default=MODELS, help="for cost: names with commas between"
+    )
+    parser.add_argument(
+        "--times", type=_parse_numbers, default=EVENT_MULTIPLES, help="for cost: multiples of --events"
+    )
+    parser.add_argument(
+        "--items", type=_parse_numbers, default=CATALOGUE_SIZES, help="for cost: sizes of the catalogue"
+    )
     parser.add_argument("--profile", choices=["fast", "full"], default="fast", help="for cost")
 
 
-def measure(options: dict[str, Any], say: Say) -> Figures:
+def measure_scaling(options: dict[str, Any], on_message: MessageCallback) -> BenchMetrics:
     """Flat figures, `member.size.what`. At more items there are as many events an item as at the fewest."""
     events, fewest = options["events"] or EVENTS, min(options["items"])
-    figures: Figures = {"events": events, "profile": options["profile"]}
+    figures: BenchMetrics = {"events": events, "profile": options["profile"]}
     for member in options["members"]:
         grown = [
-            _one(member, events * times, fewest, options["profile"], figures, say)
+            _measure_model(member, events * times, fewest, options["profile"], figures, on_message)
             for times in options["times"]
         ]
         if len(grown) > 1:
-            figures |= {f"{member}.{name}": value for name, value in _verdict(grown).items()}
+            figures |= {f"{member}.{name}": value for name, value in _fit_exponents(grown).items()}
         for items in options["items"]:
             if items != fewest:
-                _one(member, events * items // fewest, items, options["profile"], figures, say)
+                _measure_model(
+                    member, events * items // fewest, items, options["profile"], figures, on_message
+                )
     return figures
 
 
-def _verdict(rows: list[dict[str, Any]]) -> dict[str, float]:
-    from recommender.evaluation.cost import verdict  # noqa: PLC0415 - loads torch, which no other bench needs
+def _fit_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
+    from recommender.evaluation.cost import fit_scaling_exponents  # noqa: PLC0415 - loads torch, which no other bench needs
 
-    return verdict(rows)
+    return fit_scaling_exponents(rows)
 
 
-def _one(member: str, events: int, items: int, profile: str, figures: Figures, say: Say) -> dict[str, Any]:
+def _measure_model(
+    model: str, events: int, items: int, profile: str, metrics: BenchMetrics, on_message: MessageCallback
+) -> dict[str, Any]:
     """One measurement in a process of its own, for a peak of memory can't be taken back. Raises RuntimeError."""
-    asked = [member, str(events), str(items), "--profile", profile]
+    asked = [model, str(events), str(items), "--profile", profile]
     done = subprocess.run(
         [sys.executable, "-m", "recommender.evaluation.cost", *asked],
         cwd=BASE_DIR,
@@ -62,24 +72,24 @@ def _one(member: str, events: int, items: int, profile: str, figures: Figures, s
     )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-        raise RuntimeError(f"{member} at {events:,} events and {items:,} items: {last[0]}")
+        raise RuntimeError(f"{model} at {events:,} events and {items:,} items: {last[0]}")
     row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    say(
-        f"{member:16} {events:>10,} events {items:>8,} items  {row['seconds']:9.2f} s  {row['peak_mib']:7,} MiB"
+    on_message(
+        f"{model:16} {events:>10,} events {items:>8,} items  {row['seconds']:9.2f} s  {row['peak_mib']:7,} MiB"
         f"  {row['file_bytes'] / 2**20:7.1f} MiB served  {row['score_one_ms']:7.3f} ms"
     )
-    figures |= {f"{member}.{events}.{items}.{name}": value for name, value in row.items()}
+    metrics |= {f"{model}.{events}.{items}.{name}": value for name, value in row.items()}
     return row
 
 
-def _names(text: str) -> tuple[str, ...]:
+def _parse_names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
         raise ArgumentTypeError("name at least one member")
     return names
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _parse_numbers(text: str) -> tuple[int, ...]:
     numbers = tuple(int(part) for part in text.split(","))
     if min(numbers) < 1:
         raise ArgumentTypeError("must be at least 1")

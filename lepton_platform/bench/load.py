@@ -18,25 +18,25 @@ GENERATOR = "http.client threads"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCall:
     method: str
     path: str
     body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadResult:
     """`seconds` of wall time for all calls; latencies in milliseconds."""
 
-    calls: int
+    n_calls: int
     seconds: float
     latencies_ms: np.ndarray[tuple[int], np.dtype[np.float64]]
 
     @property
-    def per_second(self) -> float:
-        return self.calls / self.seconds
+    def calls_per_second(self) -> float:
+        return self.n_calls / self.seconds
 
-    def percentile(self, q: float) -> float:
+    def latency_percentile(self, q: float) -> float:
         return float(np.percentile(self.latencies_ms, q))
 
 
@@ -44,7 +44,9 @@ class LoadFailed(Exception):
     """A call was not answered as it should be; a benchmark with errors has no figure."""
 
 
-def drive(base_url: str, calls: Sequence[Call], *, headers: dict[str, str], threads: int) -> Load:
+def run_load(
+    base_url: str, calls: Sequence[HttpCall], *, headers: dict[str, str], threads: int
+) -> LoadResult:
     """Sends every call once, `threads` at a time, each connection taking the next when it is free.
 
     Raises LoadFailed at the first answer that is not 2xx.
@@ -55,7 +57,7 @@ def drive(base_url: str, calls: Sequence[Call], *, headers: dict[str, str], thre
     waiting = iter(calls)
     taking = threading.Lock()
 
-    def worker(out: list[float]) -> None:
+    def send_calls(latencies_ms: list[float]) -> None:
         connection = HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=60)
         while not failures:
             with taking:
@@ -66,20 +68,20 @@ def drive(base_url: str, calls: Sequence[Call], *, headers: dict[str, str], thre
             connection.request(call.method, call.path, call.body or None, headers)
             response = connection.getresponse()
             content = response.read()
-            out.append((time.perf_counter() - start) * 1000)
+            latencies_ms.append((time.perf_counter() - start) * 1000)
             if response.status >= 300:
                 failures.append(f"{call.method} {call.path}: {response.status} {content[:300]!r}")
         connection.close()
 
     latencies: list[list[float]] = [[] for _ in range(threads)]
-    seconds = _run(worker, latencies)
+    seconds = _run_threads(send_calls, latencies)
     if failures:
         raise LoadFailed(failures[0])
-    return Load(len(calls), seconds, np.concatenate([np.array(part) for part in latencies]))
+    return LoadResult(len(calls), seconds, np.concatenate([np.array(part) for part in latencies]))
 
 
-def _run(worker: Callable[[list[float]], None], out: list[list[float]]) -> float:
-    pool = [threading.Thread(target=worker, args=(part,)) for part in out]
+def _run_threads(send_calls: Callable[[list[float]], None], latencies: list[list[float]]) -> float:
+    pool = [threading.Thread(target=send_calls, args=(part,)) for part in latencies]
     start = time.perf_counter()
     for thread in pool:
         thread.start()

@@ -10,119 +10,121 @@ from typing import Any
 
 import numpy as np
 
-from lepton_platform.bench.load import GENERATOR, Call, Load, drive
-from lepton_platform.bench.platform import Bench
+from lepton_platform.bench.load import GENERATOR, HttpCall, LoadResult, run_load
+from lepton_platform.bench.platform import BenchPlatform
 
-Say = Callable[[str], None]
-Figures = dict[str, float | int | str]
-BATCH = 1_000
+MessageCallback = Callable[[str], None]
+BenchMetrics = dict[str, float | int | str]
+BATCH_SIZE = 1_000
 CONNECTIONS = 8
 ROUNDS = 5
-PROFILES, ITEMS, CLUSTER = 5_000, 12_000, 60
+PROFILES, ITEMS, CLUSTER_SIZE = 5_000, 12_000, 60
 
 
-def ingest(bench: Bench, say: Say) -> Figures:
+def measure_ingest(bench: BenchPlatform, on_message: MessageCallback) -> BenchMetrics:
     """Encrypted acknowledged events a second in batches of 1,000, against plain rows by the same HTTP path."""
     rng = np.random.default_rng(0)
     send_items(bench, 2_000)
     warm_up, *rounds = [
-        list(_event_batches(rng, 40, items=2_000, profiles=20_000)) for _ in range(ROUNDS + 1)
+        list(_generate_event_batches(rng, 40, items=2_000, profiles=20_000)) for _ in range(ROUNDS + 1)
     ]
-    _pair(bench, warm_up[:8])
-    say("measuring")
-    ours, plain = zip(*[_pair(bench, bodies) for bodies in rounds], strict=True)
-    fast, slow = _rate(ours), _rate(plain)
+    _run_pair(bench, warm_up[:8])
+    on_message("measuring")
+    ours, plain = zip(*[_run_pair(bench, bodies) for bodies in rounds], strict=True)
+    fast, slow = _compute_rate(ours), _compute_rate(plain)
     latencies = np.concatenate([load.latencies_ms for load in ours])
     return {
-        "events_per_second": round(fast * BATCH),
-        "plain_events_per_second": round(slow * BATCH),
+        "events_per_second": round(fast * BATCH_SIZE),
+        "plain_events_per_second": round(slow * BATCH_SIZE),
         "ratio_to_plain_insert": round(fast / slow, 3),
         "batch_p50_ms": round(float(np.percentile(latencies, 50)), 2),
         "batch_p99_ms": round(float(np.percentile(latencies, 99)), 2),
-        "events": len(rounds) * 40 * BATCH,
+        "events": len(rounds) * 40 * BATCH_SIZE,
         "load_generator": GENERATOR,
     }
 
 
-def _pair(bench: Bench, bodies: list[bytes]) -> tuple[Load, Load]:
+def _run_pair(bench: BenchPlatform, bodies: list[bytes]) -> tuple[LoadResult, LoadResult]:
     headers = bench.headers
-    ours = drive(bench.url, [Call("POST", "/api/v1/events", b) for b in bodies], headers=headers, threads=3)
-    plain = drive(
-        bench.url, [Call("POST", "/bench/plain-events", b) for b in bodies], headers=headers, threads=3
+    ours = run_load(
+        bench.url, [HttpCall("POST", "/api/v1/events", b) for b in bodies], headers=headers, threads=3
+    )
+    plain = run_load(
+        bench.url, [HttpCall("POST", "/bench/plain-events", b) for b in bodies], headers=headers, threads=3
     )
     return ours, plain
 
 
-def _rate(loads: tuple[Load, ...]) -> float:
-    return sum(load.calls for load in loads) / sum(load.seconds for load in loads)
+def _compute_rate(loads: tuple[LoadResult, ...]) -> float:
+    return sum(load.n_calls for load in loads) / sum(load.seconds for load in loads)
 
 
-def recommend(bench: Bench, say: Say) -> Figures:
+def measure_recommend(bench: BenchPlatform, on_message: MessageCallback) -> BenchMetrics:
     """Requests a second for ten items, against an empty view and a view with one row-level-secured query."""
-    trained_in = _train_synthetic(bench, say)
+    trained_in = _train_synthetic(bench, on_message)
     rng = np.random.default_rng(1)
     bodies = [json.dumps({"profile_id": f"p{n}", "k": 10}).encode() for n in rng.integers(0, PROFILES, 6_000)]
-    asked = [Call("POST", "/api/v1/recommendations", body) for body in bodies]
-    hello, rls = [Call("GET", "/bench/hello")] * 600, [Call("GET", "/bench/rls")] * 600
+    asked = [HttpCall("POST", "/api/v1/recommendations", body) for body in bodies]
+    hello, rls = [HttpCall("GET", "/bench/hello")] * 600, [HttpCall("GET", "/bench/rls")] * 600
     _require_model(bench)
-    drive(bench.url, asked[:1_000], headers=bench.headers, threads=CONNECTIONS)
-    say("measuring")
-    loads: dict[str, list[Load]] = {"ours": [], "hello": [], "rls": []}
+    run_load(bench.url, asked[:1_000], headers=bench.headers, threads=CONNECTIONS)
+    on_message("measuring")
+    loads: dict[str, list[LoadResult]] = {"ours": [], "hello": [], "rls": []}
     for start in range(1_000, 6_000, 1_000):
         mine = {"ours": asked[start : start + 1_000], "hello": hello, "rls": rls}
         for name, calls in mine.items():
-            loads[name].append(drive(bench.url, calls, headers=bench.headers, threads=CONNECTIONS))
-    ours = _rate(tuple(loads["ours"]))
+            loads[name].append(run_load(bench.url, calls, headers=bench.headers, threads=CONNECTIONS))
+    ours = _compute_rate(tuple(loads["ours"]))
     latencies = np.concatenate([load.latencies_ms for load in loads["ours"]])
     return {
         "requests_per_second": round(ours, 1),
         "p50_ms": round(float(np.percentile(latencies, 50)), 2),
         "p99_ms": round(float(np.percentile(latencies, 99)), 2),
-        "ratio_to_hello": round(ours / _rate(tuple(loads["hello"])), 3),
-        "ratio_to_rls_view": round(ours / _rate(tuple(loads["rls"])), 3),
+        "ratio_to_hello": round(ours / _compute_rate(tuple(loads["hello"])), 3),
+        "ratio_to_rls_view": round(ours / _compute_rate(tuple(loads["rls"])), 3),
         "trained_in_seconds": round(trained_in, 1),
         "items": ITEMS,
         "load_generator": f"{GENERATOR}, {CONNECTIONS} connections",
     }
 
 
-def _train_synthetic(bench: Bench, say: Say) -> float:
+def _train_synthetic(bench: BenchPlatform, on_message: MessageCallback) -> float:
     """12,000 items in groups of 60; each of 5,000 profiles walks through three groups, 20 events."""
     send_items(bench, ITEMS)
     rng = np.random.default_rng(2)
-    groups = rng.integers(0, ITEMS // CLUSTER, (PROFILES, 3))
-    within = (rng.zipf(1.3, (PROFILES, 20)) - 1) % CLUSTER
-    chosen = np.take_along_axis(groups, rng.integers(0, 3, (PROFILES, 20)), 1) * CLUSTER + within
+    groups = rng.integers(0, ITEMS // CLUSTER_SIZE, (PROFILES, 3))
+    within = (rng.zipf(1.3, (PROFILES, 20)) - 1) % CLUSTER_SIZE
+    chosen = np.take_along_axis(groups, rng.integers(0, 3, (PROFILES, 20)), 1) * CLUSTER_SIZE + within
     start = datetime.now(UTC) - timedelta(days=30)
-    for first in range(0, PROFILES, BATCH // 20):
+    for first in range(0, PROFILES, BATCH_SIZE // 20):
         events = [
-            _event(f"p{user}", f"i{item}", start + timedelta(minutes=int(user), hours=5 * step))
-            for user in range(first, min(first + BATCH // 20, PROFILES))
+            _build_event(f"p{user}", f"i{item}", start + timedelta(minutes=int(user), hours=5 * step))
+            for user in range(first, min(first + BATCH_SIZE // 20, PROFILES))
             for step, item in enumerate(chosen[user])
         ]
-        bench.ask("POST", "/api/v1/events", {"events": events})
-    say("training")
+        bench.call_api("POST", "/api/v1/events", {"events": events})
+    on_message("training")
     bench.start_worker()
-    return _train(bench)
+    return _train_model(bench)
 
 
-def _train(bench: Bench) -> float:
+def _train_model(bench: BenchPlatform) -> float:
     started = time.monotonic()
-    job = bench.ask("POST", "/api/v1/models/train", {"profile": "fast"})
+    job = bench.call_api("POST", "/api/v1/models/train", {"profile": "fast"})
     while job["state"] in ("queued", "running"):
         time.sleep(0.5)
-        job = bench.ask("GET", f"/api/v1/jobs/{job['id']}")
+        job = bench.call_api("GET", f"/api/v1/jobs/{job['id']}")
     if job["state"] != "succeeded":
         raise RuntimeError(f"Training {job['state']}: {job['reason']}")
     return time.monotonic() - started
 
 
-def _require_model(bench: Bench, patience_seconds: float = 60.0) -> None:
+def _require_model(bench: BenchPlatform, timeout_seconds: float = 60.0) -> None:
     """Waits until the web process serves the new model, so that no fallback is measured."""
-    deadline = time.monotonic() + patience_seconds
+    deadline = time.monotonic() + timeout_seconds
     answer: dict[str, Any] = {}
     while time.monotonic() < deadline:
-        answer = bench.ask("POST", "/api/v1/recommendations", {"profile_id": "p1", "k": 10})
+        answer = bench.call_api("POST", "/api/v1/recommendations", {"profile_id": "p1", "k": 10})
         if answer["stage"] == "model" and answer["returned"] == 10:
             return
         time.sleep(0.2)
@@ -131,26 +133,28 @@ def _require_model(bench: Bench, patience_seconds: float = 60.0) -> None:
     )
 
 
-def scan(bench: Bench, say: Say) -> Figures:
+def measure_scan(bench: BenchPlatform, on_message: MessageCallback) -> BenchMetrics:
     """Events a second read back, verified, opened and grouped for training, of a million."""
     rng = np.random.default_rng(3)
     send_items(bench, 2_000)
-    say("sending events")
-    bodies = list(_event_batches(rng, 300, items=2_000, profiles=20_000))
-    drive(bench.url, [Call("POST", "/api/v1/events", b) for b in bodies], headers=bench.headers, threads=3)
-    say("measuring")
-    figures: Figures = json.loads(bench.module("lepton_platform.bench.scan").splitlines()[-1])
+    on_message("sending events")
+    bodies = list(_generate_event_batches(rng, 300, items=2_000, profiles=20_000))
+    run_load(
+        bench.url, [HttpCall("POST", "/api/v1/events", b) for b in bodies], headers=bench.headers, threads=3
+    )
+    on_message("measuring")
+    figures: BenchMetrics = json.loads(bench.run_module("lepton_platform.bench.scan").splitlines()[-1])
     return figures
 
 
-def send_items(bench: Bench, count: int) -> None:
-    for first in range(0, count, BATCH):
-        items = [_item(n) for n in range(first, min(first + BATCH, count))]
-        bench.ask("POST", "/api/v1/items/batch", {"items": items})
+def send_items(bench: BenchPlatform, count: int) -> None:
+    for first in range(0, count, BATCH_SIZE):
+        items = [_build_item(n) for n in range(first, min(first + BATCH_SIZE, count))]
+        bench.call_api("POST", "/api/v1/items/batch", {"items": items})
 
 
-def _item(number: int) -> dict[str, Any]:
-    group = number // CLUSTER
+def _build_item(number: int) -> dict[str, Any]:
+    group = number // CLUSTER_SIZE
     return {
         "id": f"i{number}",
         "title": f"Model {number} of series {group}",
@@ -159,19 +163,21 @@ def _item(number: int) -> dict[str, Any]:
     }
 
 
-def _event(profile: str, item: str, at: datetime, event_id: str | None = None) -> dict[str, Any]:
+def _build_event(profile: str, item: str, at: datetime, event_id: str | None = None) -> dict[str, Any]:
     event = {"profile_id": profile, "item_id": item, "kind": "view", "at": at.isoformat()}
     return event if event_id is None else {**event, "id": event_id}
 
 
-def _event_batches(rng: np.random.Generator, count: int, *, items: int, profiles: int) -> Iterator[bytes]:
+def _generate_event_batches(
+    rng: np.random.Generator, count: int, *, items: int, profiles: int
+) -> Iterator[bytes]:
     """Nearly every event of a batch belongs to another profile: about one event a chunk, the worst case."""
     start = datetime.now(UTC) - timedelta(days=10)
     for _ in range(count):
-        users, chosen = rng.integers(0, profiles, BATCH), rng.integers(0, items, BATCH)
-        seconds, ids = rng.integers(0, 800_000, BATCH), rng.integers(0, 2**62, BATCH)
+        users, chosen = rng.integers(0, profiles, BATCH_SIZE), rng.integers(0, items, BATCH_SIZE)
+        seconds, ids = rng.integers(0, 800_000, BATCH_SIZE), rng.integers(0, 2**62, BATCH_SIZE)
         events = [
-            _event(f"p{user}", f"i{item}", start + timedelta(seconds=int(second)), f"e{one}")
+            _build_event(f"p{user}", f"i{item}", start + timedelta(seconds=int(second)), f"e{one}")
             for user, item, second, one in zip(users, chosen, seconds, ids, strict=True)
         ]
         yield json.dumps({"events": events}).encode()

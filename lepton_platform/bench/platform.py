@@ -20,14 +20,14 @@ from typing import Any
 import psycopg
 
 from lepton_platform.embedded import programs
-from lepton_platform.embedded.ports import free_port
-from lepton_platform.embedded.services import Services, ensure_services
+from lepton_platform.embedded.ports import find_free_port
+from lepton_platform.embedded.services import EmbeddedServices, ensure_services
 from lepton_platform.embedded.supervisor import Program, Supervisor
 from lepton_platform.env import BASE_DIR
 
 REGION = "eu"
-_OURS = ("LEPTON_", "DATABASE_URL", "BROKER_URL", "KMS_URL", "OBJECT_STORE_URL")
-_PLAIN = """
+_PLATFORM_PREFIXES = ("LEPTON_", "DATABASE_URL", "BROKER_URL", "KMS_URL", "OBJECT_STORE_URL")
+_CREATE_PLAIN_TABLE = """
 CREATE TABLE IF NOT EXISTS bench_plain_event (
     owner_id uuid NOT NULL, profile_id text NOT NULL, item_id text NOT NULL, kind text NOT NULL,
     at timestamptz NOT NULL, value float8, event_id text,
@@ -38,16 +38,16 @@ GRANT SELECT, INSERT ON bench_plain_event TO lepton_app;
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class BenchPlatform:
     """`headers` carry the tenant's key."""
 
     url: str
     headers: dict[str, str]
     environment: dict[str, str]
     supervisor: Supervisor
-    services: Services
+    services: EmbeddedServices
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def call_api(self, method: str, path: str, body: Any = None) -> Any:
         """One call that is not measured. Raises urllib.error.HTTPError."""
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", content, self.headers, method=method)  # noqa: S310 - own address
@@ -56,79 +56,83 @@ class Bench:
 
     def start_worker(self) -> None:
         """And beat, which hands it the messages of the outbox."""
-        self.supervisor.start(programs.worker(self.environment))
-        self.supervisor.start(programs.beat(self.environment))
+        self.supervisor.start(programs.build_worker_program(self.environment))
+        self.supervisor.start(programs.build_beat_program(self.environment))
 
-    def module(self, name: str, *arguments: str) -> str:
+    def run_module(self, name: str, *arguments: str) -> str:
         """What `python -m name` prints, run with the bench's settings."""
-        return _run([sys.executable, "-m", name, *arguments], self.environment)
+        return _run_process([sys.executable, "-m", name, *arguments], self.environment)
 
-    def python(self, code: str) -> str:
+    def run_code(self, code: str) -> str:
         """What it prints, with the bench's settings and Django set up."""
-        return _run([sys.executable, "-c", f"import django; django.setup(); {code}"], self.environment)
+        return _run_process(
+            [sys.executable, "-c", f"import django; django.setup(); {code}"], self.environment
+        )
 
 
 @contextmanager
-def platform(say: Callable[[str], None]) -> Iterator[Bench]:
+def start_platform(on_message: Callable[[str], None]) -> Iterator[BenchPlatform]:
     """Removes everything at the end. Raises ServiceFailed, or CalledProcessError of a step."""
     home = Path(tempfile.mkdtemp(prefix="lepton-bench-"))
-    say("starting services")
+    on_message("starting services")
     services = ensure_services(home, regions=(REGION,))
     try:
-        yield from _with_programs(home, services, say)
+        yield from _start_programs(home, services, on_message)
     finally:
         services.stop()
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _with_programs(home: Path, services: Services, say: Callable[[str], None]) -> Iterator[Bench]:
-    url = f"http://127.0.0.1:{free_port(0)}"
-    given = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+def _start_programs(
+    home: Path, services: EmbeddedServices, on_message: Callable[[str], None]
+) -> Iterator[BenchPlatform]:
+    url = f"http://127.0.0.1:{find_free_port(0)}"
+    given = {name: value for name, value in os.environ.items() if not name.startswith(_PLATFORM_PREFIXES)}
     kept = {
         name: os.environ[name] for name in ("LEPTON_WEB_WORKERS", "LEPTON_WEB_THREADS") if name in os.environ
     }
-    children = programs.environment({**given, **kept, "LEPTON_REGIONS": REGION}, home=home, url=url)
-    say("migrating")
-    _manage(children, "migrate_all")
-    key = _open_tenant(children)
+    children = programs.build_environment({**given, **kept, "LEPTON_REGIONS": REGION}, home=home, url=url)
+    on_message("migrating")
+    _run_management_command(children, "migrate_all")
+    key = _create_tenant(children)
     with psycopg.connect(services.environment[f"DATABASE_URL_DATA_{REGION.upper()}_MIGRATE"]) as connection:
-        connection.execute(_PLAIN)
-    supervisor = Supervisor(services, BASE_DIR, say)
+        connection.execute(_CREATE_PLAIN_TABLE)
+    supervisor = Supervisor(services, BASE_DIR, on_message)
     try:
-        supervisor.start(_with_baselines(programs.web(children, url=url)))
-        _wait(url)
+        supervisor.start(_add_baselines(programs.build_web_program(children, url=url)))
+        _wait_until_ready(url)
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        yield Bench(url, headers, children, supervisor, services)
+        yield BenchPlatform(url, headers, children, supervisor, services)
     finally:
         supervisor.stop()
 
 
-def _with_baselines(web: Program) -> Program:
+def _add_baselines(web: Program) -> Program:
     argv = [*web.argv[:-1], "lepton_platform.bench.wsgi:application"]
-    return Program(web.name, argv, web.environment, web.patience_seconds)
+    return Program(web.name, argv, web.environment, web.stop_timeout_seconds)
 
 
-def _open_tenant(children: Mapping[str, str]) -> str:
+def _create_tenant(environment: Mapping[str, str]) -> str:
     wanted = ("--name", "Bench", "--vertical", "ecommerce", "--region", REGION, "--plan", "enterprise")
-    found = re.search(r"lep_live_\S+", _manage(children, "create_tenant", *wanted))
+    found = re.search(r"lep_live_\S+", _run_management_command(environment, "create_tenant", *wanted))
     if found is None:
         raise RuntimeError("create_tenant printed no key.")
     return found[0]
 
 
-def _manage(children: Mapping[str, str], *arguments: str) -> str:
-    return _run([sys.executable, str(BASE_DIR / "manage.py"), *arguments], children)
+def _run_management_command(environment: Mapping[str, str], *arguments: str) -> str:
+    return _run_process([sys.executable, str(BASE_DIR / "manage.py"), *arguments], environment)
 
 
-def _run(argv: list[str], environment: Mapping[str, str]) -> str:
+def _run_process(argv: list[str], environment: Mapping[str, str]) -> str:
     done = subprocess.run(
         argv, env=dict(environment), cwd=BASE_DIR, check=True, capture_output=True, text=True
     )
     return done.stdout
 
 
-def _wait(url: str, patience_seconds: float = 90.0) -> None:
-    deadline = time.monotonic() + patience_seconds
+def _wait_until_ready(url: str, timeout_seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"{url}/readyz", timeout=5):  # noqa: S310 - own address

@@ -12,19 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from lepton_platform.bench.client import Client
+from lepton_platform.bench.client import BenchClient
 from recommender.dataset import Dataset
-from recommender.dataset.items import category_path
+from recommender.dataset.items import parse_category_path
 from recommender.dataset.readers import read_interactions
 from recommender.dataset.tables import read_table
 
-BATCH = 1000
-SPREAD = timedelta(days=300)
-Report = Callable[[str, float], None]
+BATCH_SIZE = 1000
+TIME_SPAN = timedelta(days=300)
+PhaseCallback = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ApiEvaluationResult:
     """Figures over all users with at least two events, on the last event of each, full catalogue."""
 
     users: int
@@ -39,105 +39,111 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class HeldOutCase:
     """One user: what the platform is told, and what it must find."""
 
     user: str
-    told: list[str]
+    history: list[str]
     hidden: str
 
 
-def rehearse(
-    client: Client, data: Path, items: Path | None, *, profile: str, k: int, report: Report
-) -> Outcome:
+def evaluate_api(
+    client: BenchClient, data: Path, items: Path | None, *, profile: str, k: int, on_progress: PhaseCallback
+) -> ApiEvaluationResult:
     """Raises CallFailed and DataError. Sequences without times get increasing ones within the last 300 days."""
     dataset = read_interactions(data)
-    cases = _cases(dataset)
-    clock = _Clock(report)
-    clock.run("items", lambda done: _send_items(client, dataset, items, done))
-    clock.run("events", lambda done: _send_events(client, cases, done))
-    clock.run("training", lambda done: _train(client, profile, done))
-    clock.run("loading", lambda _done: _wait_for_model(client, cases[0]))
-    answers = clock.run("asking", lambda done: _ask(client, cases, k, done))
-    return _counted(cases, answers, clock.seconds, k)
+    cases = _build_cases(dataset)
+    clock = _PhaseTimer(on_progress)
+    clock.run_phase("items", lambda done: _send_items(client, dataset, items, done))
+    clock.run_phase("events", lambda done: _send_events(client, cases, done))
+    clock.run_phase("training", lambda done: _train_model(client, profile, done))
+    clock.run_phase("loading", lambda _done: _wait_for_model(client, cases[0]))
+    answers = clock.run_phase("asking", lambda done: _request_recommendations(client, cases, k, done))
+    return _compute_result(cases, answers, clock.seconds, k)
 
 
-class _Clock:
-    def __init__(self, report: Report) -> None:
-        self._report, self.seconds = report, dict[str, float]()
+class _PhaseTimer:
+    def __init__(self, on_progress: PhaseCallback) -> None:
+        self._on_progress, self.seconds = on_progress, dict[str, float]()
 
-    def run(self, phase: str, work: Callable[[Callable[[float], None]], Any]) -> Any:
+    def run_phase(self, phase: str, function: Callable[[Callable[[float], None]], Any]) -> Any:
         started = time.perf_counter()
-        result = work(lambda fraction: self._report(phase, fraction))
+        result = function(lambda fraction: self._on_progress(phase, fraction))
         self.seconds[phase] = round(time.perf_counter() - started, 1)
-        self._report(phase, 1.0)
+        self._on_progress(phase, 1.0)
         return result
 
 
-def _cases(dataset: Dataset) -> list[Case]:
+def _build_cases(dataset: Dataset) -> list[HeldOutCase]:
     found = []
-    for user in range(dataset.users):
+    for user in range(dataset.n_users):
         events = dataset.item[dataset.indptr[user] : dataset.indptr[user + 1]].tolist()
         if len(events) >= 2:
             names = [dataset.item_ids[item] for item in events]
-            found.append(Case(dataset.user_ids[user], names[:-1], names[-1]))
+            found.append(HeldOutCase(dataset.user_ids[user], names[:-1], names[-1]))
     return found
 
 
-def _send_items(client: Client, dataset: Dataset, path: Path | None, done: Callable[[float], None]) -> None:
+def _send_items(
+    client: BenchClient, dataset: Dataset, path: Path | None, on_progress: Callable[[float], None]
+) -> None:
     known = (
         {} if path is None else {str(row["item_id"]): row for row in read_table(path).iter_rows(named=True)}
     )
     names = list(dict.fromkeys([*dataset.item_ids, *known]))
-    rows = [_item(name, known.get(name, {})) for name in names]
-    batches = [{"items": rows[start : start + BATCH]} for start in range(0, len(rows), BATCH)]
-    answers = client.in_threads(lambda body: client.post("items/batch", body), batches, threads=2, done=done)
-    _refuse_rejected(answers)
+    rows = [_build_item(name, known.get(name, {})) for name in names]
+    batches = [{"items": rows[start : start + BATCH_SIZE]} for start in range(0, len(rows), BATCH_SIZE)]
+    answers = client.run_in_threads(
+        lambda body: client.post("items/batch", body), batches, threads=2, on_progress=on_progress
+    )
+    _raise_on_rejected(answers)
 
 
-def _item(name: str, row: dict[str, Any]) -> dict[str, Any]:
+def _build_item(name: str, row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": name,
         "title": str(row.get("title") or "")[:500],
         "description": str(row.get("description") or "")[:20_000],
-        "categories": [label[:200] for label in category_path(row.get("categories"))][:50],
+        "categories": [label[:200] for label in parse_category_path(row.get("categories"))][:50],
     }
 
 
-def _send_events(client: Client, cases: list[Case], done: Callable[[float], None]) -> None:
+def _send_events(client: BenchClient, cases: list[HeldOutCase], on_progress: Callable[[float], None]) -> None:
     """In time order over all users, as they would have come."""
     rng = np.random.default_rng(0)
-    start = datetime.now(UTC) - SPREAD - timedelta(days=1)
+    start = datetime.now(UTC) - TIME_SPAN - timedelta(days=1)
     rows = []
     for case in cases:
         phase = float(rng.random())
-        for place, item in enumerate(case.told):
-            at = start + SPREAD * ((place + phase) / len(case.told))
+        for place, item in enumerate(case.history):
+            at = start + TIME_SPAN * ((place + phase) / len(case.history))
             rows.append((at, {"profile_id": case.user, "item_id": item, "kind": "purchase"}))
     rows.sort(key=lambda row: row[0])
     events = [{**event, "at": at.isoformat()} for at, event in rows]
-    batches = [{"events": events[first : first + BATCH]} for first in range(0, len(events), BATCH)]
-    answers = client.in_threads(lambda body: client.post("events", body), batches, threads=2, done=done)
-    _refuse_rejected(answers)
+    batches = [{"events": events[first : first + BATCH_SIZE]} for first in range(0, len(events), BATCH_SIZE)]
+    answers = client.run_in_threads(
+        lambda body: client.post("events", body), batches, threads=2, on_progress=on_progress
+    )
+    _raise_on_rejected(answers)
 
 
-def _refuse_rejected(answers: list[Any]) -> None:
+def _raise_on_rejected(answers: list[Any]) -> None:
     for answer in answers:
         if answer["rejected"]:
             raise RuntimeError(f"The platform rejected rows: {answer['rejected'][:3]}")
 
 
-def _train(client: Client, profile: str, done: Callable[[float], None]) -> None:
+def _train_model(client: BenchClient, profile: str, on_progress: Callable[[float], None]) -> None:
     job = client.post("models/train", {"profile": profile})
     while job["state"] in ("queued", "running"):
         time.sleep(2)
         job = client.get(f"jobs/{job['id']}")
-        done(job["percent"] / 100)
+        on_progress(job["percent"] / 100)
     if job["state"] != "succeeded" or job["reason"]:
         raise RuntimeError(f"The training ended as {job['state']}: {job['reason'] or 'no reason given'}")
 
 
-def _wait_for_model(client: Client, case: Case) -> None:
+def _wait_for_model(client: BenchClient, case: HeldOutCase) -> None:
     deadline = time.monotonic() + 120
     while client.post("recommendations", {"profile_id": case.user})["stage"] != "model":
         if time.monotonic() > deadline:
@@ -145,16 +151,20 @@ def _wait_for_model(client: Client, case: Case) -> None:
         time.sleep(1)
 
 
-def _ask(client: Client, cases: list[Case], k: int, done: Callable[[float], None]) -> list[Any]:
-    return client.in_threads(
+def _request_recommendations(
+    client: BenchClient, cases: list[HeldOutCase], k: int, on_progress: Callable[[float], None]
+) -> list[Any]:
+    return client.run_in_threads(
         lambda case: client.post("recommendations", {"profile_id": case.user, "k": k}),
         cases,
         threads=4,
-        done=done,
+        on_progress=on_progress,
     )
 
 
-def _counted(cases: list[Case], answers: list[Any], seconds: dict[str, float], k: int) -> Outcome:
+def _compute_result(
+    cases: list[HeldOutCase], answers: list[Any], seconds: dict[str, float], k: int
+) -> ApiEvaluationResult:
     gain, hits, stages = 0.0, 0, dict[str, int]()
     for case, answer in zip(cases, answers, strict=True):
         stages[answer["stage"]] = stages.get(answer["stage"], 0) + 1
@@ -162,7 +172,7 @@ def _counted(cases: list[Case], answers: list[Any], seconds: dict[str, float], k
         if case.hidden in ids:
             hits += 1
             gain += 1 / math.log2(ids.index(case.hidden) + 2)
-    return Outcome(
+    return ApiEvaluationResult(
         users=len(cases),
         ndcg=gain / len(cases),
         recall=hits / len(cases),

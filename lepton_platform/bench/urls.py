@@ -5,8 +5,8 @@ from django.urls import include, path
 from lepton_platform.bench import views
 
 urlpatterns = [
-    path("bench/hello", views.hello),
+    path("bench/hello", views.hello_view),
     path("bench/rls", views.rls_view),
-    path("bench/plain-events", views.plain_events),
+    path("bench/plain-events", views.insert_plain_events),
     path("", include("lepton_platform.urls")),
 ]

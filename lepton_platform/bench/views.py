@@ -10,36 +10,36 @@ from django.views.decorators.csrf import csrf_exempt
 from tenants.control.queries import authenticate
 from tenants.control.results import KeyIdentity
 from tenants.data.types import EventInput
-from tenants.regions import data_alias
+from tenants.regions import get_data_alias
 from tenants.scope import scope
 
 
-class _Body(msgspec.Struct):
+class _EventsBody(msgspec.Struct):
     events: list[EventInput]
 
 
-_decode = msgspec.json.Decoder(_Body)
-_PLAIN = """
+_decode = msgspec.json.Decoder(_EventsBody)
+_INSERT_PLAIN_EVENTS = """
 INSERT INTO bench_plain_event (owner_id, profile_id, item_id, kind, at, value, event_id)
 SELECT %s, p, i, k, a, v, e
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::float8[], %s::text[]) AS t(p, i, k, a, v, e)
 """
 
 
-def _caller(request: HttpRequest) -> KeyIdentity:
+def _authenticate_caller(request: HttpRequest) -> KeyIdentity:
     key = request.META.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
     return authenticate(key, remote_ip=request.META.get("REMOTE_ADDR", ""))
 
 
 @csrf_exempt
-def hello(_request: HttpRequest) -> HttpResponse:
+def hello_view(_request: HttpRequest) -> HttpResponse:
     return HttpResponse(b"{}", content_type="application/json")
 
 
 @csrf_exempt
 def rls_view(request: HttpRequest) -> HttpResponse:
     """Authenticates, opens the scope, and reads one row-level-secured row."""
-    identity = _caller(request)
+    identity = _authenticate_caller(request)
     with scope(identity.tenant, actor=identity.actor) as s:
         sql = "SELECT catalogue_version FROM data_tenantstate WHERE tenant_id = %s"
         row = s.cursor().execute(sql, (identity.tenant.id,)).fetchone()
@@ -49,9 +49,9 @@ def rls_view(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
-def plain_events(request: HttpRequest) -> HttpResponse:
+def insert_plain_events(request: HttpRequest) -> HttpResponse:
     """What a platform without isolation and encryption does: authenticate, decode, one multi-row insert."""
-    identity = _caller(request)
+    identity = _authenticate_caller(request)
     events = _decode.decode(request.body).events
     columns = (
         [e.profile_id for e in events],
@@ -61,6 +61,6 @@ def plain_events(request: HttpRequest) -> HttpResponse:
         [e.value for e in events],
         [e.id for e in events],
     )
-    with connections[data_alias(identity.tenant.region)].cursor() as cursor:
-        cursor.execute(_PLAIN, (identity.tenant.id, *columns))
+    with connections[get_data_alias(identity.tenant.region)].cursor() as cursor:
+        cursor.execute(_INSERT_PLAIN_EVENTS, (identity.tenant.id, *columns))
     return HttpResponse(msgspec.json.encode({"accepted": len(events)}), content_type="application/json")

@@ -1,7 +1,7 @@
 """Five tenants on open data: loaded, trained, with an account and API keys. See ATTRIBUTION.md."""
 
-from lepton_platform.demo.access import SignIn
-from lepton_platform.demo.installation import DemoTenant, load, sign_in
+from lepton_platform.demo.access import DemoCredentials
+from lepton_platform.demo.installation import DemoTenant, ensure_credentials, load_demo
 from lepton_platform.demo.loading import DemoError
 
-__all__ = ["DemoError", "DemoTenant", "SignIn", "load", "sign_in"]
+__all__ = ["DemoCredentials", "DemoError", "DemoTenant", "ensure_credentials", "load_demo"]

@@ -18,42 +18,55 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lepton_platform.demo.course_knowledge import Calendar, Courses, EarlierPresentations, NextOfCourse
-from lepton_platform.demo.records import DATA
+from lepton_platform.demo.course_knowledge import (
+    CourseCatalogue,
+    DueDateRule,
+    NextAssessmentRule,
+    PreviousPresentationRule,
+)
+from lepton_platform.demo.records import DATA_DIRECTORY
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.popularity import Popularity, PopularityConfig
 from recommender.dataset import Dataset, Split
-from recommender.evaluation.blending import Rehearsal, fit_blend
-from recommender.evaluation.measure import Tally, measure_all, measure_blend
-from recommender.evaluation.metrics import Interval, bootstrap, gains
-from recommender.evaluation.profiles import Profile, new_members
-from recommender.features.text import compose_text
-from recommender.types import CannotFit, Longs, Report
+from recommender.evaluation.blending import CandidateScores, fit_blend
+from recommender.evaluation.measure import MetricAccumulator, evaluate_blend, evaluate_models
+from recommender.evaluation.metrics import ConfidenceInterval, bootstrap_interval, ndcg_at_k
+from recommender.evaluation.profiles import TrainingProfileName, build_model_factories
+from recommender.features.text import join_text_fields
+from recommender.types import InsufficientDataError, Int64Array, ProgressCallback
 
-BLEND, INFORMED = "blend", "blend with course knowledge"
-RULE, CALENDAR, POPULARITY, RECENT = NextOfCourse.name, Calendar.name, "popularity", "recent popularity"
+BLEND, INFORMED_BLEND = "blend", "blend with course knowledge"
+RULE, CALENDAR, POPULARITY, RECENT_POPULARITY = (
+    NextAssessmentRule.name,
+    DueDateRule.name,
+    "popularity",
+    "recent popularity",
+)
 START_MONTH = {"B": 2, "J": 10}
 DAY_MS = 86_400_000
-Members = dict[str, Recommender[Any]]
+EducationModels = dict[str, Recommender[Any]]
 
 
 @dataclass(frozen=True)
-class Finding:
+class EducationResult:
     """Figures of each model on the same cases; differences in nDCG@k are paired by student."""
 
-    cut: datetime
-    students: int
-    never_submitted_before: float
-    figures: Mapping[str, Mapping[str, Any]]
+    cutoff: datetime
+    n_students: int
+    unseen_target_fraction: float
+    metrics: Mapping[str, Mapping[str, Any]]
     weights: Mapping[str, Mapping[str, float]]
-    differences: Mapping[str, Interval]
+    differences: Mapping[str, ConfidenceInterval]
 
 
-def read(folder: Path = DATA / "education") -> tuple[Dataset, Courses]:
-    items, events = pl.read_parquet(folder / "items.parquet"), pl.read_parquet(folder / "events.parquet")
+def load_education_data(directory: Path = DATA_DIRECTORY / "education") -> tuple[Dataset, CourseCatalogue]:
+    items, events = (
+        pl.read_parquet(directory / "items.parquet"),
+        pl.read_parquet(directory / "events.parquet"),
+    )
     texts = {
-        row["id"]: compose_text(
+        row["id"]: join_text_fields(
             title=row["title"], description=row["description"], categories=row["categories"], tags=row["tags"]
         )
         for row in items.iter_rows(named=True)
@@ -61,115 +74,146 @@ def read(folder: Path = DATA / "education") -> tuple[Dataset, Courses]:
     dataset = Dataset.from_events(
         events["profile_id"].to_list(),
         events["item_id"].to_list(),
-        at=events["at"].dt.epoch("ms").to_numpy().astype(np.int64),
+        timestamp=events["at"].dt.epoch("ms").to_numpy().astype(np.int64),
         texts=texts,
     )
     stated = dict(zip(items["id"], map(json.loads, items["attributes"]), strict=True))
-    return dataset, _courses([stated[name] for name in dataset.item_ids])
+    return dataset, _build_courses([stated[name] for name in dataset.item_ids])
 
 
-def _courses(stated: list[dict[str, Any]]) -> Courses:
-    return Courses(
-        course=_numbered([item["course"] for item in stated]),
-        step=np.array([item.get("step", 0) for item in stated], np.int64),
-        template=_numbered([(item["module"], item["type"], item.get("number", 0)) for item in stated]),
-        due_at=np.array([_due_at(item) for item in stated], np.int64),
+def _build_courses(attributes: list[dict[str, Any]]) -> CourseCatalogue:
+    return CourseCatalogue(
+        course=_encode_names([item["course"] for item in attributes]),
+        step=np.array([item.get("step", 0) for item in attributes], np.int64),
+        template=_encode_names(
+            [(item["module"], item["type"], item.get("number", 0)) for item in attributes]
+        ),
+        due_at=np.array([_calculate_due_time(item) for item in attributes], np.int64),
     )
 
 
-def _numbered(names: list[Any]) -> Longs:
+def _encode_names(names: list[Any]) -> Int64Array:
     numbers: dict[Any, int] = {}
     return np.array([numbers.setdefault(name, len(numbers)) for name in names], np.int64)
 
 
-def _due_at(item: dict[str, Any]) -> int:
-    year, term = int(item["presentation"][:4]), item["presentation"][4]
+def _calculate_due_time(attributes: dict[str, Any]) -> int:
+    year, term = int(attributes["presentation"][:4]), attributes["presentation"][4]
     start = datetime(year, START_MONTH[term], 1, 12, tzinfo=UTC)
-    return int(start.timestamp() * 1000) + int(item.get("due_day", 0)) * DAY_MS
+    return int(start.timestamp() * 1000) + int(attributes.get("due_day", 0)) * DAY_MS
 
 
-def split_at(dataset: Dataset, courses: Courses, cut: int) -> Split:
+def split_at_cutoff(dataset: Dataset, courses: CourseCatalogue, cutoff_ms: int) -> Split:
     """The target is the first submission from `cut` (ms) on; enrolments are history, never a target."""
-    train = dataset.keep(dataset.at < cut)
-    later = (dataset.at >= cut) & ~courses.is_course[dataset.item]
-    user, first = np.unique(dataset.raw_histories.owners()[later], return_index=True)
+    train = dataset.filter_events(dataset.timestamp < cutoff_ms)
+    later = (dataset.timestamp >= cutoff_ms) & ~courses.is_course[dataset.item]
+    user, first = np.unique(dataset.raw_histories.row_ids()[later], return_index=True)
     known = np.diff(train.indptr)[user] > 0
     target = dataset.item[later][first]
-    return Split(train, train.raw_histories.take(user[known]), target[known], user[known])
+    return Split(train, train.raw_histories.take_rows(user[known]), target[known], user[known])
 
 
-def cut_of(dataset: Dataset, share: float) -> int:
-    return int(np.quantile(dataset.at, 1 - share, method="higher"))
+def find_cutoff(dataset: Dataset, test_fraction: float) -> int:
+    return int(np.quantile(dataset.timestamp, 1 - test_fraction, method="higher"))
 
 
-def evaluate(
-    dataset: Dataset, courses: Courses, *, profile: Profile, share: float, k: int, seed: int, report: Report
-) -> Finding:
+def evaluate_education(
+    dataset: Dataset,
+    courses: CourseCatalogue,
+    *,
+    profile: TrainingProfileName,
+    test_fraction: float,
+    k: int,
+    seed: int,
+    report: ProgressCallback,
+) -> EducationResult:
     rng = np.random.default_rng(seed)
-    cut = cut_of(dataset, share)
-    test = split_at(dataset, courses, cut)
-    earlier = cut_of(test.train, share)
-    validation = split_at(test.train, courses, earlier)
-    learned = _learned(validation.train, profile, rng, report)
-    knowing = _knowing(courses, validation.train, asked_at=earlier, rng=rng)
+    cut = find_cutoff(dataset, test_fraction)
+    test = split_at_cutoff(dataset, courses, cut)
+    earlier = find_cutoff(test.train, test_fraction)
+    validation = split_at_cutoff(test.train, courses, earlier)
+    learned = _fit_models(validation.train, profile, rng, report)
+    knowing = _fit_course_rules(courses, validation.train, request_time_ms=earlier, rng=rng)
     blends = {
-        BLEND: _weighed(learned, validation, k),
-        INFORMED: _weighed(learned | knowing, validation, k),
+        BLEND: _fit_blend_weights(learned, validation, k),
+        INFORMED_BLEND: _fit_blend_weights(learned | knowing, validation, k),
     }
     for number, member in enumerate(learned.values()):
         report("fit again", number / len(learned))
-        member.refit(test.train, rng)
-    everyone = learned | _knowing(courses, test.train, asked_at=cut, rng=rng) | _recent(test.train, rng)
-    tallies = measure_all(everyone, test, k=k)
+        member.fit_partial(test.train, rng)
+    everyone = (
+        learned
+        | _fit_course_rules(courses, test.train, request_time_ms=cut, rng=rng)
+        | _fit_recent_popularity(test.train, rng)
+    )
+    tallies = evaluate_models(everyone, test, k=k)
     for name, blend in blends.items():
-        tallies[name] = measure_blend(everyone, blend, test, k=k)["blend"]
-    seen = np.bincount(test.train.item, minlength=dataset.items)
-    return Finding(
-        cut=datetime.fromtimestamp(cut / 1000, UTC),
-        students=len(test),
-        never_submitted_before=float((seen[test.target] == 0).mean()),
-        figures={name: tally.summary(np.random.default_rng(seed)) for name, tally in tallies.items()},
+        tallies[name] = evaluate_blend(everyone, blend, test, k=k)["blend"]
+    seen = np.bincount(test.train.item, minlength=dataset.n_items)
+    return EducationResult(
+        cutoff=datetime.fromtimestamp(cut / 1000, UTC),
+        n_students=len(test),
+        unseen_target_fraction=float((seen[test.target] == 0).mean()),
+        metrics={
+            name: tally.summarize_metrics(np.random.default_rng(seed)) for name, tally in tallies.items()
+        },
         weights={name: dict(blend.weights) for name, blend in blends.items()},
-        differences=_differences(tallies, k, seed),
+        differences=_compare_models(tallies, k, seed),
     )
 
 
-def _learned(data: Dataset, profile: Profile, rng: np.random.Generator, report: Report) -> Members:
-    members: Members = {}
-    for name, make in new_members(profile, report).items():
+def _fit_models(
+    data: Dataset, profile: TrainingProfileName, rng: np.random.Generator, report: ProgressCallback
+) -> EducationModels:
+    members: EducationModels = {}
+    for name, make in build_model_factories(profile, report).items():
         member = make()
         try:
             member.fit(data, rng)
-        except CannotFit:
+        except InsufficientDataError:
             continue
         members[name] = member
     return members
 
 
-def _knowing(courses: Courses, data: Dataset, *, asked_at: int, rng: np.random.Generator) -> Members:
-    members = [NextOfCourse(courses), Calendar(courses, asked_at), EarlierPresentations(courses)]
+def _fit_course_rules(
+    courses: CourseCatalogue, data: Dataset, *, request_time_ms: int, rng: np.random.Generator
+) -> EducationModels:
+    members = [
+        NextAssessmentRule(courses),
+        DueDateRule(courses, request_time_ms),
+        PreviousPresentationRule(courses),
+    ]
     for member in members:
         member.fit(data, rng)
     return {member.name: member for member in members}
 
 
-def _recent(data: Dataset, rng: np.random.Generator) -> Members:
+def _fit_recent_popularity(data: Dataset, rng: np.random.Generator) -> EducationModels:
     """A fairer bar than all-time popularity, whose favourites are courses long over; in no blend."""
     member = Popularity(PopularityConfig(half_life_days=14))
     member.fit(data, rng)
-    return {RECENT: member}
+    return {RECENT_POPULARITY: member}
 
 
-def _weighed(members: Members, validation: Split, k: int) -> Blend:
-    rehearsal = Rehearsal(tuple(members))
-    measure_all(members, validation, k=k, rehearsal=rehearsal)
+def _fit_blend_weights(models: EducationModels, validation: Split, k: int) -> Blend:
+    rehearsal = CandidateScores(tuple(models))
+    evaluate_models(models, validation, k=k, candidate_scores=rehearsal)
     return fit_blend(rehearsal, k=k)
 
 
-def _differences(tallies: Mapping[str, Tally], k: int, seed: int) -> dict[str, Interval]:
-    gain = {name: gains(tally.all_ranks(), k) for name, tally in tallies.items()}
-    pairs = [(BLEND, POPULARITY), (BLEND, RECENT), (BLEND, RULE), (INFORMED, RULE), (INFORMED, CALENDAR)]
+def _compare_models(
+    accumulators: Mapping[str, MetricAccumulator], k: int, seed: int
+) -> dict[str, ConfidenceInterval]:
+    gain = {name: ndcg_at_k(tally.collect_ranks(), k) for name, tally in accumulators.items()}
+    pairs = [
+        (BLEND, POPULARITY),
+        (BLEND, RECENT_POPULARITY),
+        (BLEND, RULE),
+        (INFORMED_BLEND, RULE),
+        (INFORMED_BLEND, CALENDAR),
+    ]
     return {
-        f"{ours} against {theirs}": bootstrap(gain[ours] - gain[theirs], np.random.default_rng(seed))
+        f"{ours} against {theirs}": bootstrap_interval(gain[ours] - gain[theirs], np.random.default_rng(seed))
         for ours, theirs in pairs
     }

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lepton_platform.demo.progress import Progress
-from lepton_platform.demo.records import BATCH, DATA, DemoRecords
+from lepton_platform.demo.progress import DemoLoadState
+from lepton_platform.demo.records import BATCH_SIZE, DATA_DIRECTORY, DemoRecords
 from lepton_platform.demo.specs import DemoSpec
 from tenants.data.actions import catalog, events, profiles, reviews, space
 from tenants.data.queries import space as spaces
@@ -19,7 +19,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
 ACTOR = Actor("system", "demo")
-Report = Callable[[str, float], None]
+DemoProgressCallback = Callable[[str, float], None]
 
 
 class DemoError(Exception):
@@ -27,38 +27,43 @@ class DemoError(Exception):
 
 
 @dataclass(frozen=True)
-class _Table:
+class _DemoTable:
     name: str
     batches: Callable[[], Iterator[Sequence[Any]]]
-    write: Callable[[Scope, Sequence[Any]], Any]
+    write_rows: Callable[[Scope, Sequence[Any]], Any]
 
 
 def load_records(
-    spec: DemoSpec, tenant: TenantRef, progress: Progress, report: Report, *, data: Path = DATA
+    spec: DemoSpec,
+    tenant: TenantRef,
+    progress: DemoLoadState,
+    report: DemoProgressCallback,
+    *,
+    data: Path = DATA_DIRECTORY,
 ) -> None:
     """Everything that an earlier call did not commit. Raises DemoError and the actions' errors."""
-    records = DemoRecords(spec, progress.loaded_at, _prepare(spec, tenant), data)
+    records = DemoRecords(spec, progress.loaded_at, _prepare_tenant(spec, tenant), data)
     tables = (
-        _Table("items", records.items, catalog.upsert_items),
-        _Table("profiles", records.profiles, profiles.upsert_profiles),
-        _Table("events", records.events, events.record_events),
-        _Table("reviews", records.reviews, reviews.record_reviews),
+        _DemoTable("items", records.iter_items, catalog.upsert_items),
+        _DemoTable("profiles", records.iter_profiles, profiles.upsert_profiles),
+        _DemoTable("events", records.iter_events, events.record_events),
+        _DemoTable("reviews", records.iter_reviews, reviews.record_reviews),
     )
-    total = records.rows()
+    total = records.count_rows()
     done = 0
     for table in tables:
-        done += BATCH * progress.batches.get(table.name, 0)
-        for batch in islice(table.batches(), progress.batches.get(table.name, 0), None):
-            _write(table, tenant, batch)
-            progress.committed(table.name)
+        done += BATCH_SIZE * progress.committed_batches.get(table.name, 0)
+        for batch in islice(table.batches(), progress.committed_batches.get(table.name, 0), None):
+            _write_batch(table, tenant, batch)
+            progress.record_batch(table.name)
             done += len(batch)
             report(f"{spec.name_en}: {table.name}", min(done / total, 1.0))
 
 
-def _prepare(spec: DemoSpec, tenant: TenantRef) -> timedelta:
+def _prepare_tenant(spec: DemoSpec, tenant: TenantRef) -> timedelta:
     """Weighs the tenant's own event kinds; returns for how long its space keeps events."""
     with scope(tenant, actor=ACTOR) as s:
-        state = spaces.state(s)
+        state = spaces.get_state(s)
         known = {
             name: state.event_kinds[name].weight for name in spec.kind_weights if name in state.event_kinds
         }
@@ -67,8 +72,8 @@ def _prepare(spec: DemoSpec, tenant: TenantRef) -> timedelta:
         return timedelta(days=state.privacy.events_kept_for_days)
 
 
-def _write(table: _Table, tenant: TenantRef, batch: Sequence[Any]) -> None:
+def _write_batch(table: _DemoTable, tenant: TenantRef, batch: Sequence[Any]) -> None:
     with scope(tenant, actor=ACTOR) as s:
-        rejected: list[RowError] = table.write(s, batch).rejected
+        rejected: list[RowError] = table.write_rows(s, batch).rejected
         if rejected:
             raise DemoError(f"A row of {table.name} was refused: {rejected[0].code}, {rejected[0].detail}")

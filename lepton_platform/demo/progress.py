@@ -16,18 +16,18 @@ from lepton_platform.embedded.home import read_json, write_private_json
 
 
 @dataclass
-class Progress:
+class DemoLoadState:
     """`batches` counts those committed, by table. Bound to one tenant id: a new database starts anew."""
 
     file: Path
     tenant_id: UUID
     loaded_at: datetime
-    batches: dict[str, int] = field(default_factory=dict)
-    finished: bool = False
+    committed_batches: dict[str, int] = field(default_factory=dict)
+    is_finished: bool = False
 
     @classmethod
-    def of(cls, folder: Path, slug: str, tenant_id: UUID) -> Progress:
-        file = folder / f"{slug}.json"
+    def from_directory(cls, directory: Path, slug: str, tenant_id: UUID) -> DemoLoadState:
+        file = directory / f"{slug}.json"
         kept = read_json(file)
         if kept.get("tenant_id") != str(tenant_id):
             return cls(file, tenant_id, datetime.now(UTC).replace(microsecond=0))
@@ -35,20 +35,20 @@ class Progress:
             file, tenant_id, datetime.fromisoformat(kept["loaded_at"]), kept["batches"], kept["finished"]
         )
 
-    def committed(self, table: str) -> None:
-        self.batches[table] = self.batches.get(table, 0) + 1
-        self._save()
+    def record_batch(self, table: str) -> None:
+        self.committed_batches[table] = self.committed_batches.get(table, 0) + 1
+        self._save_state()
 
-    def finish(self) -> None:
-        self.finished = True
-        self._save()
+    def mark_finished(self) -> None:
+        self.is_finished = True
+        self._save_state()
 
-    def _save(self) -> None:
+    def _save_state(self) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         state: dict[str, Any] = {
             "tenant_id": str(self.tenant_id),
             "loaded_at": self.loaded_at.isoformat(),
-            "batches": self.batches,
-            "finished": self.finished,
+            "batches": self.committed_batches,
+            "finished": self.is_finished,
         }
         write_private_json(self.file, state)

@@ -20,12 +20,12 @@ import polars as pl
 from lepton_platform.demo.specs import DemoSpec
 from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
 
-DATA = Path(__file__).parent / "data"
-BATCH = 1_000
+DATA_DIRECTORY = Path(__file__).parent / "data"
+BATCH_SIZE = 1_000
 WEEK = timedelta(days=7)
 # Room between the load and the moment when the oldest events reach their limit.
 MARGIN = timedelta(days=3)
-_DAYS_AGO, _ON = "_days_ago", "_on"
+_DAYS_AGO_SUFFIX, _DATE_SUFFIX = "_days_ago", "_on"
 
 
 @dataclass(frozen=True)
@@ -34,71 +34,78 @@ class DemoRecords:
 
     spec: DemoSpec
     loaded_at: datetime
-    kept_for: timedelta
-    data: Path = DATA
+    retention: timedelta
+    data_directory: Path = DATA_DIRECTORY
 
-    def items(self) -> Iterator[list[ItemInput]]:
-        frame = self._read("items")
+    def iter_items(self) -> Iterator[list[ItemInput]]:
+        frame = self._read_table("items")
         if self.spec.only_items_with_events:
             frame = frame.join(
                 self._events.select(id="item_id").unique(), on="id", how="semi", maintain_order="left"
             )
-        for rows in _batches(frame):
+        for rows in _iter_batches(frame):
             yield [ItemInput(**row | {"attributes": json.loads(row["attributes"])}) for row in rows]
 
-    def profiles(self) -> Iterator[list[ProfileInput]]:
+    def iter_profiles(self) -> Iterator[list[ProfileInput]]:
         """Those with events only: nothing else is known about the others here."""
         used = self._events.select(id="profile_id").unique()
-        for rows in _batches(self._read("profiles").join(used, on="id", how="semi", maintain_order="left")):
-            yield [ProfileInput(**row | {"attributes": self._dated(row["attributes"])}) for row in rows]
+        for rows in _iter_batches(
+            self._read_table("profiles").join(used, on="id", how="semi", maintain_order="left")
+        ):
+            yield [
+                ProfileInput(**row | {"attributes": self._resolve_dates(row["attributes"])}) for row in rows
+            ]
 
-    def events(self) -> Iterator[list[EventInput]]:
+    def iter_events(self) -> Iterator[list[EventInput]]:
         """Ordered by profile, then time, so that a profile's history lies in few chunks."""
-        for rows in _batches(self._events):
+        for rows in _iter_batches(self._events):
             yield [EventInput(**row) for row in rows]
 
-    def reviews(self) -> Iterator[list[ReviewInput]]:
-        if not self._path("reviews").exists():
+    def iter_reviews(self) -> Iterator[list[ReviewInput]]:
+        if not self._get_path("reviews").exists():
             return
-        for rows in _batches(self._read("reviews")):
+        for rows in _iter_batches(self._read_table("reviews")):
             yield [ReviewInput(**row, at=self.loaded_at) for row in rows]
 
-    def rows(self) -> int:
+    def count_rows(self) -> int:
         """About how many rows there are in all tables."""
-        reviews = self._read("reviews").height if self._path("reviews").exists() else 0
+        reviews = self._read_table("reviews").height if self._get_path("reviews").exists() else 0
         return (
-            self._read("items").height + self._events["profile_id"].n_unique() + self._events.height + reviews
+            self._read_table("items").height
+            + self._events["profile_id"].n_unique()
+            + self._events.height
+            + reviews
         )
 
     @cached_property
     def _events(self) -> pl.DataFrame:
-        events = self._read("events")
-        if self.spec.until is not None:
-            events = events.filter(pl.col("at") < self.spec.until)
-        moved = events.with_columns(pl.col("at") + self._shift(events["at"].max()))
-        return moved.filter(pl.col("at") > self.loaded_at - self.kept_for + MARGIN)
+        events = self._read_table("events")
+        if self.spec.events_before is not None:
+            events = events.filter(pl.col("at") < self.spec.events_before)
+        moved = events.with_columns(pl.col("at") + self._calculate_shift(events["at"].max()))
+        return moved.filter(pl.col("at") > self.loaded_at - self.retention + MARGIN)
 
-    def _shift(self, newest: Any) -> timedelta:
+    def _calculate_shift(self, newest: Any) -> timedelta:
         age: timedelta = self.loaded_at - newest
         return age // WEEK * WEEK
 
-    def _dated(self, attributes: str) -> dict[str, Any]:
+    def _resolve_dates(self, attributes: str) -> dict[str, Any]:
         """`x_days_ago: 30` becomes `x_on: <date>`."""
         stated: dict[str, Any] = json.loads(attributes)
-        for name in [name for name in stated if name.endswith(_DAYS_AGO)]:
+        for name in [name for name in stated if name.endswith(_DAYS_AGO_SUFFIX)]:
             day = self.loaded_at - timedelta(days=stated.pop(name))
-            stated[name.removesuffix(_DAYS_AGO) + _ON] = day.date().isoformat()
+            stated[name.removesuffix(_DAYS_AGO_SUFFIX) + _DATE_SUFFIX] = day.date().isoformat()
         return stated
 
-    def _read(self, table: str) -> pl.DataFrame:
-        return pl.read_parquet(self._path(table))
+    def _read_table(self, table: str) -> pl.DataFrame:
+        return pl.read_parquet(self._get_path(table))
 
-    def _path(self, table: str) -> Path:
-        return self.data / self.spec.folder / f"{table}.parquet"
+    def _get_path(self, table: str) -> Path:
+        return self.data_directory / self.spec.folder / f"{table}.parquet"
 
 
-def _batches(frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
-    for part in frame.iter_slices(BATCH):
+def _iter_batches(frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
+    for part in frame.iter_slices(BATCH_SIZE):
         yield [
             {name: value for name, value in row.items() if value is not None}
             for row in part.iter_rows(named=True)

@@ -24,7 +24,7 @@ class DemoSpec:
     time_zone: str
     simulated: bool
     example_profile: str
-    until: datetime | None = None
+    events_before: datetime | None = None
     only_items_with_events: bool = False
     kind_weights: dict[str, float] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ SPECS: tuple[DemoSpec, ...] = (
         simulated=False,
         example_profile="student-105939",
         # The autumn courses are then still running, and courses that ended long ago are gone.
-        until=datetime(2015, 5, 1, tzinfo=UTC),
+        events_before=datetime(2015, 5, 1, tzinfo=UTC),
         only_items_with_events=True,
         kind_weights={"enrol": 1.0},
     ),

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from lepton_platform.demo.loading import ACTOR, Report
+from lepton_platform.demo.loading import ACTOR, DemoProgressCallback
 from recommender.registry import queries as registry
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
@@ -25,7 +25,7 @@ RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingRequest:
     """A training that was asked for."""
 
     name: str
@@ -33,70 +33,81 @@ class Lesson:
     job_id: UUID
 
 
-def request(name: str, tenant: TenantRef) -> Lesson | None:
+def request_training(name: str, tenant: TenantRef) -> TrainingRequest | None:
     """None where a training has ended in a version before; a worker may start at once."""
     with scope(tenant, actor=ACTOR) as s:
-        if registry.versions(s, limit=1):
+        if registry.list_versions(s, limit=1):
             return None
-        return Lesson(name, tenant, job_actions.request_job(s, "train", parameters={"profile": "fast"}).id)
+        return TrainingRequest(
+            name, tenant, job_actions.request_job(s, "train", parameters={"profile": "fast"}).id
+        )
 
 
-def finish(lessons: Sequence[Lesson], report: Report) -> list[str]:
+def wait_for_trainings(
+    training_requests: Sequence[TrainingRequest], report: DemoProgressCallback
+) -> list[str]:
     """Returns when no training is open; one line for each that failed."""
-    if not lessons:
+    if not training_requests:
         return []
-    here = _Here(lessons)
+    here = _InlineWorker(training_requests)
     here.start()
     try:
         ended = [
-            _awaited(lesson, here, _part(report, number, len(lessons)))
-            for number, lesson in enumerate(lessons)
+            _wait_for_job(lesson, here, _scale_progress(report, number, len(training_requests)))
+            for number, lesson in enumerate(training_requests)
         ]
     finally:
-        here.stop.set()
+        here.stop_event.set()
     return [
         f"{lesson.name}: {job.reason}"
-        for lesson, job in zip(lessons, ended, strict=True)
+        for lesson, job in zip(training_requests, ended, strict=True)
         if job.state != "succeeded"
     ]
 
 
-class _Here(threading.Thread):
+class _InlineWorker(threading.Thread):
     """Takes, one after the other, the jobs that no worker has; also those whose worker was lost."""
 
-    def __init__(self, lessons: Sequence[Lesson]) -> None:
+    def __init__(self, training_requests: Sequence[TrainingRequest]) -> None:
         super().__init__(name="demo-training", daemon=True)
-        self.lessons, self.stop = lessons, threading.Event()
-        self.fault: Exception | None = None
+        self.training_requests, self.stop_event = training_requests, threading.Event()
+        self.error: Exception | None = None
 
     def run(self) -> None:
         try:
-            while not self.stop.wait(RETRY_SECONDS):
-                for lesson in self.lessons:
-                    _work(lesson)
+            while not self.stop_event.wait(RETRY_SECONDS):
+                for lesson in self.training_requests:
+                    _run_training(lesson)
         except Exception as fault:
-            self.fault = fault
+            self.error = fault
         finally:
             connections.close_all()
 
 
-def _work(lesson: Lesson) -> None:
+def _run_training(training_request: TrainingRequest) -> None:
     """Does nothing when the job is over or another process has it."""
-    from recommender.training.work import work  # noqa: PLC0415 - torch loads only where something is trained
+    from recommender.training.work import run_training_job  # noqa: PLC0415 - torch loads only where something is trained
 
-    work(lesson.tenant, lesson.job_id, owner=f"demo@{socket.gethostname()}:{os.getpid()}", actor=ACTOR)
+    run_training_job(
+        training_request.tenant,
+        training_request.job_id,
+        owner=f"demo@{socket.gethostname()}:{os.getpid()}",
+        actor=ACTOR,
+    )
 
 
-def _awaited(lesson: Lesson, here: _Here, report: Report) -> JobView:
-    while here.fault is None:
-        with scope(lesson.tenant, actor=ACTOR) as s:
-            job = jobs.job(s, lesson.job_id)
+def _wait_for_job(
+    training_request: TrainingRequest, worker: _InlineWorker, report: DemoProgressCallback
+) -> JobView:
+    while worker.error is None:
+        with scope(training_request.tenant, actor=ACTOR) as s:
+            job = jobs.get_job(s, training_request.job_id)
         if job.state not in {"queued", "running"}:
             return job
-        report(f"{lesson.name}: training, {job.phase or 'waiting'}", job.percent / 100)
+        report(f"{training_request.name}: training, {job.phase or 'waiting'}", job.percent / 100)
         time.sleep(POLL_SECONDS)
-    raise here.fault
+    raise worker.error
 
 
-def _part(report: Report, number: int, parts: int) -> Report:
-    return lambda text, fraction: report(text, (number + fraction) / parts)
+def _scale_progress(report: DemoProgressCallback, index: int, n_parts: int) -> DemoProgressCallback:
+    return lambda text, fraction: report(text, (index + fraction) / n_parts)

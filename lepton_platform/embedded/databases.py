@@ -9,13 +9,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from lepton_platform.embedded.postgres import Postgres
+from lepton_platform.embedded.postgres import PostgresServer
 
-_SCRIPTS = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
+_SCRIPT_DIRECTORY = Path(__file__).resolve().parents[2] / "deploy" / "postgres"
 OWNER, MIGRATOR, APPLICATION = "lepton_owner", "lepton_migrate", "lepton_app"
 
 
-def names(regions: Iterable[str]) -> dict[str, str]:
+def build_database_names(regions: Iterable[str]) -> dict[str, str]:
     """Database for each plane, keyed as in `DATABASE_URL_<PLANE>`."""
     planes = {"CONTROL": "lepton_control"}
     for region in regions:
@@ -24,10 +24,10 @@ def names(regions: Iterable[str]) -> dict[str, str]:
     return planes
 
 
-def prepare(server: Postgres, databases: Iterable[str], passwords: Mapping[str, str]) -> None:
+def prepare_databases(server: PostgresServer, databases: Iterable[str], passwords: Mapping[str, str]) -> None:
     """Idempotent: what exists is left alone, roles and grants are brought to what the scripts say."""
     with server.connect("postgres") as connection:
-        connection.execute(_script("roles.sql"))
+        connection.execute(_read_script("roles.sql"))
         for role, password in passwords.items():
             _set_password(connection, role, password)
         found = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
@@ -38,11 +38,11 @@ def prepare(server: Postgres, databases: Iterable[str], passwords: Mapping[str, 
             )
     for name in databases:
         with server.connect(name) as connection:
-            connection.execute(_script("database.sql"))
+            connection.execute(_read_script("database.sql"))
 
 
-def _script(name: str) -> bytes:
-    return (_SCRIPTS / name).read_bytes()
+def _read_script(name: str) -> bytes:
+    return (_SCRIPT_DIRECTORY / name).read_bytes()
 
 
 def _set_password(connection: psycopg.Connection[tuple[Any, ...]], role: str, password: str) -> None:

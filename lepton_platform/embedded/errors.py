@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 
-class ServiceFailed(Exception):
+class ServiceError(Exception):
     """An embedded service does not start or died; one sentence for the person at the terminal."""
 
 
-def last_lines(log: Path, count: int = 8) -> str:
+def read_log_tail(log: Path, max_lines: int = 8) -> str:
     if not log.exists():
         return ""
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-max_lines:])

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class InstanceDirectory:
     """Paths below `$LEPTON_HOME`; each engine's folder belongs to the account that runs the engine."""
 
     path: Path
@@ -49,14 +49,14 @@ class Home:
     def logs(self) -> Path:
         return self.path / "logs"
 
-    def prepare(self) -> None:
+    def create_directories(self) -> None:
         """Other accounts may pass through the folder, and read nothing in it."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.path.chmod(0o711)
         self.logs.mkdir(exist_ok=True, mode=0o700)
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private_file(path: Path, text: str) -> None:
     """Replaces `path` in one step with a file of mode 0600, durable before it is visible."""
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
@@ -69,7 +69,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_private_json(path: Path, value: Any) -> None:
-    write_private(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_private_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -13,75 +13,75 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lepton_platform.embedded import programs
-from lepton_platform.embedded.errors import ServiceFailed
-from lepton_platform.embedded.home import Home, read_json
-from lepton_platform.embedded.services import Report, Services, ensure_services
+from lepton_platform.embedded.errors import ServiceError
+from lepton_platform.embedded.home import InstanceDirectory, read_json
+from lepton_platform.embedded.services import EmbeddedServices, StatusCallback, ensure_services
 from lepton_platform.embedded.supervisor import Supervisor
 
-READY_SECONDS = 90.0
-STEP_ATTEMPTS = 5
+READY_TIMEOUT_SECONDS = 90.0
+MAX_COMMAND_ATTEMPTS = 5
 
 
 @dataclass(slots=True)
-class Installation:
-    home: Home
+class LocalInstance:
+    home: InstanceDirectory
     root: Path
     environ: Mapping[str, str]
-    report: Report
+    report: StatusCallback
     embedded: bool
     url: str = field(init=False)
 
     def __post_init__(self) -> None:
         last = read_json(self.home.run_file).get("base_url", "")
-        self.url = programs.base_url(self.environ, last=last)
+        self.url = programs.choose_base_url(self.environ, previous_url=last)
 
-    def run(self, *, demo: bool) -> None:
+    def run(self, *, with_demo: bool) -> None:
         """Until KeyboardInterrupt. Raises ServiceFailed, after ending what it had started."""
-        children = programs.environment(self.environ, home=self.home.path, url=self.url)
-        with self._services() as services:
+        children = programs.build_environment(self.environ, home=self.home.path, url=self.url)
+        with self._run_services() as services:
             supervisor = Supervisor(services, self.root, self.report)
-            self._step(supervisor, children, "migrate_all")
+            self._run_command(supervisor, children, "migrate_all")
             try:
                 for program in (
-                    programs.web(children, url=self.url),
-                    programs.worker(children),
-                    programs.beat(children),
+                    programs.build_web_program(children, url=self.url),
+                    programs.build_worker_program(children),
+                    programs.build_beat_program(children),
                 ):
                     self.report(f"starting {program.name}")
                     supervisor.start(program)
-                if demo:
-                    self._step(supervisor, children, "load_demo")
+                if with_demo:
+                    self._run_command(supervisor, children, "load_demo")
                 self._wait_until_ready(supervisor)
-                self._print_welcome(demo=demo)
+                self._print_welcome(with_demo=with_demo)
                 while True:
-                    supervisor.tick()
+                    supervisor.check_programs()
                     time.sleep(0.2)
             finally:
                 self.report("stopping")
                 supervisor.stop()
 
     @contextmanager
-    def _services(self) -> Iterator[Services]:
+    def _run_services(self) -> Iterator[EmbeddedServices]:
         if not self.embedded:
-            self.home.prepare()
-            yield Services(self.home, {})
+            self.home.create_directories()
+            yield EmbeddedServices(self.home, {})
             return
         services = ensure_services(self.home.path, report=self.report)
-        if not services.owned:
-            raise ServiceFailed(f"Lepton already runs on {self.home.path}; see {self.home.run_file}.")
+        if not services.is_owned:
+            raise ServiceError(f"Lepton already runs on {self.home.path}; see {self.home.run_file}.")
         try:
             yield services
         finally:
             services.stop()
 
-    def _step(self, supervisor: Supervisor, children: Mapping[str, str], command: str) -> None:
+    def _run_command(self, supervisor: Supervisor, environment: Mapping[str, str], command: str) -> None:
         """A command that may be interrupted by a dying service: it is asked again, as it may run twice."""
         argv = [sys.executable, str(self.root / "manage.py"), command]
-        for attempt in range(1, STEP_ATTEMPTS + 1):
-            child = subprocess.Popen(argv, env=dict(children), cwd=self.root)
+        for attempt in range(1, MAX_COMMAND_ATTEMPTS + 1):
+            child = subprocess.Popen(argv, env=dict(environment), cwd=self.root)
             try:
                 while child.poll() is None:
-                    supervisor.tick()
+                    supervisor.check_programs()
                     time.sleep(0.1)
             finally:
                 if child.poll() is None:
@@ -91,22 +91,22 @@ class Installation:
                 return
             if child.returncode == 2:
                 break
-            self.report(f"{command} failed, attempt {attempt} of {STEP_ATTEMPTS}")
+            self.report(f"{command} failed, attempt {attempt} of {MAX_COMMAND_ATTEMPTS}")
             time.sleep(1.0)
-        raise ServiceFailed(f"{command} failed; see the lines above.")
+        raise ServiceError(f"{command} failed; see the lines above.")
 
     def _wait_until_ready(self, supervisor: Supervisor) -> None:
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
-            supervisor.tick()
-            if _answers(f"{self.url}/readyz"):
+            supervisor.check_programs()
+            if _is_ready(f"{self.url}/readyz"):
                 return
             time.sleep(0.1)
-        raise ServiceFailed(f"The web server does not answer at {self.url}; see {self.home.logs}/web.log.")
+        raise ServiceError(f"The web server does not answer at {self.url}; see {self.home.logs}/web.log.")
 
-    def _print_welcome(self, *, demo: bool) -> None:
+    def _print_welcome(self, *, with_demo: bool) -> None:
         self.report(f"ready at {self.url}")
-        if not demo:
+        if not with_demo:
             return
         facts = read_json(self.home.run_file)
         tenant = facts["tenants"][0]
@@ -126,7 +126,7 @@ class Installation:
         sys.stdout.flush()
 
 
-def _answers(url: str) -> bool:
+def _is_ready(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own address, http or https
             return bool(answer.status == 200)

@@ -14,13 +14,13 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
     return True
 
 
-def free_port(preferred: int = 0, *, avoid: Collection[int] = ()) -> int:
+def find_free_port(preferred: int = 0, *, excluded: Collection[int] = ()) -> int:
     """`preferred` when nobody listens there, else one that the kernel picks."""
-    if preferred and preferred not in avoid and is_free(preferred):
+    if preferred and preferred not in excluded and is_free(preferred):
         return preferred
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
-        if port not in avoid:
+        if port not in excluded:
             return port

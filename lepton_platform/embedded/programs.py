@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from lepton_platform.embedded.ports import free_port
+from lepton_platform.embedded.ports import find_free_port
 from lepton_platform.embedded.supervisor import Program
 
 DEFAULT_PORT = 8000
 
 
-def base_url(environ: Mapping[str, str], *, last: str = "") -> str:
+def choose_base_url(environ: Mapping[str, str], *, previous_url: str = "") -> str:
     """The configured address, or a port on this machine: the last one if it is free, else 8000, else any."""
     if configured := environ.get("LEPTON_BASE_URL"):
         return configured
-    return f"http://127.0.0.1:{free_port(urlsplit(last).port or DEFAULT_PORT)}"
+    return f"http://127.0.0.1:{find_free_port(urlsplit(previous_url).port or DEFAULT_PORT)}"
 
 
-def environment(environ: Mapping[str, str], *, home: Path, url: str) -> dict[str, str]:
+def build_environment(environ: Mapping[str, str], *, home: Path, url: str) -> dict[str, str]:
     """For every child: the same settings, and the role of the application."""
     return {
         **{
@@ -36,36 +36,40 @@ def environment(environ: Mapping[str, str], *, home: Path, url: str) -> dict[str
     }
 
 
-def web(children: Mapping[str, str], *, url: str) -> Program:
+def build_web_program(environment: Mapping[str, str], *, url: str) -> Program:
     """Processes rather than threads: a request is mostly computing, and threads of one process wait for each other.
 
     Mathematics libraries get one thread each: the requests themselves run side by side.
     """
     parts = urlsplit(url)
     default_port = 443 if parts.scheme == "https" else 80
-    bind = children.get("LEPTON_BIND") or f"{parts.hostname}:{parts.port or default_port}"
+    bind = environment.get("LEPTON_BIND") or f"{parts.hostname}:{parts.port or default_port}"
     host, _colon, port = bind.rpartition(":")
-    workers = children.get("LEPTON_WEB_WORKERS") or str(max(2, min(8, os.cpu_count() or 2)))
+    workers = environment.get("LEPTON_WEB_WORKERS") or str(max(2, min(8, os.cpu_count() or 2)))
     argv = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", port,
-        "--workers", workers, "--blocking-threads", children.get("LEPTON_WEB_THREADS") or "1",
+        "--workers", workers, "--blocking-threads", environment.get("LEPTON_WEB_THREADS") or "1",
         "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "10", "--log-level", "warning",
         "lepton_platform.wsgi:application",
     ]  # fmt: skip
-    return Program("web", argv, {**children, "OMP_NUM_THREADS": "1", "LEPTON_PROCESS": "web"})
+    return Program("web", argv, {**environment, "OMP_NUM_THREADS": "1", "LEPTON_PROCESS": "web"})
 
 
-def worker(children: Mapping[str, str]) -> Program:
+def build_worker_program(environment: Mapping[str, str]) -> Program:
     argv = [
-        *_celery(), "worker", "--pool", "prefork", "--concurrency", children.get("LEPTON_WORKER_PROCESSES") or "2",
+        *_build_celery_command(), "worker", "--pool", "prefork", "--concurrency", environment.get("LEPTON_WORKER_PROCESSES") or "2",
         "--without-gossip", "--without-mingle", "--loglevel", "INFO", "--hostname", "worker@%h",
     ]  # fmt: skip
-    return Program("worker", argv, {**children, "LEPTON_PROCESS": "worker"}, patience_seconds=20.0)
+    return Program("worker", argv, {**environment, "LEPTON_PROCESS": "worker"}, stop_timeout_seconds=20.0)
 
 
-def beat(children: Mapping[str, str]) -> Program:
-    return Program("beat", [*_celery(), "beat", "--loglevel", "INFO"], {**children, "LEPTON_PROCESS": "beat"})
+def build_beat_program(environment: Mapping[str, str]) -> Program:
+    return Program(
+        "beat",
+        [*_build_celery_command(), "beat", "--loglevel", "INFO"],
+        {**environment, "LEPTON_PROCESS": "beat"},
+    )
 
 
-def _celery() -> list[str]:
+def _build_celery_command() -> list[str]:
     return [sys.executable, "-m", "celery", "--app", "lepton_platform.celery:app", "--skip-checks"]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lepton_platform.embedded import databases
-from lepton_platform.embedded.home import Home, read_json, write_private_json
-from lepton_platform.embedded.ports import free_port
+from lepton_platform.embedded.home import InstanceDirectory, read_json, write_private_json
+from lepton_platform.embedded.ports import find_free_port
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class State:
+class InstanceState:
     """Passwords, keys and ports; made once for each `$LEPTON_HOME` and kept."""
 
     superuser_password: str
@@ -28,35 +28,37 @@ class State:
     valkey_port: int
 
 
-def load(home: Home, regions: Sequence[str]) -> State:
+def load_state(home: InstanceDirectory, regions: Sequence[str]) -> InstanceState:
     """Reads `supervisor.json`, adds what is missing (e.g. a new region), picks free ports, writes it back."""
     kept = read_json(home.secrets_file)
     scope_keys = kept.get("scope_keys", {})
     for name in ("CONTROL", *(region.upper() for region in regions)):
-        scope_keys.setdefault(name, _key())
-    postgres_port = free_port(kept.get("postgres_port", 0))
+        scope_keys.setdefault(name, _generate_key())
+    postgres_port = find_free_port(kept.get("postgres_port", 0))
     fresh: dict[str, Any] = {
         "superuser_password": secrets.token_urlsafe(32),
         "migrator_password": secrets.token_urlsafe(32),
         "application_password": secrets.token_urlsafe(32),
         "valkey_password": secrets.token_urlsafe(32),
         "secret_key": secrets.token_urlsafe(48),
-        "key_pepper": _key(),
+        "key_pepper": _generate_key(),
     }
     ports = {
         "postgres_port": postgres_port,
-        "valkey_port": free_port(kept.get("valkey_port", 0), avoid={postgres_port}),
+        "valkey_port": find_free_port(kept.get("valkey_port", 0), excluded={postgres_port}),
     }
     whole = {**fresh, **kept, "scope_keys": scope_keys, **ports}
     write_private_json(home.secrets_file, whole)
-    return State(**whole)
+    return InstanceState(**whole)
 
 
-def _key() -> str:
+def _generate_key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def environment(home: Home, state: State, regions: Sequence[str], *, broker_url: str) -> dict[str, str]:
+def build_environment(
+    home: InstanceDirectory, state: InstanceState, regions: Sequence[str], *, broker_url: str
+) -> dict[str, str]:
     """The embedded services in the names that `lepton_platform.env` reads."""
     values = {
         "BROKER_URL": broker_url,
@@ -66,7 +68,7 @@ def environment(home: Home, state: State, regions: Sequence[str], *, broker_url:
     }
     for name, key in state.scope_keys.items():
         values[f"LEPTON_SCOPE_KEY_{name}"] = key
-    for plane, database in databases.names(regions).items():
+    for plane, database in databases.build_database_names(regions).items():
         place = f"127.0.0.1:{state.postgres_port}/{database}"
         application = f"{databases.APPLICATION}:{state.application_password}"
         migrator = f"{databases.MIGRATOR}:{state.migrator_password}"
@@ -78,7 +80,7 @@ def environment(home: Home, state: State, regions: Sequence[str], *, broker_url:
     return values
 
 
-def prepare_region_folders(home: Home, regions: Sequence[str]) -> None:
+def prepare_region_folders(home: InstanceDirectory, regions: Sequence[str]) -> None:
     """Object stores, and the folder where the local key service makes each region's root key at first use."""
     for folder in (
         home.path / "kms",

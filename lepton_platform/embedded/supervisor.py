@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGTERM, Signals
 
-from lepton_platform.embedded.errors import ServiceFailed, last_lines
-from lepton_platform.embedded.processes import end, end_group, spawn
-from lepton_platform.embedded.services import Report, Services
+from lepton_platform.embedded.errors import ServiceError, read_log_tail
+from lepton_platform.embedded.processes import kill_process_group, spawn_process, terminate_process
+from lepton_platform.embedded.services import EmbeddedServices, StatusCallback
 
-LONGEST_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 30.0
 STABLE_AFTER_SECONDS = 20.0
-EARLY_DEATHS = 4
+MAX_EARLY_EXITS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,83 +25,83 @@ class Program:
     name: str
     argv: Sequence[str]
     environment: Mapping[str, str]
-    patience_seconds: float = 15.0
+    stop_timeout_seconds: float = 15.0
 
 
 @dataclass(slots=True)
-class _Running:
+class _RunningProgram:
     program: Program
-    child: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes]
     started_at: float
-    early_deaths: int = 0
-    starts_again_at: float | None = None
+    early_exits: int = 0
+    restart_at: float | None = None
 
 
 @dataclass(slots=True)
 class Supervisor:
     """Programs are started in order and ended in reverse; the services outlive them."""
 
-    services: Services
+    services: EmbeddedServices
     cwd: Path
-    report: Report
+    report: StatusCallback
     clock: Callable[[], float] = time.monotonic
-    _running: list[_Running] = field(default_factory=list)
+    _programs: list[_RunningProgram] = field(default_factory=list)
 
     def start(self, program: Program) -> None:
-        self._running.append(_Running(program, self._spawn(program), self.clock()))
+        self._programs.append(_RunningProgram(program, self._spawn_program(program), self.clock()))
 
-    def tick(self) -> None:
+    def check_programs(self) -> None:
         """Looks once after everybody. Raises ServiceFailed for what cannot be kept up."""
         for name in self.services.restart_dead():
             self.report(f"{name} had died and runs again")
-        for running in self._running:
-            self._look_after(running)
+        for running in self._programs:
+            self._check_program(running)
 
     def stop(self) -> None:
         """All are asked at once, then waited for, the last started first."""
-        for running in reversed(self._running):
-            if running.child.poll() is None:
-                running.child.terminate()
-        while self._running:
-            running = self._running.pop()
-            end(running.child, SIGTERM, patience_seconds=running.program.patience_seconds)
+        for running in reversed(self._programs):
+            if running.process.poll() is None:
+                running.process.terminate()
+        while self._programs:
+            running = self._programs.pop()
+            terminate_process(running.process, SIGTERM, timeout_seconds=running.program.stop_timeout_seconds)
 
-    def log_of(self, program: Program) -> Path:
+    def get_log_file(self, program: Program) -> Path:
         return self.services.home.logs / f"{program.name}.log"
 
-    def pid(self, name: str) -> int:
+    def get_pid(self, name: str) -> int:
         """Raises StopIteration for a name that was not started."""
-        return next(one.child.pid for one in self._running if one.program.name == name)
+        return next(one.process.pid for one in self._programs if one.program.name == name)
 
-    def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
-        return spawn(
+    def _spawn_program(self, program: Program) -> subprocess.Popen[bytes]:
+        return spawn_process(
             program.argv,
-            log=self.log_of(program),
+            log=self.get_log_file(program),
             home=self.services.home.path,
             cwd=self.cwd,
             environment=program.environment,
-            on_parent_death=Signals.SIGTERM,
+            parent_death_signal=Signals.SIGTERM,
         )
 
-    def _look_after(self, running: _Running) -> None:
-        if running.starts_again_at is not None:
-            if self.clock() >= running.starts_again_at:
-                running.child, running.started_at = self._spawn(running.program), self.clock()
-                running.starts_again_at = None
+    def _check_program(self, running: _RunningProgram) -> None:
+        if running.restart_at is not None:
+            if self.clock() >= running.restart_at:
+                running.process, running.started_at = self._spawn_program(running.program), self.clock()
+                running.restart_at = None
             return
-        if running.child.poll() is None:
+        if running.process.poll() is None:
             return
-        end_group(running.child)
+        kill_process_group(running.process)
         lived = self.clock() - running.started_at
-        running.early_deaths = running.early_deaths + 1 if lived < STABLE_AFTER_SECONDS else 0
-        if running.early_deaths > EARLY_DEATHS:
-            log = self.log_of(running.program)
-            raise ServiceFailed(f"{running.program.name} does not stay up; {log} ends:\n{last_lines(log)}")
-        pause = pause_before_restart(running.early_deaths)
-        running.starts_again_at = self.clock() + pause
-        self.report(f"{running.program.name} died ({running.child.returncode}); again in {pause:.0f} s")
+        running.early_exits = running.early_exits + 1 if lived < STABLE_AFTER_SECONDS else 0
+        if running.early_exits > MAX_EARLY_EXITS:
+            log = self.get_log_file(running.program)
+            raise ServiceError(f"{running.program.name} does not stay up; {log} ends:\n{read_log_tail(log)}")
+        pause = calculate_restart_delay(running.early_exits)
+        running.restart_at = self.clock() + pause
+        self.report(f"{running.program.name} died ({running.process.returncode}); again in {pause:.0f} s")
 
 
-def pause_before_restart(early_deaths: int) -> float:
+def calculate_restart_delay(early_exits: int) -> float:
     """At once after a long life; 1, 2, 4 ... seconds when it keeps dying young."""
-    return min(2.0 ** (early_deaths - 1), LONGEST_PAUSE_SECONDS) if early_deaths else 0.0
+    return min(2.0 ** (early_exits - 1), MAX_PAUSE_SECONDS) if early_exits else 0.0

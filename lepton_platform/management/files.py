@@ -8,20 +8,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from recommender.types import CannotFit, DataError
+from recommender.types import DataError, InsufficientDataError
 
 
-class FileCommand(BaseCommand, ABC):
+class OfflineCommand(BaseCommand, ABC):
     """What cannot be read is one line and exit status 1."""
 
     requires_system_checks: list[str] = []
 
     @abstractmethod
-    def work(self, options: Namespace) -> None:
+    def run(self, options: Namespace) -> None:
         """Raises DataError or CannotFit."""
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
-            self.work(Namespace(**options))
-        except (DataError, CannotFit) as fault:
+            self.run(Namespace(**options))
+        except (DataError, InsufficientDataError) as fault:
             raise CommandError(str(fault)) from fault

@@ -17,10 +17,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from lepton_platform.portal.wording import said
-from tenants.control.queries import memberships
+from lepton_platform.portal.wording import translate_error
+from tenants.control.queries import list_memberships
 from tenants.control.results import Membership, TenantView
-from tenants.control.roles import NEEDS, Role, allows
+from tenants.control.roles import REQUIRED_ROLES, MemberRole, has_permission
 from tenants.errors import (
     Conflict,
     DomainError,
@@ -38,21 +38,21 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor
 
 P = ParamSpec("P")
-_REFUSALS = (Conflict, Invalid, QuotaExceeded, TooLarge)
-_OUTAGES = (KeyServiceUnavailable, RegionNotServed, StoreUnavailable)
+_REFUSAL_ERRORS = (Conflict, Invalid, QuotaExceeded, TooLarge)
+_OUTAGE_ERRORS = (KeyServiceUnavailable, RegionNotServed, StoreUnavailable)
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class WorkspaceContext:
     """Who is on a page of which tenant."""
 
     tenant: TenantView
-    role: Role
+    role: MemberRole
     actor: Actor
     memberships: list[Membership]
 
     @property
-    def ref(self) -> TenantRef:
+    def tenant_ref(self) -> TenantRef:
         return self.tenant.ref
 
     @property
@@ -65,59 +65,61 @@ class Here:
         chinese = (get_language() or "").startswith("zh")
         return f"{self.tenant.region.upper()} · {region.name_zh if chinese else region.name_en}"
 
-    def may(self, permission: str) -> bool:
-        return allows(self.role, permission)
+    def has_permission(self, permission: str) -> bool:
+        return has_permission(self.role, permission)
 
 
 def member_required(
-    permission: str, *, back: str = ""
-) -> Callable[[Callable[Concatenate[HttpRequest, Here, P], HttpResponse]], Callable[..., HttpResponse]]:
+    permission: str, *, refused_url: str = ""
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, WorkspaceContext, P], HttpResponse]], Callable[..., HttpResponse]
+]:
     """A stranger gets the 404 of an absent tenant; a member whose role is too low gets 403.
 
     With `back`, a change that is refused says why and returns to that page.
     """
-    needed = NEEDS[permission]
+    needed = REQUIRED_ROLES[permission]
 
-    def decorate(
-        view: Callable[Concatenate[HttpRequest, Here, P], HttpResponse],
+    def wrap_view(
+        view: Callable[Concatenate[HttpRequest, WorkspaceContext, P], HttpResponse],
     ) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def guarded(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def view_wrapper(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
-                return _to_sign_in(request)
+                return _redirect_to_sign_in(request)
             try:
-                here = enter(request, slug, needed)
+                here = enter_workspace(request, slug, needed)
                 with timezone.override(ZoneInfo(here.tenant.time_zone)):
                     return view(request, here, *args, **kwargs)
-            except _REFUSALS as error:
-                if not back:
+            except _REFUSAL_ERRORS as error:
+                if not refused_url:
                     raise
-                messages.error(request, said(error))
-                return redirect(back, slug)
+                messages.error(request, translate_error(error))
+                return redirect(refused_url, slug)
             except DomainError as error:
-                return _problem(request, error)
+                return _render_error(request, error)
 
-        return guarded
+        return view_wrapper
 
-    return decorate
+    return wrap_view
 
 
-def enter(request: HttpRequest, slug: str, needed: Role) -> Here:
+def enter_workspace(request: HttpRequest, slug: str, required_role: MemberRole) -> WorkspaceContext:
     """Raises NotFound, TenantSuspended, Forbidden."""
     user = request.user
-    mine = memberships(user)  # type: ignore[arg-type]  # guarded() let only signed-in users through
+    mine = list_memberships(user)  # type: ignore[arg-type]  # guarded() let only signed-in users through
     found = next((one for one in mine if one.tenant.slug == slug), None)
     if found is None:
         raise NotFound("There is no such tenant.")
     if found.tenant.status != "active":
         raise TenantSuspended
-    if not found.role.includes(needed):
+    if not found.role.includes(required_role):
         raise Forbidden
     active = [one for one in mine if one.tenant.status == "active"]
-    return Here(found.tenant, found.role, Actor("user", str(user.pk)), active)
+    return WorkspaceContext(found.tenant, found.role, Actor("user", str(user.pk)), active)
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
+def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
     """A fragment that polls after the session ended must not swap a sign-in page into a card."""
     response = redirect_to_login(request.get_full_path())
     if request.headers.get("HX-Request"):
@@ -125,14 +127,14 @@ def _to_sign_in(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _problem(request: HttpRequest, error: DomainError) -> HttpResponse:
+def _render_error(request: HttpRequest, error: DomainError) -> HttpResponse:
     if isinstance(error, NotFound):
         raise Http404 from error
     if isinstance(error, Forbidden):
         raise PermissionDenied from error
     if isinstance(error, TenantSuspended):
         return render(request, "portal/suspended.html", status=403)
-    if isinstance(error, _OUTAGES):
+    if isinstance(error, _OUTAGE_ERRORS):
         response = render(request, "503.html", status=503)
         response["Retry-After"] = "5"
         return response

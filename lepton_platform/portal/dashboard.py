@@ -9,12 +9,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal import figures
-from lepton_platform.portal.access import Here
-from lepton_platform.portal.figures import Period, Stat
-from lepton_platform.portal.pictures import Card, cards
-from lepton_platform.portal.quality import Quality, quality
-from lepton_platform.portal.runs import Run, run
-from lepton_platform.portal.templatetags.portal import score
+from lepton_platform.portal.access import WorkspaceContext
+from lepton_platform.portal.figures import ReportPeriod, Stat
+from lepton_platform.portal.pictures import ItemCard, build_item_cards
+from lepton_platform.portal.quality import ModelQuality, present_quality
+from lepton_platform.portal.runs import TrainingRun, present_run
+from lepton_platform.portal.templatetags.portal import format_score
 from recommender.registry import queries as registry
 from recommender.serving.recommend import recommend
 from recommender.serving.types import RecommendRequest
@@ -22,69 +22,71 @@ from tenants.data.queries import counters, jobs, space
 from tenants.data.queries.counters import DailyCount
 from tenants.scope import scope
 
-RUNS = 4
-CARDS = 4
+MAX_RUNS = 4
+MAX_CARDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Dashboard:
+class WorkspaceDashboard:
     stats: list[Stat]
     chart: dict[str, Any] | None
-    runs: list[Run]
-    cards: list[Card]
-    active: Quality | None
+    runs: list[TrainingRun]
+    cards: list[ItemCard]
+    active_model: ModelQuality | None
     last_event_at: datetime | None
 
 
-def read(here: Here, period: Period) -> Dashboard:
-    with scope(here.ref, actor=here.actor) as s:
-        counts = counters.daily(s, period.before, period.until)
-        state = space.state(s)
-        versions = [quality(version) for version in registry.versions(s)]
-        found, _more = jobs.jobs_page(s, limit=RUNS, kind="train")
-    question = RecommendRequest(k=CARDS, scenario=f"{figures.TRIED_HERE}overview")
-    answer = recommend(here.ref, question, actor=here.actor)
-    return Dashboard(
-        stats=_stats(counts, period, versions),
-        chart=_chart(counts, period),
-        runs=[run(job) for job in found],
-        cards=cards(here, answer.items),
-        active=next((one for one in versions if one.version.active), None),
+def load_dashboard(workspace: WorkspaceContext, period: ReportPeriod) -> WorkspaceDashboard:
+    with scope(workspace.tenant_ref, actor=workspace.actor) as s:
+        counts = counters.list_daily_counts(s, period.previous_start_date, period.end_date)
+        state = space.get_state(s)
+        versions = [present_quality(version) for version in registry.list_versions(s)]
+        found, _more = jobs.list_jobs(s, limit=MAX_RUNS, kind="train")
+    question = RecommendRequest(k=MAX_CARDS, scenario=f"{figures.PORTAL_SCENARIO_PREFIX}overview")
+    answer = recommend(workspace.tenant_ref, question, actor=workspace.actor)
+    return WorkspaceDashboard(
+        stats=_build_stats(counts, period, versions),
+        chart=_build_traffic_chart(counts, period),
+        runs=[present_run(job) for job in found],
+        cards=build_item_cards(workspace, answer.items),
+        active_model=next((one for one in versions if one.version.is_active), None),
         last_event_at=state.last_event_at,
     )
 
 
-def _stats(counts: list[DailyCount], period: Period, versions: list[Quality]) -> list[Stat]:
-    requests, served = figures.requests(counts, period), figures.served(counts, period)
+def _build_stats(counts: list[DailyCount], period: ReportPeriod, versions: list[ModelQuality]) -> list[Stat]:
+    requests, served = figures.count_requests(counts, period), figures.count_served_items(counts, period)
     return [
-        figures.count_stat(_("Recommendation requests"), requests),
-        figures.rate_stat(_("Click-through rate"), figures.clicks(counts, period), served),
-        figures.count_stat(_("Events received"), figures.events(counts, period)),
-        _quality_stat(versions),
+        figures.build_count_stat(_("Recommendation requests"), requests),
+        figures.build_rate_stat(_("Click-through rate"), figures.count_clicks(counts, period), served),
+        figures.build_count_stat(_("Events received"), figures.count_events(counts, period)),
+        _build_quality_stat(versions),
     ]
 
 
-def _quality_stat(versions: list[Quality]) -> Stat:
-    active = next((one for one in versions if one.version.active), None)
+def _build_quality_stat(versions: list[ModelQuality]) -> Stat:
+    active = next((one for one in versions if one.version.is_active), None)
     series = [one.ndcg for one in reversed(versions) if one.ndcg is not None]
     uplift = active.uplift if active else None
     if uplift is None:
-        return Stat(_("Ranking quality (nDCG@10)"), score(active.ndcg if active else None), series)
+        return Stat(_("Ranking quality (nDCG@10)"), format_score(active.ndcg if active else None), series)
     delta = _("%(change)s vs popularity") % {"change": f"{uplift * 100:+.0f}%"}
-    return Stat(_("Ranking quality (nDCG@10)"), score(active.ndcg if active else None), series, delta, "good")
+    return Stat(
+        _("Ranking quality (nDCG@10)"), format_score(active.ndcg if active else None), series, delta, "good"
+    )
 
 
-def _chart(counts: list[DailyCount], period: Period) -> dict[str, Any] | None:
+def _build_traffic_chart(counts: list[DailyCount], period: ReportPeriod) -> dict[str, Any] | None:
     """Requests and clicks; while nothing was asked yet, the events received; None without either."""
-    requests, events = figures.requests(counts, period), figures.events(counts, period)
+    requests, events = figures.count_requests(counts, period), figures.count_events(counts, period)
     if requests.total:
-        clicks = figures.clicks(counts, period)
+        clicks = figures.count_clicks(counts, period)
         lines = [
-            figures.line(_("Requests"), requests.values, filled=True),
-            figures.line(_("Clicks"), clicks.values, dashed=True),
+            figures.build_chart_line(_("Requests"), requests.values, filled=True),
+            figures.build_chart_line(_("Clicks"), clicks.values, dashed=True),
         ]
     elif events.total:
-        lines = [figures.line(_("Events"), events.values, filled=True)]
+        lines = [figures.build_chart_line(_("Events"), events.values, filled=True)]
     else:
         return None
-    return {"labels": figures.day_labels(period), "series": lines, "whole": True}
+    return {"labels": figures.format_day_labels(period), "series": lines, "whole": True}

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from django import forms
 
-from lepton_platform.portal.wording import said_at
+from lepton_platform.portal.wording import translate_field_error
 from tenants.errors import Invalid
 
 
-def place(form: forms.Form, error: Invalid) -> None:
+def add_error_to_form(form: forms.Form, error: Invalid) -> None:
     """Puts each reason of the domain at the field it points to, or above the form."""
     for one in error.errors:
         name = one.pointer.strip("/").partition("/")[0]
-        form.add_error(name if name in form.fields else None, said_at(one))
+        form.add_error(name if name in form.fields else None, translate_field_error(one))

@@ -10,14 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from lepton_platform.portal.figures import TRIED_HERE
+from lepton_platform.portal.figures import PORTAL_SCENARIO_PREFIX
 from recommender.serving.types import RecommendRequest
 from tenants.control.api_scopes import API_SCOPES
-from tenants.control.roles import Role
+from tenants.control.roles import MemberRole
 from tenants.data.types import PrivacySettings
 
-_INPUT = {"class": "input"}
-_AREA = {"class": "textarea", "rows": 3}
+_INPUT_ATTRIBUTES = {"class": "input"}
+_TEXTAREA_ATTRIBUTES = {"class": "textarea", "rows": 3}
 MAX_UPLOAD_MIB = 32
 
 
@@ -26,7 +26,7 @@ class KeyForm(forms.Form):
         label=_("Name"),
         max_length=120,
         help_text=_("Where the key is used, e.g. “shop server”."),
-        widget=forms.TextInput(attrs={**_INPUT, "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={**_INPUT_ATTRIBUTES, "autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
         label=_("Allowed"),
@@ -49,14 +49,14 @@ class KeyForm(forms.Form):
         label=_("Only from these networks"),
         required=False,
         help_text=_("One a line, like 192.0.2.0/24. Empty: from everywhere."),
-        widget=forms.Textarea(attrs={**_AREA, "class": "textarea font-mono"}),
+        widget=forms.Textarea(attrs={**_TEXTAREA_ATTRIBUTES, "class": "textarea font-mono"}),
     )
 
-    def expires_at(self) -> datetime | None:
+    def compute_expiry(self) -> datetime | None:
         days = self.cleaned_data["lifetime"]
         return timezone.now() + timedelta(days=days) if days else None
 
-    def networks(self) -> list[str]:
+    def parse_networks(self) -> list[str]:
         return str(self.cleaned_data["cidrs"]).split()
 
 
@@ -71,18 +71,18 @@ class OverlapForm(forms.Form):
 
 class InviteForm(forms.Form):
     email = forms.EmailField(
-        label=_("E-mail"), widget=forms.EmailInput(attrs={**_INPUT, "autocomplete": "off"})
+        label=_("E-mail"), widget=forms.EmailInput(attrs={**_INPUT_ATTRIBUTES, "autocomplete": "off"})
     )
     role = forms.ChoiceField(
         label=_("Role"),
-        choices=Role.choices,
-        initial=Role.VIEWER,
+        choices=MemberRole.choices,
+        initial=MemberRole.VIEWER,
         widget=forms.Select(attrs={"class": "select w-full"}),
     )
 
 
 class RoleForm(forms.Form):
-    role = forms.ChoiceField(choices=Role.choices)
+    role = forms.ChoiceField(choices=MemberRole.choices)
 
 
 class PrivacyForm(forms.Form):
@@ -109,28 +109,28 @@ class PrivacyForm(forms.Form):
         label=_("Events are kept for (days)"),
         min_value=1,
         max_value=3650,
-        widget=forms.NumberInput(attrs=_INPUT),
+        widget=forms.NumberInput(attrs=_INPUT_ATTRIBUTES),
     )
     features_denied = forms.CharField(
         label=_("Never used as a feature"),
         required=False,
         help_text=_("Attribute names of profiles and items, separated by commas."),
-        widget=forms.Textarea(attrs=_AREA),
+        widget=forms.Textarea(attrs=_TEXTAREA_ATTRIBUTES),
     )
     report_minimum_count = forms.IntegerField(
         label=_("Smallest group in reports"),
         min_value=1,
         max_value=1000,
         help_text=_("Counts below this number are not shown."),
-        widget=forms.NumberInput(attrs=_INPUT),
+        widget=forms.NumberInput(attrs=_INPUT_ATTRIBUTES),
     )
 
     @classmethod
-    def of(cls, settings: PrivacySettings) -> PrivacyForm:
+    def from_settings(cls, settings: PrivacySettings) -> PrivacyForm:
         values = msgspec.to_builtins(settings)
         return cls(initial={**values, "features_denied": ", ".join(settings.features_denied)})
 
-    def settings(self) -> PrivacySettings:
+    def to_settings(self) -> PrivacySettings:
         values = dict(self.cleaned_data)
         names = str(values["features_denied"]).replace("，", ",").split(",")
         values["features_denied"] = sorted({name.strip() for name in names if name.strip()})
@@ -159,28 +159,32 @@ class PreviewForm(forms.Form):
         required=False,
         max_length=256,
         help_text=_("Empty: an anonymous visitor."),
-        widget=forms.TextInput(attrs={**_INPUT, "autocomplete": "off"}),
+        widget=forms.TextInput(attrs={**_INPUT_ATTRIBUTES, "autocomplete": "off"}),
     )
     session = forms.CharField(
         label=_("Items seen in this session"),
         required=False,
         help_text=_("Item ids, oldest first, separated by commas or lines."),
-        widget=forms.Textarea(attrs={**_AREA, "class": "textarea font-mono", "rows": 2}),
+        widget=forms.Textarea(attrs={**_TEXTAREA_ATTRIBUTES, "class": "textarea font-mono", "rows": 2}),
     )
     scenario = forms.RegexField(
         label=_("Scenario"),
         regex=r"^[A-Za-z0-9_.\-]{1,50}$",
         initial="default",
-        widget=forms.TextInput(attrs=_INPUT),
+        widget=forms.TextInput(attrs=_INPUT_ATTRIBUTES),
     )
     k = forms.IntegerField(
-        label=_("How many"), min_value=1, max_value=48, initial=12, widget=forms.NumberInput(attrs=_INPUT)
+        label=_("How many"),
+        min_value=1,
+        max_value=48,
+        initial=12,
+        widget=forms.NumberInput(attrs=_INPUT_ATTRIBUTES),
     )
     filter = forms.CharField(
         label=_("Filter"),
         required=False,
         help_text=_('JSON, e.g. {"price": {"lt": 50}}'),
-        widget=forms.Textarea(attrs={**_AREA, "class": "textarea font-mono", "rows": 2}),
+        widget=forms.Textarea(attrs={**_TEXTAREA_ATTRIBUTES, "class": "textarea font-mono", "rows": 2}),
     )
 
     def clean_filter(self) -> Any:
@@ -195,17 +199,19 @@ class PreviewForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         if not self.errors:
             try:
-                self.request_for_serving()
+                self.to_recommend_request()
             except msgspec.ValidationError as error:
                 raise forms.ValidationError(str(error)) from error
         return self.cleaned_data
 
-    def request_for_serving(self) -> RecommendRequest:
+    def to_recommend_request(self) -> RecommendRequest:
         """Raises msgspec.ValidationError."""
-        scenario = TRIED_HERE + self.cleaned_data["scenario"]
-        return msgspec.convert({**self.as_body(), "scenario": scenario, "reasons": True}, RecommendRequest)
+        scenario = PORTAL_SCENARIO_PREFIX + self.cleaned_data["scenario"]
+        return msgspec.convert(
+            {**self.to_api_body(), "scenario": scenario, "reasons": True}, RecommendRequest
+        )
 
-    def as_body(self) -> dict[str, Any]:
+    def to_api_body(self) -> dict[str, Any]:
         """The same question as a body of the REST API, without what is at its default."""
         values = self.cleaned_data
         session = str(values["session"]).replace(",", " ").replace("，", " ").split()

@@ -4,41 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lepton_platform.portal.access import Here
-from lepton_platform.portal.uploads import Parsed, Rejected
-from lepton_platform.portal.wording import said_at
+from lepton_platform.portal.access import WorkspaceContext
+from lepton_platform.portal.uploads import ParsedUpload, RejectedUploadRow
+from lepton_platform.portal.wording import translate_field_error
 from tenants.data.actions import catalog
 from tenants.errors import FieldError
 from tenants.scope import scope
 
 
 @dataclass(slots=True)
-class Outcome:
+class CatalogueImportResult:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[RejectedUploadRow] = field(default_factory=list)
 
     @property
-    def taken(self) -> int:
+    def accepted(self) -> int:
         return self.created + self.updated + self.unchanged
 
 
-def load(here: Here, parsed: Parsed) -> Outcome:
-    outcome = Outcome(rejected=list(parsed.rejected))
+def import_items(workspace: WorkspaceContext, parsed: ParsedUpload) -> CatalogueImportResult:
+    outcome = CatalogueImportResult(rejected=list(parsed.rejected))
     for start in range(0, len(parsed.items), catalog.MAX_ITEMS):
-        _load_batch(here, parsed, start, outcome)
+        _import_batch(workspace, parsed, start, outcome)
     outcome.rejected.sort(key=lambda one: one.number)
     return outcome
 
 
-def _load_batch(here: Here, parsed: Parsed, start: int, outcome: Outcome) -> None:
-    with scope(here.ref, actor=here.actor) as s:
+def _import_batch(
+    workspace: WorkspaceContext, parsed: ParsedUpload, start: int, outcome: CatalogueImportResult
+) -> None:
+    with scope(workspace.tenant_ref, actor=workspace.actor) as s:
         result = catalog.upsert_items(s, parsed.items[start : start + catalog.MAX_ITEMS])
     outcome.created += result.created
     outcome.updated += result.updated
     outcome.unchanged += result.unchanged
     for error in result.rejected:
         at = start + error.row
-        reason = said_at(FieldError(error.pointer, error.code, error.detail))
-        outcome.rejected.append(Rejected(parsed.numbers[at], reason, parsed.sources[at]))
+        reason = translate_field_error(FieldError(error.pointer, error.code, error.detail))
+        outcome.rejected.append(RejectedUploadRow(parsed.row_numbers[at], reason, parsed.raw_rows[at]))

@@ -6,57 +6,61 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from lepton_platform.portal.access import Here
+from lepton_platform.portal.access import WorkspaceContext
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class NavigationLink:
     name: str
     label: str
     icon: str
     href: str
-    current: bool
+    is_current: bool
     count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class NavigationGroup:
     label: str
-    links: list[Link]
+    links: list[NavigationLink]
 
 
-def navigation(here: Here, current: str, running: int) -> list[Group]:
+def build_navigation(
+    workspace: WorkspaceContext, current_route: str, running_jobs: int
+) -> list[NavigationGroup]:
     """What this role may open, in the order of the sidebar; `current` is the name of the page's route."""
 
-    def link(name: str, label: str, icon: str, permission: str, count: int = 0) -> list[Link]:
-        if not here.may(permission):
+    def build_links(
+        name: str, label: str, icon: str, permission: str, count: int = 0
+    ) -> list[NavigationLink]:
+        if not workspace.has_permission(permission):
             return []
-        href = reverse(f"portal:{name}", args=[here.tenant.slug])
-        return [Link(name, label, icon, href, name == current, count)]
+        href = reverse(f"portal:{name}", args=[workspace.tenant.slug])
+        return [NavigationLink(name, label, icon, href, name == current_route, count)]
 
     return [
-        Group(
+        NavigationGroup(
             _("Workspace"),
             [
-                *link("overview", _("Overview"), "layout-dashboard", "overview.read"),
-                *link("catalogue", _("Catalogue"), "package", "catalogue.read"),
+                *build_links("overview", _("Overview"), "layout-dashboard", "overview.read"),
+                *build_links("catalogue", _("Catalogue"), "package", "catalogue.read"),
             ],
         ),
-        Group(
+        NavigationGroup(
             _("Recommendations"),
             [
-                *link("models", _("Models & training"), "brain-circuit", "models.read", running),
-                *link("preview", _("Preview"), "sparkles", "preview.read"),
-                *link("reports", _("Reports"), "chart-line", "reports.read"),
+                *build_links("models", _("Models & training"), "brain-circuit", "models.read", running_jobs),
+                *build_links("preview", _("Preview"), "sparkles", "preview.read"),
+                *build_links("reports", _("Reports"), "chart-line", "reports.read"),
             ],
         ),
-        Group(
+        NavigationGroup(
             pgettext("group of pages", "Settings"),
             [
-                *link("privacy", _("Privacy"), "shield-check", "privacy.read"),
-                *link("keys", _("API keys"), "key-round", "keys.read"),
-                *link("members", _("Members"), "users", "members.read"),
-                *link("audit", _("Audit log"), "scroll-text", "audit.read"),
+                *build_links("privacy", _("Privacy"), "shield-check", "privacy.read"),
+                *build_links("keys", _("API keys"), "key-round", "keys.read"),
+                *build_links("members", _("Members"), "users", "members.read"),
+                *build_links("audit", _("Audit log"), "scroll-text", "audit.read"),
             ],
         ),
     ]

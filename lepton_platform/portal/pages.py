@@ -3,9 +3,9 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from lepton_platform.portal.access import Here
-from lepton_platform.portal.navigation import navigation
-from lepton_platform.portal.setup import progress
+from lepton_platform.portal.access import WorkspaceContext
+from lepton_platform.portal.navigation import build_navigation
+from lepton_platform.portal.setup import load_onboarding
 
 _PERMISSIONS = {
     "train": "models.write",
@@ -19,21 +19,29 @@ _PERMISSIONS = {
 
 
 def render_page(
-    request: HttpRequest, here: Here, template: str, *, title: str, status: int = 200, **context: object
+    request: HttpRequest,
+    workspace: WorkspaceContext,
+    template: str,
+    *,
+    title: str,
+    status: int = 200,
+    **context: object,
 ) -> HttpResponse:
     """A full page in the shell: sidebar, top bar, palette."""
     match = request.resolver_match
-    setup = progress(here)
+    setup = load_onboarding(workspace)
     shell = {
-        "here": here,
+        "here": workspace,
         "page_title": title,
-        "may": {name: here.may(permission) for name, permission in _PERMISSIONS.items()},
+        "may": {name: workspace.has_permission(permission) for name, permission in _PERMISSIONS.items()},
         "setup": setup,
-        "navigation": navigation(here, _section(match.url_name if match else ""), setup.running),
+        "navigation": build_navigation(
+            workspace, _extract_section(match.url_name if match else ""), setup.running_jobs
+        ),
     }
     return render(request, template, {**shell, **context}, status=status)
 
 
-def _section(route: str | None) -> str:
+def _extract_section(route: str | None) -> str:
     """`catalogue_item` belongs to `catalogue`."""
     return (route or "").partition("_")[0]

@@ -9,17 +9,29 @@ from typing import Any
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from lepton_platform.portal.figures import line, short_day
-from lepton_platform.portal.watched import DriftSeen, Group, Service, drift, groups, service
-from lepton_platform.portal.wording import not_served, phrase, reason_name, verdict_words
-from recommender.registry.reasons import words
+from lepton_platform.portal.figures import build_chart_line, format_short_day
+from lepton_platform.portal.watched import (
+    DriftSummary,
+    OnlineMetrics,
+    SliceMetrics,
+    present_drift,
+    present_online_metrics,
+    present_slices,
+)
+from lepton_platform.portal.wording import (
+    translate_decision,
+    translate_exclusion,
+    translate_sentence,
+    translate_skip_reason,
+)
+from recommender.registry.reasons import translate_reasons
 from recommender.registry.types import VersionView
 
 NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ModelMetrics:
     """`weight` is a share of all. Measured alone on the events that taught the blend its weights, and `without` is the
     nDCG of the best blend without it on them; `left_out` says why it is not part."""
 
@@ -28,140 +40,149 @@ class Member:
     ndcg: float | None = None
     recall: float | None = None
     coverage: float | None = None
-    without: float | None = None
+    ndcg_without: float | None = None
     seconds: float | None = None
-    left_out: str = ""
+    exclusion_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class ModelQuality:
     """`learned` counts the events of the training; `left_out` those that were stored and not learned from, by reason."""
 
     version: VersionView
     ndcg: float | None
     recall: float | None
     coverage: float | None
-    popularity: float | None
-    cases: int
-    members: list[Member]
-    learned: int | None = None
-    left_out: list[tuple[str, int]] = field(default_factory=list)
-    reviews: int | None = None
-    reviews_left_out: list[tuple[str, int]] = field(default_factory=list)
-    reviewed: int | None = None
+    popularity_ndcg: float | None
+    n_cases: int
+    models: list[ModelMetrics]
+    n_training_events: int | None = None
+    skipped_events: list[tuple[str, int]] = field(default_factory=list)
+    n_reviews: int | None = None
+    skipped_reviews: list[tuple[str, int]] = field(default_factory=list)
+    n_reviewed_items: int | None = None
 
     @property
     def uplift(self) -> float | None:
         """Relative gain in nDCG over popularity; None where either is unknown or zero."""
-        if self.ndcg is None or not self.popularity:
+        if self.ndcg is None or not self.popularity_ndcg:
             return None
-        return self.ndcg / self.popularity - 1
+        return self.ndcg / self.popularity_ndcg - 1
 
     @property
-    def may_serve(self) -> bool:
-        return self.version.kept and self.version.state in ("candidate", "retired")
+    def can_promote(self) -> bool:
+        return self.version.has_artefact and self.version.state in ("candidate", "retired")
 
     @property
-    def groups(self) -> list[Group]:
-        return groups(self.version)
+    def slices(self) -> list[SliceMetrics]:
+        return present_slices(self.version)
 
     @property
-    def service(self) -> Service | None:
-        return service(self.version)
+    def online_metrics(self) -> OnlineMetrics | None:
+        return present_online_metrics(self.version)
 
     @property
-    def clicked(self) -> float | None:
+    def click_rate(self) -> float | None:
         """The share of its answers that were clicked; None before the first look."""
-        rates = _mapping(self.version.live.get("rates")).get("clicks")
+        rates = _ensure_mapping(self.version.live.get("rates")).get("clicks")
         return float(rates[0]) if rates else None
 
     @property
-    def drift(self) -> DriftSeen | None:
-        return drift(self.version)
+    def drift(self) -> DriftSummary | None:
+        return present_drift(self.version)
 
     @property
-    def why(self) -> str:
+    def decision_text(self) -> str:
         """Rows that earlier versions wrote have a sentence and no codes."""
-        return words(self.version.reasons) if self.version.reasons else verdict_words(self.version.reason)
+        return (
+            translate_reasons(self.version.reasons)
+            if self.version.reasons
+            else translate_decision(self.version.reason)
+        )
 
 
-def quality(version: VersionView) -> Quality:
+def present_quality(version: VersionView) -> ModelQuality:
     metrics = version.metrics
-    served, reviews = _mapping(metrics.get("served")), _mapping(metrics.get("reviews"))
-    return Quality(
+    served, reviews = _ensure_mapping(metrics.get("served")), _ensure_mapping(metrics.get("reviews"))
+    return ModelQuality(
         version=version,
-        ndcg=_number(served, NDCG),
-        recall=_number(served, RECALL),
-        coverage=_number(served, COVERAGE),
-        popularity=_number(_mapping(metrics.get("popularity")), NDCG),
-        cases=int(metrics.get("cases") or 0),
-        members=_members(metrics),
-        learned=_whole(_mapping(metrics.get("data")).get("events")),
-        left_out=_left_out(_mapping(_mapping(metrics.get("data")).get("events_left_out"))),
-        reviews=_whole(reviews.get("read")) if reviews.get("stored") else None,
-        reviews_left_out=_left_out(_mapping(reviews.get("left_out"))),
-        reviewed=_whole(reviews.get("items")),
+        ndcg=_get_number(served, NDCG),
+        recall=_get_number(served, RECALL),
+        coverage=_get_number(served, COVERAGE),
+        popularity_ndcg=_get_number(_ensure_mapping(metrics.get("popularity")), NDCG),
+        n_cases=int(metrics.get("cases") or 0),
+        models=_present_models(metrics),
+        n_training_events=_parse_integer(_ensure_mapping(metrics.get("data")).get("events")),
+        skipped_events=_list_skipped(
+            _ensure_mapping(_ensure_mapping(metrics.get("data")).get("events_left_out"))
+        ),
+        n_reviews=_parse_integer(reviews.get("read")) if reviews.get("stored") else None,
+        skipped_reviews=_list_skipped(_ensure_mapping(reviews.get("left_out"))),
+        n_reviewed_items=_parse_integer(reviews.get("items")),
     )
 
 
-def history(versions: Sequence[VersionView]) -> dict[str, Any] | None:
+def build_quality_chart(versions: Sequence[VersionView]) -> dict[str, Any] | None:
     """The chart of quality over versions, oldest first; None while fewer than one was measured."""
-    measured = [one for one in map(quality, reversed(versions)) if one.ndcg is not None]
+    measured = [one for one in map(present_quality, reversed(versions)) if one.ndcg is not None]
     if not measured:
         return None
     return {
-        "labels": [f"{one.version.name} · {_day(one.version)}" for one in measured],
+        "labels": [f"{one.version.name} · {_format_day(one.version)}" for one in measured],
         "series": [
-            line(_("This model"), [one.ndcg for one in measured], filled=True),
-            line(_("Popularity"), [one.popularity for one in measured], dashed=True),
+            build_chart_line(_("This model"), [one.ndcg for one in measured], filled=True),
+            build_chart_line(_("Popularity"), [one.popularity_ndcg for one in measured], dashed=True),
         ],
     }
 
 
-def _members(metrics: Mapping[str, Any]) -> list[Member]:
+def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
     """The heaviest first, those that could not learn last."""
-    weights, seconds = _mapping(metrics.get("weights")), _mapping(metrics.get("seconds"))
-    measured = _mapping(metrics.get("validation"))
-    choice = _mapping(metrics.get("choice"))
-    without, dropped = _mapping(choice.get("without")), _mapping(choice.get("dropped"))
+    weights, seconds = _ensure_mapping(metrics.get("weights")), _ensure_mapping(metrics.get("seconds"))
+    measured = _ensure_mapping(metrics.get("validation"))
+    choice = _ensure_mapping(metrics.get("choice"))
+    without, dropped = _ensure_mapping(choice.get("without")), _ensure_mapping(choice.get("dropped"))
     total = sum(float(weight) for weight in weights.values()) or 1.0
     found = [
-        Member(
+        ModelMetrics(
             name=name,
             weight=float(weights.get(name, 0.0)) / total,
-            ndcg=_number(_mapping(measured.get(name)), NDCG),
-            recall=_number(_mapping(measured.get(name)), RECALL),
-            coverage=_number(_mapping(measured.get(name)), COVERAGE),
-            without=_number(without, name),
-            seconds=_number(seconds, name),
-            left_out=not_served(str(dropped.get(name, ""))),
+            ndcg=_get_number(_ensure_mapping(measured.get(name)), NDCG),
+            recall=_get_number(_ensure_mapping(measured.get(name)), RECALL),
+            coverage=_get_number(_ensure_mapping(measured.get(name)), COVERAGE),
+            ndcg_without=_get_number(without, name),
+            seconds=_get_number(seconds, name),
+            exclusion_reason=translate_exclusion(str(dropped.get(name, ""))),
         )
         for name in {**weights, **dropped}
     ]
-    left_out = _mapping(metrics.get("members_left_out"))
+    left_out = _ensure_mapping(metrics.get("members_left_out"))
     return sorted(found, key=lambda member: -(member.weight or 0.0)) + [
-        Member(name, left_out=phrase(str(reason))) for name, reason in left_out.items()
+        ModelMetrics(name, exclusion_reason=translate_sentence(str(reason)))
+        for name, reason in left_out.items()
     ]
 
 
-def _left_out(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
+def _list_skipped(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
     """The most first."""
-    found = [(reason_name(reason), n) for reason, count in counts.items() if (n := _whole(count))]
+    found = [
+        (translate_skip_reason(reason), n) for reason, count in counts.items() if (n := _parse_integer(count))
+    ]
     return sorted(found, key=lambda one: -one[1])
 
 
-def _whole(found: Any) -> int | None:
-    return found if isinstance(found, int) else None
+def _parse_integer(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
 
 
-def _mapping(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
+def _ensure_mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
-def _number(found: Mapping[str, Any], name: str) -> float | None:
-    value = found.get(name)
+def _get_number(metrics: Mapping[str, Any], name: str) -> float | None:
+    value = metrics.get(name)
     return float(value) if isinstance(value, int | float) else None
 
 
-def _day(version: VersionView) -> str:
-    return short_day(localtime(version.trained_at))
+def _format_day(version: VersionView) -> str:
+    return format_short_day(localtime(version.trained_at))

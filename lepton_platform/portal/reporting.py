@@ -9,106 +9,121 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal import figures
-from lepton_platform.portal.access import Here
-from lepton_platform.portal.figures import Course, Period, Stat
-from lepton_platform.portal.quality import Quality, history, quality
-from lepton_platform.portal.templatetags.portal import kind_name
+from lepton_platform.portal.access import WorkspaceContext
+from lepton_platform.portal.figures import ReportPeriod, Stat, TimeSeries
+from lepton_platform.portal.quality import ModelQuality, build_quality_chart, present_quality
+from lepton_platform.portal.templatetags.portal import translate_event_kind
 from recommender.registry import queries as registry
 from recommender.registry.types import VersionView
 from tenants.data.queries import catalog, counters, receipts, space
 from tenants.data.queries.counters import DailyCount
 from tenants.scope import scope
 
-Table = tuple[list[str], list[list[object]]]
-_RECEIPTS = 2_000
+ReportTable = tuple[list[str], list[list[object]]]
+_MAX_RECEIPTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class CatalogueCoverage:
     """Distinct items among the latest answers, against all live items."""
 
-    shown: int
-    live: int
-    answers: int
+    recommended_items: int
+    live_items: int
+    n_requests: int
 
     @property
-    def share(self) -> float | None:
-        return min(1.0, self.shown / self.live) if self.live and self.answers else None
+    def fraction(self) -> float | None:
+        return (
+            min(1.0, self.recommended_items / self.live_items)
+            if self.live_items and self.n_requests
+            else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    period: Period
+class WorkspaceReport:
+    period: ReportPeriod
     counts: Sequence[DailyCount]
     versions: Sequence[VersionView]
-    coverage: Coverage
-    least: int
+    coverage: CatalogueCoverage
+    min_count: int
 
     @property
-    def requests(self) -> Course:
-        return figures.requests(self.counts, self.period)
+    def requests(self) -> TimeSeries:
+        return figures.count_requests(self.counts, self.period)
 
     @property
-    def clicks(self) -> Course:
-        return figures.clicks(self.counts, self.period)
+    def clicks(self) -> TimeSeries:
+        return figures.count_clicks(self.counts, self.period)
 
     @property
     def stats(self) -> list[Stat]:
-        events = figures.events(self.counts, self.period)
+        events = figures.count_events(self.counts, self.period)
         return [
-            figures.count_stat(_("Recommendation requests"), self.requests),
-            figures.rate_stat(_("Click-through rate"), self.clicks, figures.served(self.counts, self.period)),
-            figures.count_stat(_("Events received"), events),
+            figures.build_count_stat(_("Recommendation requests"), self.requests),
+            figures.build_rate_stat(
+                _("Click-through rate"), self.clicks, figures.count_served_items(self.counts, self.period)
+            ),
+            figures.build_count_stat(_("Events received"), events),
         ]
 
     @property
-    def kinds(self) -> list[tuple[str, Course]]:
-        return figures.kinds(self.counts, self.period)
+    def events_by_kind(self) -> list[tuple[str, TimeSeries]]:
+        return figures.count_events_by_kind(self.counts, self.period)
 
     @property
     def volume_chart(self) -> dict[str, Any] | None:
-        lines = [figures.line(kind_name(name), self._shown(found)) for name, found in self.kinds]
-        return self._chart(lines, kind="bar", whole=True) if lines else None
+        lines = [
+            figures.build_chart_line(translate_event_kind(name), self._suppress_small_counts(found))
+            for name, found in self.events_by_kind
+        ]
+        return self._build_chart(lines, kind="bar", whole=True) if lines else None
 
     @property
     def rate_chart(self) -> dict[str, Any] | None:
-        served = figures.served(self.counts, self.period)
+        served = figures.count_served_items(self.counts, self.period)
         if not served.total:
             return None
-        clicks = self._shown(self.clicks)
-        rates = [None if one is None else one * 100 for one in figures.rate(clicks, served.values)]
-        return self._chart([figures.line(_("Click-through rate"), rates, filled=True)], unit="%")
+        clicks = self._suppress_small_counts(self.clicks)
+        rates = [None if one is None else one * 100 for one in figures.compute_rates(clicks, served.values)]
+        return self._build_chart(
+            [figures.build_chart_line(_("Click-through rate"), rates, filled=True)], unit="%"
+        )
 
     @property
     def quality_chart(self) -> dict[str, Any] | None:
-        return history(self.versions)
+        return build_quality_chart(self.versions)
 
     @property
-    def qualities(self) -> list[Quality]:
-        return [quality(version) for version in self.versions]
+    def qualities(self) -> list[ModelQuality]:
+        return [present_quality(version) for version in self.versions]
 
-    def day_table(self) -> Table:
-        names = [name for name, _course in self.kinds]
-        served = figures.served(self.counts, self.period)
-        columns: list[Sequence[int | None]] = [self.requests.values, served.values, self._shown(self.clicks)]
-        columns += [self._shown(found) for _name, found in self.kinds]
-        days = [day.isoformat() for day in self.period.dates()]
+    def build_day_table(self) -> ReportTable:
+        names = [name for name, _course in self.events_by_kind]
+        served = figures.count_served_items(self.counts, self.period)
+        columns: list[Sequence[int | None]] = [
+            self.requests.values,
+            served.values,
+            self._suppress_small_counts(self.clicks),
+        ]
+        columns += [self._suppress_small_counts(found) for _name, found in self.events_by_kind]
+        days = [day.isoformat() for day in self.period.list_dates()]
         rows: list[list[object]] = [[day, *(one[n] for one in columns)] for n, day in enumerate(days)]
         return ["day", "requests", "items_served", "clicks_on_recommendations", *names], rows
 
-    def model_table(self) -> Table:
+    def build_model_table(self) -> ReportTable:
         rows: list[list[object]] = [
             [
                 one.version.name,
                 one.version.state,
                 one.version.trained_at.isoformat(),
                 one.ndcg,
-                one.popularity,
+                one.popularity_ndcg,
                 one.recall,
                 one.coverage,
-                one.clicked,
+                one.click_rate,
                 one.version.drift.get("level"),
-                one.why,
+                one.decision_text,
             ]
             for one in self.qualities
         ]
@@ -125,24 +140,24 @@ class Report:
         ]
         return [*header, "reason"], rows
 
-    def _shown(self, found: Course) -> list[int | None]:
-        return figures.masked(found.values, self.least)
+    def _suppress_small_counts(self, series: TimeSeries) -> list[int | None]:
+        return figures.suppress_small_counts(series.values, self.min_count)
 
-    def _chart(self, lines: list[dict[str, Any]], **look: Any) -> dict[str, Any]:
-        return {"labels": figures.day_labels(self.period), "series": lines, **look}
-
-
-def read(here: Here, period: Period) -> Report:
-    with scope(here.ref, actor=here.actor) as s:
-        counts = counters.daily(s, period.before, period.until)
-        versions = registry.versions(s)
-        latest = list(receipts.latest(s, limit=_RECEIPTS))
-        live, _total = catalog.counts(s)
-        least = space.state(s).privacy.report_minimum_count
-    return Report(period, counts, versions, _coverage(latest, live), least)
+    def _build_chart(self, lines: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
+        return {"labels": figures.format_day_labels(self.period), "series": lines, **options}
 
 
-def _coverage(receipts_found: Sequence[Mapping[str, Any]], live: int) -> Coverage:
-    asked = [one for one in receipts_found if not one["scenario"].startswith(figures.TRIED_HERE)]
+def load_report(workspace: WorkspaceContext, period: ReportPeriod) -> WorkspaceReport:
+    with scope(workspace.tenant_ref, actor=workspace.actor) as s:
+        counts = counters.list_daily_counts(s, period.previous_start_date, period.end_date)
+        versions = registry.list_versions(s)
+        latest = list(receipts.iter_latest_receipts(s, limit=_MAX_RECEIPTS))
+        live, _total = catalog.count_items(s)
+        least = space.get_state(s).privacy.report_minimum_count
+    return WorkspaceReport(period, counts, versions, _compute_coverage(latest, live), least)
+
+
+def _compute_coverage(receipt_rows: Sequence[Mapping[str, Any]], live_items: int) -> CatalogueCoverage:
+    asked = [one for one in receipt_rows if not one["scenario"].startswith(figures.PORTAL_SCENARIO_PREFIX)]
     shown = {number for one in asked for number in one["items"]}
-    return Coverage(len(shown), live, len(asked))
+    return CatalogueCoverage(len(shown), live_items, len(asked))

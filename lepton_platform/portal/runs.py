@@ -9,21 +9,21 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal.setup import OPEN_STATES
-from lepton_platform.portal.wording import verdict_words
-from recommender.registry.reasons import of_json, words
+from lepton_platform.portal.wording import translate_decision
+from recommender.registry.reasons import parse_reasons, translate_reasons
 from tenants.data.types import JobView
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TrainingRun:
     job: JobView
     phase: str
     reason: str
-    took: timedelta | None
+    duration: timedelta | None
     version: object
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         return self.job.state in OPEN_STATES
 
     @property
@@ -31,19 +31,25 @@ class Run:
         return str(self.job.id)[-6:]
 
 
-def run(job: JobView) -> Run:
+def present_run(job: JobView) -> TrainingRun:
     end = job.finished_at or timezone.now()
     took = end - job.started_at if job.started_at else None
-    return Run(job, phase_words(job.phase), _why(job), took, job.outcome.get("version"))
+    return TrainingRun(
+        job, describe_phase(job.phase), _explain_outcome(job), took, job.outcome.get("version")
+    )
 
 
-def _why(job: JobView) -> str:
+def _explain_outcome(job: JobView) -> str:
     """What the gate said as codes, in the reader's language; else the reason, also of jobs of earlier versions."""
     said = job.outcome.get("reasons")
-    return words(of_json(said)) if isinstance(said, list) and said else verdict_words(job.reason)
+    return (
+        translate_reasons(parse_reasons(said))
+        if isinstance(said, list) and said
+        else translate_decision(job.reason)
+    )
 
 
-def phase_words(phase: str) -> str:
+def describe_phase(phase: str) -> str:
     """A phase's name for people; one that is not listed is shown as it is."""
     words = {
         "": _("Waiting for a worker"),

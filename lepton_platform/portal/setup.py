@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from lepton_platform.portal.access import Here
+from lepton_platform.portal.access import WorkspaceContext
 from recommender.registry import queries as registry
-from tenants.control.queries import api_keys, members
+from tenants.control.queries import list_api_keys, list_members
 from tenants.data.queries import jobs, space
 from tenants.scope import control_scope, scope
 
@@ -17,8 +17,8 @@ OPEN_STATES = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    short: str
+class OnboardingStep:
+    title: str
     text: str
     icon: str
     href: str
@@ -26,13 +26,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
-    steps: list[Step]
-    running: int
+class OnboardingProgress:
+    steps: list[OnboardingStep]
+    running_jobs: int
     has_items: bool
 
     @property
-    def done(self) -> int:
+    def n_done(self) -> int:
         return sum(step.is_done for step in self.steps)
 
     @property
@@ -40,28 +40,28 @@ class Setup:
         return len(self.steps)
 
     @property
-    def open(self) -> bool:
-        return self.done < self.total
+    def is_open(self) -> bool:
+        return self.n_done < self.total
 
     @property
-    def next(self) -> Step | None:
+    def next_step(self) -> OnboardingStep | None:
         return next((step for step in self.steps if not step.is_done), None)
 
 
-def progress(here: Here) -> Setup:
-    with scope(here.ref, actor=here.actor) as s:
-        state = space.state(s)
-        serving = registry.active_number(s) is not None
-        newest, _more = jobs.jobs_page(s, limit=10)
-    with control_scope(here.tenant.id, actor=here.actor) as control:
-        has_key = bool(api_keys(control))
-        has_colleague = len(members(control)) > 1
-    return Setup(
-        _steps(
-            here,
+def load_onboarding(workspace: WorkspaceContext) -> OnboardingProgress:
+    with scope(workspace.tenant_ref, actor=workspace.actor) as s:
+        state = space.get_state(s)
+        serving = registry.get_active_number(s) is not None
+        newest, _more = jobs.list_jobs(s, limit=10)
+    with control_scope(workspace.tenant.id, actor=workspace.actor) as control:
+        has_key = bool(list_api_keys(control))
+        has_colleague = len(list_members(control)) > 1
+    return OnboardingProgress(
+        _build_steps(
+            workspace,
             has_items=state.catalogue_version > 0,
             has_events=state.last_event_at is not None,
-            serving=serving,
+            has_model=serving,
             has_key=has_key,
             has_colleague=has_colleague,
         ),
@@ -70,46 +70,52 @@ def progress(here: Here) -> Setup:
     )
 
 
-def _steps(
-    here: Here, *, has_items: bool, has_events: bool, serving: bool, has_key: bool, has_colleague: bool
-) -> list[Step]:
-    def to(name: str) -> str:
-        return reverse(f"portal:{name}", args=[here.tenant.slug])
+def _build_steps(
+    workspace: WorkspaceContext,
+    *,
+    has_items: bool,
+    has_events: bool,
+    has_model: bool,
+    has_key: bool,
+    has_colleague: bool,
+) -> list[OnboardingStep]:
+    def build_url(name: str) -> str:
+        return reverse(f"portal:{name}", args=[workspace.tenant.slug])
 
     return [
-        Step(
+        OnboardingStep(
             _("upload your catalogue"),
             _("Upload your catalogue as CSV, JSONL or Parquet, or send it by API."),
             "package",
-            to("catalogue_import"),
+            build_url("catalogue_import"),
             has_items,
         ),
-        Step(
+        OnboardingStep(
             _("create an API key"),
             _("Your developers need a key to send data and to ask for recommendations."),
             "key-round",
-            to("keys"),
+            build_url("keys"),
             has_key,
         ),
-        Step(
+        OnboardingStep(
             _("send your first events"),
             _("Views, clicks, purchases: what your customers do teaches the model."),
             "activity",
-            to("keys"),
+            build_url("keys"),
             has_events,
         ),
-        Step(
+        OnboardingStep(
             _("train a model"),
             _("A model goes live only when it is better than plain popularity."),
             "brain-circuit",
-            to("models"),
-            serving,
+            build_url("models"),
+            has_model,
         ),
-        Step(
+        OnboardingStep(
             _("invite a colleague"),
             _("Owners, editors, analysts and viewers see what their role needs."),
             "user-plus",
-            to("members"),
+            build_url("members"),
             has_colleague,
         ),
     ]

@@ -11,7 +11,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from lepton_platform.imports import mapping
-from lepton_platform.imports.reading import Row, rows
+from lepton_platform.imports.reading import FileRow, read_rows
 from tenants.data.types import ItemInput
 from tenants.errors import Invalid, TooLarge
 
@@ -19,7 +19,7 @@ MAX_ROWS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedUploadRow:
     """A row that was not taken; `number` counts as a spreadsheet does, from 1 with the header."""
 
     number: int
@@ -28,51 +28,53 @@ class Rejected:
 
 
 @dataclass(slots=True)
-class Parsed:
+class ParsedUpload:
     """`numbers[i]` is the row of `items[i]` in the file, `sources[i]` the row as it stood there."""
 
     items: list[ItemInput] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    row_numbers: list[int] = field(default_factory=list)
+    raw_rows: list[str] = field(default_factory=list)
+    rejected: list[RejectedUploadRow] = field(default_factory=list)
 
 
-def parse(name: str, content: bytes) -> Parsed:
+def parse_upload(name: str, content: bytes) -> ParsedUpload:
     """Raises Invalid for a file that can't be read at all, TooLarge above 200,000 rows."""
-    parsed = Parsed()
+    parsed = ParsedUpload()
     try:
-        for number, row in _checked(rows(name, io.BytesIO(content))):
-            _take(parsed, number, row)
+        for number, row in _validate_rows(read_rows(name, io.BytesIO(content))):
+            _parse_row(parsed, number, row)
     except Invalid as error:
         (first,) = error.errors
-        raise Invalid.at("/file", first.code, _unreadable(first.code, first.detail)) from error
+        raise Invalid.from_field(
+            "/file", first.code, _explain_unreadable_file(first.code, first.detail)
+        ) from error
     return parsed
 
 
-def _checked(found: Iterator[tuple[int, Row]]) -> Iterator[tuple[int, Row]]:
+def _validate_rows(numbered_rows: Iterator[tuple[int, FileRow]]) -> Iterator[tuple[int, FileRow]]:
     """A table must have an id column, and end."""
-    for count, (number, row) in enumerate(found):
+    for count, (number, row) in enumerate(numbered_rows):
         if count == MAX_ROWS:
             raise TooLarge(f"A file has at most {MAX_ROWS} rows.")
         if count == 0 and isinstance(row, Mapping):
             names = {mapping.ITEM_COLUMNS.get(name, name) for name in row}
             if "id" not in names:
-                raise Invalid.at("/file", "no_id_column", "One column must be “id”.")
+                raise Invalid.from_field("/file", "no_id_column", "One column must be “id”.")
         yield number, row
 
 
-def _take(parsed: Parsed, number: int, row: Row) -> None:
+def _parse_row(parsed: ParsedUpload, number: int, row: FileRow) -> None:
     source = row.strip() if isinstance(row, str) else json.dumps(row, ensure_ascii=False, default=str)
     try:
-        parsed.items.append(mapping.item(row))
+        parsed.items.append(mapping.parse_item(row))
     except (ValueError, msgspec.DecodeError) as error:
-        parsed.rejected.append(Rejected(number, _reason(str(error)), source))
+        parsed.rejected.append(RejectedUploadRow(number, _explain_rejected_row(str(error)), source))
         return
-    parsed.numbers.append(number)
-    parsed.sources.append(source)
+    parsed.row_numbers.append(number)
+    parsed.raw_rows.append(source)
 
 
-def _unreadable(code: str, detail: str) -> str:
+def _explain_unreadable_file(code: str, detail: str) -> str:
     if code == "unsupported_file":
         return _("Send a CSV, JSONL or Parquet file.")
     if code in ("no_id_column", "empty"):
@@ -84,7 +86,7 @@ def _unreadable(code: str, detail: str) -> str:
     return _("The row does not fit: %(detail)s") % {"detail": detail}
 
 
-def _reason(detail: str) -> str:
+def _explain_rejected_row(detail: str) -> str:
     """The parser's own words behind a sentence in the reader's language."""
     if "`id`" in detail or "$.id" in detail:
         return _("The id is missing or too long.")

@@ -7,42 +7,42 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from recommender.registry.reasons import observed_words, slice_words
+from recommender.registry.reasons import translate_signal_name, translate_slice_name
 from recommender.registry.types import VersionView
 
-TONES = {"steady": "good", "moved": "warn", "drifted": "bad", "unknown": "calm"}
+LEVEL_TONES = {"steady": "good", "moved": "warn", "drifted": "bad", "unknown": "calm"}
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SliceMetrics:
     """A slice of the cases; `live` is None where the live model could not be compared."""
 
     name: str
-    cases: int
-    ours: float | None
-    popularity: float | None
-    live: float | None
+    n_cases: int
+    ndcg: float | None
+    popularity_ndcg: float | None
+    live_ndcg: float | None
 
 
 @dataclass(frozen=True, slots=True)
-class FollowedBy:
+class OutcomeRow:
     """The share of answers that were followed by this, now and with the version before."""
 
     name: str
-    now: float
-    before: float
+    current_rate: float
+    previous_rate: float
     dropped: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    against: str
-    answers: int
-    followed: list[FollowedBy]
+class OnlineMetrics:
+    baseline_version: str
+    n_requests: int
+    outcome_rates: list[OutcomeRow]
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class DriftRow:
     """`value` is the stability index, or the change of coverage."""
 
     name: str
@@ -52,63 +52,69 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class DriftSeen:
+class DriftSummary:
     level: str
     tone: str
-    alarm: bool
-    moved: list[Moved]
+    is_alarm: bool
+    shifts: list[DriftRow]
     measured_at: datetime | None
 
 
-def groups(version: VersionView) -> list[Group]:
+def present_slices(version: VersionView) -> list[SliceMetrics]:
     """The largest first."""
-    slices = _mapping(_mapping(version.metrics.get("judgement")).get("slices"))
-    found = [_group(name, _mapping(one)) for name, one in slices.items()]
-    return sorted(found, key=lambda group: -group.cases)
+    slices = _ensure_mapping(_ensure_mapping(version.metrics.get("judgement")).get("slices"))
+    found = [_present_slice(name, _ensure_mapping(one)) for name, one in slices.items()]
+    return sorted(found, key=lambda group: -group.n_cases)
 
 
-def service(version: VersionView) -> Service | None:
+def present_online_metrics(version: VersionView) -> OnlineMetrics | None:
     """None before the first look at its answers."""
-    rates = _mapping(version.live.get("rates"))
+    rates = _ensure_mapping(version.live.get("rates"))
     if not rates:
         return None
     dropped = version.live.get("dropped", [])
     followed = [
-        FollowedBy(observed_words(name), float(pair[0]), float(pair[1]), name in dropped)
+        OutcomeRow(translate_signal_name(name), float(pair[0]), float(pair[1]), name in dropped)
         for name, pair in rates.items()
     ]
-    return Service(str(version.live.get("against", "")), int(version.live.get("answers", 0)), followed)
+    return OnlineMetrics(str(version.live.get("against", "")), int(version.live.get("answers", 0)), followed)
 
 
-def drift(version: VersionView) -> DriftSeen | None:
+def present_drift(version: VersionView) -> DriftSummary | None:
     """None before the first measurement."""
     if not version.drift:
         return None
     level = str(version.drift.get("level", "unknown"))
-    shifts = _mapping(version.drift.get("shifts"))
+    shifts = _ensure_mapping(version.drift.get("shifts"))
     measured_at = version.drift.get("measured_at")
-    return DriftSeen(
-        level=observed_words(level),
-        tone=TONES.get(level, "calm"),
-        alarm=level == "drifted",
-        moved=[_moved(name, _mapping(one)) for name, one in shifts.items()],
+    return DriftSummary(
+        level=translate_signal_name(level),
+        tone=LEVEL_TONES.get(level, "calm"),
+        is_alarm=level == "drifted",
+        shifts=[_present_shift(name, _ensure_mapping(one)) for name, one in shifts.items()],
         measured_at=datetime.fromisoformat(measured_at) if isinstance(measured_at, str) else None,
     )
 
 
-def _moved(name: str, one: Mapping[str, Any]) -> Moved:
-    level = str(one.get("level", "unknown"))
-    value = one.get("value")
+def _present_shift(name: str, shift: Mapping[str, Any]) -> DriftRow:
+    level = str(shift.get("level", "unknown"))
+    value = shift.get("value")
     number = float(value) if isinstance(value, int | float) else None
-    return Moved(observed_words(name), number, observed_words(level), TONES.get(level, "calm"))
-
-
-def _group(name: str, one: Mapping[str, Any]) -> Group:
-    bar, live = _mapping(one.get("popularity")), _mapping(one.get("live"))
-    return Group(
-        slice_words(name), int(bar.get("cases", 0)), bar.get("ours"), bar.get("theirs"), live.get("theirs")
+    return DriftRow(
+        translate_signal_name(name), number, translate_signal_name(level), LEVEL_TONES.get(level, "calm")
     )
 
 
-def _mapping(found: Any) -> Mapping[str, Any]:
-    return found if isinstance(found, Mapping) else {}
+def _present_slice(name: str, comparison: Mapping[str, Any]) -> SliceMetrics:
+    bar, live = _ensure_mapping(comparison.get("popularity")), _ensure_mapping(comparison.get("live"))
+    return SliceMetrics(
+        translate_slice_name(name),
+        int(bar.get("cases", 0)),
+        bar.get("ours"),
+        bar.get("theirs"),
+        live.get("theirs"),
+    )
+
+
+def _ensure_mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_noop
 
 from tenants.errors import DomainError, FieldError, Invalid
 
-_BY_CODE = {
+_MESSAGES_BY_CODE = {
     "repeated_id": gettext_noop("This id stands earlier in the same file; only the first was taken."),
     "invalid_network": gettext_noop("This is not a network like 192.0.2.0/24."),
     "in_the_past": gettext_noop("This date is in the past."),
@@ -21,7 +21,7 @@ _BY_CODE = {
         "Looser than this industry's rules; settings can only be tightened."
     ),
 }
-_AS_THEY_ARE = (
+_TRANSLATED_SENTENCES = (
     gettext_noop("A tenant keeps at least one owner."),
     gettext_noop("This person is a member already."),
     gettext_noop("Only a key in use can be rotated."),
@@ -46,7 +46,7 @@ _AS_THEY_ARE = (
     gettext_noop("No algorithm can learn from this data: there are no events and no texts."),
     gettext_noop("The active model is larger than this process may hold (LEPTON_MODEL_CACHE_MIB)."),
 )
-_LEFT_OUT = {
+_SKIP_REASONS = {
     "without consent": gettext_noop("without consent"),
     "kind without weight": gettext_noop("only shown"),
     "dislike": gettext_noop("dislikes"),
@@ -63,58 +63,66 @@ _LEFT_OUT = {
     "review in another language": gettext_noop("left out: in another language"),
     "review without text": gettext_noop("left out: without text"),
 }
-_NOT_SERVED = {
+_EXCLUSION_REASONS = {
     "no_gain": gettext_noop("Not served: the blend is as good without it."),
     "too_slow": gettext_noop("Not served: it adds less than its time is worth."),
 }
-_WORSE = re.compile(
+_NOT_BETTER_PATTERN = re.compile(
     r"Not better than (popularity|the model in service) beyond chance: \S+ ([\d.]+) against ([\d.]+)\."
 )
-_FEW = re.compile(r"Only (\d+) profiles can be asked about; (\d+) are needed to judge\.")
-_INSTEAD = "Popularity serves instead."
+_TOO_FEW_PATTERN = re.compile(r"Only (\d+) profiles can be asked about; (\d+) are needed to judge\.")
+_FALLBACK_SENTENCE = "Popularity serves instead."
 
 
-def said(error: DomainError) -> str:
+def translate_error(error: DomainError) -> str:
     """One sentence for the person who asked."""
     if isinstance(error, Invalid) and error.errors:
-        return " ".join(said_at(one) for one in error.errors)
-    return _(_BY_CODE[error.code]) if error.code in _BY_CODE else phrase(error.detail)
+        return " ".join(translate_field_error(one) for one in error.errors)
+    return (
+        _(_MESSAGES_BY_CODE[error.code])
+        if error.code in _MESSAGES_BY_CODE
+        else translate_sentence(error.detail)
+    )
 
 
-def said_at(error: FieldError) -> str:
+def translate_field_error(error: FieldError) -> str:
     """The reason at one field; known refusals in the reader's language, others as the domain says them."""
-    return _(_BY_CODE[error.code]) if error.code in _BY_CODE else phrase(error.detail)
+    return (
+        _(_MESSAGES_BY_CODE[error.code])
+        if error.code in _MESSAGES_BY_CODE
+        else translate_sentence(error.detail)
+    )
 
 
-def phrase(sentence: str) -> str:
+def translate_sentence(sentence: str) -> str:
     """A sentence of an inner layer, translated where it is listed above."""
     return _(sentence) if sentence else ""
 
 
-def reason_name(reason: str) -> str:
+def translate_skip_reason(reason: str) -> str:
     """Why events were not learned from."""
-    return _(_LEFT_OUT[reason]) if reason in _LEFT_OUT else reason
+    return _(_SKIP_REASONS[reason]) if reason in _SKIP_REASONS else reason
 
 
-def not_served(why: str) -> str:
+def translate_exclusion(reason: str) -> str:
     """Why a member that learned has no part in the answers."""
-    return _(_NOT_SERVED[why]) if why in _NOT_SERVED else ""
+    return _(_EXCLUSION_REASONS[reason]) if reason in _EXCLUSION_REASONS else ""
 
 
-def verdict_words(reason: str) -> str:
+def translate_decision(reason: str) -> str:
     """Why the quality gate said no, with its figures."""
     parts = []
-    if worse := _WORSE.search(reason):
+    if worse := _NOT_BETTER_PATTERN.search(reason):
         than = _("popularity") if worse[1] == "popularity" else _("the model in service")
         parts.append(
             _("Not better than %(than)s beyond chance: nDCG@10 %(ours)s against %(theirs)s.")
             % {"than": than, "ours": worse[2], "theirs": worse[3]}
         )
-    if few := _FEW.search(reason):
+    if few := _TOO_FEW_PATTERN.search(reason):
         parts.append(
             _("Only %(n)s profiles can be asked about; %(needed)s are needed to judge.")
             % {"n": few[1], "needed": few[2]}
         )
     if not parts:
-        return phrase(reason)
-    return " ".join([*parts, _("Popularity serves instead.")] if _INSTEAD in reason else parts)
+        return translate_sentence(reason)
+    return " ".join([*parts, _("Popularity serves instead.")] if _FALLBACK_SENTENCE in reason else parts)

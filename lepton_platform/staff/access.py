@@ -30,24 +30,24 @@ def lacks_second_factor(request: HttpRequest) -> bool:
     return not any(record.get("method") == "mfa" for record in records)
 
 
-def wanted_page(request: HttpRequest) -> str:
+def get_next_page(request: HttpRequest) -> str:
     """Where `next` points, when that is a page of this platform; else the dashboard."""
     page = request.GET.get("next", "")
     here = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
     return page if here else reverse("admin:index")
 
 
-def to_sign_in(request: HttpRequest) -> HttpResponse:
+def redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
     """The way in for whoever may not see a staff page. Raises PermissionDenied for a signed-in non-member of staff."""
     if not request.user.is_authenticated:
-        return redirect_to_login(wanted_page(request))
+        return redirect_to_login(get_next_page(request))
     if not is_staff(request):
         raise PermissionDenied
     if is_mfa_enabled(request.user):
-        return redirect_to_login(wanted_page(request), reverse("mfa_reauthenticate"))
+        return redirect_to_login(get_next_page(request), reverse("mfa_reauthenticate"))
     messages.warning(request, _("Staff pages need two-step sign-in: set it up here, then sign in again."))
     return redirect("mfa_index")
 
 
-def staff_actor(request: HttpRequest) -> Actor:
+def get_staff_actor(request: HttpRequest) -> Actor:
     return Actor("staff", str(request.user.pk))

@@ -8,26 +8,26 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, pgettext
 
 from lepton_platform.staff.figures import (
-    DAYS,
-    RegionFigures,
-    directory,
-    events_by_day,
-    region_figures,
-    today,
+    CHART_DAYS,
+    RegionStatistics,
+    count_events_by_day,
+    get_utc_date,
+    list_tenants,
+    load_region_statistics,
 )
 from tenants.scope import Actor
 
 
 @dataclass(frozen=True, slots=True)
 class RegionRow:
-    figures: RegionFigures
+    statistics: RegionStatistics
     name: str
-    share: int
+    tenant_percent: int
     """Per cent of all active tenants."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dashboard:
+class StaffDashboard:
     active_tenants: int
     suspended_tenants: int
     events_today: int
@@ -39,30 +39,32 @@ class Dashboard:
     """Data of a Chart.js bar chart, as JSON."""
 
 
-def dashboard(actor: Actor) -> Dashboard:
-    tenants = directory(actor)
-    regions = region_figures(actor, tenants)
-    events = events_by_day(tenants)
-    days = [today() - timedelta(days=back) for back in reversed(range(DAYS))]
+def build_dashboard(actor: Actor) -> StaffDashboard:
+    tenants = list_tenants(actor)
+    regions = load_region_statistics(actor, tenants)
+    events = count_events_by_day(tenants)
+    days = [get_utc_date() - timedelta(days=back) for back in reversed(range(CHART_DAYS))]
     day_format = pgettext("date format of a day without year", "j M")
     active = sum(tenant.status == "active" for tenant in tenants)
-    return Dashboard(
+    return StaffDashboard(
         active_tenants=active,
         suspended_tenants=sum(tenant.status == "suspended" for tenant in tenants),
-        events_today=events[today()],
+        events_today=events[get_utc_date()],
         queued=sum(region.queued for region in regions),
         running=sum(region.running for region in regions),
         failed=sum(region.failed for region in regions),
-        regions=[_row(region, active) for region in regions],
-        events_chart=_bars([date_format(day, day_format) for day in days], [events[day] for day in days]),
+        regions=[_build_region_row(region, active) for region in regions],
+        events_chart=_build_bar_chart(
+            [date_format(day, day_format) for day in days], [events[day] for day in days]
+        ),
     )
 
 
-def _row(region: RegionFigures, active: int) -> RegionRow:
+def _build_region_row(region: RegionStatistics, active: int) -> RegionRow:
     name = region.name_zh if (get_language() or "").startswith("zh") else region.name_en
     return RegionRow(region, name, round(100 * region.tenants / active) if active else 0)
 
 
-def _bars(labels: list[str], values: list[int]) -> str:
+def _build_bar_chart(labels: list[str], values: list[int]) -> str:
     series = {"data": values, "backgroundColor": "var(--color-primary-500)", "displayYAxis": True}
     return json.dumps({"labels": labels, "datasets": [series]})

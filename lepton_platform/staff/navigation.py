@@ -17,20 +17,20 @@ _PAGES = (
 )
 
 
-def sidebar(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature
+def build_sidebar(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature
     items = [{"title": title, "icon": icon, "link": reverse_lazy(page)} for title, icon, page in _PAGES]
     return [{"title": _("Platform"), "items": items}]
 
 
-def favicon(request: HttpRequest) -> str:  # noqa: ARG001 - unfold's signature
+def get_favicon_url(request: HttpRequest) -> str:  # noqa: ARG001 - unfold's signature
     return static("portal/favicon.svg")
 
 
-def stylesheet(request: HttpRequest) -> str:  # noqa: ARG001 - unfold's signature
+def get_stylesheet_url(request: HttpRequest) -> str:  # noqa: ARG001 - unfold's signature
     return static("staff/staff.css")
 
 
-def account(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature
+def build_account_menu(request: HttpRequest) -> list[dict[str, Any]]:  # noqa: ARG001 - unfold's signature
     return [
         {"title": _("Portal"), "link": reverse_lazy("portal:home")},
         {"title": _("Change password"), "link": reverse_lazy("account_change_password")},

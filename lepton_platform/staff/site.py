@@ -14,11 +14,16 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from lepton_platform.staff import jobs
-from lepton_platform.staff.access import lacks_second_factor, staff_actor, to_sign_in, wanted_page
-from lepton_platform.staff.dashboard import dashboard
+from lepton_platform.staff.access import (
+    get_next_page,
+    get_staff_actor,
+    lacks_second_factor,
+    redirect_to_sign_in,
+)
+from lepton_platform.staff.dashboard import build_dashboard
 from tenants.control.models import Tenant, User
 
-_MOST_RESULTS = 8
+_MAX_RESULTS = 8
 
 
 class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
@@ -32,11 +37,13 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The platform has one sign-in; a second form here would let a password alone in."""
-        return redirect(wanted_page(request)) if self.has_permission(request) else to_sign_in(request)
+        return (
+            redirect(get_next_page(request)) if self.has_permission(request) else redirect_to_sign_in(request)
+        )
 
     def extra_urls(self) -> list[URLPattern]:
         return [
-            path("jobs/", self.admin_view(self.jobs), name="jobs"),
+            path("jobs/", self.admin_view(self.list_jobs), name="jobs"),
             path(
                 "jobs/<slug:region>/<uuid:tenant_id>/<uuid:job_id>/cancel/",
                 self.admin_view(self.cancel_job),
@@ -45,15 +52,15 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        figures = dashboard(staff_actor(request))
+        figures = build_dashboard(get_staff_actor(request))
         response: TemplateResponse = super().index(request, {**(extra_context or {}), "figures": figures})
         return response
 
-    def jobs(self, request: HttpRequest) -> HttpResponse:
-        return jobs.listing(request, self.each_context(request))
+    def list_jobs(self, request: HttpRequest) -> HttpResponse:
+        return jobs.list_jobs(request, self.each_context(request))
 
     def cancel_job(self, request: HttpRequest, region: str, tenant_id: UUID, job_id: UUID) -> HttpResponse:
-        return jobs.cancel(request, self.each_context(request), region, tenant_id, job_id)
+        return jobs.confirm_cancel(request, self.each_context(request), region, tenant_id, job_id)
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Pages, tenants and users. Without unfold's cache, which stores objects that JSON cannot hold."""
@@ -61,7 +68,7 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         term = request.GET.get("s", "").strip().lower()
         if not term:
             return HttpResponse()
-        results = [*self._pages(request, term), *_tenants(term), *_users(term)]
+        results = [*self._search_pages(request, term), *_search_tenants(term), *_search_users(term)]
         found = Paginator(results, len(results) or 1)
         context = {
             "page_obj": found,
@@ -71,7 +78,7 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         }
         return TemplateResponse(request, "unfold/helpers/command_results.html", context)
 
-    def _pages(self, request: HttpRequest, term: str) -> list[SearchResult]:
+    def _search_pages(self, request: HttpRequest, term: str) -> list[SearchResult]:
         items = [item for group in self.get_sidebar_list(request) for item in group["items"]]
         return [
             SearchResult(
@@ -85,9 +92,9 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         ]
 
 
-def _tenants(term: str) -> list[SearchResult]:
+def _search_tenants(term: str) -> list[SearchResult]:
     rows = (Tenant.objects.filter(name__icontains=term) | Tenant.objects.filter(slug__icontains=term))[
-        :_MOST_RESULTS
+        :_MAX_RESULTS
     ]
     return [
         SearchResult(row.name, row.slug, reverse("admin:control_tenant_change", args=[row.pk]), "apartment")
@@ -95,8 +102,8 @@ def _tenants(term: str) -> list[SearchResult]:
     ]
 
 
-def _users(term: str) -> list[SearchResult]:
-    rows = User.objects.filter(email__icontains=term)[:_MOST_RESULTS]
+def _search_users(term: str) -> list[SearchResult]:
+    rows = User.objects.filter(email__icontains=term)[:_MAX_RESULTS]
     return [
         SearchResult(row.email, row.name, reverse("admin:control_user_change", args=[row.pk]), "person")
         for row in rows

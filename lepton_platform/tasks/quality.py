@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 from celery import shared_task
 
-from lepton_platform.tasks.workers import WORKER, tenants_of
+from lepton_platform.tasks.workers import WORKER, iter_active_tenants
 from recommender.types import DataError
 from recommender.watching import drifting, roll_back
 from tenants.errors import DomainError, RegionNotServed
@@ -17,21 +17,27 @@ log = structlog.get_logger(__name__)
 
 
 @shared_task(name="lepton.watch")  # type: ignore[untyped-decorator]  # celery has no types
-def watch(*, region: str) -> None:
+def watch_models(*, region: str) -> None:
     """Takes back what has dropped beyond chance since it began to serve."""
-    _each(region, "watch of models in service", lambda tenant: roll_back.check(tenant, actor=WORKER))
+    _run_for_each_tenant(
+        region,
+        "watch of models in service",
+        lambda tenant: roll_back.check_active_version(tenant, actor=WORKER),
+    )
 
 
 @shared_task(name="lepton.drift")  # type: ignore[untyped-decorator]  # celery has no types
-def drift(*, region: str) -> None:
+def measure_drift(*, region: str) -> None:
     """Compares the latest days with what the model in service learned from."""
-    _each(region, "drift of inputs and scores", lambda tenant: drifting.measure(tenant, actor=WORKER))
+    _run_for_each_tenant(
+        region, "drift of inputs and scores", lambda tenant: drifting.measure_drift(tenant, actor=WORKER)
+    )
 
 
-def _each(region: str, reason: str, do: Callable[[TenantRef], object]) -> None:
-    for tenant in tenants_of(region, reason=reason):
+def _run_for_each_tenant(region: str, reason: str, action: Callable[[TenantRef], object]) -> None:
+    for tenant in iter_active_tenants(region, reason=reason):
         try:
-            do(tenant)
+            action(tenant)
         except RegionNotServed:
             raise  # The task came to the wrong worker: that is no tenant's lack.
         except (DomainError, DataError) as error:

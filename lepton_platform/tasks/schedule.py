@@ -9,7 +9,7 @@ from django.conf import settings
 
 from lepton_platform.celery import app, region_queue
 
-EVERY = {
+TASK_INTERVALS = {
     "lepton.relay": timedelta(seconds=1),
     "lepton.sweep": timedelta(seconds=30),
     "lepton.merge": timedelta(minutes=1),
@@ -22,7 +22,7 @@ EVERY = {
 }
 
 
-def entries() -> dict[str, dict[str, Any]]:
+def build_schedule_entries() -> dict[str, dict[str, Any]]:
     """A message that waited longer than its period is dropped: the next one does the same work."""
     return {
         f"{task} {region}": {
@@ -35,9 +35,9 @@ def entries() -> dict[str, dict[str, Any]]:
             },
         }
         for region in settings.LEPTON_SERVES
-        for task, every in EVERY.items()
+        for task, every in TASK_INTERVALS.items()
     }
 
 
-def install() -> None:
-    app.conf.beat_schedule = {**(app.conf.beat_schedule or {}), **entries()}
+def install_schedule() -> None:
+    app.conf.beat_schedule = {**(app.conf.beat_schedule or {}), **build_schedule_entries()}

@@ -14,14 +14,22 @@ from safetensors.numpy import load as tensors_from_bytes
 from safetensors.numpy import save as tensors_to_bytes
 
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, DataError, Floats, Histories, Ints, Longs, Recommendations
+from recommender.types import (
+    DataError,
+    Float32Array,
+    Histories,
+    InsufficientDataError,
+    Int32Array,
+    Int64Array,
+    Recommendations,
+)
 
-FORMAT = 1
-Config = TypeVar("Config")
+FORMAT_VERSION = 1
+ConfigT = TypeVar("ConfigT")
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
-class Recommender(ABC, Generic[Config]):
+class Recommender(ABC, Generic[ConfigT]):
     """One learned model over items 0..items-1.
 
     A history is item numbers oldest first; unknown numbers in it are ignored. All randomness comes from the
@@ -30,94 +38,101 @@ class Recommender(ABC, Generic[Config]):
 
     name: ClassVar[str]
     config_type: ClassVar[type[Any]]
-    rows_at_once: ClassVar[int] = 1024
+    batch_size: ClassVar[int] = 1024
 
-    def __init__(self, config: Config | None = None) -> None:
-        self.config: Config = self.config_type() if config is None else config
+    def __init__(self, config: ConfigT | None = None) -> None:
+        self.config: ConfigT = self.config_type() if config is None else config
         self.items = 0
-        self.note = ""
-        self._stored: Arrays | None = None
+        self.fit_note = ""
+        self._serialized_arrays: Arrays | None = None
 
     def fit(self, data: Dataset, rng: np.random.Generator) -> None:
         """Learns from all events of `data`. Raises CannotFit where they are not enough."""
-        if data.items == 0:
-            raise CannotFit("there are no items")
-        self.items = data.items
-        self._stored = None
+        if data.n_items == 0:
+            raise InsufficientDataError("there are no items")
+        self.items = data.n_items
+        self._serialized_arrays = None
         self._fit(data, rng)
 
-    def refit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def fit_partial(self, data: Dataset, rng: np.random.Generator) -> None:
         """Learns again from data that extends what was learned from, over the same catalogue."""
         self.fit(data, rng)
 
-    def score(self, histories: Histories) -> Floats:
+    def score(self, histories: Histories) -> Float32Array:
         """float32 (len(histories), items), finite, greater is better; seen items are scored like others."""
-        known = histories.known(self.items)
+        known = histories.drop_unknown_and_repeats(self.items)
         out = np.empty((len(histories), self.items), np.float32)
-        for rows, part in known.split(self.rows_at_once):
-            out[rows] = self._score(part)
+        for rows, part in known.iter_chunks(self.batch_size):
+            out[rows] = self._score_batch(part)
         return out
 
-    def score_one(self, history: Ints, weight: Floats | None = None) -> Floats:
+    def score_history(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
         """float32 (items) for one history: the quick path of serving, equal to score() up to rounding."""
-        return self.score_known(Histories.one(history, weight).known(self.items))
+        return self.score_clean_history(
+            Histories.from_single(history, weight).drop_unknown_and_repeats(self.items)
+        )
 
-    def score_known(self, history: Histories) -> Floats:
+    def score_clean_history(self, history: Histories) -> Float32Array:
         """The same for one row without unknown items and immediate repetitions, for who asks several models."""
-        return self._score_one(history)
+        return self._score_history(history)
 
     def recommend(self, histories: Histories, k: int, *, exclude_seen: bool = True) -> Recommendations:
         """The k best items of each history; -1 with score -inf where fewer than k exist."""
-        known = histories.known(self.items)
-        answer = empty_answer(len(histories), k)
-        for rows, part in known.split(self.rows_at_once):
+        known = histories.drop_unknown_and_repeats(self.items)
+        answer = create_empty_recommendations(len(histories), k)
+        for rows, part in known.iter_chunks(self.batch_size):
             scores = self.score(part)
             if exclude_seen:
-                scores[part.owners(), part.item] = -np.inf
+                scores[part.row_ids(), part.item] = -np.inf
             best = top_k(scores, k)
             answer.items[rows], answer.scores[rows] = best.items, best.scores
         return answer
 
-    def similar_items(self, items: Ints, k: int) -> Recommendations:
+    def find_similar_items(self, items: Int32Array, k: int) -> Recommendations:
         """The k items nearest to each given item, never itself. Raises DataError for an unknown number."""
         if len(items) and (int(items.min()) < 0 or int(items.max()) >= self.items):
             raise DataError("An item number lies outside the catalogue.")
-        scores = self._similarity(items)
+        scores = self._compute_similarities(items)
         scores[np.arange(len(items)), items] = -np.inf
         return top_k(scores, k)
 
     def to_files(self) -> dict[str, bytes]:
         """The learned state by file name: safetensors, JSON and, for networks, ONNX."""
-        head = {"format": FORMAT, "algorithm": self.name, "items": self.items, "config": self._settings()}
+        head = {
+            "format": FORMAT_VERSION,
+            "algorithm": self.name,
+            "items": self.items,
+            "config": self._serialize_config(),
+        }
         files = {"manifest.json": json.dumps(head, sort_keys=True).encode()}
-        arrays = self._arrays() if self._stored is None else self._stored
+        arrays = self._to_arrays() if self._serialized_arrays is None else self._serialized_arrays
         if arrays:
             files["arrays.safetensors"] = tensors_to_bytes(
                 {name: np.ascontiguousarray(array) for name, array in arrays.items()}
             )
-        return files | self._extra_files()
+        return files | self._build_extra_files()
 
     @classmethod
-    def from_files(cls, files: Mapping[str, bytes]) -> Recommender[Config]:
+    def from_files(cls, files: Mapping[str, bytes]) -> Recommender[ConfigT]:
         """The model that to_files() wrote. Raises DataError for files of another algorithm or format."""
         head = json.loads(files["manifest.json"])
-        if head.get("algorithm") != cls.name or head.get("format") != FORMAT:
+        if head.get("algorithm") != cls.name or head.get("format") != FORMAT_VERSION:
             raise DataError(f"These files do not hold a model of the kind {cls.name}.")
         model = cls(cls.config_type(**head["config"]))
         model.items = int(head["items"])
         arrays = tensors_from_bytes(files["arrays.safetensors"]) if "arrays.safetensors" in files else {}
-        model._restore(arrays, files)
+        model._restore_state(arrays, files)
         return model
 
-    def compressed(self) -> Recommender[Config]:
+    def quantize(self) -> Recommender[ConfigT]:
         """What is served in its place: the same model in fewer bytes, scoring nearly alike.
 
         It learns nothing further; what is lost is for evaluation.compression to measure."""
         small = type(self)(self.config)
-        small.items, small.note = self.items, self.note
-        stored = self._narrowed(self._arrays())
-        small._restore(stored, self._extra_files())
-        small._stored = stored
+        small.items, small.fit_note = self.items, self.fit_note
+        stored = self._quantize_arrays(self._to_arrays())
+        small._restore_state(stored, self._build_extra_files())
+        small._serialized_arrays = stored
         return small
 
     def save(self, folder: Path) -> None:
@@ -126,12 +141,12 @@ class Recommender(ABC, Generic[Config]):
             (folder / name).write_bytes(content)
 
     @classmethod
-    def load(cls, folder: Path) -> Recommender[Config]:
+    def load(cls, folder: Path) -> Recommender[ConfigT]:
         return cls.from_files(
             {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
         )
 
-    def _settings(self) -> dict[str, Any]:
+    def _serialize_config(self) -> dict[str, Any]:
         settings: dict[str, Any] = asdict(cast(Any, self.config))
         return settings
 
@@ -139,41 +154,41 @@ class Recommender(ABC, Generic[Config]):
     def _fit(self, data: Dataset, rng: np.random.Generator, /) -> None: ...
 
     @abstractmethod
-    def _score(self, histories: Histories) -> Floats: ...
+    def _score_batch(self, histories: Histories) -> Float32Array: ...
 
-    def _score_one(self, history: Histories, /) -> Floats:
-        scores: Floats = self._score(history)[0]
+    def _score_history(self, history: Histories, /) -> Float32Array:
+        scores: Float32Array = self._score_batch(history)[0]
         return scores
 
     @abstractmethod
-    def _similarity(self, items: Ints) -> Floats: ...
+    def _compute_similarities(self, items: Int32Array) -> Float32Array: ...
 
     @abstractmethod
-    def _arrays(self) -> Arrays: ...
+    def _to_arrays(self) -> Arrays: ...
 
-    def _narrowed(self, arrays: Arrays) -> Arrays:
+    def _quantize_arrays(self, arrays: Arrays) -> Arrays:
         """The arrays in fewer bytes, as _restore() reads them; as they are where nothing is to gain."""
         return arrays
 
-    def _extra_files(self) -> dict[str, bytes]:
+    def _build_extra_files(self) -> dict[str, bytes]:
         return {}
 
     @abstractmethod
-    def _restore(self, arrays: Arrays, files: Mapping[str, bytes], /) -> None: ...
+    def _restore_state(self, arrays: Arrays, files: Mapping[str, bytes], /) -> None: ...
 
 
-def empty_answer(rows: int, k: int) -> Recommendations:
-    return Recommendations(np.full((rows, k), -1, np.int32), np.full((rows, k), -np.inf, np.float32))
+def create_empty_recommendations(n_rows: int, k: int) -> Recommendations:
+    return Recommendations(np.full((n_rows, k), -1, np.int32), np.full((n_rows, k), -np.inf, np.float32))
 
 
-def top_k(scores: Floats, k: int) -> Recommendations:
+def top_k(scores: Float32Array, k: int) -> Recommendations:
     """The k greatest of each row, best first, ties by lower number; -1 and -inf where none is left."""
     rows, items = scores.shape
-    answer = empty_answer(rows, k)
+    answer = create_empty_recommendations(rows, k)
     width = min(k, items)
     if rows == 0 or width == 0:
         return answer
-    chosen = _candidates(scores, width)
+    chosen = _select_candidates(scores, width)
     values = np.take_along_axis(scores, chosen, axis=1)
     order = np.lexsort((chosen, -values), axis=1)
     chosen, values = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1)
@@ -182,7 +197,7 @@ def top_k(scores: Floats, k: int) -> Recommendations:
     return answer
 
 
-def _candidates(scores: Floats, width: int) -> Longs:
+def _select_candidates(scores: Float32Array, width: int) -> Int64Array:
     if width == scores.shape[1]:
         return np.broadcast_to(np.arange(width), scores.shape).astype(np.int64)
     return np.argpartition(scores, -width, axis=1)[:, -width:].astype(np.int64)

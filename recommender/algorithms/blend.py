@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.types import DataError, Floats
+from recommender.types import DataError, Float32Array
 
 
-def standardised(scores: Floats) -> Floats:
+def scale_to_z_scores(scores: Float32Array) -> Float32Array:
     """Each row with mean zero and deviation one; a constant row becomes zeros. Works in place."""
     scores -= scores.mean(axis=-1, keepdims=True)
     spread = np.sqrt(np.einsum("...i,...i->...", scores, scores) / scores.shape[-1])[..., None]
@@ -25,12 +25,12 @@ class Blend:
 
     weights: Mapping[str, float]
 
-    def combine(self, scores: Mapping[str, Floats]) -> Floats:
+    def combine(self, scores: Mapping[str, Float32Array]) -> Float32Array:
         """float32, the shape of each member's scores, which are overwritten with their standardised form."""
         counted = {name: part for name, part in scores.items() if self.weights.get(name)}
-        return self.add_up({name: standardised(part) for name, part in counted.items()})
+        return self.sum_weighted({name: scale_to_z_scores(part) for name, part in counted.items()})
 
-    def add_up(self, scores: Mapping[str, Floats]) -> Floats:
+    def sum_weighted(self, scores: Mapping[str, Float32Array]) -> Float32Array:
         """The same from scores that are standardised already and stay as they are."""
         parts = [
             scores[name] * np.float32(weight)
@@ -44,7 +44,7 @@ class Blend:
             total += part
         return total
 
-    def without(self, names: set[str]) -> Blend:
+    def exclude_models(self, names: set[str]) -> Blend:
         """The blend of the other members; what is served when some cannot be."""
         return Blend({name: weight for name, weight in self.weights.items() if name not in names})
 

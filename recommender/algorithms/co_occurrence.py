@@ -7,25 +7,25 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 
-from recommender.algorithms.neighbours import as_matrix
-from recommender.types import CannotFit, Histories
+from recommender.algorithms.neighbours import to_csr
+from recommender.types import Histories, InsufficientDataError
 
-ROWS = 2048
+ROWS_PER_BLOCK = 2048
 
 
-def choices_of(histories: Histories, items: int) -> sparse.csr_matrix:
+def build_interaction_matrix(histories: Histories, items: int) -> sparse.csr_matrix:
     """float32 (users, items) of ones. Raises CannotFit where no user chose two different items."""
-    choices = as_matrix(histories, items, np.ones(len(histories.item), np.float32))
+    choices = to_csr(histories, items, np.ones(len(histories.item), np.float32))
     choices.sum_duplicates()
     choices.data[:] = 1
     if not (np.diff(choices.indptr) >= 2).any():
-        raise CannotFit("no user chose two different items")
+        raise InsufficientDataError("no user chose two different items")
     return choices
 
 
-def common_users(choices: sparse.csr_matrix) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+def iter_cooccurrence_blocks(interactions: sparse.csr_matrix) -> Iterator[tuple[slice, sparse.csr_matrix]]:
     """The symmetric (items, items) counts, ROWS rows at a time: the whole may be far greater than what is kept."""
-    by_item = choices.T.tocsr()
-    for start in range(0, by_item.shape[0], ROWS):
-        rows = slice(start, min(start + ROWS, by_item.shape[0]))
-        yield rows, sparse.csr_matrix(by_item[rows] @ choices)
+    by_item = interactions.T.tocsr()
+    for start in range(0, by_item.shape[0], ROWS_PER_BLOCK):
+        rows = slice(start, min(start + ROWS_PER_BLOCK, by_item.shape[0]))
+        yield rows, sparse.csr_matrix(by_item[rows] @ interactions)

@@ -10,56 +10,62 @@ import numpy as np
 from safetensors.torch import load, save
 from torch import distributed
 
-from recommender.algorithms.crew_training import Peers
-from recommender.algorithms.sequence_network import Network
-from recommender.algorithms.sequence_training import reproducible
+from recommender.algorithms.crew_training import DataParallelSync
+from recommender.algorithms.sequence_network import NextItemNetwork
+from recommender.algorithms.sequence_training import deterministic_torch
 from recommender.types import Histories
 
-PATIENCE = timedelta(minutes=5)
+RENDEZVOUS_TIMEOUT = timedelta(minutes=5)
 
 
-class CrewMember:
+class DistributedWorker:
     """Learns the network of `task` with the others; `done` may be asked meanwhile, from another thread."""
 
-    def __init__(self, rank: int, size: int) -> None:
-        self._rank, self._size, self._done = rank, size, 0.0
+    def __init__(self, rank: int, world_size: int) -> None:
+        self._rank, self._world_size, self._progress = rank, world_size, 0.0
 
-    def meeting_point(self) -> str:
+    def find_rendezvous_address(self) -> str:
         """A free address of this machine at which the others join this process."""
         with socket.socket() as free:
             free.bind(("", 0))
             port = free.getsockname()[1]
-        return f"tcp://{own_address()}:{port}"
+        return f"tcp://{find_local_ip()}:{port}"
 
-    def done(self) -> float:
-        return self._done
+    def get_progress(self) -> float:
+        return self._progress
 
-    def learn(self, task: dict[str, Any], rows: tuple[Any, Any, Any], meeting: str) -> bytes:
+    def train_network(
+        self, task: dict[str, Any], history_arrays: tuple[Any, Any, Any], rendezvous_address: str
+    ) -> bytes:
         """safetensors of the network; nothing from all but the first, for all end with the same."""
         distributed.init_process_group(
-            "gloo", init_method=meeting, rank=self._rank, world_size=self._size, timeout=PATIENCE
+            "gloo",
+            init_method=rendezvous_address,
+            rank=self._rank,
+            world_size=self._world_size,
+            timeout=RENDEZVOUS_TIMEOUT,
         )
         try:
-            trainer = task["kind"](task["config"], report=self._heard)
+            trainer = task["kind"](task["config"], report=self._record_progress)
             trainer.items = task["items"]
-            network = Network(trainer.config, trainer.items, trainer._mixer, task["facts"])
+            network = NextItemNetwork(trainer.config, trainer.items, trainer._build_mixer, task["facts"])
             network.load_state_dict(load(task["state"]))
             draws = np.random.default_rng()
             draws.bit_generator.state = task["draws"]
-            team = Peers(self._rank, self._size)
+            team = DataParallelSync(self._rank, self._world_size)
             # Batches and negatives are the same everywhere; what is dropped out differs.
-            with reproducible(np.random.default_rng(task["seed"] + self._rank)):
-                histories = Histories(*(np.array(part) for part in rows))
+            with deterministic_torch(np.random.default_rng(task["seed"] + self._rank)):
+                histories = Histories(*(np.array(part) for part in history_arrays))
                 trainer.rounds(network, histories, draws, team, epochs=task["epochs"], rate=task["rate"])
         finally:
             distributed.destroy_process_group()
         return save(network.state_dict()) if self._rank == 0 else b""
 
-    def _heard(self, _phase: str, fraction: float) -> None:
-        self._done = fraction
+    def _record_progress(self, _phase: str, fraction: float) -> None:
+        self._progress = fraction
 
 
-def own_address() -> str:
+def find_local_ip() -> str:
     """The address by which this machine reaches others; no packet is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:

@@ -11,50 +11,52 @@ import numpy as np
 import torch
 from torch import distributed
 
-from recommender.types import Histories, Longs
+from recommender.types import Histories, Int64Array
 
 if TYPE_CHECKING:
-    from recommender.algorithms.sequence_network import Network
-    from recommender.algorithms.sequence_training import NextItemTrainer
+    from recommender.algorithms.sequence_network import NextItemNetwork
+    from recommender.algorithms.sequence_training import SequentialTrainer
 
 
-class Team(Protocol):
+class GradientSync(Protocol):
     """The processes that learn one network together; all have the same network and draw the same batches."""
 
-    def part(self, batch: Longs) -> Longs:
+    def select_shard(self, batch: Int64Array) -> Int64Array:
         """The rows of a batch that are this process's; may be empty."""
 
-    def average(self, network: Network, weight: int) -> None:
+    def sync_gradients(self, network: NextItemNetwork, n_positions: int) -> None:
         """Every gradient becomes the mean over the processes, each counting `weight`: how many places its loss is of."""
 
 
-class Alone:
+class SingleProcessSync:
     """One process: every batch is its own."""
 
-    def part(self, batch: Longs) -> Longs:
+    def select_shard(self, batch: Int64Array) -> Int64Array:
         return batch
 
-    def average(self, network: Network, weight: int) -> None:
+    def sync_gradients(self, network: NextItemNetwork, n_positions: int) -> None:
         """Nothing to average."""
 
 
-class Peers:
+class DataParallelSync:
     """Processes that torch.distributed has joined; data parallel (Goyal et al. 2017), so a step is that of the whole batch."""
 
-    def __init__(self, rank: int, size: int) -> None:
-        self._rank, self._size = rank, size
+    def __init__(self, rank: int, world_size: int) -> None:
+        self._rank, self._world_size = rank, world_size
 
-    def part(self, batch: Longs) -> Longs:
-        return batch[self._rank :: self._size]
+    def select_shard(self, batch: Int64Array) -> Int64Array:
+        return batch[self._rank :: self._world_size]
 
-    def average(self, network: Network, weight: int) -> None:
+    def sync_gradients(self, network: NextItemNetwork, n_positions: int) -> None:
         """A network that has no gradient yet counts as having one of zeros."""
         parameters = list(network.parameters())
         parts = [
-            torch.zeros(parameter.numel()) if parameter.grad is None else parameter.grad.flatten() * weight
+            torch.zeros(parameter.numel())
+            if parameter.grad is None
+            else parameter.grad.flatten() * n_positions
             for parameter in parameters
         ]
-        message = torch.cat([*parts, torch.tensor([float(weight)])])
+        message = torch.cat([*parts, torch.tensor([float(n_positions)])])
         distributed.all_reduce(message)
         message[:-1] /= message[-1].clamp(min=1)
         start = 0
@@ -63,35 +65,35 @@ class Peers:
             start += parameter.numel()
 
 
-class Crew(Protocol):
+class DistributedBackend(Protocol):
     """Processes elsewhere that can learn a network."""
 
-    def rounds(
+    def train_epochs(
         self,
-        trainer: NextItemTrainer[Any],
-        network: Network,
-        rows: Histories,
+        trainer: SequentialTrainer[Any],
+        network: NextItemNetwork,
+        histories: Histories,
         rng: np.random.Generator,
         *,
         epochs: int,
-        rate: float,
+        learning_rate: float,
     ) -> bool:
         """Leaves the network as trainer.rounds() would, up to noise; False, and the network as it was, where that
         failed. Passes on what trainer.report raises."""
 
 
-_CREW: ContextVar[Crew | None] = ContextVar("crew", default=None)
+_DISTRIBUTED_BACKEND: ContextVar[DistributedBackend | None] = ContextVar("crew", default=None)
 
 
-def crew_at_hand() -> Crew | None:
-    return _CREW.get()
+def get_distributed_backend() -> DistributedBackend | None:
+    return _DISTRIBUTED_BACKEND.get()
 
 
 @contextmanager
-def trained_by(crew: Crew | None) -> Iterator[None]:
+def use_distributed_backend(backend: DistributedBackend | None) -> Iterator[None]:
     """Networks that are fitted inside are learned by the crew. Between here and a network lie layers that need not know."""
-    token = _CREW.set(crew)
+    token = _DISTRIBUTED_BACKEND.set(backend)
     try:
         yield
     finally:
-        _CREW.reset(token)
+        _DISTRIBUTED_BACKEND.reset(token)

@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 from scipy import linalg, sparse
 
-from recommender.algorithms.co_occurrence import choices_of
-from recommender.algorithms.ease_by_item import solved_by_item
-from recommender.algorithms.neighbours import NeighbourTable, strongest
-from recommender.algorithms.ranges import Ranges, Real
-from recommender.algorithms.tabled import Tabled
+from recommender.algorithms.co_occurrence import build_interaction_matrix
+from recommender.algorithms.ease_by_item import solve_per_item
+from recommender.algorithms.neighbours import SparseSimilarity, select_top_n_per_row
+from recommender.algorithms.ranges import FloatRange, SearchSpace
+from recommender.algorithms.tabled import NeighbourhoodModel
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, Floats, Longs
+from recommender.types import Float32Array, InsufficientDataError, Int64Array
 
 
 @dataclass(frozen=True)
@@ -29,59 +29,63 @@ class EaseConfig:
     decay: float = 0.7
     neighbours: int = 256
     dense_items: int = 8_000
-    closest: int = 128
-    longest: int = 500
+    n_candidates: int = 128
+    max_training_history: int = 500
     history: int = 50
 
-    when_scoring: ClassVar[Ranges] = {"decay": Real(0.2, 1.0)}
-    when_learning: ClassVar[Ranges] = {"regularisation": Real(5, 5_000, log=True)}
+    inference_space: ClassVar[SearchSpace] = {"decay": FloatRange(0.2, 1.0)}
+    training_space: ClassVar[SearchSpace] = {"regularisation": FloatRange(5, 5_000, log=True)}
 
 
-class Ease(Tabled[EaseConfig]):
+class Ease(NeighbourhoodModel[EaseConfig]):
     name = "ease"
     config_type = EaseConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
-        choices = choices_of(data.histories, data.items)
+        choices = build_interaction_matrix(data.histories, data.n_items)
         used = np.flatnonzero(np.asarray(choices.sum(axis=0)).ravel())
         if len(used) > self.config.dense_items:
-            self.note = f"each of {len(used):,} items is explained by its {self.config.closest:,} closest"
-            choices = choices_of(data.histories.latest(self.config.longest), data.items)
-            table = solved_by_item(
-                choices, regularisation=self.config.regularisation, closest=self.config.closest
+            self.fit_note = (
+                f"each of {len(used):,} items is explained by its {self.config.n_candidates:,} closest"
             )
-            self._table = NeighbourTable(strongest(table, self.config.neighbours))
+            choices = build_interaction_matrix(
+                data.histories.take_last(self.config.max_training_history), data.n_items
+            )
+            table = solve_per_item(
+                choices, regularisation=self.config.regularisation, n_candidates=self.config.n_candidates
+            )
+            self._similarity_matrix = SparseSimilarity(select_top_n_per_row(table, self.config.neighbours))
         else:
-            self.note = ""
-            self._table = NeighbourTable(self._solve(choices[:, used], used))
+            self.fit_note = ""
+            self._similarity_matrix = SparseSimilarity(self._solve_dense(choices[:, used], used))
 
-    def _solve(self, choices: sparse.csr_matrix, used: Longs) -> sparse.csr_matrix:
+    def _solve_dense(self, interactions: sparse.csr_matrix, active_items: Int64Array) -> sparse.csr_matrix:
         """B = I - P / diag(P), P inverse to the regularised co-occurrence, cut to the strongest of a row."""
-        gram = np.asfortranarray((choices.T @ choices).toarray(), dtype=np.float32)
+        gram = np.asfortranarray((interactions.T @ interactions).toarray(), dtype=np.float32)
         gram[np.diag_indices_from(gram)] += self.config.regularisation
-        inverse = inverse_of_positive(gram)
+        inverse = compute_spd_inverse(gram)
         scale = -1 / np.diag(inverse)
         np.fill_diagonal(inverse, 0)
-        count = min(self.config.neighbours, len(used))
-        column = np.empty((len(used), count), np.int64)
-        value = np.empty((len(used), count), np.float32)
-        for start in range(0, len(used), 1024):
+        count = min(self.config.neighbours, len(active_items))
+        column = np.empty((len(active_items), count), np.int64)
+        value = np.empty((len(active_items), count), np.float32)
+        for start in range(0, len(active_items), 1024):
             block = inverse[:, start : start + 1024].T * scale[None, :]
             best = np.argpartition(np.abs(block), -count, axis=1)[:, -count:]
             column[start : start + 1024] = best
             value[start : start + 1024] = np.take_along_axis(block, best, axis=1)
-        row = np.repeat(used, count)
+        row = np.repeat(active_items, count)
         shape = (self.items, self.items)
-        table = sparse.csr_matrix((value.ravel(), (row, used[column].ravel())), shape=shape)
+        table = sparse.csr_matrix((value.ravel(), (row, active_items[column].ravel())), shape=shape)
         table.eliminate_zeros()
         return table
 
 
-def inverse_of_positive(matrix: Floats) -> Floats:
+def compute_spd_inverse(matrix: Float32Array) -> Float32Array:
     """The full inverse of a symmetric positive definite float32 matrix, made in its own memory."""
     factor, failed = linalg.lapack.spotrf(matrix, lower=1, overwrite_a=1)
     if failed:
-        raise CannotFit("the co-occurrence of items is not positive definite")
+        raise InsufficientDataError("the co-occurrence of items is not positive definite")
     inverse, _ = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
     for start in range(0, len(inverse), 1024):
         stop = start + 1024

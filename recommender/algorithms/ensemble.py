@@ -12,47 +12,47 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender, top_k
-from recommender.algorithms.blend import Blend, standardised
-from recommender.algorithms.content import Content
-from recommender.algorithms.convolutional import ConvolutionalScorer
+from recommender.algorithms.blend import Blend, scale_to_z_scores
+from recommender.algorithms.content import TfidfContent
+from recommender.algorithms.convolutional import NextItNet
 from recommender.algorithms.ease import Ease
-from recommender.algorithms.factors import FactorsScorer
-from recommender.algorithms.features_model import FeaturesScorer
-from recommender.algorithms.item_neighbours import ItemNeighbours
-from recommender.algorithms.knowledge import Knowledge
-from recommender.algorithms.look import Look
-from recommender.algorithms.memory import held_bytes
+from recommender.algorithms.factors import ImplicitALS
+from recommender.algorithms.features_model import FeatureInteractionModel
+from recommender.algorithms.item_neighbours import ItemKNN
+from recommender.algorithms.knowledge import TripleSimilarity
+from recommender.algorithms.look import VisualSimilarity
+from recommender.algorithms.memory import measure_memory_bytes
 from recommender.algorithms.popularity import Popularity
-from recommender.algorithms.ranker import Ranker
+from recommender.algorithms.ranker import GradientBoostedReranker
 from recommender.algorithms.recent_popularity import RecentPopularity
-from recommender.algorithms.recurrent import RecurrentScorer
-from recommender.algorithms.reputation import Reputation
-from recommender.algorithms.sequence import SequenceScorer
+from recommender.algorithms.recurrent import GRU4Rec
+from recommender.algorithms.reputation import ReviewScore
+from recommender.algorithms.sequence import SASRec
 from recommender.algorithms.transitions import Transitions
-from recommender.types import DataError, Floats, Histories, Ints, Recommendations
+from recommender.types import DataError, Float32Array, Histories, Int32Array, Recommendations
 
-SERVED: Mapping[str, type[Recommender[Any]]] = {
+MODEL_REGISTRY: Mapping[str, type[Recommender[Any]]] = {
     kind.name: kind
     for kind in (
         Popularity,
         RecentPopularity,
         Transitions,
-        ItemNeighbours,
-        Reputation,
+        ItemKNN,
+        ReviewScore,
         Ease,
-        FactorsScorer,
-        Content,
-        Look,
-        Knowledge,
-        FeaturesScorer,
-        SequenceScorer,
-        RecurrentScorer,
-        ConvolutionalScorer,
+        ImplicitALS,
+        TfidfContent,
+        VisualSimilarity,
+        TripleSimilarity,
+        FeatureInteractionModel,
+        SASRec,
+        GRU4Rec,
+        NextItNet,
     )
 }
-_TREES = "second_stage.onnx"
+_RERANKER_FILE = "second_stage.onnx"
 # Members that read the order of a history; an item without behaviour has no place in them.
-ORDERED = frozenset({SequenceScorer.name, RecurrentScorer.name, ConvolutionalScorer.name})
+SEQUENTIAL_MODELS = frozenset({SASRec.name, GRU4Rec.name, NextItNet.name})
 
 
 @dataclass(frozen=True)
@@ -61,98 +61,110 @@ class Ensemble:
 
     Where there is a ranker, it orders the first places of the blend."""
 
-    members: Mapping[str, Recommender[Any]]
+    models: Mapping[str, Recommender[Any]]
     blend: Blend
     items: int
-    card: Mapping[str, Any] = field(default_factory=dict)
-    ranker: Ranker | None = None
+    training_report: Mapping[str, Any] = field(default_factory=dict)
+    reranker: GradientBoostedReranker | None = None
 
-    def score(self, histories: Histories) -> Floats:
+    def score(self, histories: Histories) -> Float32Array:
         """float32 (len(histories), items), the blend in the ranker's order."""
-        known = histories.known(self.items)
+        known = histories.drop_unknown_and_repeats(self.items)
         out = np.empty((len(histories), self.items), np.float32)
-        for rows, part in known.split(1024):
-            scores = {name: standardised(self.members[name].score(part)) for name in self._counted()}
-            out[rows] = self.judged(scores, part)
+        for rows, part in known.iter_chunks(1024):
+            scores = {
+                name: scale_to_z_scores(self.models[name].score(part)) for name in self._list_active_models()
+            }
+            out[rows] = self.combine_scores(scores, part)
         return out
 
-    def judged(self, scores: Mapping[str, Floats], histories: Histories) -> Floats:
+    def combine_scores(self, scores: Mapping[str, Float32Array], histories: Histories) -> Float32Array:
         """The same from the members' standardised scores of these histories, without unknown items in them."""
-        blended = self.blend.add_up(scores)
-        if self.ranker is not None:
-            self.ranker.reorder(blended, scores, histories)
+        blended = self.blend.sum_weighted(scores)
+        if self.reranker is not None:
+            self.reranker.rerank(blended, scores, histories)
         return blended
 
-    def score_one(self, history: Ints, weight: Floats | None = None) -> Floats:
+    def score_history(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
         """float32 (items) for one history, oldest first."""
-        row = Histories.one(history, weight).known(self.items)
-        return self._judged_row(self._row_scores(row), row)
+        row = Histories.from_single(history, weight).drop_unknown_and_repeats(self.items)
+        return self._combine_row_scores(self._score_row_by_model(row), row)
 
-    def judged_one(self, scores: Mapping[str, Floats], history: Ints) -> Floats:
+    def combine_history_scores(self, scores: Mapping[str, Float32Array], history: Int32Array) -> Float32Array:
         """score_one() from member_scores(), which are overwritten with their standardised form."""
-        return self._judged_row(scores, Histories.one(history).known(self.items))
+        return self._combine_row_scores(
+            scores, Histories.from_single(history).drop_unknown_and_repeats(self.items)
+        )
 
-    def _judged_row(self, scores: Mapping[str, Floats], row: Histories) -> Floats:
-        found: Floats = self.judged({name: standardised(part)[None] for name, part in scores.items()}, row)[0]
+    def _combine_row_scores(self, scores: Mapping[str, Float32Array], row: Histories) -> Float32Array:
+        found: Float32Array = self.combine_scores(
+            {name: scale_to_z_scores(part)[None] for name, part in scores.items()}, row
+        )[0]
         return found
 
-    def served(self, beside: Collection[str] = ()) -> Ensemble:
+    def prune_models(self, keep: Collection[str] = ()) -> Ensemble:
         """The same with those members only that count in the blend, or are named because they have other work."""
-        kept = {name: self.members[name] for name in self.members if name in {*self._counted(), *beside}}
+        kept = {
+            name: self.models[name] for name in self.models if name in {*self._list_active_models(), *keep}
+        }
         weights = {name: weight for name, weight in self.blend.weights.items() if name in kept}
-        return replace(self, members=kept, blend=Blend(weights))
+        return replace(self, models=kept, blend=Blend(weights))
 
-    def member_scores(self, history: Ints, weight: Floats | None = None) -> dict[str, Floats]:
+    def score_by_model(
+        self, history: Int32Array, weight: Float32Array | None = None
+    ) -> dict[str, Float32Array]:
         """float32 (items) of each blended member, unstandardised: the evidence behind an answer's reasons."""
-        return self._row_scores(Histories.one(history, weight).known(self.items))
+        return self._score_row_by_model(
+            Histories.from_single(history, weight).drop_unknown_and_repeats(self.items)
+        )
 
-    def _row_scores(self, row: Histories) -> dict[str, Floats]:
-        return {name: self.members[name].score_known(row) for name in self._counted()}
+    def _score_row_by_model(self, row: Histories) -> dict[str, Float32Array]:
+        return {name: self.models[name].score_clean_history(row) for name in self._list_active_models()}
 
-    def contributions(self, scores: Mapping[str, Floats], item: int) -> dict[str, float]:
+    def compute_contributions(self, scores: Mapping[str, Float32Array], item: int) -> dict[str, float]:
         """What each member adds to the blended score of one item, given fresh member_scores()."""
         return {
-            name: float(standardised(part.copy())[item]) * self.blend.weights[name]
+            name: float(scale_to_z_scores(part.copy())[item]) * self.blend.weights[name]
             for name, part in scores.items()
         }
 
     def recommend(self, histories: Histories, k: int, *, exclude_seen: bool = True) -> Recommendations:
         """As Recommender.recommend, by the blend."""
-        known = histories.known(self.items)
+        known = histories.drop_unknown_and_repeats(self.items)
         parts = []
-        for _, part in known.split(1024):
+        for _, part in known.iter_chunks(1024):
             scores = self.score(part)
             if exclude_seen:
-                scores[part.owners(), part.item] = -np.inf
+                scores[part.row_ids(), part.item] = -np.inf
             parts.append(top_k(scores, k))
         parts = parts or [top_k(np.empty((0, self.items), np.float32), k)]
         return Recommendations(
             np.concatenate([part.items for part in parts]), np.concatenate([part.scores for part in parts])
         )
 
-    def _counted(self) -> list[str]:
-        return [name for name in self.blend.weights if name in self.members and self.blend.weights[name] != 0]
+    def _list_active_models(self) -> list[str]:
+        return [name for name in self.blend.weights if name in self.models and self.blend.weights[name] != 0]
 
     @cached_property
-    def held_bytes(self) -> int:
+    def memory_bytes(self) -> int:
         """What its members' arrays take in memory when it has been loaded."""
-        return held_bytes(dict(self.members))
+        return measure_memory_bytes(dict(self.models))
 
     def to_files(self) -> dict[str, bytes]:
         """Content by name, `member/file` for the members' own; ensemble.json is the head."""
         head = {
             "format": 1,
             "items": self.items,
-            "members": list(self.members),
+            "members": list(self.models),
             "weights": dict(self.blend.weights),
-            "card": dict(self.card),
+            "card": dict(self.training_report),
         }
-        if self.ranker is not None:
-            head["ranker"] = {"members": list(self.ranker.members), "mix": self.ranker.mix}
+        if self.reranker is not None:
+            head["ranker"] = {"members": list(self.reranker.model_names), "mix": self.reranker.logit_weight}
         files = {"ensemble.json": json.dumps(head).encode()}
-        if self.ranker is not None:
-            files[_TREES] = self.ranker.trees
-        for name, member in self.members.items():
+        if self.reranker is not None:
+            files[_RERANKER_FILE] = self.reranker.trees
+        for name, member in self.models.items():
             files |= {f"{name}/{file}": content for file, content in member.to_files().items()}
         return files
 
@@ -164,8 +176,8 @@ class Ensemble:
         head = json.loads(files["ensemble.json"])
         if head.get("format") != 1:
             raise DataError("This ensemble was written in a format this version does not read.")
-        members = {name: _member(name, files) for name in head["members"]}
-        ranker = _ranker(head.get("ranker"), files)
+        members = {name: _load_model(name, files) for name in head["members"]}
+        ranker = _load_reranker(head.get("ranker"), files)
         return cls(members, Blend(head["weights"]), int(head["items"]), head["card"], ranker)
 
     def save(self, folder: Path) -> None:
@@ -180,18 +192,20 @@ class Ensemble:
         return cls.from_files({path.relative_to(folder).as_posix(): path.read_bytes() for path in paths})
 
 
-def _ranker(head: Mapping[str, Any] | None, files: Mapping[str, bytes]) -> Ranker | None:
-    if head is None:
+def _load_reranker(
+    manifest: Mapping[str, Any] | None, files: Mapping[str, bytes]
+) -> GradientBoostedReranker | None:
+    if manifest is None:
         return None
-    if _TREES not in files:
+    if _RERANKER_FILE not in files:
         raise DataError("The trees of the second stage are missing.")
-    return Ranker(tuple(head["members"]), float(head["mix"]), files[_TREES])
+    return GradientBoostedReranker(tuple(manifest["members"]), float(manifest["mix"]), files[_RERANKER_FILE])
 
 
-def _member(name: str, files: Mapping[str, bytes]) -> Recommender[Any]:
-    if name not in SERVED:
+def _load_model(name: str, files: Mapping[str, bytes]) -> Recommender[Any]:
+    if name not in MODEL_REGISTRY:
         raise DataError(f"This version does not know the member {name!r}.")
     own = {path.removeprefix(f"{name}/"): data for path, data in files.items() if path.startswith(f"{name}/")}
     if not own:
         raise DataError(f"The files of the member {name!r} are missing.")
-    return SERVED[name].from_files(own)
+    return MODEL_REGISTRY[name].from_files(own)

@@ -9,15 +9,15 @@ from typing import ClassVar
 import numpy as np
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.narrow import narrow_rows, widened
-from recommender.algorithms.neighbours import as_matrix, faded
-from recommender.algorithms.ranges import Ranges, Real, Whole
+from recommender.algorithms.narrow import dequantize, quantize_rows
+from recommender.algorithms.neighbours import compute_recency_weights, to_csr
+from recommender.algorithms.ranges import FloatRange, IntRange, SearchSpace
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, Floats, Histories, Ints
+from recommender.types import Float32Array, Histories, InsufficientDataError, Int32Array
 
 
 @dataclass(frozen=True)
-class FeaturesConfig:
+class FeatureInteractionConfig:
     """dimensions: to which texts are reduced. Each of at most most_pairs observed pairs is told from `negatives`
     items drawn evenly; penalty is the L2 penalty of w."""
 
@@ -25,66 +25,66 @@ class FeaturesConfig:
     min_items: int = 2
     max_terms: int = 100_000
     negatives: int = 4
-    most_pairs: int = 60_000
-    penalty: float = 1.0
+    max_pairs: int = 60_000
+    l2_penalty: float = 1.0
     decay: float = 0.65
     history: int = 50
 
-    when_learning: ClassVar[Ranges] = {
-        "decay": Real(0.2, 1.0),
-        "penalty": Real(0.01, 100, log=True),
-        "dimensions": Whole(32, 256, log=True),
+    training_space: ClassVar[SearchSpace] = {
+        "decay": FloatRange(0.2, 1.0),
+        "penalty": FloatRange(0.01, 100, log=True),
+        "dimensions": IntRange(32, 256, log=True),
     }
 
 
-class FeaturesScorer(Recommender[FeaturesConfig]):
+class FeatureInteractionModel(Recommender[FeatureInteractionConfig]):
     """Scores w . (x_u * x_i) + b, the product element by element: the log-odds that u chooses i.
 
     x_i are unit vectors of the item's text, x_u is the faded mean of the history's, scaled to length one; an empty
     history scores b everywhere."""
 
     name = "features"
-    config_type = FeaturesConfig
+    config_type = FeatureInteractionConfig
 
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
-        raise CannotFit("this process serves feature models and does not train them")
+        raise InsufficientDataError("this process serves feature models and does not train them")
 
-    def _install(self, vectors: Floats, weight: Floats, bias: Floats) -> None:
+    def _set_parameters(self, vectors: Float32Array, weight: Float32Array, bias: Float32Array) -> None:
         """vectors float32 (items, dimensions), weight float32 (dimensions), bias float32 (1)."""
         self._vectors, self._weight, self._bias = vectors, weight, bias
-        self._weighted = vectors * weight
+        self._weighted_vectors = vectors * weight
 
-    def user_features(self, histories: Histories) -> Floats:
+    def compute_user_features(self, histories: Histories) -> Float32Array:
         """float32 (n, dimensions), rows of length one; zero for a history without features."""
-        recent = histories.latest(self.config.history)
-        mean = as_matrix(recent, self.items, faded(recent, self.config.decay)) @ self._vectors
-        return unit(np.asarray(mean, dtype=np.float32))
+        recent = histories.take_last(self.config.history)
+        mean = to_csr(recent, self.items, compute_recency_weights(recent, self.config.decay)) @ self._vectors
+        return normalize_rows(np.asarray(mean, dtype=np.float32))
 
-    def _score(self, histories: Histories) -> Floats:
-        scores: Floats = self.user_features(histories) @ self._weighted.T + self._bias
+    def _score_batch(self, histories: Histories) -> Float32Array:
+        scores: Float32Array = self.compute_user_features(histories) @ self._weighted_vectors.T + self._bias
         return scores
 
-    def _score_one(self, history: Histories) -> Floats:
-        scores: Floats = self._weighted @ self.user_features(history)[0] + self._bias
+    def _score_history(self, history: Histories) -> Float32Array:
+        scores: Float32Array = self._weighted_vectors @ self.compute_user_features(history)[0] + self._bias
         return scores
 
-    def _similarity(self, items: Ints) -> Floats:
-        scores: Floats = self._vectors[items] @ self._weighted.T
+    def _compute_similarities(self, items: Int32Array) -> Float32Array:
+        scores: Float32Array = self._vectors[items] @ self._weighted_vectors.T
         return scores
 
-    def _arrays(self) -> Arrays:
+    def _to_arrays(self) -> Arrays:
         return {"vectors": self._vectors, "weight": self._weight, "bias": self._bias}
 
-    def _narrowed(self, arrays: Arrays) -> Arrays:
-        vectors, step = narrow_rows(arrays["vectors"])
+    def _quantize_arrays(self, arrays: Arrays) -> Arrays:
+        vectors, step = quantize_rows(arrays["vectors"])
         return arrays | {"vectors": vectors, "step": step}
 
-    def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        vectors = widened(arrays["vectors"], arrays.get("step"))
-        self._install(vectors, arrays["weight"], arrays["bias"])
+    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+        vectors = dequantize(arrays["vectors"], arrays.get("step"))
+        self._set_parameters(vectors, arrays["weight"], arrays["bias"])
 
 
-def unit(vectors: Floats) -> Floats:
+def normalize_rows(vectors: Float32Array) -> Float32Array:
     """Rows of length one; rows of zeros stay."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(length, np.float32(1e-12)), dtype=np.float32)

@@ -8,16 +8,16 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from recommender.algorithms.co_occurrence import choices_of, common_users
-from recommender.algorithms.neighbours import NeighbourTable, strongest
-from recommender.algorithms.ranges import Ranges, Real, Whole
-from recommender.algorithms.tabled import Tabled
+from recommender.algorithms.co_occurrence import build_interaction_matrix, iter_cooccurrence_blocks
+from recommender.algorithms.neighbours import SparseSimilarity, select_top_n_per_row
+from recommender.algorithms.ranges import FloatRange, IntRange, SearchSpace
+from recommender.algorithms.tabled import NeighbourhoodModel
 from recommender.dataset import Dataset
-from recommender.types import Floats
+from recommender.types import Float32Array
 
 
 @dataclass(frozen=True)
-class ItemNeighboursConfig:
+class ItemKNNConfig:
     """shrinkage is alpha: the common users at which a cosine counts half. neighbours is N.
 
     The sum over the neighbours is divided by the `mean`-th power of their total similarity: 0 leaves the sum, 1 makes
@@ -25,46 +25,53 @@ class ItemNeighboursConfig:
 
     shrinkage: float = 5.0
     neighbours: int = 50
-    mean: float = 0.0
+    normalisation_power: float = 0.0
     decay: float = 0.6
     history: int = 50
-    longest: int = 500
+    max_training_history: int = 500
 
-    when_scoring: ClassVar[Ranges] = {"decay": Real(0.1, 1.0)}
-    when_learning: ClassVar[Ranges] = {
-        "shrinkage": Real(0.3, 200, log=True),
-        "neighbours": Whole(10, 400, log=True),
-        "mean": Real(0.0, 1.0),
+    inference_space: ClassVar[SearchSpace] = {"decay": FloatRange(0.1, 1.0)}
+    training_space: ClassVar[SearchSpace] = {
+        "shrinkage": FloatRange(0.3, 200, log=True),
+        "neighbours": IntRange(10, 400, log=True),
+        "mean": FloatRange(0.0, 1.0),
     }
 
 
-class ItemNeighbours(Tabled[ItemNeighboursConfig]):
+class ItemKNN(NeighbourhoodModel[ItemKNNConfig]):
     """r_ui = sum of s_ij r_uj over the N items j nearest to i, by the total of s_ij over them for a mean.
 
     s_ij is the cosine over users who chose both, times n_ij / (n_ij + alpha) (Sarwar et al. 2001; shrinkage after
     Bell and Koren 2007). r_uj is the weight of the event, faded by its age; zero where j was not chosen."""
 
     name = "item_neighbours"
-    config_type = ItemNeighboursConfig
+    config_type = ItemKNNConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
-        choices = choices_of(data.histories.latest(self.config.longest), data.items)
+        choices = build_interaction_matrix(
+            data.histories.take_last(self.config.max_training_history), data.n_items
+        )
         chosen = np.asarray(choices.sum(axis=0), dtype=np.float32).ravel()
-        nearest = [self._nearest(common, rows, chosen) for rows, common in common_users(choices)]
+        nearest = [
+            self._select_top_similar(common, rows, chosen)
+            for rows, common in iter_cooccurrence_blocks(choices)
+        ]
         # Row j of the table is what j says for others, so the neighbourhoods of the targets are its columns.
-        self._table = NeighbourTable(sparse.csr_matrix(sparse.vstack(nearest).T))
+        self._similarity_matrix = SparseSimilarity(sparse.csr_matrix(sparse.vstack(nearest).T))
 
-    def _nearest(self, common: sparse.csr_matrix, rows: slice, chosen: Floats) -> sparse.csr_matrix:
+    def _select_top_similar(
+        self, cooccurrence: sparse.csr_matrix, rows: slice, item_counts: Float32Array
+    ) -> sparse.csr_matrix:
         """The N greatest similarities of each target of `rows`, itself left out."""
-        pairs = common.tocoo()
+        pairs = cooccurrence.tocoo()
         target = pairs.row + rows.start
-        cosine = pairs.data / np.sqrt(chosen[target] * chosen[pairs.col])
+        cosine = pairs.data / np.sqrt(item_counts[target] * item_counts[pairs.col])
         similar = cosine * pairs.data / (pairs.data + np.float32(self.config.shrinkage))
         other = target != pairs.col
         matrix = sparse.csr_matrix(
-            (similar[other], (pairs.row[other], pairs.col[other])), shape=common.shape, dtype=np.float32
+            (similar[other], (pairs.row[other], pairs.col[other])), shape=cooccurrence.shape, dtype=np.float32
         )
-        best = strongest(matrix, self.config.neighbours)
+        best = select_top_n_per_row(matrix, self.config.neighbours)
         total = np.asarray(best.sum(axis=1)).ravel()
-        scale = np.power(total, -self.config.mean, out=np.zeros_like(total), where=total > 0)
+        scale = np.power(total, -self.config.normalisation_power, out=np.zeros_like(total), where=total > 0)
         return sparse.csr_matrix(sparse.diags(scale) @ best)

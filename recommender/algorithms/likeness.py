@@ -9,59 +9,61 @@ import numpy as np
 from scipy import sparse
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.neighbours import as_matrix, faded
-from recommender.types import Bools, Floats, Histories, Ints
+from recommender.algorithms.neighbours import compute_recency_weights, to_csr
+from recommender.types import BoolArray, Float32Array, Histories, Int32Array
 
 
 @dataclass(frozen=True)
-class LikenessConfig:
+class EmbeddingSimilarityConfig:
     """decay: an event's worth beside the one after it; history: how many of the latest events count."""
 
     decay: float = 0.65
     history: int = 50
 
 
-Config = TypeVar("Config", bound=LikenessConfig)
+SimilarityConfigT = TypeVar("SimilarityConfigT", bound=EmbeddingSimilarityConfig)
 
 
-class Likeness(Recommender[Config]):
+class EmbeddingSimilarity(Recommender[SimilarityConfigT]):
     """The cosine between an item and the faded mean of the history. A subclass sets `vectors` when it is fitted:
     float32 (items, n), rows of length one, or zero where nothing is known; an array or scipy's CSR."""
 
     vectors: Any
 
     @property
-    def described(self) -> Bools:
+    def has_vector(self) -> BoolArray:
         """Which items have a vector."""
         return np.asarray(abs(self.vectors).sum(axis=1)).ravel() > 0
 
-    def profile(self, history: Ints, weight: Floats | None = None) -> Floats:
+    def compute_user_vector(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
         """float32 (n), length one or zero: what a history is like."""
         ones = np.ones(len(history), np.float32) if weight is None else weight
-        rows = Histories(np.array([0, len(history)], np.int64), history, ones).known(self.items)
-        found: Floats = self._profiles(rows)[0]
+        rows = Histories(np.array([0, len(history)], np.int64), history, ones).drop_unknown_and_repeats(
+            self.items
+        )
+        found: Float32Array = self._compute_user_vectors(rows)[0]
         return found
 
-    def _profiles(self, histories: Histories) -> Floats:
-        recent = histories.latest(self.config.history)
-        mean = as_matrix(recent, self.items, faded(recent, self.config.decay)) @ self.vectors
-        return unit(dense(mean))
+    def _compute_user_vectors(self, histories: Histories) -> Float32Array:
+        recent = histories.take_last(self.config.history)
+        mean = to_csr(recent, self.items, compute_recency_weights(recent, self.config.decay)) @ self.vectors
+        return normalize_rows(to_dense(mean))
 
-    def _score(self, histories: Histories) -> Floats:
-        return dense((self.vectors @ self._profiles(histories).T).T)
+    def _score_batch(self, histories: Histories) -> Float32Array:
+        return to_dense((self.vectors @ self._compute_user_vectors(histories).T).T)
 
-    def _similarity(self, items: Ints) -> Floats:
-        scores = dense((self.vectors @ dense(self.vectors[items]).T).T)
-        scores[:, ~self.described] = -np.inf
+    def _compute_similarities(self, items: Int32Array) -> Float32Array:
+        scores = to_dense((self.vectors @ to_dense(self.vectors[items]).T).T)
+        scores[:, ~self.has_vector] = -np.inf
         return scores
 
 
-def dense(matrix: Any) -> Floats:
-    found: Floats = matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
+def to_dense(matrix: Any) -> Float32Array:
+    found: Float32Array = matrix.toarray() if sparse.issparse(matrix) else np.asarray(matrix)
     return np.ascontiguousarray(found, dtype=np.float32)
 
 
-def unit(vectors: Floats) -> Floats:
+def normalize_rows(vectors: Float32Array) -> Float32Array:
     """Rows of length one; rows of zeros stay."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(length > 1e-12, length, 1), dtype=np.float32)

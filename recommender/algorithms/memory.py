@@ -10,35 +10,35 @@ import numpy as np
 from scipy import sparse
 
 
-def held_bytes(model: object) -> int:
+def measure_memory_bytes(model: object) -> int:
     """Of the arrays, files and vocabularies that the model refers to, each once, and of the tables in
     kernels; what else libraries hold is not seen."""
-    return sum(dict(_parts(model, set())).values())
+    return sum(dict(_iter_buffers(model, set())).values())
 
 
-def _parts(found: Any, met: set[int]) -> Iterator[tuple[int, int]]:
+def _iter_buffers(value: Any, visited: set[int]) -> Iterator[tuple[int, int]]:
     """Identity and size of each."""
-    if id(found) in met:
+    if id(value) in visited:
         return
-    met.add(id(found))
-    if isinstance(found, np.ndarray):
-        yield _owned(found)
-    elif isinstance(found, bytes):
-        yield id(found), len(found)
-    elif sparse.issparse(found):
-        yield from map(_owned, (found.data, found.indices, found.indptr))
-    elif isinstance(found, Mapping):
-        if isinstance(next(iter(found.values()), None), int):
-            yield id(found), sys.getsizeof(found) + sum(map(sys.getsizeof, found))
-        for part in found.values():
+    visited.add(id(value))
+    if isinstance(value, np.ndarray):
+        yield _find_base_buffer(value)
+    elif isinstance(value, bytes):
+        yield id(value), len(value)
+    elif sparse.issparse(value):
+        yield from map(_find_base_buffer, (value.data, value.indices, value.indptr))
+    elif isinstance(value, Mapping):
+        if isinstance(next(iter(value.values()), None), int):
+            yield id(value), sys.getsizeof(value) + sum(map(sys.getsizeof, value))
+        for part in value.values():
             if not isinstance(part, int | float | str):
-                yield from _parts(part, met)
-    elif hasattr(found, "__dict__") and type(found).__module__.startswith("recommender."):
-        yield from _parts(vars(found), met)
-        yield id(found), getattr(found, "bytes_outside", 0)
+                yield from _iter_buffers(part, visited)
+    elif hasattr(value, "__dict__") and type(value).__module__.startswith("recommender."):
+        yield from _iter_buffers(vars(value), visited)
+        yield id(value), getattr(value, "bytes_outside", 0)
 
 
-def _owned(array: np.ndarray[Any, Any]) -> tuple[int, int]:
+def _find_base_buffer(array: np.ndarray[Any, Any]) -> tuple[int, int]:
     """Of the array whose memory this one looks into."""
     while isinstance(array.base, np.ndarray):
         array = array.base

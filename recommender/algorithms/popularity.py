@@ -9,7 +9,7 @@ import numpy as np
 
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, Floats, Histories, Ints
+from recommender.types import Float32Array, Histories, InsufficientDataError, Int32Array
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class Popularity(Recommender[PopularityConfig]):
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
         worth = np.maximum(data.weight, 0).astype(np.float64)
-        if self.config.half_life_days > 0 and data.timed:
-            age_days = (data.at.max() - data.at) / 86_400_000
+        if self.config.half_life_days > 0 and data.has_timestamps:
+            age_days = (data.timestamp.max() - data.timestamp) / 86_400_000
             worth *= np.exp2(-age_days / self.config.half_life_days)
         if not worth.sum() > 0:
-            raise CannotFit("there are no events")
-        self._count = np.bincount(data.item, weights=worth, minlength=data.items).astype(np.float32)
+            raise InsufficientDataError("there are no events")
+        self._counts = np.bincount(data.item, weights=worth, minlength=data.n_items).astype(np.float32)
 
-    def _score(self, histories: Histories) -> Floats:
-        return np.repeat(self._count[None, :], len(histories), axis=0)
+    def _score_batch(self, histories: Histories) -> Float32Array:
+        return np.repeat(self._counts[None, :], len(histories), axis=0)
 
-    def _score_one(self, _history: Histories) -> Floats:
-        return self._count.copy()
+    def _score_history(self, _history: Histories) -> Float32Array:
+        return self._counts.copy()
 
-    def _similarity(self, items: Ints) -> Floats:
-        return np.repeat(self._count[None, :], len(items), axis=0)
+    def _compute_similarities(self, items: Int32Array) -> Float32Array:
+        return np.repeat(self._counts[None, :], len(items), axis=0)
 
-    def _arrays(self) -> Arrays:
-        return {"count": self._count}
+    def _to_arrays(self) -> Arrays:
+        return {"count": self._counts}
 
-    def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._count = arrays["count"]
+    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+        self._counts = arrays["count"]

@@ -10,40 +10,40 @@ from recommender.types import DataError
 
 
 @dataclass(frozen=True)
-class Real:
+class FloatRange:
     """A number from low to high; with `log` its ratios count, not its differences."""
 
     low: float
     high: float
     log: bool = False
 
-    def holds(self, value: object) -> bool:
+    def contains(self, value: object) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and self.low <= float(value) <= self.high  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Whole:
+class IntRange:
     """A whole number from low to high, both included."""
 
     low: int
     high: int
     log: bool = False
 
-    def holds(self, value: object) -> bool:
+    def contains(self, value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
 
 
-Ranges = Mapping[str, Real | Whole]
+SearchSpace = Mapping[str, FloatRange | IntRange]
 
 
-def ranges_of(config_type: type[Any]) -> tuple[Ranges, Ranges]:
+def get_search_spaces(config_type: type[Any]) -> tuple[SearchSpace, SearchSpace]:
     """`when_scoring` and `when_learning` of a config; both empty where nothing is declared.
 
     Settings of the first are read when histories are scored, so that one fitted model serves to try them all.
     Raises DataError for a range of a setting that does not exist."""
-    scoring: Ranges = getattr(config_type, "when_scoring", {})
-    learning: Ranges = getattr(config_type, "when_learning", {})
+    scoring: SearchSpace = getattr(config_type, "when_scoring", {})
+    learning: SearchSpace = getattr(config_type, "when_learning", {})
     known = {field.name for field in fields(config_type)}
     for name in (*scoring, *learning):
         if name not in known:
@@ -51,8 +51,10 @@ def ranges_of(config_type: type[Any]) -> tuple[Ranges, Ranges]:
     return scoring, learning
 
 
-def sound(config_type: type[Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def filter_valid_overrides(config_type: type[Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `changes` that this version may still set; what was tuned once may have another name or range now."""
-    scoring, learning = ranges_of(config_type)
+    scoring, learning = get_search_spaces(config_type)
     ranges = {**scoring, **learning}
-    return {name: value for name, value in changes.items() if name in ranges and ranges[name].holds(value)}
+    return {
+        name: value for name, value in overrides.items() if name in ranges and ranges[name].contains(value)
+    }

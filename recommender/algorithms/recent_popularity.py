@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from recommender.algorithms.popularity import Popularity, PopularityConfig
-from recommender.algorithms.ranges import Ranges, Real
+from recommender.algorithms.ranges import FloatRange, SearchSpace
 from recommender.dataset import Dataset
 
 
@@ -16,7 +16,7 @@ from recommender.dataset import Dataset
 class RecentPopularityConfig(PopularityConfig):
     half_life_days: float = 30.0
 
-    when_learning: ClassVar[Ranges] = {"half_life_days": Real(0.5, 365, log=True)}
+    training_space: ClassVar[SearchSpace] = {"half_life_days": FloatRange(0.5, 365, log=True)}
 
 
 class RecentPopularity(Popularity):
@@ -27,4 +27,6 @@ class RecentPopularity(Popularity):
 
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
         super()._fit(data, rng)
-        self.note = "" if data.timed else "the events carry no times, so old ones count like new ones"
+        self.fit_note = (
+            "" if data.has_timestamps else "the events carry no times, so old ones count like new ones"
+        )

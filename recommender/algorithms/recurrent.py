@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from recommender.algorithms.sequence import NextItemConfig, NextItemScorer, Schedule
+from recommender.algorithms.sequence import LearningRateSchedule, OnnxSequentialModel, SequentialConfig
 
-Cell = Literal["gru", "lstm"]
+RecurrentCell = Literal["gru", "lstm"]
 
 
 @dataclass(frozen=True)
-class RecurrentConfig(NextItemConfig):
+class GRU4RecConfig(SequentialConfig):
     """`hidden` is what a cell remembers from one event to the next."""
 
-    batch: int = 256
+    batch_size: int = 256
     learning_rate: float = 4e-3
-    schedule: Schedule = "one-cycle"
+    schedule: LearningRateSchedule = "one-cycle"
     epochs: int = 25
-    cell: Cell = "gru"
-    hidden: int = 128
+    cell: RecurrentCell = "gru"
+    hidden_size: int = 128
 
 
-class RecurrentScorer(NextItemScorer[RecurrentConfig]):
+class GRU4Rec(OnnxSequentialModel[GRU4RecConfig]):
     """A GRU (Cho et al., EMNLP 2014) or LSTM along the history: Hidasi et al., GRU4Rec, ICLR 2016."""
 
     name = "recurrent"
-    config_type = RecurrentConfig
+    config_type = GRU4RecConfig

@@ -17,21 +17,26 @@ class SampledSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, state: Tensor, right: Tensor, drawn: Tensor, met: Tensor, temperature: float
+        ctx: Any,
+        query: Tensor,
+        positive: Tensor,
+        negatives: Tensor,
+        accidental_hits: Tensor,
+        temperature: float,
     ) -> Tensor:
-        short_state, short_drawn = state.bfloat16(), drawn.bfloat16()
+        short_state, short_drawn = query.bfloat16(), negatives.bfloat16()
         wrong = (short_state @ short_drawn.T).float().sub_(1).div_(temperature).exp_()
-        wrong[met[0], met[1]] = 0
-        logit = ((state * right).sum(1) - 1) / temperature
+        wrong[accidental_hits[0], accidental_hits[1]] = 0
+        logit = ((query * positive).sum(1) - 1) / temperature
         total = wrong.sum(1) + logit.exp()
-        ctx.save_for_backward(state, right, short_state, short_drawn, wrong, logit, total)
+        ctx.save_for_backward(query, positive, short_state, short_drawn, wrong, logit, total)
         ctx.temperature = temperature
         return (total.log() - logit).mean()
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         state, right, short_state, short_drawn, wrong, logit, total = ctx.saved_tensors
-        each = slope / (len(state) * ctx.temperature)
+        each = grad_output / (len(state) * ctx.temperature)
         share = (wrong * (each / total)[:, None]).bfloat16()
         missing = ((logit.exp() / total - 1) * each)[:, None]
         return (

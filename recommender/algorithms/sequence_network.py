@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recommender.algorithms.base import Arrays
-from recommender.algorithms.sequence import NextItemConfig, SequenceConfig
-from recommender.types import Bools, Floats
+from recommender.algorithms.sequence import SASRecConfig, SequentialConfig
+from recommender.types import BoolArray, Float32Array
 
 # Of the facts' mean square: what keeps a projection from reading noise out of rare directions.
-RIDGE = 0.1
+FEATURE_RIDGE = 0.1
 
 
-class Mixer(nn.Module, ABC):
+class SequenceMixer(nn.Module, ABC):
     """What lets each place see those before it: (n, length, dimensions) to the same shape, causal.
 
     graph() says the same in ONNX text, from normed{i} to mixed{i} in block {i}; what it names b{i}_... are
@@ -28,47 +28,47 @@ class Mixer(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor: ...
 
     @abstractmethod
-    def graph(self) -> str: ...
+    def build_onnx_text(self) -> str: ...
 
     @abstractmethod
-    def constants(self) -> Arrays: ...
+    def build_constants(self) -> Arrays: ...
 
 
-class Dropout(nn.Module):
+class ByteDropout(nn.Module):
     """torch's own draws a float for each number, a fifth of all training; one byte tells rates well enough."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
-        self.bar = round(256 * rate)
+        self.threshold = round(256 * rate)
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.bar == 0:
+        if not self.training or self.threshold == 0:
             return x
         words = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
-        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.bar
-        return x * kept.to(x.dtype).mul_(256 / (256 - self.bar))
+        kept = words.view(torch.uint8)[: x.numel()].view(x.shape) >= self.threshold
+        return x * kept.to(x.dtype).mul_(256 / (256 - self.threshold))
 
 
-class Block(nn.Module):
+class MixerBlock(nn.Module):
     """A mixer and a feed-forward layer, normalised before each."""
 
-    def __init__(self, config: NextItemConfig, mixer: Mixer) -> None:
+    def __init__(self, config: SequentialConfig, mixer: SequenceMixer) -> None:
         super().__init__()
         size = config.dimensions
-        self.before_mixer = nn.LayerNorm(size)
+        self.mixer_norm = nn.LayerNorm(size)
         self.mixer = mixer
-        self.before_feed = nn.LayerNorm(size)
-        self.widen = nn.Linear(size, 4 * size)
-        self.narrow = nn.Linear(4 * size, size)
-        self.dropout = Dropout(config.dropout)
+        self.feed_forward_norm = nn.LayerNorm(size)
+        self.fc1 = nn.Linear(size, 4 * size)
+        self.fc2 = nn.Linear(4 * size, size)
+        self.dropout = ByteDropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.dropout(self.mixer(self.before_mixer(x)))
-        wide = self.dropout(functional.gelu(self.widen(self.before_feed(x))))
-        return torch.as_tensor(x + self.dropout(self.narrow(wide)))
+        x = x + self.dropout(self.mixer(self.mixer_norm(x)))
+        wide = self.dropout(functional.gelu(self.fc1(self.feed_forward_norm(x))))
+        return torch.as_tensor(x + self.dropout(self.fc2(wide)))
 
 
-class Network(nn.Module):
+class NextItemNetwork(nn.Module):
     """Item vectors (n, length, dimensions) to what follows each place, same shape, not normalised.
 
     `mixer` makes the mixer of the block with the given number. `facts` float32 (items, m), if given, say what is known
@@ -76,70 +76,78 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        config: NextItemConfig,
-        items: int,
-        mixer: Callable[[int], Mixer],
-        facts: Floats | None = None,
+        config: SequentialConfig,
+        n_items: int,
+        make_mixer: Callable[[int], SequenceMixer],
+        item_features: Float32Array | None = None,
     ) -> None:
         super().__init__()
-        self.item = nn.Embedding(items + 1, config.dimensions)
-        self.position = nn.Parameter(torch.empty(config.history, config.dimensions))
-        nn.init.normal_(self.item.weight, std=0.02)
-        nn.init.normal_(self.position, std=0.02)
-        self.facts: Tensor | None = None
-        if facts is not None:
-            self._hear(facts)
-            nn.init.normal_(self.told.weight, std=0.02 * facts.shape[1] ** -0.5)
-        self.dropout = Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config, mixer(number)) for number in range(config.blocks))
+        self.item_embedding = nn.Embedding(n_items + 1, config.dimensions)
+        self.position_embedding = nn.Parameter(torch.empty(config.history, config.dimensions))
+        nn.init.normal_(self.item_embedding.weight, std=0.02)
+        nn.init.normal_(self.position_embedding, std=0.02)
+        self.item_features: Tensor | None = None
+        if item_features is not None:
+            self._init_feature_projection(item_features)
+            nn.init.normal_(self.feature_projection.weight, std=0.02 * item_features.shape[1] ** -0.5)
+        self.dropout = ByteDropout(config.dropout)
+        self.blocks = nn.ModuleList(MixerBlock(config, make_mixer(number)) for number in range(config.blocks))
         self.norm = nn.LayerNorm(config.dimensions)
 
-    def _hear(self, facts: Floats) -> None:
+    def _init_feature_projection(self, item_features: Float32Array) -> None:
         # The filler has no facts.
-        self.facts = torch.from_numpy(np.vstack([facts, np.zeros_like(facts[:1])]))
-        self.told = nn.Linear(facts.shape[1], self.item.embedding_dim, bias=False)
+        self.item_features = torch.from_numpy(np.vstack([item_features, np.zeros_like(item_features[:1])]))
+        self.feature_projection = nn.Linear(
+            item_features.shape[1], self.item_embedding.embedding_dim, bias=False
+        )
 
-    def tell(self, facts: Floats, known: Bools) -> None:
+    def add_item_features(self, item_features: Float32Array, is_trained: BoolArray) -> None:
         """Facts (items, m) join a network without any: their projection is what tells most of the known items' vectors,
         by ridge regression, and the other items begin as what it says of them."""
-        table = self.table()
-        told, size = facts[known], facts.shape[1]
-        ridge = np.eye(size, dtype=np.float32) * max(float(np.square(told).sum()) / size * RIDGE, 1e-6)
-        weight = np.linalg.solve(told.T @ told + ridge, told.T @ table[known]).astype(np.float32)
-        own = np.where(known[:, None], table - facts @ weight, 0)
-        self._hear(facts)
+        table = self.get_item_embeddings()
+        told, size = item_features[is_trained], item_features.shape[1]
+        ridge = np.eye(size, dtype=np.float32) * max(
+            float(np.square(told).sum()) / size * FEATURE_RIDGE, 1e-6
+        )
+        weight = np.linalg.solve(told.T @ told + ridge, told.T @ table[is_trained]).astype(np.float32)
+        own = np.where(is_trained[:, None], table - item_features @ weight, 0)
+        self._init_feature_projection(item_features)
         with torch.no_grad():
-            self.told.weight.copy_(torch.from_numpy(weight.T.copy()))
-            self.item.weight[:-1].copy_(torch.from_numpy(own.astype(np.float32)))
+            self.feature_projection.weight.copy_(torch.from_numpy(weight.T.copy()))
+            self.item_embedding.weight[:-1].copy_(torch.from_numpy(own.astype(np.float32)))
 
     def forward(self, vectors: Tensor) -> Tensor:
-        x = self.dropout(vectors + self.position[: vectors.shape[1]])
+        x = self.dropout(vectors + self.position_embedding[: vectors.shape[1]])
         for block in self.blocks:
             x = block(x)
         return torch.as_tensor(self.norm(x))
 
-    def vectors(self, item: Tensor) -> Tensor:
+    def embed_items(self, items: Tensor) -> Tensor:
         """(n, dimensions) of these items."""
-        own = self.item(item)
-        return torch.as_tensor(own if self.facts is None else own + self.told(self.facts[item]))
+        own = self.item_embedding(items)
+        return torch.as_tensor(
+            own if self.item_features is None else own + self.feature_projection(self.item_features[items])
+        )
 
-    def table(self) -> Floats:
+    def get_item_embeddings(self) -> Float32Array:
         """float32 (items, dimensions): the vectors of all items, without the filler."""
         with torch.no_grad():
-            return array(self.vectors(torch.arange(self.item.num_embeddings - 1)))
+            return to_numpy(self.embed_items(torch.arange(self.item_embedding.num_embeddings - 1)))
 
-    def told_alone(self) -> Floats:
+    def embed_features_only(self) -> Float32Array:
         """float32 (items, dimensions): what the facts alone say of each item; zeros where there are none."""
         with torch.no_grad():
-            if self.facts is None:
-                return np.zeros((self.item.num_embeddings - 1, self.item.embedding_dim), np.float32)
-            return array(self.told(self.facts[:-1]))
+            if self.item_features is None:
+                return np.zeros(
+                    (self.item_embedding.num_embeddings - 1, self.item_embedding.embedding_dim), np.float32
+                )
+            return to_numpy(self.feature_projection(self.item_features[:-1]))
 
-    def each_block(self) -> list[Block]:
-        return [block for block in self.blocks if isinstance(block, Block)]
+    def list_blocks(self) -> list[MixerBlock]:
+        return [block for block in self.blocks if isinstance(block, MixerBlock)]
 
 
-ATTENTION = """
+ATTENTION_ONNX = """
   query_raw{i} = MatMul(normed{i}, b{i}_query)
   query_flat{i} = Add(query_raw{i}, b{i}_query_bias)
   key_raw{i} = MatMul(normed{i}, b{i}_key)
@@ -165,26 +173,26 @@ ATTENTION = """
   mixed{i} = Add(attended{i}, b{i}_attended_bias)"""
 
 
-class Attention(Mixer):
+class CausalSelfAttention(SequenceMixer):
     """Causal self-attention."""
 
-    def __init__(self, config: SequenceConfig) -> None:
+    def __init__(self, config: SASRecConfig) -> None:
         super().__init__()
         self.config = config
         self.query_key_value = nn.Linear(config.dimensions, 3 * config.dimensions)
-        self.attended = nn.Linear(config.dimensions, config.dimensions)
+        self.output_projection = nn.Linear(config.dimensions, config.dimensions)
 
     def forward(self, x: Tensor) -> Tensor:
         rows, length, size = x.shape
         heads = self.config.heads
         parts = self.query_key_value(x).view(rows, length, 3, heads, size // heads).permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(parts[0], parts[1], parts[2], is_causal=True)
-        return torch.as_tensor(self.attended(seen.transpose(1, 2).reshape(rows, length, size)))
+        return torch.as_tensor(self.output_projection(seen.transpose(1, 2).reshape(rows, length, size)))
 
-    def graph(self) -> str:
-        return ATTENTION
+    def build_onnx_text(self) -> str:
+        return ATTENTION_ONNX
 
-    def constants(self) -> Arrays:
+    def build_constants(self) -> Arrays:
         heads, size, history = self.config.heads, self.config.dimensions, self.config.history
         constants: Arrays = {
             "mask": np.triu(np.full((history, history), -1e9, np.float32), 1),
@@ -193,18 +201,18 @@ class Attention(Mixer):
             "joined": np.array([0, 0, size], np.int64),
             "scale": np.array((size // heads) ** -0.5, np.float32),
         }
-        weight, bias = array(self.query_key_value.weight), array(self.query_key_value.bias)
+        weight, bias = to_numpy(self.query_key_value.weight), to_numpy(self.query_key_value.bias)
         for place, name in enumerate(("query", "key", "value")):
             rows = slice(place * size, (place + 1) * size)
             constants |= {name: weight[rows].T, f"{name}_bias": bias[rows]}
-        return constants | linear("attended", self.attended)
+        return constants | export_linear("attended", self.output_projection)
 
 
-def linear(name: str, layer: nn.Linear) -> Arrays:
+def export_linear(name: str, layer: nn.Linear) -> Arrays:
     """`name` for MatMul from the right, and `name_bias`."""
-    return {name: array(layer.weight).T, f"{name}_bias": array(layer.bias)}
+    return {name: to_numpy(layer.weight).T, f"{name}_bias": to_numpy(layer.bias)}
 
 
-def array(value: Tensor) -> Floats:
-    copy: Floats = value.detach().float().numpy().copy()
+def to_numpy(tensor: Tensor) -> Float32Array:
+    copy: Float32Array = tensor.detach().float().numpy().copy()
     return copy

@@ -8,11 +8,11 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.neighbours import SERVED_NEIGHBOURS, NeighbourTable, faded
-from recommender.types import Floats, Histories, Ints
+from recommender.algorithms.neighbours import QUANTIZED_NEIGHBOURS, SparseSimilarity, compute_recency_weights
+from recommender.types import Float32Array, Histories, Int32Array
 
 
-class Fading(Protocol):
+class RecencyDecayConfig(Protocol):
     """decay: an event's worth beside the one after it; history: how many of the latest events count."""
 
     @property
@@ -21,37 +21,41 @@ class Fading(Protocol):
     def history(self) -> int: ...
 
 
-Config = TypeVar("Config", bound=Fading)
+DecayConfigT = TypeVar("DecayConfigT", bound=RecencyDecayConfig)
 
 
-class Tabled(Recommender[Config]):
+class NeighbourhoodModel(Recommender[DecayConfigT]):
     """Each item of a history adds its row of the table, faded by age. A subclass sets `_table` when it is fitted."""
 
-    _table: NeighbourTable
+    _similarity_matrix: SparseSimilarity
 
-    def links(self, history: Ints, weight: Floats, items: Ints) -> Floats:
+    def compute_contributions(
+        self, history: Int32Array, weight: Float32Array, items: Int32Array
+    ) -> Float32Array:
         """float32 (len(history), len(items)): what each event adds to the score of each of `items`.
 
         The history is clean, as Histories.known() leaves it; the sum over events is score_one() at these items."""
-        row = Histories.one(history, weight)
-        counts = row.steps_back() < self.config.history
-        fade = np.where(counts, faded(row, self.config.decay), 0).astype(np.float32)
-        return fade[:, None] * self._table.between(history, items)
+        row = Histories.from_single(history, weight)
+        counts = row.distance_from_end() < self.config.history
+        fade = np.where(counts, compute_recency_weights(row, self.config.decay), 0).astype(np.float32)
+        return fade[:, None] * self._similarity_matrix.extract_submatrix(history, items)
 
-    def _score(self, histories: Histories) -> Floats:
-        return self._table.score(histories.latest(self.config.history), self.config.decay)
+    def _score_batch(self, histories: Histories) -> Float32Array:
+        return self._similarity_matrix.score(histories.take_last(self.config.history), self.config.decay)
 
-    def _score_one(self, history: Histories) -> Floats:
-        return self._table.score_one(history.latest(self.config.history), self.config.decay)
+    def _score_history(self, history: Histories) -> Float32Array:
+        return self._similarity_matrix.score_history(
+            history.take_last(self.config.history), self.config.decay
+        )
 
-    def _similarity(self, items: Ints) -> Floats:
-        return self._table.rows(items)
+    def _compute_similarities(self, items: Int32Array) -> Float32Array:
+        return self._similarity_matrix.get_rows(items)
 
-    def _arrays(self) -> Arrays:
-        return self._table.arrays()
+    def _to_arrays(self) -> Arrays:
+        return self._similarity_matrix.to_arrays()
 
-    def _narrowed(self, _arrays: Arrays) -> Arrays:
-        return self._table.narrow(SERVED_NEIGHBOURS)
+    def _quantize_arrays(self, _arrays: Arrays) -> Arrays:
+        return self._similarity_matrix.quantize_top_n(QUANTIZED_NEIGHBOURS)
 
-    def _restore(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._table = NeighbourTable.from_arrays(arrays)
+    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+        self._similarity_matrix = SparseSimilarity.from_arrays(arrays)

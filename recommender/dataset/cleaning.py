@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from recommender.dataset.core import Dataset
-from recommender.types import Bools, DataError, Doubles, Floats, Ints, Longs
+from recommender.types import BoolArray, DataError, Float32Array, Float64Array, Int32Array, Int64Array
 
-DAY = 86_400_000
-MINUTE = 60_000
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
 # 1.4826 makes the median absolute deviation of normal data its standard deviation.
 MAD_TO_SIGMA = 1.4826
 # Of events without a possible time or a usable weight there is nothing to keep.
-IMPOSSIBLE = ("impossible time", "unusable weight")
-NOTHING_LEFT = "It would have left nothing, so it was not applied."
+INVALID_EVENT_RULES = ("impossible time", "unusable weight")
+WOULD_REMOVE_ALL = "It would have left nothing, so it was not applied."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +41,25 @@ class CleaningConfig:
     `most_passes`; 1 is a single pass. Items stay in the catalogue.
     """
 
-    future: timedelta = timedelta(days=1)
+    max_future: timedelta = timedelta(days=1)
     burst_events: int = 100
     burst_window: timedelta = timedelta(seconds=10)
     bot_day_events: int = 1_000
     bot_items: int = 5_000
-    bot_bound: float = 3.5
-    bot_least_users: int = 20
+    bot_max_sigmas: float = 3.5
+    bot_min_users: int = 20
     repeat_window: timedelta = timedelta(seconds=30)
-    least_of_user: int = 1
-    least_of_item: int = 1
-    most_passes: int = 20
+    min_user_events: int = 1
+    min_item_events: int = 1
+    max_passes: int = 20
 
     def __post_init__(self) -> None:
-        counts = (self.burst_events, self.bot_day_events, self.bot_items, self.bot_least_users)
-        if min(*counts, self.least_of_user, self.least_of_item, self.most_passes) < 1:
+        counts = (self.burst_events, self.bot_day_events, self.bot_items, self.bot_min_users)
+        if min(*counts, self.min_user_events, self.min_item_events, self.max_passes) < 1:
             raise DataError("Every count of the cleaning rules must be at least 1.")
-        if min(self.future, self.burst_window, self.repeat_window) < timedelta(0):
+        if min(self.max_future, self.burst_window, self.repeat_window) < timedelta(0):
             raise DataError("No window of the cleaning rules may be negative.")
-        if not self.bot_bound > 0:
+        if not self.bot_max_sigmas > 0:
             raise DataError("The bound for bots must be above 0.")
 
 
@@ -82,7 +82,7 @@ class CleaningReport:
     users_before: int = 0
     users_after: int = 0
 
-    def removed(self) -> dict[str, int]:
+    def count_removed_events(self) -> dict[str, int]:
         """Events by rule, for the rules that removed any."""
         return {name: count.events for name, count in self.rules.items() if count.events}
 
@@ -102,18 +102,20 @@ class CleaningReport:
 class _Events:
     """Columns of events, grouped by user and in time order there; `items` is the size of the catalogue."""
 
-    user: Longs
-    item: Ints
-    at: Longs
-    weight: Floats
-    items: int
+    user: Int64Array
+    item: Int32Array
+    timestamp: Int64Array
+    weight: Float32Array
+    n_items: int
 
-    def keep(self, mask: Bools) -> _Events:
-        return _Events(self.user[mask], self.item[mask], self.at[mask], self.weight[mask], self.items)
+    def filter_events(self, mask: BoolArray) -> _Events:
+        return _Events(
+            self.user[mask], self.item[mask], self.timestamp[mask], self.weight[mask], self.n_items
+        )
 
-    def pairs(self) -> Longs:
+    def encode_pairs(self) -> Int64Array:
         """One number for each pair of user and item."""
-        return self.user * self.items + self.item
+        return self.user * self.n_items + self.item
 
 
 class Cleaner:
@@ -127,33 +129,41 @@ class Cleaner:
 
         Where any event has a possible time and a usable weight, some are left. Memory: about 80 bytes an event; time:
         that of a sort."""
-        owners = dataset.raw_histories.owners()
-        events = _Events(owners, dataset.item, dataset.at, dataset.weight, dataset.items)
+        owners = dataset.raw_histories.row_ids()
+        events = _Events(owners, dataset.item, dataset.timestamp, dataset.weight, dataset.n_items)
         counts: dict[str, RuleCount] = {}
-        for name, rule in self._rules(now).items():
-            events, counts[name] = _applied(rule, events, may_empty=name in IMPOSSIBLE)
-        left = np.bincount(events.user, minlength=dataset.users)
+        for name, rule in self._build_rules(now).items():
+            events, counts[name] = _apply_rule(rule, events, may_empty=name in INVALID_EVENT_RULES)
+        left = np.bincount(events.user, minlength=dataset.n_users)
         had = np.diff(dataset.indptr)
         report = CleaningReport(
-            MappingProxyType(counts), dataset.events, len(events.user), _some(had), _some(left)
+            MappingProxyType(counts),
+            dataset.n_events,
+            len(events.user),
+            _count_nonzero(had),
+            _count_nonzero(left),
         )
-        return (_rebuilt(dataset, events, left, had) if report.removed() else dataset), report
+        return (
+            _rebuild_dataset(dataset, events, left, had) if report.count_removed_events() else dataset
+        ), report
 
-    def _rules(self, now: datetime) -> dict[str, Callable[[_Events], _Events]]:
+    def _build_rules(self, now: datetime) -> dict[str, Callable[[_Events], _Events]]:
         config = self.config
-        latest = int((now + config.future).timestamp() * 1000)
+        latest = int((now + config.max_future).timestamp() * 1000)
         return {
-            "impossible time": lambda e: e.keep((e.at >= 0) & (e.at <= latest)),
-            "unusable weight": lambda e: e.keep(np.isfinite(e.weight) & (e.weight > 0)),
-            "bot": lambda e: e.keep(~_of_bots(e, config)),
-            "burst": lambda e: e.keep(~_in_burst(e, config)),
-            "immediate repetition": _without_immediate,
-            "repetition in window": lambda e: _without_repeats(e, _milliseconds(config.repeat_window)),
-            "short history": lambda e: _with_history(e, config),
+            "impossible time": lambda e: e.filter_events((e.timestamp >= 0) & (e.timestamp <= latest)),
+            "unusable weight": lambda e: e.filter_events(np.isfinite(e.weight) & (e.weight > 0)),
+            "bot": lambda e: e.filter_events(~_mask_bots(e, config)),
+            "burst": lambda e: e.filter_events(~_mask_bursts(e, config)),
+            "immediate repetition": _merge_immediate_repeats,
+            "repetition in window": lambda e: _merge_repeats_in_window(
+                e, _to_milliseconds(config.repeat_window)
+            ),
+            "short history": lambda e: _filter_k_core(e, config),
         }
 
 
-def _applied(
+def _apply_rule(
     rule: Callable[[_Events], _Events], events: _Events, *, may_empty: bool
 ) -> tuple[_Events, RuleCount]:
     if not len(events.user):
@@ -161,110 +171,114 @@ def _applied(
     left = rule(events)
     removed = len(events.user) - len(left.user)
     if not len(left.user) and not may_empty:
-        return events, RuleCount(skipped=NOTHING_LEFT)
+        return events, RuleCount(skipped=WOULD_REMOVE_ALL)
     if not removed:
         return left, RuleCount()
     size = int(events.user.max()) + 1
     lost = np.bincount(events.user, minlength=size) - np.bincount(left.user, minlength=size)
-    return left, RuleCount(removed, _some(lost))
+    return left, RuleCount(removed, _count_nonzero(lost))
 
 
-def _in_burst(events: _Events, config: CleaningConfig) -> Bools:
+def _mask_bursts(events: _Events, config: CleaningConfig) -> BoolArray:
     found = np.zeros(len(events.user), dtype=np.bool_)
-    telling = np.flatnonzero(events.at % MINUTE != 0)
+    telling = np.flatnonzero(events.timestamp % MINUTE_MS != 0)
     n = config.burst_events
     late, early = telling[n:], telling[:-n]
     same = events.user[late] == events.user[early]
-    found[late] = same & (events.at[late] - events.at[early] < _milliseconds(config.burst_window))
+    found[late] = same & (
+        events.timestamp[late] - events.timestamp[early] < _to_milliseconds(config.burst_window)
+    )
     return found
 
 
-def _of_bots(events: _Events, config: CleaningConfig) -> Bools:
+def _mask_bots(events: _Events, config: CleaningConfig) -> BoolArray:
     """Every event of a profile that is far outside what the others do, by its busiest day or by its breadth."""
     users = int(events.user.max()) + 1
-    if _some(np.bincount(events.user)) < config.bot_least_users:
+    if _count_nonzero(np.bincount(events.user)) < config.bot_min_users:
         return np.zeros(len(events.user), dtype=np.bool_)
-    broad = np.bincount(np.unique(events.pairs()) // events.items, minlength=users)
-    bots = _outliers(_busiest_day(events, users), config.bot_day_events, config.bot_bound)
-    bots |= _outliers(broad, config.bot_items, config.bot_bound)
+    broad = np.bincount(np.unique(events.encode_pairs()) // events.n_items, minlength=users)
+    bots = _mask_outliers(_count_busiest_day(events, users), config.bot_day_events, config.bot_max_sigmas)
+    bots |= _mask_outliers(broad, config.bot_items, config.bot_max_sigmas)
     return np.asarray(bots[events.user], dtype=np.bool_)
 
 
-def _busiest_day(events: _Events, users: int) -> Longs:
+def _count_busiest_day(events: _Events, n_users: int) -> Int64Array:
     """Most events of each user in one UTC day; unknown times count for none."""
-    most = np.zeros(users, dtype=np.int64)
-    known = events.at > 0
-    user, day = events.user[known], events.at[known] // DAY
+    most = np.zeros(n_users, dtype=np.int64)
+    known = events.timestamp > 0
+    user, day = events.user[known], events.timestamp[known] // DAY_MS
     if len(user):
         starts = np.flatnonzero(np.r_[True, (user[1:] != user[:-1]) | (day[1:] != day[:-1])])
         np.maximum.at(most, user[starts], np.diff(np.r_[starts, len(user)]))
     return most
 
 
-def _outliers(figures: Longs, floor: int, bound: float) -> Bools:
+def _mask_outliers(counts: Int64Array, min_count: int, max_sigmas: float) -> BoolArray:
     """Figures of at least `floor` that are outside the robust bound of all figures above zero, in logarithms."""
-    some = figures > 0
+    some = counts > 0
     if not some.any():
-        return np.zeros(len(figures), dtype=np.bool_)
-    logs: Doubles = np.log(np.maximum(figures, 1))
+        return np.zeros(len(counts), dtype=np.bool_)
+    logs: Float64Array = np.log(np.maximum(counts, 1))
     middle = float(np.median(logs[some]))
     deviation = max(MAD_TO_SIGMA * float(np.median(np.abs(logs[some] - middle))), float(np.log(2)))
-    return np.asarray((figures >= floor) & (logs > middle + bound * deviation), dtype=np.bool_)
+    return np.asarray((counts >= min_count) & (logs > middle + max_sigmas * deviation), dtype=np.bool_)
 
 
-def _without_immediate(events: _Events) -> _Events:
+def _merge_immediate_repeats(events: _Events) -> _Events:
     again = (events.user[1:] == events.user[:-1]) & (events.item[1:] == events.item[:-1])
-    return _merged(events, np.arange(len(events.user)), np.r_[True, ~again])
+    return _merge_runs(events, np.arange(len(events.user)), np.r_[True, ~again])
 
 
-def _without_repeats(events: _Events, window: int) -> _Events:
-    pairs = events.pairs()
+def _merge_repeats_in_window(events: _Events, window: int) -> _Events:
+    pairs = events.encode_pairs()
     order = np.argsort(pairs, kind="stable")  # stable: in time order within a pair
-    pair, at = pairs[order], events.at[order]
+    pair, at = pairs[order], events.timestamp[order]
     again = (pair[1:] == pair[:-1]) & (at[:-1] > 0) & (at[1:] - at[:-1] < window)
-    return _merged(events, order, np.r_[True, ~again])
+    return _merge_runs(events, order, np.r_[True, ~again])
 
 
-def _merged(events: _Events, order: Longs, first: Bools) -> _Events:
+def _merge_runs(events: _Events, order: Int64Array, is_run_start: BoolArray) -> _Events:
     """In the given order each run that starts where `first` holds becomes its first event, with the greatest weight."""
-    if first.all():
+    if is_run_start.all():
         return events
-    starts = np.flatnonzero(first)
+    starts = np.flatnonzero(is_run_start)
     weight = events.weight.copy()
     weight[order[starts]] = np.maximum.reduceat(events.weight[order], starts)
     kept = np.zeros(len(order), dtype=np.bool_)
     kept[order[starts]] = True
-    return _Events(events.user, events.item, events.at, weight, events.items).keep(kept)
+    return _Events(events.user, events.item, events.timestamp, weight, events.n_items).filter_events(kept)
 
 
-def _with_history(events: _Events, config: CleaningConfig) -> _Events:
-    for _pass in range(config.most_passes):
-        enough = np.bincount(events.user)[events.user] >= config.least_of_user
-        enough &= np.bincount(events.item)[events.item] >= config.least_of_item
+def _filter_k_core(events: _Events, config: CleaningConfig) -> _Events:
+    for _pass in range(config.max_passes):
+        enough = np.bincount(events.user)[events.user] >= config.min_user_events
+        enough &= np.bincount(events.item)[events.item] >= config.min_item_events
         if enough.all():
             break
-        events = events.keep(enough)
+        events = events.filter_events(enough)
         if not len(events.user):
             break
     return events
 
 
-def _rebuilt(dataset: Dataset, events: _Events, left: Longs, had: Longs) -> Dataset:
-    stays = (left > 0) | (had == 0)
+def _rebuild_dataset(
+    dataset: Dataset, events: _Events, counts_after: Int64Array, counts_before: Int64Array
+) -> Dataset:
+    stays = (counts_after > 0) | (counts_before == 0)
     return replace(
         dataset,
-        users=int(stays.sum()),
-        indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(left[stays])]).astype(np.int64),
+        n_users=int(stays.sum()),
+        indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts_after[stays])]).astype(np.int64),
         item=events.item,
-        at=events.at,
+        timestamp=events.timestamp,
         weight=events.weight,
         user_ids=tuple(name for name, stay in zip(dataset.user_ids, stays, strict=False) if stay),
     )
 
 
-def _some(counts: Longs) -> int:
+def _count_nonzero(counts: Int64Array) -> int:
     return int(np.count_nonzero(counts))
 
 
-def _milliseconds(window: timedelta) -> int:
+def _to_milliseconds(window: timedelta) -> int:
     return window // timedelta(milliseconds=1)

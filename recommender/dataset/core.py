@@ -9,7 +9,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from recommender.types import Bools, DataError, Floats, Halves, Histories, Ints, Longs
+from recommender.types import (
+    BoolArray,
+    DataError,
+    Float16Array,
+    Float32Array,
+    Histories,
+    Int32Array,
+    Int64Array,
+)
 
 Array = TypeVar("Array", bound=np.ndarray[Any, np.dtype[Any]])
 
@@ -21,30 +29,32 @@ class ItemContent:
     texts: tuple[str, ...]
 
     @property
-    def present(self) -> bool:
+    def has_text(self) -> bool:
         return any(self.texts)
 
 
 @dataclass(frozen=True)
-class ItemOpinions:
+class ItemReviewFeatures:
     """What reviews say of each item, as numbers around zero; zero where nothing is known.
 
     regard float32 (items): praise above or below the catalogue's mean; agreement likewise, of how well reviews speak of
     what the item is described as; aspects float32 (items, len(names)) of each aspect, a battery or a fit. All are shrunk
     towards zero by how few people spoke."""
 
-    names: tuple[str, ...]
-    regard: Floats
-    agreement: Floats
-    aspects: Floats
+    aspect_names: tuple[str, ...]
+    mean_sentiment: Float32Array
+    relevance: Float32Array
+    aspect_sentiment: Float32Array
 
     @property
-    def present(self) -> bool:
-        return bool(self.regard.any() or self.aspects.any())
+    def has_values(self) -> bool:
+        return bool(self.mean_sentiment.any() or self.aspect_sentiment.any())
 
-    def columns(self) -> Floats:
+    def to_matrix(self) -> Float32Array:
         """float32 (items, 2 + len(names)): regard, agreement, then the aspects."""
-        return np.column_stack([self.regard, self.agreement, self.aspects]).astype(np.float32)
+        return np.column_stack([self.mean_sentiment, self.relevance, self.aspect_sentiment]).astype(
+            np.float32
+        )
 
 
 @dataclass(frozen=True)
@@ -56,54 +66,57 @@ class Dataset:
     items' images, float (items, width), zero where there is none; links are what is stated of each item, as tokens.
     `ordered` is False where nothing is known of the order of a user's events but which is the last."""
 
-    users: int
-    items: int
-    indptr: Longs
-    item: Ints
-    at: Longs
-    weight: Floats
+    n_users: int
+    n_items: int
+    indptr: Int64Array
+    item: Int32Array
+    timestamp: Int64Array
+    weight: Float32Array
     content: ItemContent | None = None
     item_ids: tuple[str, ...] = ()
     user_ids: tuple[str, ...] = ()
-    look: Floats | Halves | None = None
-    links: tuple[tuple[str, ...], ...] | None = None
-    opinions: ItemOpinions | None = None
-    ordered: bool = True
+    image_embeddings: Float32Array | Float16Array | None = None
+    triple_tokens: tuple[tuple[str, ...], ...] | None = None
+    review_features: ItemReviewFeatures | None = None
+    is_ordered: bool = True
 
     def __post_init__(self) -> None:
         events = len(self.item)
-        if len(self.indptr) != self.users + 1 or int(self.indptr[-1]) != events:
+        if len(self.indptr) != self.n_users + 1 or int(self.indptr[-1]) != events:
             raise DataError("The index of users does not match the events.")
-        if len(self.at) != events or len(self.weight) != events:
+        if len(self.timestamp) != events or len(self.weight) != events:
             raise DataError("Items, times and weights of the events differ in length.")
-        if events and (int(self.item.min()) < 0 or int(self.item.max()) >= self.items):
+        if events and (int(self.item.min()) < 0 or int(self.item.max()) >= self.n_items):
             raise DataError("An event names an item number outside the catalogue.")
-        if self.content is not None and len(self.content.texts) != self.items:
+        if self.content is not None and len(self.content.texts) != self.n_items:
             raise DataError("There must be exactly one text for each item.")
-        if any(part is not None and len(part) != self.items for part in (self.look, self.links)):
+        if any(
+            part is not None and len(part) != self.n_items
+            for part in (self.image_embeddings, self.triple_tokens)
+        ):
             raise DataError("There must be exactly one look, and one list of links, for each item.")
-        if self.opinions is not None and len(self.opinions.regard) != self.items:
+        if self.review_features is not None and len(self.review_features.mean_sentiment) != self.n_items:
             raise DataError("There must be exactly one row of opinions for each item.")
         for name in ("indptr", "item", "at", "weight"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
+            object.__setattr__(self, name, as_read_only(getattr(self, name)))
 
     @classmethod
     def from_sequences(
         cls,
         sequences: Sequence[Sequence[int]],
         *,
-        items: int | None = None,
+        n_items: int | None = None,
         content: ItemContent | None = None,
     ) -> Dataset:
         """Item numbers of each user in time order; `items` defaults to the highest number plus one."""
-        rows = Histories.of(sequences)
+        rows = Histories.from_lists(sequences)
         highest = int(rows.item.max()) + 1 if len(rows.item) else 0
         return cls(
-            users=len(rows),
-            items=highest if items is None else items,
+            n_users=len(rows),
+            n_items=highest if n_items is None else n_items,
             indptr=rows.indptr,
             item=rows.item,
-            at=np.zeros(len(rows.item), np.int64),
+            timestamp=np.zeros(len(rows.item), np.int64),
             weight=rows.weight,
             content=content,
         )
@@ -114,8 +127,8 @@ class Dataset:
         user: Sequence[str],
         item: Sequence[str],
         *,
-        at: Longs | None = None,
-        weight: Floats | None = None,
+        timestamp: Int64Array | None = None,
+        weight: Float32Array | None = None,
         texts: Mapping[str, str] | None = None,
     ) -> Dataset:
         """Rows of (user, item[, milliseconds][, weight]) in any order; rows of equal time keep their order.
@@ -123,19 +136,19 @@ class Dataset:
         The catalogue is every item of `texts` and of the events."""
         if len(user) != len(item):
             raise DataError("There must be one user for each item.")
-        user_ids, user_no = numbered(user)
-        item_ids, item_no = numbered([*item, *(texts or {})])
+        user_ids, user_no = encode_ids(user)
+        item_ids, item_no = encode_ids([*item, *(texts or {})])
         item_no = item_no[: len(item)]
-        times = np.zeros(len(item), np.int64) if at is None else at
+        times = np.zeros(len(item), np.int64) if timestamp is None else timestamp
         order = np.lexsort((times, user_no))
         counts = np.bincount(user_no, minlength=len(user_ids))
         described = None if texts is None else ItemContent(tuple(texts.get(name, "") for name in item_ids))
         return cls(
-            users=len(user_ids),
-            items=len(item_ids),
+            n_users=len(user_ids),
+            n_items=len(item_ids),
             indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]).astype(np.int64),
             item=item_no[order],
-            at=times[order],
+            timestamp=times[order],
             weight=(np.ones(len(item), np.float32) if weight is None else weight)[order],
             content=described,
             item_ids=item_ids,
@@ -143,41 +156,43 @@ class Dataset:
         )
 
     @property
-    def events(self) -> int:
+    def n_events(self) -> int:
         return len(self.item)
 
     @property
-    def timed(self) -> bool:
+    def has_timestamps(self) -> bool:
         """Whether the events carry times that tell them apart."""
-        return self.events > 0 and int(self.at.min()) != int(self.at.max())
+        return self.n_events > 0 and int(self.timestamp.min()) != int(self.timestamp.max())
 
     @cached_property
     def histories(self) -> Histories:
         """Every user's events as the algorithms read them: immediate repetitions count once."""
-        clean = self.raw_histories.known(self.items)
-        return Histories(read_only(clean.indptr), read_only(clean.item), read_only(clean.weight))
+        clean = self.raw_histories.drop_unknown_and_repeats(self.n_items)
+        return Histories(as_read_only(clean.indptr), as_read_only(clean.item), as_read_only(clean.weight))
 
     @cached_property
     def raw_histories(self) -> Histories:
         return Histories(self.indptr, self.item, self.weight)
 
-    def keep(self, mask: Bools) -> Dataset:
+    def filter_events(self, mask: BoolArray) -> Dataset:
         """The same users and catalogue without the events where mask is False."""
-        rows = self.raw_histories.keep(mask)
-        return replace(self, indptr=rows.indptr, item=rows.item, at=self.at[mask], weight=rows.weight)
+        rows = self.raw_histories.filter_events(mask)
+        return replace(
+            self, indptr=rows.indptr, item=rows.item, timestamp=self.timestamp[mask], weight=rows.weight
+        )
 
-    def describe(self) -> str:
-        return f"{self.users:,} users, {self.items:,} items, {self.events:,} events"
+    def describe_size(self) -> str:
+        return f"{self.n_users:,} users, {self.n_items:,} items, {self.n_events:,} events"
 
 
-def read_only(array: Array) -> Array:
+def as_read_only(array: Array) -> Array:
     """A view that refuses writes: several algorithms read the same events one after the other."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
-def numbered(names: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+def encode_ids(names: Sequence[str]) -> tuple[tuple[str, ...], Int32Array]:
     """Distinct names in order of first appearance, and the number of each given name."""
     numbers: dict[str, int] = {}
     coded = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int32, len(names))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recommender.dataset.tables import read_table
-from recommender.dataset.texts import compose_text
+from recommender.dataset.texts import join_text_fields
 from recommender.types import DataError
 
 TEXT_COLUMNS = ("title", "description", "categories", "price")
@@ -17,7 +17,7 @@ def read_item_texts(path: Path) -> dict[str, str]:
     """Text by item id, from CSV/Parquet with item_id and any of title, description, categories, price,
     or JSON {item: [attribute, ...]}. categories: a list, a JSON list, or names between ">", "/" or "|"."""
     if path.suffix.lower() == ".json":
-        return _from_json(path)
+        return _read_json_texts(path)
     if path.suffix.lower() not in {".csv", ".parquet"}:
         raise DataError(f"{path.name} must be a .csv, .parquet or .json file.")
     frame = read_table(path)
@@ -33,7 +33,7 @@ def read_item_texts(path: Path) -> dict[str, str]:
             raise DataError(f"{path.name}, row {number}: item_id is empty.")
         if str(name) in texts:
             raise DataError(f"{path.name}, row {number}: item {str(name)!r} is there twice.")
-        texts[str(name)] = _text_of(row)
+        texts[str(name)] = _build_row_text(row)
     return texts
 
 
@@ -44,18 +44,18 @@ def read_item_categories(path: Path) -> dict[str, list[str]]:
         if name not in frame.columns:
             raise DataError(f"{path.name} lacks the column {name}; it has {', '.join(frame.columns)}.")
     rows = frame.select("item_id", "categories").iter_rows()
-    return {str(name): category_path(path_) for name, path_ in rows}
+    return {str(name): parse_category_path(path_) for name, path_ in rows}
 
 
-def _text_of(row: dict[str, Any]) -> str:
-    return compose_text(
+def _build_row_text(row: dict[str, Any]) -> str:
+    return join_text_fields(
         title=str(row.get("title") or ""),
         description=str(row.get("description") or ""),
-        categories=category_path(row.get("categories")),
+        categories=parse_category_path(row.get("categories")),
     )
 
 
-def category_path(value: object) -> list[str]:
+def parse_category_path(value: object) -> list[str]:
     """Names of a category path, widest first; of several paths all distinct names in order."""
     if value is None:
         return []
@@ -63,7 +63,7 @@ def category_path(value: object) -> list[str]:
         stripped = value.strip()
         if stripped.startswith("["):
             try:
-                return category_path(json.loads(stripped))
+                return parse_category_path(json.loads(stripped))
             except json.JSONDecodeError:
                 return [stripped]
         for mark in (">", "|", "/"):
@@ -71,20 +71,20 @@ def category_path(value: object) -> list[str]:
                 return [part.strip() for part in stripped.split(mark) if part.strip()]
         return [stripped] if stripped else []
     if isinstance(value, list | tuple):
-        return list(dict.fromkeys(name for part in value for name in category_path_part(part)))
+        return list(dict.fromkeys(name for part in value for name in _split_category(part)))
     return [str(value)]
 
 
-def category_path_part(part: object) -> list[str]:
+def _split_category(part: object) -> list[str]:
     """A name stays whole, even with a mark inside ("Hair Care / Styling"); an inner list is a path."""
     return (
         [part.strip()]
         if isinstance(part, str) and part.strip()
-        else ([] if isinstance(part, str) else category_path(part))
+        else ([] if isinstance(part, str) else parse_category_path(part))
     )
 
 
-def _from_json(path: Path) -> dict[str, str]:
+def _read_json_texts(path: Path) -> dict[str, str]:
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except OSError as fault:
@@ -96,4 +96,4 @@ def _from_json(path: Path) -> dict[str, str]:
     for name, attributes in loaded.items():
         if not isinstance(attributes, list):
             raise DataError(f"{path.name}: item {name!r} must have a list of attributes.")
-    return {name: compose_text(tags=[str(a) for a in attributes]) for name, attributes in loaded.items()}
+    return {name: join_text_fields(tags=[str(a) for a in attributes]) for name, attributes in loaded.items()}

@@ -11,13 +11,15 @@ from recommender.types import DataError
 Triple = tuple[str, str, str]
 
 
-def link_tokens(triples: Iterable[Triple], numbers: Mapping[str, int]) -> dict[int, tuple[str, ...]]:
+def build_triple_tokens(
+    triples: Iterable[Triple], item_numbers: Mapping[str, int]
+) -> dict[int, tuple[str, ...]]:
     """By item number, from (head, relation, tail); a head that `numbers` does not name is left out.
 
     A link between two items is a token of each of them in both; any other tail is one with its relation."""
     found: dict[int, dict[str, None]] = {}
     for head_name, relation, tail_name in triples:
-        head, tail = numbers.get(head_name), numbers.get(tail_name)
+        head, tail = item_numbers.get(head_name), item_numbers.get(tail_name)
         if head is None:
             continue
         if tail is None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from recommender.types import DataError
 
-TABLES = frozenset({".csv", ".parquet", ".inter"})
+TABLE_SUFFIXES = frozenset({".csv", ".parquet", ".inter"})
 
 
 def read_table(path: Path) -> pl.DataFrame:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 # A title says more than the drawer it lies in: on held-out choices three times was best among one to six.
-TITLE_COUNTS = 3
+TITLE_REPEATS = 3
 
 
-def compose_text(
+def join_text_fields(
     *,
     title: str = "",
     description: str = "",
@@ -17,5 +17,5 @@ def compose_text(
     brand: str = "",
 ) -> str:
     """The text of an item for algorithms to count words in; "" where nothing is known."""
-    parts = [*[title] * TITLE_COUNTS, *categories, *tags, brand, description]
+    parts = [*[title] * TITLE_REPEATS, *categories, *tags, brand, description]
     return " . ".join(part.strip() for part in parts if part.strip())

@@ -3,12 +3,12 @@
 import argparse
 import sys
 
-from recommender.evaluation.command import add_arguments, run
+from recommender.evaluation.command import add_evaluation_arguments, run_evaluation
 from recommender.types import DataError
 
 parser = argparse.ArgumentParser(prog="recommender.evaluation")
-add_arguments(parser)
+add_evaluation_arguments(parser)
 try:
-    run(parser.parse_args(), out=sys.stdout, progress=sys.stderr)
+    run_evaluation(parser.parse_args(), out=sys.stdout, progress=sys.stderr)
 except DataError as fault:
     sys.exit(str(fault))

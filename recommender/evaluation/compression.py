@@ -11,75 +11,81 @@ import numpy as np
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import Ensemble
-from recommender.algorithms.memory import held_bytes
+from recommender.algorithms.memory import measure_memory_bytes
 from recommender.dataset import Split
-from recommender.evaluation.measure import measure_blend
-from recommender.evaluation.metrics import gains
+from recommender.evaluation.measure import evaluate_blend
+from recommender.evaluation.metrics import ndcg_at_k
 
-LIMIT = 0.01
-MOST_CASES = 4_000
+MAX_RELATIVE_LOSS = 0.01
+MAX_CASES = 4_000
 
-Members = Mapping[str, Recommender[Any]]
+ModelsByName = Mapping[str, Recommender[Any]]
 
 
-def choose(members: Members, blend: Blend, split: Split, *, k: int, limit: float = LIMIT) -> dict[str, Any]:
+def select_quantized_models(
+    models: ModelsByName, blend: Blend, split: Split, *, k: int, max_relative_loss: float = MAX_RELATIVE_LOSS
+) -> dict[str, Any]:
     """Which blended members are served compressed, and what that costs: what stands in card["compression"].
 
     All of them, unless the blend loses more than `limit` of its nDCG@k. Then the member that loses most alone is kept
     as trained, and so on until the loss is within the limit. At most MOST_CASES cases are asked, without the second
     stage, which has learned from them."""
-    split = split.sample(MOST_CASES, np.random.default_rng(0))
-    counted = {name: member for name, member in members.items() if blend.weights.get(name)}
-    small = {name: member.compressed() for name, member in counted.items()}
-    before = _ndcg(counted, blend, split, k)
+    split = split.sample_cases(MAX_CASES, np.random.default_rng(0))
+    counted = {name: member for name, member in models.items() if blend.weights.get(name)}
+    small = {name: member.quantize() for name, member in counted.items()}
+    before = _evaluate_ndcg(counted, blend, split, k)
     chosen = set(counted)
-    after = _ndcg(small, blend, split, k)
+    after = _evaluate_ndcg(small, blend, split, k)
     alone: dict[str, float] = {}
-    while chosen and after < before * (1 - limit):
-        alone = alone or {name: _ndcg(counted | {name: small[name]}, blend, split, k) for name in counted}
+    while chosen and after < before * (1 - max_relative_loss):
+        alone = alone or {
+            name: _evaluate_ndcg(counted | {name: small[name]}, blend, split, k) for name in counted
+        }
         chosen.remove(min(chosen, key=lambda name: alone[name]))
-        after = _ndcg(counted | {name: small[name] for name in chosen}, blend, split, k)
+        after = _evaluate_ndcg(counted | {name: small[name] for name in chosen}, blend, split, k)
     return {
         "cases": len(split),
-        "limit": limit,
+        "limit": max_relative_loss,
         f"ndcg@{k}_before": before,
         f"ndcg@{k}_after": after,
         "members": {name: {"compressed": name in chosen} for name in counted},
     }
 
 
-def compressed(ensemble: Ensemble) -> Ensemble:
+def quantize_ensemble(ensemble: Ensemble) -> Ensemble:
     """The ensemble as it is served: the members chosen in its card in fewer bytes, the others as they are.
 
     Its card says for each member how large its files and its arrays in memory were and are."""
-    card = ensemble.card.get("compression") or {}
+    card = ensemble.training_report.get("compression") or {}
     told: dict[str, Any] = {}
-    members = dict(ensemble.members)
-    for name, member in ensemble.members.items():
+    members = dict(ensemble.models)
+    for name, member in ensemble.models.items():
         if card.get("members", {}).get(name, {}).get("compressed"):
-            members[name] = member.compressed()
-        told[name] = _sizes(member, members[name])
+            members[name] = member.quantize()
+        told[name] = _compare_sizes(member, members[name])
     if not card:
         return ensemble
     return replace(
-        ensemble, members=members, card={**ensemble.card, "compression": {**card, "members": told}}
+        ensemble,
+        models=members,
+        training_report={**ensemble.training_report, "compression": {**card, "members": told}},
     )
 
 
-def _sizes(before: Recommender[Any], after: Recommender[Any]) -> dict[str, Any]:
+def _compare_sizes(original: Recommender[Any], quantized: Recommender[Any]) -> dict[str, Any]:
     return {
-        "compressed": _file_bytes(after) < _file_bytes(before),
-        "bytes_before": _file_bytes(before),
-        "bytes_after": _file_bytes(after),
-        "held_before": held_bytes(before),
-        "held_after": held_bytes(after),
+        "compressed": _count_file_bytes(quantized) < _count_file_bytes(original),
+        "bytes_before": _count_file_bytes(original),
+        "bytes_after": _count_file_bytes(quantized),
+        "held_before": measure_memory_bytes(original),
+        "held_after": measure_memory_bytes(quantized),
     }
 
 
-def _file_bytes(member: Recommender[Any]) -> int:
-    return sum(map(len, member.to_files().values()))
+def _count_file_bytes(model: Recommender[Any]) -> int:
+    return sum(map(len, model.to_files().values()))
 
 
-def _ndcg(members: Members, blend: Blend, split: Split, k: int) -> float:
-    ranks = measure_blend(members, blend, split, k=k)["blend"].all_ranks()
-    return float(gains(ranks, k).mean()) if len(ranks) else 0.0
+def _evaluate_ndcg(models: ModelsByName, blend: Blend, split: Split, k: int) -> float:
+    ranks = evaluate_blend(models, blend, split, k=k)["blend"].collect_ranks()
+    return float(ndcg_at_k(ranks, k).mean()) if len(ranks) else 0.0

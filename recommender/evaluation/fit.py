@@ -15,49 +15,49 @@ import numpy as np
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import Ensemble
-from recommender.algorithms.ranker import Ranker
-from recommender.dataset import Dataset, Protocol, Split
-from recommender.dataset.splits import SPLITS
+from recommender.algorithms.ranker import GradientBoostedReranker
+from recommender.dataset import Dataset, EvaluationProtocol, Split
+from recommender.dataset.splits import VALIDATION_PROTOCOLS
 from recommender.evaluation import compression
-from recommender.evaluation.blending import Rehearsal, equal_blend, fit_blend
-from recommender.evaluation.choosing import choose_served
-from recommender.evaluation.measure import measure_all, measure_blend
-from recommender.evaluation.metrics import beats, gains
+from recommender.evaluation.blending import CandidateScores, build_equal_blend, fit_blend
+from recommender.evaluation.choosing import prune_models
+from recommender.evaluation.measure import evaluate_blend, evaluate_models
+from recommender.evaluation.metrics import is_significantly_better, ndcg_at_k
 from recommender.evaluation.profiles import (
-    EFFORTS,
-    NO_CHANGES,
-    SHARES,
-    Changes,
-    Makers,
-    Profile,
-    new_members,
-    usual_members,
+    NO_OVERRIDES,
+    RELATIVE_COST,
+    TRAINING_PROFILES,
+    ModelFactories,
+    ParameterOverrides,
+    TrainingProfileName,
+    build_model_factories,
+    select_default_models,
 )
-from recommender.evaluation.ranking_training import try_ranker
-from recommender.types import CannotFit, DataError, Report, silent
+from recommender.evaluation.ranking_training import fit_reranker_if_better
+from recommender.types import DataError, InsufficientDataError, ProgressCallback, ignore_progress
 
-Members = dict[str, Recommender[Any]]
+EnsembleModels = dict[str, Recommender[Any]]
 
 # Below so many hidden cases by time the weights would learn who happened to be asked: each last event is hidden instead.
-LEAST_CASES = 400
+MIN_VALIDATION_CASES = 400
 
 
 @dataclass
-class Progress:
+class ProgressTracker:
     """Turns the steps of a fit into one fraction of the whole that only rises."""
 
-    report: Report
+    report: ProgressCallback
     total: float = 1.0
     done: float = 0.0
     phase: str = "start"
     effort: float = 0.0
 
-    def enter(self, phase: str, effort: float) -> None:
+    def start_phase(self, phase: str, effort: float) -> None:
         self.done += self.effort
         self.phase, self.effort = phase, effort
-        self.within(phase, 0.0)
+        self.report_step(phase, 0.0)
 
-    def within(self, _step: str, fraction: float) -> None:
+    def report_step(self, _step: str, fraction: float) -> None:
         """A Report for the step under way."""
         self.report(self.phase, min((self.done + self.effort * fraction) / self.total, 1.0))
 
@@ -66,26 +66,26 @@ Clock = Callable[[], float]
 
 
 @dataclass
-class Fitting:
+class FitState:
     """What accumulates while fitting."""
 
-    members: Members = field(default_factory=dict)
+    models: EnsembleModels = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
 
 
 def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     dataset: Dataset,
     *,
-    profile: Profile = "full",
-    members: Sequence[str] = (),
+    profile: TrainingProfileName = "full",
+    model_names: Sequence[str] = (),
     rng: np.random.Generator,
-    report: Report = silent,
-    validation: Protocol = "leave-last-out",
+    report: ProgressCallback = ignore_progress,
+    validation: EvaluationProtocol = "leave-last-out",
     k: int = 10,
-    again: bool = True,
-    changes: Changes = NO_CHANGES,
-    serving_ms: float = math.inf,
+    refit_on_all: bool = True,
+    overrides: ParameterOverrides = NO_OVERRIDES,
+    serving_budget_ms: float = math.inf,
     clock: Clock = time.thread_time,
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
@@ -101,101 +101,124 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     are asked by time. card["choice"] has the blend with and without each member, card["second_stage"] what the ranker
     adds, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
     Raises DataError when there is nothing to learn from at all."""
-    progress = Progress(report)
-    names = members or usual_members(profile, dataset)
-    makers = new_members(profile, progress.within, names, changes=changes, ordered=dataset.ordered)
-    progress.total = 1.35 * sum(SHARES[name] for name in makers)
-    fitting = Fitting()
-    validation, split = _hidden(dataset, validation)
-    split = split.sample(EFFORTS[profile].most_cases, rng)
-    hidden = len(split) > 0 and split.train.events > 0
-    _fit_members(split.train if hidden else dataset, makers, rng, progress, fitting)
-    if not fitting.members:
+    progress = ProgressTracker(report)
+    names = model_names or select_default_models(profile, dataset)
+    makers = build_model_factories(
+        profile, progress.report_step, names, overrides=overrides, ordered=dataset.is_ordered
+    )
+    progress.total = 1.35 * sum(RELATIVE_COST[name] for name in makers)
+    fitting = FitState()
+    validation, split = _split_validation(dataset, validation)
+    split = split.sample_cases(TRAINING_PROFILES[profile].max_cases, rng)
+    hidden = len(split) > 0 and split.train.n_events > 0
+    _fit_models(split.train if hidden else dataset, makers, rng, progress, fitting)
+    if not fitting.models:
         raise DataError("No algorithm can learn from this data: there are no events and no texts.")
-    card: dict[str, Any] = {"profile": profile, "protocol": validation, "left_out": fitting.left_out}
+    card: dict[str, Any] = {"profile": profile, "protocol": validation, "left_out": fitting.skipped}
     if hidden:
-        progress.enter("blend", 0.05)
-        blend, ranker, figures = _learn_blend(fitting.members, split, rng, k, serving_ms, clock)
+        progress.start_phase("blend", 0.05)
+        blend, ranker, figures = _fit_blend_and_reranker(
+            fitting.models, split, rng, k, serving_budget_ms, clock
+        )
         card |= figures
-        card["compression"] = compression.choose(fitting.members, blend, split, k=k)
-        if again:
-            _refit_members(dataset, rng, progress, fitting)
+        card["compression"] = compression.select_quantized_models(fitting.models, blend, split, k=k)
+        if refit_on_all:
+            _refit_models(dataset, rng, progress, fitting)
     else:
-        blend, ranker = equal_blend(tuple(fitting.members)), None
+        blend, ranker = build_equal_blend(tuple(fitting.models)), None
         card |= {"validation": None, "beats_popularity": False, "weights": dict(blend.weights)}
-    card["notes"] = {name: member.note for name, member in fitting.members.items() if member.note}
+    card["notes"] = {name: member.fit_note for name, member in fitting.models.items() if member.fit_note}
     card["seconds"] = fitting.seconds
     report("done", 1.0)
-    return Ensemble(fitting.members, blend, dataset.items, card, ranker)
+    return Ensemble(fitting.models, blend, dataset.n_items, card, ranker)
 
 
-def _hidden(dataset: Dataset, wanted: Protocol) -> tuple[Protocol, Split]:
+def _split_validation(dataset: Dataset, protocol: EvaluationProtocol) -> tuple[EvaluationProtocol, Split]:
     """Weights learned from a few dozen cases are chance: where few users went on after the cut, each last event of the
     same training data is hidden instead."""
-    split = SPLITS[wanted](dataset)
-    if len(split) >= LEAST_CASES:
-        return wanted, split
-    others = SPLITS["leave-last-out"](dataset)
-    return ("leave-last-out", others) if len(others) > len(split) else (wanted, split)
+    split = VALIDATION_PROTOCOLS[protocol](dataset)
+    if len(split) >= MIN_VALIDATION_CASES:
+        return protocol, split
+    others = VALIDATION_PROTOCOLS["leave-last-out"](dataset)
+    return ("leave-last-out", others) if len(others) > len(split) else (protocol, split)
 
 
-def _fit_members(
-    data: Dataset, makers: Makers, rng: np.random.Generator, progress: Progress, fitting: Fitting
+def _fit_models(
+    data: Dataset,
+    factories: ModelFactories,
+    rng: np.random.Generator,
+    progress: ProgressTracker,
+    state: FitState,
 ) -> None:
-    for name, make in makers.items():
-        progress.enter(name, SHARES[name])
+    for name, make in factories.items():
+        progress.start_phase(name, RELATIVE_COST[name])
         started = time.perf_counter()
         member = make()
         try:
             member.fit(data, rng)
-        except CannotFit as reason:
-            fitting.left_out[name] = str(reason)
+        except InsufficientDataError as reason:
+            state.skipped[name] = str(reason)
             continue
-        fitting.members[name] = member
-        fitting.seconds[name] = time.perf_counter() - started
+        state.models[name] = member
+        state.seconds[name] = time.perf_counter() - started
 
 
-def _refit_members(data: Dataset, rng: np.random.Generator, progress: Progress, fitting: Fitting) -> None:
-    for name, member in fitting.members.items():
-        progress.enter(f"{name} again", SHARES[name] * 0.3)
+def _refit_models(
+    data: Dataset, rng: np.random.Generator, progress: ProgressTracker, state: FitState
+) -> None:
+    for name, member in state.models.items():
+        progress.start_phase(f"{name} again", RELATIVE_COST[name] * 0.3)
         started = time.perf_counter()
-        member.refit(data, rng)
-        fitting.seconds[name] += time.perf_counter() - started
+        member.fit_partial(data, rng)
+        state.seconds[name] += time.perf_counter() - started
 
 
-def _learn_blend(
-    members: Members, split: Split, rng: np.random.Generator, k: int, serving_ms: float, clock: Clock
-) -> tuple[Blend, Ranker | None, Mapping[str, Any]]:
-    rehearsal = Rehearsal(tuple(members))
-    tallies = measure_all(members, split, k=k, rehearsal=rehearsal)
-    milliseconds = _score_one_ms(members, split, clock)
-    choice = choose_served(rehearsal, fit_blend(rehearsal, k=k), milliseconds, k=k, budget=serving_ms)
-    trial = try_ranker(rehearsal, choice.blend, k=k, rng=rng)
+def _fit_blend_and_reranker(
+    models: EnsembleModels,
+    split: Split,
+    rng: np.random.Generator,
+    k: int,
+    serving_budget_ms: float,
+    clock: Clock,
+) -> tuple[Blend, GradientBoostedReranker | None, Mapping[str, Any]]:
+    rehearsal = CandidateScores(tuple(models))
+    tallies = evaluate_models(models, split, k=k, candidate_scores=rehearsal)
+    milliseconds = _measure_scoring_ms(models, split, clock)
+    choice = prune_models(
+        rehearsal, fit_blend(rehearsal, k=k), milliseconds, k=k, budget_ms=serving_budget_ms
+    )
+    trial = fit_reranker_if_better(rehearsal, choice.blend, k=k, rng=rng)
     # The second stage is judged by held-out cases alone: these here it has seen.
-    tallies |= measure_blend(members, choice.blend, split, k=k)
-    ours = gains(tallies["blend"].all_ranks(), k)
-    bar = gains(tallies["popularity"].all_ranks(), k) if "popularity" in tallies else np.zeros_like(ours)
-    blend = Blend({name: choice.blend.weights.get(name, 0.0) for name in members})
+    tallies |= evaluate_blend(models, choice.blend, split, k=k)
+    ours = ndcg_at_k(tallies["blend"].collect_ranks(), k)
+    bar = (
+        ndcg_at_k(tallies["popularity"].collect_ranks(), k)
+        if "popularity" in tallies
+        else np.zeros_like(ours)
+    )
+    blend = Blend({name: choice.blend.weights.get(name, 0.0) for name in models})
     figures = {
-        "validation": {name: tally.summary(rng) for name, tally in tallies.items()},
-        "beats_popularity": beats(ours, bar, rng),
+        "validation": {name: tally.summarize_metrics(rng) for name, tally in tallies.items()},
+        "beats_popularity": is_significantly_better(ours, bar, rng),
         "weights": dict(blend.weights),
         "choice": choice.to_json(),
         "second_stage": trial.to_json(),
         "score_one_ms": milliseconds,
     }
-    return blend, trial.ranker, figures
+    return blend, trial.reranker, figures
 
 
-def _score_one_ms(members: Members, split: Split, clock: Clock, asks: int = 50) -> dict[str, float]:
+def _measure_scoring_ms(
+    models: EnsembleModels, split: Split, clock: Clock, max_queries: int = 50
+) -> dict[str, float]:
     """The median milliseconds of processor time that each member takes for one history."""
-    histories = [split.histories.row(case) for case in range(min(asks, len(split)))]
+    histories = [split.histories.slice_row(case) for case in range(min(max_queries, len(split)))]
     figures = {}
-    for name, member in members.items():
+    for name, member in models.items():
         taken = []
         for history in histories:
             started = clock()
-            member.score_one(history)
+            member.score_history(history)
             taken.append(clock() - started)
         figures[name] = float(np.median(taken)) * 1000
     return figures

@@ -11,124 +11,126 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from recommender.algorithms.look import Look
+from recommender.algorithms.look import VisualSimilarity
 from recommender.dataset import Dataset
-from recommender.evaluation.command import Writer, positive, require_folder
+from recommender.evaluation.command import CommandOutput, parse_positive_int, require_parent_folder
 from recommender.evaluation.labelled_images import LabelledImages, read_labelled_images
-from recommender.evaluation.metrics import bootstrap
-from recommender.features.look_training import SIDE, LookConfig, LookEncoder
-from recommender.types import DataError, Doubles, Floats, Longs
+from recommender.evaluation.metrics import bootstrap_interval
+from recommender.features.look_training import INPUT_SIZE, EfficientNetEncoder, ImageEncoderConfig
+from recommender.types import DataError, Float32Array, Float64Array, Int64Array
 
-ROWS = 512
+BATCH_SIZE = 512
 
 
 @dataclass(frozen=True)
-class Found:
+class ImageBenchmarkResult:
     """precision of each readable image at k by what is served, and what a drawing at random would reach."""
 
-    precision: Doubles
-    by_chance: float
-    images: int
-    unreadable: int
+    precision: Float64Array
+    chance_precision: float
+    n_images: int
+    n_unreadable: int
     encode_seconds: float
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of classes, or of IDX files")
     parser.add_argument("--part", default="", help="beginning of the IDX files' names, e.g. t10k")
-    parser.add_argument("--most", type=positive, help="take so many of the images, drawn by --seed")
-    parser.add_argument("--k", type=positive, default=10)
+    parser.add_argument("--most", type=parse_positive_int, help="take so many of the images, drawn by --seed")
+    parser.add_argument("--k", type=parse_positive_int, default=10)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="0: all cores")
     parser.add_argument("--json", type=Path, help="where to write the figures")
 
 
-def run(options: argparse.Namespace, *, out: Writer, progress: TextIO) -> None:
+def run_image_evaluation(options: argparse.Namespace, *, out: CommandOutput, progress: TextIO) -> None:
     """Prints precision@k with its interval. Raises DataError for what cannot be read."""
-    require_folder(options.json)
-    images = read_labelled_images(options.data, part=options.part)
+    require_parent_folder(options.json)
+    images = read_labelled_images(options.data, prefix=options.part)
     rng = np.random.default_rng(options.seed)
     chosen = np.arange(len(images))
     if options.most and options.most < len(images):
         chosen = np.sort(rng.choice(len(images), options.most, replace=False))
-    encoder = LookEncoder(LookConfig(threads=options.threads))
-    found = measure(images, chosen, encoder, k=options.k, rng=rng, progress=progress)
-    figures = _figures(found, images.name, options.k, rng)
-    out.write(_sentence(figures, options.k) + "\n")
+    encoder = EfficientNetEncoder(ImageEncoderConfig(threads=options.threads))
+    found = evaluate_image_similarity(images, chosen, encoder, k=options.k, rng=rng, progress=progress)
+    figures = _summarize_result(found, images.name, options.k, rng)
+    out.write(_format_result(figures, options.k) + "\n")
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def measure(
+def evaluate_image_similarity(
     images: LabelledImages,
-    chosen: Longs,
-    encoder: LookEncoder,
+    rows: Int64Array,
+    encoder: EfficientNetEncoder,
     *,
     k: int,
     rng: np.random.Generator,
     progress: TextIO,
-) -> Found:
+) -> ImageBenchmarkResult:
     """Raises DataError where fewer than two images can be read."""
     started = time.perf_counter()
-    looks, label = _encoded(images, chosen, encoder, progress)
+    looks, label = _encode_images(images, rows, encoder, progress)
     seconds = time.perf_counter() - started
     if len(label) < 2:
         raise DataError("Fewer than two of the images can be read.")
-    member = Look()
-    member.fit(replace(Dataset.from_sequences([], items=len(label)), look=looks), rng)
+    member = VisualSimilarity()
+    member.fit(replace(Dataset.from_sequences([], n_items=len(label)), image_embeddings=looks), rng)
     precision = np.concatenate(
         [
-            _precision(member, label, part, k)
-            for part in np.array_split(np.arange(len(label)), -(-len(label) // ROWS))
+            _compute_precision(member, label, part, k)
+            for part in np.array_split(np.arange(len(label)), -(-len(label) // BATCH_SIZE))
         ]
     )
     sizes = np.bincount(label)[label]
     by_chance = float(np.mean((sizes - 1) / (len(label) - 1)))
-    return Found(precision, by_chance, len(label), len(chosen) - len(label), seconds)
+    return ImageBenchmarkResult(precision, by_chance, len(label), len(rows) - len(label), seconds)
 
 
-def _encoded(
-    images: LabelledImages, chosen: Longs, encoder: LookEncoder, progress: TextIO
-) -> tuple[Floats, Longs]:
+def _encode_images(
+    images: LabelledImages, rows: Int64Array, encoder: EfficientNetEncoder, progress: TextIO
+) -> tuple[Float32Array, Int64Array]:
     vectors, labels = [], []
-    for start in range(0, len(chosen), ROWS):
+    for start in range(0, len(rows), BATCH_SIZE):
         pictures, kept = [], []
-        for number in chosen[start : start + ROWS].tolist():
+        for number in rows[start : start + BATCH_SIZE].tolist():
             try:
-                pictures.append(images.read(number, SIDE))
+                pictures.append(images.read_frames(number, INPUT_SIZE))
                 kept.append(number)
             except DataError as fault:
                 progress.write(f"image {number}: {fault}\n")
-        vectors.append(encoder.of_squares(pictures))
-        labels.append(images.label[kept])
-        progress.write(f"{min(start + ROWS, len(chosen)):,} of {len(chosen):,} images\n")
+        vectors.append(encoder.encode_frames(pictures))
+        labels.append(images.labels[kept])
+        progress.write(f"{min(start + BATCH_SIZE, len(rows)):,} of {len(rows):,} images\n")
     return np.concatenate(vectors), np.concatenate(labels)
 
 
-def _precision(member: Look, label: Longs, rows: Longs, k: int) -> Doubles:
-    nearest = member.similar_items(rows.astype(np.int32), min(k, len(label) - 1)).items
+def _compute_precision(model: VisualSimilarity, label: Int64Array, rows: Int64Array, k: int) -> Float64Array:
+    nearest = model.find_similar_items(rows.astype(np.int32), min(k, len(label) - 1)).items
     same = (label[nearest] == label[rows][:, None]) & (nearest >= 0)
     return np.asarray(same.mean(axis=1), dtype=np.float64)
 
 
-def _figures(found: Found, name: str, k: int, rng: np.random.Generator) -> dict[str, Any]:
-    interval = bootstrap(found.precision, rng)
+def _summarize_result(
+    result: ImageBenchmarkResult, name: str, k: int, rng: np.random.Generator
+) -> dict[str, Any]:
+    interval = bootstrap_interval(result.precision, rng)
     return {
         "data": name,
-        "images": found.images,
-        "unreadable": found.unreadable,
+        "images": result.n_images,
+        "unreadable": result.n_unreadable,
         f"precision@{k}": interval.mean,
         f"precision@{k}_interval": [interval.low, interval.high],
-        "by_chance": found.by_chance,
-        "milliseconds_an_image": 1000 * found.encode_seconds / max(found.images, 1),
+        "by_chance": result.chance_precision,
+        "milliseconds_an_image": 1000 * result.encode_seconds / max(result.n_images, 1),
     }
 
 
-def _sentence(figures: dict[str, Any], k: int) -> str:
-    low, high = figures[f"precision@{k}_interval"]
+def _format_result(metrics: dict[str, Any], k: int) -> str:
+    low, high = metrics[f"precision@{k}_interval"]
     return (
-        f"{figures['data']}: of the {k} images nearest to each of {figures['images']:,}, "
-        f"{figures[f'precision@{k}']:.4f} [{low:.4f}, {high:.4f}] are of its class (at random "
-        f"{figures['by_chance']:.4f}); {figures['unreadable']:,} cannot be read; "
-        f"{figures['milliseconds_an_image']:.1f} ms an image."
+        f"{metrics['data']}: of the {k} images nearest to each of {metrics['images']:,}, "
+        f"{metrics[f'precision@{k}']:.4f} [{low:.4f}, {high:.4f}] are of its class (at random "
+        f"{metrics['by_chance']:.4f}); {metrics['unreadable']:,} cannot be read; "
+        f"{metrics['milliseconds_an_image']:.1f} ms an image."
     )

@@ -16,12 +16,12 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from recommender.evaluation.verdicts import Reason
-from recommender.types import Bools, DataError, Doubles, Ints
+from recommender.evaluation.verdicts import DecisionReason
+from recommender.types import BoolArray, DataError, Float64Array, Int32Array
 
 Signal = Literal["clicks", "conversions", "dismissals"]
 SIGNALS: tuple[Signal, ...] = ("clicks", "conversions", "dismissals")
-CODES: Mapping[Signal, str] = {
+REASON_CODES: Mapping[Signal, str] = {
     "clicks": "clicks_dropped",
     "conversions": "conversions_dropped",
     "dismissals": "dismissals_rose",
@@ -29,130 +29,151 @@ CODES: Mapping[Signal, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class WatchConfig:
+class OnlineTestConfig:
     """error: how likely one version is taken back although it is as good. least_change: relative, so that a drop
     too small to matter takes nothing back. least_answers: of each version before the first look. least_expected:
     clicks (or the like) that must be expected of the newer one, for below that the normal limit is no guide.
     followed_within: what comes later does not count, and an answer counts when that time is over."""
 
-    error: float = 0.001
-    least_change: float = 0.1
-    least_answers: int = 200
-    least_expected: float = 20.0
-    followed_within: timedelta = timedelta(hours=1)
+    false_alarm_rate: float = 0.001
+    min_relative_change: float = 0.1
+    min_recommendations: int = 200
+    min_expected_events: float = 20.0
+    attribution_window: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
-        if not 0 < self.error < 0.5 or not 0 <= self.least_change < 1:
+        if not 0 < self.false_alarm_rate < 0.5 or not 0 <= self.min_relative_change < 1:
             raise DataError(
                 "The error of the watch lies between 0 and 0.5, its least change between 0 and 1."
             )
-        if self.least_answers < 1 or self.least_expected < 1:
+        if self.min_recommendations < 1 or self.min_expected_events < 1:
             raise DataError("The watch needs at least one answer, and one click to expect.")
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ServedRecommendations:
     """Answers of one version: who asked (numbers; a stranger has one of his own), where, and what followed."""
 
-    profile: Ints
-    place: Ints
-    followed: Mapping[Signal, Bools]
+    profile: Int32Array
+    scenario: Int32Array
+    outcomes: Mapping[Signal, BoolArray]
 
     def __len__(self) -> int:
         return len(self.profile)
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class OutcomeRate:
     """The share of answers that something followed, and its variance with a profile's answers taken together."""
 
-    share: float
+    mean: float
     variance: float
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class InterimAnalysis:
     """`number` is 0 while it is too early. Rates are (now, before) by signal, as if both had served the same places."""
 
     number: int
-    answers: int
-    before: int
+    n_current: int
+    n_previous: int
     rates: Mapping[Signal, tuple[float, float]]
-    dropped: tuple[Signal, ...]
+    degraded: tuple[Signal, ...]
 
-    def reasons(self, version: str) -> tuple[Reason, ...]:
+    def to_reasons(self, version: str) -> tuple[DecisionReason, ...]:
         return tuple(
-            Reason(
-                CODES[one],
+            DecisionReason(
+                REASON_CODES[one],
                 {
                     "now": self.rates[one][0],
                     "before": self.rates[one][1],
-                    "answers": self.answers,
+                    "answers": self.n_current,
                     "version": version,
                 },
             )
-            for one in self.dropped
+            for one in self.degraded
         )
 
 
-def look(now: Answers, before: Answers, *, taken: int, config: WatchConfig) -> Look:
+def run_interim_analysis(
+    current: ServedRecommendations,
+    previous: ServedRecommendations,
+    *,
+    last_analysis: int,
+    config: OnlineTestConfig,
+) -> InterimAnalysis:
     """`taken` is the number of the last look at this pair: the same look is not taken twice.
 
     Only places that both versions served are compared, the older one's weighted as the newer one's."""
-    shared = np.intersect1d(now.place, before.place)
-    new, old = _within(now, shared), _within(before, shared)
-    number = _number(len(new), config) if len(old) >= config.least_answers else 0
+    shared = np.intersect1d(current.scenario, previous.scenario)
+    new, old = _filter_scenarios(current, shared), _filter_scenarios(previous, shared)
+    number = _compute_analysis_number(len(new), config) if len(old) >= config.min_recommendations else 0
     if not number:
-        return Look(0, len(new), len(old), {}, ())
-    shares = np.bincount(np.searchsorted(shared, new.place), minlength=shared.size) / len(new)
-    rates = {one: (rate(new, one, shared, shares), rate(old, one, shared, shares)) for one in SIGNALS}
-    shown = {one: (mine.share, theirs.share) for one, (mine, theirs) in rates.items()}
-    if number <= taken:
-        return Look(taken, len(new), len(old), shown, ())
-    level = config.error * 6 / (pi * number) ** 2 / len(SIGNALS)
+        return InterimAnalysis(0, len(new), len(old), {}, ())
+    shares = np.bincount(np.searchsorted(shared, new.scenario), minlength=shared.size) / len(new)
+    rates = {
+        one: (estimate_rate(new, one, shared, shares), estimate_rate(old, one, shared, shares))
+        for one in SIGNALS
+    }
+    shown = {one: (mine.mean, theirs.mean) for one, (mine, theirs) in rates.items()}
+    if number <= last_analysis:
+        return InterimAnalysis(last_analysis, len(new), len(old), shown, ())
+    level = config.false_alarm_rate * 6 / (pi * number) ** 2 / len(SIGNALS)
     fell = tuple(
-        one for one, pair in rates.items() if _worse(one, *pair, (len(new), len(old)), level, config)
+        one for one, pair in rates.items() if _is_degraded(one, *pair, (len(new), len(old)), level, config)
     )
-    return Look(number, len(new), len(old), shown, fell)
+    return InterimAnalysis(number, len(new), len(old), shown, fell)
 
 
-def rate(answers: Answers, signal: Signal, places: Ints, shares: Doubles) -> Rate:
+def estimate_rate(
+    recommendations: ServedRecommendations, signal: Signal, scenarios: Int32Array, weights: Float64Array
+) -> OutcomeRate:
     """Directly standardised over places; the variance by linearisation over profiles (Cochran 1977, section 6.2)."""
-    followed = answers.followed[signal].astype(np.float64)
-    place = np.searchsorted(places, answers.place)
-    count = np.bincount(place, minlength=places.size)
-    share = np.bincount(place, weights=followed, minlength=places.size) / np.maximum(count, 1)
-    part = (shares / np.maximum(count, 1))[place] * (followed - share[place])
-    _, who = np.unique(answers.profile, return_inverse=True)
+    followed = recommendations.outcomes[signal].astype(np.float64)
+    place = np.searchsorted(scenarios, recommendations.scenario)
+    count = np.bincount(place, minlength=scenarios.size)
+    share = np.bincount(place, weights=followed, minlength=scenarios.size) / np.maximum(count, 1)
+    part = (weights / np.maximum(count, 1))[place] * (followed - share[place])
+    _, who = np.unique(recommendations.profile, return_inverse=True)
     of_profile = np.bincount(who, weights=part)
     spread = of_profile.size / max(of_profile.size - 1, 1)
-    return Rate(float(shares @ share), float((of_profile**2).sum() * spread))
+    return OutcomeRate(float(weights @ share), float((of_profile**2).sum() * spread))
 
 
-def _worse(
-    signal: Signal, mine: Rate, theirs: Rate, sizes: tuple[int, int], level: float, config: WatchConfig
+def _is_degraded(
+    signal: Signal,
+    current: OutcomeRate,
+    previous: OutcomeRate,
+    sizes: tuple[int, int],
+    significance: float,
+    config: OnlineTestConfig,
 ) -> bool:
     """Whether the relative change is past `least_change` beyond chance: one-sided, at `level`.
 
     A variance is at least that of independent answers at the common rate: no click at all would have none of its own."""
-    common = (mine.share * sizes[0] + theirs.share * sizes[1]) / sum(sizes)
-    if min(common, 1 - common) * sizes[0] < config.least_expected:
+    common = (current.mean * sizes[0] + previous.mean * sizes[1]) / sum(sizes)
+    if min(common, 1 - common) * sizes[0] < config.min_expected_events:
         return False
-    sign, bound = (1, 1 + config.least_change) if signal == "dismissals" else (-1, 1 - config.least_change)
+    sign, bound = (
+        (1, 1 + config.min_relative_change)
+        if signal == "dismissals"
+        else (-1, 1 - config.min_relative_change)
+    )
     independent = common * (1 - common)
     error = sqrt(
-        max(mine.variance, independent / sizes[0]) + bound**2 * max(theirs.variance, independent / sizes[1])
+        max(current.variance, independent / sizes[0])
+        + bound**2 * max(previous.variance, independent / sizes[1])
     )
-    return bool(sign * (mine.share - bound * theirs.share) > stats.norm.isf(level) * error)
+    return bool(sign * (current.mean - bound * previous.mean) > stats.norm.isf(significance) * error)
 
 
-def _within(answers: Answers, places: Ints) -> Answers:
-    inside = np.isin(answers.place, places)
-    followed = {name: found[inside] for name, found in answers.followed.items()}
-    return Answers(answers.profile[inside], answers.place[inside], followed)
+def _filter_scenarios(recommendations: ServedRecommendations, scenarios: Int32Array) -> ServedRecommendations:
+    inside = np.isin(recommendations.scenario, scenarios)
+    followed = {name: found[inside] for name, found in recommendations.outcomes.items()}
+    return ServedRecommendations(recommendations.profile[inside], recommendations.scenario[inside], followed)
 
 
-def _number(answers: int, config: WatchConfig) -> int:
-    if answers < config.least_answers:
+def _compute_analysis_number(n_recommendations: int, config: OnlineTestConfig) -> int:
+    if n_recommendations < config.min_recommendations:
         return 0
-    return 1 + floor(log(answers / config.least_answers) / log(1.5) + 1e-9)
+    return 1 + floor(log(n_recommendations / config.min_recommendations) / log(1.5) + 1e-9)

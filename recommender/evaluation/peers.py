@@ -13,17 +13,24 @@ import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from recommender.algorithms.co_occurrence import choices_of
-from recommender.algorithms.sequence import SequenceConfig
-from recommender.algorithms.sequence_training import SequenceTrainer
+from recommender.algorithms.co_occurrence import build_interaction_matrix
+from recommender.algorithms.sequence import SASRecConfig
+from recommender.algorithms.sequence_training import SASRecTrainer
 from recommender.dataset import Split
-from recommender.evaluation.measure import Tally, measure, rows_at_once
-from recommender.evaluation.metrics import gains, hits
-from recommender.types import CannotFit, Floats, Ints, Longs, Report, silent
+from recommender.evaluation.measure import MetricAccumulator, choose_batch_size, evaluate_scorer
+from recommender.evaluation.metrics import ndcg_at_k, recall_at_k
+from recommender.types import (
+    Float32Array,
+    InsufficientDataError,
+    Int32Array,
+    Int64Array,
+    ProgressCallback,
+    ignore_progress,
+)
 
 
 @dataclass(frozen=True)
-class Standing:
+class LibraryBenchmarkResult:
     """How good a model was after how much training. `seconds` are processor seconds of fitting alone."""
 
     model: str
@@ -42,51 +49,57 @@ class Standing:
         }
 
 
-def our_transformer(
-    split: Split, config: SequenceConfig, *, k: int, seed: int, report: Report = silent
-) -> Standing:
+def evaluate_lepton_sasrec(
+    split: Split, config: SASRecConfig, *, k: int, seed: int, report: ProgressCallback = ignore_progress
+) -> LibraryBenchmarkResult:
     """The sequence transformer of the project, fitted on the split's training part alone."""
-    member = SequenceTrainer(config, report=report)
+    member = SASRecTrainer(config, on_progress=report)
     started = time.process_time()
     member.fit(split.train, np.random.default_rng(seed))
     seconds = time.process_time() - started
-    return _standing("transformer", config.epochs, seconds, measure(member.score, split, k=k).all_ranks(), k)
+    return _build_result(
+        "transformer", config.epochs, seconds, evaluate_scorer(member.score, split, k=k).collect_ranks(), k
+    )
 
 
-def implicit_als(split: Split, *, k: int, seed: int, factors: int = 128) -> Standing:
+def evaluate_implicit_als(split: Split, *, k: int, seed: int, factors: int = 128) -> LibraryBenchmarkResult:
     """Implicit feedback by alternating least squares, the library's defaults but for the size."""
     from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
 
     with threadpool_limits(1, "blas"):
         model = AlternatingLeastSquares(factors=factors, num_threads=1, random_state=seed)
-    return _factorised("implicit ALS", model, split, k)
+    return _evaluate_factorization("implicit ALS", model, split, k)
 
 
-def implicit_bpr(split: Split, *, k: int, seed: int, factors: int = 128) -> Standing:
+def evaluate_implicit_bpr(split: Split, *, k: int, seed: int, factors: int = 128) -> LibraryBenchmarkResult:
     """Bayesian personalised ranking, the library's defaults but for the size."""
     from implicit.cpu.bpr import BayesianPersonalizedRanking  # noqa: PLC0415
 
     with threadpool_limits(1, "blas"):
         model = BayesianPersonalizedRanking(factors=factors, num_threads=1, random_state=seed)
-    return _factorised("implicit BPR", model, split, k)
+    return _evaluate_factorization("implicit BPR", model, split, k)
 
 
-def _factorised(name: str, model: object, split: Split, k: int) -> Standing:
-    choices = sparse.csr_matrix(choices_of(split.train.histories, split.train.items))
+def _evaluate_factorization(name: str, model: object, split: Split, k: int) -> LibraryBenchmarkResult:
+    choices = sparse.csr_matrix(build_interaction_matrix(split.train.histories, split.train.n_items))
     started = time.process_time()
     with threadpool_limits(1, "blas"):
         model.fit(choices, show_progress=False)  # type: ignore[attr-defined]
     seconds = time.process_time() - started
     people = np.asarray(model.user_factors, np.float32)  # type: ignore[attr-defined]
     things = np.asarray(model.item_factors, np.float32)  # type: ignore[attr-defined]
-    tally = Tally(split.train.items, k)
-    for rows, part in split.histories.known(split.train.items).split(rows_at_once(split.train.items)):
-        scores: Floats = people[split.user[rows]] @ things.T
-        tally.add(scores, part, split.target[rows])
-    return _standing(name, int(model.iterations), seconds, tally.all_ranks(), k)  # type: ignore[attr-defined]
+    tally = MetricAccumulator(split.train.n_items, k)
+    for rows, part in split.histories.drop_unknown_and_repeats(split.train.n_items).iter_chunks(
+        choose_batch_size(split.train.n_items)
+    ):
+        scores: Float32Array = people[split.user[rows]] @ things.T
+        tally.add_batch(scores, part, split.target[rows])
+    return _build_result(name, int(model.iterations), seconds, tally.collect_ranks(), k)  # type: ignore[attr-defined]
 
 
-def rectools_sasrec(split: Split, *, k: int, seed: int, most_seconds: float) -> Iterator[Standing]:
+def evaluate_rectools_sasrec(
+    split: Split, *, k: int, seed: int, max_seconds: float
+) -> Iterator[LibraryBenchmarkResult]:
     """After every epoch until `most_seconds` of the processor are spent: SASRec with sampled softmax, 64 factors, 1 block.
 
     Raises CannotFit where rectools is not installed."""
@@ -96,18 +109,18 @@ def rectools_sasrec(split: Split, *, k: int, seed: int, most_seconds: float) -> 
         from rectools.dataset import Dataset as Table  # noqa: PLC0415
         from rectools.models import SASRecModel  # noqa: PLC0415
     except ImportError as missing:
-        raise CannotFit("rectools is not installed: make env-peers.") from missing
+        raise InsufficientDataError("rectools is not installed: make env-peers.") from missing
     import torch  # noqa: PLC0415
 
     torch.manual_seed(seed)
     table = Table.construct(
         pd.DataFrame(
             {
-                Columns.User: np.repeat(np.arange(split.train.users), np.diff(split.train.indptr)),
+                Columns.User: np.repeat(np.arange(split.train.n_users), np.diff(split.train.indptr)),
                 Columns.Item: split.train.item.astype(np.int64),
                 Columns.Weight: 1.0,
                 # The order of a history is all that counts; one event a minute keeps it.
-                Columns.Datetime: pd.to_datetime(np.arange(split.train.events) * 60, unit="s"),
+                Columns.Datetime: pd.to_datetime(np.arange(split.train.n_events) * 60, unit="s"),
             }
         )
     )
@@ -116,29 +129,33 @@ def rectools_sasrec(split: Split, *, k: int, seed: int, most_seconds: float) -> 
         n_negatives=256, lr=1e-3, batch_size=128, verbose=0,
     )  # fmt: skip
     seconds, epochs = 0.0, 0
-    while seconds < most_seconds:
+    while seconds < max_seconds:
         started = time.process_time()
         model.fit_partial(table, min_epochs=1, max_epochs=1)
         seconds += time.process_time() - started
         epochs += 1
         shown = model.recommend(users=split.user, dataset=table, k=k, filter_viewed=True)
-        yield _standing("rectools SASRec", epochs, seconds, _ranks(shown, split, k), k)
+        yield _build_result("rectools SASRec", epochs, seconds, _rank_targets(shown, split, k), k)
 
 
-def _ranks(shown: object, split: Split, k: int) -> Longs:
+def _rank_targets(recommended: object, split: Split, k: int) -> Int64Array:
     """The place of each case's target in its list, k where it is not in it."""
     from rectools import Columns  # noqa: PLC0415
 
     case = np.full(int(split.user.max(initial=0)) + 1, -1, np.int64)
     case[split.user] = np.arange(len(split))
-    owner = case[shown[Columns.User].to_numpy()]  # type: ignore[index]
-    item: Ints = shown[Columns.Item].to_numpy()  # type: ignore[index]
-    place: Longs = shown[Columns.Rank].to_numpy() - 1  # type: ignore[index]
+    owner = case[recommended[Columns.User].to_numpy()]  # type: ignore[index]
+    item: Int32Array = recommended[Columns.Item].to_numpy()  # type: ignore[index]
+    place: Int64Array = recommended[Columns.Rank].to_numpy() - 1  # type: ignore[index]
     found = item == split.target[owner]
     ranks = np.full(len(split), k, np.int64)
     ranks[owner[found]] = place[found]
     return ranks
 
 
-def _standing(model: str, epochs: int, seconds: float, ranks: Longs, k: int) -> Standing:
-    return Standing(model, epochs, seconds, float(gains(ranks, k).mean()), float(hits(ranks, k).mean()))
+def _build_result(
+    model: str, epochs: int, seconds: float, ranks: Int64Array, k: int
+) -> LibraryBenchmarkResult:
+    return LibraryBenchmarkResult(
+        model, epochs, seconds, float(ndcg_at_k(ranks, k).mean()), float(recall_at_k(ranks, k).mean())
+    )

@@ -7,47 +7,47 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.content import Content
-from recommender.algorithms.convolutional_training import ConvolutionalTrainer
+from recommender.algorithms.content import TfidfContent
+from recommender.algorithms.convolutional_training import NextItNetTrainer
 from recommender.algorithms.ease import Ease
-from recommender.algorithms.ensemble import ORDERED
-from recommender.algorithms.factors_training import FactorsTrainer
-from recommender.algorithms.features_training import FeaturesTrainer
-from recommender.algorithms.item_neighbours import ItemNeighbours
-from recommender.algorithms.knowledge import Knowledge
-from recommender.algorithms.look import Look
+from recommender.algorithms.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.factors_training import ImplicitALSTrainer
+from recommender.algorithms.features_training import FeatureInteractionTrainer
+from recommender.algorithms.item_neighbours import ItemKNN
+from recommender.algorithms.knowledge import TripleSimilarity
+from recommender.algorithms.look import VisualSimilarity
 from recommender.algorithms.popularity import Popularity
-from recommender.algorithms.ranges import sound
+from recommender.algorithms.ranges import filter_valid_overrides
 from recommender.algorithms.recent_popularity import RecentPopularity
-from recommender.algorithms.recurrent_training import RecurrentTrainer
-from recommender.algorithms.reputation import Reputation
-from recommender.algorithms.sequence import SequenceConfig
-from recommender.algorithms.sequence_training import SequenceTrainer
+from recommender.algorithms.recurrent_training import GRU4RecTrainer
+from recommender.algorithms.reputation import ReviewScore
+from recommender.algorithms.sequence import SASRecConfig
+from recommender.algorithms.sequence_training import SASRecTrainer
 from recommender.algorithms.transitions import Transitions
 from recommender.dataset import Dataset
-from recommender.types import DataError, Report
+from recommender.types import DataError, ProgressCallback
 
-Profile = Literal["fast", "full"]
+TrainingProfileName = Literal["fast", "full"]
 
 
 @dataclass(frozen=True)
-class Effort:
+class TrainingProfile:
     """most_cases bounds how many hidden events the blend is learned from and judged by."""
 
-    sequence: SequenceConfig
-    most_cases: int
+    sequence: SASRecConfig
+    max_cases: int
 
 
-EFFORTS: Mapping[Profile, Effort] = {
-    "full": Effort(SequenceConfig(), most_cases=30_000),
-    "fast": Effort(
-        SequenceConfig(learning_rate=3e-3, epochs=20, refit_epochs=1, most_positions=1_000_000),
-        most_cases=4_000,
+TRAINING_PROFILES: Mapping[TrainingProfileName, TrainingProfile] = {
+    "full": TrainingProfile(SASRecConfig(), max_cases=30_000),
+    "fast": TrainingProfile(
+        SASRecConfig(learning_rate=3e-3, epochs=20, finetune_epochs=1, max_training_positions=1_000_000),
+        max_cases=4_000,
     ),
 }
 
 # About how long each member takes beside the others, for honest percentages.
-SHARES: Mapping[str, float] = {
+RELATIVE_COST: Mapping[str, float] = {
     "popularity": 0.01,
     "recent_popularity": 0.01,
     "reputation": 0.01,
@@ -65,102 +65,106 @@ SHARES: Mapping[str, float] = {
 }
 
 # What has earned its place in the blend; the others are fitted where they are asked for by name.
-QUICK_MEMBERS = ("popularity", "transitions", "item_neighbours", "content", "factors", "ease", "sequence")
-MEMBERS: Mapping[Profile, tuple[str, ...]] = {
-    "full": (*QUICK_MEMBERS, "recurrent", "convolutional"),
-    "fast": QUICK_MEMBERS,
+FAST_MODELS = ("popularity", "transitions", "item_neighbours", "content", "factors", "ease", "sequence")
+PROFILE_MODELS: Mapping[TrainingProfileName, tuple[str, ...]] = {
+    "full": (*FAST_MODELS, "recurrent", "convolutional"),
+    "fast": FAST_MODELS,
 }
-OPTIONAL_MEMBERS = tuple(name for name in SHARES if name not in MEMBERS["full"])
+OPTIONAL_MODELS = tuple(name for name in RELATIVE_COST if name not in PROFILE_MODELS["full"])
 
-Make = Callable[[], Recommender[Any]]
-Makers = dict[str, Make]
-Changes = Mapping[str, Mapping[str, Any]]
+ModelFactory = Callable[[], Recommender[Any]]
+ModelFactories = dict[str, ModelFactory]
+ParameterOverrides = Mapping[str, Mapping[str, Any]]
 """By member, the settings that differ from the defaults."""
-NO_CHANGES: Changes = {}
-READ_THE_ORDER = ORDERED | {Transitions.name}
-_ALL_COUNT = {"decay": 1.0, "history": 500}
+NO_OVERRIDES: ParameterOverrides = {}
+ORDER_SENSITIVE = SEQUENTIAL_MODELS | {Transitions.name}
+_NO_DECAY = {"decay": 1.0, "history": 500}
 # Without fading a whole history has the confidence that its latest events have else.
-UNORDERED: Changes = {
-    "item_neighbours": _ALL_COUNT,
-    "content": _ALL_COUNT,
-    "ease": _ALL_COUNT,
-    "factors": {**_ALL_COUNT, "confidence": 5.0},
+UNORDERED_OVERRIDES: ParameterOverrides = {
+    "item_neighbours": _NO_DECAY,
+    "content": _NO_DECAY,
+    "ease": _NO_DECAY,
+    "factors": {**_NO_DECAY, "confidence": 5.0},
 }
 
 
-def of_data(dataset: Dataset) -> tuple[str, ...]:
+def select_models_for_data(dataset: Dataset) -> tuple[str, ...]:
     """Members of every profile wherever the data has what they read."""
     there = {
-        Look.name: dataset.look is not None,
-        Knowledge.name: bool(dataset.links and any(dataset.links)),
-        Reputation.name: dataset.opinions is not None,
+        VisualSimilarity.name: dataset.image_embeddings is not None,
+        TripleSimilarity.name: bool(dataset.triple_tokens and any(dataset.triple_tokens)),
+        ReviewScore.name: dataset.review_features is not None,
     }
     return tuple(name for name, found in there.items() if found)
 
 
-def usual_members(profile: Profile, dataset: Dataset) -> tuple[str, ...]:
+def select_default_models(profile: TrainingProfileName, dataset: Dataset) -> tuple[str, ...]:
     """Those of the profile and of what the data has; without an order none that reads one."""
-    names = (*MEMBERS[profile], *of_data(dataset))
-    return names if dataset.ordered else tuple(name for name in names if name not in READ_THE_ORDER)
+    names = (*PROFILE_MODELS[profile], *select_models_for_data(dataset))
+    return names if dataset.is_ordered else tuple(name for name in names if name not in ORDER_SENSITIVE)
 
 
-def new_members(
-    profile: Profile,
-    report: Report,
+def build_model_factories(
+    profile: TrainingProfileName,
+    report: ProgressCallback,
     names: Sequence[str] = (),
     *,
-    changes: Changes = NO_CHANGES,
+    overrides: ParameterOverrides = NO_OVERRIDES,
     ordered: bool = True,
-) -> Makers:
+) -> ModelFactories:
     """Makers of unfitted members by name, quickest first; `report` hears how far the slow ones are.
 
     Those of the profile where no names are given. `changes` are settings of members that differ from the profile's;
     what this version cannot set is passed over. Where events are not `ordered`, none fades, and no member that reads an
     order is made unasked. Raises DataError for a name that no member has."""
-    makers = _makers(EFFORTS[profile], report)
+    makers = _build_all_factories(TRAINING_PROFILES[profile], report)
     if not ordered:
-        makers |= {name: _with(makers[name], settings) for name, settings in UNORDERED.items()}
+        makers |= {
+            name: _wrap_factory(makers[name], settings) for name, settings in UNORDERED_OVERRIDES.items()
+        }
     unknown = [name for name in names if name not in makers]
     if unknown:
         raise DataError(f"There is no member {unknown[0]!r}; there are {', '.join(makers)}.")
-    chosen = names or [name for name in MEMBERS[profile] if ordered or name not in READ_THE_ORDER]
+    chosen = names or [name for name in PROFILE_MODELS[profile] if ordered or name not in ORDER_SENSITIVE]
     return {
-        name: with_changes(make, changes.get(name, {})) for name, make in makers.items() if name in chosen
+        name: apply_overrides(make, overrides.get(name, {}))
+        for name, make in makers.items()
+        if name in chosen
     }
 
 
-def with_changes(make: Make, changes: Mapping[str, Any]) -> Make:
+def apply_overrides(factory: ModelFactory, overrides: Mapping[str, Any]) -> ModelFactory:
     """A maker of the same member with some settings changed."""
-    return _with(make, changes, may=sound) if changes else make
+    return _wrap_factory(factory, overrides, validate=filter_valid_overrides) if overrides else factory
 
 
-def _with(
-    make: Make,
+def _wrap_factory(
+    factory: ModelFactory,
     settings: Mapping[str, Any],
-    may: Callable[[type[Any], Mapping[str, Any]], Mapping[str, Any]] = lambda _kind, given: given,
-) -> Make:
-    def made() -> Recommender[Any]:
-        model = make()
-        model.config = replace(model.config, **may(type(model.config), settings))
+    validate: Callable[[type[Any], Mapping[str, Any]], Mapping[str, Any]] = lambda _kind, given: given,
+) -> ModelFactory:
+    def build_model() -> Recommender[Any]:
+        model = factory()
+        model.config = replace(model.config, **validate(type(model.config), settings))
         return model
 
-    return made
+    return build_model
 
 
-def _makers(effort: Effort, report: Report) -> Makers:
+def _build_all_factories(training_profile: TrainingProfile, report: ProgressCallback) -> ModelFactories:
     return {
         "popularity": Popularity,
         "recent_popularity": RecentPopularity,
-        "reputation": Reputation,
+        "reputation": ReviewScore,
         "transitions": Transitions,
-        "item_neighbours": ItemNeighbours,
-        "content": Content,
-        "look": Look,
-        "knowledge": Knowledge,
-        "features": FeaturesTrainer,
-        "factors": lambda: FactorsTrainer(report=report),
+        "item_neighbours": ItemKNN,
+        "content": TfidfContent,
+        "look": VisualSimilarity,
+        "knowledge": TripleSimilarity,
+        "features": FeatureInteractionTrainer,
+        "factors": lambda: ImplicitALSTrainer(on_progress=report),
         "ease": Ease,
-        "sequence": lambda: SequenceTrainer(effort.sequence, report=report),
-        "recurrent": lambda: RecurrentTrainer(report=report),
-        "convolutional": lambda: ConvolutionalTrainer(report=report),
+        "sequence": lambda: SASRecTrainer(training_profile.sequence, on_progress=report),
+        "recurrent": lambda: GRU4RecTrainer(on_progress=report),
+        "convolutional": lambda: NextItNetTrainer(on_progress=report),
     }

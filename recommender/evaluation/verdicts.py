@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from recommender.types import Bools, DataError, Doubles
+from recommender.types import BoolArray, DataError, Float64Array
 
-Parameters = Mapping[str, float | int | str]
+ReasonParameters = Mapping[str, float | int | str]
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class DecisionReason:
     """Why something was decided: a code, and the figures for its sentence. The door to the platform words it."""
 
     code: str
-    parameters: Parameters = field(default_factory=dict)
+    parameters: ReasonParameters = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {"code": self.code, "parameters": dict(self.parameters)}
@@ -34,92 +34,98 @@ class GateConfig:
     `least_slice` cases on. draws: of the bootstrap; at least ten of them must lie beyond the confidence."""
 
     confidence: float = 0.999
-    least_gain: float = 0.05
-    most_loss: float = 0.05
-    least_cases: int = 20
-    least_slice: int = 50
-    draws: int = 20_000
+    min_gain: float = 0.05
+    max_loss: float = 0.05
+    min_cases: int = 20
+    min_slice_cases: int = 50
+    n_resamples: int = 20_000
 
     def __post_init__(self) -> None:
         if not 0.5 < self.confidence < 1:
             raise DataError("The confidence of the gate lies between 0.5 and 1.")
-        if self.least_gain < 0 or not 0 <= self.most_loss < 1:
+        if self.min_gain < 0 or not 0 <= self.max_loss < 1:
             raise DataError("The least gain and the most loss of the gate are shares, not below zero.")
-        if self.draws * (1 - self.confidence) < 10:
+        if self.n_resamples * (1 - self.confidence) < 10:
             raise DataError("The gate needs at least ten draws beyond its confidence.")
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class PairedComparison:
     """`low` and `high` bound the mean difference ours - theirs, each one-sided with the gate's confidence."""
 
-    ours: float
-    theirs: float
+    candidate: float
+    baseline: float
     low: float
     high: float
-    cases: int
+    n_cases: int
 
     @property
-    def gain(self) -> float | None:
+    def relative_gain(self) -> float | None:
         """Relative; None where the other scores nothing."""
-        return self.ours / self.theirs - 1 if self.theirs > 0 else None
+        return self.candidate / self.baseline - 1 if self.baseline > 0 else None
 
     @property
-    def better(self) -> bool:
+    def is_better(self) -> bool:
         return self.low > 0
 
     @property
-    def worse(self) -> bool:
+    def is_worse(self) -> bool:
         return self.high < 0
 
-    def figures(self, k: int) -> Parameters:
-        return {"k": k, "ours": self.ours, "theirs": self.theirs}
+    def to_parameters(self, k: int) -> ReasonParameters:
+        return {"k": k, "ours": self.candidate, "theirs": self.baseline}
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "ours": self.ours,
-            "theirs": self.theirs,
+            "ours": self.candidate,
+            "theirs": self.baseline,
             "low": self.low,
             "high": self.high,
-            "cases": self.cases,
+            "cases": self.n_cases,
         }
 
 
-def compare(ours: Doubles, theirs: Doubles, rng: np.random.Generator, config: GateConfig) -> Comparison:
+def compare_paired(
+    candidate: Float64Array, baseline: Float64Array, rng: np.random.Generator, config: GateConfig
+) -> PairedComparison:
     """Percentile bootstrap of the mean paired difference over cases (Efron 1979), drawing counts of its values."""
-    difference = ours - theirs
+    difference = candidate - baseline
     if not difference.size:
-        return Comparison(0.0, 0.0, 0.0, 0.0, 0)
+        return PairedComparison(0.0, 0.0, 0.0, 0.0, 0)
     values, counts = np.unique(difference, return_counts=True)
     means = np.concatenate([
         rng.multinomial(difference.size, counts / difference.size, size=part) @ values
-        for part in _parts(config.draws, values.size)
+        for part in _plan_chunk_sizes(config.n_resamples, values.size)
     ])  # fmt: skip
     low, high = np.quantile(means / difference.size, [1 - config.confidence, config.confidence])
-    return Comparison(float(ours.mean()), float(theirs.mean()), float(low), float(high), difference.size)
+    return PairedComparison(
+        float(candidate.mean()), float(baseline.mean()), float(low), float(high), difference.size
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class GateInput:
     """What the gate weighs: nDCG of each case, ours and the others', and which cases each slice holds.
 
     `live` is None where no other model serves, or where the one that serves had learned from the cases."""
 
-    ours: Doubles
-    popularity: Doubles
-    live: Doubles | None = None
-    slices: Mapping[str, Bools] = field(default_factory=dict)
+    candidate: Float64Array
+    popularity: Float64Array
+    live: Float64Array | None = None
+    slices: Mapping[str, BoolArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class GateDecision:
     """No reasons: it may serve. `figures` are aggregates; slices below the least size are not in them."""
 
-    reasons: tuple[Reason, ...]
-    figures: Mapping[str, Any]
+    reasons: tuple[DecisionReason, ...]
+    metrics: Mapping[str, Any]
 
 
-def weigh(case: Case, rng: np.random.Generator, config: GateConfig, *, k: int) -> Judgement:
+def evaluate_gate(
+    gate_input: GateInput, rng: np.random.Generator, config: GateConfig, *, k: int
+) -> GateDecision:
     """The rule.
 
     1. Better than popularity beyond chance, and by at least `least_gain`.
@@ -127,56 +133,69 @@ def weigh(case: Case, rng: np.random.Generator, config: GateConfig, *, k: int) -
        for the new model knows the items and events that came since.
     3. No slice with enough cases is worse beyond chance than popularity, nor than the live model.
     """
-    bar = compare(case.ours, case.popularity, rng, config)
+    bar = compare_paired(gate_input.candidate, gate_input.popularity, rng, config)
     figures: dict[str, Any] = {"confidence": config.confidence, "against_popularity": bar.to_json()}
-    reasons = [*_not_better(bar, config, k)]
-    if case.live is not None:
-        live = compare(case.ours, case.live, rng, config)
+    reasons = [*_check_gain_over_popularity(bar, config, k)]
+    if gate_input.live is not None:
+        live = compare_paired(gate_input.candidate, gate_input.live, rng, config)
         figures["against_live"] = live.to_json()
-        reasons += _worse_than_live(live, config, k)
+        reasons += _check_loss_against_live(live, config, k)
     slices = {
-        name: _slice(case, mask, rng, config)
-        for name, mask in case.slices.items()
-        if int(mask.sum()) >= config.least_slice
+        name: _compare_slice(gate_input, mask, rng, config)
+        for name, mask in gate_input.slices.items()
+        if int(mask.sum()) >= config.min_slice_cases
     }
     figures["slices"] = {
         name: {than: c.to_json() for than, c in found.items()} for name, found in slices.items()
     }
     reasons += [
-        Reason("slice_worse", {"slice": name, "than": than, "cases": one.cases, **one.figures(k)})
+        DecisionReason(
+            "slice_worse", {"slice": name, "than": than, "cases": one.n_cases, **one.to_parameters(k)}
+        )
         for name, found in slices.items()
         for than, one in found.items()
-        if one.worse
+        if one.is_worse
     ]
-    return Judgement(tuple(reasons), figures)
+    return GateDecision(tuple(reasons), figures)
 
 
-def _not_better(bar: Comparison, config: GateConfig, k: int) -> list[Reason]:
-    if not bar.better:
-        return [Reason("not_better", bar.figures(k))]
-    if bar.gain is not None and bar.gain < config.least_gain:
-        return [Reason("gain_too_small", {"gain": bar.gain, "needed": config.least_gain, **bar.figures(k)})]
+def _check_gain_over_popularity(
+    comparison: PairedComparison, config: GateConfig, k: int
+) -> list[DecisionReason]:
+    if not comparison.is_better:
+        return [DecisionReason("not_better", comparison.to_parameters(k))]
+    if comparison.relative_gain is not None and comparison.relative_gain < config.min_gain:
+        return [
+            DecisionReason(
+                "gain_too_small",
+                {"gain": comparison.relative_gain, "needed": config.min_gain, **comparison.to_parameters(k)},
+            )
+        ]
     return []
 
 
-def _worse_than_live(live: Comparison, config: GateConfig, k: int) -> list[Reason]:
-    if live.worse:
-        return [Reason("worse_than_live", live.figures(k))]
-    if live.gain is not None and live.gain < -config.most_loss:
-        return [Reason("below_live", {"allowed": config.most_loss, **live.figures(k)})]
+def _check_loss_against_live(
+    comparison: PairedComparison, config: GateConfig, k: int
+) -> list[DecisionReason]:
+    if comparison.is_worse:
+        return [DecisionReason("worse_than_live", comparison.to_parameters(k))]
+    if comparison.relative_gain is not None and comparison.relative_gain < -config.max_loss:
+        return [DecisionReason("below_live", {"allowed": config.max_loss, **comparison.to_parameters(k)})]
     return []
 
 
-def _slice(case: Case, mask: Bools, rng: np.random.Generator, config: GateConfig) -> dict[str, Comparison]:
-    others = {"popularity": case.popularity, "live": case.live}
+def _compare_slice(
+    gate_input: GateInput, mask: BoolArray, rng: np.random.Generator, config: GateConfig
+) -> dict[str, PairedComparison]:
+    others = {"popularity": gate_input.popularity, "live": gate_input.live}
     return {
-        name: compare(case.ours[mask], theirs[mask], rng, config)
+        name: compare_paired(gate_input.candidate[mask], theirs[mask], rng, config)
         for name, theirs in others.items()
         if theirs is not None
     }
 
 
-def _parts(draws: int, width: int, cells: int = 4_000_000) -> list[int]:
+def _plan_chunk_sizes(n_resamples: int, width: int, max_cells: int = 4_000_000) -> list[int]:
     """Sizes that add up to `draws`, so that a table of counts stays below 32 MB."""
-    size = max(1, min(draws, cells // max(width, 1)))
-    return [min(size, draws - start) for start in range(0, draws, size)]
+    size = max(1, min(n_resamples, max_cells // max(width, 1)))
+    return [min(size, n_resamples - start) for start in range(0, n_resamples, size)]

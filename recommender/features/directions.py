@@ -7,28 +7,32 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.utils.extmath import randomized_svd
 
-from recommender.features.text import Vectoriser
-from recommender.types import Floats
+from recommender.features.text import TfidfVectorizer
+from recommender.types import Float32Array
 
 # Directions hardly change beyond this many texts, and finding them costs time for each.
-MOST_READ = 20_000
-ROUNDS = 5
+MAX_FIT_TEXTS = 20_000
+SVD_ITERATIONS = 5
 
 
-def text_directions(texts: Sequence[str], size: int, rng: np.random.Generator) -> Floats | None:
+def compute_text_svd(
+    texts: Sequence[str], n_components: int, rng: np.random.Generator
+) -> Float32Array | None:
     """float32 (texts, size): TF-IDF vectors seen along their `size` main directions; None where no text says anything.
 
     Latent semantic analysis (Deerwester et al. 1990). Each direction is centred and divided by the root of its
     deviation: halfway to whitening, so that what most items share does not drown what tells them apart. The mean
     square of all numbers is one; an empty text is a row of zeros, and so are directions the texts do not have."""
-    vectoriser = Vectoriser.learn(texts, min_items=2 if len(texts) >= 100 else 1, max_terms=50_000)
-    vectors = vectoriser.vectors(texts)
+    vectoriser = TfidfVectorizer.fit(texts, min_items=2 if len(texts) >= 100 else 1, max_terms=50_000)
+    vectors = vectoriser.transform(texts)
     there = np.flatnonzero(np.diff(vectors.indptr))
-    rank = min(size, len(there), vectors.shape[1])
+    rank = min(n_components, len(there), vectors.shape[1])
     if rank < 2:
         return None
-    read = there if len(there) <= MOST_READ else np.sort(rng.choice(there, MOST_READ, replace=False))
-    _, _, axes = randomized_svd(vectors[read], rank, n_iter=ROUNDS, random_state=int(rng.integers(2**31)))
+    read = there if len(there) <= MAX_FIT_TEXTS else np.sort(rng.choice(there, MAX_FIT_TEXTS, replace=False))
+    _, _, axes = randomized_svd(
+        vectors[read], rank, n_iter=SVD_ITERATIONS, random_state=int(rng.integers(2**31))
+    )
     along = np.asarray(vectors[there] @ axes.T.astype(np.float32))
     along -= along.mean(axis=0)
     deviation = along.std(axis=0)
@@ -36,6 +40,6 @@ def text_directions(texts: Sequence[str], size: int, rng: np.random.Generator) -
     spread = float(np.sqrt(np.square(along).mean()))
     if spread == 0:
         return None
-    out = np.zeros((len(texts), size), np.float32)
+    out = np.zeros((len(texts), n_components), np.float32)
     out[there, :rank] = along / np.float32(spread)
     return out

@@ -10,8 +10,8 @@ from typing import Literal, get_args
 
 from recommender.types import DataError
 
-Role = Literal["user", "item", "context"]
-Kind = Literal["categorical", "numeric", "time", "tags", "text"]
+FeatureRole = Literal["user", "item", "context"]
+FeatureKind = Literal["categorical", "numeric", "time", "tags", "text"]
 
 # Names by which the same fact is known. A denial of one denies all of its line.
 SYNONYMS: tuple[tuple[str, ...], ...] = (
@@ -36,22 +36,24 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
 )
 _WORD = re.compile(r"[^\W_]+")
 # A place where a new word begins inside one without spaces: "userGender", "HIVStatus", "gender2".
-_SEAM = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+_CAMEL_CASE_BOUNDARY = re.compile(
+    r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])"
+)
 
 
-def words_of(name: str) -> tuple[str, ...]:
+def split_identifier(name: str) -> tuple[str, ...]:
     """The words of a name, casefolded and without a plural's s: "userGenders" -> ("user", "gender")."""
-    parted = _SEAM.sub(" ", unicodedata.normalize("NFKC", name))
-    return tuple(_singular(word.casefold()) for word in _WORD.findall(parted))
+    parted = _CAMEL_CASE_BOUNDARY.sub(" ", unicodedata.normalize("NFKC", name))
+    return tuple(_strip_plural(word.casefold()) for word in _WORD.findall(parted))
 
 
-def _singular(word: str) -> str:
+def _strip_plural(word: str) -> str:
     if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "is", "cs")) or word == "aids":
         return word
     return word[:-1]
 
 
-class Denials:
+class DeniedAttributes:
     """Names that may never be features, with what else they are called.
 
     A name is denied when the words of a denied name stand in it in a row ("customer_gender_code"), or when it is one
@@ -59,9 +61,9 @@ class Denials:
 
     def __init__(self, names: Iterable[str]) -> None:
         phrases: dict[tuple[str, ...], str] = {}
-        lines = [{words_of(name): name for name in line} for line in SYNONYMS]
+        lines = [{split_identifier(name): name for name in line} for line in SYNONYMS]
         for name in sorted(names):
-            words = words_of(name)
+            words = split_identifier(name)
             phrases.setdefault(words, name)
             for line in lines:
                 if words in line:
@@ -70,9 +72,9 @@ class Denials:
         self._phrases = phrases
         self._joined = {"".join(words): name for words, name in phrases.items()}
 
-    def reason(self, name: str) -> str:
+    def find_denied_match(self, name: str) -> str:
         """The denied name that this one amounts to; "" where it may be used."""
-        words = words_of(name)
+        words = split_identifier(name)
         if joined := self._joined.get("".join(words)):
             return joined
         for start in range(len(words)):
@@ -81,9 +83,9 @@ class Denials:
                     "".join(words[start:end])
                 ):
                     return found
-        return self._within_unspaced(words)
+        return self._match_unspaced(words)
 
-    def _within_unspaced(self, words: Sequence[str]) -> str:
+    def _match_unspaced(self, words: Sequence[str]) -> str:
         """Chinese has no spaces: there a denied word counts wherever it stands in the name."""
         for joined, name in self._joined.items():
             if not joined.isascii() and any(joined in word for word in words):
@@ -96,60 +98,60 @@ class Feature:
     """`personal`: it tells something about one person. What is not `allowed` is known and becomes no column."""
 
     name: str
-    role: Role
-    kind: Kind
+    role: FeatureRole
+    kind: FeatureKind
     personal: bool = False
     allowed: bool = True
 
     def __post_init__(self) -> None:
-        if not words_of(self.name):
+        if not split_identifier(self.name):
             raise DataError(f"The feature name {self.name!r} holds no word.")
-        if self.role not in get_args(Role):
+        if self.role not in get_args(FeatureRole):
             raise DataError(
-                f"The role {self.role!r} of {self.name!r} is none of {', '.join(get_args(Role))}."
+                f"The role {self.role!r} of {self.name!r} is none of {', '.join(get_args(FeatureRole))}."
             )
-        if self.kind not in get_args(Kind):
+        if self.kind not in get_args(FeatureKind):
             raise DataError(
-                f"The kind {self.kind!r} of {self.name!r} is none of {', '.join(get_args(Kind))}."
+                f"The kind {self.kind!r} of {self.name!r} is none of {', '.join(get_args(FeatureKind))}."
             )
         if self.personal and self.role == "item":
             raise DataError(f"The item feature {self.name!r} cannot be personal: items are no persons.")
 
 
 @dataclass(frozen=True, slots=True)
-class Specification:
+class FeatureSpecification:
     """Features without contradiction, none of them denied by `never`. Raises DataError with one sentence."""
 
     features: tuple[Feature, ...]
-    never: tuple[str, ...]
+    denied_attributes: tuple[str, ...]
 
     def __post_init__(self) -> None:
         known: dict[str, Feature] = {}
-        denials = Denials(self.never)
+        denials = DeniedAttributes(self.denied_attributes)
         for feature in self.features:
-            earlier = known.setdefault(same_name(feature.name), feature)
+            earlier = known.setdefault(normalize_name(feature.name), feature)
             if earlier is not feature:
-                raise DataError(_contradiction(earlier, feature))
-            if feature.allowed and (denied := denials.reason(feature.name)):
+                raise DataError(_describe_conflict(earlier, feature))
+            if feature.allowed and (denied := denials.find_denied_match(feature.name)):
                 raise DataError(
                     f"The feature {feature.name!r} may not be used here: {denied!r} is never a feature."
                 )
 
-    def of(self, role: Role) -> tuple[Feature, ...]:
+    def select_features(self, role: FeatureRole) -> tuple[Feature, ...]:
         """The usable features of a role, in the order stated."""
         return tuple(f for f in self.features if f.role == role and f.allowed)
 
 
-def same_name(name: str) -> str:
+def normalize_name(name: str) -> str:
     """Equal for names that are one and the same to a specification; "" for what is no name."""
-    return " ".join(words_of(name))
+    return " ".join(split_identifier(name))
 
 
-def _contradiction(one: Feature, other: Feature) -> str:
+def _describe_conflict(earlier: Feature, later: Feature) -> str:
     for what in ("kind", "role", "personal", "allowed"):
-        if getattr(one, what) != getattr(other, what):
+        if getattr(earlier, what) != getattr(later, what):
             return (
-                f"The feature {other.name!r} is stated twice with a different {what}: "
-                f"{getattr(one, what)} and {getattr(other, what)}."
+                f"The feature {later.name!r} is stated twice with a different {what}: "
+                f"{getattr(earlier, what)} and {getattr(later, what)}."
             )
-    return f"The feature {other.name!r} is stated twice."
+    return f"The feature {later.name!r} is stated twice."

@@ -11,24 +11,24 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from recommender.language.encoders import Encoder
-from recommender.language.packaged import heads
-from recommender.types import DataError, Floats
+from recommender.language.encoders import TextEncoder
+from recommender.language.packaged import get_heads_folder
+from recommender.types import DataError, Float32Array
 
 FORMAT = "1"
 
 
 @dataclass(frozen=True, slots=True)
-class AgreementHead:
+class RelevanceClassifier:
     """e_c is the vector of a comment, e_d that of the description it is about, their product element by element;
     weight float32 (width) is w. `accuracy` is balanced, on comments that were not learned from."""
 
     encoder: str
-    weight: Floats
+    weight: Float32Array
     bias: float
     accuracy: float = float("nan")
 
-    def score(self, products: Floats) -> Floats:
+    def score(self, products: Float32Array) -> Float32Array:
         """Log-odds of praise float32 (n), of products e_c * e_d (n, width) of the head's encoder."""
         return np.asarray(products @ self.weight + np.float32(self.bias), dtype=np.float32)
 
@@ -37,7 +37,7 @@ class AgreementHead:
         return save(arrays, {"format": FORMAT, "encoder": self.encoder, "accuracy": repr(self.accuracy)})
 
     @classmethod
-    def load(cls, path: Path) -> AgreementHead:
+    def load(cls, path: Path) -> RelevanceClassifier:
         """Raises DataError for a file that to_bytes() did not write."""
         try:
             with safe_open(path, framework="numpy") as file:
@@ -53,13 +53,15 @@ class AgreementHead:
 
 
 @cache
-def shipped_agreement() -> AgreementHead:
-    return AgreementHead.load(heads() / "agreement.safetensors")
+def load_default_relevance_classifier() -> RelevanceClassifier:
+    return RelevanceClassifier.load(get_heads_folder() / "agreement.safetensors")
 
 
-def products(comments: Sequence[str], descriptions: Sequence[str], encoder: Encoder) -> Floats:
+def compute_embedding_products(
+    comments: Sequence[str], descriptions: Sequence[str], encoder: TextEncoder
+) -> Float32Array:
     """e_c * e_d float32 (n, width) of cleaned texts; each different description is encoded once."""
     names = list(dict.fromkeys(descriptions))
-    known = dict(zip(names, encoder.vectors(names), strict=True))
-    found: Floats = encoder.vectors(comments) * np.stack([known[name] for name in descriptions])
+    known = dict(zip(names, encoder.encode(names), strict=True))
+    found: Float32Array = encoder.encode(comments) * np.stack([known[name] for name in descriptions])
     return found

@@ -9,51 +9,55 @@ from typing import Any
 
 import numpy as np
 
-from recommender.language.corpora import Labelled, held_out, read_table
-from recommender.language.encoders import Encoder
-from recommender.language.measuring import measure, reviews_a_second
-from recommender.language.network import ReviewNetwork
-from recommender.language.sentiment import SentimentHead
-from recommender.language.sentiment_training import config_for, fit_pair
-from recommender.types import Bools
+from recommender.language.corpora import LabelledTexts, read_labelled_table, split_train_test_rows
+from recommender.language.encoders import TextEncoder
+from recommender.language.measuring import evaluate_sentiment, measure_throughput
+from recommender.language.network import OnnxSentimentNetwork
+from recommender.language.sentiment import SentimentClassifier
+from recommender.language.sentiment_training import fit_nbsvm_pair, get_default_config
+from recommender.types import BoolArray
 
-Learning = Callable[[Sequence[str], Bools, ReviewNetwork | None], ReviewNetwork]
+NetworkTrainer = Callable[[Sequence[str], BoolArray, OnnxSentimentNetwork | None], OnnxSentimentNetwork]
 
 
-def measure_chinese(
+def evaluate_chinese_sets(
     paths: Mapping[str, Path],
     *,
-    shipped: SentimentHead,
-    encoder: Encoder,
+    default_classifier: SentimentClassifier,
+    encoder: TextEncoder,
     seed: int,
-    network: Learning | None = None,
+    train_network: NetworkTrainer | None = None,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The largest set first; the heads of the others start from its head.
 
     With `network` each head gets one: first one is tuned to the texts of all sets together, which is that of the largest
     set; those of the others go on from it. No head and no network has learned a text that stands in any set's tenth, in
     whatever set it came up. The TF-IDF baseline of a set learns from the same rows of that set."""
-    sets = {name: read_table(path) for name, path in paths.items()}
-    parts = {name: held_out(len(texts), seed=seed) for name, texts in sets.items()}
-    asked = {_squeezed(sets[name].texts[row]) for name in sets for row in parts[name][1].tolist()}
-    learn = {name: _unseen(texts.take(parts[name][0]), asked) for name, texts in sets.items()}
-    every = sum(learn.values(), Labelled((), np.empty(0, np.bool_)))
-    common = network(every.texts, every.praise, None) if network else None
-    start: SentimentHead | None = None
+    sets = {name: read_labelled_table(path) for name, path in paths.items()}
+    parts = {name: split_train_test_rows(len(texts), seed=seed) for name, texts in sets.items()}
+    asked = {_strip_whitespace(sets[name].texts[row]) for name in sets for row in parts[name][1].tolist()}
+    learn = {name: _drop_test_duplicates(texts.take(parts[name][0]), asked) for name, texts in sets.items()}
+    every = sum(learn.values(), LabelledTexts((), np.empty(0, np.bool_)))
+    common = train_network(every.texts, every.is_positive, None) if train_network else None
+    start: SentimentClassifier | None = None
     for name in sorted(sets, key=lambda one: -len(sets[one])):
         given, test = learn[name], sets[name].take(parts[name][1])
-        own = network(given.texts, given.praise, common) if network and start else common
-        words = fit_pair(given.texts, given.praise, config_for("zh"), language="zh", start=start)
+        own = train_network(given.texts, given.is_positive, common) if train_network and start else common
+        words = fit_nbsvm_pair(
+            given.texts, given.is_positive, get_default_config("zh"), language="zh", start=start
+        )
         head = replace(words, network=own)
-        finding = measure(given, test, head=head, shipped=shipped, shipped_encoder=encoder)
-        yield name, {**asdict(finding), "reviews_a_second": reviews_a_second(head, given.texts)}
+        finding = evaluate_sentiment(
+            given, test, classifier=head, default_classifier=default_classifier, default_encoder=encoder
+        )
+        yield name, {**asdict(finding), "reviews_a_second": measure_throughput(head, given.texts)}
         start = start or head
 
 
-def _unseen(texts: Labelled, asked: set[str]) -> Labelled:
-    rows = [row for row, text in enumerate(texts.texts) if _squeezed(text) not in asked]
+def _drop_test_duplicates(texts: LabelledTexts, test_keys: set[str]) -> LabelledTexts:
+    rows = [row for row, text in enumerate(texts.texts) if _strip_whitespace(text) not in test_keys]
     return texts.take(np.array(rows, np.int64))
 
 
-def _squeezed(text: str) -> str:
+def _strip_whitespace(text: str) -> str:
     return "".join(text.split())

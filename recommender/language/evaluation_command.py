@@ -11,27 +11,27 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from recommender.language.aspect_measuring import measure_aspects
-from recommender.language.chinese_measuring import Learning, measure_chinese
-from recommender.language.corpora import Labelled, read_table
-from recommender.language.encoders import MULTILINGUAL, Multilingual
-from recommender.language.intent import labelled
-from recommender.language.intent_measuring import cross_validated
-from recommender.language.measuring import measure, reviews_a_second
-from recommender.language.network import ReviewNetwork
-from recommender.language.sentiment import shipped_head
-from recommender.language.sentiment_training import config_for, fit_pair
-from recommender.types import Bools, DataError
+from recommender.language.aspect_measuring import evaluate_aspects
+from recommender.language.chinese_measuring import NetworkTrainer, evaluate_chinese_sets
+from recommender.language.corpora import LabelledTexts, read_labelled_table
+from recommender.language.encoders import MULTILINGUAL, UniversalSentenceEncoder
+from recommender.language.intent import load_intent_dataset
+from recommender.language.intent_measuring import evaluate_intents
+from recommender.language.measuring import evaluate_sentiment, measure_throughput
+from recommender.language.network import OnnxSentimentNetwork
+from recommender.language.sentiment import load_default_sentiment_classifier
+from recommender.language.sentiment_training import fit_nbsvm_pair, get_default_config
+from recommender.types import BoolArray, DataError
 
 TASKS = ("sentiment", "aspects", "intents")
-CHINESE = {
+CHINESE_FILES = {
     "takeaway": "waimai_10k.csv.gz",
     "hotel": "ChnSentiCorp_htl_all.csv.gz",
     "shopping": "online_shopping_10_cats.zip",
 }
 
 
-class Writer(Protocol):
+class EvaluationOutput(Protocol):
     """A stream, or what Django gives a command for one."""
 
     def write(self, text: str, /) -> Any: ...
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         help="folders with any of sst2_train.tsv.gz and sst2_dev.tsv.gz, product_reviews_1.zip and product_reviews_2.zip, "
-        + ", ".join(CHINESE.values()),
+        + ", ".join(CHINESE_FILES.values()),
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--seed", type=int, default=0, help="of the held-out tenth")
@@ -61,75 +61,91 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, help="where to write the figures")
 
 
-def run(options: argparse.Namespace, *, out: Writer) -> None:
+def run_evaluation(options: argparse.Namespace, *, out: EvaluationOutput) -> None:
     """Raises DataError for what cannot be read, and when there is nothing to measure."""
     if options.json and not options.json.resolve().parent.is_dir():
         raise DataError(f"There is no folder {options.json.parent} for the figures.")
     found: dict[str, Mapping[str, Any]] = {}
-    for name, figures in _measurements(options):
+    for name, figures in _evaluate_folders(options):
         found[name] = figures
-        out.write(f"{name}: {_line(figures)}\n")
+        out.write(f"{name}: {_format_metrics(figures)}\n")
     if not found:
         raise DataError("There is nothing to measure in these folders.")
     if options.json:
         options.json.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-Made = tuple[str, Mapping[str, Any]]
+NamedMetrics = tuple[str, Mapping[str, Any]]
 
 
-def _measurements(options: argparse.Namespace) -> Iterator[Made]:
+def _evaluate_folders(options: argparse.Namespace) -> Iterator[NamedMetrics]:
     for folder in options.data:
         if not folder.is_dir():
             raise DataError(f"There is no folder {folder}.")
         if "sentiment" in options.tasks:
-            yield from _sentiment(folder, options)
+            yield from _evaluate_sentiment_sets(folder, options)
         if "aspects" in options.tasks and (folder / "product_reviews_1.zip").is_file():
-            yield "aspects of product reviews", asdict(measure_aspects(folder))
+            yield "aspects of product reviews", asdict(evaluate_aspects(folder))
     if "intents" in options.tasks:
-        yield "intents", asdict(cross_validated(labelled(), Multilingual()))
+        yield "intents", asdict(evaluate_intents(load_intent_dataset(), UniversalSentenceEncoder()))
 
 
-def _sentiment(folder: Path, options: argparse.Namespace) -> Iterator[Made]:
-    network = _network(options.network, options.seed) if options.network is not None else None
+def _evaluate_sentiment_sets(folder: Path, options: argparse.Namespace) -> Iterator[NamedMetrics]:
+    network = _build_network_trainer(options.network, options.seed) if options.network is not None else None
     sst2 = folder / "sst2_train.tsv.gz", folder / "sst2_dev.tsv.gz"
     if "en" in options.languages and all(path.is_file() for path in sst2):
-        yield "SST-2 dev", _sst2(read_table(sst2[0]), read_table(sst2[1]), network)
-    chinese = {name: folder / file for name, file in CHINESE.items() if (folder / file).is_file()}
+        yield "SST-2 dev", _evaluate_sst2(read_labelled_table(sst2[0]), read_labelled_table(sst2[1]), network)
+    chinese = {name: folder / file for name, file in CHINESE_FILES.items() if (folder / file).is_file()}
     if "zh" in options.languages and chinese:
-        yield from measure_chinese(
-            chinese, shipped=shipped_head("zh"), encoder=Multilingual(), seed=options.seed, network=network
+        yield from evaluate_chinese_sets(
+            chinese,
+            default_classifier=load_default_sentiment_classifier("zh"),
+            encoder=UniversalSentenceEncoder(),
+            seed=options.seed,
+            train_network=network,
         )
 
 
-def _network(encoder: str, seed: int) -> Learning:
-    from recommender.language.networks import tuning  # noqa: PLC0415 - torch, which few runs need
+def _build_network_trainer(encoder_name: str, seed: int) -> NetworkTrainer:
+    from recommender.language.networks import get_finetuner  # noqa: PLC0415 - torch, which few runs need
 
-    tune = tuning(encoder)
+    tune = get_finetuner(encoder_name)
 
-    def learning(texts: Sequence[str], praise: Bools, start: ReviewNetwork | None) -> ReviewNetwork:
-        return tune(texts, praise, rng=np.random.default_rng(seed), start=start)
+    def train_network(
+        texts: Sequence[str], is_positive: BoolArray, initial: OnnxSentimentNetwork | None
+    ) -> OnnxSentimentNetwork:
+        return tune(texts, is_positive, rng=np.random.default_rng(seed), initial=initial)
 
-    return learning
+    return train_network
 
 
-def _sst2(learn: Labelled, test: Labelled, network: Learning | None) -> Mapping[str, Any]:
+def _evaluate_sst2(
+    train: LabelledTexts, test: LabelledTexts, train_network: NetworkTrainer | None
+) -> Mapping[str, Any]:
     """Without the baseline of characters: the design names none for this set."""
-    tuned = network(learn.texts, learn.praise, None) if network else None
-    head = replace(fit_pair(learn.texts, learn.praise, config_for("en"), language="en"), network=tuned)
-    finding = measure(
-        learn, test, head=head, shipped=shipped_head("en"), shipped_encoder=None, baseline=False, seen=True
+    tuned = train_network(train.texts, train.is_positive, None) if train_network else None
+    head = replace(
+        fit_nbsvm_pair(train.texts, train.is_positive, get_default_config("en"), language="en"), network=tuned
     )
-    return {**asdict(finding), "reviews_a_second": reviews_a_second(head, learn.texts)}
+    finding = evaluate_sentiment(
+        train,
+        test,
+        classifier=head,
+        default_classifier=load_default_sentiment_classifier("en"),
+        default_encoder=None,
+        compare_baseline=False,
+        check_leakage=True,
+    )
+    return {**asdict(finding), "reviews_a_second": measure_throughput(head, train.texts)}
 
 
-def _line(found: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {_figure(value)}" for name, value in found.items() if value is not None)
+def _format_metrics(metrics: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_format_value(value)}" for name, value in metrics.items() if value is not None)
 
 
-def _figure(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}" if abs(value) < 100 else f"{value:,.0f}"
     if isinstance(value, Mapping):
-        return "(" + ", ".join(f"{name} {_figure(one)}" for name, one in value.items()) + ")"
+        return "(" + ", ".join(f"{name} {_format_value(one)}" for name, one in value.items()) + ")"
     return str(value)

@@ -8,21 +8,29 @@ from functools import cache
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from recommender.language.encoders import Encoder, Multilingual
-from recommender.language.intent import IntentHead, Sentence, features, labelled, numbered
+from recommender.language.encoders import TextEncoder, UniversalSentenceEncoder
+from recommender.language.intent import (
+    IntentClassifier,
+    IntentSentence,
+    build_intent_features,
+    encode_labels,
+    load_intent_dataset,
+)
 
 PENALTY = 1.0
 
 
-def fit(sentences: Sequence[Sentence], encoder: Encoder) -> IntentHead:
+def fit_intent_classifier(sentences: Sequence[IntentSentence], encoder: TextEncoder) -> IntentClassifier:
     """Logistic regression over all labels at once; every label must be there."""
     learned = LogisticRegression(C=1 / PENALTY, max_iter=500).fit(
-        features(sentences, encoder), numbered(sentences)
+        build_intent_features(sentences, encoder), encode_labels(sentences)
     )
-    return IntentHead(encoder, learned.coef_.T.astype(np.float32), learned.intercept_.astype(np.float32))
+    return IntentClassifier(
+        encoder, learned.coef_.T.astype(np.float32), learned.intercept_.astype(np.float32)
+    )
 
 
 @cache
-def standard_head() -> IntentHead:
+def train_default_intent_classifier() -> IntentClassifier:
     """Learned from the sentences of the package with the multilingual encoder: a second, once a process."""
-    return fit(labelled(), Multilingual())
+    return fit_intent_classifier(load_intent_dataset(), UniversalSentenceEncoder())

@@ -8,89 +8,95 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from recommender.language.packaged import resource, word_list
-from recommender.language.texts import Language, words
+from recommender.language.packaged import read_resource, read_word_list
+from recommender.language.texts import Language, split_words
 
-_NEGATIONS = word_list("negations-en.txt")
-_REACH = 3  # words before an opinion word in which a negation turns it
+_NEGATIONS = read_word_list("negations-en.txt")
+_NEGATION_WINDOW = 3  # words before an opinion word in which a negation turns it
 # Without 非 and 别: "非常好" and "特别好" are said far more often than what they turn.
 _NEGATIONS_ZH = ("不", "没", "无", "未")
-_REACH_ZH = 2
+_NEGATION_WINDOW_ZH = 2
 _HAN_WORD = re.compile(r"[\u3400-\u9fff]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class OpinionWord:
     """An opinion word: where it stands (index of a word in English, of a character in Chinese), and +1 or -1."""
 
-    at: int
+    position: int
     sign: int
 
 
 @cache
-def opinion_words(language: Language) -> Mapping[str, int]:
-    lines = [line for line in resource(f"opinions-{language}.txt").splitlines() if line[:1] in {"+", "-"}]
+def load_opinion_words(language: Language) -> Mapping[str, int]:
+    lines = [
+        line for line in read_resource(f"opinions-{language}.txt").splitlines() if line[:1] in {"+", "-"}
+    ]
     return {line[1:]: 1 if line[0] == "+" else -1 for line in lines}
 
 
 @cache
-def aspect_terms(language: Language) -> Mapping[str, str]:
+def load_aspect_terms(language: Language) -> Mapping[str, str]:
     """The aspect that each term names; terms of one aspect differ by language, its name does not."""
-    told = json.loads(resource("aspects.json"))
+    told = json.loads(read_resource("aspects.json"))
     return {term: name for name, terms in told.items() for term in terms[language]}
 
 
 @cache
-def aspect_names() -> tuple[str, ...]:
-    return tuple(json.loads(resource("aspects.json")))
+def load_aspect_names() -> tuple[str, ...]:
+    return tuple(json.loads(read_resource("aspects.json")))
 
 
-def opinions(clause: str, language: Language) -> list[Opinion]:
+def find_opinion_words(clause: str, language: Language) -> list[OpinionWord]:
     """The opinion words of a cleaned clause, each turned by a negation shortly before it."""
-    return list(_english(words(clause)) if language == "en" else _chinese(clause))
+    return list(
+        _iter_english_opinions(split_words(clause)) if language == "en" else _iter_chinese_opinions(clause)
+    )
 
 
-def opinions_among(spoken: list[str]) -> list[Opinion]:
+def find_opinions_in_tokens(tokens: list[str]) -> list[OpinionWord]:
     """As `opinions`, of words that were parted already."""
-    return list(_english(spoken))
+    return list(_iter_english_opinions(tokens))
 
 
-def leaning(clause: str, language: Language) -> int:
+def sum_polarity(clause: str, language: Language) -> int:
     """Sum of the signs: above zero for praise, below for blame."""
-    return sum(opinion.sign for opinion in opinions(clause, language))
+    return sum(opinion.sign for opinion in find_opinion_words(clause, language))
 
 
-def _english(spoken: list[str]) -> Iterator[Opinion]:
-    known = opinion_words("en")
-    for at, word in enumerate(spoken):
+def _iter_english_opinions(tokens: list[str]) -> Iterator[OpinionWord]:
+    known = load_opinion_words("en")
+    for at, word in enumerate(tokens):
         sign = known.get(word, 0)
         if sign:
-            before = spoken[max(at - _REACH, 0) : at]
+            before = tokens[max(at - _NEGATION_WINDOW, 0) : at]
             turned = any(one in _NEGATIONS or one.endswith("n't") for one in before)
-            yield Opinion(at, -sign if turned else sign)
+            yield OpinionWord(at, -sign if turned else sign)
 
 
-def _chinese(clause: str) -> Iterator[Opinion]:
-    known = opinion_words("zh")
-    for at, word in longest_matches(clause, known, longest=_longest("zh")):
-        before = clause[max(at - _REACH_ZH, 0) : at]
+def _iter_chinese_opinions(clause: str) -> Iterator[OpinionWord]:
+    known = load_opinion_words("zh")
+    for at, word in iter_longest_matches(clause, known, max_length=_compute_max_word_length("zh")):
+        before = clause[max(at - _NEGATION_WINDOW_ZH, 0) : at]
         turned = any(negation in before for negation in _NEGATIONS_ZH)
-        yield Opinion(at, -known[word] if turned else known[word])
+        yield OpinionWord(at, -known[word] if turned else known[word])
 
 
 @cache
-def _longest(language: Language) -> int:
-    return max(map(len, opinion_words(language)))
+def _compute_max_word_length(language: Language) -> int:
+    return max(map(len, load_opinion_words(language)))
 
 
-def longest_matches(clause: str, known: Mapping[str, object], *, longest: int) -> Iterator[tuple[int, str]]:
+def iter_longest_matches(
+    clause: str, vocabulary: Mapping[str, object], *, max_length: int
+) -> Iterator[tuple[int, str]]:
     """Known words, of at most `longest` characters, in a text without spaces: from the left, the longest first, none inside
     another. Looks words up and never through all of them."""
     for run in _HAN_WORD.finditer(clause):
         at = run.start()
         while at < run.end():
-            for size in range(min(longest, run.end() - at), 0, -1):
-                if clause[at : at + size] in known:
+            for size in range(min(max_length, run.end() - at), 0, -1):
+                if clause[at : at + size] in vocabulary:
                     yield at, clause[at : at + size]
                     at += size
                     break

@@ -8,28 +8,28 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper, parser
 
-from recommender.narrowing import quantised
-from recommender.types import Floats
+from recommender.narrowing import quantize_dynamic_int8
+from recommender.types import Float32Array
 
-RUNS = (2, 3, 5)
+KERNEL_SIZES = (2, 3, 5)
 # How many pieces of a run stand before the place it is read at.
-LEFT = {2: 0, 3: 1, 5: 2}
-NARROW = 256
+LEFT_PADDING = {2: 0, 3: 1, 5: 2}
+CHANNELS = 256
 EPSILON = 1e-12
-POOLED = 512 + 320 + 1280
+POOLED_WIDTH = 512 + 320 + 1280
 
-_READ = """
+_PADDING_TEXT = """
   {name}_around = Pad({x}, around{run})"""
-_PIECE = """
+_SLICE_TEXT = """
   {name}_stop{k} = Add(length, k{k})
   {name}_{k} = Slice({name}_around, k{k}, {name}_stop{k}, places)"""
-_RUN = """
+_CONVOLUTION_TEXT = """
   {name}_run = Concat<axis: int = -1>({parts})
   {name}_raw = MatMul({name}_run, {name})
   {name}_said = Add({name}_raw, {name}_bias)
   {name}_bent = Relu({name}_said)
   {name}_out = Add({name}_bent, {x})"""
-_GRAPH = """<ir_version: 10, opset_import: ["" : 20]>
+_GRAPH_TEXT = """<ir_version: 10, opset_import: ["" : 20]>
 review (float[rows, length, 512] pieces, float[rows, length, 1] there) => (float[rows] praise_odds) {{
   length = Shape<start: int = 1, end: int = 2>(pieces)
   narrow_raw = MatMul(pieces, project)
@@ -64,37 +64,43 @@ review (float[rows, length, 512] pieces, float[rows, length, 1] there) => (float
 }}"""
 
 
-def export(arrays: Mapping[str, Floats]) -> bytes:
+def export_use_cnn(weights: Mapping[str, Float32Array]) -> bytes:
     """int8 ONNX: `pieces` float32 (rows, length, 512) and `there` (rows, length, 1) to log-odds float32 (rows)."""
-    runs = "".join(_read(f"first{run}", f"part{run}", run) + _read_again(run) for run in RUNS)
-    model = parser.parse_model(_GRAPH.format(runs=runs, epsilon=EPSILON))
+    runs = "".join(
+        _render_convolution(f"first{run}", f"part{run}", run) + _render_second_convolution(run)
+        for run in KERNEL_SIZES
+    )
+    model = parser.parse_model(_GRAPH_TEXT.format(runs=runs, epsilon=EPSILON))
     model.graph.initializer.extend(
         numpy_helper.from_array(np.array(value, order="C"), name)
-        for name, value in {**_constants(), **arrays}.items()
+        for name, value in {**_build_constants(), **weights}.items()
     )
     onnx.checker.check_model(model)
     helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
-    return bytes(quantised(model).SerializeToString())
+    return bytes(quantize_dynamic_int8(model).SerializeToString())
 
 
-def _read(name: str, x: str, run: int) -> str:
-    parts = ", ".join(f"{name}_{k}" for k in range(run))
+def _render_convolution(name: str, input_name: str, kernel_size: int) -> str:
+    parts = ", ".join(f"{name}_{k}" for k in range(kernel_size))
     return (
-        _READ.format(name=name, x=x, run=run)
-        + "".join(_PIECE.format(name=name, k=k) for k in range(run))
-        + _RUN.format(name=name, x=x, parts=parts)
+        _PADDING_TEXT.format(name=name, x=input_name, run=kernel_size)
+        + "".join(_SLICE_TEXT.format(name=name, k=k) for k in range(kernel_size))
+        + _CONVOLUTION_TEXT.format(name=name, x=input_name, parts=parts)
     )
 
 
-def _read_again(run: int) -> str:
-    once = f"once{run}"
-    return f"\n  {once} = Mul(first{run}_out, there)" + _read(f"second{run}", once, run)
+def _render_second_convolution(kernel_size: int) -> str:
+    once = f"once{kernel_size}"
+    return f"\n  {once} = Mul(first{kernel_size}_out, there)" + _render_convolution(
+        f"second{kernel_size}", once, kernel_size
+    )
 
 
-def _constants() -> dict[str, np.ndarray]:
-    shifts = {f"k{k}": np.array([k], np.int64) for k in range(max(RUNS))}
+def _build_constants() -> dict[str, np.ndarray]:
+    shifts = {f"k{k}": np.array([k], np.int64) for k in range(max(KERNEL_SIZES))}
     around = {
-        f"around{run}": np.array([0, LEFT[run], 0, 0, run - 1 - LEFT[run], 0], np.int64) for run in RUNS
+        f"around{run}": np.array([0, LEFT_PADDING[run], 0, 0, run - 1 - LEFT_PADDING[run], 0], np.int64)
+        for run in KERNEL_SIZES
     }
     return {
         **shifts,

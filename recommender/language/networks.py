@@ -10,31 +10,31 @@ from typing import Protocol
 import numpy as np
 
 from recommender.language.encoders import MULTILINGUAL
-from recommender.language.network import ReviewNetwork
-from recommender.language.network_training import fit_network
-from recommender.language.transformer_network import fit_transformer
-from recommender.language.transformer_training import MINILM, minilm_folder
-from recommender.types import Bools, DataError, Report, silent
+from recommender.language.network import OnnxSentimentNetwork
+from recommender.language.network_training import fit_use_cnn
+from recommender.language.transformer_network import fit_bert
+from recommender.language.transformer_training import MINILM, find_minilm_folder
+from recommender.types import BoolArray, DataError, ProgressCallback, ignore_progress
 
 
-class Tuning(Protocol):
+class Finetuner(Protocol):
     def __call__(
         self,
         texts: Sequence[str],
-        praise: Bools,
+        is_positive: BoolArray,
         *,
         rng: np.random.Generator,
-        start: ReviewNetwork | None = None,
-        report: Report = silent,
-    ) -> ReviewNetwork: ...
+        initial: OnnxSentimentNetwork | None = None,
+        report: ProgressCallback = ignore_progress,
+    ) -> OnnxSentimentNetwork: ...
 
 
-def tuning(encoder: str) -> Tuning:
+def get_finetuner(encoder_name: str) -> Finetuner:
     """Of `multilingual`, `minilm` (English) or the BERT in a folder; each as fit_network describes it. Raises DataError
     where there is no such encoder."""
-    if encoder == MULTILINGUAL:
-        return fit_network
-    folder = minilm_folder() if encoder == MINILM else Path(encoder)
-    if not encoder or not folder.is_dir():
-        raise DataError(f"There is no encoder {encoder!r}: name multilingual, minilm or a folder.")
-    return partial(fit_transformer, folder=folder)
+    if encoder_name == MULTILINGUAL:
+        return fit_use_cnn
+    folder = find_minilm_folder() if encoder_name == MINILM else Path(encoder_name)
+    if not encoder_name or not folder.is_dir():
+        raise DataError(f"There is no encoder {encoder_name!r}: name multilingual, minilm or a folder.")
+    return partial(fit_bert, folder=folder)

@@ -9,25 +9,25 @@ from zlib import crc32
 import numpy as np
 from scipy import sparse
 
-from recommender.language.texts import tokens
+from recommender.language.texts import tokenize_text
 
 BITS = 18
 
 
-def grams_of(text: str, *, most_tokens: int) -> set[str]:
+def extract_ngrams(text: str, *, max_tokens: int) -> set[str]:
     """Distinct runs of one to three words or, where a script has no spaces, characters, of a cleaned text."""
-    spoken = tokens(text)[:most_tokens]
+    spoken = tokenize_text(text)[:max_tokens]
     found = set(spoken)
     found.update(map(" ".join, pairwise(spoken)))
     found.update(map(" ".join, zip(spoken, spoken[1:], spoken[2:], strict=False)))
     return found
 
 
-def marks(texts: Sequence[str], *, bits: int = BITS, most_tokens: int = 512) -> sparse.csr_matrix:
+def hash_ngrams(texts: Sequence[str], *, bits: int = BITS, max_tokens: int = 512) -> sparse.csr_matrix:
     """float32 csr (texts, 2**bits): one where a run stands, rows of length one. The hash is crc32, the same everywhere."""
     mask, indptr, columns = (1 << bits) - 1, [0], list[int]()
     for text in texts:
-        row = {crc32(gram.encode()) & mask for gram in grams_of(text, most_tokens=most_tokens)}
+        row = {crc32(gram.encode()) & mask for gram in extract_ngrams(text, max_tokens=max_tokens)}
         columns.extend(row)
         indptr.append(len(columns))
     lengths = np.diff(indptr)

@@ -6,14 +6,16 @@ from importlib.resources import files
 from pathlib import Path
 
 
-def resource(name: str) -> str:
+def read_resource(name: str) -> str:
     return (files(__package__) / "resources" / name).read_text(encoding="utf-8")
 
 
-def word_list(name: str) -> frozenset[str]:
+def read_word_list(name: str) -> frozenset[str]:
     """Words between spaces; lines that begin with # are remarks."""
-    return frozenset(word for line in resource(name).splitlines() if line[:1] != "#" for word in line.split())
+    return frozenset(
+        word for line in read_resource(name).splitlines() if line[:1] != "#" for word in line.split()
+    )
 
 
-def heads() -> Path:
+def get_heads_folder() -> Path:
     return Path(str(files(__package__))) / "heads"

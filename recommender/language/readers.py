@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recommender.language.agreement import shipped_agreement
-from recommender.language.intent_training import standard_head
-from recommender.language.reading import LANGUAGES, ReviewReader
-from recommender.language.sentiment import SentimentHead, shipped_head
+from recommender.language.agreement import load_default_relevance_classifier
+from recommender.language.intent_training import train_default_intent_classifier
+from recommender.language.reading import LANGUAGES, ReviewAnalyzer
+from recommender.language.sentiment import SentimentClassifier, load_default_sentiment_classifier
 from recommender.language.texts import Language
 from recommender.language.transformer_training import open_encoder
 
 
-def review_reader(folder: Path | None = None) -> ReviewReader:
+def load_review_analyzer(folder: Path | None = None) -> ReviewAnalyzer:
     """The sentiment heads that lie in `folder` as `sentiment-en.safetensors` and `sentiment-zh.safetensors`; for a
     language without one there, the head of the package. Raises DataError for a head that cannot be read."""
-    heads = {language: _head(language, folder) for language in LANGUAGES}
-    agreement = shipped_agreement()
-    names = {agreement.encoder, *(head.card.encoder for head in heads.values())} - {""}
+    heads = {language: _load_sentiment_classifier(language, folder) for language in LANGUAGES}
+    agreement = load_default_relevance_classifier()
+    names = {agreement.encoder, *(head.metadata.encoder for head in heads.values())} - {""}
     encoders = {name: open_encoder(name) for name in sorted(names)}
-    return ReviewReader(heads, standard_head(), agreement, encoders)
+    return ReviewAnalyzer(heads, train_default_intent_classifier(), agreement, encoders)
 
 
-def _head(language: Language, folder: Path | None) -> SentimentHead:
+def _load_sentiment_classifier(language: Language, folder: Path | None) -> SentimentClassifier:
     path = folder / f"sentiment-{language}.safetensors" if folder else None
-    return SentimentHead.load(path) if path and path.is_file() else shipped_head(language)
+    return (
+        SentimentClassifier.load(path)
+        if path and path.is_file()
+        else load_default_sentiment_classifier(language)
+    )

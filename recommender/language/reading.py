@@ -9,91 +9,105 @@ from itertools import pairwise
 
 import numpy as np
 
-from recommender.language.agreement import AgreementHead, products
-from recommender.language.aspects import verdicts
-from recommender.language.encoders import Encoder
-from recommender.language.intent import NONE, IntentHead, Sentence
-from recommender.language.opinions import Reading
-from recommender.language.sentiment import SentimentHead, probability
-from recommender.language.texts import Language, clean, joined, language_of, sentences
-from recommender.types import Floats
+from recommender.language.agreement import RelevanceClassifier, compute_embedding_products
+from recommender.language.aspects import compute_aspect_polarities
+from recommender.language.encoders import TextEncoder
+from recommender.language.intent import NO_INTENT, IntentClassifier, IntentSentence
+from recommender.language.opinions import ReviewAnalysis
+from recommender.language.sentiment import SentimentClassifier, sigmoid
+from recommender.language.texts import (
+    Language,
+    clean_text,
+    detect_language,
+    join_title_and_text,
+    split_sentences,
+)
+from recommender.types import Float32Array
 
 OTHER_LANGUAGE, NO_TEXT = "review in another language", "review without text"
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-_ASKED = 4  # sentences of a review whose intent is asked: the first and the last
+_MAX_INTENT_SENTENCES = 4  # sentences of a review whose intent is asked: the first and the last
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class ReviewText:
     """A review as its writer left it; `language` is what the client states, `about` the text of the item."""
 
     title: str
     text: str
     language: str | None = None
-    about: str = ""
+    item_description: str = ""
 
 
 @dataclass
-class ReviewReader:
+class ReviewAnalyzer:
     """`read` gives a Reading for each review, None for one that cannot be read; `left_out` counts those by reason.
 
     Without an intent head no intents are found. `encoders` by name are for heads that need one."""
 
-    heads: Mapping[Language, SentimentHead]
-    intents: IntentHead | None = None
-    agreement: AgreementHead | None = None
-    encoders: Mapping[str, Encoder] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
+    sentiment_classifiers: Mapping[Language, SentimentClassifier]
+    intent_classifier: IntentClassifier | None = None
+    relevance_classifier: RelevanceClassifier | None = None
+    encoders: Mapping[str, TextEncoder] = field(default_factory=dict)
+    skipped: Counter[str] = field(default_factory=Counter)
 
-    def read(self, reviews: Sequence[Written]) -> list[Reading | None]:
+    def analyze_reviews(self, reviews: Sequence[ReviewText]) -> list[ReviewAnalysis | None]:
         """In order. Whatever the texts hold, a reading or None comes of it."""
-        texts = [joined(review.title, review.text) for review in reviews]
-        spoken = [language_of(text, stated=one.language) for text, one in zip(texts, reviews, strict=True)]
-        self.left_out[NO_TEXT] += sum(not text for text in texts)
-        self.left_out[OTHER_LANGUAGE] += sum(
+        texts = [join_title_and_text(review.title, review.text) for review in reviews]
+        spoken = [
+            detect_language(text, declared=one.language) for text, one in zip(texts, reviews, strict=True)
+        ]
+        self.skipped[NO_TEXT] += sum(not text for text in texts)
+        self.skipped[OTHER_LANGUAGE] += sum(
             bool(text) and language is None for text, language in zip(texts, spoken, strict=True)
         )
-        found: list[Reading | None] = [None] * len(texts)
+        found: list[ReviewAnalysis | None] = [None] * len(texts)
         for language in LANGUAGES:
             rows = [row for row, one in enumerate(spoken) if one == language]
-            about = [clean(reviews[row].about) for row in rows]
-            told = self._read([texts[row] for row in rows], about, language)
+            about = [clean_text(reviews[row].item_description) for row in rows]
+            told = self._analyze_texts([texts[row] for row in rows], about, language)
             for row, reading in zip(rows, told, strict=True):
                 found[row] = reading
         return found
 
-    def _read(self, texts: list[str], about: list[str], language: Language) -> list[Reading]:
+    def _analyze_texts(
+        self, texts: list[str], descriptions: list[str], language: Language
+    ) -> list[ReviewAnalysis]:
         if not texts:
             return []
-        head = self.heads[language]
-        likely = probability(head.score(texts, self.encoders.get(head.card.encoder)))
-        meant, agreed = self._intents(texts, language), self._agreement(texts, about)
+        head = self.sentiment_classifiers[language]
+        likely = sigmoid(head.score(texts, self.encoders.get(head.metadata.encoder)))
+        meant, agreed = self._infer_intents(texts, language), self._score_relevance(texts, descriptions)
         return [
-            Reading(float(praise), verdicts(text, language), intents, float(agrees))
+            ReviewAnalysis(float(praise), compute_aspect_polarities(text, language), intents, float(agrees))
             for text, praise, intents, agrees in zip(texts, likely, meant, agreed, strict=True)
         ]
 
-    def _agreement(self, texts: list[str], about: list[str]) -> Floats:
+    def _score_relevance(self, texts: list[str], descriptions: list[str]) -> Float32Array:
         """Probabilities; a half where nothing describes the item or no head was given."""
         found = np.full(len(texts), 0.5, np.float32)
-        rows = [row for row, text in enumerate(about) if text]
-        if self.agreement is not None and rows:
-            head = self.agreement
-            both = products(
-                [texts[row] for row in rows], [about[row] for row in rows], self.encoders[head.encoder]
+        rows = [row for row, text in enumerate(descriptions) if text]
+        if self.relevance_classifier is not None and rows:
+            head = self.relevance_classifier
+            both = compute_embedding_products(
+                [texts[row] for row in rows], [descriptions[row] for row in rows], self.encoders[head.encoder]
             )
-            found[rows] = probability(head.score(both))
+            found[rows] = sigmoid(head.score(both))
         return found
 
-    def _intents(self, texts: list[str], language: Language) -> list[frozenset[str]]:
-        if self.intents is None:
+    def _infer_intents(self, texts: list[str], language: Language) -> list[frozenset[str]]:
+        if self.intent_classifier is None:
             return [frozenset()] * len(texts)
-        parts = [_ends(sentences(text)) for text in texts]
-        flat = [Sentence(NONE, language, sentence) for part in parts for sentence in part]
-        labels = self.intents.intents(flat)
+        parts = [_select_first_and_last(split_sentences(text)) for text in texts]
+        flat = [IntentSentence(NO_INTENT, language, sentence) for part in parts for sentence in part]
+        labels = self.intent_classifier.infer_intents(flat)
         stops = np.cumsum([0, *map(len, parts)]).tolist()
-        return [frozenset(labels[low:high]) - {NONE} for low, high in pairwise(stops)]
+        return [frozenset(labels[low:high]) - {NO_INTENT} for low, high in pairwise(stops)]
 
 
-def _ends(parts: list[str]) -> list[str]:
-    return parts if len(parts) <= _ASKED else parts[: _ASKED // 2] + parts[-_ASKED // 2 :]
+def _select_first_and_last(sentences: list[str]) -> list[str]:
+    return (
+        sentences
+        if len(sentences) <= _MAX_INTENT_SENTENCES
+        else sentences[: _MAX_INTENT_SENTENCES // 2] + sentences[-_MAX_INTENT_SENTENCES // 2 :]
+    )

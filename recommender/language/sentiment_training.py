@@ -10,13 +10,18 @@ import numpy as np
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
-from recommender.language.encoders import Encoder
-from recommender.language.ngrams import BITS, marks
-from recommender.language.sentiment import CUES, HeadCard, SentimentHead, cues
-from recommender.language.texts import Language, clean
-from recommender.types import Bools, DataError, Floats
+from recommender.language.encoders import TextEncoder
+from recommender.language.ngrams import BITS, hash_ngrams
+from recommender.language.sentiment import (
+    N_LEXICON_FEATURES,
+    SentimentClassifier,
+    SentimentMetadata,
+    extract_lexicon_features,
+)
+from recommender.language.texts import Language, clean_text
+from recommender.types import BoolArray, DataError, Float32Array
 
-LEAST_TEXTS = 40
+MIN_TEXTS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,139 +32,192 @@ class SentimentConfig:
     speak for a language that it has not seen. balanced: both kinds count as much, however many there are."""
 
     bits: int = BITS
-    strength: float = 4.0
-    ratio: float = 1.0
+    inverse_penalty: float = 4.0
+    ratio_power: float = 1.0
     smoothing: float = 1.0
-    tone_scale: float = 1.0
-    vector_scale: float = 1.0
-    words: bool = True
-    balanced: bool = False
+    lexicon_scale: float = 1.0
+    embedding_scale: float = 1.0
+    use_ngrams: bool = True
+    balance_classes: bool = False
 
 
-def config_for(language: Language, *, with_encoder: bool = False) -> SentimentConfig:
+def get_default_config(language: Language, *, has_encoder: bool = False) -> SentimentConfig:
     """What held-out tenths of training data chose; the same for every data set of a language."""
-    if with_encoder:
-        return SentimentConfig(ratio=0.0, strength=4.0, vector_scale=2.0)
-    return SentimentConfig(ratio=0.0, strength=16.0, bits=BITS if language == "en" else 20)
+    if has_encoder:
+        return SentimentConfig(ratio_power=0.0, inverse_penalty=4.0, embedding_scale=2.0)
+    return SentimentConfig(ratio_power=0.0, inverse_penalty=16.0, bits=BITS if language == "en" else 20)
 
 
-def fit(  # noqa: PLR0913 - what one head is learned from, keyword-only
+def fit_sentiment_classifier(  # noqa: PLR0913 - what one head is learned from, keyword-only
     texts: Sequence[str],
-    praise: Bools,
+    is_positive: BoolArray,
     *,
     language: Language,
-    encoder: Encoder | None = None,
+    encoder: TextEncoder | None = None,
     config: SentimentConfig | None = None,
     learned_from: str = "",
-    counts: Floats | None = None,
-    spoken: Sequence[Language] = (),
-    start: SentimentHead | None = None,
-) -> SentimentHead:
+    sample_weight: Float32Array | None = None,
+    languages: Sequence[Language] = (),
+    initial: SentimentClassifier | None = None,
+) -> SentimentClassifier:
     """praise[i] says whether text i praises; counts[i] is how often it counts, spoken[i] its language where texts of both
     are mixed. `start` is a head of the same language and size, without an encoder, that knows more texts: what its words
     say is one more column, folded into the new head. Raises DataError for fewer than LEAST_TEXTS texts or one kind alone."""
     config = config or SentimentConfig()
-    start = start and replace(start, network=None)
-    cleaned = [clean(text) for text in texts]
-    check(cleaned, praise)
+    initial = initial and replace(initial, network=None)
+    cleaned = [clean_text(text) for text in texts]
+    validate_training_set(cleaned, is_positive)
     scale, blocks = np.zeros(1, np.float32), list[Any]()
-    if config.words:
-        found = marks(cleaned, bits=config.bits)
-        scale = _log_ratio(found, praise, config)
+    if config.use_ngrams:
+        found = hash_ngrams(cleaned, bits=config.bits)
+        scale = _compute_log_count_ratio(found, is_positive, config)
         blocks.append(found.multiply(scale[None, :]))
     tones = [
-        cues([text], one)[0] for text, one in zip(cleaned, spoken or [language] * len(cleaned), strict=True)
+        extract_lexicon_features([text], one)[0]
+        for text, one in zip(cleaned, languages or [language] * len(cleaned), strict=True)
     ]
-    blocks.append(np.stack(tones) * np.float32(config.tone_scale))
+    blocks.append(np.stack(tones) * np.float32(config.lexicon_scale))
     if encoder is not None:
-        blocks.append(encoder.vectors(cleaned) * np.float32(config.vector_scale))
-    if start is not None:
-        blocks.append(_by(start, cleaned, config)[:, None])
-    weight, bias = _logistic(
-        sparse.hstack(list(map(sparse.csr_matrix, blocks)), format="csr"), praise, config, counts
+        blocks.append(encoder.encode(cleaned) * np.float32(config.embedding_scale))
+    if initial is not None:
+        blocks.append(_score_with_initial(initial, cleaned, config)[:, None])
+    weight, bias = _fit_logistic_regression(
+        sparse.hstack(list(map(sparse.csr_matrix, blocks)), format="csr"), is_positive, config, sample_weight
     )
-    size, width = (scale.size if config.words else 0), (encoder.width if encoder else 0)
-    head = SentimentHead(
-        HeadCard(language, encoder.name if encoder else "", learned_from, len(cleaned), {}),
-        weight[:size] * scale if config.words else scale,
-        weight[size : size + CUES] * np.float32(config.tone_scale),
-        weight[size + CUES : size + CUES + width] * np.float32(config.vector_scale),
+    size, width = (scale.size if config.use_ngrams else 0), (encoder.width if encoder else 0)
+    head = SentimentClassifier(
+        SentimentMetadata(language, encoder.name if encoder else "", learned_from, len(cleaned), {}),
+        weight[:size] * scale if config.use_ngrams else scale,
+        weight[size : size + N_LEXICON_FEATURES] * np.float32(config.lexicon_scale),
+        weight[size + N_LEXICON_FEATURES : size + N_LEXICON_FEATURES + width]
+        * np.float32(config.embedding_scale),
         bias,
     )
-    return head if start is None else _with(head, start, weight[-1])
+    return head if initial is None else _add_scaled(head, initial, weight[-1])
 
 
-def fit_pair(texts: Sequence[str], praise: Bools, config: SentimentConfig, **given: Any) -> SentimentHead:
+def fit_nbsvm_pair(
+    texts: Sequence[str], is_positive: BoolArray, config: SentimentConfig, **fit_options: Any
+) -> SentimentClassifier:
     """The mean of a head with marks as they are and one with marks scaled by the log ratio: two linear heads, so one.
 
     `strength` is of the first; the second, whose marks are longer, has a sixteenth of it."""
-    plain = fit(texts, praise, config=replace(config, ratio=0.0), **given)
-    scaled = fit(texts, praise, config=replace(config, ratio=1.0, strength=config.strength / 16), **given)
-    return _with(_halved(plain), scaled, np.float32(0.5))
+    plain = fit_sentiment_classifier(
+        texts, is_positive, config=replace(config, ratio_power=0.0), **fit_options
+    )
+    scaled = fit_sentiment_classifier(
+        texts,
+        is_positive,
+        config=replace(config, ratio_power=1.0, inverse_penalty=config.inverse_penalty / 16),
+        **fit_options,
+    )
+    return _add_scaled(_scale_by_half(plain), scaled, np.float32(0.5))
 
 
-def _halved(head: SentimentHead) -> SentimentHead:
+def _scale_by_half(classifier: SentimentClassifier) -> SentimentClassifier:
     half = np.float32(0.5)
     return replace(
-        head, words=half * head.words, tone=half * head.tone, vector=half * head.vector, bias=head.bias / 2
+        classifier,
+        ngram_weights=half * classifier.ngram_weights,
+        lexicon_weights=half * classifier.lexicon_weights,
+        embedding_weights=half * classifier.embedding_weights,
+        bias=classifier.bias / 2,
     )
 
 
-def _by(start: SentimentHead, cleaned: Sequence[str], config: SentimentConfig) -> Floats:
-    if start.vector.size or start.words.size != 1 << config.bits or not config.words:
+def _score_with_initial(
+    initial: SentimentClassifier, cleaned: Sequence[str], config: SentimentConfig
+) -> Float32Array:
+    if (
+        initial.embedding_weights.size
+        or initial.ngram_weights.size != 1 << config.bits
+        or not config.use_ngrams
+    ):
         raise DataError("A head to start from must read words alone, as many as the new one.")
-    return start.score(cleaned)
+    return initial.score(cleaned)
 
 
-def _with(head: SentimentHead, start: SentimentHead, share: np.float32) -> SentimentHead:
+def _add_scaled(
+    classifier: SentimentClassifier, other: SentimentClassifier, weight: np.float32
+) -> SentimentClassifier:
     """The head plus `share` of the other: sums of linear heads are linear heads."""
-    words, tone = head.words + share * start.words, head.tone + share * start.tone
-    vector = head.vector + share * start.vector if start.vector.size else head.vector
-    return replace(head, words=words, tone=tone, vector=vector, bias=head.bias + float(share) * start.bias)
+    words, tone = (
+        classifier.ngram_weights + weight * other.ngram_weights,
+        classifier.lexicon_weights + weight * other.lexicon_weights,
+    )
+    vector = (
+        classifier.embedding_weights + weight * other.embedding_weights
+        if other.embedding_weights.size
+        else classifier.embedding_weights
+    )
+    return replace(
+        classifier,
+        ngram_weights=words,
+        lexicon_weights=tone,
+        embedding_weights=vector,
+        bias=classifier.bias + float(weight) * other.bias,
+    )
 
 
-def _logistic(
-    columns: sparse.csr_matrix, praise: Bools, config: SentimentConfig, counts: Floats | None
-) -> tuple[Floats, float]:
+def _fit_logistic_regression(
+    features: sparse.csr_matrix,
+    is_positive: BoolArray,
+    config: SentimentConfig,
+    sample_weight: Float32Array | None,
+) -> tuple[Float32Array, float]:
     learned = LogisticRegression(
-        C=config.strength,
+        C=config.inverse_penalty,
         max_iter=400,
         solver="liblinear",
-        class_weight="balanced" if config.balanced else None,
-    ).fit(columns, praise, sample_weight=counts)
+        class_weight="balanced" if config.balance_classes else None,
+    ).fit(features, is_positive, sample_weight=sample_weight)
     return learned.coef_[0].astype(np.float32), float(learned.intercept_[0])
 
 
-def check(texts: Sequence[str], praise: Bools) -> None:
+def validate_training_set(texts: Sequence[str], is_positive: BoolArray) -> None:
     """Raises DataError with one sentence."""
-    if len(texts) < LEAST_TEXTS:
+    if len(texts) < MIN_TEXTS:
         raise DataError(
-            f"A sentiment head needs at least {LEAST_TEXTS} labelled texts; there are {len(texts)}."
+            f"A sentiment head needs at least {MIN_TEXTS} labelled texts; there are {len(texts)}."
         )
-    if praise.all() or not praise.any():
+    if is_positive.all() or not is_positive.any():
         raise DataError("A sentiment head needs texts that praise and texts that do not.")
 
 
-def accuracy(
-    head: SentimentHead, texts: Sequence[str], praise: Bools, encoder: Encoder | None = None
+def evaluate_accuracy(
+    classifier: SentimentClassifier,
+    texts: Sequence[str],
+    is_positive: BoolArray,
+    encoder: TextEncoder | None = None,
 ) -> float:
-    return float(((head.score([clean(text) for text in texts], encoder) > 0) == praise).mean())
-
-
-def with_figures(head: SentimentHead, measured: Mapping[str, float]) -> SentimentHead:
-    card = HeadCard(
-        head.card.language, head.card.encoder, head.card.learned_from, head.card.texts, dict(measured)
+    return float(
+        ((classifier.score([clean_text(text) for text in texts], encoder) > 0) == is_positive).mean()
     )
-    return replace(head, card=card)
 
 
-def _log_ratio(found: sparse.csr_matrix, praise: Bools, config: SentimentConfig) -> Floats:
+def replace_accuracies(
+    classifier: SentimentClassifier, accuracies: Mapping[str, float]
+) -> SentimentClassifier:
+    card = SentimentMetadata(
+        classifier.metadata.language,
+        classifier.metadata.encoder,
+        classifier.metadata.learned_from,
+        classifier.metadata.texts,
+        dict(accuracies),
+    )
+    return replace(classifier, metadata=card)
+
+
+def _compute_log_count_ratio(
+    ngram_features: sparse.csr_matrix, is_positive: BoolArray, config: SentimentConfig
+) -> Float32Array:
     """float32 (columns): how much more often a run stands in praise than in blame."""
-    present = found.copy()
+    present = ngram_features.copy()
     present.data[:] = 1
-    good = np.asarray(present[praise].sum(axis=0)).ravel() + config.smoothing
-    bad = np.asarray(present[~praise].sum(axis=0)).ravel() + config.smoothing
+    good = np.asarray(present[is_positive].sum(axis=0)).ravel() + config.smoothing
+    bad = np.asarray(present[~is_positive].sum(axis=0)).ravel() + config.smoothing
     ratio = np.log((good / good.sum()) / (bad / bad.sum()))
     return np.asarray(
-        np.sign(ratio) * np.abs(ratio) ** config.ratio if config.ratio else np.ones_like(ratio), np.float32
+        np.sign(ratio) * np.abs(ratio) ** config.ratio_power if config.ratio_power else np.ones_like(ratio),
+        np.float32,
     )

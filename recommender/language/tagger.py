@@ -13,37 +13,37 @@ from zlib import crc32
 import numpy as np
 from scipy import sparse
 
-from recommender.language.lexicon import aspect_terms, opinions_among
-from recommender.language.texts import words
-from recommender.types import Bools, Floats
+from recommender.language.lexicon import find_opinions_in_tokens, load_aspect_terms
+from recommender.language.texts import split_words
+from recommender.types import BoolArray, Float32Array
 
 BITS = 18
-_LONGEST = 4
-_NEAR = 5
+_MAX_TERM_WORDS = 4
+_OPINION_WINDOW = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Tagger:
+class AspectTermTagger:
     """Log-odds of each word: x . weight + bias. `threshold` is in log-odds."""
 
-    weight: Floats
+    weight: Float32Array
     bias: float
     threshold: float
 
-    def terms(self, sentences: Sequence[str], common: Mapping[str, float]) -> list[list[str]]:
+    def extract_terms(self, sentences: Sequence[str], word_frequency: Mapping[str, float]) -> list[list[str]]:
         """The terms of each cleaned sentence, in order, by `term_of`; `common` as `document_shares` gives it."""
-        spoken = [words(sentence) for sentence in sentences]
-        odds = word_features(spoken, common) @ self.weight + np.float32(self.bias)
+        spoken = [split_words(sentence) for sentence in sentences]
+        odds = build_word_features(spoken, word_frequency) @ self.weight + np.float32(self.bias)
         found, at = [], 0
         for row in spoken:
-            found.append(_runs(row, odds[at : at + len(row)] > self.threshold))
+            found.append(_collect_terms(row, odds[at : at + len(row)] > self.threshold))
             at += len(row)
         return found
 
 
-def term_of(term: str) -> str:
+def normalize_term(term: str) -> str:
     """The form by which terms are compared: casefolded words, the last without a plural's s."""
-    parts = words(term)
+    parts = split_words(term)
     if (
         parts
         and len(parts[-1]) > 3
@@ -54,21 +54,23 @@ def term_of(term: str) -> str:
     return " ".join(parts)
 
 
-def document_shares(sentences: Iterable[str]) -> dict[str, float]:
+def compute_sentence_frequency(sentences: Iterable[str]) -> dict[str, float]:
     """In how many of the sentences each word stands, as a share."""
     counts: Counter[str] = Counter()
     total = 0
     for sentence in sentences:
-        counts.update(set(words(sentence)))
+        counts.update(set(split_words(sentence)))
         total += 1
     return {word: count / max(total, 1) for word, count in counts.items()}
 
 
-def word_features(spoken: Sequence[Sequence[str]], common: Mapping[str, float]) -> sparse.csr_matrix:
+def build_word_features(
+    tokenized: Sequence[Sequence[str]], word_frequency: Mapping[str, float]
+) -> sparse.csr_matrix:
     """float32 csr (words of all sentences, 2**BITS), hashed with crc32."""
     mask, indptr, columns = (1 << BITS) - 1, [0], list[int]()
-    for sentence in spoken:
-        for marks in _marks(list(sentence), common):
+    for sentence in tokenized:
+        for marks in _generate_token_features(list(sentence), word_frequency):
             columns.extend({crc32(mark.encode()) & mask for mark in marks})
             indptr.append(len(columns))
     values = np.ones(len(columns), np.float32)
@@ -77,15 +79,15 @@ def word_features(spoken: Sequence[Sequence[str]], common: Mapping[str, float]) 
     )
 
 
-def _marks(sentence: list[str], common: Mapping[str, float]) -> Iterable[list[str]]:
-    tones = {opinion.at: opinion.sign for opinion in opinions_among(sentence)}
-    known = aspect_terms("en")
+def _generate_token_features(sentence: list[str], word_frequency: Mapping[str, float]) -> Iterable[list[str]]:
+    tones = {opinion.position: opinion.sign for opinion in find_opinions_in_tokens(sentence)}
+    known = load_aspect_terms("en")
     padded = ["<", "<", *sentence, ">", ">"]
     much = f"opinions {min(len(tones), 3)}"
     for at, word in enumerate(sentence):
         before2, before, _, after, after2 = padded[at : at + 5]
-        near = [other - at for other in tones if other != at and abs(other - at) <= _NEAR]
-        frequency = common.get(word, 0.0)
+        near = [other - at for other in tones if other != at and abs(other - at) <= _OPINION_WINDOW]
+        frequency = word_frequency.get(word, 0.0)
         yield [
             f"w {word}",
             f"s {word[-3:]}",
@@ -109,12 +111,12 @@ def _marks(sentence: list[str], common: Mapping[str, float]) -> Iterable[list[st
         ]
 
 
-def _runs(sentence: Sequence[str], named: Bools) -> list[str]:
+def _collect_terms(sentence: Sequence[str], is_term: BoolArray) -> list[str]:
     found, run = list[str](), list[str]()
-    for word, inside in zip([*sentence, ""], [*named.tolist(), False], strict=True):
-        if inside and len(run) < _LONGEST:
+    for word, inside in zip([*sentence, ""], [*is_term.tolist(), False], strict=True):
+        if inside and len(run) < _MAX_TERM_WORDS:
             run.append(word)
         elif run:
-            found.append(term_of(" ".join(run)))
+            found.append(normalize_term(" ".join(run)))
             run = [word] if inside else []
     return found

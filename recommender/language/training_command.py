@@ -12,31 +12,36 @@ from typing import Any, Protocol
 import numpy as np
 
 from recommender.language import shipping
-from recommender.language.corpora import Labelled, held_out, read_table
+from recommender.language.corpora import LabelledTexts, read_labelled_table, split_train_test_rows
 from recommender.language.encoders import MULTILINGUAL
-from recommender.language.network import ReviewNetwork
-from recommender.language.sentiment import SentimentHead
-from recommender.language.sentiment_training import accuracy, config_for, fit_pair, with_figures
+from recommender.language.network import OnnxSentimentNetwork
+from recommender.language.sentiment import SentimentClassifier
+from recommender.language.sentiment_training import (
+    evaluate_accuracy,
+    fit_nbsvm_pair,
+    get_default_config,
+    replace_accuracies,
+)
 from recommender.language.transformer_training import open_encoder
 from recommender.types import DataError
 
 
-class Writer(Protocol):
+class TrainingOutput(Protocol):
     """A stream, or what Django gives a command for one."""
 
     def write(self, text: str, /) -> Any: ...
 
 
-class Told:
+class ProgressPrinter:
     """Writes a line at every tenth of the work, and at its end."""
 
-    def __init__(self, out: Writer) -> None:
-        self._out, self._next = out, 0.1
+    def __init__(self, out: TrainingOutput) -> None:
+        self._out, self._next_fraction = out, 0.1
 
-    def __call__(self, what: str, fraction: float) -> None:
-        if fraction >= self._next:
-            self._out.write(f"{what}: {fraction:.0%}\n")
-            self._next = min(fraction + 0.1, 1.0)
+    def __call__(self, stage: str, fraction: float) -> None:
+        if fraction >= self._next_fraction:
+            self._out.write(f"{stage}: {fraction:.0%}\n")
+            self._next_fraction = min(fraction + 0.1, 1.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,80 +83,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(options: argparse.Namespace, *, out: Writer) -> None:
+def run_training(options: argparse.Namespace, *, out: TrainingOutput) -> None:
     """Raises DataError with one sentence."""
     if options.out is not None and not options.out.is_dir():
         raise DataError(f"There is no folder {options.out} for the head.")
-    if options.shipped and options.network is not None:
+    if options.default_accuracy and options.network is not None:
         raise DataError(
             "The heads of the package have no network: --shipped and --network do not go together."
         )
-    if options.shipped:
-        heads = shipping.heads(options.data[0])
+    if options.default_accuracy:
+        heads = shipping.build_sentiment_classifiers(options.data[0])
         for head in heads:
-            out.write(_described(head))
-            _write(head.to_bytes(), options.out, f"sentiment-{head.card.language}")
-        agreement = shipping.agreement(options.data[0])
+            out.write(_format_summary(head))
+            _write_artefact(head.to_bytes(), options.out, f"sentiment-{head.metadata.language}")
+        agreement = shipping.build_relevance_classifier(options.data[0])
         out.write(
             f"agreement: balanced accuracy {agreement.accuracy:.4f} on a tenth that was not learned from\n"
         )
-        _write(agreement.to_bytes(), options.out, "agreement")
+        _write_artefact(agreement.to_bytes(), options.out, "agreement")
         return
     if options.language is None:
         raise DataError("Say which language the texts are in: --language en or --language zh.")
-    _write(_learned(options, out).to_bytes(), options.out, f"sentiment-{options.language}")
+    _write_artefact(
+        _train_from_options(options, out).to_bytes(), options.out, f"sentiment-{options.language}"
+    )
 
 
-def _learned(options: argparse.Namespace, out: Writer) -> SentimentHead:
-    texts = sum((read_table(path) for path in options.data), Labelled((), np.empty(0, np.bool_)))
+def _train_from_options(options: argparse.Namespace, out: TrainingOutput) -> SentimentClassifier:
+    texts = sum(
+        (read_labelled_table(path) for path in options.data), LabelledTexts((), np.empty(0, np.bool_))
+    )
     encoder = open_encoder(options.encoder) if options.encoder else None
     names = ", ".join(path.name for path in options.data)
-    start = SentimentHead.load(options.start) if options.start else None
+    start = SentimentClassifier.load(options.start) if options.start else None
 
-    tune = _tuning(options, out, start) if options.network is not None else None
+    tune = _build_finetuner(options, out, start) if options.network is not None else None
 
-    def learned(some: Labelled) -> SentimentHead:
-        network = tune(some.texts, some.praise) if tune else None
-        return replace(fit_pair(some.texts, some.praise, **given), network=network)
+    def fit_classifier(train_texts: LabelledTexts) -> SentimentClassifier:
+        network = tune(train_texts.texts, train_texts.is_positive) if tune else None
+        return replace(fit_nbsvm_pair(train_texts.texts, train_texts.is_positive, **given), network=network)
 
     given: dict[str, Any] = {
         "language": options.language,
         "encoder": encoder,
-        "config": config_for(options.language, with_encoder=encoder is not None),
+        "config": get_default_config(options.language, has_encoder=encoder is not None),
         "learned_from": names,
         "start": start,
     }
     figures = {}
     if options.measure:
-        rest, tenth = held_out(len(texts), seed=options.seed)
+        rest, tenth = split_train_test_rows(len(texts), seed=options.seed)
         learn, test = texts.take(rest), texts.take(tenth)
-        figures["held-out tenth"] = accuracy(learned(learn), test.texts, test.praise, encoder)
+        figures["held-out tenth"] = evaluate_accuracy(
+            fit_classifier(learn), test.texts, test.is_positive, encoder
+        )
     started = time.perf_counter()
-    head = with_figures(learned(texts), figures)
-    out.write(f"{_described(head)}learned in {time.perf_counter() - started:.1f} s\n")
+    head = replace_accuracies(fit_classifier(texts), figures)
+    out.write(f"{_format_summary(head)}learned in {time.perf_counter() - started:.1f} s\n")
     return head
 
 
-def _tuning(
-    options: argparse.Namespace, out: Writer, start: SentimentHead | None
-) -> Callable[..., ReviewNetwork]:
-    from recommender.language.networks import tuning  # noqa: PLC0415 - torch, which few heads need
+def _build_finetuner(
+    options: argparse.Namespace, out: TrainingOutput, initial: SentimentClassifier | None
+) -> Callable[..., OnnxSentimentNetwork]:
+    from recommender.language.networks import get_finetuner  # noqa: PLC0415 - torch, which few heads need
 
-    tune, known = tuning(options.network), start.network if start else None
+    tune, known = get_finetuner(options.network), initial.network if initial else None
     return lambda texts, praise: tune(
-        texts, praise, rng=np.random.default_rng(options.seed), start=known, report=Told(out)
+        texts, praise, rng=np.random.default_rng(options.seed), initial=known, report=ProgressPrinter(out)
     )
 
 
-def _described(head: SentimentHead) -> str:
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in head.card.measured.items())
+def _format_summary(classifier: SentimentClassifier) -> str:
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in classifier.metadata.measured.items())
     return (
-        f"sentiment-{head.card.language}: {head.card.texts:,} texts of {head.card.learned_from}; "
-        f"encoder {head.card.encoder or 'none'}; network {'tuned' if head.network else 'none'}; accuracy {figures or 'not measured'}\n"
+        f"sentiment-{classifier.metadata.language}: {classifier.metadata.texts:,} texts of {classifier.metadata.learned_from}; "
+        f"encoder {classifier.metadata.encoder or 'none'}; network {'tuned' if classifier.network else 'none'}; accuracy {figures or 'not measured'}\n"
     )
 
 
-def _write(content: bytes, folder: Path | None, name: str) -> None:
+def _write_artefact(content: bytes, folder: Path | None, name: str) -> None:
     """Whole or not at all."""
     if folder is None:
         return

@@ -10,13 +10,13 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper, parser
 
-from recommender.narrowing import quantised
+from recommender.narrowing import quantize_dynamic_int8
 
-Arrays = Mapping[str, np.ndarray[Any, Any]]
+BertWeights = Mapping[str, np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class BertShape:
     """layers, heads, width of a vector, and the epsilon of the layer norms."""
 
     layers: int
@@ -26,7 +26,7 @@ class Shape:
 
 
 # `x0` is what a token says by itself. Attention as in Vaswani and others (2017), its scale folded into the queries.
-_GRAPH = """<ir_version: 10, opset_import: ["" : 20]>
+_GRAPH_TEXT = """<ir_version: 10, opset_import: ["" : 20]>
 review (int64[rows, length] tokens, float[rows, length, 1] there) => (float[rows] praise_odds) {{
   length = Shape<start: int = 1, end: int = 2>(tokens)
   small = Gather(words, tokens)
@@ -50,7 +50,7 @@ review (int64[rows, length] tokens, float[rows, length, 1] there) => (float[rows
   odds = Add(odds_raw, praise_bias)
   praise_odds = Squeeze(odds, last)
 }}"""
-_LAYER = """
+_LAYER_TEXT = """
   asked_raw{n} = MatMul(x{n}, attention{n})
   asked{n} = Add(asked_raw{n}, attention{n}_bias)
   parts{n} = Reshape(asked{n}, heads_shape)
@@ -78,29 +78,29 @@ _LAYER = """
   x{after} = LayerNormalization<epsilon: float = {epsilon}>(all{n}, narrow{n}_gain, narrow{n}_shift)"""
 
 
-def export(arrays: Arrays, shape: Shape) -> onnx.ModelProto:
+def export_bert(weights: BertWeights, shape: BertShape) -> onnx.ModelProto:
     """`tokens` int64 (rows, length) and `there` float32 (rows, length, 1) to log-odds float32 (rows).
 
     The table of words is int8 with a scale a row; `narrowed` narrows the products."""
-    layers = "".join(_LAYER.format(n=n, after=n + 1, epsilon=shape.epsilon) for n in range(shape.layers))
-    model = parser.parse_model(_GRAPH.format(layers=layers, epsilon=shape.epsilon, count=shape.layers))
-    words = arrays["words"]
+    layers = "".join(_LAYER_TEXT.format(n=n, after=n + 1, epsilon=shape.epsilon) for n in range(shape.layers))
+    model = parser.parse_model(_GRAPH_TEXT.format(layers=layers, epsilon=shape.epsilon, count=shape.layers))
+    words = weights["words"]
     scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-9) / 127
     table = {"words": np.rint(words / scale).astype(np.int8), "words_scale": scale.astype(np.float32)}
     model.graph.initializer.extend(
         numpy_helper.from_array(np.array(value, order="C"), name)
-        for name, value in {**_constants(shape), **arrays, **table}.items()
+        for name, value in {**_build_constants(shape), **weights, **table}.items()
     )
     onnx.checker.check_model(model)
     helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
     return model
 
 
-def narrowed(model: onnx.ModelProto) -> bytes:
-    return bytes(quantised(model).SerializeToString())
+def quantize_model(model: onnx.ModelProto) -> bytes:
+    return bytes(quantize_dynamic_int8(model).SerializeToString())
 
 
-def _constants(shape: Shape) -> dict[str, np.ndarray[Any, Any]]:
+def _build_constants(shape: BertShape) -> dict[str, np.ndarray[Any, Any]]:
     return {
         "from_start": np.array([0], np.int64),
         "second": np.array([1], np.int64),

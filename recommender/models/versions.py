@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.base import TenantModel
-from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 from tenants.rls import CompositeForeignKey, TenantPolicy
 
 
@@ -22,7 +22,7 @@ class ModelState(models.TextChoices):
 class ModelVersion(TenantModel):
     """One training's result, kept also when refused: its metrics are the history of quality."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
     pk = models.CompositePrimaryKey("tenant_id", "version")
     version = models.IntegerField()
@@ -30,7 +30,7 @@ class ModelVersion(TenantModel):
     profile = models.CharField(max_length=8)
     job_id = models.UUIDField()
     artefact_id = models.UUIDField()
-    kept = models.BooleanField(help_text="Whether the encrypted files still lie in the object store.")
+    has_artefact = models.BooleanField(help_text="Whether the encrypted files still lie in the object store.")
     manifest = models.JSONField(default=dict)
     metrics = models.JSONField(default=dict)
     reason = models.TextField(
@@ -44,7 +44,7 @@ class ModelVersion(TenantModel):
     )
     drift = models.JSONField(default=dict, help_text="How far the latest days are from what it learned from.")
     trained_at = models.DateTimeField()
-    data_until = models.DateTimeField(null=True)
+    latest_event_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(auto_now=True)
 
     class Meta(TenantModel.Meta):
@@ -60,7 +60,7 @@ class ModelVersion(TenantModel):
 class ActiveModel(TenantModel):
     """The pointer that serving follows; it moves by compare-and-set only."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 
     tenant_id = models.UUIDField(primary_key=True, editable=False)
     version = models.IntegerField()

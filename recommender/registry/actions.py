@@ -9,59 +9,66 @@ from uuid import UUID
 from django.db import models
 from django.db.models.functions import Now
 
-from recommender.evaluation.verdicts import Reason
+from recommender.evaluation.verdicts import DecisionReason
 from recommender.models import ActiveModel, ModelState, ModelVersion
 from recommender.registry import queries
-from recommender.registry.reasons import english
-from recommender.registry.types import Trained, VersionView, view
+from recommender.registry.reasons import translate_reasons_to_english
+from recommender.registry.types import TrainedModel, VersionView, to_version_view
 from tenants import audit
 from tenants.data.actions import jobs
 from tenants.errors import Conflict, NotFound
 from tenants.scope import Scope
 
-KEPT_FOR_ROLL_BACK = 2
+MAX_ROLL_BACK_VERSIONS = 2
 _SERVABLE = (ModelState.CANDIDATE, ModelState.RETIRED, ModelState.ACTIVE)
-_OVERTAKEN = (Reason("overtaken"),)
-_TAKEN_BACK = (Reason("taken_back"),)
+_OVERTAKEN = (DecisionReason("overtaken"),)
+_ROLLED_BACK = (DecisionReason("taken_back"),)
 
 
-def publish(s: Scope, trained: Trained, *, expected: int | None) -> VersionView:
+def publish_model(s: Scope, trained: TrainedModel, *, expected: int | None) -> VersionView:
     """Inserts the version and, unless refused, moves the pointer from `expected` to it.
 
     A second call for the same job returns the first one's version. When the pointer moved meanwhile the
     version stays a candidate and says so.
     """
-    _serialise(s)
-    earlier = queries.of_job(s, trained.job_id)
+    _lock_registry(s)
+    earlier = queries.find_version_of_job(s, trained.job_id)
     if earlier is not None:
         return earlier
-    row = _insert(s, trained)
-    audit.record(s, "model.trained", f"v{row.version}", state=row.state, reason=row.reason)
-    if not trained.refused and not _swap(s, row.version, expected=expected):
-        _restate(s, row.version, ModelState.CANDIDATE, reasons=_OVERTAKEN)
-    return queries.version(s, row.version)
+    row = _insert_version(s, trained)
+    audit.record_entry(s, "model.trained", f"v{row.version}", state=row.state, reason=row.reason)
+    if not trained.refused and not _swap_active_version(s, row.version, expected=expected):
+        _set_state(s, row.version, ModelState.CANDIDATE, reasons=_OVERTAKEN)
+    return queries.get_version(s, row.version)
 
 
 def promote(s: Scope, number: int, *, expected: int | None) -> VersionView:
     """Raises NotFound, and Conflict when the version cannot serve or the active one is not `expected`."""
-    promoted = _to(s, number, expected=expected)
-    audit.record(s, "model.promoted", f"v{number}", previous=expected)
+    promoted = _activate_version(s, number, expected=expected)
+    audit.record_entry(s, "model.promoted", f"v{number}", previous=expected)
     return promoted
 
 
-def roll_back(s: Scope, *, expected: int | None, reasons: Sequence[Reason] = _TAKEN_BACK) -> VersionView:
+def roll_back(
+    s: Scope, *, expected: int | None, reasons: Sequence[DecisionReason] = _ROLLED_BACK
+) -> VersionView:
     """Returns to the version that served before; the one left may be promoted again, but only by hand.
 
     `reasons` stand on the version that is left. Raises NotFound when none is kept, Conflict as `promote`.
     """
-    target = queries.roll_back_target(s)
+    target = queries.find_roll_back_target(s)
     if target is None or expected is None:
         raise NotFound("No earlier version is kept.")
-    promoted = _to(s, target.version, expected=expected)
-    _restate(s, expected, ModelState.CANDIDATE, reasons=reasons)
+    promoted = _activate_version(s, target.version, expected=expected)
+    _set_state(s, expected, ModelState.CANDIDATE, reasons=reasons)
     codes = ",".join(reason.code for reason in reasons)
-    audit.record(
-        s, "model.rolled_back", f"v{expected}", serves=target.name, codes=codes, reason=english(reasons)
+    audit.record_entry(
+        s,
+        "model.rolled_back",
+        f"v{expected}",
+        serves=target.name,
+        codes=codes,
+        reason=translate_reasons_to_english(reasons),
     )
     return promoted
 
@@ -71,48 +78,50 @@ def mark_corrupt(s: Scope, number: int, *, reason: str) -> VersionView | None:
 
     The reason stands on the version and on the job that made it.
     """
-    _serialise(s)
-    if queries.version(s, number).state == ModelState.CORRUPT:
-        return queries.active(s)
-    was_active = queries.active_number(s) == number
-    jobs.add_reason(s, queries.version(s, number).job_id, reason)
-    _restate(s, number, ModelState.CORRUPT, said=reason)
-    audit.record(s, "model.corrupt", f"v{number}", reason=reason)
+    _lock_registry(s)
+    if queries.get_version(s, number).state == ModelState.CORRUPT:
+        return queries.get_active_version(s)
+    was_active = queries.get_active_number(s) == number
+    jobs.add_reason(s, queries.get_version(s, number).job_id, reason)
+    _set_state(s, number, ModelState.CORRUPT, message=reason)
+    audit.record_entry(s, "model.corrupt", f"v{number}", reason=reason)
     if was_active:
-        _fall_back(s, number)
-    return queries.active(s)
+        _restore_previous_version(s, number)
+    return queries.get_active_version(s)
 
 
-def note(s: Scope, number: int, **found: Mapping[str, Any]) -> None:
+def record_observation(s: Scope, number: int, **observations: Mapping[str, Any]) -> None:
     """Writes down what was observed of a version: `live`, `drift`."""
     ModelVersion.objects.filter(tenant_id=s.tenant_id, version=number).update(
-        **{name: dict(value) for name, value in found.items()}
+        **{name: dict(value) for name, value in observations.items()}
     )
 
 
-def prune(s: Scope) -> list[UUID]:
+def prune_artefacts(s: Scope) -> list[UUID]:
     """Forgets all artefacts but the active and two to roll back to; the caller removes the folders."""
-    idle = ModelVersion.objects.filter(tenant_id=s.tenant_id, kept=True).exclude(state=ModelState.ACTIVE)
+    idle = ModelVersion.objects.filter(tenant_id=s.tenant_id, has_artefact=True).exclude(
+        state=ModelState.ACTIVE
+    )
     keep = idle.exclude(state=ModelState.CORRUPT).order_by("-version").values_list("version", flat=True)
-    gone = idle.exclude(version__in=list(keep[:KEPT_FOR_ROLL_BACK]))
+    gone = idle.exclude(version__in=list(keep[:MAX_ROLL_BACK_VERSIONS]))
     artefacts = list(gone.values_list("artefact_id", flat=True))
-    gone.update(kept=False)
+    gone.update(has_artefact=False)
     return artefacts
 
 
-def _to(s: Scope, number: int, *, expected: int | None) -> VersionView:
-    _serialise(s)
-    target = queries.version(s, number)
-    if target.state not in _SERVABLE or not target.kept:
+def _activate_version(s: Scope, number: int, *, expected: int | None) -> VersionView:
+    _lock_registry(s)
+    target = queries.get_version(s, number)
+    if target.state not in _SERVABLE or not target.has_artefact:
         raise Conflict(f"Version {number} cannot serve: it is {target.state}.")
-    if not _swap(s, number, expected=expected):
+    if not _swap_active_version(s, number, expected=expected):
         raise Conflict("Another version became active in the meantime.")
     if target.state == ModelState.CANDIDATE:
-        _restate(s, number, ModelState.ACTIVE, reasons=())
-    return queries.version(s, number)
+        _set_state(s, number, ModelState.ACTIVE, reasons=())
+    return queries.get_version(s, number)
 
 
-def _insert(s: Scope, trained: Trained) -> VersionView:
+def _insert_version(s: Scope, trained: TrainedModel) -> VersionView:
     newest = ModelVersion.objects.filter(tenant_id=s.tenant_id).aggregate(top=models.Max("version"))["top"]
     row = ModelVersion.objects.create(
         tenant_id=s.tenant_id,
@@ -121,18 +130,18 @@ def _insert(s: Scope, trained: Trained) -> VersionView:
         profile=trained.profile,
         job_id=trained.job_id,
         artefact_id=trained.artefact_id,
-        kept=bool(trained.manifest),
+        has_artefact=bool(trained.manifest),
         manifest=dict(trained.manifest),
         metrics=dict(trained.metrics),
-        reason=trained.reason or english(trained.reasons),
+        reason=trained.reason or translate_reasons_to_english(trained.reasons),
         reasons=[reason.to_json() for reason in trained.reasons],
         trained_at=trained.trained_at,
-        data_until=trained.data_until,
+        latest_event_at=trained.latest_event_at,
     )
-    return view(row)
+    return to_version_view(row)
 
 
-def _swap(s: Scope, number: int, *, expected: int | None) -> bool:
+def _swap_active_version(s: Scope, number: int, *, expected: int | None) -> bool:
     """Compare-and-set of the pointer; the version states follow it."""
     if expected is None:
         _, moved = ActiveModel.objects.get_or_create(tenant_id=s.tenant_id, defaults={"version": number})
@@ -142,33 +151,38 @@ def _swap(s: Scope, number: int, *, expected: int | None) -> bool:
     if not moved:
         return False
     if expected is not None and expected != number:
-        _restate(s, expected, ModelState.RETIRED)
-    _restate(s, number, ModelState.ACTIVE)
+        _set_state(s, expected, ModelState.RETIRED)
+    _set_state(s, number, ModelState.ACTIVE)
     return True
 
 
-def _fall_back(s: Scope, number: int) -> None:
-    target = queries.roll_back_target(s)
+def _restore_previous_version(s: Scope, number: int) -> None:
+    target = queries.find_roll_back_target(s)
     if target is None:
         ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).delete()
         return
     ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).update(
         version=target.version, moves=models.F("moves") + 1, changed_at=Now()
     )
-    _restate(s, target.version, ModelState.ACTIVE)
+    _set_state(s, target.version, ModelState.ACTIVE)
 
 
-def _restate(
-    s: Scope, number: int, state: ModelState, *, reasons: Sequence[Reason] | None = None, said: str = ""
+def _set_state(
+    s: Scope,
+    number: int,
+    state: ModelState,
+    *,
+    reasons: Sequence[DecisionReason] | None = None,
+    message: str = "",
 ) -> None:
     """`reasons` replace those that stand there; `said` is one that has no code."""
     changes: dict[str, Any] = {"state": state, "changed_at": Now()}
-    if reasons is not None or said:
-        changes["reason"] = said or english(reasons or ())
+    if reasons is not None or message:
+        changes["reason"] = message or translate_reasons_to_english(reasons or ())
         changes["reasons"] = [reason.to_json() for reason in reasons or ()]
     ModelVersion.objects.filter(tenant_id=s.tenant_id, version=number).update(**changes)
 
 
-def _serialise(s: Scope) -> None:
+def _lock_registry(s: Scope) -> None:
     """One registry change of a tenant at a time, until the transaction ends."""
     s.cursor().execute("SELECT pg_advisory_xact_lock(%s)", (s.tenant_id.int >> 65,))

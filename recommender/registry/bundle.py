@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
 from recommender.algorithms.ensemble import Ensemble
-from recommender.language.opinions import NO_OPINIONS, Opinions
+from recommender.language.opinions import EMPTY_SUMMARY_TABLE, ReviewSummaryTable
 from recommender.types import DataError
 
 _ITEMS = "items.safetensors"
-_OPINIONS = "opinions.safetensors"
+_REVIEW_SUMMARIES = "opinions.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,22 +22,30 @@ class Bundle:
     """`item_no[i]` is the catalogue number of the ensemble's item i. `opinions` are what reviews say of items."""
 
     ensemble: Ensemble
-    item_no: NDArray[np.int32]
-    opinions: Opinions = NO_OPINIONS
+    item_numbers: NDArray[np.int32]
+    review_summaries: ReviewSummaryTable = EMPTY_SUMMARY_TABLE
 
     def to_files(self) -> dict[str, bytes]:
-        files = {**self.ensemble.to_files(), _ITEMS: save({"item_no": self.item_no})}
-        return {**files, _OPINIONS: self.opinions.to_bytes()} if len(self.opinions) else files
+        files = {**self.ensemble.to_files(), _ITEMS: save({"item_no": self.item_numbers})}
+        return (
+            {**files, _REVIEW_SUMMARIES: self.review_summaries.to_bytes()}
+            if len(self.review_summaries)
+            else files
+        )
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Bundle:
         """Raises DataError when the files do not belong together."""
         if _ITEMS not in files:
             raise DataError("The table of items is missing.")
-        own = {name: content for name, content in files.items() if name not in (_ITEMS, _OPINIONS)}
+        own = {name: content for name, content in files.items() if name not in (_ITEMS, _REVIEW_SUMMARIES)}
         ensemble = Ensemble.from_files(own)
         item_no = load(files[_ITEMS])["item_no"]
         if item_no.size != ensemble.items:
             raise DataError("The table of items has another length than the model.")
-        opinions = Opinions.from_bytes(files[_OPINIONS]) if _OPINIONS in files else NO_OPINIONS
+        opinions = (
+            ReviewSummaryTable.from_bytes(files[_REVIEW_SUMMARIES])
+            if _REVIEW_SUMMARIES in files
+            else EMPTY_SUMMARY_TABLE
+        )
         return cls(ensemble, item_no, opinions)

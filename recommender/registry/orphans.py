@@ -10,24 +10,24 @@ from recommender.registry import artefacts
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-SAFE_AFTER_SECONDS = 24 * 3600
+MIN_AGE_SECONDS = 24 * 3600
 
 
-def remove(tenant: TenantRef, *, actor: Actor) -> int:
+def remove_orphaned_artefacts(tenant: TenantRef, *, actor: Actor) -> int:
     """Removes those older than a day, by the time in their name; returns how many."""
-    found = artefacts.stored(tenant)
+    found = artefacts.list_artefact_folders(tenant)
     if not found:
         return 0
     with scope(tenant, actor=actor) as s:
-        named = ModelVersion.objects.filter(tenant_id=s.tenant_id, kept=True)
+        named = ModelVersion.objects.filter(tenant_id=s.tenant_id, has_artefact=True)
         kept = {str(one) for one in named.values_list("artefact_id", flat=True)}
-    gone = [name for name in found if name not in kept and _age_seconds(name) > SAFE_AFTER_SECONDS]
+    gone = [name for name in found if name not in kept and _compute_age_seconds(name) > MIN_AGE_SECONDS]
     for name in gone:
-        artefacts.remove_folder(tenant, name)
+        artefacts.remove_artefact_folder(tenant, name)
     return len(gone)
 
 
-def _age_seconds(name: str) -> float:
+def _compute_age_seconds(name: str) -> float:
     """The first 48 bits of a UUIDv7 are milliseconds of Unix time."""
     try:
         made_at = (UUID(name.removesuffix(".part")).int >> 80) / 1000

@@ -9,7 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from recommender.evaluation.verdicts import Reason
+from recommender.evaluation.verdicts import DecisionReason
 
 LANGUAGES = ("en", "zh-hans")
 SENTENCES = {
@@ -45,7 +45,7 @@ SENTENCES = {
         "in the same places; that is more than chance."
     ),
 }  # fmt: skip
-_NAMES = {
+_SLICE_NAMES = {
     "popularity": gettext_noop("popularity"),
     "live": gettext_noop("the model in service"),
     "new_profiles": gettext_noop("new profiles"),
@@ -56,7 +56,7 @@ _NAMES = {
     "region": gettext_noop("region"),
     "item_language": gettext_noop("items in"),
 }
-_OBSERVED = {
+_SIGNAL_NAMES = {
     "clicks": gettext_noop("Clicked"),
     "conversions": gettext_noop("Led to a purchase or the like"),
     "dismissals": gettext_noop("Dismissed"),
@@ -71,55 +71,55 @@ _OBSERVED = {
     "drifted": gettext_noop("Drifted"),
     "unknown": gettext_noop("Too little data"),
 }
-_SHARES = {"gain", "needed", "allowed"}
+_FRACTIONS = {"gain", "needed", "allowed"}
 _RATES = {"now", "before"}
 
 
-def of_json(rows: Iterable[Mapping[str, Any]]) -> tuple[Reason, ...]:
-    return tuple(Reason(str(row["code"]), dict(row.get("parameters", {}))) for row in rows)
+def parse_reasons(rows: Iterable[Mapping[str, Any]]) -> tuple[DecisionReason, ...]:
+    return tuple(DecisionReason(str(row["code"]), dict(row.get("parameters", {}))) for row in rows)
 
 
-def words(reasons: Sequence[Reason]) -> str:
+def translate_reasons(reasons: Sequence[DecisionReason]) -> str:
     """All of them in the language of the reader; a code that this version does not know stands as it is."""
-    return " ".join(_sentence(reason) for reason in reasons)
+    return " ".join(_translate_reason(reason) for reason in reasons)
 
 
-def words_in(language: str, reasons: Sequence[Reason]) -> str:
+def translate_reasons_into(language: str, reasons: Sequence[DecisionReason]) -> str:
     with translation.override(language):
-        return words(reasons)
+        return translate_reasons(reasons)
 
 
-def english(reasons: Sequence[Reason]) -> str:
-    return words_in("en", reasons)
+def translate_reasons_to_english(reasons: Sequence[DecisionReason]) -> str:
+    return translate_reasons_into("en", reasons)
 
 
-def slice_words(name: str) -> str:
+def translate_slice_name(name: str) -> str:
     """A slice's name for people: "new profiles", "language zh"."""
     kind, _equals, value = name.partition("=")
-    said = _(_NAMES[kind]) if kind in _NAMES else kind
+    said = _(_SLICE_NAMES[kind]) if kind in _SLICE_NAMES else kind
     return f"{said} {value}" if value else said
 
 
-def observed_words(name: str) -> str:
+def translate_signal_name(name: str) -> str:
     """A signal of the watch, a measure of drift or its level, for people."""
-    return _(_OBSERVED[name]) if name in _OBSERVED else name
+    return _(_SIGNAL_NAMES[name]) if name in _SIGNAL_NAMES else name
 
 
-def _sentence(reason: Reason) -> str:
+def _translate_reason(reason: DecisionReason) -> str:
     if reason.code not in SENTENCES:
         return reason.code
-    blanks = {name: _filled(reason.code, name, value) for name, value in reason.parameters.items()}
+    blanks = {name: _format_parameter(reason.code, name, value) for name, value in reason.parameters.items()}
     try:
         return _(SENTENCES[reason.code]) % blanks
     except KeyError:
         return reason.code
 
 
-def _filled(code: str, name: str, value: object) -> str:
+def _format_parameter(code: str, name: str, value: object) -> str:
     if name in ("than", "slice"):
-        return slice_words(str(value))
+        return translate_slice_name(str(value))
     if not isinstance(value, float):
         return str(value)
-    if name in _SHARES and code != "few_cases":
+    if name in _FRACTIONS and code != "few_cases":
         return f"{value:.1%}"
     return f"{value:.2%}" if name in _RATES else f"{value:.4f}"

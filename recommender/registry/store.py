@@ -18,28 +18,28 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
 from tenants.errors import NotFound, StoreUnavailable
-from tenants.regions import object_store_url
+from tenants.regions import get_object_store_url
 
 
 class FolderStore(Protocol):
-    def put(self, folder: str, files: Mapping[str, Iterable[bytes]]) -> None:
+    def put_folder(self, folder: str, files: Mapping[str, Iterable[bytes]]) -> None:
         """Writes all files durably or leaves no folder behind. Raises StoreUnavailable."""
 
-    def get(self, folder: str, name: str) -> bytes:
+    def read_file(self, folder: str, name: str) -> bytes:
         """Raises NotFound for a missing file, StoreUnavailable when the store does not answer."""
 
-    def remove(self, folder: str) -> None:
+    def remove_folder(self, folder: str) -> None:
         """A missing folder is fine."""
 
-    def folders(self, parent: str) -> list[str]:
+    def list_folders(self, parent: str) -> list[str]:
         """Names of the folders directly below `parent`, half-written ones included."""
 
 
-class LocalFolders:
+class LocalFolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, folder: str, files: Mapping[str, Iterable[bytes]]) -> None:
+    def put_folder(self, folder: str, files: Mapping[str, Iterable[bytes]]) -> None:
         target = self._root / folder
         part = target.with_name(target.name + ".part")
         try:
@@ -53,7 +53,7 @@ class LocalFolders:
         except OSError as error:
             raise StoreUnavailable("The object store's folder cannot be written.") from error
 
-    def get(self, folder: str, name: str) -> bytes:
+    def read_file(self, folder: str, name: str) -> bytes:
         try:
             return (self._root / folder / name).read_bytes()
         except FileNotFoundError as error:
@@ -61,26 +61,26 @@ class LocalFolders:
         except OSError as error:
             raise StoreUnavailable("The object store's folder cannot be read.") from error
 
-    def remove(self, folder: str) -> None:
+    def remove_folder(self, folder: str) -> None:
         shutil.rmtree(self._root / folder, ignore_errors=True)
 
-    def folders(self, parent: str) -> list[str]:
+    def list_folders(self, parent: str) -> list[str]:
         base = self._root / parent
         return sorted(entry.name for entry in base.iterdir() if entry.is_dir()) if base.is_dir() else []
 
 
-class RemoteFolders:
+class RemoteFolderStore:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def put(self, folder: str, files: Mapping[str, Iterable[bytes]]) -> None:
+    def put_folder(self, folder: str, files: Mapping[str, Iterable[bytes]]) -> None:
         try:
             for name, chunks in files.items():
                 obstore.put(self._store, f"{folder}/{name}", iter(chunks))
         except BaseError as error:
             raise StoreUnavailable("The object store does not accept the files.") from error
 
-    def get(self, folder: str, name: str) -> bytes:
+    def read_file(self, folder: str, name: str) -> bytes:
         try:
             return bytes(obstore.get(self._store, f"{folder}/{name}").bytes())
         except FileNotFoundError as error:
@@ -88,22 +88,22 @@ class RemoteFolders:
         except BaseError as error:
             raise StoreUnavailable("The object store does not answer.") from error
 
-    def remove(self, folder: str) -> None:
+    def remove_folder(self, folder: str) -> None:
         paths = [entry["path"] for page in obstore.list(self._store, prefix=folder) for entry in page]
         if paths:
             obstore.delete(self._store, paths)
 
-    def folders(self, parent: str) -> list[str]:
+    def list_folders(self, parent: str) -> list[str]:
         found = obstore.list_with_delimiter(self._store, prefix=parent)
         return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"])
 
 
-def folder_store(region: str) -> FolderStore:
+def open_folder_store(region: str) -> FolderStore:
     """Raises RegionNotServed."""
-    url = object_store_url(region)
+    url = get_object_store_url(region)
     if urlsplit(url).scheme == "file":
-        return LocalFolders(Path(unquote(urlsplit(url).path)))
-    return RemoteFolders(from_url(url))
+        return LocalFolderStore(Path(unquote(urlsplit(url).path)))
+    return RemoteFolderStore(from_url(url))
 
 
 def _write_durably(path: Path, chunks: Iterable[bytes]) -> None:

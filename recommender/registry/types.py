@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from recommender.evaluation.verdicts import Reason
+from recommender.evaluation.verdicts import DecisionReason
 from recommender.models import ModelState, ModelVersion
-from recommender.registry.reasons import of_json
+from recommender.registry.reasons import parse_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,13 @@ class VersionView:
     profile: str
     job_id: UUID
     artefact_id: UUID
-    kept: bool
+    has_artefact: bool
     manifest: Mapping[str, Any]
     metrics: Mapping[str, Any]
     reason: str
     trained_at: datetime
-    data_until: datetime | None
-    reasons: tuple[Reason, ...] = ()
+    latest_event_at: datetime | None
+    reasons: tuple[DecisionReason, ...] = ()
     live: Mapping[str, Any] = field(default_factory=dict)
     drift: Mapping[str, Any] = field(default_factory=dict)
 
@@ -38,12 +38,12 @@ class VersionView:
         return f"v{self.version}"
 
     @property
-    def active(self) -> bool:
+    def is_active(self) -> bool:
         return self.state == ModelState.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedModel:
     """What a training hands to the registry. `refused` keeps it from serving; `reasons` say why, or what serves.
 
     `artefact_id` names the sealed folder written beforehand; a refused model has none (`manifest` is empty).
@@ -55,26 +55,26 @@ class Trained:
     manifest: Mapping[str, Any]
     metrics: Mapping[str, Any]
     trained_at: datetime
-    data_until: datetime | None
+    latest_event_at: datetime | None
     refused: bool = False
     reason: str = ""
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[DecisionReason, ...] = ()
 
 
-def view(row: ModelVersion) -> VersionView:
+def to_version_view(row: ModelVersion) -> VersionView:
     return VersionView(
         version=row.version,
         state=row.state,
         profile=row.profile,
         job_id=row.job_id,
         artefact_id=row.artefact_id,
-        kept=row.kept,
+        has_artefact=row.has_artefact,
         manifest=row.manifest,
         metrics=row.metrics,
         reason=row.reason,
         trained_at=row.trained_at,
-        data_until=row.data_until,
-        reasons=of_json(row.reasons),
+        latest_event_at=row.latest_event_at,
+        reasons=parse_reasons(row.reasons),
         live=row.live,
         drift=row.drift,
     )

@@ -8,75 +8,80 @@ from dataclasses import dataclass
 from tenants.data.types import Attribute, ItemInput, Scalar
 from tenants.errors import FieldError, Invalid
 
-Test = Scalar | list[Scalar]
-FIELDS = ("categories", "tags", "brand", "price", "language", "available")
-RANGES = ("gt", "gte", "lt", "lte")
-ATTRIBUTE = "attributes."
+FilterValue = Scalar | list[Scalar]
+FILTER_FIELDS = ("categories", "tags", "brand", "price", "language", "available")
+RANGE_OPERATORS = ("gt", "gte", "lt", "lte")
+ATTRIBUTE_PREFIX = "attributes."
 MAX_CONDITIONS = 20
 MAX_VALUES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class FilterCondition:
     """A field's value, or one of its values, is in `among`, or its number lies within the bounds."""
 
     field: str
-    among: tuple[Scalar, ...] = ()
+    allowed_values: tuple[Scalar, ...] = ()
     bounds: tuple[tuple[str, float], ...] = ()
 
-    def holds(self, item: ItemInput) -> bool:
-        values = values_of(item, self.field)
+    def is_match(self, item: ItemInput) -> bool:
+        values = get_field_values(item, self.field)
         if self.bounds:
-            return any(is_number(value) and self.within(float(value)) for value in values)
-        return any(same(value, wanted) for value in values for wanted in self.among)
+            return any(is_number(value) and self.is_within_bounds(float(value)) for value in values)
+        return any(is_same_value(value, wanted) for value in values for wanted in self.allowed_values)
 
-    def within(self, value: float) -> bool:
-        return all(_COMPARE[name](value, bound) for name, bound in self.bounds)
+    def is_within_bounds(self, value: float) -> bool:
+        return all(_COMPARATORS[name](value, bound) for name, bound in self.bounds)
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    conditions: tuple[Condition, ...]
+class ItemFilter:
+    conditions: tuple[FilterCondition, ...]
 
-    def names(self, field: str) -> bool:
+    def has_condition_on(self, field: str) -> bool:
         return any(condition.field == field for condition in self.conditions)
 
-    def holds(self, item: ItemInput) -> bool:
-        return all(condition.holds(item) for condition in self.conditions)
+    def is_match(self, item: ItemInput) -> bool:
+        return all(condition.is_match(item) for condition in self.conditions)
 
 
-def parse(
-    given: Mapping[str, Mapping[str, Test]] | None, *, at: str = "/filter", fields: tuple[str, ...] = FIELDS
-) -> Filter | None:
+def parse_filter(
+    field_tests: Mapping[str, Mapping[str, FilterValue]] | None,
+    *,
+    pointer: str = "/filter",
+    fields: tuple[str, ...] = FILTER_FIELDS,
+) -> ItemFilter | None:
     """Tests on `fields` and attributes. Raises Invalid with one entry for each wrong field, pointing below `at`."""
-    if not given:
+    if not field_tests:
         return None
-    if len(given) > MAX_CONDITIONS:
-        raise Invalid.at(at, "too_many", f"At most {MAX_CONDITIONS} fields can be filtered at once.")
+    if len(field_tests) > MAX_CONDITIONS:
+        raise Invalid.from_field(
+            pointer, "too_many", f"At most {MAX_CONDITIONS} fields can be filtered at once."
+        )
     errors: list[FieldError] = []
-    conditions: list[Condition] = []
-    for field, tests in given.items():
-        problem = _field_problem(field, fields) or _tests_problem(tests)
+    conditions: list[FilterCondition] = []
+    for field, tests in field_tests.items():
+        problem = _check_field(field, fields) or _check_tests(tests)
         if problem:
-            errors.append(FieldError(f"{at}/{escaped(field)}", "invalid_filter", problem))
+            errors.append(FieldError(f"{pointer}/{escape_pointer(field)}", "invalid_filter", problem))
         else:
-            conditions.extend(_conditions(field, tests))
+            conditions.extend(_build_conditions(field, tests))
     if errors:
         raise Invalid(errors)
-    return Filter(tuple(conditions))
+    return ItemFilter(tuple(conditions))
 
 
-def may_show(item: ItemInput, wanted: Filter | None) -> bool:
+def can_show(item: ItemInput, item_filter: ItemFilter | None) -> bool:
     """The rule on one item as it is now: available unless the filter asks otherwise, and matching."""
-    if wanted is None:
+    if item_filter is None:
         return item.available
-    return (item.available or wanted.names("available")) and wanted.holds(item)
+    return (item.available or item_filter.has_condition_on("available")) and item_filter.is_match(item)
 
 
-def values_of(item: ItemInput, field: str) -> list[Scalar]:
+def get_field_values(item: ItemInput, field: str) -> list[Scalar]:
     """The values an item has under a filter's field; absent is an empty list and matches nothing."""
-    if field.startswith(ATTRIBUTE):
-        value: Attribute | None = item.attributes.get(field[len(ATTRIBUTE) :])
+    if field.startswith(ATTRIBUTE_PREFIX):
+        value: Attribute | None = item.attributes.get(field[len(ATTRIBUTE_PREFIX) :])
     else:
         value = getattr(item, field)
     if value is None:
@@ -84,22 +89,22 @@ def values_of(item: ItemInput, field: str) -> list[Scalar]:
     return list(value) if isinstance(value, list) else [value]
 
 
-def same(value: Scalar, wanted: Scalar) -> bool:
+def is_same_value(value: Scalar, expected: Scalar) -> bool:
     """Equal and of one type: true is not 1, "1" is not 1, 1 is 1.0."""
-    return value == wanted and kind(value) is kind(wanted)
+    return value == expected and get_value_type(value) is get_value_type(expected)
 
 
-def kind(value: Scalar) -> type[str] | type[bool] | type[float]:
+def get_value_type(value: Scalar) -> type[str] | type[bool] | type[float]:
     if isinstance(value, bool):
         return bool
     return str if isinstance(value, str) else float
 
 
 def is_number(value: Scalar) -> bool:
-    return kind(value) is float
+    return get_value_type(value) is float
 
 
-_COMPARE = {
+_COMPARATORS = {
     "gt": float.__gt__,
     "gte": float.__ge__,
     "lt": float.__lt__,
@@ -107,33 +112,39 @@ _COMPARE = {
 }
 
 
-def _conditions(field: str, tests: Mapping[str, Test]) -> list[Condition]:
-    found = [Condition(field, among=_tuple(tests[name])) for name in ("eq", "in") if name in tests]
-    bounds = tuple((name, bound) for name in RANGES if (bound := _bound(tests.get(name))) is not None)
-    return [*found, Condition(field, bounds=bounds)] if bounds else found
+def _build_conditions(field: str, tests: Mapping[str, FilterValue]) -> list[FilterCondition]:
+    found = [
+        FilterCondition(field, allowed_values=_to_tuple(tests[name]))
+        for name in ("eq", "in")
+        if name in tests
+    ]
+    bounds = tuple(
+        (name, bound) for name in RANGE_OPERATORS if (bound := _parse_bound(tests.get(name))) is not None
+    )
+    return [*found, FilterCondition(field, bounds=bounds)] if bounds else found
 
 
-def _bound(given: Test | None) -> float | None:
+def _parse_bound(value: FilterValue | None) -> float | None:
     """The number, or None for anything else."""
-    return float(given) if isinstance(given, int | float) and not isinstance(given, bool) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _tuple(value: Test) -> tuple[Scalar, ...]:
+def _to_tuple(value: FilterValue) -> tuple[Scalar, ...]:
     return tuple(value) if isinstance(value, list) else (value,)
 
 
-def _field_problem(field: str, fields: tuple[str, ...]) -> str:
-    if field in fields or (field.startswith(ATTRIBUTE) and len(field) > len(ATTRIBUTE)):
+def _check_field(field: str, fields: tuple[str, ...]) -> str:
+    if field in fields or (field.startswith(ATTRIBUTE_PREFIX) and len(field) > len(ATTRIBUTE_PREFIX)):
         return ""
     return f"There is no field {field!r}; use {', '.join(fields)} or attributes.<name>."
 
 
-def _tests_problem(tests: Mapping[str, Test]) -> str:
+def _check_tests(tests: Mapping[str, FilterValue]) -> str:
     if not tests:
         return "State eq, in, gt, gte, lt or lte."
     for name, value in tests.items():
-        if name in RANGES:
-            if _bound(value) is None:
+        if name in RANGE_OPERATORS:
+            if _parse_bound(value) is None:
                 return f"{name} needs a number."
         elif name == "in":
             if not isinstance(value, list) or not 0 < len(value) <= MAX_VALUES:
@@ -145,5 +156,5 @@ def _tests_problem(tests: Mapping[str, Test]) -> str:
     return ""
 
 
-def escaped(field: str) -> str:
+def escape_pointer(field: str) -> str:
     return field.replace("~", "~0").replace("/", "~1")

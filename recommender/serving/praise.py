@@ -5,17 +5,17 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from recommender.language.opinions import AspectCount, ItemOpinion
-from recommender.serving.ready import Ready
-from recommender.serving.types import Reason
+from recommender.language.opinions import AspectCount, ItemReviewSummary
+from recommender.serving.ready import TenantSnapshot
+from recommender.serving.types import RecommendationReason
 
-_NAMED = 2
-_LEAST_SHARE = 0.6
+_MAX_REASONS = 2
+_MIN_POSITIVE_FRACTION = 0.6
 # Praise of a drug's effect reads like advice.
-_UNSAID = frozenset({"effect", "side effects", "dosage"})
-_PRIOR = 4.0  # people who are thought to be of two minds: 5 of 5 says less than 40 of 44
+_EXCLUDED_ASPECTS = frozenset({"effect", "side effects", "dosage"})
+_PRIOR_REVIEWS = 4.0  # people who are thought to be of two minds: 5 of 5 says less than 40 of 44
 
-NAMES = {
+ASPECT_NAMES = {
     "battery": gettext_noop("battery"),
     "screen": gettext_noop("screen"),
     "picture": gettext_noop("picture"),
@@ -62,41 +62,45 @@ NAMES = {
 }
 
 
-def reasons(ready: Ready, item_no: int) -> list[Reason]:
+def build_review_reasons(snapshot: TenantSnapshot, item_no: int) -> list[RecommendationReason]:
     """At most two, the surest praise first; none where too few people spoke or too few of them praised."""
-    opinion = ready.bundle.opinions.get(item_no) if ready.bundle else None
+    opinion = snapshot.bundle.review_summaries.get_item(item_no) if snapshot.bundle else None
     if opinion is None:
         return []
-    may = [one for one in opinion.aspects.items() if one[0] not in _UNSAID and one[1].share >= _LEAST_SHARE]
-    best = sorted(may, key=lambda one: -_sureness(one[1]))[:_NAMED]
-    found = [_of_aspect(name, count) for name, count in best]
-    return found or _of_item(opinion)
+    may = [
+        one
+        for one in opinion.aspects.items()
+        if one[0] not in _EXCLUDED_ASPECTS and one[1].positive_fraction >= _MIN_POSITIVE_FRACTION
+    ]
+    best = sorted(may, key=lambda one: -_compute_smoothed_fraction(one[1]))[:_MAX_REASONS]
+    found = [_build_aspect_reason(name, count) for name, count in best]
+    return found or _build_item_reasons(opinion)
 
 
-def _of_aspect(name: str, count: AspectCount) -> Reason:
-    shown = _(NAMES[name]) if name in NAMES else name
+def _build_aspect_reason(name: str, count: AspectCount) -> RecommendationReason:
+    shown = _(ASPECT_NAMES[name]) if name in ASPECT_NAMES else name
     text = _("%(aspect)s praised in %(percent)d%% of %(count)d reviews") % {
         "aspect": shown,
-        "percent": _percent(count.praised, count.said),
-        "count": count.said,
+        "percent": _compute_percent(count.n_positive, count.n_reviewers),
+        "count": count.n_reviewers,
     }
-    return Reason("praised", text[:1].upper() + text[1:], [shown])
+    return RecommendationReason("praised", text[:1].upper() + text[1:], [shown])
 
 
-def _of_item(opinion: ItemOpinion) -> list[Reason]:
-    if opinion.praised < _LEAST_SHARE * opinion.voices:
+def _build_item_reasons(summary: ItemReviewSummary) -> list[RecommendationReason]:
+    if summary.n_positive < _MIN_POSITIVE_FRACTION * summary.n_reviewers:
         return []
     text = _("Praised in %(percent)d%% of %(count)d reviews") % {
-        "percent": _percent(opinion.praised, opinion.voices),
-        "count": opinion.voices,
+        "percent": _compute_percent(summary.n_positive, summary.n_reviewers),
+        "count": summary.n_reviewers,
     }
-    return [Reason("praised", text, [])]
+    return [RecommendationReason("praised", text, [])]
 
 
-def _sureness(count: AspectCount) -> float:
-    return (count.praised + _PRIOR / 2) / (count.said + _PRIOR)
+def _compute_smoothed_fraction(count: AspectCount) -> float:
+    return (count.n_positive + _PRIOR_REVIEWS / 2) / (count.n_reviewers + _PRIOR_REVIEWS)
 
 
-def _percent(part: int, whole: int) -> int:
+def _compute_percent(count: int, total: int) -> int:
     """Rounded down: praise is never made greater."""
-    return 100 * part // whole
+    return 100 * count // total

@@ -7,100 +7,119 @@ from dataclasses import dataclass, field, replace
 
 from scipy import sparse
 
-from recommender.algorithms.content import Content
-from recommender.algorithms.knowledge import Knowledge
-from recommender.algorithms.likeness import Likeness
-from recommender.algorithms.look import Look
+from recommender.algorithms.content import TfidfContent
+from recommender.algorithms.knowledge import TripleSimilarity
+from recommender.algorithms.likeness import EmbeddingSimilarity
+from recommender.algorithms.look import VisualSimilarity
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import VersionView
 from recommender.serving import columns
-from recommender.serving.columns import Columns
-from recommender.serving.newcomers import Describing, Details, Vectors, merged
-from recommender.serving.rules import Rules
-from recommender.types import Halves
+from recommender.serving.columns import CatalogueIndex
+from recommender.serving.newcomers import ContentModel, ItemSideData, NewItemVectors, update_new_item_vectors
+from recommender.serving.rules import CompiledRules
+from recommender.types import Float16Array
 from tenants.data.types import StoredItem
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class TenantRules:
     """What the tenant stated, as of `version`: rules, and tokens by item number."""
 
     version: int = 0
-    rules: Rules = field(default_factory=Rules)
-    links: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    rules: CompiledRules = field(default_factory=CompiledRules)
+    triple_tokens: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class TenantSnapshot:
     """`newcomers` has vectors for the slots behind the model's, of each member that knows items by what they are.
 
     `told` is what was stated where the model has no member of it: it speaks before any training. `model_because` says
     why there is no model, or why it is not the newest one.
     """
 
-    columns: Columns
+    catalogue: CatalogueIndex
     version: VersionView | None = None
     bundle: Bundle | None = None
-    newcomers: Vectors = field(default_factory=dict)
-    stated: Stated = field(default_factory=Stated)
-    told: Knowledge | None = None
-    model_because: str = ""
+    new_item_vectors: NewItemVectors = field(default_factory=dict)
+    tenant_rules: TenantRules = field(default_factory=TenantRules)
+    untrained_triple_model: TripleSimilarity | None = None
+    model_problem: str = ""
 
     @property
-    def known(self) -> int:
+    def n_model_items(self) -> int:
         """How many of the first slots the model knows."""
         return self.bundle.ensemble.items if self.bundle else 0
 
     @property
-    def describing(self) -> dict[str, Describing]:
+    def content_models(self) -> dict[str, ContentModel]:
         """The members that know items by what they are, chosen or not."""
-        members = self.bundle.ensemble.members if self.bundle else {}
-        found: dict[str, Describing] = {n: m for n, m in members.items() if isinstance(m, Content | Likeness)}
-        return found if self.told is None else {**found, Knowledge.name: self.told}
+        members = self.bundle.ensemble.models if self.bundle else {}
+        found: dict[str, ContentModel] = {
+            n: m for n, m in members.items() if isinstance(m, TfidfContent | EmbeddingSimilarity)
+        }
+        return (
+            found
+            if self.untrained_triple_model is None
+            else {**found, TripleSimilarity.name: self.untrained_triple_model}
+        )
 
     @property
-    def look(self) -> Look | None:
-        member = self.describing.get(Look.name)
-        return member if isinstance(member, Look) else None
+    def visual_model(self) -> VisualSimilarity | None:
+        member = self.content_models.get(VisualSimilarity.name)
+        return member if isinstance(member, VisualSimilarity) else None
 
     @property
     def nbytes(self) -> int:
-        model = self.bundle.ensemble.held_bytes if self.bundle else 0
-        late = sum(v.data.nbytes + v.indices.nbytes + v.indptr.nbytes for v in self.newcomers.values())
-        return model + self.columns.nbytes + int(late)
+        model = self.bundle.ensemble.memory_bytes if self.bundle else 0
+        late = sum(v.data.nbytes + v.indices.nbytes + v.indptr.nbytes for v in self.new_item_vectors.values())
+        return model + self.catalogue.nbytes + int(late)
 
-    def with_changes(self, changes: Sequence[StoredItem], looks: Mapping[int, Halves] | None = None) -> Ready:
+    def apply_changes(
+        self, changes: Sequence[StoredItem], image_embeddings: Mapping[int, Float16Array] | None = None
+    ) -> TenantSnapshot:
         """The same model over the changed catalogue. A known item keeps the vectors it was trained with."""
         if not changes:
             return self
-        changed = columns.updated(self.columns, changes)
-        places = changed.slot_of[[change.item_no for change in changes]] - self.known
+        changed = columns.update_index(self.catalogue, changes)
+        places = changed.slot_by_number[[change.item_no for change in changes]] - self.n_model_items
         late = [(int(place), change) for place, change in zip(places, changes, strict=True) if place >= 0]
         if not late:
-            return replace(self, columns=changed)
-        width, details = changed.slots - self.known, Details(looks or {}, self.stated.links)
+            return replace(self, catalogue=changed)
+        width, details = (
+            changed.n_slots - self.n_model_items,
+            ItemSideData(image_embeddings or {}, self.tenant_rules.triple_tokens),
+        )
         vectors = {
-            name: merged(self.newcomers, member, late, details, width)
-            for name, member in self.describing.items()
+            name: update_new_item_vectors(self.new_item_vectors, member, late, details, width)
+            for name, member in self.content_models.items()
         }
-        return replace(self, columns=changed, newcomers=vectors)
+        return replace(self, catalogue=changed, new_item_vectors=vectors)
 
-    def with_stated(self, stated: Stated) -> Ready:
+    def update_rules(self, tenant_rules: TenantRules) -> TenantSnapshot:
         """The same with other rules and triples. A model that was trained with triples keeps those for its items."""
-        numbers = self.columns.item_no.tolist()
-        links = [stated.links.get(number, ()) for number in numbers]
-        trained = self.bundle.ensemble.members.get(Knowledge.name) if self.bundle else None
-        told = Knowledge.stated(links, links[: self.known]) if trained is None and any(links) else None
-        member = trained if isinstance(trained, Knowledge) else told
-        others = {name: vectors for name, vectors in self.newcomers.items() if name != Knowledge.name}
+        numbers = self.catalogue.item_numbers.tolist()
+        links = [tenant_rules.triple_tokens.get(number, ()) for number in numbers]
+        trained = self.bundle.ensemble.models.get(TripleSimilarity.name) if self.bundle else None
+        told = (
+            TripleSimilarity.from_triples(links, links[: self.n_model_items])
+            if trained is None and any(links)
+            else None
+        )
+        member = trained if isinstance(trained, TripleSimilarity) else told
+        others = {
+            name: vectors for name, vectors in self.new_item_vectors.items() if name != TripleSimilarity.name
+        }
         if member is not None:
-            others[Knowledge.name] = sparse.csr_matrix(member.vectors_of(links[self.known :]))
-        return replace(self, stated=stated, told=told, newcomers=others)
+            others[TripleSimilarity.name] = sparse.csr_matrix(
+                member.transform_tokens(links[self.n_model_items :])
+            )
+        return replace(self, tenant_rules=tenant_rules, untrained_triple_model=told, new_item_vectors=others)
 
 
-EMPTY = Ready(columns.empty())
+EMPTY_SNAPSHOT = TenantSnapshot(columns.create_empty_index())
 
 
-def of_version(version: VersionView, bundle: Bundle) -> Ready:
+def create_snapshot(version: VersionView, bundle: Bundle) -> TenantSnapshot:
     """A model with the slots of its items reserved; the catalogue is still to be read."""
-    return Ready(columns.empty(bundle.item_no), version, bundle)
+    return TenantSnapshot(columns.create_empty_index(bundle.item_numbers), version, bundle)

@@ -8,22 +8,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from recommender.serving.person import Person
+from recommender.serving.person import UserContext
 from recommender.serving.types import RecommendAnswer
 from tenants.data.actions import counters, receipts
 from tenants.scope import Scope
 
-_WRITE = f"WITH kept AS ({receipts.INSERT}) {counters.SERVED}"
+_INSERT_RECEIPT = f"WITH kept AS ({receipts.INSERT_RECEIPT}) {counters.INSERT_SERVED}"
 
 
-def write(s: Scope, answer: RecommendAnswer, asks: Person, item_no: Sequence[int], *, scenario: str) -> None:
+def write_receipt(
+    s: Scope, answer: RecommendAnswer, user: UserContext, item_numbers: Sequence[int], *, scenario: str
+) -> None:
     """One statement."""
     facts = {
-        "items": list(item_no),
+        "items": list(item_numbers),
         "stage": answer.stage,
         "model": answer.model_version,
         "scenario": scenario,
         "k": answer.requested,
     }
-    row = receipts.row(s, UUID(answer.recommendation_id), asks.key, facts)
-    s.cursor().execute(_WRITE, (*row, s.tenant_id, answer.stage, scenario, answer.returned), prepare=True)
+    row = receipts.build_row(s, UUID(answer.recommendation_id), user.profile_key, facts)
+    s.cursor().execute(
+        _INSERT_RECEIPT, (*row, s.tenant_id, answer.stage, scenario, answer.returned), prepare=True
+    )

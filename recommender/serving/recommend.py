@@ -9,13 +9,13 @@ import numpy as np
 from uuid_utils.compat import uuid7
 
 from recommender.serving import evidence, person, receipt, scoring, select
-from recommender.serving.columns import Bools
-from recommender.serving.filters import Filter, may_show, parse
-from recommender.serving.person import Person
-from recommender.serving.ready import Ready
-from recommender.serving.scoring import Ranking, Slots
-from recommender.serving.spaces import spaces
-from recommender.serving.types import Reason, RecommendAnswer, RecommendedItem, RecommendRequest
+from recommender.serving.columns import BoolArray
+from recommender.serving.filters import ItemFilter, can_show, parse_filter
+from recommender.serving.person import UserContext
+from recommender.serving.ready import TenantSnapshot
+from recommender.serving.scoring import Ranking, SlotArray
+from recommender.serving.spaces import get_snapshot_cache
+from recommender.serving.types import RecommendAnswer, RecommendationReason, RecommendedItem, RecommendRequest
 from tenants.data.queries import catalog
 from tenants.data.types import StoredItem
 from tenants.regions import TenantRef
@@ -23,7 +23,7 @@ from tenants.scope import Actor, Scope, scope
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedItem:
     """A slot of the final list with its row as it is in this transaction."""
 
     slot: int
@@ -32,131 +32,142 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PreparedRequest:
     """A question with what may answer it: everything that is found out before a transaction is opened."""
 
     request: RecommendRequest
-    wanted: Filter | None
-    ready: Ready
+    item_filter: ItemFilter | None
+    snapshot: TenantSnapshot
 
 
-def asked(tenant: TenantRef, request: RecommendRequest) -> Asked:
+def prepare_request(tenant: TenantRef, request: RecommendRequest) -> PreparedRequest:
     """Raises Invalid for a wrong filter. Waits a moment when the tenant's model is not loaded yet."""
-    return Asked(request, parse(request.filter), spaces().ready(tenant))
+    return PreparedRequest(request, parse_filter(request.filter), get_snapshot_cache().get_snapshot(tenant))
 
 
 def recommend(tenant: TenantRef, request: RecommendRequest, *, actor: Actor) -> RecommendAnswer:
     """`asked` and `answered` in a transaction of their own."""
-    question = asked(tenant, request)
+    question = prepare_request(tenant, request)
     with scope(tenant, actor=actor) as s:
-        return answered(s, question)
+        return answer_request(s, question)
 
 
-def answered(s: Scope, question: Asked) -> RecommendAnswer:
+def answer_request(s: Scope, prepared: PreparedRequest) -> RecommendAnswer:
     """Never an item that is retired, unavailable, excluded, disliked, already chosen or outside the filter.
 
     What was recorded before the call counts; the receipt is written. Raises NotFound when the space is not open;
     a missing or broken model is no error but an earlier stage.
     """
-    ready, request, wanted = question.ready, question.request, question.wanted
-    asks = person.read(s, request, facts=ready.stated.rules.personal)
-    ranking = _ranked(ready, asks, explain=request.reasons)
-    allowed = select.allowed_slots(ready.columns, wanted, _shut(s, ready, asks, request))
-    chosen = checked(s, ready, ranking, allowed, request.k, wanted)
-    answer = _answer(s, ready, asks, ranking, chosen, request)
-    receipt.write(s, answer, asks, [one.stored.item_no for one in chosen], scenario=request.scenario)
+    ready, request, wanted = prepared.snapshot, prepared.request, prepared.item_filter
+    asks = person.load_user_context(s, request, with_profile=ready.tenant_rules.rules.has_profile_rules)
+    ranking = _rank_items(ready, asks, explain=request.reasons)
+    allowed = select.mask_allowed_slots(
+        ready.catalogue, wanted, _find_excluded_slots(s, ready, asks, request)
+    )
+    chosen = select_available_items(s, ready, ranking, allowed, request.k, wanted)
+    answer = _build_answer(s, ready, asks, ranking, chosen, request)
+    receipt.write_receipt(s, answer, asks, [one.stored.item_no for one in chosen], scenario=request.scenario)
     return answer
 
 
-def _ranked(ready: Ready, asks: Person, *, explain: bool) -> Ranking:
-    known = ready.columns.known(asks.history)
-    slots = ready.columns.slot_of[asks.history[known]]
-    return scoring.rank(
-        ready,
+def _rank_items(snapshot: TenantSnapshot, user: UserContext, *, explain: bool) -> Ranking:
+    known = snapshot.catalogue.has_slot(user.history)
+    slots = snapshot.catalogue.slot_by_number[user.history[known]]
+    return scoring.rank_items(
+        snapshot,
         slots,
-        asks.weight[known],
-        session=asks.from_session,
+        user.weight[known],
+        is_session=user.is_from_session,
         explain=explain,
-        applied=ready.stated.rules.applied(ready.columns, asks.facts),
+        active_rules=snapshot.tenant_rules.rules.find_active_rules(snapshot.catalogue, user.profile),
     )
 
 
-def _shut(s: Scope, ready: Ready, asks: Person, request: RecommendRequest) -> Slots:
-    excluded = person.excluded(s, request.exclude)
-    return ready.columns.slots_of(np.concatenate([asks.met, asks.disliked, excluded]))
+def _find_excluded_slots(
+    s: Scope, snapshot: TenantSnapshot, user: UserContext, request: RecommendRequest
+) -> SlotArray:
+    excluded = person.find_excluded_items(s, request.exclude)
+    return snapshot.catalogue.get_slots(np.concatenate([user.seen, user.disliked, excluded]))
 
 
-def checked(
-    s: Scope, ready: Ready, ranking: Ranking, allowed: Bools, k: int, wanted: Filter | None
-) -> list[Chosen]:
+def select_available_items(
+    s: Scope,
+    snapshot: TenantSnapshot,
+    ranking: Ranking,
+    allowed: BoolArray,
+    k: int,
+    item_filter: ItemFilter | None,
+) -> list[SelectedItem]:
     """The best `k` whose rows, read now, may still be shown."""
-    chosen: list[Chosen] = []
-    for block in select.best_first(ready.columns, ranking.scores, allowed=allowed, block=k):
-        rows = catalog.items_by_number(s, ready.columns.item_no[block].tolist())
+    chosen: list[SelectedItem] = []
+    for block in select.iter_best_first(snapshot.catalogue, ranking.scores, allowed=allowed, block_size=k):
+        rows = catalog.load_items_by_number(s, snapshot.catalogue.item_numbers[block].tolist())
         for slot in block.tolist():
-            stored = rows.get(int(ready.columns.item_no[slot]))
-            if stored is not None and stored.live and may_show(stored.item, wanted):
-                chosen.append(Chosen(slot, float(ranking.scores[slot]), stored))
+            stored = rows.get(int(snapshot.catalogue.item_numbers[slot]))
+            if stored is not None and stored.live and can_show(stored.item, item_filter):
+                chosen.append(SelectedItem(slot, float(ranking.scores[slot]), stored))
             if len(chosen) == k:
                 return chosen
     return chosen
 
 
-def _answer(
+def _build_answer(
     s: Scope,
-    ready: Ready,
-    asks: Person,
+    snapshot: TenantSnapshot,
+    user: UserContext,
     ranking: Ranking,
-    chosen: Sequence[Chosen],
+    selected: Sequence[SelectedItem],
     request: RecommendRequest,
 ) -> RecommendAnswer:
-    reasons = evidence.reasons(s, ready, ranking, chosen) if request.reasons else [[] for _ in chosen]
+    reasons = (
+        evidence.explain_items(s, snapshot, ranking, selected) if request.reasons else [[] for _ in selected]
+    )
     return RecommendAnswer(
         recommendation_id=str(uuid7()),
         requested=request.k,
-        returned=len(chosen),
-        short_because=_short_because(ready, request) if len(chosen) < request.k else None,
-        stage=ranking.stage if chosen else "empty",
-        stage_because=_stage_because(ready, asks, ranking),
-        model_version=ready.version.name if ready.version else None,
-        items=[presented(one, why) for one, why in zip(chosen, reasons, strict=True)],
+        returned=len(selected),
+        short_because=_explain_truncation(snapshot, request) if len(selected) < request.k else None,
+        stage=ranking.stage if selected else "empty",
+        stage_because=_explain_stage(snapshot, user, ranking),
+        model_version=snapshot.version.name if snapshot.version else None,
+        items=[to_recommended_item(one, why) for one, why in zip(selected, reasons, strict=True)],
     )
 
 
-def presented(chosen: Chosen, why: list[Reason]) -> RecommendedItem:
-    item = chosen.stored.item
+def to_recommended_item(selected: SelectedItem, reasons: list[RecommendationReason]) -> RecommendedItem:
+    item = selected.stored.item
     return RecommendedItem(
         id=item.id,
-        score=round(chosen.score, 6),
+        score=round(selected.score, 6),
         title=item.title,
         categories=item.categories,
         price=item.price,
         currency=item.currency,
         image_url=item.image_url,
-        reasons=why,
+        reasons=reasons,
     )
 
 
-def _short_because(ready: Ready, request: RecommendRequest) -> str:
-    if not ready.columns.open.any():
+def _explain_truncation(snapshot: TenantSnapshot, request: RecommendRequest) -> str:
+    if not snapshot.catalogue.can_be_shown.any():
         return "The catalogue has no available items."
     if request.filter:
         return "No more available items match the filter and were not chosen or excluded before."
     return "All other available items were chosen, disliked or excluded before."
 
 
-def _stage_because(ready: Ready, asks: Person, ranking: Ranking) -> str | None:
+def _explain_stage(snapshot: TenantSnapshot, user: UserContext, ranking: Ranking) -> str | None:
     """Why it is not the full model's answer; None when it is."""
-    if asks.impersonal:
-        return asks.impersonal
+    if user.not_personalised_reason:
+        return user.not_personalised_reason
     if ranking.stage == "empty":
         return "The catalogue is empty."
     if ranking.stage == "knowledge":
         return "Nothing is learned about this yet: what the tenant stated beforehand speaks."
-    if ready.bundle is None:
-        return ready.model_because or "No model has been trained yet."
+    if snapshot.bundle is None:
+        return snapshot.model_problem or "No model has been trained yet."
     if ranking.stage in ("model", "model_session"):
-        return ready.model_because or None
+        return snapshot.model_problem or None
     if ranking.stage == "content":
         return "There is no learned behaviour for this history yet."
     if ranking.history.size:

@@ -7,104 +7,108 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.features.specification import Denials
-from recommender.serving.columns import Bools, Columns
-from recommender.serving.filters import ATTRIBUTE, Filter, parse
-from recommender.types import Floats
+from recommender.features.specification import DeniedAttributes
+from recommender.serving.columns import BoolArray, CatalogueIndex
+from recommender.serving.filters import ATTRIBUTE_PREFIX, ItemFilter, parse_filter
+from recommender.types import Float32Array
 from tenants.data.types import ItemInput, ProfileInput, RuleInput
 from tenants.errors import Invalid
 
-OF_PROFILES = ("language",)
+PROFILE_FIELDS = ("language",)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class CompiledRule:
     """`profile` is None for a rule that is for everybody."""
 
     id: str
-    profile: Filter | None
-    items: Filter
+    profile_filter: ItemFilter | None
+    item_filter: ItemFilter
     weight: float
 
-    def speaks_of(self, person: ProfileInput | None) -> bool:
-        if self.profile is None:
+    def is_for_profile(self, profile: ProfileInput | None) -> bool:
+        if self.profile_filter is None:
             return True
-        return person is not None and self.profile.holds(_as_item(person))
+        return profile is not None and self.profile_filter.is_match(_to_item_input(profile))
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class ActiveRule:
     """A rule that speaks of the person, and the slots it names."""
 
     id: str
     weight: float
-    slots: Bools
+    slot_mask: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    rules: tuple[Rule, ...] = ()
+class CompiledRules:
+    rules: tuple[CompiledRule, ...] = ()
 
     @property
-    def personal(self) -> bool:
+    def has_profile_rules(self) -> bool:
         """Whether any of them asks who the profile is."""
-        return any(rule.profile is not None for rule in self.rules)
+        return any(rule.profile_filter is not None for rule in self.rules)
 
-    def applied(self, columns: Columns, person: ProfileInput | None) -> list[Applied]:
+    def find_active_rules(self, catalogue: CatalogueIndex, profile: ProfileInput | None) -> list[ActiveRule]:
         """Those that speak of this person and name an item that is open; None is somebody of whom nothing may be known."""
         found = [
-            Applied(rule.id, rule.weight, columns.mask(rule.items))
+            ActiveRule(rule.id, rule.weight, catalogue.build_mask(rule.item_filter))
             for rule in self.rules
-            if rule.weight and rule.speaks_of(person)
+            if rule.weight and rule.is_for_profile(profile)
         ]
-        return [one for one in found if one.slots.any()]
+        return [one for one in found if one.slot_mask.any()]
 
 
-def prior(applied: Iterable[Applied], slots: int) -> Floats:
+def compute_rule_boosts(active_rules: Iterable[ActiveRule], n_slots: int) -> Float32Array:
     """float32 (slots): the sum of the weights of the rules that name an item."""
-    total = np.zeros(slots, dtype=np.float32)
-    for one in applied:
-        total[one.slots] += np.float32(one.weight)
+    total = np.zeros(n_slots, dtype=np.float32)
+    for one in active_rules:
+        total[one.slot_mask] += np.float32(one.weight)
     return total
 
 
-def compiled(stated: Sequence[RuleInput], never: Iterable[str]) -> Rules:
+def compile_rules(inputs: Sequence[RuleInput], denied_attributes: Iterable[str]) -> CompiledRules:
     """Without rules that were allowed once and read what may not be read any more."""
-    denials = Denials(never)
-    return Rules(tuple(rule for one in stated if (rule := _compiled(one, denials)) is not None))
+    denials = DeniedAttributes(denied_attributes)
+    return CompiledRules(tuple(rule for one in inputs if (rule := _compile_rule(one, denials)) is not None))
 
 
-def filters_of(rule: RuleInput) -> tuple[Filter | None, Filter | None]:
+def parse_rule_filters(rule: RuleInput) -> tuple[ItemFilter | None, ItemFilter | None]:
     """The tests on profiles and on items; None where there are none. Raises Invalid, with pointers into the rule."""
-    return parse(rule.profile, at="/profile", fields=OF_PROFILES), parse(rule.items, at="/items")
+    return parse_filter(rule.profile, pointer="/profile", fields=PROFILE_FIELDS), parse_filter(
+        rule.items, pointer="/items"
+    )
 
 
-def denied_names(rule: RuleInput, denials: Denials) -> list[tuple[str, str, str]]:
+def find_denied_names(rule: RuleInput, denials: DeniedAttributes) -> list[tuple[str, str, str]]:
     """(pointer, name, the denied name it amounts to) of the attributes and marked labels that may not be read."""
     found = []
     for part, tests in (("profile", rule.profile), ("items", rule.items)):
         for field, test in tests.items():
-            names = [field.removeprefix(ATTRIBUTE), *_marks(test.values())]
-            found += [(f"/{part}/{field}", name, why) for name in names if (why := denials.reason(name))]
+            names = [field.removeprefix(ATTRIBUTE_PREFIX), *_extract_name_prefixes(test.values())]
+            found += [
+                (f"/{part}/{field}", name, why) for name in names if (why := denials.find_denied_match(name))
+            ]
     return found
 
 
-def _marks(values: Iterable[object]) -> list[str]:
+def _extract_name_prefixes(values: Iterable[object]) -> list[str]:
     """Names that stand in values, like the first half of "gender:female"."""
     listed = [one for value in values for one in (value if isinstance(value, list) else [value])]
     return [one.split(":", 1)[0] for one in listed if isinstance(one, str) and ":" in one]
 
 
-def _compiled(stated: RuleInput, denials: Denials) -> Rule | None:
+def _compile_rule(rule: RuleInput, denials: DeniedAttributes) -> CompiledRule | None:
     try:
-        profile, items = filters_of(stated)
+        profile, items = parse_rule_filters(rule)
     except Invalid:
         return None
-    if items is None or denied_names(stated, denials):
+    if items is None or find_denied_names(rule, denials):
         return None
-    return Rule(stated.id, profile, items, stated.weight)
+    return CompiledRule(rule.id, profile, items, rule.weight)
 
 
-def _as_item(person: ProfileInput) -> ItemInput:
+def _to_item_input(profile: ProfileInput) -> ItemInput:
     """Tests read language and attributes, which a profile states as an item does."""
-    return ItemInput(id=person.id, language=person.language, attributes=person.attributes)
+    return ItemInput(id=profile.id, language=profile.language, attributes=profile.attributes)

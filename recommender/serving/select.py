@@ -7,34 +7,38 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.serving.columns import Bools, Columns
-from recommender.serving.filters import Filter
-from recommender.types import Floats
+from recommender.serving.columns import BoolArray, CatalogueIndex
+from recommender.serving.filters import ItemFilter
+from recommender.types import Float32Array
 
-Slots = NDArray[np.int32]
+SlotArray = NDArray[np.int32]
 
 
-def best_first(columns: Columns, scores: Floats, *, allowed: Bools, block: int) -> Iterator[Slots]:
+def iter_best_first(
+    catalogue: CatalogueIndex, scores: Float32Array, *, allowed: BoolArray, block_size: int
+) -> Iterator[SlotArray]:
     """Allowed slots by falling score, equal scores by newer item, in growing blocks."""
     open_scores = np.where(allowed, scores, np.float32(-np.inf))
     left = int(np.isfinite(open_scores).sum())
     taken = 0
     while taken < left:
-        wanted = min(taken + block, left)
-        top = _top(open_scores, wanted, columns)
+        wanted = min(taken + block_size, left)
+        top = _select_top(open_scores, wanted, catalogue)
         yield top[taken:wanted]
-        taken, block = wanted, block * 4
+        taken, block_size = wanted, block_size * 4
 
 
-def allowed_slots(columns: Columns, wanted: Filter | None, shut: Slots) -> Bools:
+def mask_allowed_slots(
+    catalogue: CatalogueIndex, item_filter: ItemFilter | None, excluded_slots: SlotArray
+) -> BoolArray:
     """A fresh mask: live, available unless the filter asks otherwise, matching, and not in `shut`."""
-    allowed = columns.mask(wanted)
-    allowed[shut] = False
+    allowed = catalogue.build_mask(item_filter)
+    allowed[excluded_slots] = False
     return allowed
 
 
-def _top(scores: Floats, count: int, columns: Columns) -> Slots:
+def _select_top(scores: Float32Array, count: int, catalogue: CatalogueIndex) -> SlotArray:
     everything = count >= scores.size
     chosen = np.arange(scores.size) if everything else np.argpartition(scores, -count)[-count:]
-    order = np.lexsort((-columns.item_no[chosen], -scores[chosen]))
+    order = np.lexsort((-catalogue.item_numbers[chosen], -scores[chosen]))
     return chosen[order].astype(np.int32)

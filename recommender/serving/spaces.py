@@ -18,23 +18,23 @@ from django.conf import settings
 from django.db import connections
 
 from recommender.serving import loading
-from recommender.serving.ready import EMPTY, Ready
+from recommender.serving.ready import EMPTY_SNAPSHOT, TenantSnapshot
 from tenants.errors import DomainError
 from tenants.regions import TenantRef
 
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 5.0
-FORGET_AFTER_SECONDS = 900.0
-FIRST_LOAD_PATIENCE_SECONDS = 2.0
+EVICT_AFTER_SECONDS = 900.0
+FIRST_LOAD_TIMEOUT_SECONDS = 2.0
 _MIB = 1 << 20
 
-Refresh = Callable[[TenantRef, Ready, int], Ready]
+RefreshSnapshot = Callable[[TenantRef, TenantSnapshot, int], TenantSnapshot]
 
 
 @dataclass
-class _Space:
-    ready: Ready = EMPTY
+class _CacheEntry:
+    snapshot: TenantSnapshot = EMPTY_SNAPSHOT
     loaded: bool = False
     used_at: float = 0.0
     checked_at: float = 0.0
@@ -42,48 +42,50 @@ class _Space:
     pending: Future[None] | None = field(default=None, repr=False)
 
 
-class Spaces:
+class SnapshotCache:
     """Least recently used tenants leave first above `limit_bytes`; the one asked for always stays."""
 
-    def __init__(self, *, limit_bytes: int, refresh: Refresh = loading.refreshed) -> None:
-        self._limit = limit_bytes
+    def __init__(self, *, limit_bytes: int, refresh: RefreshSnapshot = loading.refresh_snapshot) -> None:
+        self._limit_bytes = limit_bytes
         self._refresh = refresh
         self._lock = threading.Lock()
-        self._spaces: OrderedDict[TenantRef, _Space] = OrderedDict()
+        self._entries: OrderedDict[TenantRef, _CacheEntry] = OrderedDict()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="lepton-load")
         self._stopped = threading.Event()
-        threading.Thread(target=self._poll_for_ever, name="lepton-poll", daemon=True).start()
+        threading.Thread(target=self._poll_forever, name="lepton-poll", daemon=True).start()
 
-    def ready(self, tenant: TenantRef, *, patience: float = FIRST_LOAD_PATIENCE_SECONDS) -> Ready:
+    def get_snapshot(
+        self, tenant: TenantRef, *, timeout_seconds: float = FIRST_LOAD_TIMEOUT_SECONDS
+    ) -> TenantSnapshot:
         """What can answer now; `patience` bounds in seconds how long a first load is waited for."""
         with self._lock:
-            space = self._spaces.setdefault(tenant, _Space())
-            self._spaces.move_to_end(tenant)
+            space = self._entries.setdefault(tenant, _CacheEntry())
+            self._entries.move_to_end(tenant)
             space.used_at = time.monotonic()
             if space.loaded:
-                return space.ready
-            pending = self._start(tenant, space)
-            left = patience - (time.monotonic() - space.started_at)
+                return space.snapshot
+            pending = self._start_refresh(tenant, space)
+            left = timeout_seconds - (time.monotonic() - space.started_at)
         if left > 0:
             wait([pending], left)
-        return space.ready
+        return space.snapshot
 
-    def forget(self, tenant: TenantRef) -> None:
+    def evict_tenant(self, tenant: TenantRef) -> None:
         """The next request loads afresh."""
         with self._lock:
-            self._spaces.pop(tenant, None)
+            self._entries.pop(tenant, None)
 
-    def refresh_now(self, tenant: TenantRef) -> Ready:
+    def refresh_now(self, tenant: TenantRef) -> TenantSnapshot:
         """Waits until the newest version and catalogue are in place."""
         with self._lock:
-            space = self._spaces.setdefault(tenant, _Space())
+            space = self._entries.setdefault(tenant, _CacheEntry())
             space.used_at = time.monotonic()
-            pending = self._start(tenant, space)
+            pending = self._start_refresh(tenant, space)
         pending.result()
         with self._lock:
-            again = self._start(tenant, space)
+            again = self._start_refresh(tenant, space)
         again.result()
-        return space.ready
+        return space.snapshot
 
     def stop(self) -> None:
         """Waits for what is being loaded; nothing is refreshed afterwards."""
@@ -93,75 +95,75 @@ class Spaces:
     @property
     def nbytes(self) -> int:
         with self._lock:
-            return sum(space.ready.nbytes for space in self._spaces.values())
+            return sum(space.snapshot.nbytes for space in self._entries.values())
 
-    def _start(self, tenant: TenantRef, space: _Space) -> Future[None]:
-        if space.pending is None or space.pending.done():
-            space.started_at = time.monotonic()
-            space.pending = self._workers.submit(self._work, tenant, space)
-        return space.pending
+    def _start_refresh(self, tenant: TenantRef, entry: _CacheEntry) -> Future[None]:
+        if entry.pending is None or entry.pending.done():
+            entry.started_at = time.monotonic()
+            entry.pending = self._workers.submit(self._run_refresh, tenant, entry)
+        return entry.pending
 
-    def _work(self, tenant: TenantRef, space: _Space) -> None:
+    def _run_refresh(self, tenant: TenantRef, entry: _CacheEntry) -> None:
         try:
-            fresh = self._refresh(tenant, space.ready, self._limit)
+            fresh = self._refresh(tenant, entry.snapshot, self._limit_bytes)
             with self._lock:
-                space.ready, space.loaded = fresh, True
-                self._shrink(keep=tenant)
+                entry.snapshot, entry.loaded = fresh, True
+                self._evict_oldest(keep=tenant)
         except DomainError as error:
             log.warning("refresh_failed", tenant=str(tenant.id), reason=error.code)
         except Exception:
             log.exception("refresh_failed", tenant=str(tenant.id))
         finally:
-            space.checked_at = time.monotonic()
+            entry.checked_at = time.monotonic()
             connections.close_all()
 
-    def _shrink(self, *, keep: TenantRef) -> None:
-        total = sum(space.ready.nbytes for space in self._spaces.values())
-        for tenant in list(self._spaces):
-            if total <= self._limit:
+    def _evict_oldest(self, *, keep: TenantRef) -> None:
+        total = sum(space.snapshot.nbytes for space in self._entries.values())
+        for tenant in list(self._entries):
+            if total <= self._limit_bytes:
                 return
             if tenant != keep:
-                total -= self._spaces.pop(tenant).ready.nbytes
+                total -= self._entries.pop(tenant).snapshot.nbytes
 
-    def _poll_for_ever(self) -> None:
+    def _poll_forever(self) -> None:
         while not self._stopped.wait(1.0):
             with self._lock:
-                self._poll()
+                self._poll_tenants()
 
-    def _poll(self) -> None:
+    def _poll_tenants(self) -> None:
         now = time.monotonic()
-        for tenant in [t for t, sp in self._spaces.items() if now - sp.used_at > FORGET_AFTER_SECONDS]:
-            del self._spaces[tenant]
-        for tenant, space in self._spaces.items():
+        for tenant in [t for t, sp in self._entries.items() if now - sp.used_at > EVICT_AFTER_SECONDS]:
+            del self._entries[tenant]
+        for tenant, space in self._entries.items():
             if now - space.checked_at > POLL_SECONDS and not self._stopped.is_set():
-                self._start(tenant, space)
+                self._start_refresh(tenant, space)
 
 
-_made: Spaces | None = None
-_making = threading.Lock()
+_cache: SnapshotCache | None = None
+_cache_lock = threading.Lock()
 
 
-def spaces() -> Spaces:
+def get_snapshot_cache() -> SnapshotCache:
     """This process's; made at the first request, never inherited through a fork."""
-    global _made
-    if _made is None:
-        with _making:
-            if _made is None:
-                _made = Spaces(limit_bytes=settings.LEPTON_MODEL_CACHE_MIB * _MIB)
-    return _made
+    global _cache
+    if _cache is None:
+        with _cache_lock:
+            if _cache is None:
+                _cache = SnapshotCache(limit_bytes=settings.LEPTON_MODEL_CACHE_MIB * _MIB)
+    return _cache
 
 
-def stop() -> None:
+def stop_snapshot_cache() -> None:
     """Ends this process's; the next request makes new ones."""
-    global _made
-    ended, _made = _made, None
+    global _cache
+    ended, _cache = _cache, None
     if ended is not None:
         ended.stop()
 
 
-def _forget_after_fork() -> None:
-    global _made
-    _made = None
+def _reset_after_fork() -> None:
+    global _cache
+    _cache = None
 
 
-os.register_at_fork(after_in_child=_forget_after_fork)
+os.register_at_fork(after_in_child=_reset_after_fork)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from recommender.serving.filters import Test
+from recommender.serving.filters import FilterValue
 from tenants.data.types import Id, Scenario
 
 Stage = Literal["model", "model_session", "content", "knowledge", "popular", "recent", "empty"]
@@ -21,11 +21,11 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 10
     scenario: Scenario = "default"
     exclude: Annotated[list[Id], msgspec.Meta(max_length=1000)] = []
-    filter: dict[str, dict[str, Test]] | None = None
+    filter: dict[str, dict[str, FilterValue]] | None = None
     reasons: bool = False
 
 
-class Reason(msgspec.Struct, frozen=True):
+class RecommendationReason(msgspec.Struct, frozen=True):
     """`evidence` are ids of items or of rules, or names of categories or of aspects; `share` is this kind's part of the
     item's score."""
 
@@ -54,7 +54,7 @@ class RecommendedItem(msgspec.Struct, frozen=True):
     price: float | None
     currency: str | None
     image_url: str | None
-    reasons: list[Reason]
+    reasons: list[RecommendationReason]
 
 
 class RecommendAnswer(msgspec.Struct, frozen=True):

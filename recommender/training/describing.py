@@ -12,80 +12,94 @@ from django.conf import settings
 
 from recommender import knowledge, looks, voices
 from recommender.dataset import Dataset
-from recommender.evaluation.profiles import Profile
-from recommender.language.opinions import Opinions
-from recommender.language.readers import review_reader
-from recommender.language.reading import ReviewReader
-from recommender.sources import Source
-from recommender.training.looking import look_at_images
-from recommender.training.progress import Watch
-from recommender.voices import Heard
+from recommender.evaluation.profiles import TrainingProfileName
+from recommender.language.opinions import ReviewSummaryTable
+from recommender.language.readers import load_review_analyzer
+from recommender.language.reading import ReviewAnalyzer
+from recommender.sources import TrainingData
+from recommender.training.looking import embed_new_images
+from recommender.training.progress import JobHeartbeat
+from recommender.voices import ReviewCorpus
 from tenants.regions import TenantRef
 from tenants.scope import Actor
 
 # Reading 1,000 reviews takes about three seconds of one core.
-MOST_REVIEWS: Mapping[Profile, int] = {"fast": 5_000, "full": voices.MOST_REVIEWS}
+MAX_REVIEWS_BY_PROFILE: Mapping[TrainingProfileName, int] = {"fast": 5_000, "full": voices.MAX_REVIEWS}
 
 
 @dataclass(frozen=True)
-class Described:
+class EnrichedData:
     """`source` has looks and links; opinions depend on the moment until which reviews were heard."""
 
-    source: Source
-    heard: Heard
+    training_data: TrainingData
+    reviews: ReviewCorpus
 
     @cached_property
-    def opinions(self) -> Opinions:
-        return self.heard.opinions()
+    def review_summaries(self) -> ReviewSummaryTable:
+        return self.reviews.summarize_reviews()
 
     @cached_property
-    def everything(self) -> Dataset:
-        return self._with_opinions(self.source.dataset, self.opinions)
+    def full_dataset(self) -> Dataset:
+        return self._add_reviews(self.training_data.dataset, self.review_summaries)
 
-    def past(self, train: Dataset) -> Dataset:
+    def add_past_reviews(self, train: Dataset) -> Dataset:
         """A part of the events, with what reviews had said until the last of them."""
-        until = int(train.at.max()) if train.timed and train.events else None
-        return self._with_opinions(train, self.heard.opinions(until=until))
+        until = int(train.timestamp.max()) if train.has_timestamps and train.n_events else None
+        return self._add_reviews(train, self.reviews.summarize_reviews(cutoff_ms=until))
 
-    def _with_opinions(self, dataset: Dataset, opinions: Opinions) -> Dataset:
-        return replace(dataset, opinions=self.heard.features(opinions, self.source.item_no))
+    def _add_reviews(self, dataset: Dataset, review_summaries: ReviewSummaryTable) -> Dataset:
+        return replace(
+            dataset,
+            review_features=self.reviews.build_item_features(
+                review_summaries, self.training_data.item_numbers
+            ),
+        )
 
-    def metrics(self) -> dict[str, Any]:
+    def summarize_reviews(self) -> dict[str, Any]:
         return {
-            "stored": self.heard.stored,
-            "read": len(self.heard.voices),
-            "left_out": self.heard.left_out,
-            "items": len(self.opinions),
-            "aspects": len(self.opinions.names),
+            "stored": self.reviews.n_stored,
+            "read": len(self.reviews.reviews),
+            "left_out": self.reviews.skipped,
+            "items": len(self.review_summaries),
+            "aspects": len(self.review_summaries.aspect_names),
         }
 
 
-def describe(tenant: TenantRef, source: Source, *, profile: Profile, actor: Actor, watch: Watch) -> Described:
+def load_side_data(
+    tenant: TenantRef,
+    training_data: TrainingData,
+    *,
+    profile: TrainingProfileName,
+    actor: Actor,
+    heartbeat: JobHeartbeat,
+) -> EnrichedData:
     """Only new images have to be looked at; reviews are read anew."""
-    watch.enter("looking at images", low=10, high=14)
-    look_at_images(tenant, actor=actor, report=lambda done: watch.report("", done))
-    look = looks.of_items(tenant, source.item_no, actor=actor)
-    links = knowledge.of_items(tenant, source.item_no, actor=actor)
-    source = replace(source, dataset=replace(source.dataset, look=look, links=links))
-    watch.enter("reading reviews", low=14, high=20)
-    texts = _texts(source)
-    heard = voices.load(
+    heartbeat.start_phase("looking at images", low=10, high=14)
+    embed_new_images(tenant, actor=actor, on_progress=lambda done: heartbeat.report_progress("", done))
+    look = looks.load_item_embeddings(tenant, training_data.item_numbers, actor=actor)
+    links = knowledge.load_item_triples(tenant, training_data.item_numbers, actor=actor)
+    training_data = replace(
+        training_data, dataset=replace(training_data.dataset, image_embeddings=look, triple_tokens=links)
+    )
+    heartbeat.start_phase("reading reviews", low=14, high=20)
+    texts = _collect_item_texts(training_data)
+    heard = voices.load_reviews(
         tenant,
         texts,
-        reader=_reader,
+        load_analyzer=_load_review_analyzer,
         actor=actor,
-        report=lambda done: watch.report("", done),
-        most=MOST_REVIEWS[profile],
+        report=lambda done: heartbeat.report_progress("", done),
+        max_reviews=MAX_REVIEWS_BY_PROFILE[profile],
     )
-    return Described(source, heard)
+    return EnrichedData(training_data, heard)
 
 
-def _texts(source: Source) -> dict[int, str]:
+def _collect_item_texts(training_data: TrainingData) -> dict[int, str]:
     """By the number of each live item."""
-    content = source.dataset.content
-    texts = content.texts if content is not None else ("",) * source.item_no.size
-    return dict(zip(source.item_no.tolist(), texts, strict=True))
+    content = training_data.dataset.content
+    texts = content.texts if content is not None else ("",) * training_data.item_numbers.size
+    return dict(zip(training_data.item_numbers.tolist(), texts, strict=True))
 
 
-def _reader() -> ReviewReader:
-    return review_reader(Path(folder) if (folder := settings.LEPTON_LANGUAGE_HEADS) else None)
+def _load_review_analyzer() -> ReviewAnalyzer:
+    return load_review_analyzer(Path(folder) if (folder := settings.LEPTON_LANGUAGE_HEADS) else None)

@@ -11,63 +11,65 @@ import numpy as np
 from uuid_utils.compat import uuid7
 
 from recommender.algorithms.ensemble import Ensemble
-from recommender.evaluation.compression import compressed
-from recommender.evaluation.profiles import Profile
+from recommender.evaluation.compression import quantize_ensemble
+from recommender.evaluation.profiles import TrainingProfileName
 from recommender.registry import artefacts
 from recommender.registry.bundle import Bundle
-from recommender.registry.types import Trained
-from recommender.sources import Source
-from recommender.training.describing import Described
-from recommender.training.gate import Verdict
+from recommender.registry.types import TrainedModel
+from recommender.sources import TrainingData
+from recommender.training.describing import EnrichedData
+from recommender.training.gate import GateResult
 from recommender.types import DataError
 from tenants.regions import TenantRef
 
 
-def sealed(
+def package_model(
     tenant: TenantRef,
     job_id: UUID,
-    served: Ensemble | None,
-    known: Described,
-    verdict: Verdict,
+    ensemble: Ensemble | None,
+    enriched: EnrichedData,
+    gate_result: GateResult,
     *,
-    profile: Profile,
-) -> Trained:
+    profile: TrainingProfileName,
+) -> TrainedModel:
     """Writes the artefact, if one may serve, before any row names it."""
     artefact_id = uuid7()
     manifest: Mapping[str, Any] = {}
-    metrics = {**verdict.metrics, "reviews": known.metrics()}
-    if served is not None:
-        served = compressed(served)
-        files = Bundle(served, known.source.item_no, known.opinions).to_files()
-        _check_round_trip(served, files)
-        manifest = artefacts.write(tenant, artefact_id, files)
-        metrics = {**metrics, "compression": served.card.get("compression")}
-    return Trained(
+    metrics = {**gate_result.metrics, "reviews": enriched.summarize_reviews()}
+    if ensemble is not None:
+        ensemble = quantize_ensemble(ensemble)
+        files = Bundle(ensemble, enriched.training_data.item_numbers, enriched.review_summaries).to_files()
+        _check_round_trip(ensemble, files)
+        manifest = artefacts.write_artefact(tenant, artefact_id, files)
+        metrics = {**metrics, "compression": ensemble.training_report.get("compression")}
+    return TrainedModel(
         job_id=job_id,
         artefact_id=artefact_id,
         profile=profile,
         manifest=manifest,
         metrics=metrics,
         trained_at=datetime.now(UTC),
-        data_until=known.source.data_until,
-        refused=served is None,
-        reasons=verdict.reasons,
+        latest_event_at=enriched.training_data.latest_event_at,
+        refused=ensemble is None,
+        reasons=gate_result.reasons,
     )
 
 
-def _check_round_trip(served: Ensemble, files: Mapping[str, bytes]) -> None:
+def _check_round_trip(ensemble: Ensemble, files: Mapping[str, bytes]) -> None:
     """What is read back must score as what was judged. Raises DataError."""
-    sample = np.arange(min(served.items, 5), dtype=np.int32)
+    sample = np.arange(min(ensemble.items, 5), dtype=np.int32)
     again = Bundle.from_files(files).ensemble
-    if not np.allclose(served.score_one(sample), again.score_one(sample), atol=1e-3):
+    if not np.allclose(ensemble.score_history(sample), again.score_history(sample), atol=1e-3):
         raise DataError("The exported model does not score like the trained one.")
 
 
-def metrics_of(ensemble: Ensemble, source: Source, judged: Mapping[str, Any]) -> dict[str, Any]:
-    card = ensemble.card
+def build_version_metrics(
+    ensemble: Ensemble, training_data: TrainingData, evaluation_metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    card = ensemble.training_report
     return {
         "serves": "model",
-        **judged,
+        **evaluation_metrics,
         "weights": dict(ensemble.blend.weights),
         "validation": card.get("validation"),
         "choice": card.get("choice", {}),
@@ -75,11 +77,11 @@ def metrics_of(ensemble: Ensemble, source: Source, judged: Mapping[str, Any]) ->
         "members_left_out": card.get("left_out", {}),
         "seconds": card.get("seconds", {}),
         "data": {
-            "profiles": source.dataset.users,
-            "items": source.dataset.items,
-            "events": source.dataset.events,
-            "events_stored": source.counted,
-            "events_left_out": {name: count for name, count in source.left_out.items() if count},
-            "cleaning": source.cleaning.to_json(),
+            "profiles": training_data.dataset.n_users,
+            "items": training_data.dataset.n_items,
+            "events": training_data.dataset.n_events,
+            "events_stored": training_data.n_stored_events,
+            "events_left_out": {name: count for name, count in training_data.skipped_events.items() if count},
+            "cleaning": training_data.cleaning.to_json(),
         },
     }

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import structlog
 
-from recommender.training.order import Order
-from recommender.training.progress import LeaseLost, Watch
-from recommender.training.run import RunOutcome, run
-from recommender.types import Cancelled, DataError
+from recommender.training.order import TrainingParameters
+from recommender.training.progress import JobHeartbeat, LeaseLost
+from recommender.training.run import RunOutcome, train_and_publish
+from recommender.types import DataError, TrainingCancelled
 from tenants.data.actions import jobs
 from tenants.errors import KeyServiceUnavailable, StoreUnavailable
 from tenants.regions import TenantRef
@@ -19,7 +19,7 @@ from tenants.scope import Actor, scope
 log = structlog.get_logger(__name__)
 
 
-def work(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
+def run_training_job(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
     """Does nothing when the job is done, cancelled, parked or leased by another: messages may come twice.
 
     While the database or the key service is away the lease runs out and the sweeper asks again.
@@ -30,10 +30,12 @@ def work(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
         return
     state, reason, outcome = "failed", "", dict[str, Any]()
     try:
-        with Watch(tenant, job_id, owner=owner, actor=actor) as watch:
-            done = run(tenant, job_id, order=Order.of(job), actor=actor, watch=watch)
-        state, reason, outcome = "succeeded", done.version.reason, _outcome(done)
-    except Cancelled:
+        with JobHeartbeat(tenant, job_id, owner=owner, actor=actor) as watch:
+            done = train_and_publish(
+                tenant, job_id, parameters=TrainingParameters.from_job(job), actor=actor, heartbeat=watch
+            )
+        state, reason, outcome = "succeeded", done.version.reason, _build_outcome(done)
+    except TrainingCancelled:
         state, reason = "cancelled", "Cancelled on request."
     except DataError as error:
         reason = str(error)
@@ -51,8 +53,8 @@ def work(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
         jobs.finish_job(s, job_id, owner=owner, state=state, reason=reason, outcome=outcome)
 
 
-def _outcome(done: RunOutcome) -> dict[str, Any]:
-    version = done.version
+def _build_outcome(result: RunOutcome) -> dict[str, Any]:
+    version = result.version
     reasons = [reason.to_json() for reason in version.reasons]
     said = {"reasons": reasons} if reasons else {}
-    return {"version": version.version, "state": version.state, "serves": version.active, **said}
+    return {"version": version.version, "state": version.state, "serves": version.is_active, **said}

@@ -10,42 +10,42 @@ from typing import Any
 import numpy as np
 
 from recommender.evaluation.drift import (
-    UNKNOWN,
+    UNKNOWN_SHIFT,
     DriftConfig,
-    Shift,
-    coverage_shift,
-    score_shift,
-    shift,
-    worst,
+    DriftShift,
+    find_worst_level,
+    measure_coverage_shift,
+    measure_score_shift,
+    measure_shift,
 )
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import VersionView
 from recommender.types import DataError, Histories, Recommendations
-from recommender.watching.windows import Side, Windows, read
+from recommender.watching.windows import DriftWindows, WindowStats, load_window_stats
 from tenants import audit
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-LATEST = timedelta(days=7)
-REFERENCE = timedelta(days=60)
-K = 10
-CONFIG = DriftConfig()
-SIGNALS = ("event_kinds", "categories", "hours", "activity", "scores", "coverage")
+LATEST_WINDOW = timedelta(days=7)
+REFERENCE_WINDOW = timedelta(days=60)
+TOP_K = 10
+DEFAULT_CONFIG = DriftConfig()
+DRIFT_SIGNALS = ("event_kinds", "categories", "hours", "activity", "scores", "coverage")
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class DriftReport:
     """A shift for each of SIGNALS, and the sides they were taken from."""
 
-    shifts: Mapping[str, Shift]
-    reference: Side
-    latest: Side
+    shifts: Mapping[str, DriftShift]
+    reference: WindowStats
+    latest: WindowStats
 
-    def to_json(self, windows: Windows) -> dict[str, Any]:
+    def to_json(self, windows: DriftWindows) -> dict[str, Any]:
         return {
-            "level": worst(self.shifts),
+            "level": find_worst_level(self.shifts),
             "shifts": {name: one.to_json() for name, one in self.shifts.items()},
             "reference": {**windows.reference.to_json(), **self.reference.to_json()},
             "latest": {**windows.latest.to_json(), **self.latest.to_json()},
@@ -53,55 +53,64 @@ class Drift:
         }
 
 
-def measure(tenant: TenantRef, *, actor: Actor, config: DriftConfig = CONFIG) -> Drift | None:
+def measure_drift(
+    tenant: TenantRef, *, actor: Actor, config: DriftConfig = DEFAULT_CONFIG
+) -> DriftReport | None:
     """None where no model serves that learned from events. Too little data makes "unknown", never an alarm."""
     with scope(tenant, actor=actor) as s:
-        version = queries.active(s)
-    if version is None or version.data_until is None:
+        version = queries.get_active_version(s)
+    if version is None or version.latest_event_at is None:
         return None
-    windows = Windows.before(datetime.now(UTC), version.data_until, latest=LATEST, reference=REFERENCE)
-    reference, latest = read(tenant, windows, actor=actor)
-    found = Drift(_shifts(tenant, version, reference, latest, config), reference, latest)
+    windows = DriftWindows.from_durations(
+        datetime.now(UTC), version.latest_event_at, latest=LATEST_WINDOW, reference=REFERENCE_WINDOW
+    )
+    reference, latest = load_window_stats(tenant, windows, actor=actor)
+    found = DriftReport(_compute_shifts(tenant, version, reference, latest, config), reference, latest)
     noted = found.to_json(windows)
     with scope(tenant, actor=actor) as s:
-        actions.note(s, version.version, drift=noted)
+        actions.record_observation(s, version.version, drift=noted)
         if noted["level"] == "drifted" and version.drift.get("level") != "drifted":
             signals = ",".join(name for name, one in found.shifts.items() if one.level == "drifted")
-            audit.record(s, "model.drifted", version.name, signals=signals)
+            audit.record_entry(s, "model.drifted", version.name, signals=signals)
     return found
 
 
-def _shifts(
-    tenant: TenantRef, version: VersionView, reference: Side, latest: Side, config: DriftConfig
-) -> dict[str, Shift]:
-    people = (reference.profiles, latest.profiles)
-    tables = zip(reference.tables(), latest.tables(), strict=True)
-    found = {name: shift(*pair, people, config) for name, pair in zip(SIGNALS[:4], tables, strict=True)}
-    before, now = (_answers(tenant, version, side) for side in (reference, latest))
+def _compute_shifts(
+    tenant: TenantRef, version: VersionView, reference: WindowStats, latest: WindowStats, config: DriftConfig
+) -> dict[str, DriftShift]:
+    people = (reference.n_profiles, latest.n_profiles)
+    tables = zip(reference.to_tables(), latest.to_tables(), strict=True)
+    found = {
+        name: measure_shift(*pair, people, config)
+        for name, pair in zip(DRIFT_SIGNALS[:4], tables, strict=True)
+    }
+    before, now = (_recommend_to_sample(tenant, version, side) for side in (reference, latest))
     if before is None or now is None:
-        return {**found, "scores": UNKNOWN, "coverage": UNKNOWN}
+        return {**found, "scores": UNKNOWN_SHIFT, "coverage": UNKNOWN_SHIFT}
     means = [one.scores.mean(axis=1).astype(np.float64) for one in (before, now)]
     return {
         **found,
-        "scores": score_shift(means[0], means[1], config),
-        "coverage": coverage_shift(before.items, now.items, config),
+        "scores": measure_score_shift(means[0], means[1], config),
+        "coverage": measure_coverage_shift(before.items, now.items, config),
     }
 
 
-def _answers(tenant: TenantRef, version: VersionView, side: Side) -> Recommendations | None:
+def _recommend_to_sample(
+    tenant: TenantRef, version: VersionView, stats: WindowStats
+) -> Recommendations | None:
     """What the model would say to a sample of each side; None where its files cannot be read."""
-    if not version.kept or not side.histories:
+    if not version.has_artefact or not stats.histories:
         return None
     try:
-        bundle = Bundle.from_files(artefacts.read(tenant, version.artefact_id, version.manifest))
+        bundle = Bundle.from_files(artefacts.read_artefact(tenant, version.artefact_id, version.manifest))
     except (ArtefactCorrupt, DataError):
         return None
-    numbers = bundle.item_no
+    numbers = bundle.item_numbers
     if not numbers.size:
         return None
-    places = [np.minimum(np.searchsorted(numbers, one), numbers.size - 1) for one in side.histories]
+    places = [np.minimum(np.searchsorted(numbers, one), numbers.size - 1) for one in stats.histories]
     known = [
         place[numbers[place] == one].astype(np.int32)
-        for place, one in zip(places, side.histories, strict=True)
+        for place, one in zip(places, stats.histories, strict=True)
     ]
-    return bundle.ensemble.recommend(Histories.of(known), min(K, numbers.size))
+    return bundle.ensemble.recommend(Histories.from_lists(known), min(TOP_K, numbers.size))

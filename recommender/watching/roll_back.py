@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from recommender.evaluation.live import Look, WatchConfig, look
+from recommender.evaluation.live import InterimAnalysis, OnlineTestConfig, run_interim_analysis
 from recommender.registry import actions, queries
 from recommender.registry.types import VersionView
 from recommender.watching import feedback
@@ -19,65 +19,71 @@ from tenants.scope import Actor, scope
 
 log = structlog.get_logger(__name__)
 
-WINDOW = timedelta(days=28)
-CONFIG = WatchConfig()
+COMPARISON_WINDOW = timedelta(days=28)
+DEFAULT_CONFIG = OnlineTestConfig()
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class VersionPair:
     """The version in service, the one to return to, and since when the first serves."""
 
-    now: VersionView
-    before: VersionView
-    since: datetime
+    active: VersionView
+    previous: VersionView
+    activated_at: datetime
 
 
-def check(tenant: TenantRef, *, actor: Actor, config: WatchConfig = CONFIG) -> Look | None:
+def check_active_version(
+    tenant: TenantRef, *, actor: Actor, config: OnlineTestConfig = DEFAULT_CONFIG
+) -> InterimAnalysis | None:
     """Looks once at the version in service; None where there is nothing to compare it with.
 
     A version that was taken back before and promoted by a person is left to that person. Running twice is harmless:
     the pointer moves by compare-and-set, and a look that was taken is not taken again.
     """
-    pair = _pair(tenant, actor)
+    pair = _find_version_pair(tenant, actor)
     if pair is None:
         return None
-    now, before = feedback.answers(
+    now, before = feedback.load_served_recommendations(
         tenant,
-        (pair.now.name, pair.before.name),
-        turned_at=pair.since,
-        window=WINDOW,
-        within=config.followed_within,
+        (pair.active.name, pair.previous.name),
+        activated_at=pair.activated_at,
+        comparison_window=COMPARISON_WINDOW,
+        attribution_window=config.attribution_window,
         actor=actor,
     )
-    taken = pair.now.live.get("look", 0) if pair.now.live.get("against") == pair.before.name else 0
-    found = look(now, before, taken=int(taken), config=config)
+    taken = pair.active.live.get("look", 0) if pair.active.live.get("against") == pair.previous.name else 0
+    found = run_interim_analysis(now, before, last_analysis=int(taken), config=config)
     try:
         with scope(tenant, actor=actor) as s:
-            if found.dropped:
-                reasons = found.reasons(pair.before.name)
-                actions.roll_back(s, expected=pair.now.version, reasons=reasons)
-            actions.note(s, pair.now.version, live=_noted(pair, found))
+            if found.degraded:
+                reasons = found.to_reasons(pair.previous.name)
+                actions.roll_back(s, expected=pair.active.version, reasons=reasons)
+            actions.record_observation(s, pair.active.version, live=_serialize_analysis(pair, found))
     except (Conflict, NotFound) as error:
         log.info("roll_back_overtaken", tenant=str(tenant.id), reason=error.code)
     return found
 
 
-def _pair(tenant: TenantRef, actor: Actor) -> Pair | None:
+def _find_version_pair(tenant: TenantRef, actor: Actor) -> VersionPair | None:
     with scope(tenant, actor=actor) as s:
-        now, before, since = queries.active(s), queries.roll_back_target(s), queries.serving_since(s)
+        now, before, since = (
+            queries.get_active_version(s),
+            queries.find_roll_back_target(s),
+            queries.get_activation_time(s),
+        )
     if now is None or before is None or since is None or now.live.get("taken_back"):
         return None
-    return Pair(now, before, since)
+    return VersionPair(now, before, since)
 
 
-def _noted(pair: Pair, found: Look) -> Mapping[str, Any]:
+def _serialize_analysis(pair: VersionPair, analysis: InterimAnalysis) -> Mapping[str, Any]:
     return {
-        "against": pair.before.name,
-        "look": found.number,
-        "answers": found.answers,
-        "answers_before": found.before,
-        "rates": {name: list(rates) for name, rates in found.rates.items()},
-        "dropped": list(found.dropped),
-        "taken_back": bool(found.dropped),
+        "against": pair.previous.name,
+        "look": analysis.number,
+        "answers": analysis.n_current,
+        "answers_before": analysis.n_previous,
+        "rates": {name: list(rates) for name, rates in analysis.rates.items()},
+        "dropped": list(analysis.degraded),
+        "taken_back": bool(analysis.degraded),
         "checked_at": datetime.now(UTC).isoformat(),
     }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CRC_LENGTH = 14, 40, 6
-_SHAPE = re.compile(
+_KEY_PATTERN = re.compile(
     r"lep_live_(?P<region>[a-z][a-z0-9-]{0,15})_(?P<id>[0-9A-Za-z]{12,22})_(?P<secret>[0-9A-Za-z]{32,64})"
     r"(?P<crc>[0-9A-Za-z]{6})",
     re.ASCII,
@@ -28,22 +28,22 @@ class KeyParts:
     secret: str = field(repr=False)
 
 
-def mint(region: str) -> tuple[KeyParts, str]:
+def mint_api_key(region: str) -> tuple[KeyParts, str]:
     """A new key's parts and the text that its holder sees once."""
-    parts = KeyParts(region, _random(_ID_LENGTH), _random(_SECRET_LENGTH))
+    parts = KeyParts(region, _generate_token(_ID_LENGTH), _generate_token(_SECRET_LENGTH))
     body = f"lep_live_{parts.region}_{parts.id}_{parts.secret}"
-    return parts, body + checksum(body)
+    return parts, body + compute_checksum(body)
 
 
-def parse(raw: str) -> KeyParts | None:
+def parse_api_key(raw: str) -> KeyParts | None:
     """None for anything whose shape or checksum is wrong."""
-    found = _SHAPE.fullmatch(raw)
-    if found is None or checksum(raw[:-_CRC_LENGTH]) != found["crc"]:
+    found = _KEY_PATTERN.fullmatch(raw)
+    if found is None or compute_checksum(raw[:-_CRC_LENGTH]) != found["crc"]:
         return None
     return KeyParts(found["region"], found["id"], found["secret"])
 
 
-def checksum(body: str) -> str:
+def compute_checksum(body: str) -> str:
     """CRC-32 in base 62, six characters."""
     number, digits = zlib.crc32(body.encode()), ""
     for _ in range(_CRC_LENGTH):
@@ -57,5 +57,5 @@ def fingerprint(secret: str, pepper: bytes) -> bytes:
     return hmac.digest(pepper, secret.encode(), hashlib.sha256)
 
 
-def _random(length: int) -> str:
+def _generate_token(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))

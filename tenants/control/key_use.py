@@ -20,33 +20,33 @@ from tenants.scope import Actor, control_scope
 log = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS = 60.0
-_MOST_KEYS = 10_000
-_noted: dict[str, float] = {}
+_MAX_KEYS = 10_000
+_recorded_at: dict[str, float] = {}
 _lock = threading.Lock()
-_writer: ThreadPoolExecutor | None = None
+_executor: ThreadPoolExecutor | None = None
 
 
-def note(tenant_id: UUID, key_id: str) -> Future[None] | None:
+def record_use(tenant_id: UUID, key_id: str) -> Future[None] | None:
     """Returns at once; None when the key was noted within the last minute."""
     now = time.monotonic()
     with _lock:
-        if now - _noted.get(key_id, -INTERVAL_SECONDS) < INTERVAL_SECONDS:
+        if now - _recorded_at.get(key_id, -INTERVAL_SECONDS) < INTERVAL_SECONDS:
             return None
-        if len(_noted) >= _MOST_KEYS:
-            _noted.clear()
-        _noted[key_id] = now
-    return _thread().submit(_write, tenant_id, key_id)
+        if len(_recorded_at) >= _MAX_KEYS:
+            _recorded_at.clear()
+        _recorded_at[key_id] = now
+    return _get_executor().submit(_write_last_used, tenant_id, key_id)
 
 
-def _thread() -> ThreadPoolExecutor:
-    global _writer
+def _get_executor() -> ThreadPoolExecutor:
+    global _executor
     with _lock:
-        if _writer is None:
-            _writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="key-use")
-        return _writer
+        if _executor is None:
+            _executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="key-use")
+        return _executor
 
 
-def _write(tenant_id: UUID, key_id: str) -> None:
+def _write_last_used(tenant_id: UUID, key_id: str) -> None:
     try:
         with control_scope(tenant_id, actor=Actor("system", "key-use")):
             ApiKey.objects.filter(tenant_id=tenant_id, id=key_id).update(last_used_at=timezone.now())
@@ -56,11 +56,11 @@ def _write(tenant_id: UUID, key_id: str) -> None:
         connections[CONTROL].close()
 
 
-def after_fork() -> None:
+def reset_after_fork() -> None:
     """A thread does not survive a fork; the child starts its own."""
-    global _writer, _lock
-    _writer, _lock = None, threading.Lock()
-    _noted.clear()
+    global _executor, _lock
+    _executor, _lock = None, threading.Lock()
+    _recorded_at.clear()
 
 
-os.register_at_fork(after_in_child=after_fork)
+os.register_at_fork(after_in_child=reset_after_fork)

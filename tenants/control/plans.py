@@ -70,6 +70,6 @@ ENTERPRISE = Plan(
 PLANS: Mapping[str, Plan] = MappingProxyType({plan.name: plan for plan in (FREE, GROWTH, ENTERPRISE)})
 
 
-def plan(name: str) -> Plan:
+def get_plan(name: str) -> Plan:
     """Raises KeyError for a name that no release knows."""
     return PLANS[name]

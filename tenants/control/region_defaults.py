@@ -14,7 +14,7 @@ class RegionDefaults:
     time_zone: str
 
 
-_ELSEWHERE = RegionDefaults("en", "USD", "UTC")
+_FALLBACK = RegionDefaults("en", "USD", "UTC")
 _DEFAULTS: Mapping[str, RegionDefaults] = MappingProxyType(
     {
         "cn": RegionDefaults("zh-hans", "CNY", "Asia/Shanghai"),
@@ -24,5 +24,5 @@ _DEFAULTS: Mapping[str, RegionDefaults] = MappingProxyType(
 )
 
 
-def region_defaults(region: str) -> RegionDefaults:
-    return _DEFAULTS.get(region, _ELSEWHERE)
+def get_region_defaults(region: str) -> RegionDefaults:
+    return _DEFAULTS.get(region, _FALLBACK)

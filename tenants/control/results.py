@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from tenants.control.roles import Role
+from tenants.control.roles import MemberRole
 from tenants.regions import TenantRef
 from tenants.scope import Actor
 
@@ -36,7 +36,7 @@ class Membership:
 
     tenant: TenantView
     user_id: UUID
-    role: Role
+    role: MemberRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class MemberView:
     user_id: UUID
     email: str
     name: str
-    role: Role
-    since: datetime
+    role: MemberRole
+    joined_at: datetime
     last_sign_in: datetime | None
 
 
@@ -53,7 +53,7 @@ class MemberView:
 class ApiKeyView:
     id: str
     name: str
-    shown_as: str
+    masked_key: str
     scopes: frozenset[str]
     cidrs: tuple[str, ...]
     expires_at: datetime | None

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-class Role(models.TextChoices):
+class MemberRole(models.TextChoices):
     OWNER = "owner", _("Owner")
     EDITOR = "editor", _("Editor")
     ANALYST = "analyst", _("Analyst")
@@ -18,35 +18,35 @@ class Role(models.TextChoices):
     @property
     def rank(self) -> int:
         """Larger may do more."""
-        return _ASCENDING.index(self)
+        return _ROLES_ASCENDING.index(self)
 
-    def includes(self, other: Role) -> bool:
+    def includes(self, other: MemberRole) -> bool:
         return self.rank >= other.rank
 
 
-_ASCENDING = (Role.VIEWER, Role.ANALYST, Role.EDITOR, Role.OWNER)
+_ROLES_ASCENDING = (MemberRole.VIEWER, MemberRole.ANALYST, MemberRole.EDITOR, MemberRole.OWNER)
 
-NEEDS: Mapping[str, Role] = MappingProxyType(
+REQUIRED_ROLES: Mapping[str, MemberRole] = MappingProxyType(
     {
-        "overview.read": Role.VIEWER,
-        "catalogue.read": Role.VIEWER,
-        "models.read": Role.VIEWER,
-        "preview.read": Role.VIEWER,
-        "privacy.read": Role.VIEWER,
-        "members.read": Role.ANALYST,
-        "reports.read": Role.ANALYST,
-        "catalogue.write": Role.EDITOR,
-        "models.write": Role.EDITOR,
-        "jobs.write": Role.EDITOR,
-        "keys.read": Role.EDITOR,
-        "keys.write": Role.OWNER,
-        "members.write": Role.OWNER,
-        "privacy.write": Role.OWNER,
-        "audit.read": Role.OWNER,
+        "overview.read": MemberRole.VIEWER,
+        "catalogue.read": MemberRole.VIEWER,
+        "models.read": MemberRole.VIEWER,
+        "preview.read": MemberRole.VIEWER,
+        "privacy.read": MemberRole.VIEWER,
+        "members.read": MemberRole.ANALYST,
+        "reports.read": MemberRole.ANALYST,
+        "catalogue.write": MemberRole.EDITOR,
+        "models.write": MemberRole.EDITOR,
+        "jobs.write": MemberRole.EDITOR,
+        "keys.read": MemberRole.EDITOR,
+        "keys.write": MemberRole.OWNER,
+        "members.write": MemberRole.OWNER,
+        "privacy.write": MemberRole.OWNER,
+        "audit.read": MemberRole.OWNER,
     }
 )
 
 
-def allows(role: Role, permission: str) -> bool:
+def has_permission(role: MemberRole, permission: str) -> bool:
     """Raises KeyError for a permission that nobody has defined."""
-    return role.includes(NEEDS[permission])
+    return role.includes(REQUIRED_ROLES[permission])

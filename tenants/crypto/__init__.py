@@ -2,8 +2,8 @@
 
 from tenants.crypto.aead import BoundCipher
 from tenants.crypto.handles import KeyHandle
-from tenants.crypto.keyring import Keyring, RingKey
-from tenants.crypto.kms import Kms, kms_from_url
+from tenants.crypto.keyring import Keyring, KeyringEntry
+from tenants.crypto.kms import Kms, create_kms_from_url
 from tenants.crypto.purposes import Purpose
 
-__all__ = ["BoundCipher", "KeyHandle", "Keyring", "Kms", "Purpose", "RingKey", "kms_from_url"]
+__all__ = ["BoundCipher", "KeyHandle", "Keyring", "KeyringEntry", "Kms", "Purpose", "create_kms_from_url"]

@@ -16,35 +16,37 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
 from tenants.crypto import context
-from tenants.crypto.handles import Opaque
+from tenants.crypto.handles import UnpicklableSecret
 from tenants.crypto.purposes import Purpose
 from tenants.errors import DecryptionFailed
 
 MAGIC = b"LP"
-FIRST_SUITE = b"\x01"
+LEGACY_SUITE = b"\x01"
 AES_256_GCM_SIV = b"\x02"
 NONCE_BYTES = 12
 TAG_BYTES = 16
-HEAD_BYTES = len(MAGIC) + len(AES_256_GCM_SIV) + context.KEY_ID_BYTES
-BODY_AT = HEAD_BYTES + NONCE_BYTES
-OVERHEAD_BYTES = BODY_AT + TAG_BYTES
-_FIRST_HEAD_BYTES = len(MAGIC) + len(FIRST_SUITE) + context.FIRST_KEY_ID_BYTES
-_NO_KEY = "The value names a key that is not among this tenant's: another format, or a key that is lost."
+HEADER_BYTES = len(MAGIC) + len(AES_256_GCM_SIV) + context.KEY_ID_BYTES
+CIPHERTEXT_OFFSET = HEADER_BYTES + NONCE_BYTES
+OVERHEAD_BYTES = CIPHERTEXT_OFFSET + TAG_BYTES
+_LEGACY_HEADER_BYTES = len(MAGIC) + len(LEGACY_SUITE) + context.LEGACY_KEY_ID_BYTES
+_NO_KEY_MESSAGE = (
+    "The value names a key that is not among this tenant's: another format, or a key that is lost."
+)
 
 
-def head(key_id: int) -> bytes:
+def build_header(key_id: int) -> bytes:
     """The first bytes of a sealed value; equal heads mean equal format, suite and key."""
-    return MAGIC + AES_256_GCM_SIV + context.key_id_bytes(key_id)
+    return MAGIC + AES_256_GCM_SIV + context.encode_key_id(key_id)
 
 
-def _first_head(key_id: int) -> bytes:
-    return MAGIC + FIRST_SUITE + context.first_key_id_bytes(key_id)
+def _build_legacy_header(key_id: int) -> bytes:
+    return MAGIC + LEGACY_SUITE + context.encode_legacy_key_id(key_id)
 
 
-class BoundCipher(Opaque):
+class BoundCipher(UnpicklableSecret):
     """Seals and opens values of one column of one tenant. Safe to share between threads."""
 
-    __slots__ = ("_encrypt", "_first_openers", "_head", "_openers", "_prefix")
+    __slots__ = ("_decryptors", "_encrypt", "_header", "_legacy_decryptors", "_prefix")
 
     def __init__(
         self,
@@ -54,24 +56,30 @@ class BoundCipher(Opaque):
         purpose: Purpose,
         table: str,
         column: str,
-        sealing_id: int,
+        primary_key_id: int,
         keys: Mapping[int, AESGCMSIV],
     ) -> None:
         if not (region and table and column):
             raise ValueError("A value is bound to its region, table and column.")
 
-        def prefix(key_id: bytes) -> bytes:
-            return context.encode(context.CELL, region, tenant, purpose, table, column, key_id)
+        def encode_prefix(key_id: bytes) -> bytes:
+            return context.encode_associated_data(
+                context.CELL, region, tenant, purpose, table, column, key_id
+            )
 
-        self._head, self._prefix = head(sealing_id), prefix(context.key_id_bytes(sealing_id))
-        self._encrypt = keys[sealing_id].encrypt
-        self._openers = {
-            head(key_id): (key.decrypt, prefix(context.key_id_bytes(key_id))) for key_id, key in keys.items()
-        }
-        self._first_openers = {
-            _first_head(key_id): (key.decrypt, prefix(context.first_key_id_bytes(key_id)))
+        self._header, self._prefix = (
+            build_header(primary_key_id),
+            encode_prefix(context.encode_key_id(primary_key_id)),
+        )
+        self._encrypt = keys[primary_key_id].encrypt
+        self._decryptors = {
+            build_header(key_id): (key.decrypt, encode_prefix(context.encode_key_id(key_id)))
             for key_id, key in keys.items()
-            if key_id <= context.FIRST_LAST_KEY_ID
+        }
+        self._legacy_decryptors = {
+            _build_legacy_header(key_id): (key.decrypt, encode_prefix(context.encode_legacy_key_id(key_id)))
+            for key_id, key in keys.items()
+            if key_id <= context.MAX_LEGACY_KEY_ID
         }
 
     def seal(self, plaintext: bytes, row: bytes) -> bytes:
@@ -79,15 +87,15 @@ class BoundCipher(Opaque):
         if not row:
             raise ValueError("A value is bound to its row.")
         nonce = urandom(NONCE_BYTES)
-        return self._head + nonce + self._encrypt(nonce, plaintext, self._prefix + row)
+        return self._header + nonce + self._encrypt(nonce, plaintext, self._prefix + row)
 
     def open(self, blob: bytes, row: bytes) -> bytes:
         """Raises DecryptionFailed unless exactly this was sealed for exactly this place."""
-        opener, begin = self._openers.get(blob[:HEAD_BYTES]), HEAD_BYTES
+        opener, begin = self._decryptors.get(blob[:HEADER_BYTES]), HEADER_BYTES
         if opener is None:
-            opener, begin = self._first_openers.get(blob[:_FIRST_HEAD_BYTES]), _FIRST_HEAD_BYTES
+            opener, begin = self._legacy_decryptors.get(blob[:_LEGACY_HEADER_BYTES]), _LEGACY_HEADER_BYTES
         if opener is None:
-            raise DecryptionFailed(_NO_KEY)
+            raise DecryptionFailed(_NO_KEY_MESSAGE)
         body = begin + NONCE_BYTES
         try:
             return opener[0](blob[begin:body], blob[body:], opener[1] + row)
@@ -99,7 +107,7 @@ class BoundCipher(Opaque):
         if len(plaintexts) != len(rows) or not all(rows):
             raise ValueError("Each value is bound to its row.")
         nonces = urandom(NONCE_BYTES * len(plaintexts))
-        begin, encrypt, prefix = self._head, self._encrypt, self._prefix
+        begin, encrypt, prefix = self._header, self._encrypt, self._prefix
         return [
             begin + (nonce := nonces[at : at + NONCE_BYTES]) + encrypt(nonce, plaintext, prefix + row)
             for at, plaintext, row in zip(range(0, len(nonces), NONCE_BYTES), plaintexts, rows, strict=True)
@@ -109,11 +117,11 @@ class BoundCipher(Opaque):
         """As `open`; one bad value refuses the whole batch."""
         if len(blobs) != len(rows):
             raise ValueError("Each value is bound to its row.")
-        openers = self._openers
+        openers = self._decryptors
         try:
             return [
-                (opener := openers[blob[:HEAD_BYTES]])[0](
-                    blob[HEAD_BYTES:BODY_AT], blob[BODY_AT:], opener[1] + row
+                (opener := openers[blob[:HEADER_BYTES]])[0](
+                    blob[HEADER_BYTES:CIPHERTEXT_OFFSET], blob[CIPHERTEXT_OFFSET:], opener[1] + row
                 )
                 for blob, row in zip(blobs, rows, strict=True)
             ]
@@ -123,9 +131,9 @@ class BoundCipher(Opaque):
             raise DecryptionFailed from None
 
 
-def key_id_of(blob: bytes) -> int:
+def read_key_id(blob: bytes) -> int:
     """Which key sealed `blob`, as the blob claims: for counting and re-sealing, not for trust."""
-    for suite, end in ((AES_256_GCM_SIV, HEAD_BYTES), (FIRST_SUITE, _FIRST_HEAD_BYTES)):
+    for suite, end in ((AES_256_GCM_SIV, HEADER_BYTES), (LEGACY_SUITE, _LEGACY_HEADER_BYTES)):
         start = len(MAGIC) + len(suite)
         if blob[:start] == MAGIC + suite and len(blob) >= end + NONCE_BYTES + TAG_BYTES:
             return int.from_bytes(blob[start:end], "big")

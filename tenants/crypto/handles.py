@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 KEY_BYTES = 32
 
 
-class Opaque:
+class UnpicklableSecret:
     """Base of everything that holds key material."""
 
     __slots__ = ()
@@ -25,7 +25,7 @@ class Opaque:
         raise TypeError(f"{type(self).__name__} cannot be pickled or copied.")
 
 
-class KeyHandle(Opaque):
+class KeyHandle(UnpicklableSecret):
     """256 bits of key material. Only tenants.crypto reads `material()`."""
 
     __slots__ = ("_material",)
@@ -39,10 +39,10 @@ class KeyHandle(Opaque):
     def generate(cls) -> KeyHandle:
         return cls(secrets.token_bytes(KEY_BYTES))
 
-    def material(self) -> bytes:
+    def reveal_material(self) -> bytes:
         return self._material
 
-    def aead(self) -> AESGCMSIV:
+    def to_aead(self) -> AESGCMSIV:
         return AESGCMSIV(self._material)
 
     def __eq__(self, other: object) -> Never:

@@ -7,29 +7,29 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
-from tenants.crypto.handles import KeyHandle, Opaque
+from tenants.crypto.handles import KeyHandle, UnpicklableSecret
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
 PSEUDONYM_BYTES = 16
-_BLOCK = 64
+_HMAC_BLOCK_BYTES = 64
 
 
-class KeyedHash(Opaque):
+class KeyedHash(UnpicklableSecret):
     """HMAC-SHA256 with the key pads hashed once; copying their states halves the cost of `hmac.digest`."""
 
-    __slots__ = ("_inner", "_kinds", "_outer")
+    __slots__ = ("_inner", "_outer", "_started_hashes")
 
     def __init__(self, key: KeyHandle) -> None:
-        block = key.material().ljust(_BLOCK, b"\0")
+        block = key.reveal_material().ljust(_HMAC_BLOCK_BYTES, b"\0")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
-        self._kinds: dict[str, _Hash] = {}
+        self._started_hashes: dict[str, _Hash] = {}
 
-    def many(self, kind: str, values: Sequence[bytes], *, size: int = PSEUDONYM_BYTES) -> list[bytes]:
+    def hash_many(self, kind: str, values: Sequence[bytes], *, size: int = PSEUDONYM_BYTES) -> list[bytes]:
         """The first `size` bytes of `HMAC(key, len(kind) || kind || value)` each, in order."""
-        start, end = self._started(kind).copy, self._outer.copy
+        start, end = self._start_hash(kind).copy, self._outer.copy
         digests = []
         for value in values:
             inner, outer = start(), end()
@@ -38,18 +38,18 @@ class KeyedHash(Opaque):
             digests.append(outer.digest()[:size])
         return digests
 
-    def _started(self, kind: str) -> _Hash:
-        state = self._kinds.get(kind)
+    def _start_hash(self, kind: str) -> _Hash:
+        state = self._started_hashes.get(kind)
         if state is None:
             label = kind.encode()
             if not 0 < len(label) < 256:
                 raise ValueError("A kind has 1 to 255 bytes.")
             state = self._inner.copy()
             state.update(bytes([len(label)]) + label)
-            self._kinds[kind] = state
+            self._started_hashes[kind] = state
         return state
 
 
-def normalised(value: str) -> bytes:
+def normalize_value(value: str) -> bytes:
     """UTF-8 of the NFC form without surrounding white space. Raises ValueError for lone surrogates."""
     return (value if value.isascii() else normalize("NFC", value)).strip().encode()

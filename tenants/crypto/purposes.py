@@ -20,5 +20,5 @@ class Purpose(StrEnum):
     TOMBSTONE = "tombstone"
 
 
-HASHING = frozenset({Purpose.PSEUDONYM, Purpose.BLIND_INDEX, Purpose.TOMBSTONE})
+HASHING_PURPOSES = frozenset({Purpose.PSEUDONYM, Purpose.BLIND_INDEX, Purpose.TOMBSTONE})
 """HMAC keys. Their outputs are look-up keys, so they change by a re-keying job, never lazily."""

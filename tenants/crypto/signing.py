@@ -7,12 +7,12 @@ import hashlib
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from tenants.crypto.handles import Opaque
+from tenants.crypto.handles import UnpicklableSecret
 
 SIGNATURE_BYTES = 64
 
 
-class Signer(Opaque):
+class Signer(UnpicklableSecret):
     """Made from a 32-byte seed. `key_id` names the public key: the first 16 hex digits of its SHA-256."""
 
     __slots__ = ("_key", "key_id", "public_key")
@@ -26,7 +26,7 @@ class Signer(Opaque):
         return self._key.sign(body)
 
 
-def is_signed(body: bytes, signature: bytes, *, public_key: bytes) -> bool:
+def verify_signature(body: bytes, signature: bytes, *, public_key: bytes) -> bool:
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, body)
     except (InvalidSignature, ValueError):

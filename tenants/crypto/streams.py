@@ -17,20 +17,20 @@ from typing import BinaryIO
 from cryptography.exceptions import InvalidTag
 
 from tenants.crypto import context
-from tenants.crypto.aead import AES_256_GCM_SIV, FIRST_SUITE, NONCE_BYTES, TAG_BYTES
+from tenants.crypto.aead import AES_256_GCM_SIV, LEGACY_SUITE, NONCE_BYTES, TAG_BYTES
 from tenants.crypto.keyring import Keyring
 from tenants.crypto.purposes import Purpose
 from tenants.errors import DecryptionFailed
 
-CHUNK_BYTES = 1 << 20
-SEALED_CHUNK_BYTES = NONCE_BYTES + CHUNK_BYTES + TAG_BYTES
+SEGMENT_BYTES = 1 << 20
+SEALED_SEGMENT_BYTES = NONCE_BYTES + SEGMENT_BYTES + TAG_BYTES
 _MAGIC = b"LPS" + AES_256_GCM_SIV
-_KEY_ID_BYTES = {_MAGIC: context.KEY_ID_BYTES, b"LPS" + FIRST_SUITE: context.FIRST_KEY_ID_BYTES}
+_KEY_ID_BYTES = {_MAGIC: context.KEY_ID_BYTES, b"LPS" + LEGACY_SUITE: context.LEGACY_KEY_ID_BYTES}
 _STREAM_ID_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class StreamContext:
     """Which file of which model (or export) a stream is. `version` and `name` are never empty."""
 
     purpose: Purpose
@@ -42,35 +42,39 @@ class Place:
             raise ValueError("A stream is bound to its version and file name.")
 
 
-def seal_stream(keyring: Keyring, source: BinaryIO, target: BinaryIO, *, place: Place) -> int:
+def seal_stream(
+    keyring: Keyring, source: BinaryIO, target: BinaryIO, *, stream_context: StreamContext
+) -> int:
     """Bytes written to `target`."""
-    return sum(target.write(part) for part in sealed_parts(keyring, source, place=place))
+    return sum(target.write(part) for part in seal_segments(keyring, source, stream_context=stream_context))
 
 
-def open_stream(keyring: Keyring, source: BinaryIO, target: BinaryIO, *, place: Place) -> int:
+def open_stream(
+    keyring: Keyring, source: BinaryIO, target: BinaryIO, *, stream_context: StreamContext
+) -> int:
     """Bytes written to `target`. After DecryptionFailed the caller discards what `target` holds so far."""
-    return sum(target.write(part) for part in opened_parts(keyring, source, place=place))
+    return sum(target.write(part) for part in open_segments(keyring, source, stream_context=stream_context))
 
 
-def sealed_parts(keyring: Keyring, source: BinaryIO, *, place: Place) -> Iterator[bytes]:
+def seal_segments(keyring: Keyring, source: BinaryIO, *, stream_context: StreamContext) -> Iterator[bytes]:
     """The header, then one sealed chunk at a time."""
-    key_id, key = keyring.sealing(place.purpose)
+    key_id, key = keyring.get_primary_aead(stream_context.purpose)
     stream_id = urandom(_STREAM_ID_BYTES)
-    named = context.key_id_bytes(key_id)
+    named = context.encode_key_id(key_id)
     yield _MAGIC + named + stream_id
-    prefix = _prefix(keyring, place, named, stream_id)
-    for number, chunk, last in _with_last(source, CHUNK_BYTES):
+    prefix = _encode_prefix(keyring, stream_context, named, stream_id)
+    for number, chunk, last in _iter_segments(source, SEGMENT_BYTES):
         nonce = urandom(NONCE_BYTES)
-        yield nonce + key.encrypt(nonce, chunk, prefix + _position(number, last=last))
+        yield nonce + key.encrypt(nonce, chunk, prefix + _encode_position(number, is_last=last))
 
 
-def opened_parts(keyring: Keyring, source: BinaryIO, *, place: Place) -> Iterator[bytes]:
+def open_segments(keyring: Keyring, source: BinaryIO, *, stream_context: StreamContext) -> Iterator[bytes]:
     """Verified chunks in order. Trust the whole only when the iterator has ended without DecryptionFailed."""
-    named, stream_id = _head(source)
-    key = keyring.opening(place.purpose, int.from_bytes(named, "big"))
-    prefix = _prefix(keyring, place, named, stream_id)
-    for number, sealed, last in _with_last(source, SEALED_CHUNK_BYTES):
-        position = _position(number, last=last)
+    named, stream_id = _read_header(source)
+    key = keyring.get_aead(stream_context.purpose, int.from_bytes(named, "big"))
+    prefix = _encode_prefix(keyring, stream_context, named, stream_id)
+    for number, sealed, last in _iter_segments(source, SEALED_SEGMENT_BYTES):
+        position = _encode_position(number, is_last=last)
         try:
             chunk = key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], prefix + position)
         except (InvalidTag, ValueError):
@@ -78,36 +82,42 @@ def opened_parts(keyring: Keyring, source: BinaryIO, *, place: Place) -> Iterato
         yield chunk
 
 
-def _head(source: BinaryIO) -> tuple[bytes, bytes]:
+def _read_header(source: BinaryIO) -> tuple[bytes, bytes]:
     """Key id, as bytes, and stream id. Raises DecryptionFailed for what is no sealed stream."""
-    width = _KEY_ID_BYTES.get(_read(source, len(_MAGIC)))
+    width = _KEY_ID_BYTES.get(_read_exactly(source, len(_MAGIC)))
     if width is None:
         raise DecryptionFailed
-    rest = _read(source, width + _STREAM_ID_BYTES)
+    rest = _read_exactly(source, width + _STREAM_ID_BYTES)
     if len(rest) != width + _STREAM_ID_BYTES:
         raise DecryptionFailed
     return rest[:width], rest[width:]
 
 
-def _prefix(keyring: Keyring, place: Place, key_id: bytes, stream_id: bytes) -> bytes:
-    where = (keyring.region, keyring.tenant, place.purpose, place.version, place.name)
-    return context.encode(context.STREAM, *where, key_id, stream_id)
+def _encode_prefix(keyring: Keyring, stream_context: StreamContext, key_id: bytes, stream_id: bytes) -> bytes:
+    where = (
+        keyring.region,
+        keyring.tenant,
+        stream_context.purpose,
+        stream_context.version,
+        stream_context.name,
+    )
+    return context.encode_associated_data(context.STREAM, *where, key_id, stream_id)
 
 
-def _position(number: int, *, last: bool) -> bytes:
-    return number.to_bytes(8, "big") + (b"\x01" if last else b"\x00")
+def _encode_position(number: int, *, is_last: bool) -> bytes:
+    return number.to_bytes(8, "big") + (b"\x01" if is_last else b"\x00")
 
 
-def _with_last(source: BinaryIO, size: int) -> Iterator[tuple[int, bytes, bool]]:
+def _iter_segments(source: BinaryIO, size: int) -> Iterator[tuple[int, bytes, bool]]:
     """Chunks of `size` bytes with their number; an empty source is one empty last chunk."""
-    number, chunk = 0, _read(source, size)
-    while following := _read(source, size):
+    number, chunk = 0, _read_exactly(source, size)
+    while following := _read_exactly(source, size):
         yield number, chunk, False
         number, chunk = number + 1, following
     yield number, chunk, True
 
 
-def _read(source: BinaryIO, size: int) -> bytes:
+def _read_exactly(source: BinaryIO, size: int) -> bytes:
     """`size` bytes unless the source ends: sockets and pipes may give less at a time."""
     parts, missing = [], size
     while missing and (part := source.read(missing)):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from tenants.data.types import EventKind, PrivacySettings
 
-_SENSITIVE = [
+_SENSITIVE_ATTRIBUTES = [
     "religion",
     "race",
     "ethnicity",
@@ -17,10 +17,10 @@ _SENSITIVE = [
 ]
 
 
-def _privacy(
+def _build_privacy(
     basis: Literal["notice", "opt_in"],
-    kept_for_days: int,
-    minimum_count: int,
+    retention_days: int,
+    min_count: int,
     denied: list[str],
     *,
     personalisation: Literal["on", "off"] = "on",
@@ -28,27 +28,27 @@ def _privacy(
     return PrivacySettings(
         basis=basis,
         personalisation=personalisation,
-        events_kept_for_days=kept_for_days,
-        features_denied=sorted({*_SENSITIVE, *denied}),
-        report_minimum_count=minimum_count,
+        events_kept_for_days=retention_days,
+        features_denied=sorted({*_SENSITIVE_ATTRIBUTES, *denied}),
+        report_minimum_count=min_count,
     )
 
 
-PRIVACY: dict[str, PrivacySettings] = {
-    "ecommerce": _privacy("notice", 395, 10, []),
-    "content": _privacy("notice", 180, 10, []),
-    "ads": _privacy("opt_in", 90, 50, ["age", "gender", "income"]),
-    "finance": _privacy("opt_in", 180, 20, ["sex", "gender", "marital", "marital_state", "postcode"]),
-    "education": _privacy("opt_in", 425, 10, ["disability", "discipline", "emotion"]),
-    "medical": _privacy(
+PRIVACY_PRESETS: dict[str, PrivacySettings] = {
+    "ecommerce": _build_privacy("notice", 395, 10, []),
+    "content": _build_privacy("notice", 180, 10, []),
+    "ads": _build_privacy("opt_in", 90, 50, ["age", "gender", "income"]),
+    "finance": _build_privacy("opt_in", 180, 20, ["sex", "gender", "marital", "marital_state", "postcode"]),
+    "education": _build_privacy("opt_in", 425, 10, ["disability", "discipline", "emotion"]),
+    "medical": _build_privacy(
         "opt_in", 30, 20, ["genetics", "psychiatry", "hiv", "reproductive"], personalisation="off"
     ),
 }
 
 
-def never_features(vertical: str, settings: PrivacySettings) -> tuple[str, ...]:
+def list_denied_attributes(vertical: str, settings: PrivacySettings) -> tuple[str, ...]:
     """What the vertical denies and what the tenant denies beside it: no setting takes anything of the first away."""
-    return tuple(sorted({*PRIVACY[vertical].features_denied, *settings.features_denied}))
+    return tuple(sorted({*PRIVACY_PRESETS[vertical].features_denied, *settings.features_denied}))
 
 
 EVENT_KINDS: dict[str, EventKind] = {

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tenants.errors import DecryptionFailed
 
 VERSION = 1
-RECORD = np.dtype(
+RECORD_DTYPE = np.dtype(
     [
         ("version", "u1"),
         ("flags", "u1"),
@@ -35,27 +35,27 @@ CHUNK_EVENTS = 512
 _SEQ = struct.Struct(">q")
 
 
-def unpack(body: bytes) -> Records:
+def unpack_records(body: bytes) -> Records:
     """Records of one opened chunk, read-only. Raises DecryptionFailed for a foreign layout."""
-    if len(body) % RECORD.itemsize:
+    if len(body) % RECORD_DTYPE.itemsize:
         raise DecryptionFailed("A chunk has a broken record.")
-    records = np.frombuffer(body, dtype=RECORD)
+    records = np.frombuffer(body, dtype=RECORD_DTYPE)
     if records.size and not (records["version"] == VERSION).all():
         raise DecryptionFailed("A chunk has records of an unknown version.")
     return records
 
 
-def join(bodies: Iterable[bytes]) -> Records:
+def join_records(bodies: Iterable[bytes]) -> Records:
     """Records of several opened chunks, in the order given."""
-    return unpack(b"".join(bodies))
+    return unpack_records(b"".join(bodies))
 
 
-def row_id(profile_key: bytes, seq: int) -> bytes:
+def encode_chunk_row_id(profile_key: bytes, seq: int) -> bytes:
     """The row a chunk is bound to."""
     return profile_key + _SEQ.pack(seq)
 
 
-def in_time_order(records: Records) -> Records:
+def sort_by_time(records: Records) -> Records:
     """Oldest first; events of the same millisecond keep their order of arrival."""
     at = records["at"]
     if records.size < 2 or bool((at[1:] >= at[:-1]).all()):
@@ -64,7 +64,7 @@ def in_time_order(records: Records) -> Records:
     return ordered
 
 
-def without_repeats(records: Records) -> Records:
+def drop_repeats(records: Records) -> Records:
     """The first of each event id stays; events without an id all stay. Keeps the order."""
     identified = np.flatnonzero(records["event"])
     if identified.size < 2:

@@ -18,12 +18,12 @@ Url = Annotated[str, msgspec.Meta(max_length=2_000, pattern=r"^https?://")]
 Language = Annotated[str, msgspec.Meta(min_length=2, max_length=12)]
 Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
 Price = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
-Aware = Annotated[datetime, msgspec.Meta(tz=True)]
-Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Attribute = str | Whole | float | bool | list[str]
+AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Attribute = str | Int64 | float | bool | list[str]
 Attributes = Annotated[dict[Label, Attribute], msgspec.Meta(max_length=100)]
-Scalar = str | Whole | float | bool
-Tests = Annotated[dict[Label, dict[Label, Scalar | list[Scalar]]], msgspec.Meta(max_length=20)]
+Scalar = str | Int64 | float | bool
+FilterConditions = Annotated[dict[Label, dict[Label, Scalar | list[Scalar]]], msgspec.Meta(max_length=20)]
 Labels = Annotated[list[Label], msgspec.Meta(max_length=50)]
 
 
@@ -51,7 +51,7 @@ class EventInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     kind: Name
     profile_id: Id | None = None
     session_id: Id | None = None
-    at: Aware | None = None
+    at: AwareDatetime | None = None
     value: float | None = None
     price: Price | None = None
     quantity: Annotated[float, msgspec.Meta(ge=0, le=1e9)] | None = None
@@ -77,7 +77,7 @@ class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     title: ShortText = ""
     text: LongText = ""
     language: Language | None = None
-    at: Aware | None = None
+    at: AwareDatetime | None = None
 
 
 class RuleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -85,8 +85,8 @@ class RuleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     or later with a weight below zero. Tests are those of a recommendation's filter; without `profile` it is for everybody."""
 
     id: Id
-    items: Tests
-    profile: Tests = {}
+    items: FilterConditions
+    profile: FilterConditions = {}
     weight: Annotated[float, msgspec.Meta(ge=-10, le=10)] = 1.0
 
 
@@ -124,7 +124,7 @@ class UpsertResult(msgspec.Struct):
     rejected: list[RowError] = msgspec.field(default_factory=list)
 
 
-class RulesTaken(msgspec.Struct):
+class RulesResult(msgspec.Struct):
     """The tenant's rules are the `taken` ones from now on, and no others."""
 
     taken: int = 0

@@ -15,62 +15,62 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from tenants.data.video_files import CONTAINERS, Container
+from tenants.data.video_files import CONTAINERS, VideoContainer
 from tenants.errors import Invalid, QuotaExceeded, TooLarge
 
 MIB = 1024 * 1024
 MAX_BYTES = 32 * MIB
 MAX_SIDE = 4_096
 # Half a minute at 30 frames a second, and as much of it as can be decoded in a few seconds.
-MOST_FRAMES, MOST_PIXELS = 900, 2_000_000_000
+MAX_FRAMES, MAX_PIXELS = 900, 2_000_000_000
 CPU_SECONDS, DEADLINE_SECONDS = 15, 25
 # The largest frames with all that H.264 may refer to take 510 MiB.
-MEMORY = 1024 * MIB
-TYPES = tuple(CONTAINERS)
-CODINGS = ("h264", "hevc", "mpeg4", "vp8", "vp9")
-_READER = Path(__file__).with_name("video_reader.py")
+MEMORY_BYTES = 1024 * MIB
+CONTENT_TYPES = tuple(CONTAINERS)
+CODECS = ("h264", "hevc", "mpeg4", "vp8", "vp9")
+_DECODER_PATH = Path(__file__).with_name("video_reader.py")
 # The reader says the same; it imports nothing of ours, and what decodes must not be imported here.
-_MAGIC, _HEAD = b"film", struct.Struct("<4sBHH")
-_READ, _TOO_MANY_PIXELS, _UNKNOWN_CODING, _BROKEN = 0, 3, 4, 5
+_MAGIC, _HEADER = b"film", struct.Struct("<4sBHH")
+_DECODED, _TOO_MANY_PIXELS, _UNKNOWN_CODEC, _BROKEN = 0, 3, 4, 5
 
 
-def key_frames(content: bytes, content_type: str, *, count: int, side: int) -> list[Image.Image]:
+def extract_key_frames(content: bytes, content_type: str, *, count: int, side: int) -> list[Image.Image]:
     """RGB, at most `count` of one size, evenly chosen, at most `side` wide and high.
 
     Raises TooLarge, Invalid for what is no such video, and QuotaExceeded while another one is read on this machine."""
     if len(content) > MAX_BYTES:
         raise TooLarge(f"A video has at most {MAX_BYTES // MIB} MiB.")
     container = CONTAINERS[content_type]
-    _require_kind(content, container)
+    _require_container(content, container)
     if not container.is_whole(content):
-        raise _broken()
-    return _images(_decoded(content, container, count=count, side=side), count=count, side=side)
+        raise _build_broken_error()
+    return _parse_frames(_decode_frames(content, container, count=count, side=side), count=count, side=side)
 
 
-def _require_kind(content: bytes, said: Container) -> None:
-    found = next((one for one in CONTAINERS.values() if one.begins(content)), None)
+def _require_container(content: bytes, declared: VideoContainer) -> None:
+    found = next((one for one in CONTAINERS.values() if one.has_signature(content)), None)
     if found is None:
-        raise Invalid.at("", "unsupported_image", "This is no MP4 or WebM video.")
-    if found != said:
-        raise Invalid.at(
-            "", "other_image_type", f"The Content-Type says {said.name}, the video is {found.name}."
+        raise Invalid.from_field("", "unsupported_image", "This is no MP4 or WebM video.")
+    if found != declared:
+        raise Invalid.from_field(
+            "", "other_image_type", f"The Content-Type says {declared.name}, the video is {found.name}."
         )
 
 
-def _decoded(content: bytes, container: Container, *, count: int, side: int) -> bytes:
+def _decode_frames(content: bytes, container: VideoContainer, *, count: int, side: int) -> bytes:
     """What the reader wrote, as it wrote it: nothing of it is true before it is looked at."""
-    with _alone(), _in_memory() as source, _in_memory() as result:
+    with _acquire_decoder_lock(), _open_memory_file() as source, _open_memory_file() as result:
         source.write(content)
         source.flush()
-        _require_read(_status(source, result, container, count=count, side=side))
+        _raise_for_status(_run_decoder(source, result, container, count=count, side=side))
         result.seek(0)
-        return result.read(_HEAD.size + count * side * side * 3 + 1)
+        return result.read(_HEADER.size + count * side * side * 3 + 1)
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _acquire_decoder_lock() -> Iterator[None]:
     """One video at a time on a machine: slow ones hold one web process, never all of them."""
-    with _READER.open("rb") as lock:
+    with _DECODER_PATH.open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as busy:
@@ -81,22 +81,24 @@ def _alone() -> Iterator[None]:
 
 
 @contextmanager
-def _in_memory() -> Iterator[BinaryIO]:
+def _open_memory_file() -> Iterator[BinaryIO]:
     """A file without a name: a client's video is never on a disk, and nothing is left to be removed."""
     with os.fdopen(os.memfd_create("video"), "w+b") as file:
         yield file
 
 
-def _status(source: BinaryIO, result: BinaryIO, container: Container, *, count: int, side: int) -> int:
-    order = (count, side, MAX_SIDE, MOST_FRAMES, MOST_PIXELS, CPU_SECONDS, MEMORY)
+def _run_decoder(
+    source: BinaryIO, result: BinaryIO, container: VideoContainer, *, count: int, side: int
+) -> int:
+    order = (count, side, MAX_SIDE, MAX_FRAMES, MAX_PIXELS, CPU_SECONDS, MEMORY_BYTES)
     try:
         done = subprocess.run(
-            [sys.executable, "-I", "-B", str(_READER), *map(str, order)],
+            [sys.executable, "-I", "-B", str(_DECODER_PATH), *map(str, order)],
             stdin=source,
             stdout=result,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env=_environment(container),
+            env=_build_environment(container),
             timeout=DEADLINE_SECONDS,
             check=False,
         )
@@ -105,13 +107,13 @@ def _status(source: BinaryIO, result: BinaryIO, container: Container, *, count: 
     return done.returncode
 
 
-def _environment(container: Container) -> dict[str, str]:
+def _build_environment(container: VideoContainer) -> dict[str, str]:
     """Nothing of ours: settings are secrets. FFmpeg reads one container, and no address for whatever it finds in there."""
     options = {
         "input_format": container.demuxer,
         "format_whitelist": container.demuxer,
         "protocol_whitelist": "none",
-        "codec_whitelist": ",".join(CODINGS),
+        "codec_whitelist": ",".join(CODECS),
     }
     return {
         "OPENCV_FFMPEG_CAPTURE_OPTIONS": "|".join(f"{name};{value}" for name, value in options.items()),
@@ -122,33 +124,35 @@ def _environment(container: Container) -> dict[str, str]:
     }
 
 
-def _require_read(status: int) -> None:
-    if status == _READ:
+def _raise_for_status(status: int) -> None:
+    if status == _DECODED:
         return
     if status == _TOO_MANY_PIXELS:
-        raise Invalid.at("", "too_many_pixels", f"A video has at most {MAX_SIDE:,} pixels on a side.")
-    if status == _UNKNOWN_CODING:
-        raise Invalid.at("", "unsupported_image", "Send a video coded as H.264, H.265, MPEG-4, VP8 or VP9.")
+        raise Invalid.from_field("", "too_many_pixels", f"A video has at most {MAX_SIDE:,} pixels on a side.")
+    if status == _UNKNOWN_CODEC:
+        raise Invalid.from_field(
+            "", "unsupported_image", "Send a video coded as H.264, H.265, MPEG-4, VP8 or VP9."
+        )
     if status == -signal.SIGXCPU:
-        raise Invalid.at(
+        raise Invalid.from_field(
             "", "slow_video", "The video takes too long to decode; send a shorter or smaller one."
         )
     if status == _BROKEN or status < 0:
-        raise _broken()
+        raise _build_broken_error()
     raise RuntimeError(f"The reader of videos does not start: status {status}.")
 
 
-def _images(output: bytes, *, count: int, side: int) -> list[Image.Image]:
-    if len(output) < _HEAD.size:
-        raise _broken()
-    magic, frames, width, height = _HEAD.unpack_from(output)
+def _parse_frames(output: bytes, *, count: int, side: int) -> list[Image.Image]:
+    if len(output) < _HEADER.size:
+        raise _build_broken_error()
+    magic, frames, width, height = _HEADER.unpack_from(output)
     size = width * height * 3
     is_sound = magic == _MAGIC and 1 <= frames <= count and 1 <= width <= side and 1 <= height <= side
-    if not is_sound or len(output) != _HEAD.size + frames * size:
-        raise _broken()
-    starts = range(_HEAD.size, len(output), size)
+    if not is_sound or len(output) != _HEADER.size + frames * size:
+        raise _build_broken_error()
+    starts = range(_HEADER.size, len(output), size)
     return [Image.frombytes("RGB", (width, height), output[at : at + size]) for at in starts]
 
 
-def _broken() -> Invalid:
-    return Invalid.at("", "broken_image", "The video is damaged or cut short.")
+def _build_broken_error() -> Invalid:
+    return Invalid.from_field("", "broken_image", "The video is damaged or cut short.")

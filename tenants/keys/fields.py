@@ -5,5 +5,5 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 
-def new_id() -> UUID:
+def generate_id() -> UUID:
     return uuid7()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tenants.crypto import Purpose
-from tenants.crypto.signing import is_signed
+from tenants.crypto.signing import verify_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class Rotation:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class SignedCertificate:
     """`body` is UTF-8 JSON, signed as it stands; `signature` is empty without a signing key."""
 
     body: bytes
     signature: bytes
     signer: str
 
-    def verifies(self, public_key: bytes) -> bool:
-        return is_signed(self.body, self.signature, public_key=public_key)
+    def verify_signature(self, public_key: bytes) -> bool:
+        return verify_signature(self.body, self.signature, public_key=public_key)

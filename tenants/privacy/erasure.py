@@ -13,29 +13,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tenants import audit
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.errors import Conflict
 from tenants.keys.actions import record_tombstones
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
-PATIENCE = timedelta(seconds=60)
-MOST_ROUNDS = 5
-VERB = "profile.erase"
+WAIT_TIMEOUT = timedelta(seconds=60)
+MAX_ROUNDS = 5
+AUDIT_VERB = "profile.erase"
 TABLES = ("data_timeline", "data_seenitems", "data_review", "data_receipt", "data_profile")
-_MARK = """
+_RECORD = """
 INSERT INTO data_tombstone (tenant_id, mark, erased_at) VALUES (%s, %s, %s)
 ON CONFLICT (tenant_id, mark) DO UPDATE SET erased_at = greatest(data_tombstone.erased_at, excluded.erased_at)
 """
-_COUNT_MARKS = "UPDATE data_tenantstate SET tombstones = tombstones + %s WHERE tenant_id = %s"
+_COUNT_RECORDS = "UPDATE data_tenantstate SET tombstones = tombstones + %s WHERE tenant_id = %s"
 _XID = "SELECT pg_current_xact_id()::text::bigint"
 _OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _DELETE = "DELETE FROM {} WHERE tenant_id = %s AND profile_key = %b"
-_LEFT = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = %b"
+_COUNT_REMAINING = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = %b"
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class ErasureRecord:
     """One line of the ledger. `subject` is what the audit log calls it, once the rows are deleted."""
 
     hmac: bytes
@@ -61,53 +61,57 @@ def erase_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> Erasur
     """
     erased_at = datetime.now(UTC)
     with scope(tenant, actor=actor) as s:
-        key = profile_key(s, profile_id)
+        key = derive_profile_key(s, profile_id)
     (mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)
-    return erase_marked(tenant, key, Mark(mark, erased_at), actor=actor)
+    return erase_recorded(tenant, key, ErasureRecord(mark, erased_at), actor=actor)
 
 
-def erase_marked(tenant: TenantRef, key: bytes, mark: Mark, *, actor: Actor) -> Erasure:
+def erase_recorded(tenant: TenantRef, key: bytes, record: ErasureRecord, *, actor: Actor) -> Erasure:
     """Carries out what the ledger holds already; again is no error. Raises Conflict as `erase_profile`."""
     with scope(tenant, actor=actor) as s:
-        marked_in = restore_marks(s, [mark])
-    _wait_for_older(tenant, marked_in, actor=actor)
-    return Erasure(mark.erased_at, _delete_until_gone(tenant, key, mark, actor=actor))
+        marked_in = restore_records(s, [record])
+    _wait_for_older_transactions(tenant, marked_in, actor=actor)
+    return Erasure(record.erased_at, _delete_all_rows(tenant, key, record, actor=actor))
 
 
-def _delete_until_gone(tenant: TenantRef, key: bytes, mark: Mark, *, actor: Actor) -> dict[str, int]:
+def _delete_all_rows(tenant: TenantRef, key: bytes, record: ErasureRecord, *, actor: Actor) -> dict[str, int]:
     """Rows deleted by table. A merge that ends meanwhile may put back, under a number that the deletion did not see,
     what it had read before: so the deletion is repeated until nothing is found."""
     deleted: Counter[str] = Counter()
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         with scope(tenant, actor=actor) as s:
             for table in TABLES:
                 deleted[table] += s.cursor().execute(_DELETE.format(table), (tenant.id, key)).rowcount
-            audit.record(s, VERB, mark.subject, erased_at=mark.erased_at.isoformat(), **deleted)
+            audit.record_entry(
+                s, AUDIT_VERB, record.subject, erased_at=record.erased_at.isoformat(), **deleted
+            )
         with scope(tenant, actor=actor) as s:
-            left = [table for table in TABLES if _number(s, _LEFT.format(table), tenant.id, key)]
+            left = [
+                table for table in TABLES if _fetch_int(s, _COUNT_REMAINING.format(table), tenant.id, key)
+            ]
         if not left:
             return dict(deleted)
     raise Conflict(f"Rows of the profile were written meanwhile in {', '.join(left)}; call again.")
 
 
-def restore_marks(s: Scope, marks: Sequence[Mark]) -> int:
+def restore_records(s: Scope, records: Sequence[ErasureRecord]) -> int:
     """From the commit on, ingest drops what happened before each mark's time. Returns the transaction's number."""
     with s.cursor() as cursor:
-        cursor.executemany(_MARK, [(s.tenant_id, mark.hmac, mark.erased_at) for mark in marks])
-    s.cursor().execute(_COUNT_MARKS, (len(marks), s.tenant_id))
-    return _number(s, _XID)
+        cursor.executemany(_RECORD, [(s.tenant_id, mark.hmac, mark.erased_at) for mark in records])
+    s.cursor().execute(_COUNT_RECORDS, (len(records), s.tenant_id))
+    return _fetch_int(s, _XID)
 
 
-def _wait_for_older(tenant: TenantRef, marked_in: int, *, actor: Actor) -> None:
-    deadline = time.monotonic() + PATIENCE.total_seconds()
+def _wait_for_older_transactions(tenant: TenantRef, recorded_xid: int, *, actor: Actor) -> None:
+    deadline = time.monotonic() + WAIT_TIMEOUT.total_seconds()
     while time.monotonic() < deadline:
         with scope(tenant, actor=actor) as s:
-            if _number(s, _OLDEST) > marked_in:
+            if _fetch_int(s, _OLDEST) > recorded_xid:
                 return
         time.sleep(0.02)
     raise Conflict("Older transactions are still running; the erasure is recorded, call again to finish it.")
 
 
-def _number(s: Scope, sql: str, *params: object) -> int:
+def _fetch_int(s: Scope, sql: str, *params: object) -> int:
     row = s.cursor().execute(sql, params).fetchone()
     return int(row[0]) if row else 0

@@ -12,11 +12,11 @@ import numpy as np
 
 from tenants import audit
 from tenants.data.queries import catalog, profiles, receipts, reviews, space, timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
-Line = dict[str, Any]
+ExportLine = dict[str, Any]
 _CHUNKS = "SELECT seq, body FROM data_timeline WHERE tenant_id = %s AND profile_key = %b ORDER BY seq"
 _REVIEWS = (
     "SELECT review_key, at, body FROM data_review WHERE tenant_id = %s AND profile_key = %b ORDER BY at"
@@ -24,79 +24,85 @@ _REVIEWS = (
 _RECEIPTS = "SELECT id, body FROM data_receipt WHERE tenant_id = %s AND profile_key = %b ORDER BY id"
 
 
-def export_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> list[Line]:
+def export_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> list[ExportLine]:
     """One line for each profile, event, review and recommendation, each with its `type`; events oldest first.
 
     Empty when nothing is stored. All of it is of one moment for each type.
     """
     with scope(tenant, actor=actor) as s:
-        key = profile_key(s, profile_id)
+        key = derive_profile_key(s, profile_id)
         lines = [line for exporter in EXPORTERS.values() for line in exporter(s, key)]
-        audit.record(s, "profile.export", "profile", lines=len(lines))
+        audit.record_entry(s, "profile.export", "profile", lines=len(lines))
     return lines
 
 
-def _profile(s: Scope, key: bytes) -> Iterator[Line]:
-    for found in profiles.attributes(s, [key]).values():
-        yield {"type": "profile", **_plain(found)}
+def _iter_profile_lines(s: Scope, key: bytes) -> Iterator[ExportLine]:
+    for found in profiles.load_profiles(s, [key]).values():
+        yield {"type": "profile", **_to_line(found)}
 
 
-def _events(s: Scope, key: bytes) -> Iterator[Line]:
+def _iter_event_lines(s: Scope, key: bytes) -> Iterator[ExportLine]:
     rows = s.cursor(binary=True).execute(_CHUNKS, (s.tenant_id, key)).fetchall()
-    events = timeline.opened(s.ref, key, rows, None).events
-    items = _item_ids(s, np.unique(events["item"]).tolist())
-    kinds = {kind.number: name for name, kind in space.state(s).event_kinds.items()}
+    events = timeline.open_history(s.ref, key, rows, None).events
+    items = _load_item_ids(s, np.unique(events["item"]).tolist())
+    kinds = {kind.number: name for name, kind in space.get_state(s).event_kinds.items()}
     for event in events:
-        yield {"type": "event", **_event(event, items, kinds)}
+        yield {"type": "event", **_build_event_line(event, items, kinds)}
 
 
-def _event(event: Any, items: dict[int, str], kinds: dict[int, str]) -> Line:
+def _build_event_line(event: Any, items: dict[int, str], kinds: dict[int, str]) -> ExportLine:
     at = datetime.fromtimestamp(int(event["at"]) / 1000, UTC).isoformat(timespec="milliseconds")
-    line: Line = {"at": at, "item_id": items.get(int(event["item"])), "kind": kinds.get(int(event["kind"]))}
+    line: ExportLine = {
+        "at": at,
+        "item_id": items.get(int(event["item"])),
+        "kind": kinds.get(int(event["kind"])),
+    }
     for name in ("value", "price", "quantity"):
         if not np.isnan(event[name]):
             line[name] = float(event[name])
     return line
 
 
-def _reviews(s: Scope, key: bytes) -> Iterator[Line]:
+def _iter_review_lines(s: Scope, key: bytes) -> Iterator[ExportLine]:
     rows = s.cursor(binary=True).execute(_REVIEWS, (s.tenant_id, key)).fetchall()
-    bodies = reviews.cipher(s.ref).open_many([row[2] for row in rows], [bytes(row[0]) for row in rows])
+    bodies = reviews.get_review_cipher(s.ref).open_many(
+        [row[2] for row in rows], [bytes(row[0]) for row in rows]
+    )
     for row, body in zip(rows, bodies, strict=True):
         yield {"type": "review", **msgspec.json.decode(body), "at": row[1].isoformat()}
 
 
-def _recommendations(s: Scope, key: bytes) -> Iterator[Line]:
+def _iter_recommendation_lines(s: Scope, key: bytes) -> Iterator[ExportLine]:
     for receipt_id, body in s.cursor(binary=True).execute(_RECEIPTS, (s.tenant_id, key)).fetchall():
-        facts = msgspec.json.decode(receipts.cipher(s.ref).open(body, receipt_id.bytes))
-        items = _item_ids(s, facts["items"])
+        facts = msgspec.json.decode(receipts.get_receipt_cipher(s.ref).open(body, receipt_id.bytes))
+        items = _load_item_ids(s, facts["items"])
         yield {
             "type": "recommendation",
             "id": str(receipt_id),
-            "at": _moment(receipt_id).isoformat(),
+            "at": _read_issue_time(receipt_id).isoformat(),
             **facts,
             "items": [items.get(number) for number in facts["items"]],
         }
 
 
-def _moment(of: UUID) -> datetime:
+def _read_issue_time(receipt_id: UUID) -> datetime:
     """When a UUIDv7 was made: its first 48 bits are Unix milliseconds (RFC 9562)."""
-    return datetime.fromtimestamp((of.int >> 80) / 1000, UTC)
+    return datetime.fromtimestamp((receipt_id.int >> 80) / 1000, UTC)
 
 
-def _item_ids(s: Scope, numbers: list[int]) -> dict[int, str]:
-    return {number: stored.item.id for number, stored in catalog.items_by_number(s, numbers).items()}
+def _load_item_ids(s: Scope, numbers: list[int]) -> dict[int, str]:
+    return {number: stored.item.id for number, stored in catalog.load_items_by_number(s, numbers).items()}
 
 
-def _plain(of: msgspec.Struct) -> Line:
-    plain: Line = msgspec.to_builtins(of)
+def _to_line(struct: msgspec.Struct) -> ExportLine:
+    plain: ExportLine = msgspec.to_builtins(struct)
     return plain
 
 
-EXPORTERS: dict[str, Callable[[Scope, bytes], Iterator[Line]]] = {
-    "data_profile": _profile,
-    "data_timeline": _events,
-    "data_review": _reviews,
-    "data_receipt": _recommendations,
+EXPORTERS: dict[str, Callable[[Scope, bytes], Iterator[ExportLine]]] = {
+    "data_profile": _iter_profile_lines,
+    "data_timeline": _iter_event_lines,
+    "data_review": _iter_review_lines,
+    "data_receipt": _iter_recommendation_lines,
 }
 """Every table whose lifecycle says that it is exported with its profile."""

@@ -8,23 +8,23 @@ from tenants.control import actions, queries
 from tenants.control.actions.tenant_checks import TenantInput
 from tenants.control.models import User
 from tenants.control.results import TenantView
-from tenants.control.roles import Role
+from tenants.control.roles import MemberRole
 from tenants.data.actions.space import open_space
 from tenants.data.queries.space import is_open
 from tenants.errors import Conflict
 from tenants.keys.actions import create_tenant_keys
-from tenants.keys.queries import keys_of
+from tenants.keys.queries import list_keys
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, control_scope, scope
 
 
-def open_tenant(*, owner: User | None, actor: Actor, **given: Unpack[TenantInput]) -> TenantView:
+def open_tenant(*, owner: User | None, actor: Actor, **values: Unpack[TenantInput]) -> TenantView:
     """An active tenant. What an earlier, interrupted call left half-made is finished; until then nobody can
     use it.
 
     Raises Invalid, RegionNotServed, Conflict for a slug in use, KeyServiceUnavailable, StoreUnavailable.
     """
-    entry = _half_made(given) or actions.create_tenant(actor=actor, **given)
+    entry = _find_opening_tenant(values) or actions.create_tenant(actor=actor, **values)
     return finish_opening(entry, owner=owner, actor=actor)
 
 
@@ -41,9 +41,9 @@ def finish_opening(entry: TenantView, *, owner: User | None, actor: Actor) -> Te
         return actions.activate_tenant(s)
 
 
-def _half_made(given: TenantInput) -> TenantView | None:
-    entry = queries.half_made_tenant(given["slug"])
-    if entry is not None and (entry.vertical, entry.region) != (given["vertical"], given["region"]):
+def _find_opening_tenant(values: TenantInput) -> TenantView | None:
+    entry = queries.find_opening_tenant(values["slug"])
+    if entry is not None and (entry.vertical, entry.region) != (values["vertical"], values["region"]):
         raise Conflict(
             f"{entry.slug!r} is being set up as {entry.vertical} in {entry.region}; finish that first."
         )
@@ -54,10 +54,10 @@ def _refuse_lost_keys(tenant: TenantRef, actor: Actor) -> None:
     """Keys come before the space. A space without keys has lost them, and new ones would open none of its rows."""
     with scope(tenant, actor=actor) as s:
         opened = is_open(s)
-    if opened and not keys_of(tenant, actor=actor):
+    if opened and not list_keys(tenant, actor=actor):
         raise Conflict("This tenant's space exists but its keys are lost: restore the keys database.")
 
 
 def _ensure_owner(s: Scope, owner: User | None) -> None:
-    if owner is not None and queries.role_of(s, owner.id) is None:
-        actions.add_member(s, owner, Role.OWNER)
+    if owner is not None and queries.get_role(s, owner.id) is None:
+        actions.add_member(s, owner, MemberRole.OWNER)

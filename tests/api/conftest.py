@@ -14,10 +14,10 @@ READ_ONLY = ["items:read", "profiles:read", "recommendations:read", "models:read
 @pytest.fixture(autouse=True)
 def nothing_is_loading(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serving of its own for each test, so that no thread reads a database behind the last one."""
-    monkeypatch.setattr(spaces, "_made", None)
+    monkeypatch.setattr(spaces, "_cache", None)
     yield
-    if spaces._made is not None:
-        spaces._made.stop()
+    if spaces._cache is not None:
+        spaces._cache.stop()
 
 
 @pytest.fixture

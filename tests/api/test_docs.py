@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lepton_platform.api import openapi
-from lepton_platform.api.errors import KINDS
+from lepton_platform.api.errors import PROBLEM_TYPES
 
 
 @pytest.fixture
@@ -17,8 +17,8 @@ def page(client: Any) -> str:
 
 
 def test_every_operation_and_every_error_has_its_place(page: str) -> None:
-    names = [operation.name for _, operation in openapi.operations()]
-    places = names + [f"problem-{code}" for code in KINDS]
+    names = [operation.name for _, operation in openapi.iter_operations()]
+    places = names + [f"problem-{code}" for code in PROBLEM_TYPES]
     assert [place for place in places if f'id="{place}"' not in page] == []
 
 

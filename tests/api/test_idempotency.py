@@ -111,7 +111,7 @@ def test_an_answer_that_cannot_be_stored_undoes_its_effect(
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr(idempotency, "finish", broken)
+        patch.setattr(idempotency, "finish_request", broken)
         failed = owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"})
     again = owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"})
     assert (failed.status_code, again.status_code, recorded(owner)) == (500, 200, 1)

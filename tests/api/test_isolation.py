@@ -11,17 +11,17 @@ import psycopg
 import pytest
 from django.core.management import call_command
 
-from lepton_platform.management.isolation.catalogue import problems
-from lepton_platform.management.isolation.doors import InProcess
-from lepton_platform.management.isolation.report import check
+from lepton_platform.management.isolation.catalogue import find_catalog_problems
+from lepton_platform.management.isolation.doors import InProcessClient
+from lepton_platform.management.isolation.report import check_region
 from tenants.data.queries import catalog, jobs
 from tenants.errors import Conflict, NotFound
 
 
 def test_every_operation_keeps_foreign_ids_apart(database: None) -> None:
-    first, again = check("eu", InProcess()), check("eu", InProcess())
+    first, again = check_region("eu", InProcessClient()), check_region("eu", InProcessClient())
     assert (first.violations, again.violations) == ([], [])
-    assert sum(finding.foreign is not None for finding in again.findings) >= 15
+    assert sum(finding.foreign_status is not None for finding in again.results) >= 15
 
 
 def test_the_command_prints_a_table_and_ends_well(database: None) -> None:
@@ -34,7 +34,7 @@ def test_the_command_prints_a_table_and_ends_well(database: None) -> None:
 def test_an_answer_that_tells_foreign_from_absent_is_found(
     database: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = jobs.job
+    real = jobs.get_job
 
     def telling(s: Any, job_id: UUID) -> Any:
         try:
@@ -42,8 +42,8 @@ def test_an_answer_that_tells_foreign_from_absent_is_found(
         except NotFound as error:
             raise (error if job_id.int == 0 else Conflict("It is another tenant's.")) from error
 
-    monkeypatch.setattr(jobs, "job", telling)
-    found = check("eu", InProcess()).violations
+    monkeypatch.setattr(jobs, "get_job", telling)
+    found = check_region("eu", InProcessClient()).violations
     assert any(one.startswith("get_job: foreign and absent ids") for one in found)
 
 
@@ -51,15 +51,15 @@ def test_a_cache_without_the_tenant_in_its_key_is_found(
     database: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: dict[str, Any] = {}
-    real = catalog.item
+    real = catalog.get_item
 
     def cached(s: Any, item_id: str) -> Any:
         if item_id not in kept:
             kept[item_id] = real(s, item_id)
         return kept[item_id]
 
-    monkeypatch.setattr(catalog, "item", cached)
-    assert any("other tenant's data" in one for one in check("eu", InProcess()).violations)
+    monkeypatch.setattr(catalog, "get_item", cached)
+    assert any("other tenant's data" in one for one in check_region("eu", InProcessClient()).violations)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_a_missing_lock_is_found(
 ) -> None:
     behind = superuser("data_us")
     behind.autocommit = True
-    assert problems("data_us") == []
+    assert find_catalog_problems("data_us") == []
     behind.execute(defect)
     try:
-        found = problems("data_us")
+        found = find_catalog_problems("data_us")
     finally:
         behind.execute(repair)
     assert found != []

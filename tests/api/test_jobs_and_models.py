@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from lepton_platform.tasks.tuning import allowed
-from recommender.evaluation.verdicts import Reason
-from recommender.registry.actions import publish
-from recommender.registry.types import Trained
+from lepton_platform.tasks.tuning import limit_tuning_parameters
+from recommender.evaluation.verdicts import DecisionReason
+from recommender.registry.actions import publish_model
+from recommender.registry.types import TrainedModel
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
@@ -20,11 +20,11 @@ def trained(tenant: TenantRef, actor: Actor) -> Callable[[], int]:
     """Publishes a version as a worker would and makes it the active one; its number."""
 
     def publish_next() -> int:
-        made = Trained(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None)
+        made = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None)
         with scope(tenant, actor=actor) as s:
-            from recommender.registry.queries import active_number
+            from recommender.registry.queries import get_active_number
 
-            return publish(s, made, expected=active_number(s)).version
+            return publish_model(s, made, expected=get_active_number(s)).version
 
     return publish_next
 
@@ -42,7 +42,7 @@ def test_training_needs_no_body(owner: Any) -> None:
 
 def test_a_training_that_tunes_keeps_to_the_plan(owner: Any) -> None:
     job = owner.post("/api/v1/models/train", {"profile": "fast", "tune": True}).json()
-    assert job["parameters"] == {"profile": "fast", **allowed("growth")}
+    assert job["parameters"] == {"profile": "fast", **limit_tuning_parameters("growth")}
 
 
 def test_one_training_at_a_time(owner: Any) -> None:
@@ -88,10 +88,12 @@ def test_a_version_is_read(owner: Any, trained: Callable[[], int]) -> None:
 def test_reasons_are_codes_with_figures_and_a_sentence_in_each_language(
     owner: Any, tenant: TenantRef, actor: Actor
 ) -> None:
-    why = Reason("not_better", {"k": 10, "ours": 0.03, "theirs": 0.04})
-    made = Trained(uuid4(), uuid4(), "fast", {}, {}, datetime.now(UTC), None, refused=True, reasons=(why,))
+    why = DecisionReason("not_better", {"k": 10, "ours": 0.03, "theirs": 0.04})
+    made = TrainedModel(
+        uuid4(), uuid4(), "fast", {}, {}, datetime.now(UTC), None, refused=True, reasons=(why,)
+    )
     with scope(tenant, actor=actor) as s:
-        publish(s, made, expected=None)
+        publish_model(s, made, expected=None)
     model = owner.get("/api/v1/models/1").json()
     english = "Not better than popularity beyond chance: nDCG@10 0.0300 against 0.0400."
     chinese = "未显著优于热门基线：nDCG@10 为 0.0300，对方为 0.0400。"

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from tenants.control.actions import create_api_key, revoke_api_key
-from tenants.control.queries.authentication import forget_keys
+from tenants.control.queries.authentication import clear_api_key_cache
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 
@@ -26,9 +26,9 @@ def mistyped(key: str) -> str:
 
 
 def unknown(key: str) -> str:
-    from tenants.control.key_format import mint
+    from tenants.control.key_format import mint_api_key
 
-    return mint(key.split("_")[2])[1]
+    return mint_api_key(key.split("_")[2])[1]
 
 
 def test_a_missing_key_is_401_and_says_how_to_send_one(database: None) -> None:
@@ -62,7 +62,7 @@ def test_a_revoked_key_has_the_same_answer(tenant: TenantRef, actor: Actor) -> N
     with control_scope(tenant.id, actor=actor) as s:
         made = create_api_key(s, name="gone", scopes=["tenant:read"])
         revoke_api_key(s, made.key.id)
-    forget_keys()
+    clear_api_key_cache()
     assert ask(f"Bearer {made.secret}").content == ask(None).content
 
 
@@ -74,6 +74,6 @@ def test_a_missing_scope_is_403_and_names_it(reader: Any) -> None:
 
 def test_a_key_of_a_region_served_elsewhere_is_421(owner: Any, settings: Any) -> None:
     settings.LEPTON_SERVES = ("us",)
-    forget_keys()
+    clear_api_key_cache()
     answer = owner.get(TENANT)
     assert (answer.status_code, answer.json()["code"]) == (421, "region_not_served")

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from lepton_platform.embedded.services import Services
-from lepton_platform.management.isolation.doors import Request, Server
+from lepton_platform.embedded.services import EmbeddedServices
+from lepton_platform.management.isolation.doors import ClientRequest, HttpClient
 from tenants.control.actions import create_api_key, revoke_api_key
 from tenants.control.results import NewApiKey
 from tenants.regions import TenantRef
@@ -22,16 +22,16 @@ from tenants.scope import Actor, control_scope
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_SECONDS = 5.0
-QUESTION = Request("GET", "/api/v1/tenant")
+QUESTION = ClientRequest("GET", "/api/v1/tenant")
 FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip", "Remote-Addr")
 
 
 @pytest.fixture(scope="module")
-def servers(services: Services) -> Iterator[list[Server]]:
+def servers(services: EmbeddedServices) -> Iterator[list[HttpClient]]:
     """The platform served twice, as in production; both started at once."""
     addresses = [f"127.0.0.1:{_free_port()}" for _ in range(2)]
     started = [_start(one) for one in addresses]
-    doors = [Server(f"http://{one}") for one in addresses]
+    doors = [HttpClient(f"http://{one}") for one in addresses]
     try:
         for one in addresses:
             _wait_for(one)
@@ -48,8 +48,8 @@ def _wait_for(address: str) -> None:
     """A server that is not there yet leaves a connection unusable."""
     deadline = time.monotonic() + 90
     while True:
-        with closing(Server(f"http://{address}")) as door:
-            if door.answers():
+        with closing(HttpClient(f"http://{address}")) as door:
+            if door.is_reachable():
                 return
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -75,7 +75,7 @@ def new_keys(tenant: TenantRef, actor: Actor, count: int, **given: Any) -> list[
         return [create_api_key(s, name="in use", scopes=["tenant:read"], **given) for _ in range(count)]
 
 
-def seconds_until_refused(door: Server, keys: dict[str, float]) -> dict[str, float]:
+def seconds_until_refused(door: HttpClient, keys: dict[str, float]) -> dict[str, float]:
     """Uses every key again and again; from each one's revocation to its last good answer was sent."""
     last: dict[str, float] = dict.fromkeys(keys, 0.0)
     alive = set(keys)
@@ -92,7 +92,7 @@ def seconds_until_refused(door: Server, keys: dict[str, float]) -> dict[str, flo
 
 @pytest.mark.proof(row=12)
 def test_a_revoked_key_in_use_stops_in_every_process(
-    servers: list[Server], make_tenant: Callable[..., TenantRef], actor: Actor, scale: Any, figure: Any
+    servers: list[HttpClient], make_tenant: Callable[..., TenantRef], actor: Actor, scale: Any, figure: Any
 ) -> None:
     tenant, count = make_tenant(plan="enterprise"), scale(4, 60)
     keys = new_keys(tenant, actor, count)
@@ -122,12 +122,14 @@ def test_a_revoked_key_in_use_stops_in_every_process(
 
 @pytest.mark.proof(row=12)
 def test_no_header_moves_a_caller_into_a_keys_networks(
-    servers: list[Server], tenant: TenantRef, actor: Actor, figure: Any
+    servers: list[HttpClient], tenant: TenantRef, actor: Actor, figure: Any
 ) -> None:
     (inside,) = new_keys(tenant, actor, 1, cidrs=["127.0.0.0/8"])
     (outside,) = new_keys(tenant, actor, 1, cidrs=["192.0.2.0/24"])
     texts = ("192.0.2.7", "192.0.2.7, 127.0.0.1", "for=192.0.2.7")
-    asked = [Request("GET", QUESTION.path, headers={name: text}) for name in FORWARDED for text in texts]
+    asked = [
+        ClientRequest("GET", QUESTION.path, headers={name: text}) for name in FORWARDED for text in texts
+    ]
     opened = [one.headers for one in asked if servers[0](one, key=outside.secret).status != 401]
     good = servers[0](QUESTION, key=inside.secret).status
     assert figure(

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from lepton_platform.api.routes import ROUTES
-from lepton_platform.logs import logging_settings, without_secrets
+from lepton_platform.logs import build_logging_settings, redact_secrets
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ from lepton_platform.logs import logging_settings, without_secrets
     ],
 )
 def test_ids_and_searches_in_addresses_are_removed(text: str, shown: str) -> None:
-    assert without_secrets(None, "info", {"request": text}) == {"request": shown}
+    assert redact_secrets(None, "info", {"request": text}) == {"request": shown}
 
 
 def test_every_address_of_the_api_keeps_its_first_word() -> None:
     for template, _operations in ROUTES:
         first = template.partition("/")[0]
         text = f"Not Found: /api/v1/{first}"
-        assert without_secrets(None, "info", {"event": text}) == {"event": text}
+        assert redact_secrets(None, "info", {"event": text}) == {"event": text}
 
 
 def test_a_request_leaves_no_id_in_the_log(owner: Any) -> None:
@@ -58,5 +58,5 @@ def test_a_request_leaves_no_id_in_the_log(owner: Any) -> None:
 
 def _formatter() -> logging.Formatter:
     """The one that `lepton_platform.logs` configured."""
-    named = logging_settings()["formatters"]["json"]
+    named = build_logging_settings()["formatters"]["json"]
     return cast("logging.Formatter", named.pop("()")(**named))

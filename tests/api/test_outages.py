@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from psycopg import sql
 
-from tenants.keys.queries import forget
+from tenants.keys.queries import forget_keyring
 from tenants.regions import TenantRef
 
 REGION = "us"
@@ -58,7 +58,7 @@ def test_a_lost_key_database_is_503_and_nothing_is_written(
     api: Callable[..., Any], american: TenantRef, shut: Any
 ) -> None:
     client = api(american)
-    forget(american)
+    forget_keyring(american)
     with shut(f"keys_{REGION}"):
         answer = client.post("/api/v1/items", {"id": "mug"})
     assert (answer.status_code, "Retry-After" in answer) == (503, True)

@@ -12,14 +12,14 @@ from django.core.management import call_command
 from django.urls import get_resolver
 
 from lepton_platform.api import openapi
-from lepton_platform.api.permissions import SCOPES
+from lepton_platform.api.permissions import SCOPE_DESCRIPTIONS
 from lepton_platform.api.routes import ROUTES
 from tenants.control.api_scopes import API_SCOPES
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return openapi.document()
+    return openapi.build_document()
 
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
@@ -56,7 +56,7 @@ def test_every_operation_has_examples_of_what_it_takes_and_gives(document: dict[
 
 def test_every_operation_asks_for_a_key_with_a_scope(document: dict[str, Any]) -> None:
     needed = {scope for _, _, one in operations(document) for scope in one["security"][0]["apiKey"]}
-    assert needed == set(SCOPES) == API_SCOPES
+    assert needed == set(SCOPE_DESCRIPTIONS) == API_SCOPES
 
 
 def test_every_error_is_the_one_problem(document: dict[str, Any]) -> None:
@@ -67,15 +67,15 @@ def test_every_error_is_the_one_problem(document: dict[str, Any]) -> None:
 
 def test_examples_of_requests_are_accepted_by_their_own_types(document: dict[str, Any]) -> None:
     from lepton_platform.api import bodies
-    from lepton_platform.api.operations import Json, Rows
+    from lepton_platform.api.operations import BatchBody, JsonBody
 
     for _, declared in ROUTES:
         for operation in declared:
             content = json.dumps(operation.body.example).encode()
-            if isinstance(operation.body, Json):
-                assert bodies.decode(content, operation.body.kind) is not None
-            if isinstance(operation.body, Rows):
-                batch = bodies.decode_batch(content, operation.body.kind, name=operation.body.name)
+            if isinstance(operation.body, JsonBody):
+                assert bodies.decode_body(content, operation.body.data_type) is not None
+            if isinstance(operation.body, BatchBody):
+                batch = bodies.decode_batch(content, operation.body.data_type, name=operation.body.name)
                 assert batch.rejected == ()
 
 

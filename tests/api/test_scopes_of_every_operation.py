@@ -10,46 +10,46 @@ from typing import Any
 import pytest
 
 from lepton_platform.api.routes import ROUTES
-from lepton_platform.management.isolation.attack import Operation, operations
-from lepton_platform.management.isolation.doors import Answer, InProcess
+from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
+from lepton_platform.management.isolation.doors import ClientResponse, InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
-from lepton_platform.management.isolation.spaces import ACTOR, Space, close, prepare
+from lepton_platform.management.isolation.spaces import ACTOR, ProbeTenant, prepare_tenants, revoke_keys
 from tenants.control.actions import create_api_key
 from tenants.control.api_scopes import API_SCOPES, READ_SCOPES, WRITE_SCOPES
 from tenants.scope import control_scope
 
-NEEDS = {one.name: one.needs for _, declared in ROUTES for one in declared}
+NEEDS = {one.name: one.required_scope for _, declared in ROUTES for one in declared}
 # What is read is written down, with the figures of the day.
 KEPT_OF_READS = {"data_eu.data_receipt", "default.control_apikey", "default.control_auditentry"}
 
 
 @pytest.fixture
-def space(database: None) -> Iterator[Space]:
-    other, mine = prepare("eu", InProcess())
+def space(database: None) -> Iterator[ProbeTenant]:
+    other, mine = prepare_tenants("eu", InProcessClient())
     yield mine
-    close(other, mine)
+    revoke_keys(other, mine)
 
 
 @cache
-def served() -> list[Operation]:
-    return operations(InProcess())
+def served() -> list[AttackedOperation]:
+    return list_operations(InProcessClient())
 
 
-def key_with(space: Space, scopes: frozenset[str]) -> str:
+def key_with(space: ProbeTenant, scopes: frozenset[str]) -> str:
     with control_scope(space.tenant.id, actor=ACTOR) as s:
         made = create_api_key(s, name="one scope", scopes=scopes)
     return made.secret
 
 
-def refused_for_its_scope(answer: Answer) -> bool:
+def refused_for_its_scope(answer: ClientResponse) -> bool:
     return answer.status == 403 and json.loads(answer.body)["code"] == "forbidden"
 
 
-def ask(space: Space, operation: Operation, key: str) -> Answer:
-    return InProcess()(operation.request(space.own), key=key)
+def ask(space: ProbeTenant, operation: AttackedOperation, key: str) -> ClientResponse:
+    return InProcessClient()(operation.build_request(space.mirrored_ids), key=key)
 
 
-def disagreements(space: Space, scopes: frozenset[str]) -> list[str]:
+def disagreements(space: ProbeTenant, scopes: frozenset[str]) -> list[str]:
     """Operations that a key with these scopes may do and should not, or should do and may not."""
     key, found = key_with(space, scopes), []
     for operation in served():
@@ -60,7 +60,7 @@ def disagreements(space: Space, scopes: frozenset[str]) -> list[str]:
 
 
 @pytest.mark.proof(row=12)
-def test_every_scope_alone_opens_the_operations_that_declare_it(space: Space, figure: Any) -> None:
+def test_every_scope_alone_opens_the_operations_that_declare_it(space: ProbeTenant, figure: Any) -> None:
     wrong = [one for scope in sorted(API_SCOPES) for one in disagreements(space, frozenset({scope}))]
     of = len(API_SCOPES) * len(NEEDS)
     assert figure(
@@ -70,7 +70,7 @@ def test_every_scope_alone_opens_the_operations_that_declare_it(space: Space, fi
 
 @pytest.mark.proof(row=12)
 def test_every_scope_left_out_shuts_the_operations_that_declare_it(
-    space: Space, scale: Any, figure: Any
+    space: ProbeTenant, scale: Any, figure: Any
 ) -> None:
     chosen = sorted(API_SCOPES)[:: scale(4, 1)]
     wrong = [one for scope in chosen for one in disagreements(space, API_SCOPES - {scope})]
@@ -81,7 +81,7 @@ def test_every_scope_left_out_shuts_the_operations_that_declare_it(
 
 
 @pytest.mark.proof(row=12)
-def test_a_key_that_may_read_everything_changes_nothing(space: Space, figure: Any) -> None:
+def test_a_key_that_may_read_everything_changes_nothing(space: ProbeTenant, figure: Any) -> None:
     key = key_with(space, READ_SCOPES)
     before = fingerprint(space.tenant.ref)
     answers = [ask(space, one, key).status for one in served()]
@@ -99,7 +99,7 @@ def test_a_key_that_may_read_everything_changes_nothing(space: Space, figure: An
 
 
 @pytest.mark.proof(row=12)
-def test_a_key_that_may_write_everything_reads_nothing(space: Space, figure: Any) -> None:
+def test_a_key_that_may_write_everything_reads_nothing(space: ProbeTenant, figure: Any) -> None:
     key = key_with(space, WRITE_SCOPES)
     gets = [one for one in served() if one.method == "GET"]
     opened = [one.name for one in gets if not refused_for_its_scope(ask(space, one, key))]

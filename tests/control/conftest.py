@@ -9,9 +9,9 @@ import pytest
 
 from tenants.control.actions import add_member, create_api_key, create_user
 from tenants.control.models import User
-from tenants.control.queries.authentication import forget_keys
+from tenants.control.queries.authentication import clear_api_key_cache
 from tenants.control.results import NewApiKey
-from tenants.control.roles import Role
+from tenants.control.roles import MemberRole
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 
@@ -20,16 +20,16 @@ Person = Callable[..., User]
 
 @pytest.fixture(autouse=True)
 def fresh_cache() -> Iterator[None]:
-    forget_keys()
+    clear_api_key_cache()
     yield
-    forget_keys()
+    clear_api_key_cache()
 
 
 @pytest.fixture
 def person(database: None, actor: Actor) -> Person:
     """`person()` has an account; `person(tenant, "editor")` is a member too."""
 
-    def make(tenant: TenantRef | None = None, role: Role | str = Role.VIEWER) -> User:
+    def make(tenant: TenantRef | None = None, role: MemberRole | str = MemberRole.VIEWER) -> User:
         user = create_user(email=f"{secrets.token_hex(6)}@example.com", actor=actor)
         if tenant is not None:
             with control_scope(tenant.id, actor=actor) as s:

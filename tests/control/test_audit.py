@@ -10,7 +10,7 @@ from django.db import ProgrammingError
 from tenants import audit
 from tenants.control.actions import suspend_tenant, update_tenant
 from tenants.control.models import AuditEntry
-from tenants.control.queries import audit_page
+from tenants.control.queries import list_audit_entries
 from tenants.errors import Invalid
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_ops, control_scope
@@ -32,7 +32,7 @@ def test_the_application_can_neither_change_nor_remove_an_entry(
     with pytest.raises(ProgrammingError, match="permission denied"), opened():
         change(AuditEntry.objects.filter(tenant_id=tenant.id))
     with control_scope(tenant.id, actor=actor) as s:
-        assert {entry.verb for entry in audit_page(s)} >= {"tenant.created", "tenant.opened"}
+        assert {entry.verb for entry in list_audit_entries(s)} >= {"tenant.created", "tenant.opened"}
 
 
 def test_the_application_cannot_truncate_the_log(database: None, superuser: Any) -> None:
@@ -46,7 +46,7 @@ def test_the_application_cannot_truncate_the_log(database: None, superuser: Any)
 def test_an_entry_says_who_did_what_and_when(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
         update_tenant(s, name="Another name")
-        newest = audit_page(s)[0]
+        newest = list_audit_entries(s)[0]
     assert (newest.verb, newest.actor_kind, newest.actor_id) == ("tenant.changed", actor.kind, actor.id)
     assert newest.facts == {"name": "Another name"}
 
@@ -54,13 +54,13 @@ def test_an_entry_says_who_did_what_and_when(tenant: TenantRef, actor: Actor) ->
 def test_what_staff_do_to_a_tenant_is_in_its_own_log_with_the_reason(tenant: TenantRef) -> None:
     with control_scope(tenant.id, actor=Actor("staff", "ops-1")) as s:
         suspend_tenant(s, reason="Invoice 7 unpaid")
-        newest = audit_page(s)[0]
+        newest = list_audit_entries(s)[0]
     assert (newest.actor_kind, newest.facts) == ("staff", {"reason": "Invoice 7 unpaid"})
 
 
 def test_the_platforms_own_entries_are_for_staff_only(tenant: TenantRef, actor: Actor) -> None:
     with control_ops("staff", actor=actor, reason="test") as s:
-        audit.record(s, "platform.tested", str(tenant.id))
+        audit.record_entry(s, "platform.tested", str(tenant.id))
         assert AuditEntry.objects.filter(verb="platform.tested", subject=str(tenant.id)).count() == 1
     with control_scope(tenant.id, actor=actor):
         assert AuditEntry.objects.filter(verb="platform.tested").count() == 0
@@ -93,22 +93,22 @@ def test_a_change_that_fails_leaves_no_entry(tenant: TenantRef, actor: Actor) ->
     with pytest.raises(RuntimeError):
         fail_late()
     with control_scope(tenant.id, actor=actor) as s:
-        assert "tenant.changed" not in {entry.verb for entry in audit_page(s)}
+        assert "tenant.changed" not in {entry.verb for entry in list_audit_entries(s)}
 
 
 def test_pages_of_the_log_join_without_gap_or_overlap(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
         for n in range(5):
-            audit.record(s, "test.counted", str(n))
-        first = audit_page(s, limit=3)
-        rest = audit_page(s, after=str(first[-1].id), limit=50)
-        assert [e.id for e in first + rest] == [e.id for e in audit_page(s, limit=100)]
+            audit.record_entry(s, "test.counted", str(n))
+        first = list_audit_entries(s, limit=3)
+        rest = list_audit_entries(s, after=str(first[-1].id), limit=50)
+        assert [e.id for e in first + rest] == [e.id for e in list_audit_entries(s, limit=100)]
 
 
 def test_a_strangers_entry_is_no_place_to_go_on_from(
     tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
     with control_scope(tenant.id, actor=actor) as s:
-        foreign = str(audit_page(s)[0].id)
+        foreign = str(list_audit_entries(s)[0].id)
     with control_scope(stranger_tenant.id, actor=actor) as s, pytest.raises(Invalid):
-        audit_page(s, after=foreign)
+        list_audit_entries(s, after=foreign)

@@ -18,7 +18,7 @@ from tenants.control.actions import (
     rotate_api_key,
     suspend_tenant,
 )
-from tenants.control.key_format import mint
+from tenants.control.key_format import mint_api_key
 from tenants.control.models import ApiKey
 from tenants.control.queries import authenticate
 from tenants.control.queries import authentication as cached
@@ -79,22 +79,31 @@ def test_unknown_mistyped_expired_revoked_and_misplaced_keys_have_one_answer(
     with control_scope(tenant.id, actor=actor) as s:
         revoke_api_key(s, revoked.key.id)
     known = new_key(tenant)
-    wrong_secret = mint("eu")[0]
+    wrong_secret = mint_api_key("eu")[0]
     forged = f"lep_live_eu_{known.key.id}_{wrong_secret.secret}"
     forged += cached_checksum(forged)
     typo = known.secret[:-1] + ("0" if known.secret[-1] != "0" else "1")
-    keys = [mint("eu")[1], typo, "", "nonsense", forged, expired.secret, revoked.secret, misplaced.secret]
+    keys = [
+        mint_api_key("eu")[1],
+        typo,
+        "",
+        "nonsense",
+        forged,
+        expired.secret,
+        revoked.secret,
+        misplaced.secret,
+    ]
     assert {refusal(key) for key in keys} == {(Unauthenticated, "unauthenticated", refusal("")[2])}
 
 
 def cached_checksum(body: str) -> str:
-    from tenants.control.key_format import checksum
+    from tenants.control.key_format import compute_checksum
 
-    return checksum(body)
+    return compute_checksum(body)
 
 
 def test_a_key_of_a_region_that_nobody_knows_is_unauthenticated(database: None) -> None:
-    assert refusal(mint("mars")[1])[0] is Unauthenticated
+    assert refusal(mint_api_key("mars")[1])[0] is Unauthenticated
 
 
 def test_a_mistyped_key_and_an_unserved_region_cost_no_query(
@@ -104,7 +113,7 @@ def test_a_mistyped_key_and_an_unserved_region_cost_no_query(
     connection = connections["default"]
     with django_assert_num_queries(0, connection=connection):
         assert refusal("lep_live_eu_mistyped")[0] is Unauthenticated
-        assert refusal(mint("us")[1])[0] is RegionNotServed
+        assert refusal(mint_api_key("us")[1])[0] is RegionNotServed
 
 
 def test_a_key_whose_text_names_another_region_than_its_tenant_is_refused(
@@ -184,7 +193,7 @@ def test_a_wrong_secret_learns_nothing_about_a_suspension(tenant: TenantRef, new
     made = new_key(tenant)
     with control_scope(tenant.id, actor=Actor("staff", "ops")) as s:
         suspend_tenant(s, reason="unpaid")
-    body = f"lep_live_eu_{made.key.id}_{mint('eu')[0].secret}"
+    body = f"lep_live_eu_{made.key.id}_{mint_api_key('eu')[0].secret}"
     assert refusal(body + cached_checksum(body))[0] is Unauthenticated
 
 
@@ -223,14 +232,14 @@ def test_a_directory_that_does_not_answer_is_not_a_wrong_key(
         raise OperationalError("server closed the connection unexpectedly")
 
     monkeypatch.setattr(connections["default"], "cursor", lost)
-    assert refusal(mint("eu")[1])[0] is StoreUnavailable
+    assert refusal(mint_api_key("eu")[1])[0] is StoreUnavailable
 
 
 def test_the_cache_is_bounded(tenant: TenantRef, new_key: NewKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(cached, "_MAX_ENTRIES", 2)
     for _ in range(4):
         authenticate(new_key(tenant).secret, remote_ip=HOME)
-    assert len(cached._known) == 2
+    assert len(cached._cached_keys) == 2
 
 
 def test_identities_cannot_be_changed_by_a_caller(tenant: TenantRef, new_key: NewKey) -> None:

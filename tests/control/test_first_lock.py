@@ -10,17 +10,17 @@ import pytest
 from tenants.control.actions import change_role, remove_member, revoke_api_key, rotate_api_key
 from tenants.control.models import User
 from tenants.control.queries import (
-    api_key,
-    api_keys,
-    audit_page,
-    members,
-    memberships,
-    role_of,
-    tenant_by_slug_for,
+    get_api_key,
+    get_membership_by_slug,
+    get_role,
+    list_api_keys,
+    list_audit_entries,
+    list_members,
+    list_memberships,
 )
-from tenants.control.queries import tenant as tenant_of
+from tenants.control.queries import get_tenant as tenant_of
 from tenants.control.results import NewApiKey
-from tenants.control.roles import Role
+from tenants.control.roles import MemberRole
 from tenants.errors import NotFound
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
@@ -41,13 +41,13 @@ def without_policies(superuser: Callable[..., Any]) -> Iterator[None]:
 def test_a_stranger_still_finds_no_tenant(
     tenant: TenantRef, stranger_tenant: TenantRef, person: Any, actor: Actor, without_policies: None
 ) -> None:
-    person(tenant, Role.OWNER)
-    stranger = person(stranger_tenant, Role.OWNER)
+    person(tenant, MemberRole.OWNER)
+    stranger = person(stranger_tenant, MemberRole.OWNER)
     with control_scope(tenant.id, actor=actor) as s:
         slug = tenant_of(s).slug
     with pytest.raises(NotFound):
-        tenant_by_slug_for(stranger, slug)
-    assert [membership.tenant.id for membership in memberships(stranger)] == [stranger_tenant.id]
+        get_membership_by_slug(stranger, slug)
+    assert [membership.tenant.id for membership in list_memberships(stranger)] == [stranger_tenant.id]
 
 
 def test_lists_still_hold_own_rows_only(
@@ -58,13 +58,13 @@ def test_lists_still_hold_own_rows_only(
     actor: Actor,
     without_policies: None,
 ) -> None:
-    owner, made = person(tenant, Role.OWNER), new_key(tenant)
+    owner, made = person(tenant, MemberRole.OWNER), new_key(tenant)
     with control_scope(stranger_tenant.id, actor=actor) as s:
-        assert (members(s), api_keys(s), role_of(s, owner.id)) == ([], [], None)
-        assert made.key.id not in {entry.subject for entry in audit_page(s, limit=500)}
+        assert (list_members(s), list_api_keys(s), get_role(s, owner.id)) == ([], [], None)
+        assert made.key.id not in {entry.subject for entry in list_audit_entries(s, limit=500)}
 
 
-@pytest.mark.parametrize("fetch", [api_key, rotate_api_key, revoke_api_key])
+@pytest.mark.parametrize("fetch", [get_api_key, rotate_api_key, revoke_api_key])
 def test_another_tenants_key_is_still_absent(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
@@ -78,7 +78,9 @@ def test_another_tenants_key_is_still_absent(
         fetch(s, made.key.id)
 
 
-@pytest.mark.parametrize("change", [remove_member, lambda s, user_id: change_role(s, user_id, Role.OWNER)])
+@pytest.mark.parametrize(
+    "change", [remove_member, lambda s, user_id: change_role(s, user_id, MemberRole.OWNER)]
+)
 def test_another_tenants_member_is_still_absent(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
@@ -87,6 +89,6 @@ def test_another_tenants_member_is_still_absent(
     without_policies: None,
     change: Any,
 ) -> None:
-    member = person(tenant, Role.EDITOR)
+    member = person(tenant, MemberRole.EDITOR)
     with control_scope(stranger_tenant.id, actor=actor) as s, pytest.raises(NotFound):
         change(s, member.id)

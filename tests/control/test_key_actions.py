@@ -10,7 +10,7 @@ import pytest
 
 from tenants.control.actions import create_api_key, revoke_api_key, rotate_api_key
 from tenants.control.api_scopes import API_SCOPES
-from tenants.control.queries import api_key, api_keys, audit_page
+from tenants.control.queries import get_api_key, list_api_keys, list_audit_entries
 from tenants.control.results import NewApiKey
 from tenants.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from tenants.regions import TenantRef
@@ -45,7 +45,7 @@ def test_every_scope_can_be_given(tenant: TenantRef, new_key: NewKey) -> None:
 def test_the_secret_is_shown_once_and_in_no_representation(tenant: TenantRef, new_key: NewKey) -> None:
     made = new_key(tenant)
     assert made.secret not in repr(made)
-    assert made.secret not in made.key.shown_as
+    assert made.secret not in made.key.masked_key
 
 
 def test_the_plan_limits_live_keys_and_revoking_makes_room(
@@ -66,7 +66,7 @@ def test_a_successor_has_the_same_rights_and_the_old_key_an_end(
     old = new_key(tenant, scopes=["items:read", "events:write"], cidrs=["192.0.2.0/24"])
     with control_scope(tenant.id, actor=actor) as s:
         new = rotate_api_key(s, old.key.id, overlap=timedelta(hours=2))
-        after = api_key(s, old.key.id)
+        after = get_api_key(s, old.key.id)
     assert (new.key.scopes, new.key.cidrs) == (old.key.scopes, old.key.cidrs)
     assert (after.state, after.replaced_by) == ("replaced", new.key.id)
     assert after.expires_at is not None
@@ -78,7 +78,7 @@ def test_rotation_never_lengthens_a_key(tenant: TenantRef, new_key: NewKey, acto
     old = new_key(tenant, expires_at=soon)
     with control_scope(tenant.id, actor=actor) as s:
         rotate_api_key(s, old.key.id, overlap=timedelta(days=2))
-        assert api_key(s, old.key.id).expires_at == soon
+        assert get_api_key(s, old.key.id).expires_at == soon
 
 
 def test_a_key_is_rotated_once_and_not_after_its_end(
@@ -107,11 +107,11 @@ def test_revoking_twice_is_one_revocation(tenant: TenantRef, new_key: NewKey, ac
     with control_scope(tenant.id, actor=actor) as s:
         first = revoke_api_key(s, made.key.id)
         assert revoke_api_key(s, made.key.id).revoked_at == first.revoked_at
-        revocations = [entry for entry in audit_page(s) if entry.verb == "api_key.revoked"]
+        revocations = [entry for entry in list_audit_entries(s) if entry.verb == "api_key.revoked"]
     assert len(revocations) == 1
 
 
-@pytest.mark.parametrize("change", [api_key, rotate_api_key, revoke_api_key])
+@pytest.mark.parametrize("change", [get_api_key, rotate_api_key, revoke_api_key])
 def test_a_strangers_key_is_an_absent_key(
     tenant: TenantRef, stranger_tenant: TenantRef, new_key: NewKey, actor: Actor, change: Any
 ) -> None:
@@ -121,7 +121,7 @@ def test_a_strangers_key_is_an_absent_key(
             change(s, foreign.key.id)
         with pytest.raises(NotFound) as of_absent:
             change(s, "absentabsent")
-        assert api_keys(s) == []
+        assert list_api_keys(s) == []
     assert of_foreign.value.detail == of_absent.value.detail
 
 
@@ -130,7 +130,7 @@ def test_every_change_of_a_key_is_in_the_audit_log(tenant: TenantRef, new_key: N
     with control_scope(tenant.id, actor=actor) as s:
         rotate_api_key(s, made.key.id)
         revoke_api_key(s, made.key.id)
-        log = audit_page(s)
+        log = list_audit_entries(s)
     verbs = [entry.verb for entry in log if entry.subject == made.key.id]
     assert verbs == ["api_key.revoked", "api_key.rotated", "api_key.created"]
     assert made.secret not in str(log)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tenants.control.actions import rotate_api_key
-from tenants.control.key_format import checksum, mint
+from tenants.control.key_format import compute_checksum, mint_api_key
 from tenants.control.queries import authenticate
 from tenants.control.results import NewApiKey
 from tenants.errors import Unauthenticated
@@ -98,9 +98,9 @@ def test_a_key_in_use_opens_with_its_own_secret_alone(
     tenant, count, opened = make_tenant(plan="enterprise"), scale(30, 1_000), 0
     real = new_key(tenant)
     for _ in range(count):
-        body = f"lep_live_eu_{real.key.id}_{mint('eu')[0].secret}"
+        body = f"lep_live_eu_{real.key.id}_{mint_api_key('eu')[0].secret}"
         assert is_accepted(real.secret, HOME)
-        opened += is_accepted(body + checksum(body), HOME)
+        opened += is_accepted(body + compute_checksum(body), HOME)
     assert figure("wrong secrets of a key in use that opened", opened, of=count, passes=opened == 0)
 
 

@@ -6,49 +6,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.control.key_format import checksum, fingerprint, mint, parse
+from tenants.control.key_format import compute_checksum, fingerprint, mint_api_key, parse_api_key
 
 
 def test_a_minted_key_parses_to_its_parts() -> None:
-    parts, text = mint("eu")
-    assert parse(text) == parts
+    parts, text = mint_api_key("eu")
+    assert parse_api_key(text) == parts
 
 
 def test_a_key_names_its_region_and_is_long_enough_to_be_guessed_by_nobody() -> None:
-    parts, text = mint("cn")
+    parts, text = mint_api_key("cn")
     assert text.startswith("lep_live_cn_")
     assert (len(parts.id) >= 12, len(parts.secret) >= 32) == (True, True)
 
 
 def test_ten_thousand_keys_share_no_id_and_no_secret() -> None:
-    minted = [mint("us")[0] for _ in range(10_000)]
+    minted = [mint_api_key("us")[0] for _ in range(10_000)]
     assert len({parts.id for parts in minted}) == len({parts.secret for parts in minted}) == 10_000
 
 
 def test_every_single_typing_error_is_refused() -> None:
-    _, text = mint("eu")
+    _, text = mint_api_key("eu")
     changed = [text[:n] + ("x" if text[n] != "x" else "y") + text[n + 1 :] for n in range(len(text))]
-    assert [typo for typo in changed if parse(typo) is not None] == []
+    assert [typo for typo in changed if parse_api_key(typo) is not None] == []
 
 
 @given(st.text(max_size=120))
 def test_arbitrary_text_is_refused_without_an_exception(text: str) -> None:
-    assert parse(text) is None
+    assert parse_api_key(text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["", "lep_live_eu_", "lep_live_eu_a_b", "lep_test_eu_aaaaaaaaaaaa_" + "b" * 46]
 )
 def test_text_that_only_resembles_a_key_is_refused(text: str) -> None:
-    assert parse(text) is None
+    assert parse_api_key(text) is None
 
 
 def test_a_trailing_newline_is_refused() -> None:
-    assert parse(mint("eu")[1] + "\n") is None
+    assert parse_api_key(mint_api_key("eu")[1] + "\n") is None
 
 
 def test_the_secret_is_in_no_representation() -> None:
-    parts, _ = mint("eu")
+    parts, _ = mint_api_key("eu")
     assert parts.secret not in repr(parts)
 
 
@@ -57,4 +57,4 @@ def test_the_fingerprint_depends_on_the_pepper() -> None:
 
 
 def test_the_checksum_has_six_characters() -> None:
-    assert {len(checksum(str(n))) for n in range(1_000)} == {6}
+    assert {len(compute_checksum(str(n))) for n in range(1_000)} == {6}

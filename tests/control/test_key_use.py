@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tenants.control import key_use
-from tenants.control.queries import api_key
+from tenants.control.queries import get_api_key
 from tenants.control.results import NewApiKey
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
@@ -15,36 +15,36 @@ from tenants.scope import Actor, control_scope
 
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
-    key_use._noted.clear()
+    key_use._recorded_at.clear()
     yield
-    key_use._noted.clear()
+    key_use._recorded_at.clear()
 
 
 def test_using_a_key_is_noted(tenant: TenantRef, new_key: Callable[..., NewApiKey], actor: Actor) -> None:
     made = new_key(tenant)
-    noted = key_use.note(tenant.id, made.key.id)
+    noted = key_use.record_use(tenant.id, made.key.id)
     assert noted is not None
     noted.result(timeout=10)
     with control_scope(tenant.id, actor=actor) as s:
-        assert api_key(s, made.key.id).last_used_at is not None
+        assert get_api_key(s, made.key.id).last_used_at is not None
 
 
 def test_a_second_use_within_the_minute_writes_nothing(
     tenant: TenantRef, new_key: Callable[..., NewApiKey]
 ) -> None:
     made = new_key(tenant)
-    first = key_use.note(tenant.id, made.key.id)
+    first = key_use.record_use(tenant.id, made.key.id)
     assert first is not None
     first.result(timeout=10)
-    assert key_use.note(tenant.id, made.key.id) is None
+    assert key_use.record_use(tenant.id, made.key.id) is None
 
 
 def test_a_key_of_another_tenant_cannot_be_marked(
     tenant: TenantRef, stranger_tenant: TenantRef, new_key: Callable[..., NewApiKey], actor: Actor
 ) -> None:
     made = new_key(tenant)
-    noted = key_use.note(stranger_tenant.id, made.key.id)
+    noted = key_use.record_use(stranger_tenant.id, made.key.id)
     assert noted is not None
     noted.result(timeout=10)
     with control_scope(tenant.id, actor=actor) as s:
-        assert api_key(s, made.key.id).last_used_at is None
+        assert get_api_key(s, made.key.id).last_used_at is None

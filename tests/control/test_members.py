@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from tenants.control.actions import add_member, change_role, invite_member, remove_member
 from tenants.control.models import User
-from tenants.control.queries import members, memberships, role_of
-from tenants.control.roles import Role
+from tenants.control.queries import get_role, list_members, list_memberships
+from tenants.control.roles import MemberRole
 from tenants.errors import Conflict, DomainError, NotFound, QuotaExceeded
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
@@ -23,26 +23,29 @@ Person = Callable[..., User]
 
 
 def test_the_last_owner_is_neither_removed_nor_demoted(tenant: TenantRef, person: Person) -> None:
-    owner = person(tenant, Role.OWNER)
-    person(tenant, Role.EDITOR)
+    owner = person(tenant, MemberRole.OWNER)
+    person(tenant, MemberRole.EDITOR)
     with control_scope(tenant.id, actor=as_user(owner)) as s:
-        for change in (lambda: remove_member(s, owner.id), lambda: change_role(s, owner.id, Role.EDITOR)):
+        for change in (
+            lambda: remove_member(s, owner.id),
+            lambda: change_role(s, owner.id, MemberRole.EDITOR),
+        ):
             with pytest.raises(Conflict, match="at least one owner"):
                 change()
-        assert role_of(s, owner.id) is Role.OWNER
+        assert get_role(s, owner.id) is MemberRole.OWNER
 
 
 def test_one_of_two_owners_may_go(tenant: TenantRef, person: Person) -> None:
-    first, second = person(tenant, Role.OWNER), person(tenant, Role.OWNER)
+    first, second = person(tenant, MemberRole.OWNER), person(tenant, MemberRole.OWNER)
     with control_scope(tenant.id, actor=as_user(first)) as s:
         remove_member(s, first.id)
-        assert [member.user_id for member in members(s)] == [second.id]
+        assert [member.user_id for member in list_members(s)] == [second.id]
 
 
 def test_two_owners_who_remove_each_other_at_once_leave_one(
     tenant: TenantRef, person: Person, actor: Actor
 ) -> None:
-    owners = [person(tenant, Role.OWNER), person(tenant, Role.OWNER)]
+    owners = [person(tenant, MemberRole.OWNER), person(tenant, MemberRole.OWNER)]
     together, refusals = threading.Barrier(2), []
 
     def leave(user: User) -> None:
@@ -61,23 +64,23 @@ def test_two_owners_who_remove_each_other_at_once_leave_one(
     for thread in threads:
         thread.join(timeout=20)
     with control_scope(tenant.id, actor=actor) as s:
-        assert len(members(s)) == 1
+        assert len(list_members(s)) == 1
     assert refusals == ["conflict"]
 
 
 def test_nobody_is_a_member_twice(tenant: TenantRef, person: Person, actor: Actor) -> None:
-    user = person(tenant, Role.EDITOR)
+    user = person(tenant, MemberRole.EDITOR)
     with control_scope(tenant.id, actor=actor) as s:
         with pytest.raises(Conflict, match="already"):
-            add_member(s, user, Role.VIEWER)
-        assert role_of(s, user.id) is Role.EDITOR
+            add_member(s, user, MemberRole.VIEWER)
+        assert get_role(s, user.id) is MemberRole.EDITOR
 
 
 def test_members_are_listed_by_role_then_address(tenant: TenantRef, person: Person, actor: Actor) -> None:
-    person(tenant, Role.VIEWER)
-    person(tenant, Role.OWNER)
+    person(tenant, MemberRole.VIEWER)
+    person(tenant, MemberRole.OWNER)
     with control_scope(tenant.id, actor=actor) as s:
-        assert [member.role for member in members(s)] == [Role.OWNER, Role.VIEWER]
+        assert [member.role for member in list_members(s)] == [MemberRole.OWNER, MemberRole.VIEWER]
 
 
 def test_an_invitation_finds_the_account_whatever_its_case(
@@ -85,20 +88,22 @@ def test_an_invitation_finds_the_account_whatever_its_case(
 ) -> None:
     user = person()
     with control_scope(tenant.id, actor=actor) as s:
-        assert invite_member(s, email=f" {user.email.upper()} ", role=Role.VIEWER).user_id == user.id
+        assert invite_member(s, email=f" {user.email.upper()} ", role=MemberRole.VIEWER).user_id == user.id
 
 
 def test_an_invitation_makes_an_account_that_cannot_sign_in_yet(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
-        made = invite_member(s, email=f"new-{tenant.id}@example.com", role=Role.ANALYST)
+        made = invite_member(s, email=f"new-{tenant.id}@example.com", role=MemberRole.ANALYST)
     assert not User.objects.get(id=made.user_id).has_usable_password()
 
 
-@pytest.mark.parametrize("change", [remove_member, lambda s, user_id: change_role(s, user_id, Role.OWNER)])
+@pytest.mark.parametrize(
+    "change", [remove_member, lambda s, user_id: change_role(s, user_id, MemberRole.OWNER)]
+)
 def test_a_stranger_is_an_absent_member(
     tenant: TenantRef, stranger_tenant: TenantRef, person: Person, actor: Actor, change: Any
 ) -> None:
-    stranger = person(stranger_tenant, Role.VIEWER)
+    stranger = person(stranger_tenant, MemberRole.VIEWER)
     with control_scope(tenant.id, actor=actor) as s, pytest.raises(NotFound):
         change(s, stranger.id)
 
@@ -106,32 +111,32 @@ def test_a_stranger_is_an_absent_member(
 def test_the_plan_limits_members(make_tenant: Callable[..., TenantRef], person: Person) -> None:
     tenant = make_tenant(plan="free")
     for _ in range(5):
-        person(tenant, Role.VIEWER)
+        person(tenant, MemberRole.VIEWER)
     with pytest.raises(QuotaExceeded):
-        person(tenant, Role.VIEWER)
+        person(tenant, MemberRole.VIEWER)
 
 
 def test_a_user_sees_all_own_memberships_and_nobody_elses(
     tenant: TenantRef, stranger_tenant: TenantRef, person: Person, actor: Actor
 ) -> None:
-    user = person(tenant, Role.EDITOR)
-    person(stranger_tenant, Role.OWNER)
+    user = person(tenant, MemberRole.EDITOR)
+    person(stranger_tenant, MemberRole.OWNER)
     with control_scope(stranger_tenant.id, actor=actor) as s:
-        add_member(s, user, Role.VIEWER)
-    found = {membership.tenant.id: membership.role for membership in memberships(user)}
-    assert found == {tenant.id: Role.EDITOR, stranger_tenant.id: Role.VIEWER}
+        add_member(s, user, MemberRole.VIEWER)
+    found = {membership.tenant.id: membership.role for membership in list_memberships(user)}
+    assert found == {tenant.id: MemberRole.EDITOR, stranger_tenant.id: MemberRole.VIEWER}
 
 
 def test_an_account_that_is_added_shows_its_name_once_its_person_has_signed_in_as_a_member(
     tenant: TenantRef, stranger_tenant: TenantRef, person: Person
 ) -> None:
-    owner, theirs = person(tenant, Role.OWNER), person(stranger_tenant, Role.OWNER)
+    owner, theirs = person(tenant, MemberRole.OWNER), person(stranger_tenant, MemberRole.OWNER)
     User.objects.filter(pk=theirs.pk).update(name="Ada", last_login=timezone.now())
     with control_scope(tenant.id, actor=as_user(owner)) as s:
-        added = invite_member(s, email=theirs.email, role=Role.VIEWER)
-        listed = next(one for one in members(s) if one.user_id == theirs.pk)
+        added = invite_member(s, email=theirs.email, role=MemberRole.VIEWER)
+        listed = next(one for one in list_members(s) if one.user_id == theirs.pk)
     User.objects.filter(pk=theirs.pk).update(last_login=timezone.now())
     with control_scope(tenant.id, actor=as_user(owner)) as s:
-        later = next(one for one in members(s) if one.user_id == theirs.pk)
+        later = next(one for one in list_members(s) if one.user_id == theirs.pk)
     assert {(one.name, one.last_sign_in) for one in (added, listed)} == {("", None)}
     assert (later.name, later.last_sign_in is None) == ("Ada", False)

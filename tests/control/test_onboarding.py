@@ -11,9 +11,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from tenants.control.models import Tenant
-from tenants.control.queries import authenticate, memberships, user_by_email
-from tenants.control.roles import Role
-from tenants.data.queries.space import state
+from tenants.control.queries import authenticate, find_user_by_email, list_memberships
+from tenants.control.roles import MemberRole
+from tenants.data.queries.space import get_state
 from tenants.errors import Conflict, KeyServiceUnavailable
 from tenants.privacy import onboarding
 from tenants.privacy.onboarding import open_tenant
@@ -38,7 +38,7 @@ def given(**changes: Any) -> dict[str, Any]:
 def test_an_open_tenant_has_a_space_in_its_region(database: None, actor: Actor) -> None:
     opened = open_tenant(actor=actor, **given())
     with scope(opened.ref, actor=actor) as s:
-        assert state(s).vertical == "education"
+        assert get_state(s).vertical == "education"
     assert (opened.status, opened.region) == ("active", "us")
 
 
@@ -114,10 +114,10 @@ def test_the_command_makes_the_owner_once(database: None) -> None:
     email = f"{secrets.token_hex(6)}@example.com"
     first = run(*arguments(f"t-{secrets.token_hex(6)}", owner=email))
     second = run(*arguments(f"t-{secrets.token_hex(6)}", owner=email))
-    owner = user_by_email(email)
+    owner = find_user_by_email(email)
     assert owner is not None
     assert (first.count("password"), second.count("password")) == (1, 0)
-    assert [membership.role for membership in memberships(owner)] == [Role.OWNER, Role.OWNER]
+    assert [membership.role for membership in list_memberships(owner)] == [MemberRole.OWNER, MemberRole.OWNER]
 
 
 def test_the_command_says_what_is_wrong_in_one_sentence(database: None) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tenants.control.actions import sync_regions
 from tenants.control.models import Region
-from tenants.control.queries import region_problems, regions_directory
+from tenants.control.queries import check_regions, list_regions
 from tenants.regions import TenantRef
 
 
@@ -24,8 +24,8 @@ def put_back(database: None, settings: Any) -> Iterator[None]:
 
 
 def test_the_directory_holds_what_the_settings_say(settings: Any) -> None:
-    assert [region.code for region in regions_directory() if region.active] == sorted(settings.LEPTON_REGIONS)
-    assert region_problems() == []
+    assert [region.code for region in list_regions() if region.active] == sorted(settings.LEPTON_REGIONS)
+    assert check_regions() == []
 
 
 def test_synchronising_twice_changes_nothing() -> None:
@@ -40,9 +40,9 @@ def test_a_new_region_is_missing_until_it_is_synchronised(settings: Any) -> None
         **settings.LEPTON_REGIONS,
         "jp": replace(eu, code="jp", name_en="Japan", name_zh="日本"),
     }
-    assert len(region_problems()) == 1
+    assert len(check_regions()) == 1
     sync_regions()
-    assert region_problems() == []
+    assert check_regions() == []
 
 
 def test_a_region_with_tenants_cannot_leave_the_settings_unnoticed(tenant: TenantRef, settings: Any) -> None:
@@ -50,12 +50,12 @@ def test_a_region_with_tenants_cannot_leave_the_settings_unnoticed(tenant: Tenan
         code: region for code, region in settings.LEPTON_REGIONS.items() if code != "eu"
     }
     settings.LEPTON_SERVES = ("cn",)
-    assert [problem for problem in region_problems() if "Tenants live" in problem]
+    assert [problem for problem in check_regions() if "Tenants live" in problem]
 
 
 def test_serving_an_unknown_region_is_a_problem(settings: Any) -> None:
     settings.LEPTON_SERVES = (*settings.LEPTON_SERVES, "mars")
-    assert [problem for problem in region_problems() if "'mars'" in problem]
+    assert [problem for problem in check_regions() if "'mars'" in problem]
 
 
 def test_a_region_has_a_name_in_both_languages(settings: Any) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from tenants.control.actions import create_tenant, resume_tenant, suspend_tenant, update_tenant
 from tenants.control.models import Region, Tenant, Vertical
-from tenants.control.plans import PLANS, plan
-from tenants.control.queries import tenant as tenant_of
+from tenants.control.plans import PLANS, get_plan
+from tenants.control.queries import get_tenant as tenant_of
 from tenants.errors import Conflict, Invalid, RegionNotServed
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
@@ -124,7 +124,7 @@ def test_the_database_itself_refuses_an_unknown_vertical(database: None) -> None
 
 
 def test_plans_grow_in_every_limit() -> None:
-    free, growth, enterprise = (plan(name) for name in PLANS)
+    free, growth, enterprise = (get_plan(name) for name in PLANS)
     for limit in (
         "requests_per_second",
         "events_per_day",

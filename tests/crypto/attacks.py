@@ -11,18 +11,24 @@ from itertools import product
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from tenants.crypto import KeyHandle, Keyring, Purpose, RingKey
-from tenants.crypto.aead import HEAD_BYTES, head
+from tenants.crypto import KeyHandle, Keyring, KeyringEntry, Purpose
+from tenants.crypto.aead import HEADER_BYTES, build_header
 from tenants.crypto.kms import LocalKms
-from tenants.crypto.purposes import HASHING
-from tenants.crypto.streams import CHUNK_BYTES, SEALED_CHUNK_BYTES, Place, open_stream, seal_stream
+from tenants.crypto.purposes import HASHING_PURPOSES
+from tenants.crypto.streams import (
+    SEALED_SEGMENT_BYTES,
+    SEGMENT_BYTES,
+    StreamContext,
+    open_stream,
+    seal_stream,
+)
 from tenants.crypto.wrapping import unwrap, wrap
 from tenants.errors import DecryptionFailed
 
 PLAINTEXT = b"canary-of-a-customer"
 MATERIAL = bytes(range(7, 39))
 STREAM_HEAD_BYTES = 24
-_SEALING = [purpose for purpose in Purpose if purpose not in HASHING]
+_SEALING = [purpose for purpose in Purpose if purpose not in HASHING_PURPOSES]
 _REGIONS, _TENANTS = ("cn", "eu", "us"), tuple(uuid4() for _ in range(6))
 Attempt = Callable[[], object]
 
@@ -30,7 +36,7 @@ Attempt = Callable[[], object]
 def ring(region: str, tenant: UUID, *, sealing: int = 1) -> Keyring:
     """Every purpose has the same key material under the same two ids."""
     keys = (
-        RingKey(number, purpose, number == sealing, KeyHandle(MATERIAL))
+        KeyringEntry(number, purpose, number == sealing, KeyHandle(MATERIAL))
         for purpose, number in product(_SEALING, (1, 2))
     )
     return Keyring(keys, region=region, tenant=tenant)
@@ -53,7 +59,7 @@ class Cell(NamedTuple):
         return self._cipher().open(blob, self.row)
 
     def _cipher(self):  # type: ignore[no-untyped-def]
-        return ring(self.region, self.tenant).cipher(self.purpose, table=self.table, column=self.column)
+        return ring(self.region, self.tenant).get_cipher(self.purpose, table=self.table, column=self.column)
 
 
 _ELSEWHERE: dict[str, tuple[object, ...]] = {
@@ -75,8 +81,8 @@ def between_cells(what: str, draw: random.Random) -> Attempt:
 
 def between_key_ids(draw: random.Random) -> Attempt:
     blob = Cell().seal()
-    claimed = draw.choice([head(2), head(draw.randrange(3, 1 << 31))])
-    return lambda: Cell().open(claimed + blob[HEAD_BYTES:])
+    claimed = draw.choice([build_header(2), build_header(draw.randrange(3, 1 << 31))])
+    return lambda: Cell().open(claimed + blob[HEADER_BYTES:])
 
 
 def between_suites(draw: random.Random) -> Attempt:
@@ -87,7 +93,7 @@ def between_suites(draw: random.Random) -> Attempt:
 
 def in_a_batch(draw: random.Random) -> Attempt:
     """Two neighbours of one batch change places."""
-    cipher = ring("eu", _TENANTS[0]).cipher(Purpose.TIMELINE, table="timeline", column="body")
+    cipher = ring("eu", _TENANTS[0]).get_cipher(Purpose.TIMELINE, table="timeline", column="body")
     rows = [f"row-{number}".encode() for number in range(8)]
     blobs = cipher.seal_many([PLAINTEXT] * 8, rows)
     one, other = draw.sample(range(8), 2)
@@ -95,7 +101,7 @@ def in_a_batch(draw: random.Random) -> Attempt:
     return lambda: cipher.open_many(blobs, rows)
 
 
-PLACE = Place(purpose=Purpose.MODEL, version="artefact-1", name="weights")
+PLACE = StreamContext(purpose=Purpose.MODEL, version="artefact-1", name="weights")
 _PLACES = [
     replace(PLACE, version="artefact-2"),
     replace(PLACE, name="manifest"),
@@ -103,25 +109,27 @@ _PLACES = [
     replace(PLACE, version="artefact-1w", name="eights"),
 ]
 _RING = ring("eu", _TENANTS[0])
-_CHUNK = PLAINTEXT * (CHUNK_BYTES // len(PLAINTEXT)) + PLAINTEXT[: CHUNK_BYTES % len(PLAINTEXT)]
+_CHUNK = PLAINTEXT * (SEGMENT_BYTES // len(PLAINTEXT)) + PLAINTEXT[: SEGMENT_BYTES % len(PLAINTEXT)]
 _CONTENT = _CHUNK * 3 + PLAINTEXT
 
 
-def sealed_stream(content: bytes = _CONTENT, *, keyring: Keyring = _RING, place: Place = PLACE) -> bytes:
+def sealed_stream(
+    content: bytes = _CONTENT, *, keyring: Keyring = _RING, place: StreamContext = PLACE
+) -> bytes:
     target = BytesIO()
-    seal_stream(keyring, BytesIO(content), target, place=place)
+    seal_stream(keyring, BytesIO(content), target, stream_context=place)
     return target.getvalue()
 
 
-def opened_stream(blob: bytes, *, keyring: Keyring = _RING, place: Place = PLACE) -> bytes:
+def opened_stream(blob: bytes, *, keyring: Keyring = _RING, place: StreamContext = PLACE) -> bytes:
     target = BytesIO()
-    open_stream(keyring, BytesIO(blob), target, place=place)
+    open_stream(keyring, BytesIO(blob), target, stream_context=place)
     return target.getvalue()
 
 
 def _chunks(blob: bytes) -> list[bytes]:
-    starts = range(STREAM_HEAD_BYTES, len(blob), SEALED_CHUNK_BYTES)
-    return [blob[start : start + SEALED_CHUNK_BYTES] for start in starts]
+    starts = range(STREAM_HEAD_BYTES, len(blob), SEALED_SEGMENT_BYTES)
+    return [blob[start : start + SEALED_SEGMENT_BYTES] for start in starts]
 
 
 _STREAM, _OTHER = sealed_stream(), sealed_stream()

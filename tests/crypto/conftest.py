@@ -5,24 +5,28 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tenants.crypto import BoundCipher, KeyHandle, Keyring, Purpose, RingKey
+from tenants.crypto import BoundCipher, KeyHandle, Keyring, KeyringEntry, Purpose
 
 MakeKeyring = Callable[..., Keyring]
 
 
-def one_key_for_each_purpose() -> list[RingKey]:
-    return [RingKey(number, purpose, True, KeyHandle.generate()) for number, purpose in enumerate(Purpose, 1)]
+def one_key_for_each_purpose() -> list[KeyringEntry]:
+    return [
+        KeyringEntry(number, purpose, True, KeyHandle.generate()) for number, purpose in enumerate(Purpose, 1)
+    ]
 
 
 @pytest.fixture(scope="session")
-def shared_keys() -> list[RingKey]:
+def shared_keys() -> list[KeyringEntry]:
     """The same key material everywhere, so that only the bound context can refuse."""
     return one_key_for_each_purpose()
 
 
 @pytest.fixture(scope="session")
-def make_keyring(shared_keys: list[RingKey]) -> MakeKeyring:
-    def make(*, region: str = "eu", tenant: UUID | None = None, keys: list[RingKey] | None = None) -> Keyring:
+def make_keyring(shared_keys: list[KeyringEntry]) -> MakeKeyring:
+    def make(
+        *, region: str = "eu", tenant: UUID | None = None, keys: list[KeyringEntry] | None = None
+    ) -> Keyring:
         return Keyring(keys or shared_keys, region=region, tenant=tenant or uuid4())
 
     return make
@@ -35,4 +39,4 @@ def keyring(make_keyring: MakeKeyring) -> Keyring:
 
 @pytest.fixture(scope="session")
 def cipher(keyring: Keyring) -> BoundCipher:
-    return keyring.cipher(Purpose.TIMELINE, table="timeline", column="body")
+    return keyring.get_cipher(Purpose.TIMELINE, table="timeline", column="body")

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.crypto import BoundCipher, KeyHandle, Keyring, Purpose, RingKey
-from tenants.crypto.aead import HEAD_BYTES, OVERHEAD_BYTES, head, key_id_of
-from tenants.crypto.context import encode, encode_mapping
+from tenants.crypto import BoundCipher, KeyHandle, Keyring, KeyringEntry, Purpose
+from tenants.crypto.aead import HEADER_BYTES, OVERHEAD_BYTES, build_header, read_key_id
+from tenants.crypto.context import encode_associated_data, encode_mapping
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 
 from .conftest import MakeKeyring
@@ -37,7 +37,9 @@ def test_an_empty_batch_is_a_batch(cipher: BoundCipher) -> None:
 
 
 def test_another_tenant_with_the_very_same_key_is_refused(make_keyring: MakeKeyring) -> None:
-    ours, theirs = (make_keyring().cipher(Purpose.REVIEW, table="review", column="body") for _ in range(2))
+    ours, theirs = (
+        make_keyring().get_cipher(Purpose.REVIEW, table="review", column="body") for _ in range(2)
+    )
     with pytest.raises(DecryptionFailed):
         theirs.open(ours.seal(b"x", b"row"), b"row")
 
@@ -45,7 +47,7 @@ def test_another_tenant_with_the_very_same_key_is_refused(make_keyring: MakeKeyr
 def test_another_region_is_refused(make_keyring: MakeKeyring) -> None:
     tenant = uuid4()
     here, there = (
-        make_keyring(region=region, tenant=tenant).cipher(Purpose.REVIEW, table="review", column="body")
+        make_keyring(region=region, tenant=tenant).get_cipher(Purpose.REVIEW, table="review", column="body")
         for region in ("eu", "cn")
     )
     with pytest.raises(DecryptionFailed):
@@ -57,13 +59,15 @@ def test_another_table_or_column_is_refused(
     keyring: Keyring, cipher: BoundCipher, table: str, column: str
 ) -> None:
     with pytest.raises(DecryptionFailed):
-        keyring.cipher(Purpose.TIMELINE, table=table, column=column).open(cipher.seal(b"x", b"row"), b"row")
+        keyring.get_cipher(Purpose.TIMELINE, table=table, column=column).open(
+            cipher.seal(b"x", b"row"), b"row"
+        )
 
 
 def test_another_purpose_with_the_very_same_key_and_key_id_is_refused(make_keyring: MakeKeyring) -> None:
     key, tenant = KeyHandle.generate(), uuid4()
     profile, review = (
-        make_keyring(tenant=tenant, keys=[RingKey(1, purpose, True, key)]).cipher(
+        make_keyring(tenant=tenant, keys=[KeyringEntry(1, purpose, True, key)]).get_cipher(
             purpose, table="t", column="c"
         )
         for purpose in (Purpose.PROFILE, Purpose.REVIEW)
@@ -84,17 +88,17 @@ def test_a_rewritten_key_id_is_refused_even_when_both_ids_hold_the_same_key(
     make_keyring: MakeKeyring,
 ) -> None:
     key = KeyHandle.generate()
-    keys = [RingKey(1, Purpose.PROFILE, True, key), RingKey(2, Purpose.PROFILE, False, key)]
-    cipher = make_keyring(keys=keys).cipher(Purpose.PROFILE, table="t", column="c")
+    keys = [KeyringEntry(1, Purpose.PROFILE, True, key), KeyringEntry(2, Purpose.PROFILE, False, key)]
+    cipher = make_keyring(keys=keys).get_cipher(Purpose.PROFILE, table="t", column="c")
     with pytest.raises(DecryptionFailed):
-        cipher.open(head(2) + cipher.seal(b"x", b"row")[HEAD_BYTES:], b"row")
+        cipher.open(build_header(2) + cipher.seal(b"x", b"row")[HEADER_BYTES:], b"row")
 
 
 def test_an_unknown_key_id_is_refused(cipher: BoundCipher) -> None:
     with pytest.raises(DecryptionFailed):
-        cipher.open(head(999) + cipher.seal(b"x", b"row")[HEAD_BYTES:], b"row")
+        cipher.open(build_header(999) + cipher.seal(b"x", b"row")[HEADER_BYTES:], b"row")
     with pytest.raises(DecryptionFailed):
-        cipher.open_many([head(999) + cipher.seal(b"x", b"row")[HEAD_BYTES:]], [b"row"])
+        cipher.open_many([build_header(999) + cipher.seal(b"x", b"row")[HEADER_BYTES:]], [b"row"])
 
 
 @given(plaintext=st.binary(max_size=200), data=st.data())
@@ -131,29 +135,31 @@ def test_a_missing_row_id_is_a_mistake_of_the_caller(cipher: BoundCipher) -> Non
 def test_a_retired_key_opens_and_does_not_seal(make_keyring: MakeKeyring) -> None:
     old, new, tenant = KeyHandle.generate(), KeyHandle.generate(), uuid4()
 
-    def cipher(keys: list[RingKey]) -> BoundCipher:
-        return make_keyring(keys=keys, tenant=tenant).cipher(Purpose.PROFILE, table="t", column="c")
+    def cipher(keys: list[KeyringEntry]) -> BoundCipher:
+        return make_keyring(keys=keys, tenant=tenant).get_cipher(Purpose.PROFILE, table="t", column="c")
 
-    before = cipher([RingKey(1, Purpose.PROFILE, True, old)])
-    after = cipher([RingKey(1, Purpose.PROFILE, False, old), RingKey(2, Purpose.PROFILE, True, new)])
+    before = cipher([KeyringEntry(1, Purpose.PROFILE, True, old)])
+    after = cipher(
+        [KeyringEntry(1, Purpose.PROFILE, False, old), KeyringEntry(2, Purpose.PROFILE, True, new)]
+    )
     assert after.open(before.seal(b"x", b"row"), b"row") == b"x"
-    assert key_id_of(after.seal(b"x", b"row")) == 2
+    assert read_key_id(after.seal(b"x", b"row")) == 2
 
 
 def test_a_purpose_without_a_key_is_said(make_keyring: MakeKeyring) -> None:
-    ring = make_keyring(keys=[RingKey(1, Purpose.PROFILE, True, KeyHandle.generate())])
+    ring = make_keyring(keys=[KeyringEntry(1, Purpose.PROFILE, True, KeyHandle.generate())])
     with pytest.raises(KeyServiceUnavailable):
-        ring.cipher(Purpose.REVIEW, table="t", column="c")
+        ring.get_cipher(Purpose.REVIEW, table="t", column="c")
     with pytest.raises(KeyServiceUnavailable):
-        ring.pseudonym("uid", "someone")
+        ring.derive_pseudonym("uid", "someone")
 
 
 @given(st.lists(st.binary(max_size=6), max_size=5), st.lists(st.binary(max_size=6), max_size=5))
 def test_two_different_contexts_never_encode_alike(one: list[bytes], other: list[bytes]) -> None:
-    assert (encode(*one) == encode(*other)) == (one == other)
+    assert (encode_associated_data(*one) == encode_associated_data(*other)) == (one == other)
 
 
 def test_moving_a_letter_between_neighbours_changes_the_context() -> None:
-    splits = [encode("abc"[:at], "abc"[at:]) for at in range(4)]
+    splits = [encode_associated_data("abc"[:at], "abc"[at:]) for at in range(4)]
     assert all(one != other for one, other in pairwise(splits))
     assert encode_mapping({"a": "1", "b": "2"}) == encode_mapping({"b": "2", "a": "1"})

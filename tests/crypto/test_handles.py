@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from tenants.crypto import KeyHandle, Keyring, Purpose, RingKey
-from tenants.crypto.handles import Opaque
+from tenants.crypto import KeyHandle, Keyring, KeyringEntry, Purpose
+from tenants.crypto.handles import UnpicklableSecret
 from tenants.crypto.pseudonyms import KeyedHash
 from tenants.crypto.signing import Signer
 
@@ -18,15 +18,15 @@ MATERIAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 def _secrets() -> dict[str, object]:
     key = KeyHandle(MATERIAL)
     ring = Keyring(
-        [RingKey(1, Purpose.REVIEW, True, key), RingKey(2, Purpose.PSEUDONYM, True, key)],
+        [KeyringEntry(1, Purpose.REVIEW, True, key), KeyringEntry(2, Purpose.PSEUDONYM, True, key)],
         region="eu",
         tenant=uuid4(),
     )
     return {
         "handle": key,
-        "ring key": RingKey(1, Purpose.REVIEW, True, key),
+        "ring key": KeyringEntry(1, Purpose.REVIEW, True, key),
         "keyring": ring,
-        "cipher": ring.cipher(Purpose.REVIEW, table="t", column="c"),
+        "cipher": ring.get_cipher(Purpose.REVIEW, table="t", column="c"),
         "keyed hash": KeyedHash(key),
         "signer": Signer(MATERIAL),
     }
@@ -58,7 +58,7 @@ def test_key_material_is_not_deeply_copied_or_serialised(name: str) -> None:
 
 def test_handles_have_no_dictionary_to_dump() -> None:
     assert not hasattr(KeyHandle(MATERIAL), "__dict__")
-    assert Opaque.__slots__ == ()
+    assert UnpicklableSecret.__slots__ == ()
 
 
 def test_keys_are_not_compared_and_not_hashed() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tenants.crypto import KeyHandle, Kms, kms_from_url
+from tenants.crypto import KeyHandle, Kms, create_kms_from_url
 from tenants.crypto.kms import AwsKms, LocalKms, VaultKms
 from tenants.crypto.wrapping import unwrap_bytes, wrap_bytes
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
@@ -185,9 +185,10 @@ def test_an_aws_that_throttles_is_unavailable() -> None:
 
 
 def test_urls_choose_the_service(tmp_path: Path) -> None:
-    assert isinstance(kms_from_url((tmp_path / "eu.key").as_uri()), LocalKms)
+    assert isinstance(create_kms_from_url((tmp_path / "eu.key").as_uri()), LocalKms)
     assert isinstance(
-        kms_from_url("vault://vault.example:8200/team/transit/eu", environ={"VAULT_TOKEN": "t"}), VaultKms
+        create_kms_from_url("vault://vault.example:8200/team/transit/eu", environ={"VAULT_TOKEN": "t"}),
+        VaultKms,
     )
 
 
@@ -205,14 +206,14 @@ def test_urls_choose_the_service(tmp_path: Path) -> None:
 )
 def test_a_wrong_url_is_refused_in_one_sentence(url: str) -> None:
     with pytest.raises(ValueError, match=r"^A key service URL is [^\n]*\.$"):
-        kms_from_url(url, environ={"VAULT_TOKEN": "t"})
+        create_kms_from_url(url, environ={"VAULT_TOKEN": "t"})
 
 
 def test_credentials_in_the_url_are_refused() -> None:
     with pytest.raises(ValueError, match="holds no credentials"):
-        kms_from_url("vault://user:secret@host/transit/eu", environ={})
+        create_kms_from_url("vault://user:secret@host/transit/eu", environ={})
 
 
 def test_a_vault_without_a_token_is_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="VAULT_TOKEN"):
-        kms_from_url("vault://host/transit/eu", environ={})
+        create_kms_from_url("vault://host/transit/eu", environ={})

@@ -32,7 +32,7 @@ def test_a_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
 
 def test_a_rotated_file_is_still_for_its_owner_only(tmp_path: Path) -> None:
     kms = LocalKms(tmp_path / "eu.key")
-    kms.create()
+    kms.create_key_file()
     kms.rotate()
     assert stat.S_IMODE((tmp_path / "eu.key").stat().st_mode) == 0o600
 
@@ -49,7 +49,7 @@ def test_unwrapping_never_makes_a_fresh_file_in_place_of_a_lost_one(tmp_path: Pa
 def test_another_file_refuses_the_blob(tmp_path: Path) -> None:
     blob = LocalKms(tmp_path / "eu.key").wrap(SECRET, context=CONTEXT)
     other = LocalKms(tmp_path / "cn.key")
-    other.create()
+    other.create_key_file()
     with pytest.raises(DecryptionFailed):
         other.unwrap(blob, context=CONTEXT)
 

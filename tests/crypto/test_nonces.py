@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tenants.crypto import BoundCipher
-from tenants.crypto.aead import BODY_AT, HEAD_BYTES, NONCE_BYTES
+from tenants.crypto.aead import CIPHERTEXT_OFFSET, HEADER_BYTES, NONCE_BYTES
 from tests.proofs import Scale
 
 FORKS = 4
@@ -21,7 +21,7 @@ _SINGLY = 50  # of each batch, through `seal` instead of `seal_many`
 def _nonces(cipher: BoundCipher, count: int) -> bytes:
     sealed = cipher.seal_many([b""] * (count - _SINGLY), [b"row"] * (count - _SINGLY))
     sealed += [cipher.seal(b"", b"row") for _ in range(_SINGLY)]
-    return b"".join(blob[HEAD_BYTES:BODY_AT] for blob in sealed)
+    return b"".join(blob[HEADER_BYTES:CIPHERTEXT_OFFSET] for blob in sealed)
 
 
 def _forked(cipher: BoundCipher, batches: int) -> IO[bytes]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenants.crypto import KeyHandle, Keyring, Purpose, RingKey
+from tenants.crypto import KeyHandle, Keyring, KeyringEntry, Purpose
 from tenants.crypto.pseudonyms import KeyedHash
 
 from .conftest import MakeKeyring, one_key_for_each_purpose
@@ -19,54 +19,64 @@ MATERIAL = bytes(range(32))
 def test_it_is_hmac_sha256_with_the_kind_in_front(values: list[bytes], kind: str) -> None:
     label = bytes([len(kind)]) + kind.encode()
     expected = [hmac.digest(MATERIAL, label + value, "sha256")[:16] for value in values]
-    assert KeyedHash(KeyHandle(MATERIAL)).many(kind, values) == expected
+    assert KeyedHash(KeyHandle(MATERIAL)).hash_many(kind, values) == expected
 
 
 def test_kinds_are_kept_apart(keyring: Keyring) -> None:
-    assert keyring.pseudonym("uid", "7") != keyring.pseudonym("item", "7")
+    assert keyring.derive_pseudonym("uid", "7") != keyring.derive_pseudonym("item", "7")
 
 
 def test_the_border_between_kind_and_value_counts(keyring: Keyring) -> None:
-    assert keyring.pseudonym("ui", "d7") != keyring.pseudonym("uid", "7")
+    assert keyring.derive_pseudonym("ui", "d7") != keyring.derive_pseudonym("uid", "7")
 
 
 def test_two_tenants_share_no_pseudonym(make_keyring: MakeKeyring) -> None:
     ours, theirs = (make_keyring(keys=one_key_for_each_purpose()) for _ in range(2))
-    assert ours.pseudonym("uid", "anna@example.org") != theirs.pseudonym("uid", "anna@example.org")
+    assert ours.derive_pseudonym("uid", "anna@example.org") != theirs.derive_pseudonym(
+        "uid", "anna@example.org"
+    )
 
 
 def test_composed_and_decomposed_letters_are_the_same_person(keyring: Keyring) -> None:
-    assert keyring.pseudonym("uid", "Jose\u0301") == keyring.pseudonym("uid", " Jos\u00e9\n")
+    assert keyring.derive_pseudonym("uid", "Jose\u0301") == keyring.derive_pseudonym("uid", " Jos\u00e9\n")
 
 
 def test_case_is_kept(keyring: Keyring) -> None:
-    assert keyring.pseudonym("uid", "Anna") != keyring.pseudonym("uid", "anna")
+    assert keyring.derive_pseudonym("uid", "Anna") != keyring.derive_pseudonym("uid", "anna")
 
 
 def test_many_equals_one_by_one(keyring: Keyring) -> None:
     values = ["a", "用户", "", "x" * 1_000]
-    assert keyring.pseudonyms("uid", values) == [keyring.pseudonym("uid", value) for value in values]
+    assert keyring.derive_pseudonyms("uid", values) == [
+        keyring.derive_pseudonym("uid", value) for value in values
+    ]
 
 
 def test_pseudonym_blind_index_and_tombstone_use_their_own_keys(keyring: Keyring) -> None:
-    pseudonym = keyring.pseudonym("uid", "anna")
-    assert keyring.blind_index("uid", "anna") != pseudonym
-    assert len(keyring.tombstone(pseudonym)) == 32
-    assert keyring.tombstone(pseudonym)[:16] != pseudonym
+    pseudonym = keyring.derive_pseudonym("uid", "anna")
+    assert keyring.compute_blind_index("uid", "anna") != pseudonym
+    assert len(keyring.derive_tombstone(pseudonym)) == 32
+    assert keyring.derive_tombstone(pseudonym)[:16] != pseudonym
 
 
 def test_a_hashing_key_seals_nothing() -> None:
-    ring = Keyring([RingKey(1, Purpose.PSEUDONYM, True, KeyHandle(MATERIAL))], region="eu", tenant=uuid4())
+    ring = Keyring(
+        [KeyringEntry(1, Purpose.PSEUDONYM, True, KeyHandle(MATERIAL))], region="eu", tenant=uuid4()
+    )
     for purpose in (Purpose.PSEUDONYM, Purpose.BLIND_INDEX, Purpose.TOMBSTONE):
         with pytest.raises(ValueError, match="seals nothing"):
-            ring.cipher(purpose, table="t", column="c")
+            ring.get_cipher(purpose, table="t", column="c")
 
 
 def test_a_digest_recognises_equal_bytes_of_this_tenant_and_use_only(make_keyring: MakeKeyring) -> None:
     ours, theirs = (make_keyring(keys=one_key_for_each_purpose()) for _ in range(2))
-    assert ours.digest("batch", b"x") == ours.digest("batch", b"x") != ours.digest("batch", b" x")
-    assert ours.digest("batch", b"x") not in (
-        theirs.digest("batch", b"x"),
-        ours.digest("item", b"x"),
-        ours.pseudonym("batch", "x"),
+    assert (
+        ours.compute_digest("batch", b"x")
+        == ours.compute_digest("batch", b"x")
+        != ours.compute_digest("batch", b" x")
+    )
+    assert ours.compute_digest("batch", b"x") not in (
+        theirs.compute_digest("batch", b"x"),
+        ours.compute_digest("item", b"x"),
+        ours.derive_pseudonym("batch", "x"),
     )

@@ -9,33 +9,41 @@ from os import urandom
 import pytest
 
 from tenants.crypto import Keyring, Purpose
-from tenants.crypto.streams import CHUNK_BYTES, SEALED_CHUNK_BYTES, Place, open_stream, seal_stream
+from tenants.crypto.streams import (
+    SEALED_SEGMENT_BYTES,
+    SEGMENT_BYTES,
+    StreamContext,
+    open_stream,
+    seal_stream,
+)
 from tenants.errors import DecryptionFailed
 
 from .conftest import MakeKeyring
 
-PLACE = Place(purpose=Purpose.MODEL, version="7", name="model.safetensors")
-CONTENT = urandom(3 * CHUNK_BYTES + 17)
+PLACE = StreamContext(purpose=Purpose.MODEL, version="7", name="model.safetensors")
+CONTENT = urandom(3 * SEGMENT_BYTES + 17)
 
 
-def _sealed(keyring: Keyring, content: bytes, place: Place = PLACE) -> bytes:
+def _sealed(keyring: Keyring, content: bytes, place: StreamContext = PLACE) -> bytes:
     target = BytesIO()
-    assert seal_stream(keyring, BytesIO(content), target, place=place) == len(target.getvalue())
+    assert seal_stream(keyring, BytesIO(content), target, stream_context=place) == len(target.getvalue())
     return target.getvalue()
 
 
-def _opened(keyring: Keyring, blob: bytes, place: Place = PLACE) -> bytes:
+def _opened(keyring: Keyring, blob: bytes, place: StreamContext = PLACE) -> bytes:
     target = BytesIO()
-    open_stream(keyring, BytesIO(blob), target, place=place)
+    open_stream(keyring, BytesIO(blob), target, stream_context=place)
     return target.getvalue()
 
 
 def _parts(blob: bytes) -> tuple[bytes, list[bytes]]:
     head = blob[:24]
-    return head, [blob[at : at + SEALED_CHUNK_BYTES] for at in range(24, len(blob), SEALED_CHUNK_BYTES)]
+    return head, [blob[at : at + SEALED_SEGMENT_BYTES] for at in range(24, len(blob), SEALED_SEGMENT_BYTES)]
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 2 * CHUNK_BYTES])
+@pytest.mark.parametrize(
+    "size", [0, 1, SEGMENT_BYTES - 1, SEGMENT_BYTES, SEGMENT_BYTES + 1, 2 * SEGMENT_BYTES]
+)
 def test_any_length_comes_back(keyring: Keyring, size: int) -> None:
     assert _opened(keyring, _sealed(keyring, CONTENT[:size])) == CONTENT[:size]
 
@@ -52,7 +60,7 @@ class Dribble(RawIOBase):
 
 def test_a_source_that_gives_little_at_a_time_changes_nothing(keyring: Keyring) -> None:
     target = BytesIO()
-    open_stream(keyring, Dribble(_sealed(keyring, CONTENT)), target, place=PLACE)  # type: ignore[arg-type]
+    open_stream(keyring, Dribble(_sealed(keyring, CONTENT)), target, stream_context=PLACE)  # type: ignore[arg-type]
     assert target.getvalue() == CONTENT
 
 
@@ -77,7 +85,7 @@ def test_chunks_cannot_be_rearranged_or_cut(keyring: Keyring, attack: str) -> No
 
 
 def test_a_cut_at_a_chunk_border_is_seen_by_the_last_flag(keyring: Keyring) -> None:
-    head, chunks = _parts(_sealed(keyring, CONTENT[: 2 * CHUNK_BYTES]))
+    head, chunks = _parts(_sealed(keyring, CONTENT[: 2 * SEGMENT_BYTES]))
     with pytest.raises(DecryptionFailed):
         _opened(keyring, head + chunks[0])
 
@@ -98,7 +106,7 @@ def test_a_chunk_of_another_sealing_of_the_same_file_is_refused(keyring: Keyring
     ],
     ids=["another version", "another file", "another purpose"],
 )
-def test_a_stream_opens_at_its_own_place_only(keyring: Keyring, elsewhere: Place) -> None:
+def test_a_stream_opens_at_its_own_place_only(keyring: Keyring, elsewhere: StreamContext) -> None:
     with pytest.raises(DecryptionFailed):
         _opened(keyring, _sealed(keyring, b"x"), elsewhere)
 
@@ -128,7 +136,7 @@ def test_every_truncation_of_a_short_stream_is_refused(keyring: Keyring) -> None
 
 def test_a_nameless_stream_is_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="bound to its version"):
-        Place(purpose=Purpose.MODEL, version="", name="x")
+        StreamContext(purpose=Purpose.MODEL, version="", name="x")
 
 
 class Zeros(RawIOBase):
@@ -150,7 +158,7 @@ class Nowhere(RawIOBase):
 
 def test_memory_stays_bounded_whatever_the_length(keyring: Keyring) -> None:
     tracemalloc.start()
-    seal_stream(keyring, Zeros(), Nowhere(), place=PLACE)  # type: ignore[arg-type]
+    seal_stream(keyring, Zeros(), Nowhere(), stream_context=PLACE)  # type: ignore[arg-type]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 << 20

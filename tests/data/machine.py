@@ -13,7 +13,7 @@ from msgspec import structs
 
 from recommender.registry import actions as registry
 from recommender.registry import artefacts, queries
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.data.actions import catalog, counters, profiles
 from tenants.data.actions.events import record_events
 from tenants.data.actions.merge import merge_profiles
@@ -21,7 +21,7 @@ from tenants.data.actions.retention import enforce_retention
 from tenants.data.actions.space import update_privacy
 from tenants.data.queries import counters as counted
 from tenants.data.queries import jobs, space, timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput, ItemInput, ProfileInput
 from tenants.errors import NotFound
 from tenants.privacy.erasure import erase_profile
@@ -157,7 +157,7 @@ class Space(RuleBasedStateMachine):
     @rule(who=WHO)
     def merge(self, who: str) -> None:
         with scope(self.tenant, actor=self.actor) as s:
-            merge_profiles(s, [profile_key(s, who)])
+            merge_profiles(s, [derive_profile_key(s, who)])
         self.reference.waiting[who] = 0
 
     @rule(who=WHO)
@@ -178,7 +178,7 @@ class Space(RuleBasedStateMachine):
     def shorten_retention(self, days: int) -> None:
         days = min(days, self.reference.kept_for_days)
         with scope(self.tenant, actor=self.actor) as s:
-            update_privacy(s, structs.replace(space.state(s).privacy, events_kept_for_days=days))
+            update_privacy(s, structs.replace(space.get_state(s).privacy, events_kept_for_days=days))
         enforce_retention(self.tenant, actor=self.actor)
         self.reference.keep_for(days)
 
@@ -201,33 +201,34 @@ class Space(RuleBasedStateMachine):
         job_id = order_training(self.tenant, self.actor)
         before = self._versions()
         for _ in range(2):
-            work(self.tenant, job_id, owner="machine", actor=self.actor)
+            run_training_job(self.tenant, job_id, owner="machine", actor=self.actor)
         with scope(self.tenant, actor=self.actor) as s:
-            state = jobs.job(s, job_id).state
+            state = jobs.get_job(s, job_id).state
         assert state in ("succeeded", "failed")
         assert len(self._versions()) - len(before) == int(state == "succeeded")
 
     @rule()
     def roll_back(self) -> None:
         with scope(self.tenant, actor=self.actor) as s:
-            now, target = queries.active_number(s), queries.roll_back_target(s)
+            now, target = queries.get_active_number(s), queries.find_roll_back_target(s)
             try:
                 back = registry.roll_back(s, expected=now).version
             except NotFound:
                 assert target is None
             else:
                 assert target is not None
-                assert back == target.version == queries.active_number(s)
+                assert back == target.version == queries.get_active_number(s)
 
     def _versions(self) -> list[int]:
         with scope(self.tenant, actor=self.actor) as s:
-            return [version.version for version in queries.versions(s)]
+            return [version.version for version in queries.list_versions(s)]
 
     @invariant()
     def histories_agree(self) -> None:
         with scope(self.tenant, actor=self.actor) as s:
             sizes = {
-                who: timeline.history(s, profile_key(s, who), limit=10**6).events.size for who in PROFILES
+                who: timeline.load_history(s, derive_profile_key(s, who), limit=10**6).events.size
+                for who in PROFILES
             }
         expected = {who: known.total() for who, known in self.reference.events.items()}
         assert {who: min(n, 5000) for who, n in sizes.items()} == {
@@ -237,21 +238,23 @@ class Space(RuleBasedStateMachine):
     @invariant()
     def one_version_serves_and_is_whole(self) -> None:
         with scope(self.tenant, actor=self.actor) as s:
-            serving = [version for version in queries.versions(s) if version.active]
-            named = queries.active_number(s)
+            serving = [version for version in queries.list_versions(s) if version.is_active]
+            named = queries.get_active_number(s)
         assert [version.version for version in serving] == ([] if named is None else [named])
         for version in serving:
-            assert artefacts.read(self.tenant, version.artefact_id, version.manifest)
+            assert artefacts.read_artefact(self.tenant, version.artefact_id, version.manifest)
 
     def teardown(self) -> None:
         """After merging everything, what is stored, scanned and counted is what was taken."""
         for who in PROFILES:
             self.merge(who)
-        scanned = sorted(events.size for _, events in timeline.scan(self.tenant, actor=self.actor, page=2))
+        scanned = sorted(
+            events.size for _, events in timeline.scan_histories(self.tenant, actor=self.actor, page_size=2)
+        )
         expected = sorted(known.total() for known in self.reference.events.values() if known)
         assert scanned == expected
         with scope(self.tenant, actor=self.actor) as s:
-            assert timeline.total(s) == sum(expected)
-            rows = counted.daily(s, (NOW - timedelta(days=500)).date(), datetime.now(UTC).date())
+            assert timeline.count_events(s) == sum(expected)
+            rows = counted.list_daily_counts(s, (NOW - timedelta(days=500)).date(), datetime.now(UTC).date())
         surplus = sum(row.count for row in rows if row.metric == "events") - self.reference.taken
         assert 0 <= surplus <= self.reference.uncorrected

@@ -25,7 +25,7 @@ def test_an_item_comes_back_as_it_was_sent(tenant, actor):
     entry = ItemInput(id="käse 奶酪", title="Käse", price=2.5, categories=["food"], attributes={"fat": 40})
     put(tenant, actor, entry)
     with scope(tenant, actor=actor) as s:
-        assert catalog.item(s, "käse 奶酪").item == entry
+        assert catalog.get_item(s, "käse 奶酪").item == entry
 
 
 def test_an_id_twice_in_a_batch_is_taken_once(tenant, actor):
@@ -37,9 +37,9 @@ def test_a_retired_item_is_not_live_and_can_be_restored(tenant, actor):
     put(tenant, actor, ItemInput(id="a"))
     with scope(tenant, actor=actor) as s:
         retire_item(s, "a")
-        assert not catalog.item(s, "a").live
+        assert not catalog.get_item(s, "a").live
         restore_item(s, "a")
-        assert catalog.item(s, "a").live
+        assert catalog.get_item(s, "a").live
 
 
 def test_every_change_has_a_later_version(tenant, actor):
@@ -48,15 +48,15 @@ def test_every_change_has_a_later_version(tenant, actor):
     with scope(tenant, actor=actor) as s:
         retire_item(s, "a")
     with scope(tenant, actor=actor) as s:
-        changes = catalog.changed_since(s, 0)
+        changes = catalog.list_changed_items(s, 0)
     assert [(change.item.id, change.live) for change in changes] == [("b", True), ("a", False)]
 
 
 def test_pages_give_every_item_once(tenant, actor):
     put(tenant, actor, *(ItemInput(id=f"i{n}") for n in range(5)))
     with scope(tenant, actor=actor) as s:
-        first, after = catalog.items_page(s, limit=3)
-        rest, end = catalog.items_page(s, limit=3, after=after or 0)
+        first, after = catalog.list_items(s, limit=3)
+        rest, end = catalog.list_items(s, limit=3, after=after or 0)
     assert [view.item.id for view in first + rest] == ["i0", "i1", "i2", "i3", "i4"]
     assert end is None
 
@@ -64,13 +64,13 @@ def test_pages_give_every_item_once(tenant, actor):
 def test_search_compares_titles_without_case(tenant, actor):
     put(tenant, actor, ItemInput(id="a", title="Blue Mug"), ItemInput(id="b", title="Plate"))
     with scope(tenant, actor=actor) as s:
-        assert [view.item.id for view in catalog.items_page(s, search="mug")[0]] == ["a"]
+        assert [view.item.id for view in catalog.list_items(s, search="mug")[0]] == ["a"]
 
 
 def test_a_foreign_id_is_not_found(tenant, stranger_tenant, actor):
     put(tenant, actor, ItemInput(id="a"))
     with scope(stranger_tenant, actor=actor) as s, pytest.raises(NotFound):
-        catalog.item(s, "a")
+        catalog.get_item(s, "a")
 
 
 def test_both_tenants_may_use_the_same_id(tenant, stranger_tenant, actor):

@@ -15,7 +15,7 @@ from tenants.data.actions import chunks, merge
 from tenants.data.actions.events import record_events
 from tenants.data.actions.merge import merge_profiles
 from tenants.data.queries import timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput
 from tenants.errors import Conflict
 from tenants.privacy import erasure
@@ -39,7 +39,7 @@ def send(tenant, actor, *events: EventInput) -> int:
 
 def try_to_merge(tenant, actor, profile: str = "ann") -> None:
     with suppress(Conflict), scope(tenant, actor=actor) as s:
-        merge_profiles(s, [profile_key(s, profile)])
+        merge_profiles(s, [derive_profile_key(s, profile)])
 
 
 class Side:
@@ -96,7 +96,10 @@ def test_merging_while_events_arrive_loses_and_doubles_nothing(tenant, actor, mu
             time.sleep(0.02)
     try_to_merge(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        stored, read = timeline.total(s), timeline.history(s, profile_key(s, "ann"), limit=10**6).events.size
+        stored, read = (
+            timeline.count_events(s),
+            timeline.load_history(s, derive_profile_key(s, "ann"), limit=10**6).events.size,
+        )
     assert merging.rounds > 1
     assert figure("events lost or doubled by merges racing with ingest", abs(stored - sum(sent)), of=sum(sent),
                   passes=stored == sum(sent) == 20 * batches)  # fmt: skip
@@ -119,14 +122,14 @@ def test_a_chunk_that_lands_between_a_merges_read_and_delete_stays(tenant, actor
         slow.set()
         return real(*given, **named)
 
-    real = chunks.read
-    monkeypatch.setattr(merge.chunks, "read", read_and_wait)
+    real = chunks.read_chunks
+    monkeypatch.setattr(merge.chunks, "read_chunks", read_and_wait)
     with scope(tenant, actor=actor) as s:
-        merge_profiles(s, [profile_key(s, "ann")])
+        merge_profiles(s, [derive_profile_key(s, "ann")])
     monkeypatch.undo()
     with scope(tenant, actor=actor) as s:
         assert slow.is_set()
-        assert timeline.total(s) == 5
+        assert timeline.count_events(s) == 5
 
 
 def test_two_merges_of_one_profile_change_nothing_twice(tenant, actor, mugs, scale, figure):
@@ -137,7 +140,7 @@ def test_two_merges_of_one_profile_change_nothing_twice(tenant, actor, mugs, sca
         with Side(lambda _: try_to_merge(tenant, actor)), Side(lambda _: try_to_merge(tenant, actor)):
             time.sleep(0.05)
     with scope(tenant, actor=actor) as s:
-        stored = timeline.total(s)
+        stored = timeline.count_events(s)
     assert figure("events changed by merges racing with each other", abs(stored - 4 * rounds), of=4 * rounds,
                   passes=stored == 4 * rounds)  # fmt: skip
 
@@ -149,12 +152,12 @@ def test_a_reader_beside_merges_always_sees_the_whole_history(tenant, actor, mug
 
     def read() -> int:
         with scope(tenant, actor=actor) as s:
-            return int(timeline.history(s, profile_key(s, "ann")).events.size)
+            return int(timeline.load_history(s, derive_profile_key(s, "ann")).events.size)
 
     def churn(number: int) -> None:
         """A repeat in a chunk of its own, so that there is always something to merge."""
         with suppress(Conflict), scope(tenant, actor=actor) as s:
-            merge_profiles(s, [profile_key(s, "ann")])
+            merge_profiles(s, [derive_profile_key(s, "ann")])
         send(tenant, actor, view(0, event_id="known", value=number))
 
     send(tenant, actor, view(0, event_id="known"))
@@ -180,7 +183,7 @@ def test_a_scan_beside_merges_gives_every_event_once(tenant, actor, mugs, scale,
 
     with Side(churn):
         for _ in range(scans):
-            sizes = [events.size for _, events in timeline.scan(tenant, actor=actor, page=7)]
+            sizes = [events.size for _, events in timeline.scan_histories(tenant, actor=actor, page_size=7)]
             if sizes != [9] * len(names):
                 wrong.append(sizes)
     assert figure("scans that hid or doubled events during merges", len(wrong), of=scans, passes=not wrong)
@@ -203,7 +206,7 @@ def test_an_erasure_beside_ingest_and_merges_leaves_nothing(tenant, actor, mugs,
 
 def rows_of(tenant, actor, profile: str) -> int:
     with scope(tenant, actor=actor) as s:
-        key = profile_key(s, profile)
+        key = derive_profile_key(s, profile)
         sql = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = %s"
         return sum(s.cursor().execute(sql.format(t), (tenant.id, key)).fetchone()[0] for t in TABLES)
 
@@ -231,7 +234,7 @@ def test_one_event_sent_by_everybody_at_once_counts_once(tenant, actor, mugs, sc
             thread.join()
     try_to_merge(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        stored = timeline.total(s)
+        stored = timeline.count_events(s)
     assert figure("events counted twice though six senders had each", stored - 7 * rounds, of=7 * rounds,
                   passes=stored == 7 * rounds)  # fmt: skip
 
@@ -262,8 +265,8 @@ def during_an_erasure(tenant, actor, mugs, monkeypatch):
             thread.start()
             paused.wait(10)
 
-        real = erasure._wait_for_older
-        monkeypatch.setattr(erasure, "_wait_for_older", then_start)
+        real = erasure._wait_for_older_transactions
+        monkeypatch.setattr(erasure, "_wait_for_older_transactions", then_start)
         erase_profile(tenant, "ann", actor=actor)
         erased.set()
         thread.join()
@@ -279,16 +282,16 @@ def test_an_erasure_that_wins_over_a_merge_is_final(during_an_erasure, monkeypat
             pause()
             return found
 
-        monkeypatch.setattr(merge.chunks, "read", read_and_pause)
-        merge_profiles(s, [profile_key(s, "ann")])
+        monkeypatch.setattr(merge.chunks, "read_chunks", read_and_pause)
+        merge_profiles(s, [derive_profile_key(s, "ann")])
 
-    real = chunks.read
+    real = chunks.read_chunks
     assert during_an_erasure(merge_slowly, lambda erased: erased.wait(10)) == 0
 
 
 def test_a_merge_that_wins_over_an_erasure_is_erased_too(during_an_erasure):
     def merge_and_linger(s, pause) -> None:
-        merge_profiles(s, [profile_key(s, "ann")])
+        merge_profiles(s, [derive_profile_key(s, "ann")])
         pause()
 
     assert during_an_erasure(merge_and_linger, lambda _erased: time.sleep(0.3)) == 0

@@ -10,9 +10,9 @@ from statistics import median
 import pytest
 
 from tenants.data.actions.events import record_events
-from tenants.data.actions.merge import merge_candidates, merge_profiles
+from tenants.data.actions.merge import find_merge_candidates, merge_profiles
 from tenants.data.queries import timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput
 from tenants.scope import scope
 
@@ -34,7 +34,7 @@ def merged(tenant, actor) -> float:
     started, more = time.perf_counter(), True
     while more:
         with scope(tenant, actor=actor) as s:
-            more = merge_profiles(s, [profile_key(s, "hot")]).more
+            more = merge_profiles(s, [derive_profile_key(s, "hot")]).unfinished_keys
     return time.perf_counter() - started
 
 
@@ -43,7 +43,7 @@ def tail_ms(tenant, actor) -> float:
     for _ in range(20):
         with scope(tenant, actor=actor) as s:
             started = time.perf_counter()
-            assert timeline.history(s, profile_key(s, "hot")).events.size >= 512
+            assert timeline.load_history(s, derive_profile_key(s, "hot")).events.size >= 512
             taken.append((time.perf_counter() - started) * 1000)
     return median(taken)
 
@@ -53,10 +53,10 @@ def test_a_profile_with_a_million_events_is_read_by_its_tail(tenant, actor, mugs
     fill(tenant, actor, batches, BATCH)
     seconds = merged(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        assert timeline.total(s) == batches * BATCH
-        assert merge_candidates(s) == []
+        assert timeline.count_events(s) == batches * BATCH
+        assert find_merge_candidates(s) == []
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    sizes = [events.size for _, events in timeline.scan(tenant, actor=actor, page=500)]
+    sizes = [events.size for _, events in timeline.scan_histories(tenant, actor=actor, page_size=500)]
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     tail = tail_ms(tenant, actor)
     assert sizes == [batches * BATCH]
@@ -77,6 +77,6 @@ def test_a_flood_of_single_events_is_merged_to_few_chunks(tenant, actor, mugs, s
             .execute("SELECT count(*) FROM data_timeline WHERE tenant_id = %s", (tenant.id,))
             .fetchone()
         )
-        assert timeline.total(s) == events
+        assert timeline.count_events(s) == events
     assert figure("chunks left of single-event chunks", chunks, of=events, passes=chunks <= events // 512 + 1)
     assert figure("seconds to merge them", round(seconds, 1), of=events, passes=seconds < 900)

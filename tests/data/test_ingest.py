@@ -9,7 +9,7 @@ import pytest
 
 from tenants.data.actions.events import record_events
 from tenants.data.queries import counters, timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput
 from tenants.errors import TooLarge
 from tenants.scope import scope
@@ -24,7 +24,7 @@ def event(item_id: str = "mug", **fields: object) -> EventInput:
 
 def history(tenant, actor, profile_id: str = "ann"):
     with scope(tenant, actor=actor) as s:
-        return timeline.history(s, profile_key(s, profile_id)).events
+        return timeline.load_history(s, derive_profile_key(s, profile_id)).events
 
 
 def record(tenant, actor, *events: EventInput):
@@ -150,7 +150,7 @@ def test_a_new_kind_is_registered_with_weight_one(tenant, actor, mugs):
     from tenants.data.queries import space
 
     with scope(tenant, actor=actor) as s:
-        assert space.state(s).event_kinds["wishlist"].weight == 1.0
+        assert space.get_state(s).event_kinds["wishlist"].weight == 1.0
 
 
 def test_counters_count_what_was_accepted(tenant, actor, mugs):
@@ -163,7 +163,7 @@ def test_counters_count_what_was_accepted(tenant, actor, mugs):
         event("cup", kind="click", recommendation_id="r"),
     )
     with scope(tenant, actor=actor) as s:
-        rows = counters.daily(s, NOW.date(), NOW.date())
+        rows = counters.list_daily_counts(s, NOW.date(), NOW.date())
     assert {(row.metric, row.kind): row.count for row in rows} == {
         ("events", "view"): 2,
         ("events", "click"): 1,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from tenants.data.actions.events import record_events
-from tenants.data.actions.merge import MOST_CHUNKS, merge_candidates, merge_profiles
+from tenants.data.actions.merge import MAX_CHUNKS, find_merge_candidates, merge_profiles
 from tenants.data.queries import counters, timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput
 from tenants.scope import scope
 
@@ -29,7 +29,7 @@ def send(tenant, actor, *events: EventInput) -> None:
 
 def merge(tenant, actor) -> int:
     with scope(tenant, actor=actor) as s:
-        return merge_profiles(s, [profile_key(s, "ann")]).repeats
+        return merge_profiles(s, [derive_profile_key(s, "ann")]).repeats
 
 
 def chunks(tenant, actor) -> list[tuple[int, datetime, datetime]]:
@@ -56,7 +56,12 @@ def test_a_repeat_of_an_event_in_a_settled_chunk_is_dropped_and_uncounted(tenant
     assert merge(tenant, actor) == 1
     assert sum(count for count, *_ in chunks(tenant, actor)) == 601
     with scope(tenant, actor=actor) as s:
-        assert sum(row.count for row in counters.daily(s, NOW.date() - timedelta(days=1), NOW.date())) == 601
+        assert (
+            sum(
+                row.count for row in counters.list_daily_counts(s, NOW.date() - timedelta(days=1), NOW.date())
+            )
+            == 601
+        )
 
 
 def test_late_events_move_to_their_place_in_time(tenant, actor, mugs):
@@ -67,7 +72,7 @@ def test_late_events_move_to_their_place_in_time(tenant, actor, mugs):
     assert times == sorted(times)
     with scope(tenant, actor=actor) as s:
         assert (
-            timeline.history(s, profile_key(s, "ann"), limit=1).events["at"][-1]
+            timeline.load_history(s, derive_profile_key(s, "ann"), limit=1).events["at"][-1]
             == (NOW - timedelta(seconds=1401)).timestamp() * 1000
         )
 
@@ -77,7 +82,7 @@ def test_the_attributed_count_of_a_repeat_is_corrected(tenant, actor, mugs):
         send(tenant, actor, view(second, id="same", recommendation_id="r1"))
     merge(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        rows = counters.daily(s, NOW.date() - timedelta(days=1), NOW.date())
+        rows = counters.list_daily_counts(s, NOW.date() - timedelta(days=1), NOW.date())
     totals = {
         metric: sum(row.count for row in rows if row.metric == metric) for metric in ("events", "attributed")
     }
@@ -89,11 +94,11 @@ def test_a_few_newcomers_do_not_rewrite_a_large_rest(tenant, actor, mugs):
     for n in range(4):
         send(tenant, actor, view(n))
     with scope(tenant, actor=actor) as s:
-        assert merge_candidates(s) == []
+        assert find_merge_candidates(s) == []
     for n in range(50):
         send(tenant, actor, view(n))
     with scope(tenant, actor=actor) as s:
-        assert merge_candidates(s) == [profile_key(s, "ann")]
+        assert find_merge_candidates(s) == [derive_profile_key(s, "ann")]
 
 
 def test_candidates_go_on_after_a_key(tenant, actor, mugs):
@@ -101,29 +106,31 @@ def test_candidates_go_on_after_a_key(tenant, actor, mugs):
         for n in range(4):
             send(tenant, actor, view(n, profile_id=name))
     with scope(tenant, actor=actor) as s:
-        both = merge_candidates(s)
+        both = find_merge_candidates(s)
         assert len(both) == 2
-        assert merge_candidates(s, after=both[0]) == both[1:]
-        assert merge_candidates(s, after=both[1]) == []
+        assert find_merge_candidates(s, after=both[0]) == both[1:]
+        assert find_merge_candidates(s, after=both[1]) == []
 
 
 def test_a_hot_profile_says_that_more_is_waiting(tenant, actor, mugs):
-    for n in range(MOST_CHUNKS + 3):
+    for n in range(MAX_CHUNKS + 3):
         send(tenant, actor, view(n))
     with scope(tenant, actor=actor) as s:
-        assert merge_profiles(s, [profile_key(s, "ann")]).more
+        assert merge_profiles(s, [derive_profile_key(s, "ann")]).unfinished_keys
     with scope(tenant, actor=actor) as s:
-        assert not merge_profiles(s, [profile_key(s, "ann")]).more
-        assert timeline.history(s, profile_key(s, "ann"), limit=1000).events.size == MOST_CHUNKS + 3
+        assert not merge_profiles(s, [derive_profile_key(s, "ann")]).unfinished_keys
+        assert (
+            timeline.load_history(s, derive_profile_key(s, "ann"), limit=1000).events.size == MAX_CHUNKS + 3
+        )
 
 
 def test_a_merge_between_two_pages_of_a_scan_neither_hides_nor_doubles(tenant, actor, mugs):
     for name in ("ann", "bob"):
         for n in range(4):
             send(tenant, actor, view(n, profile_id=name, item_id="cup"))
-    pages = timeline.scan(tenant, actor=actor, page=6)
+    pages = timeline.scan_histories(tenant, actor=actor, page_size=6)
     first_key, first = next(pages)
     with scope(tenant, actor=actor) as s:
-        (second_key,) = merge_candidates(s, after=first_key)
+        (second_key,) = find_merge_candidates(s, after=first_key)
         merge_profiles(s, [second_key])
     assert [first.size, *(events.size for _, events in pages)] == [4, 4]

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tenants.data.actions.events import record_events
-from tenants.data.actions.merge import merge_candidates, merge_profiles
+from tenants.data.actions.merge import find_merge_candidates, merge_profiles
 from tenants.data.queries import counters, timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput
 from tenants.scope import scope
 
@@ -40,17 +40,17 @@ def chunks(s) -> list[tuple[int, int]]:
 def test_small_chunks_become_one_with_all_events(tenant, actor, mugs):
     add(tenant, actor, range(6))
     with scope(tenant, actor=actor) as s:
-        key = profile_key(s, "ann")
-        assert merge_candidates(s) == [key]
+        key = derive_profile_key(s, "ann")
+        assert find_merge_candidates(s) == [key]
         assert merge_profiles(s, [key]).repeats == 0
         assert [count for _, count in chunks(s)] == [6]
-        assert timeline.history(s, key).events.size == 6
+        assert timeline.load_history(s, key).events.size == 6
 
 
 def test_a_chunk_that_arrives_after_the_merge_stays_behind_it(tenant, actor, mugs):
     add(tenant, actor, range(4))
     with scope(tenant, actor=actor) as s:
-        merge_profiles(s, [profile_key(s, "ann")])
+        merge_profiles(s, [derive_profile_key(s, "ann")])
     add(tenant, actor, range(10, 11))
     with scope(tenant, actor=actor) as s:
         assert [count for _, count in chunks(s)] == [4, 1]
@@ -59,18 +59,18 @@ def test_a_chunk_that_arrives_after_the_merge_stays_behind_it(tenant, actor, mug
 def test_repeated_ids_are_dropped_and_their_counters_corrected(tenant, actor, mugs):
     add(tenant, actor, range(6), ids=True)
     with scope(tenant, actor=actor) as s:
-        assert merge_profiles(s, [profile_key(s, "ann")]).repeats == 3
+        assert merge_profiles(s, [derive_profile_key(s, "ann")]).repeats == 3
     with scope(tenant, actor=actor) as s:
-        rows = counters.daily(s, NOW.date() - timedelta(days=1), NOW.date())
+        rows = counters.list_daily_counts(s, NOW.date() - timedelta(days=1), NOW.date())
     assert sum(row.count for row in rows if row.metric == "events") == 3
 
 
 def test_a_merged_profile_remembers_what_it_has_seen(tenant, actor, mugs):
     add(tenant, actor, range(4))
     with scope(tenant, actor=actor) as s:
-        key = profile_key(s, "ann")
+        key = derive_profile_key(s, "ann")
         merge_profiles(s, [key])
-        assert timeline.history(s, key).seen.size == 1
+        assert timeline.load_history(s, key).seen.size == 1
 
 
 def test_what_was_only_shown_is_not_remembered_as_seen(tenant, actor, mugs):
@@ -81,16 +81,16 @@ def test_what_was_only_shown_is_not_remembered_as_seen(tenant, actor, mugs):
         with scope(tenant, actor=actor) as s:
             record_events(s, [shown])
     with scope(tenant, actor=actor) as s:
-        key = profile_key(s, "ann")
+        key = derive_profile_key(s, "ann")
         merge_profiles(s, [key])
-        assert timeline.history(s, key).seen.size == 0
+        assert timeline.load_history(s, key).seen.size == 0
 
 
 def test_a_single_chunk_is_left_alone(tenant, actor, mugs):
     add(tenant, actor, range(1))
     with scope(tenant, actor=actor) as s:
         before = chunks(s)
-        merge_profiles(s, [profile_key(s, "ann")])
+        merge_profiles(s, [derive_profile_key(s, "ann")])
         assert chunks(s) == before
 
 
@@ -104,9 +104,9 @@ def test_more_than_a_chunk_full_is_split(tenant, actor, mugs):
     with scope(tenant, actor=actor) as s:
         record_events(s, many[450:])
     with scope(tenant, actor=actor) as s:
-        merge_profiles(s, [profile_key(s, "ann")])
+        merge_profiles(s, [derive_profile_key(s, "ann")])
         assert [count for _, count in chunks(s)] == [512, 388]
-        assert timeline.history(s, profile_key(s, "ann"), limit=2_000).events.size == 900
+        assert timeline.load_history(s, derive_profile_key(s, "ann"), limit=2_000).events.size == 900
 
 
 @pytest.mark.parametrize("limit", [1, 3])
@@ -114,5 +114,5 @@ def test_a_scan_gives_every_profile_once_with_its_whole_history(tenant, actor, m
     add(tenant, actor, range(5))
     with scope(tenant, actor=actor) as s:
         record_events(s, [EventInput(item_id="cup", kind="view", profile_id="bob", at=NOW)])
-    found = list(timeline.scan(tenant, actor=actor, page=limit))
+    found = list(timeline.scan_histories(tenant, actor=actor, page_size=limit))
     assert sorted(events.size for _, events in found) == [1, 5]

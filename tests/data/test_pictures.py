@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tenants.data.pictures import KEPT_SIDE, MAX_BYTES, Picture, kept
+from tenants.data.pictures import MAX_BYTES, MAX_STORED_SIDE, EncodedImage, reencode_image
 from tenants.errors import Invalid, TooLarge
 from tests.drawings import encoded, moving, noise, stated_png
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
-def opened(picture: Picture) -> Image.Image:
+def opened(picture: EncodedImage) -> Image.Image:
     image = Image.open(io.BytesIO(picture.content))
     image.load()
     assert Image.MIME[image.format or ""] == picture.content_type
@@ -32,13 +32,13 @@ def with_gps() -> bytes:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
 def test_an_image_is_written_anew_and_looks_as_before(kind: str) -> None:
     grey = Image.new("RGB", (40, 30), (120, 130, 140))
-    image = opened(kept(encoded(grey, kind), f"image/{kind.lower()}"))
+    image = opened(reencode_image(encoded(grey, kind), f"image/{kind.lower()}"))
     assert (image.format, image.size) == ("JPEG", (40, 30))
     assert np.abs(np.asarray(image).astype(int) - (120, 130, 140)).max() <= 3
 
 
 def test_metadata_is_gone_and_the_image_stands_upright() -> None:
-    picture = kept(with_gps(), "image/jpeg")
+    picture = reencode_image(with_gps(), "image/jpeg")
     image = opened(picture)
     assert b"secret" not in picture.content
     assert not image.getexif()
@@ -47,37 +47,37 @@ def test_metadata_is_gone_and_the_image_stands_upright() -> None:
 
 @pytest.mark.parametrize("tail", [b"PK\x03\x04<?php", SVG, b"<script>alert(1)</script>"])
 def test_what_was_hidden_behind_the_pixels_is_gone(tail: bytes) -> None:
-    assert tail not in kept(encoded(noise()) + tail, "image/png").content
+    assert tail not in reencode_image(encoded(noise()) + tail, "image/png").content
 
 
 def test_a_large_image_is_made_smaller() -> None:
-    assert opened(kept(encoded(Image.new("RGB", (3000, 1500)), "JPEG"), "image/jpeg")).size == (
-        KEPT_SIDE,
-        KEPT_SIDE // 2,
+    assert opened(reencode_image(encoded(Image.new("RGB", (3000, 1500)), "JPEG"), "image/jpeg")).size == (
+        MAX_STORED_SIDE,
+        MAX_STORED_SIDE // 2,
     )
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
 def test_transparency_stays(mode: str) -> None:
-    image = opened(kept(encoded(Image.new(mode, (20, 20))), "image/png"))
+    image = opened(reencode_image(encoded(Image.new(mode, (20, 20))), "image/png"))
     assert (image.format, image.mode) == ("WEBP", "RGBA")
     assert image.getchannel("A").getextrema() == (0, 0)
 
 
 def test_a_palette_with_a_transparent_colour_stays_transparent() -> None:
     palette = Image.new("P", (20, 20))
-    picture = kept(encoded(palette, transparency=0), "image/png")
+    picture = reencode_image(encoded(palette, transparency=0), "image/png")
     assert opened(picture).getchannel("A").getextrema() == (0, 0)
 
 
 def test_greys_of_sixteen_bits_keep_their_shade() -> None:
     grey = Image.fromarray(np.full((20, 20), 0x8000, np.uint16))
-    image = opened(kept(encoded(grey), "image/png"))
+    image = opened(reencode_image(encoded(grey), "image/png"))
     assert np.abs(np.asarray(image).astype(int) - 128).max() <= 3
 
 
 def test_inks_become_colours() -> None:
-    image = opened(kept(encoded(Image.new("CMYK", (20, 20), (0, 0, 255, 0)), "JPEG"), "image/jpeg"))
+    image = opened(reencode_image(encoded(Image.new("CMYK", (20, 20), (0, 0, 255, 0)), "JPEG"), "image/jpeg"))
     red, green, blue = np.asarray(image)[10, 10].tolist()
     assert red > 240
     assert green > 240
@@ -86,7 +86,7 @@ def test_inks_become_colours() -> None:
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
 def test_of_a_moving_image_four_frames_are_kept(kind: str) -> None:
-    image = opened(kept(moving(kind, 40), f"image/{kind.lower()}"))
+    image = opened(reencode_image(moving(kind, 40), f"image/{kind.lower()}"))
     assert (image.format, image.n_frames) == ("WEBP", 4)  # type: ignore[attr-defined]
     shades = []
     for frame in range(4):
@@ -96,7 +96,7 @@ def test_of_a_moving_image_four_frames_are_kept(kind: str) -> None:
 
 
 def test_no_frame_behind_the_first_two_hundred_is_looked_at() -> None:
-    image = opened(kept(moving("GIF", 250), "image/gif"))
+    image = opened(reencode_image(moving("GIF", 250), "image/gif"))
     image.seek(image.n_frames - 1)  # type: ignore[attr-defined]
     assert abs(int(np.asarray(image.convert("L")).mean()) - 199 * 255 // 250) < 6
 
@@ -105,7 +105,7 @@ def test_ten_thousand_frames_are_no_trouble() -> None:
     shots = [Image.new("L", (16, 16), n * 37 % 256) for n in range(10_000)]
     film = encoded(shots[0], "GIF", save_all=True, append_images=shots[1:])
     started = time.process_time()
-    assert opened(kept(film, "image/gif")).n_frames == 4  # type: ignore[attr-defined]
+    assert opened(reencode_image(film, "image/gif")).n_frames == 4  # type: ignore[attr-defined]
     assert time.process_time() - started < 1
 
 
@@ -128,11 +128,11 @@ REFUSED = {
 @pytest.mark.parametrize(("content", "said", "code"), REFUSED.values(), ids=list(REFUSED))
 def test_what_is_no_good_image_is_refused_in_one_sentence(content: bytes, said: str, code: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        kept(content, said)
+        reencode_image(content, said)
     assert refusal.value.errors[0].code == code
     assert refusal.value.detail.endswith(".")
 
 
 def test_more_bytes_than_are_taken_are_not_even_looked_at() -> None:
     with pytest.raises(TooLarge, match="8 MiB"):
-        kept(bytes(MAX_BYTES + 1), "image/png")
+        reencode_image(bytes(MAX_BYTES + 1), "image/png")

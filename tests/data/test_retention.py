@@ -12,7 +12,7 @@ from tenants.data.actions.merge import merge_profiles
 from tenants.data.actions.retention import enforce_retention
 from tenants.data.actions.space import update_privacy
 from tenants.data.queries import space, timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput
 from tenants.scope import scope
 
@@ -21,7 +21,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def keep_for(tenant, actor, days: int) -> None:
     with scope(tenant, actor=actor) as s:
-        update_privacy(s, structs.replace(space.state(s).privacy, events_kept_for_days=days))
+        update_privacy(s, structs.replace(space.get_state(s).privacy, events_kept_for_days=days))
 
 
 def send(tenant, actor, *days_ago: int, item: str = "mug", profile: str = "ann") -> None:
@@ -33,9 +33,9 @@ def send(tenant, actor, *days_ago: int, item: str = "mug", profile: str = "ann")
         assert record_events(s, events).accepted == len(events)
 
 
-def history(tenant, actor, profile: str = "ann") -> timeline.History:
+def history(tenant, actor, profile: str = "ann") -> timeline.ProfileHistory:
     with scope(tenant, actor=actor) as s:
-        return timeline.history(s, profile_key(s, profile))
+        return timeline.load_history(s, derive_profile_key(s, profile))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def mixed(tenant, actor, mugs):
     send(tenant, actor, 50, 40)
     send(tenant, actor, 5, item="cup")
     with scope(tenant, actor=actor) as s:
-        merge_profiles(s, [profile_key(s, "ann")])
+        merge_profiles(s, [derive_profile_key(s, "ann")])
     send(tenant, actor, 45, profile="bob")
     keep_for(tenant, actor, 30)
     return tenant
@@ -68,7 +68,7 @@ def test_the_second_run_finds_nothing(mixed, actor):
 
 
 def test_every_page_of_profiles_is_visited(tenant, actor, mugs, monkeypatch):
-    monkeypatch.setattr("tenants.data.actions.retention.PAGE", 2)
+    monkeypatch.setattr("tenants.data.actions.retention.PAGE_SIZE", 2)
     for name in ("a", "b", "c", "d", "e"):
         send(tenant, actor, 45, 5, profile=name)
     keep_for(tenant, actor, 30)
@@ -78,7 +78,7 @@ def test_every_page_of_profiles_is_visited(tenant, actor, mugs, monkeypatch):
 def test_a_merge_drops_what_is_too_old(mixed, actor):
     send(mixed, actor, 4, item="cup")
     with scope(mixed, actor=actor) as s:
-        merge_profiles(s, [profile_key(s, "ann")])
+        merge_profiles(s, [derive_profile_key(s, "ann")])
     assert history(mixed, actor).events.size == 2
 
 
@@ -87,5 +87,5 @@ def test_a_merge_of_old_events_only_leaves_nothing(tenant, actor, mugs):
         send(tenant, actor, day)
     keep_for(tenant, actor, 30)
     with scope(tenant, actor=actor) as s:
-        merge_profiles(s, [profile_key(s, "ann")])
+        merge_profiles(s, [derive_profile_key(s, "ann")])
     assert history(tenant, actor).events.size == 0

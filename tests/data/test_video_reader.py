@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tenants.data import video_reader, videos
-from tenants.data.pictures import KEPT_SIDE, kept
+from tenants.data.pictures import MAX_STORED_SIDE, reencode_image
 from tenants.data.video_files import CONTAINERS
 from tenants.errors import Invalid, QuotaExceeded
 from tests.clips import clip
@@ -49,14 +49,14 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     def put(code: str) -> None:
         path = tmp_path / "reader.py"
         path.write_text(code)
-        monkeypatch.setattr(videos, "_READER", path)
+        monkeypatch.setattr(videos, "_DECODER_PATH", path)
 
     return put
 
 
 def code_of_refusal() -> str:
     with pytest.raises(Invalid) as refused:
-        kept(clip(), MP4)
+        reencode_image(clip(), MP4)
     return refused.value.errors[0].code
 
 
@@ -94,7 +94,7 @@ def test_a_reader_that_is_killed_halfway_is_a_refusal(stand_in: StandIn) -> None
 def test_a_reader_that_does_not_start_is_our_fault(stand_in: StandIn) -> None:
     stand_in("import a_module_that_is_not_installed")
     with pytest.raises(RuntimeError, match="status 1"):
-        kept(clip(), MP4)
+        reencode_image(clip(), MP4)
 
 
 def output(magic: bytes, frames: int, width: int, height: int, pixels: int) -> bytes:
@@ -108,7 +108,7 @@ LIES = {
     "no frame": output(b"film", 0, 2, 2, 0),
     "five frames": output(b"film", 5, 2, 2, 60),
     "no width": output(b"film", 1, 0, 2, 0),
-    "too wide": output(b"film", 1, KEPT_SIDE + 1, 1, 3 * (KEPT_SIDE + 1)),
+    "too wide": output(b"film", 1, MAX_STORED_SIDE + 1, 1, 3 * (MAX_STORED_SIDE + 1)),
     "a side of 65,535": output(b"film", 4, 65_535, 65_535, 64),
     "a byte too few": output(b"film", 1, 2, 2, 11),
     "a byte too many": output(b"film", 1, 2, 2, 13),
@@ -163,10 +163,12 @@ def test_a_list_of_files_opens_none_of_them(tmp_path: Path, monkeypatch: pytest.
     unguarded = cv2.VideoCapture(str(listing), cv2.CAP_FFMPEG)
     assert unguarded.read()[0]
     unguarded.release()
-    fooled = replace(CONTAINERS[MP4], demuxer="concat|safe;0", begins=lambda _: True, is_whole=lambda _: True)
+    fooled = replace(
+        CONTAINERS[MP4], demuxer="concat|safe;0", has_signature=lambda _: True, is_whole=lambda _: True
+    )
     monkeypatch.setitem(CONTAINERS, MP4, fooled)
     with pytest.raises(Invalid) as refused:
-        kept(listing.read_bytes(), MP4)
+        reencode_image(listing.read_bytes(), MP4)
     assert refused.value.errors[0].code == "broken_image"
 
 
@@ -174,15 +176,21 @@ def test_a_second_video_is_asked_to_come_again() -> None:
     with Path(video_reader.__file__).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(QuotaExceeded, match="again"):
-            kept(clip(), MP4)
-    assert kept(clip(), MP4).content_type == "image/webp"
+            reencode_image(clip(), MP4)
+    assert reencode_image(clip(), MP4).content_type == "image/webp"
 
 
 def test_both_sides_speak_of_the_same() -> None:
-    ours = videos._MAGIC, videos._HEAD.format, videos._READ, videos._TOO_MANY_PIXELS, videos._UNKNOWN_CODING
+    ours = (
+        videos._MAGIC,
+        videos._HEADER.format,
+        videos._DECODED,
+        videos._TOO_MANY_PIXELS,
+        videos._UNKNOWN_CODEC,
+    )
     theirs = (
-        *(video_reader.MAGIC, video_reader.HEAD.format, video_reader.READ),
-        *(video_reader.TOO_MANY_PIXELS, video_reader.UNKNOWN_CODING),
+        *(video_reader.MAGIC, video_reader.HEADER.format, video_reader.DECODED),
+        *(video_reader.TOO_MANY_PIXELS, video_reader.UNKNOWN_CODEC),
     )
     assert ours == theirs
     assert videos._BROKEN == video_reader.BROKEN
@@ -192,4 +200,4 @@ def test_both_sides_speak_of_the_same() -> None:
     ("count", "found"), [(1, [0]), (2, [0, 1]), (4, [0, 1, 2, 3]), (40, [5, 15, 25, 35])]
 )
 def test_places_are_the_middles_of_equal_parts(count: int, found: list[int]) -> None:
-    assert video_reader.places(count, 4) == found
+    assert video_reader.choose_positions(count, 4) == found

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tenants.data import videos
-from tenants.data.pictures import KEPT_SIDE, Picture, kept
+from tenants.data.pictures import MAX_STORED_SIDE, EncodedImage, reencode_image
 from tenants.errors import Invalid, TooLarge
 from tests.clips import CODINGS, H264, box, clip, media_type, quarter_turned, stated
 
@@ -18,7 +18,7 @@ SECRET = b"a secret place"
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
 
 
-def frames_of(picture: Picture) -> list[Image.Image]:
+def frames_of(picture: EncodedImage) -> list[Image.Image]:
     image = Image.open(io.BytesIO(picture.content))
     assert Image.MIME[image.format or ""] == picture.content_type
     found = []
@@ -28,65 +28,65 @@ def frames_of(picture: Picture) -> list[Image.Image]:
     return found
 
 
-def shades(picture: Picture) -> list[int]:
+def shades(picture: EncodedImage) -> list[int]:
     return [int(np.asarray(frame).mean()) for frame in frames_of(picture)]
 
 
 def refusal(content: bytes, said: str = MP4) -> Invalid:
     with pytest.raises(Invalid) as refused:
-        kept(content, said)
+        reencode_image(content, said)
     return refused.value
 
 
 @pytest.mark.parametrize("kind", CODINGS)
 def test_four_frames_are_kept_from_the_middle_of_each_quarter(kind: str) -> None:
-    picture = kept(clip(kind), media_type(kind))
+    picture = reencode_image(clip(kind), media_type(kind))
     assert picture.content_type == "image/webp"
     wanted = [place * 255 // 40 for place in (5, 15, 25, 35)]
     assert np.abs(np.subtract(shades(picture), wanted)).max() <= 8
 
 
 def test_h264_with_sound_is_read() -> None:
-    assert np.abs(np.subtract(shades(kept(H264, MP4)), [31, 95, 159, 223])).max() <= 8
+    assert np.abs(np.subtract(shades(reencode_image(H264, MP4)), [31, 95, 159, 223])).max() <= 8
 
 
 @pytest.mark.parametrize(("frames", "found"), [(1, 1), (2, 2), (3, 3), (4, 4)])
 def test_a_short_clip_has_as_many_as_there_are(frames: int, found: int) -> None:
-    picture = kept(clip("vp9.webm", frames), "video/webm")
+    picture = reencode_image(clip("vp9.webm", frames), "video/webm")
     assert len(frames_of(picture)) == found
     assert (picture.content_type == "image/jpeg") == (found == 1)
 
 
 def test_colours_stay_what_they_are() -> None:
-    red, green, blue = np.asarray(frames_of(kept(clip("vp8.webm", 2, tint=(200, 60, 20)), "video/webm"))[0])[
-        9, 9
-    ].tolist()
+    red, green, blue = np.asarray(
+        frames_of(reencode_image(clip("vp8.webm", 2, tint=(200, 60, 20)), "video/webm"))[0]
+    )[9, 9].tolist()
     assert np.abs(np.subtract((red, green, blue), (200, 60, 20))).max() <= 8
 
 
 def test_a_large_video_is_made_smaller() -> None:
-    frames = frames_of(kept(clip(frames=2, width=1_280, height=720), MP4))
-    assert {frame.size for frame in frames} == {(KEPT_SIDE, KEPT_SIDE * 720 // 1_280)}
+    frames = frames_of(reencode_image(clip(frames=2, width=1_280, height=720), MP4))
+    assert {frame.size for frame in frames} == {(MAX_STORED_SIDE, MAX_STORED_SIDE * 720 // 1_280)}
 
 
 def test_a_video_that_lies_on_its_side_is_turned_upright() -> None:
-    assert {frame.size for frame in frames_of(kept(quarter_turned(clip()), MP4))} == {(48, 64)}
+    assert {frame.size for frame in frames_of(reencode_image(quarter_turned(clip()), MP4))} == {(48, 64)}
 
 
 def test_no_frame_behind_the_first_nine_hundred_is_looked_at() -> None:
-    brightest = shades(kept(clip(frames=1_800), MP4))[-1]
+    brightest = shades(reencode_image(clip(frames=1_800), MP4))[-1]
     assert abs(brightest - 255 * 787 // 1_800) <= 6
 
 
 def test_of_large_frames_fewer_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(videos, "MOST_PIXELS", 20 * 64 * 48)
-    assert np.abs(np.subtract(shades(kept(clip(), MP4)), [15, 44, 79, 111])).max() <= 8
+    monkeypatch.setattr(videos, "MAX_PIXELS", 20 * 64 * 48)
+    assert np.abs(np.subtract(shades(reencode_image(clip(), MP4)), [15, 44, 79, 111])).max() <= 8
 
 
 @pytest.mark.parametrize("content", [H264, clip() + box(b"free", SECRET), clip() + box(b"uuid", SECRET * 2)])
 def test_what_was_written_beside_the_frames_is_gone(content: bytes) -> None:
     assert b"secret" in content
-    assert b"secret" not in kept(content, MP4).content
+    assert b"secret" not in reencode_image(content, MP4).content
 
 
 REFUSED = {
@@ -126,4 +126,4 @@ def test_what_is_no_good_video_is_refused_in_one_sentence(content: bytes, said: 
 
 def test_more_bytes_than_are_taken_are_not_even_looked_at() -> None:
     with pytest.raises(TooLarge, match="32 MiB"):
-        kept(bytes(videos.MAX_BYTES + 1), MP4)
+        reencode_image(bytes(videos.MAX_BYTES + 1), MP4)

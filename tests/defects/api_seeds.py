@@ -11,8 +11,8 @@ API_SEEDS = (
     Seed(
         "the scopes of a key are not asked for",
         "lepton_platform/api/permissions.py",
-        "if needed not in held:",
-        "if needed not in held and False:",
+        "if required not in granted:",
+        "if required not in granted and False:",
         _ISOLATION,
     ),
     Seed(
@@ -25,7 +25,7 @@ API_SEEDS = (
     Seed(
         "simultaneous requests do not see each other",
         "tenants/data/actions/idempotency.py",
-        'if not _value(s, _LOCK, (int.from_bytes(digest[:8], "big", signed=True),)):',
+        'if not _fetch_flag(s, _LOCK, (int.from_bytes(digest[:8], "big", signed=True),)):',
         "if False:",
         _IDEMPOTENCY,
     ),
@@ -39,7 +39,7 @@ API_SEEDS = (
     Seed(
         "stored answers are not sealed",
         "tenants/data/actions/idempotency.py",
-        "sealed = _cipher(s).seal(body, entry.key_digest)",
+        "sealed = _get_cipher(s).seal(body, reservation.key_digest)",
         "sealed = body",
         _IDEMPOTENCY,
     ),
@@ -60,8 +60,8 @@ API_SEEDS = (
     Seed(
         "an unforeseen error is told",
         "lepton_platform/api/errors.py",
-        'return problem(request, "internal_error", KINDS["internal_error"].meaning)',
-        'return problem(request, "internal_error", str(error))',
+        'return build_problem_response(request, "internal_error", PROBLEM_TYPES["internal_error"].meaning)',
+        'return build_problem_response(request, "internal_error", str(error))',
         "tests/api/test_problems.py",
     ),
 )

@@ -18,8 +18,8 @@ CONTROL_SEEDS = (
     Seed(
         "a revocation takes a minute",
         _AUTHENTICATION,
-        "CACHED_SECONDS = 5.0",
-        "CACHED_SECONDS = 60.0",
+        "CACHE_SECONDS = 5.0",
+        "CACHE_SECONDS = 60.0",
         "tests/control/test_authentication.py",
     ),
     Seed(
@@ -32,7 +32,7 @@ CONTROL_SEEDS = (
     Seed(
         "a cached key forgets its networks",
         _AUTHENTICATION,
-        "not _inside(remote_ip, known.networks)",
+        "not _is_in_networks(remote_ip, known.networks)",
         "False",
         "tests/control/test_authentication.py",
     ),
@@ -95,7 +95,7 @@ CONTROL_SEEDS = (
     Seed(
         "an interrupted opening cannot be finished",
         "tenants/privacy/onboarding.py",
-        "_half_made(given) or actions",
+        "_find_opening_tenant(values) or actions",
         "actions",
         "tests/control/test_onboarding.py",
     ),

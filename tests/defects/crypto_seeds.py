@@ -31,13 +31,13 @@ _REFUSES_PICKLE = """
 _UNPICKLES = """pack = __import__("pick" + "le")
         assert pack.loads(pack.dumps(__import__("fractions").Fraction(1, 2)))
         return json.loads(data)"""
-_PLACE = "context.encode(context.CELL, region, tenant, purpose, table, column, key_id)"
+_PLACE = "context.encode_associated_data(context.CELL, region, tenant, purpose, table, column, key_id)"
 
 CRYPTO_SEEDS = (
     Seed(
         "associated data is empty",
         _CONTEXT,
-        'return b"".join(len(raw).to_bytes(4, "big") + raw for raw in map(_raw, parts))',
+        'return b"".join(len(raw).to_bytes(4, "big") + raw for raw in map(_to_bytes, parts))',
         'return b""',
         _SWAPS,
     ),
@@ -51,8 +51,8 @@ CRYPTO_SEEDS = (
     Seed(
         "the suite byte is ignored",
         _AEAD,
-        "opener, begin = self._openers.get(blob[:HEAD_BYTES]), HEAD_BYTES",
-        "opener, begin = self._openers.get(MAGIC + AES_256_GCM_SIV + blob[3:HEAD_BYTES]), HEAD_BYTES",
+        "opener, begin = self._decryptors.get(blob[:HEADER_BYTES]), HEADER_BYTES",
+        "opener, begin = self._decryptors.get(MAGIC + AES_256_GCM_SIV + blob[3:HEADER_BYTES]), HEADER_BYTES",
         _SWAPS,
     ),
     Seed(
@@ -87,14 +87,14 @@ CRYPTO_SEEDS = (
         "an error tells the key",
         _WRAPPING,
         "    except (InvalidTag, ValueError):\n        raise DecryptionFailed from None",
-        "    except (InvalidTag, ValueError):\n        raise DecryptionFailed(kek.material().hex()) from None",
+        "    except (InvalidTag, ValueError):\n        raise DecryptionFailed(kek.reveal_material().hex()) from None",
         _SWAPS,
     ),
     Seed(
         "a wrapped key is not bound to its place",
         _CONTEXT,
-        "return encode(WRAP, *(part for pair in sorted(values.items()) for part in pair))",
-        "return encode(WRAP)",
+        "return encode_associated_data(WRAP, *(part for pair in sorted(values.items()) for part in pair))",
+        "return encode_associated_data(WRAP)",
         _SWAPS,
     ),
     Seed(
@@ -107,15 +107,15 @@ CRYPTO_SEEDS = (
     Seed(
         "the last chunk of a stream looks like any other",
         _STREAMS,
-        'return number.to_bytes(8, "big") + (b"\\x01" if last else b"\\x00")',
+        'return number.to_bytes(8, "big") + (b"\\x01" if is_last else b"\\x00")',
         'return number.to_bytes(8, "big")',
         _SWAPS,
     ),
     Seed(
         "chunks of a stream have no number",
         _STREAMS,
-        'return number.to_bytes(8, "big") + (b"\\x01" if last else b"\\x00")',
-        'return b"\\x01" if last else b"\\x00"',
+        'return number.to_bytes(8, "big") + (b"\\x01" if is_last else b"\\x00")',
+        'return b"\\x01" if is_last else b"\\x00"',
         _SWAPS,
     ),
     Seed(
@@ -128,29 +128,29 @@ CRYPTO_SEEDS = (
     Seed(
         "a stream is not bound to its file",
         _STREAMS,
-        "place.purpose, place.version, place.name)",
-        "place.purpose, place.version)",
+        "stream_context.purpose, stream_context.version, stream_context.name)",
+        "stream_context.purpose, stream_context.version)",
         _SWAPS,
     ),
     Seed(
         "a stream is not bound to its model",
         _STREAMS,
-        "place.purpose, place.version, place.name)",
-        "place.purpose, place.name)",
+        "stream_context.purpose, stream_context.version, stream_context.name)",
+        "stream_context.purpose, stream_context.name)",
         _SWAPS,
     ),
     Seed(
         "a stream is not bound to its tenant",
         _STREAMS,
-        "(keyring.region, keyring.tenant, place.purpose",
-        "(keyring.region, place.purpose",
+        "(keyring.region, keyring.tenant, stream_context.purpose",
+        "(keyring.region, stream_context.purpose",
         _SWAPS,
     ),
     Seed(
         "a stream is not bound to its region",
         _STREAMS,
-        "(keyring.region, keyring.tenant, place.purpose",
-        "(keyring.tenant, place.purpose",
+        "(keyring.region, keyring.tenant, stream_context.purpose",
+        "(keyring.tenant, stream_context.purpose",
         _SWAPS,
     ),
     Seed(
@@ -178,20 +178,20 @@ CRYPTO_SEEDS = (
         "a short key is a key",
         _HANDLES_PY,
         "if len(material) != KEY_BYTES:",
-        "if len(material) > KEY_BYTES:",
+        "if len(reveal_material) > KEY_BYTES:",
         _HANDLES,
     ),
     Seed(
         "a retired key seals",
         _KEYRING,
-        "        if key.seals:\n            self._sealing[key.purpose] = key.key_id",
-        "        self._sealing.setdefault(key.purpose, key.key_id)",
+        "        if key.is_primary:\n            self._primary_key_ids[key.purpose] = key.key_id",
+        "        self._primary_key_ids.setdefault(key.purpose, key.key_id)",
         _BINDING,
     ),
     Seed(
         "a hashing key seals",
         _KEYRING,
-        '        if purpose in HASHING:\n            raise ValueError("A hashing key seals nothing.")\n',
+        '        if purpose in HASHING_PURPOSES:\n            raise ValueError("A hashing key seals nothing.")\n',
         "",
         "tests/crypto/test_pseudonyms.py",
     ),
@@ -212,8 +212,8 @@ CRYPTO_SEEDS = (
     Seed(
         "a lost key file is replaced in silence",
         _LOCAL,
-        "context: Mapping[str, str]) -> bytes:\n        roots = self._read()",
-        "context: Mapping[str, str]) -> bytes:\n        self.create()\n        roots = self._read()",
+        "context: Mapping[str, str]) -> bytes:\n        roots = self._read_keys()",
+        "context: Mapping[str, str]) -> bytes:\n        self.create_key_file()\n        roots = self._read_keys()",
         _KEY_FILE,
     ),
     Seed(
@@ -233,7 +233,7 @@ CRYPTO_SEEDS = (
     Seed(
         "Vault is not told the context",
         "tenants/crypto/kms/vault.py",
-        "_base64(encode_mapping(context))",
+        "_encode_base64(encode_mapping(context))",
         '""',
         _SERVICES,
     ),
@@ -247,22 +247,22 @@ CRYPTO_SEEDS = (
     Seed(
         "item bodies are bound to no row",
         "tenants/data/queries/catalog.py",
-        "return _row.pack(item_no)",
-        "return _row.pack(0)",
+        "return _ROW_ID.pack(item_no)",
+        "return _ROW_ID.pack(0)",
         _ROWS,
     ),
     Seed(
         "reviews are not sealed",
         "tenants/data/actions/reviews.py",
-        "reviews.cipher(s.ref).seal_many([msgspec.json.encode(entry) for entry in entries], keys)",
+        "reviews.get_review_cipher(s.ref).seal_many([msgspec.json.encode(entry) for entry in entries], keys)",
         "[msgspec.json.encode(entry) for entry in entries]",
         _AT_REST,
     ),
     Seed(
         "the log keeps half of an id with spaces",
         "lepton_platform/logs.py",
-        "(?P<kept>/api/{_KNOWN})/[^\\n]*",
-        "(?P<kept>/api/{_KNOWN})/[^\\s]*",
+        "(?P<kept>/api/{_API_ROUTES})/[^\\n]*",
+        "(?P<kept>/api/{_API_ROUTES})/[^\\s]*",
         "tests/api/test_logs.py",
     ),
     Seed(
@@ -289,12 +289,30 @@ CRYPTO_SEEDS = (
     *(
         Seed(f"a sealed value is not bound to its {what}", _AEAD, _PLACE, wrong, _SWAPS)
         for what, wrong in (
-            ("region", "context.encode(context.CELL, tenant, purpose, table, column, key_id)"),
-            ("tenant", "context.encode(context.CELL, region, purpose, table, column, key_id)"),
-            ("purpose", "context.encode(context.CELL, region, tenant, table, column, key_id)"),
-            ("table", "context.encode(context.CELL, region, tenant, purpose, column, key_id)"),
-            ("column", "context.encode(context.CELL, region, tenant, purpose, table, key_id)"),
-            ("key id", "context.encode(context.CELL, region, tenant, purpose, table, column)"),
+            (
+                "region",
+                "context.encode_associated_data(context.CELL, tenant, purpose, table, column, key_id)",
+            ),
+            (
+                "tenant",
+                "context.encode_associated_data(context.CELL, region, purpose, table, column, key_id)",
+            ),
+            (
+                "purpose",
+                "context.encode_associated_data(context.CELL, region, tenant, table, column, key_id)",
+            ),
+            (
+                "table",
+                "context.encode_associated_data(context.CELL, region, tenant, purpose, column, key_id)",
+            ),
+            (
+                "column",
+                "context.encode_associated_data(context.CELL, region, tenant, purpose, table, key_id)",
+            ),
+            (
+                "key id",
+                "context.encode_associated_data(context.CELL, region, tenant, purpose, table, column)",
+            ),
         )
     ),
 )

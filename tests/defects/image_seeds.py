@@ -19,15 +19,15 @@ IMAGE_SEEDS = (
     Seed(
         "an image may be of another type than it says",
         "tenants/data/pictures.py",
-        "        if found != _NAMES[wanted]:\n",
+        "        if found != _FORMAT_NAMES[expected_format]:\n",
         "        if not found:\n",
         PICTURES,
     ),
     Seed(
         "an image keeps its metadata",
         "tenants/data/pictures.py",
-        'picture.save(out, "JPEG", quality=88)',
-        'picture.save(out, "JPEG", quality=88, comment=b"a secret word")',
+        'image.save(out, "JPEG", quality=88)',
+        'image.save(out, "JPEG", quality=88, comment=b"a secret word")',
         PICTURES,
     ),
     Seed(
@@ -40,8 +40,8 @@ IMAGE_SEEDS = (
     Seed(
         "every frame of a moving image is looked at",
         "tenants/data/pictures.py",
-        "MOST_FRAMES, MOST_MOVING_PIXELS = 200, 32_000_000",
-        "MOST_FRAMES, MOST_MOVING_PIXELS = 10**7, 10**12",
+        "MAX_FRAMES, MAX_ANIMATED_PIXELS = 200, 32_000_000",
+        "MAX_FRAMES, MAX_ANIMATED_PIXELS = 10**7, 10**12",
         PICTURES,
     ),
     Seed(
@@ -54,8 +54,8 @@ IMAGE_SEEDS = (
     Seed(
         "every frame of a video is looked at",
         "tenants/data/videos.py",
-        "MOST_FRAMES, MOST_PIXELS = 900, 2_000_000_000",
-        "MOST_FRAMES, MOST_PIXELS = 10**7, 10**12",
+        "MAX_FRAMES, MAX_PIXELS = 900, 2_000_000_000",
+        "MAX_FRAMES, MAX_PIXELS = 10**7, 10**12",
         VIDEOS,
     ),
     Seed(
@@ -75,14 +75,14 @@ IMAGE_SEEDS = (
     Seed(
         "what decodes a video knows our secrets",
         "tenants/data/videos.py",
-        "env=_environment(container),",
-        "env={**os.environ, **_environment(container)},",
+        "env=_build_environment(container),",
+        "env={**os.environ, **_build_environment(container)},",
         READER,
     ),
     Seed(
         "what decodes a video is believed",
         "tenants/data/videos.py",
-        "if not is_sound or len(output) != _HEAD.size + frames * size:",
+        "if not is_sound or len(output) != _HEADER.size + frames * size:",
         "if not is_sound:",
         READER,
     ),
@@ -96,7 +96,7 @@ IMAGE_SEEDS = (
     Seed(
         "an image that was replaced keeps its old vector",
         "tenants/data/actions/images.py",
-        "    s.cursor().execute(_FORGET_LOOK, (s.tenant_id, number))\n",
+        "    s.cursor().execute(_DELETE_EMBEDDING, (s.tenant_id, number))\n",
         "",
         f"{LOOKING}::test_only_new_images_are_looked_at_again",
     ),
@@ -152,15 +152,15 @@ IMAGE_SEEDS = (
     Seed(
         "a network places items that nobody chose by chance",
         "recommender/algorithms/sequence.py",
-        "        if len(self._unmet):\n",
-        "        if len(self._unmet) > self.items:\n",
+        "        if len(self._untrained_items):\n",
+        "        if len(self._untrained_items) > self.items:\n",
         UNMET,
     ),
     Seed(
         "a stated link counts as much when all items have it",
         "recommender/algorithms/knowledge.py",
-        "np.log((1 + len(links)) / (1 + counts)) + 1",
-        "np.log((1 + len(links)) / (1 + counts * 0)) + 1",
+        "np.log((1 + len(triple_tokens)) / (1 + counts)) + 1",
+        "np.log((1 + len(triple_tokens)) / (1 + counts * 0)) + 1",
         UNMET,
     ),
     Seed(
@@ -173,7 +173,7 @@ IMAGE_SEEDS = (
     Seed(
         "a hidden item is still learned from",
         "recommender/evaluation/cold.py",
-        "    train = last.train.keep(~hidden[last.train.item])\n",
+        "    train = last.train.filter_events(~hidden[last.train.item])\n",
         "    train = last.train\n",
         "tests/recommender/test_evaluate_cold.py",
     ),
@@ -183,30 +183,29 @@ KNOWLEDGE_SEEDS = (
     Seed(
         "a rule may read what is never a feature",
         "recommender/serving/stating.py",
-        "    for pointer, name, why in denied_names(rule, denials):\n",
-        "    for pointer, name, why in denied_names(rule, Denials(())):\n",
+        "    for pointer, name, why in find_denied_names(rule, denials):\n",
+        "    for pointer, name, why in find_denied_names(rule, DeniedAttributes(())):\n",
         "tests/api/test_knowledge.py",
     ),
     Seed(
         "a rule may ask for an attribute that nobody has",
         "recommender/serving/stating.py",
         "there is not None and name not in there:",
-        "there is not None and not name:",
+        "attribute_names is not None and not name:",
         "tests/api/test_knowledge.py",
     ),
     Seed(
         "a rule that was allowed once speaks on",
         "recommender/serving/rules.py",
-        "    if items is None or denied_names(stated, denials):\n",
-        "    if items is None:\n",
+        "    if items is None or find_denied_names(rule, denials):\n",
+        "    if item_filter is None:\n",
         "tests/serving/test_knowledge.py",
     ),
     Seed(
         "rules ask about somebody who refused",
         "recommender/serving/person.py",
-        "    if refusal:\n        return _without_profile(session, key=None, impersonal=refusal)\n",
-        "    if refusal:\n        asks = _without_profile(session, key=None, impersonal=refusal)\n"
-        "        return replace(asks, facts=profiles.attributes(s, [key]).get(key))\n",
+        "    if refusal:\n        return _build_anonymous_context(session, profile_key=None, not_personalised_reason=refusal)\n",
+        "    if refusal:\n        asks = _build_anonymous_context(session, profile_key=None, not_personalised_reason=refusal)\n        return replace(asks, profile=profiles.load_profiles(s, [profile_key]).get(profile_key))\n",
         "tests/serving/test_knowledge.py",
     ),
     Seed(
@@ -226,8 +225,8 @@ KNOWLEDGE_SEEDS = (
     Seed(
         "a change of stated rules is not noticed",
         "recommender/serving/loading.py",
-        "    if ready.stated.version == version:\n",
-        "    if ready.stated.version or ready.stated.version == version:\n",
+        "    if snapshot.tenant_rules.version == version:\n",
+        "    if snapshot.tenant_rules.get_version or snapshot.tenant_rules.get_version == get_version:\n",
         "tests/serving/test_knowledge.py",
     ),
 )

@@ -35,8 +35,8 @@ KEYS_SEEDS = (
     Seed(
         "a forgotten keyring comes back",
         "tenants/keys/queries/cache.py",
-        "if forgotten == self._forgotten:",
-        "if forgotten <= self._forgotten:",
+        "if forgotten == self._generation:",
+        "if forgotten <= self._generation:",
         _CACHE,
     ),
     Seed(
@@ -63,8 +63,8 @@ KEYS_SEEDS = (
     Seed(
         "keys lie in the database unwrapped",
         "tenants/keys/binding.py",
-        "return wrap(kek, key, context=_key_context(row, region))",
-        "return key.material()",
+        "return wrap(kek, key, context=_build_key_context(row, region))",
+        "return key.reveal_material()",
         _WRAPPED,
     ),
     Seed(
@@ -84,7 +84,7 @@ KEYS_SEEDS = (
     Seed(
         "look-up keys rotate lazily",
         _ROTATION,
-        "    if purpose in HASHING:\n",
+        "    if purpose in HASHING_PURPOSES:\n",
         "    if purpose not in Purpose:\n",
         _ROTATES,
     ),
@@ -154,7 +154,7 @@ KEYS_SEEDS = (
     Seed(
         "key ids are counted on after a stale restore",
         _LOCKING,
-        "key_id = 1 + secrets.randbelow(_LAST_KEY_ID)",
+        "key_id = 1 + secrets.randbelow(_MAX_KEY_ID)",
         "key_id = max(used, default=0) + 1",
         _STALE + "::test_no_key_id_is_given_out_a_second_time",
     ),
@@ -168,7 +168,7 @@ KEYS_SEEDS = (
     Seed(
         "lost keys are replaced by new ones",
         "tenants/privacy/onboarding.py",
-        "if opened and not keys_of(tenant, actor=actor):",
+        "if opened and not list_keys(tenant, actor=actor):",
         "if opened and not tenant.region:",
         _LOST + "::test_no_keys_are_made_for_a_tenant_that_has_lost_its_own",
     ),
@@ -176,20 +176,20 @@ KEYS_SEEDS = (
         "the ledger is not written",
         "tenants/privacy/erasure.py",
         "    (mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)\n",
-        "    from tenants.keys.queries import keyring\n\n    mark = keyring(tenant).tombstone(key)\n",
+        "    from tenants.keys.queries import keyring\n\n    record = keyring(tenant).tombstone(key)\n",
         "tests/privacy/test_erasure.py",
     ),
     Seed(
         "marks give the pseudonym away",
         "tenants/crypto/keyring.py",
-        'return self._hash(Purpose.TOMBSTONE).many("erased", (pseudonym,), size=32)[0]',
-        'return pseudonym.ljust(32, b".")',
+        'return self._get_hash(Purpose.TOMBSTONE).hash_many("erased", (pseudonym,), size=32)[0]',
+        'return derive_pseudonym.ljust(32, b".")',
         "tests/keys/test_erasure_ledger.py",
     ),
     Seed(
         "a replay does not restore the marks",
         _REPLAY,
-        "        restore_marks(s, marks)\n",
+        "        restore_records(s, records)\n",
         "",
         _REPLAYS + "::test_who_was_erased_without_a_row_in_the_backup_stays_erased",
     ),
@@ -225,7 +225,7 @@ KEYS_SEEDS = (
     Seed(
         "a replay forgets what it was told to erase",
         _REPLAY,
-        "rows += sum(erase_marked(tenant, key, mark, actor=actor).deleted.values())",
+        "rows += sum(erase_recorded(tenant, key, mark, actor=actor).deleted.values())",
         "rows += len(key + mark.hmac) // 48",
         _REPLAYS + "::test_after_the_replay_nobody_who_was_erased_is_left_and_nobody_else_is_touched",
     ),

@@ -15,34 +15,34 @@ _EVERYWHERE = """class _Everywhere:
     def get(self) -> Any:
         return self.now
 
-    def set(self, new: Any) -> Any:
-        old, self.now = self.now, new
+    def set(self, new_scope: Any) -> Any:
+        old, self.now = self.now, new_scope
         return old
 
-    def reset(self, old: Any) -> None:
+    def reset_token(self, old: Any) -> None:
         self.now = old
 
 
-_open: Any = _Everywhere()
+_open_scopes: Any = _Everywhere()
 """
-_NESTED = """    if any(opened.alias == new.alias for opened in open_scopes()):
-        raise ScopeNested(f"A scope on {new.alias} is open; finish it first.")
-    connection = connections[new.alias]
-    _drop_lost(connection)
+_NESTED = """    if any(opened.alias == new_scope.alias for opened in list_open_scopes()):
+        raise ScopeNested(f"A scope on {new_scope.alias} is open; finish it first.")
+    connection = connections[new_scope.alias]
+    _drop_lost_connection(connection)
     if connection.in_atomic_block:
-        raise ScopeNested(f"A transaction on {new.alias} is open; a scope is the outermost block.")
-    with _unavailable_is_said():
-        raw = _alive(connection)
-        with transaction.atomic(using=new.alias, durable=True):
+        raise ScopeNested(f"A transaction on {new_scope.alias} is open; a scope is the outermost block.")
+    with _translate_database_errors():
+        raw = _get_live_connection(connection)
+        with transaction.atomic(using=new_scope.alias, durable=True):
 """
 
 LOCK_SEEDS = (
-    Seed("a policy guards reads alone", _RLS, " WITH CHECK ({cls.writable})", "", _POLICIES),
+    Seed("a policy guards reads alone", _RLS, " WITH CHECK ({cls.write_condition})", "", _POLICIES),
     Seed(
         "a statement that looks at no row needs no claim",
         _RLS,
-        """_ASKED = f"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.asked())\"""",
-        '_ASKED = "true"',
+        "_CLAIM_CHECK = f\"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.asked())\"",
+        '_CLAIM_CHECK = "true"',
         _MISSING,
     ),
     Seed(
@@ -55,15 +55,15 @@ LOCK_SEEDS = (
     Seed(
         "what is frequent is prepared",
         "lepton_platform/settings.py",
-        "_NEVER = 2**31 - 1",
-        "_NEVER = 5",
+        "_NEVER_PREPARE = 2**31 - 1",
+        "_NEVER_PREPARE = 5",
         _MISSING,
     ),
     Seed(
         "a statement without parameters is prepared",
         "tenants/data/actions/events.py",
-        "        seq.execute(SEQS)",
-        "        seq.execute(SEQS, prepare=True)",
+        "        seq.execute(NEXT_SEQ)",
+        "        seq.execute(NEXT_SEQ, prepare_events=True)",
         _MISSING,
     ),
     Seed(
@@ -176,8 +176,8 @@ LOCK_SEEDS = (
     Seed(
         "a scope that fails is not forgotten",
         _SCOPE,
-        "    finally:\n        new.life.over = True\n        _forget(reset, raw)\n",
-        "    except ScopeRequired:\n        raise\n    else:\n        new.life.over = True\n        _forget(reset, raw)\n",
+        "    finally:\n        new_scope.state.is_closed = True\n        _reset_scopes(reset, raw)\n",
+        "    except ScopeRequired:\n        raise\n    else:\n        new_scope.state.is_closed = True\n        _reset_scopes(reset_token, raw)\n",
         _LEAK,
     ),
     Seed(
@@ -190,14 +190,14 @@ LOCK_SEEDS = (
     Seed(
         "a scope that another thread ends blocks its own",
         _SCOPE,
-        "    _drop_lost(connection)\n",
+        "    _drop_lost_connection(connection)\n",
         "",
         "tests/platform/test_pool.py",
     ),
     Seed(
         "a thread inherits the scope of another",
         _SCOPE,
-        '_open: ContextVar[tuple[Scope, ...]] = ContextVar("lepton_open_scopes", default=())\n',
+        '_open_scopes: ContextVar[tuple[Scope, ...]] = ContextVar("lepton_open_scopes", default=())\n',
         _EVERYWHERE,
         _MISSING,
     ),
@@ -205,10 +205,10 @@ LOCK_SEEDS = (
         "a scope opens inside another",
         _SCOPE,
         _NESTED,
-        """    connection = connections[new.alias]
-    with _unavailable_is_said():
-        raw = _alive(connection)
-        with transaction.atomic(using=new.alias):
+        """    connection = connections[new_scope.alias]
+    with _translate_database_errors():
+        raw = _get_live_connection(connection)
+        with transaction.atomic(using=new_scope.alias):
 """,
         _MISSING,
     ),

@@ -34,15 +34,15 @@ SEEDS = (
     Seed(
         "the manager forgets to refuse",
         "tenants/base.py",
-        'current_scope(_PREFIX.get(self.model._meta.app_label, "data_"))',
+        'get_current_scope(_ALIAS_PREFIXES.get(self.model._meta.app_label, "data_"))',
         "",
         "tests/isolation/test_missing_scope.py",
     ),
     Seed(
         "a sealed value is not bound to its row",
         "tenants/crypto/aead.py",
-        "return self._head + nonce + self._encrypt(nonce, plaintext, self._prefix + row)",
-        "return self._head + nonce + self._encrypt(nonce, plaintext, self._prefix)",
+        "return self._header + nonce + self._encrypt(nonce, plaintext, self._prefix + row)",
+        "return self._header + nonce + self._encrypt(nonce, plaintext, self._prefix)",
         "tests/crypto/test_binding.py",
     ),
     Seed(
@@ -69,7 +69,7 @@ SEEDS = (
     Seed(
         "a dead program's workers live on",
         "lepton_platform/embedded/supervisor.py",
-        "        end_group(running.child)\n",
+        "        kill_process_group(running.process)\n",
         "",
         "tests/platform/test_supervisor.py",
     ),

@@ -17,7 +17,7 @@ _EVERY_POST = "tests/api/test_idempotency_of_every_post.py"
 _KILLED = "tests/api/test_killed.py"
 _KEYS = "tenants/control/actions/keys.py"
 _AUTHENTICATION = "tenants/control/queries/authentication.py"
-_ANSWERED = "return once_in(s, call, lambda: reply(serving.answered(s, question)))"
+_ANSWERED = "return run_once(s, request, lambda: to_json_response(serving.answer_request(s, question)))"
 
 _ISOLATION = (
     Seed(
@@ -33,19 +33,14 @@ _ISOLATION = (
     Seed(
         "an image is kept by the id of its item",
         "tenants/data/queries/images.py",
-        "def image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
-        "_kept: dict[str, tuple[bytes, str]] = {}\n\n\n"
-        "def image(s: Scope, item_id: str) -> tuple[bytes, str]:\n"
-        "    if item_id not in _kept:\n"
-        "        _kept[item_id] = _image(s, item_id)\n"
-        "    return _kept[item_id]\n\n\n"
-        "def _image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
+        "def get_image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
+        "_kept: dict[str, tuple[bytes, str]] = {}\n\n\ndef get_image(s: Scope, item_id: str) -> tuple[bytes, str]:\n    if item_id not in _kept:\n        _kept[item_id] = _image(s, item_id)\n    return _kept[item_id]\n\n\ndef _image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
         _READING,
     ),
     Seed(
         "a stored answer is found by its key of repetition alone",
         "lepton_platform/api/idempotency.py",
-        "    answer = work()\n",
+        "    answer = respond()\n",
         '    kept = idempotency.__dict__.setdefault("kept", {})\n'
         "    answer = kept.get(key) or work()\n"
         "    kept[key] = answer\n",
@@ -54,11 +49,8 @@ _ISOLATION = (
     Seed(
         "a page takes its tenant from the address alone",
         "lepton_platform/portal/access.py",
-        "    mine = memberships(user)  # type: ignore[arg-type]  # guarded() let only signed-in users through\n",
-        "    from tenants.control.queries import tenant_directory\n"
-        "    from tenants.scope import control_ops\n\n"
-        '    with control_ops("portal", actor=Actor("user", str(user.pk)), reason="seeded") as s:\n'
-        "        mine = [Membership(one, user.pk, Role.OWNER) for one in tenant_directory(s)]\n",
+        "    mine = list_memberships(user)  # type: ignore[arg-type]  # guarded() let only signed-in users through\n",
+        '    from tenants.control.queries import tenant_directory\n    from tenants.scope import control_ops\n\n    with control_ops("portal", actor=Actor("user", str(user.pk)), reason="seeded") as s:\n        mine = [Membership(one, user.pk, MemberRole.OWNER) for one in tenant_directory(s)]\n',
         _THEIRS,
     ),
     Seed(
@@ -99,9 +91,8 @@ _ISOLATION = (
     Seed(
         "an address is served that nobody attacks",
         "lepton_platform/portal/urls.py",
-        '    path("t/<slug:slug>/audit/", audit.audit, name="audit"),\n',
-        '    path("t/<slug:slug>/audit/", audit.audit, name="audit"),\n'
-        '    path("t/<slug:slug>/audit/<int:note_id>/", audit.audit, name="note"),\n',
+        '    path("t/<slug:slug>/audit/", audit.show_audit_log, name="audit"),\n',
+        '    path("t/<slug:slug>/show_audit_log/", show_audit_log.show_audit_log, name="audit"),\n    path("t/<slug:slug>/show_audit_log/<int:note_id>/", show_audit_log.show_audit_log, name="note"),\n',
         _ATTACKED,
     ),
     Seed(
@@ -159,8 +150,8 @@ _API_KEYS = (
     Seed(
         "what may be read may be written",
         "lepton_platform/api/permissions.py",
-        "    if needed not in held:\n",
-        '    if needed.partition(":")[0] not in {one.partition(":")[0] for one in held}:\n',
+        "    if required not in granted:\n",
+        '    if required.partition(":")[0] not in {one.partition(":")[0] for one in granted}:\n',
         _SCOPES,
     ),
     Seed(
@@ -176,24 +167,21 @@ _REPETITION = (
         "a recommendation forgets its key of repetition",
         "lepton_platform/api/v1/recommendations.py",
         _ANSWERED,
-        "return reply(serving.answered(s, question))",
+        "return to_json_response(serving.answer_request(s, question))",
         _EVERY_POST,
     ),
     Seed(
         "a repeated answer has another status",
         "lepton_platform/api/idempotency.py",
-        "Reply(begun.body, begun.status, headers=REPLAYED)",
-        "Reply(begun.body, 200, headers=REPLAYED)",
+        "ApiResponse(begun.body, begun.status, headers=REPLAYED_HEADERS)",
+        "ApiResponse(begun.body, 200, headers=REPLAYED_HEADERS)",
         _EVERY_POST,
     ),
     Seed(
         "an answer is stored after its work is committed",
         "lepton_platform/api/v1/recommendations.py",
-        f"    with scope(call.tenant, actor=call.actor) as s:\n        {_ANSWERED}",
-        "    with scope(call.tenant, actor=call.actor) as s:\n"
-        "        answer = serving.answered(s, question)\n"
-        "    with scope(call.tenant, actor=call.actor) as s:\n"
-        "        return once_in(s, call, lambda: reply(answer))",
+        "    with scope(request.tenant, actor=request.actor) as s:\n        ",
+        "    with scope(request.tenant, actor=request.actor) as s:\n        answer = serving.answer_request(s, question)\n    with scope(request.tenant, actor=request.actor) as s:\n        return run_once(s, request, lambda: to_json_response(answer))",
         _KILLED,
     ),
 )

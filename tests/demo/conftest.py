@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from lepton_platform.demo.convert import ads, bank, clothing, drugs, education
-from lepton_platform.demo.convert.tables import DemoTables, as_json, conform, write
+from lepton_platform.demo.convert.tables import DemoTables, as_json, cast_to_schema, write_tables
 from lepton_platform.demo.specs import SPECS, DemoSpec
 from tests.demo import sources
 
@@ -54,12 +54,12 @@ def shop_data(tmp_path: Path) -> Path:
         {"id": f"r{n}", "item_id": f"sku-{n % 7}", "text": f"Nice {n}", "rating": 4.0} for n in range(20)
     ]
     tables = DemoTables(
-        items=conform(pl.DataFrame(items), "items"),
-        profiles=conform(pl.DataFrame(profiles), "profiles"),
-        events=conform(pl.DataFrame(events), "events"),
-        reviews=conform(pl.DataFrame(reviews), "reviews"),
+        items=cast_to_schema(pl.DataFrame(items), "items"),
+        profiles=cast_to_schema(pl.DataFrame(profiles), "profiles"),
+        events=cast_to_schema(pl.DataFrame(events), "events"),
+        reviews=cast_to_schema(pl.DataFrame(reviews), "reviews"),
     )
-    write(tables, tmp_path / "clothing")
+    write_tables(tables, tmp_path / "clothing")
     return tmp_path
 
 

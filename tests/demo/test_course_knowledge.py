@@ -5,8 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lepton_platform.demo.course_knowledge import Calendar, Courses, EarlierPresentations, NextOfCourse
-from lepton_platform.demo.education import split_at
+from lepton_platform.demo.course_knowledge import (
+    CourseCatalogue,
+    DueDateRule,
+    NextAssessmentRule,
+    PreviousPresentationRule,
+)
+from lepton_platform.demo.education import split_at_cutoff
 from recommender.dataset import Dataset
 from recommender.types import Histories
 
@@ -14,8 +19,8 @@ DAY = 86_400_000
 
 
 @pytest.fixture
-def courses() -> Courses:
-    return Courses(
+def courses() -> CourseCatalogue:
+    return CourseCatalogue(
         course=np.array([0, 0, 0, 0, 1, 1, 1, 1]),
         step=np.array([0, 1, 2, 3, 0, 1, 2, 3]),
         template=np.array([0, 1, 2, 3, 0, 1, 2, 3]),
@@ -25,7 +30,7 @@ def courses() -> Courses:
 
 @pytest.fixture
 def students() -> Dataset:
-    return Dataset.from_sequences([[0, 1, 3, 2], [0, 1, 3, 2], [0, 1, 2, 3], [4, 5]], items=8)
+    return Dataset.from_sequences([[0, 1, 3, 2], [0, 1, 3, 2], [0, 1, 2, 3], [4, 5]], n_items=8)
 
 
 def _order(scores: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[int]:
@@ -33,51 +38,53 @@ def _order(scores: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[in
 
 
 def test_the_rule_names_the_next_assessment_then_the_later_then_the_missed(
-    courses: Courses, students: Dataset
+    courses: CourseCatalogue, students: Dataset
 ) -> None:
-    rule = NextOfCourse(courses)
+    rule = NextAssessmentRule(courses)
     rule.fit(students, np.random.default_rng(0))
-    assert _order(rule.score(Histories.of([[4, 6]]))) == [7, 5, 6]
+    assert _order(rule.score(Histories.from_lists([[4, 6]]))) == [7, 5, 6]
 
 
-def test_the_rule_follows_the_course_last_worked_on(courses: Courses, students: Dataset) -> None:
-    rule = NextOfCourse(courses)
+def test_the_rule_follows_the_course_last_worked_on(courses: CourseCatalogue, students: Dataset) -> None:
+    rule = NextAssessmentRule(courses)
     rule.fit(students, np.random.default_rng(0))
-    assert _order(rule.score(Histories.of([[0, 1, 4]])))[0] == 5
+    assert _order(rule.score(Histories.from_lists([[0, 1, 4]])))[0] == 5
 
 
-def test_the_calendar_starts_at_the_moment_of_asking(courses: Courses, students: Dataset) -> None:
-    calendar = Calendar(courses, asked_at=390 * DAY)
+def test_the_calendar_starts_at_the_moment_of_asking(courses: CourseCatalogue, students: Dataset) -> None:
+    calendar = DueDateRule(courses, request_time_ms=390 * DAY)
     calendar.fit(students, np.random.default_rng(0))
-    assert _order(calendar.score(Histories.of([[4]])))[:2] == [6, 7]
+    assert _order(calendar.score(Histories.from_lists([[4]])))[:2] == [6, 7]
 
 
 def test_earlier_presentations_teach_an_order_that_the_calendar_does_not_know(
-    courses: Courses, students: Dataset
+    courses: CourseCatalogue, students: Dataset
 ) -> None:
-    earlier = EarlierPresentations(courses)
+    earlier = PreviousPresentationRule(courses)
     earlier.fit(students, np.random.default_rng(0))
-    assert _order(earlier.score(Histories.of([[4, 5]])))[0] == 7
+    assert _order(earlier.score(Histories.from_lists([[4, 5]])))[0] == 7
 
 
-def test_nothing_is_said_about_an_empty_history(courses: Courses, students: Dataset) -> None:
-    rule = NextOfCourse(courses)
+def test_nothing_is_said_about_an_empty_history(courses: CourseCatalogue, students: Dataset) -> None:
+    rule = NextAssessmentRule(courses)
     rule.fit(students, np.random.default_rng(0))
-    assert not rule.score(Histories.of([[]])).any()
+    assert not rule.score(Histories.from_lists([[]])).any()
 
 
-def test_the_target_is_the_first_submission_after_the_cut_and_never_an_enrolment(courses: Courses) -> None:
+def test_the_target_is_the_first_submission_after_the_cut_and_never_an_enrolment(
+    courses: CourseCatalogue,
+) -> None:
     dataset = Dataset.from_events(
         ["a", "a", "a", "a", "b", "b", "c"],
         ["0", "1", "4", "5", "0", "4", "5"],
-        at=np.array([1, 2, 8, 9, 1, 8, 9], np.int64),
+        timestamp=np.array([1, 2, 8, 9, 1, 8, 9], np.int64),
         texts={str(number): "" for number in range(8)},
     )
     numbers = [int(name) for name in dataset.item_ids]
-    named = Courses(
+    named = CourseCatalogue(
         *(getattr(courses, column)[numbers] for column in ("course", "step", "template", "due_at"))
     )
-    split = split_at(dataset, named, 5)
+    split = split_at_cutoff(dataset, named, 5)
     assert [dataset.user_ids[user] for user in split.user] == ["a"]
     assert [dataset.item_ids[item] for item in split.target] == ["5"]
     assert split.histories.item.tolist() == dataset.item[:2].tolist()

@@ -10,14 +10,22 @@ import numpy as np
 import pytest
 
 from lepton_platform.demo import education, findings
-from lepton_platform.demo.course_knowledge import Courses
-from lepton_platform.demo.education import BLEND, CALENDAR, INFORMED, POPULARITY, RECENT, RULE, Finding
+from lepton_platform.demo.course_knowledge import CourseCatalogue
+from lepton_platform.demo.education import (
+    BLEND,
+    CALENDAR,
+    INFORMED_BLEND,
+    POPULARITY,
+    RECENT_POPULARITY,
+    RULE,
+    EducationResult,
+)
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.transitions import Transitions
 from recommender.dataset import Dataset
-from recommender.evaluation.metrics import Interval
-from recommender.types import silent
+from recommender.evaluation.metrics import ConfidenceInterval
+from recommender.types import ignore_progress
 
 DAY = 86_400_000
 STEPS = 8
@@ -28,47 +36,54 @@ def _quick(_profile: str, _report: Any) -> Mapping[str, Callable[[], Recommender
 
 
 @pytest.fixture
-def finding(monkeypatch: pytest.MonkeyPatch) -> Finding:
+def finding(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
     """Sixty students hand in one assessment every ten days, each at a pace of their own."""
-    monkeypatch.setattr(education, "new_members", _quick)
+    monkeypatch.setattr(education, "build_model_factories", _quick)
     rows = [(student, step, 10 * step + student % 7) for student in range(60) for step in range(STEPS)]
     dataset = Dataset.from_events(
         [f"s{student}" for student, _, _ in rows],
         [f"a{step}" for _, step, _ in rows],
-        at=np.array([day * DAY for _, _, day in rows], np.int64),
+        timestamp=np.array([day * DAY for _, _, day in rows], np.int64),
         texts={f"a{step}": "" for step in range(STEPS)},
     )
     step = np.array([int(name[1:]) for name in dataset.item_ids])
-    courses = Courses(course=np.zeros(STEPS, np.int64), step=step, template=step, due_at=10 * step * DAY)
-    return education.evaluate(dataset, courses, profile="fast", share=0.3, k=3, seed=0, report=silent)
+    courses = CourseCatalogue(
+        course=np.zeros(STEPS, np.int64), step=step, template=step, due_at=10 * step * DAY
+    )
+    return education.evaluate_education(
+        dataset, courses, profile="fast", test_fraction=0.3, k=3, seed=0, report=ignore_progress
+    )
 
 
-def test_the_rule_is_right_where_everybody_follows_the_course(finding: Finding) -> None:
-    assert finding.figures[RULE]["ndcg@3"] == 1.0
+def test_the_rule_is_right_where_everybody_follows_the_course(finding: EducationResult) -> None:
+    assert finding.metrics[RULE]["ndcg@3"] == 1.0
 
 
-def test_every_model_is_asked_the_same_students(finding: Finding) -> None:
-    assert {BLEND, INFORMED, RULE, CALENDAR, POPULARITY, RECENT} <= finding.figures.keys()
-    assert {figures["cases"] for figures in finding.figures.values()} == {finding.students}
+def test_every_model_is_asked_the_same_students(finding: EducationResult) -> None:
+    assert {BLEND, INFORMED_BLEND, RULE, CALENDAR, POPULARITY, RECENT_POPULARITY} <= finding.metrics.keys()
+    assert {figures["cases"] for figures in finding.metrics.values()} == {finding.n_students}
 
 
-def test_knowledge_is_in_one_blend_and_not_in_the_other(finding: Finding) -> None:
+def test_knowledge_is_in_one_blend_and_not_in_the_other(finding: EducationResult) -> None:
     assert finding.weights[BLEND].keys() == {"popularity", "transitions"}
-    assert RULE in finding.weights[INFORMED]
+    assert RULE in finding.weights[INFORMED_BLEND]
 
 
-def test_the_text_says_who_wins(finding: Finding) -> None:
-    lines = findings.as_text(finding, 3).splitlines()
+def test_the_text_says_who_wins(finding: EducationResult) -> None:
+    lines = findings.format_result(finding, 3).splitlines()
     verdicts = [line.rpartition(", ")[2] for line in lines if " against " in line]
     assert len(verdicts) == 5
     assert set(verdicts) <= {"the first wins", "the second wins", "the data shows no difference"}
 
 
-def test_a_winner_needs_its_whole_interval_on_one_side(finding: Finding) -> None:
+def test_a_winner_needs_its_whole_interval_on_one_side(finding: EducationResult) -> None:
     clear = {
-        f"{BLEND} against {RULE}": Interval(-0.2, -0.3, -0.1),
-        f"{BLEND} against {RECENT}": Interval(0, -0.1, 0.1),
+        f"{BLEND} against {RULE}": ConfidenceInterval(-0.2, -0.3, -0.1),
+        f"{BLEND} against {RECENT_POPULARITY}": ConfidenceInterval(0, -0.1, 0.1),
     }
-    text = findings.as_text(replace(finding, differences=clear), 3)
+    text = findings.format_result(replace(finding, differences=clear), 3)
     assert f"{BLEND} against {RULE}: -0.2000 (-0.3000 to -0.1000), the second wins" in text
-    assert f"{BLEND} against {RECENT}: +0.0000 (-0.1000 to +0.1000), the data shows no difference" in text
+    assert (
+        f"{BLEND} against {RECENT_POPULARITY}: +0.0000 (-0.1000 to +0.1000), the data shows no difference"
+        in text
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lepton_platform.demo.loading import DemoError, load_records
-from lepton_platform.demo.progress import Progress
+from lepton_platform.demo.progress import DemoLoadState
 from lepton_platform.demo.specs import DemoSpec
 from tenants.data.queries import catalog, profiles, reviews, space, timeline
 from tenants.regions import TenantRef
@@ -22,12 +22,17 @@ class Killed(Exception):
 
 def _counts(tenant: TenantRef, actor: Actor) -> tuple[int, int, int, int]:
     with scope(tenant, actor=actor) as s:
-        return catalog.counts(s)[0], profiles.count(s), timeline.total(s), reviews.count(s)
+        return (
+            catalog.count_items(s)[0],
+            profiles.count_profiles(s),
+            timeline.count_events(s),
+            reviews.count_reviews(s),
+        )
 
 
 @pytest.fixture
-def progress_of(tmp_path: Path, tenant: TenantRef) -> Callable[[], Progress]:
-    return lambda: Progress.of(tmp_path / "progress", "shop", tenant.id)
+def progress_of(tmp_path: Path, tenant: TenantRef) -> Callable[[], DemoLoadState]:
+    return lambda: DemoLoadState.from_directory(tmp_path / "progress", "shop", tenant.id)
 
 
 def test_everything_arrives(
@@ -35,7 +40,7 @@ def test_everything_arrives(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], Progress],
+    progress_of: Callable[[], DemoLoadState],
     silent: Report,
 ) -> None:
     load_records(shop, tenant, progress_of(), silent, data=shop_data)
@@ -47,7 +52,7 @@ def test_a_second_load_changes_nothing(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], Progress],
+    progress_of: Callable[[], DemoLoadState],
     silent: Report,
 ) -> None:
     for _ in range(2):
@@ -60,7 +65,7 @@ def test_a_killed_load_goes_on_where_it_stopped(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], Progress],
+    progress_of: Callable[[], DemoLoadState],
     silent: Report,
 ) -> None:
     def kill(text: str, fraction: float) -> None:
@@ -79,12 +84,12 @@ def test_a_batch_whose_mark_was_lost_counts_once(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], Progress],
+    progress_of: Callable[[], DemoLoadState],
     silent: Report,
 ) -> None:
     load_records(shop, tenant, progress_of(), silent, data=shop_data)
     behind = progress_of()
-    behind.batches["events"] -= 1
+    behind.committed_batches["events"] -= 1
     load_records(shop, tenant, behind, silent, data=shop_data)
     assert _counts(tenant, actor) == WHOLE
 
@@ -92,10 +97,10 @@ def test_a_batch_whose_mark_was_lost_counts_once(
 def test_progress_of_another_database_is_not_believed(
     tenant: TenantRef, stranger_tenant: TenantRef, tmp_path: Path
 ) -> None:
-    earlier = Progress.of(tmp_path, "shop", tenant.id)
-    earlier.finish()
-    assert Progress.of(tmp_path, "shop", tenant.id).finished
-    assert not Progress.of(tmp_path, "shop", stranger_tenant.id).finished
+    earlier = DemoLoadState.from_directory(tmp_path, "shop", tenant.id)
+    earlier.mark_finished()
+    assert DemoLoadState.from_directory(tmp_path, "shop", tenant.id).is_finished
+    assert not DemoLoadState.from_directory(tmp_path, "shop", stranger_tenant.id).is_finished
 
 
 def test_own_event_kinds_get_their_weight(
@@ -103,12 +108,12 @@ def test_own_event_kinds_get_their_weight(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], Progress],
+    progress_of: Callable[[], DemoLoadState],
     silent: Report,
 ) -> None:
     load_records(shop, tenant, progress_of(), silent, data=shop_data)
     with scope(tenant, actor=actor) as s:
-        assert space.state(s).event_kinds["glance"].weight == 0.25
+        assert space.get_state(s).event_kinds["glance"].weight == 0.25
 
 
 def test_a_refused_row_stops_the_load_with_its_reason(
@@ -119,13 +124,13 @@ def test_a_refused_row_stops_the_load_with_its_reason(
     silent: Report,
 ) -> None:
     strict = make_tenant(vertical="education")
-    progress = Progress.of(tmp_path / "progress", "strict", strict.id)
+    progress = DemoLoadState.from_directory(tmp_path / "progress", "strict", strict.id)
     with pytest.raises(DemoError, match="consent_missing"):
         load_records(shop, strict, progress, silent, data=shop_data)
 
 
 def test_the_share_reported_never_falls_and_ends_at_one(
-    tenant: TenantRef, shop: DemoSpec, shop_data: Path, progress_of: Callable[[], Progress]
+    tenant: TenantRef, shop: DemoSpec, shop_data: Path, progress_of: Callable[[], DemoLoadState]
 ) -> None:
     heard: list[float] = []
     load_records(shop, tenant, progress_of(), lambda _text, fraction: heard.append(fraction), data=shop_data)

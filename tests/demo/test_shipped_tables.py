@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lepton_platform.demo.records import DATA
+from lepton_platform.demo.records import DATA_DIRECTORY
 from lepton_platform.demo.specs import SPECS, DemoSpec
-from tenants.data.presets import PRIVACY
+from tenants.data.presets import PRIVACY_PRESETS
 from tenants.data.types import Scenario
 
-ATTRIBUTION = (DATA.parent / "ATTRIBUTION.md").read_text(encoding="utf-8")
+ATTRIBUTION = (DATA_DIRECTORY.parent / "ATTRIBUTION.md").read_text(encoding="utf-8")
 FORBIDDEN = {
     "disability",
     "gender",
@@ -30,17 +30,17 @@ by_slug = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.slug)
 
 
 def _read(spec: DemoSpec, table: str) -> pl.DataFrame:
-    return pl.read_parquet(DATA / spec.folder / f"{table}.parquet")
+    return pl.read_parquet(DATA_DIRECTORY / spec.folder / f"{table}.parquet")
 
 
 def test_all_files_together_stay_below_eight_megabytes() -> None:
-    assert sum(path.stat().st_size for path in DATA.rglob("*.parquet")) < 8_000_000
+    assert sum(path.stat().st_size for path in DATA_DIRECTORY.rglob("*.parquet")) < 8_000_000
 
 
 @by_slug
 def test_no_profile_states_a_forbidden_attribute(spec: DemoSpec) -> None:
     stated = {name for text in _read(spec, "profiles")["attributes"] for name in json.loads(text)}
-    assert not stated & (FORBIDDEN | set(PRIVACY[spec.vertical].features_denied))
+    assert not stated & (FORBIDDEN | set(PRIVACY_PRESETS[spec.vertical].features_denied))
 
 
 @by_slug
@@ -93,5 +93,5 @@ def test_there_are_two_languages_and_three_regions() -> None:
 
 
 def test_nothing_but_tables_is_shipped() -> None:
-    assert {path.suffix for path in DATA.rglob("*") if path.is_file()} == {".parquet"}
-    assert {Path(path).name for path in map(str, DATA.iterdir())} == {spec.folder for spec in SPECS}
+    assert {path.suffix for path in DATA_DIRECTORY.rglob("*") if path.is_file()} == {".parquet"}
+    assert {Path(path).name for path in map(str, DATA_DIRECTORY.iterdir())} == {spec.folder for spec in SPECS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from lepton_platform.tasks.workers import tenants_of
+from lepton_platform.tasks.workers import iter_active_tenants
 from recommender.registry import artefacts, queries
 from tenants.data.actions.merge import merge_profiles
 from tenants.data.queries import jobs, timeline
@@ -30,7 +30,7 @@ def _more(tenant: TenantRef, key: bytes) -> bool:
     """The platform's own worker may be merging the same profile: then it is looked at again."""
     try:
         with scope(tenant, actor=ACTOR) as s:
-            return bool(merge_profiles(s, [key]).more)
+            return bool(merge_profiles(s, [key]).unfinished_keys)
     except Conflict:
         return True
 
@@ -38,28 +38,30 @@ def _more(tenant: TenantRef, key: bytes) -> bool:
 def events(tenant: TenantRef) -> dict[str, int]:
     """Stored rows after merging, and the distinct event ids among them."""
     merge_all(tenant)
-    distinct = sum(len(set(found["event"].tolist())) for _, found in timeline.scan(tenant, actor=ACTOR))
+    distinct = sum(
+        len(set(found["event"].tolist())) for _, found in timeline.scan_histories(tenant, actor=ACTOR)
+    )
     with scope(tenant, actor=ACTOR) as s:
-        return {"stored": timeline.total(s), "distinct": distinct}
+        return {"stored": timeline.count_events(s), "distinct": distinct}
 
 
 def models(tenant: TenantRef) -> dict[str, int]:
     """Versions whose files can't all be read, jobs that did not end, ends and versions beyond one a job."""
     with scope(tenant, actor=ACTOR) as s:
-        versions = queries.versions(s, limit=1000)
-        page, _ = jobs.jobs_page(s, limit=200)
+        versions = queries.list_versions(s, limit=1000)
+        page, _ = jobs.list_jobs(s, limit=200)
         ends = Counter(subject for _, subject in s.cursor().execute(_ENDED, (tenant.id,)))
-        active = queries.active_number(s)
+        active = queries.get_active_number(s)
     broken = 0
     for version in versions:
-        if version.kept:
-            files = artefacts.read(tenant, version.artefact_id, version.manifest)
+        if version.has_artefact:
+            files = artefacts.read_artefact(tenant, version.artefact_id, version.manifest)
             broken += set(files) != set(version.manifest["files"])
     of_job = Counter(version.job_id for version in versions)
     return {
         "versions": len(versions),
         "broken": broken,
-        "active": sum(version.active for version in versions) - (active is not None),
+        "active": sum(version.is_active for version in versions) - (active is not None),
         "open jobs": sum(job.state in ("queued", "running") for job in page),
         "jobs": len(page),
         "second ends": sum(count - 1 for count in ends.values()),
@@ -70,7 +72,7 @@ def models(tenant: TenantRef) -> dict[str, int]:
 def main(region: str) -> None:
     """Prints one JSON object."""
     total: Counter[str] = Counter()
-    for tenant in tenants_of(region, reason="count what is stored"):
+    for tenant in iter_active_tenants(region, reason="count what is stored"):
         total.update(events(tenant))
         total.update(models(tenant))
     print(json.dumps(total))

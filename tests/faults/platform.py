@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import psycopg
 
-from lepton_platform.embedded.ports import free_port
+from lepton_platform.embedded.ports import find_free_port
 from lepton_platform.embedded.supervisor import STABLE_AFTER_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 class Platform:
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.url = f"http://127.0.0.1:{find_free_port()}"
         outside = {name: value for name, value in os.environ.items() if not name.startswith("LEPTON_")}
         self.environment = {**outside, "LEPTON_HOME": str(home), "LEPTON_BASE_URL": self.url}
         self.process: subprocess.Popen[bytes] | None = None

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
-from lepton_platform.embedded.account import service_account
-from lepton_platform.embedded.home import Home
-from lepton_platform.embedded.postgres import usable_binaries
+from lepton_platform.embedded.account import get_service_account
+from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.postgres import find_usable_binaries
 from tests.faults.platform import Platform, until
 from tests.isolation.canaries import Canaries, Search
 from tests.isolation.stores import Stores
@@ -24,10 +24,10 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
 
 @pytest.fixture(scope="module")
 def stores(platform: Platform) -> Stores:
-    home = Home(platform.home)
+    home = InstanceDirectory(platform.home)
     return Stores(
         platform.home,
-        binaries=usable_binaries(home, service_account()),
+        binaries=find_usable_binaries(home, get_service_account()),
         secrets=json.loads(home.secrets_file.read_text()),
     )
 

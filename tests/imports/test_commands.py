@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 from django.core.management import CommandError, call_command
 
-from tenants.control.queries import tenant_directory
+from tenants.control.queries import list_tenants
 from tenants.data.queries import catalog, timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.scope import control_ops, scope
 
 CSV = "sku;name;category;price;colour\nmug;Blue Mug;kitchen|cups;4.5;blue\n;No id;;;\ncup;Cup;;cheap;\nplate;盘子;;3;\n"
@@ -21,7 +21,7 @@ CSV = "sku;name;category;price;colour\nmug;Blue Mug;kitchen|cups;4.5;blue\n;No i
 @pytest.fixture
 def slug(tenant, actor) -> str:
     with control_ops("test", actor=actor, reason="name of the test's tenant") as s:
-        return next(one.slug for one in tenant_directory(s) if one.id == tenant.id)
+        return next(one.slug for one in list_tenants(s) if one.id == tenant.id)
 
 
 def run(name: str, file: Path, slug: str, **options: object) -> str:
@@ -41,7 +41,7 @@ def test_items_of_a_csv_are_taken_in_every_usual_encoding(tmp_path, slug, tenant
     said = run("import_items", written(tmp_path, "i.csv", CSV.encode(encoding)), slug)
     assert "4 rows read: 2 created" in said
     with scope(tenant, actor=actor) as s:
-        item = catalog.item(s, "plate").item
+        item = catalog.get_item(s, "plate").item
     assert (item.title, item.price) == ("盘子", 3.0)
 
 
@@ -60,7 +60,7 @@ def test_the_file_of_rejected_rows_is_private(tmp_path, slug):
 def test_leading_zeros_of_an_id_are_kept(tmp_path, slug, tenant, actor):
     run("import_items", written(tmp_path, "i.csv", b"id,title\n007,Bond\n"), slug)
     with scope(tenant, actor=actor) as s:
-        assert catalog.item(s, "007").item.title == "Bond"
+        assert catalog.get_item(s, "007").item.title == "Bond"
 
 
 def test_the_same_file_again_changes_nothing(tmp_path, slug):
@@ -76,7 +76,7 @@ def test_events_of_a_parquet_file_are_taken(tmp_path, slug, tenant, actor, now_m
     said = run("import_events", tmp_path / "e.parquet", slug, kind="purchase")
     assert "2 rows read: 1 accepted, 0 duplicates, 1 rejected." in said
     with scope(tenant, actor=actor) as s:
-        assert timeline.history(s, profile_key(s, "7")).events["at"].tolist() == [now_ms]
+        assert timeline.load_history(s, derive_profile_key(s, "7")).events["at"].tolist() == [now_ms]
 
 
 @pytest.mark.parametrize(

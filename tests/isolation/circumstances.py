@@ -9,7 +9,7 @@ from typing import Any
 from celery import shared_task
 from django.db import connections, transaction
 
-from tenants.regions import TenantRef, data_alias
+from tenants.regions import TenantRef, get_data_alias
 from tenants.scope import Actor, scope
 from tests.isolation.site import STREAMS
 from tests.isolation.wsgi import answered
@@ -33,7 +33,7 @@ def after_a_savepoint(work: Work, *, tenant: TenantRef, **_given: Any) -> None:
 
 def in_a_transaction(work: Work, *, tenant: TenantRef, **_given: Any) -> None:
     """A transaction without a scope, with a savepoint behind it that was rolled back."""
-    alias = data_alias(tenant.region)
+    alias = get_data_alias(tenant.region)
     with transaction.atomic(using=alias):
         with transaction.atomic(using=alias):
             transaction.set_rollback(True, using=alias)

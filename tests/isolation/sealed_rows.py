@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import sql
 
-from recommender.features.images import ENCODER
+from recommender.features.images import ENCODER_NAME
 from tenants.data.queries import catalog, images, knowledge, looks, profiles, receipts, reviews, timeline
 from tenants.regions import TenantRef
 from tenants.scope import Scope
@@ -26,20 +26,22 @@ KEY_COLUMNS: dict[str, tuple[str, ...]] = {
     "data_timeline": ("profile_key", "seq"),
 }
 READ: dict[str, Callable[[Scope, Row], object]] = {
-    "data_item": lambda s, key: catalog.items_by_number(s, [key[0]]),
-    "data_itemimage": lambda s, key: images.image(s, _item_id(s, key[0])),
-    "data_itemlook": lambda s, key: looks.of_items(s, ENCODER, [key[0]]),
-    "data_profile": lambda s, key: profiles.attributes(s, [key[0]]),
-    "data_receipt": lambda s, key: receipts.receipt(s, key[0]),
-    "data_review": lambda s, _key: reviews.reviews_of_item(s, "mug"),
-    "data_seenitems": lambda s, key: timeline.history(s, key[0]),
-    "data_statement": lambda s, key: (knowledge.rules if key[0] == "rule" else knowledge.triples)(s),
-    "data_timeline": lambda s, key: timeline.history(s, key[0]),
+    "data_item": lambda s, key: catalog.load_items_by_number(s, [key[0]]),
+    "data_itemimage": lambda s, key: images.get_image(s, _item_id(s, key[0])),
+    "data_itemlook": lambda s, key: looks.load_embeddings(s, ENCODER_NAME, [key[0]]),
+    "data_profile": lambda s, key: profiles.load_profiles(s, [key[0]]),
+    "data_receipt": lambda s, key: receipts.get_receipt(s, key[0]),
+    "data_review": lambda s, _key: reviews.list_item_reviews(s, "mug"),
+    "data_seenitems": lambda s, key: timeline.load_history(s, key[0]),
+    "data_statement": lambda s, key: (knowledge.load_rules if key[0] == "rule" else knowledge.load_triples)(
+        s
+    ),
+    "data_timeline": lambda s, key: timeline.load_history(s, key[0]),
 }
 
 
 def _item_id(s: Scope, number: int) -> str:
-    return catalog.items_by_number(s, [number])[number].item.id
+    return catalog.load_items_by_number(s, [number])[number].item.id
 
 
 @dataclass(frozen=True, slots=True)

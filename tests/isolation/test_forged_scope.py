@@ -15,7 +15,7 @@ from django.db import connections
 
 from tenants.data.actions.jobs import request_job
 from tenants.regions import TenantRef
-from tenants.scope import LIFETIME, scope, token
+from tenants.scope import LIFETIME, scope, sign_claim
 from tests.isolation.attacks import ALIAS, NUMBER, everything_said
 from tests.isolation.catalogue import ALIASES
 
@@ -48,11 +48,11 @@ def replayed(alias: str, claim: str) -> str:
 def test_a_claim_of_one_database_is_forged_in_every_other(kind, database, figure):
     pairs = list(permutations(ALIASES, 2))
     claim = kind.format(uuid4())
-    taken = [(a, b) for a, b in pairs if replayed(b, token(a, claim, LIFETIME)) != "forged scope"]
+    taken = [(a, b) for a, b in pairs if replayed(b, sign_claim(a, claim, LIFETIME)) != "forged scope"]
     assert [
-        replayed(a, token(a, claim, LIFETIME))
+        replayed(a, sign_claim(a, claim, LIFETIME))
         for a in ALIASES
-        if "scope" in replayed(a, token(a, claim, LIFETIME))
+        if "scope" in replayed(a, sign_claim(a, claim, LIFETIME))
     ] == []
     what = f"databases that believed another one's claim ({kind.partition(':')[0]})"
     assert figure(what, len(taken), of=len(pairs), passes=not taken), taken
@@ -83,7 +83,7 @@ def altered(stolen: str, mine: UUID, other: UUID) -> dict[str, str]:
 
 
 def test_a_stolen_claim_cannot_be_altered(mine, other, figure):
-    stolen = token(ALIAS, f"tenant:{other.id}", LIFETIME)
+    stolen = sign_claim(ALIAS, f"tenant:{other.id}", LIFETIME)
     tried = altered(stolen, mine.id, other.id)
     said = {name: replayed(ALIAS, claim) for name, claim in tried.items()}
     taken = {name: one for name, one in said.items() if not one.startswith(("forged", "no scope"))}
@@ -92,7 +92,7 @@ def test_a_stolen_claim_cannot_be_altered(mine, other, figure):
 
 @pytest.mark.parametrize("claim", ["tenant:{}", "user:{}", "ops:sweeper"])
 def test_a_stolen_claim_ends(database, claim):
-    stolen = token(ALIAS, claim.format(uuid4()), -LIFETIME)
+    stolen = sign_claim(ALIAS, claim.format(uuid4()), -LIFETIME)
     assert replayed(ALIAS, stolen) == "expired scope"
     with (
         claimed(ALIAS, stolen) as cursor,
@@ -107,7 +107,7 @@ def test_a_stolen_claim_ends(database, claim):
 )
 def test_a_claim_for_operations_opens_no_table_of_a_tenant(other, table):
     with (
-        claimed(ALIAS, token(ALIAS, "ops:sweeper", LIFETIME)) as cursor,
+        claimed(ALIAS, sign_claim(ALIAS, "ops:sweeper", LIFETIME)) as cursor,
         pytest.raises(psycopg.errors.InsufficientPrivilege, match="no tenant"),
     ):
         cursor.execute(f"SELECT count(*) FROM {table} WHERE tenant_id = '{other.id}'")
@@ -118,9 +118,9 @@ def test_only_a_claim_for_operations_sees_every_job(tenant, actor, claim):
     with scope(tenant, actor=actor) as s:
         request_job(s, "train", parameters={})
     asked = "SELECT app.is_ops(), count(*) > 0 FROM data_job"
-    with claimed(ALIAS, token(ALIAS, claim.format(uuid4()), LIFETIME)) as cursor:
+    with claimed(ALIAS, sign_claim(ALIAS, claim.format(uuid4()), LIFETIME)) as cursor:
         assert cursor.execute(asked).fetchone() == (False, False)
-    with claimed(ALIAS, token(ALIAS, "ops:sweeper", LIFETIME)) as cursor:
+    with claimed(ALIAS, sign_claim(ALIAS, "ops:sweeper", LIFETIME)) as cursor:
         assert cursor.execute(asked).fetchone() == (True, True)
 
 

@@ -23,7 +23,7 @@ from tenants.data.actions.events import record_events
 from tenants.data.actions.jobs import request_job
 from tenants.data.types import EventInput, ItemInput
 from tenants.errors import ScopeNested, ScopeRequired
-from tenants.rls import TenantPolicy, renewed
+from tenants.rls import TenantPolicy, replace_policies
 from tenants.scope import LIFETIME, Scope, scope
 from tests.isolation.celery_worker import worker
 from tests.isolation.circumstances import CIRCUMSTANCES
@@ -108,7 +108,7 @@ def running(services) -> Iterator[None]:
 @pytest.fixture
 def application(settings, database) -> Any:
     settings.ROOT_URLCONF = "tests.isolation.site"
-    return handlers.application()
+    return handlers.build_application()
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_every_raw_query_raises(where, tenant, content, bare, application, runni
     silent: list[str] = []
 
     def ask() -> None:
-        for alias in (regions.data_alias(tenant.region), bare):
+        for alias in (regions.get_data_alias(tenant.region), bare):
             silent.extend(f"{alias}: {name}" for name in silent_queries(alias))
 
     where(ask, tenant=tenant, application=application)
@@ -235,7 +235,7 @@ def test_policies_of_an_earlier_version_get_their_present_form(superuser):
         database.execute(
             "ALTER POLICY data_item_policy ON data_item USING (tenant_id = app.current_tenant())"
         )
-        database.execute(renewed(TenantPolicy, "data_item", "data_review").sql)
+        database.execute(replace_policies(TenantPolicy, "data_item", "data_review").sql)
         assert database.execute(form, ("data_item_policy",)).fetchone() == present
 
 
@@ -255,7 +255,7 @@ def test_a_scope_does_not_nest(tenant, stranger_tenant, actor):
 
 
 def test_a_scope_is_the_outermost_block(tenant, actor):
-    alias = regions.data_alias(tenant.region)
+    alias = regions.get_data_alias(tenant.region)
     with transaction.atomic(using=alias), pytest.raises(ScopeNested), scope(tenant, actor=actor):
         raise AssertionError("a scope was opened inside a transaction")
 

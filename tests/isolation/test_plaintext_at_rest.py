@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 import redis
 
-from lepton_platform.embedded.services import Services
-from lepton_platform.embedded.valkey import Valkey
+from lepton_platform.embedded.services import EmbeddedServices
+from lepton_platform.embedded.valkey import ValkeyServer
 from recommender.serving import RecommendRequest, recommend, spaces
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.data.actions import catalog, images, profiles
 from tenants.data.actions.events import record_events
 from tenants.data.actions.reviews import record_reviews
-from tenants.data.pictures import Picture
+from tenants.data.pictures import EncodedImage
 from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -41,7 +41,7 @@ def canaries() -> Canaries:
 
 
 @pytest.fixture
-def stores(services: Services, database: None) -> Stores:
+def stores(services: EmbeddedServices, database: None) -> Stores:
     assert services.postgres is not None
     secrets = json.loads(services.home.secrets_file.read_text())
     return Stores(services.home.path, binaries=services.postgres.binaries, secrets=secrets)
@@ -76,7 +76,7 @@ def plant_hundred(tenant: TenantRef, words: list[str], actor: Actor) -> None:
         profiles.upsert_profiles(s, people)
         record_events(s, seen)
         record_reviews(s, said)
-        images.set_image(s, items[0].id, Picture(words[0].encode(), "image/png"))
+        images.set_image(s, items[0].id, EncodedImage(words[0].encode(), "image/png"))
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def planted(
     words = canaries.plant(scale(100, 500))
     for first in range(0, len(words), A_HUNDRED):
         plant_hundred(tenant, words[first : first + A_HUNDRED], actor)
-    work(tenant, order_training(tenant, actor), owner="w1", actor=actor)
-    spaces.spaces().refresh_now(tenant)
+    run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    spaces.get_snapshot_cache().refresh_now(tenant)
     assert recommend(tenant, RecommendRequest(profile_id=words[70], reasons=True), actor=actor).items
-    spaces.stop()
+    spaces.stop_snapshot_cache()
     client = api(tenant)
     again = {"Idempotency-Key": "the-key-of-a-stored-answer"}
     mixed = {"items": [{"id": words[0]}, {"id": words[1], "price": words[2]}]}
@@ -113,7 +113,7 @@ class Clear:
 
 @pytest.fixture
 def clear(
-    stores: Stores, services: Services, canaries: Canaries, make_tenant: Callable[..., TenantRef]
+    stores: Stores, services: EmbeddedServices, canaries: Canaries, make_tenant: Callable[..., TenantRef]
 ) -> Iterator[Clear]:
     words = Clear(*canaries.plant(5))
     files = {
@@ -127,8 +127,8 @@ def clear(
     tenant = make_tenant(name=words.named)
     stores.sql("CHECKPOINT")
     stores.sql(f"UPDATE control_tenant SET name = name WHERE id = '{tenant.id}'")
-    assert isinstance(services.valkey, Valkey)
-    with redis.Redis.from_url(services.valkey.url(3)) as server:
+    assert isinstance(services.valkey, ValkeyServer)
+    with redis.Redis.from_url(services.valkey.build_url(3)) as server:
         server.hset("planted", words.cached, "x")
         time.sleep(1.5)  # its file is written once a second
         yield words

@@ -38,7 +38,7 @@ def clients(make_tenant, api, actor) -> list[Client]:
 def traffic(settings, clients, services) -> Traffic:
     settings.ROOT_URLCONF = "tests.isolation.site"
     name = settings.DATABASES["data_eu"]["NAME"]
-    return Traffic(handlers.application(), clients, lambda: services.postgres.connect(name))
+    return Traffic(handlers.build_application(), clients, lambda: services.postgres.connect(name))
 
 
 @pytest.fixture

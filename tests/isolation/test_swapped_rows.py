@@ -11,16 +11,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from recommender.features.images import ENCODER
+from recommender.features.images import ENCODER_NAME
 from recommender.serving import spaces
 from tenants.data.actions import catalog, images
 from tenants.data.actions.knowledge import record_triples, replace_rules
-from tenants.data.actions.looks import record_looks
-from tenants.data.pictures import Picture
+from tenants.data.actions.looks import record_image_embeddings
+from tenants.data.pictures import EncodedImage
 from tenants.data.queries import looks
 from tenants.data.types import ItemInput, RuleInput, TripleInput
 from tenants.errors import DecryptionFailed
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.isolation.sealed_rows import KEY_COLUMNS, Sealed, put, sealed_rows
@@ -46,16 +46,16 @@ def mirrored(tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor) -> Ite
         with scope(one, actor=actor) as s:
             catalog.upsert_items(s, [ItemInput(id=f"cup-{number}", title=WORD) for number in range(4)])
             for item in ("mug", "cup-0"):
-                images.set_image(s, item, Picture(WORD.encode(), "image/png"))
+                images.set_image(s, item, EncodedImage(WORD.encode(), "image/png"))
             gift = {"tags": {"eq": WORD}}
             replace_rules(s, [RuleInput(id=f"rule {number}", items=gift) for number in range(2)])
             record_triples(
                 s, [TripleInput(head="mug", relation="like", tail=f"{WORD} {n}") for n in range(2)]
             )
-            seen = looks.unseen(s, ENCODER)
-            record_looks(s, ENCODER, seen, [WORD.encode()] * len(seen))
+            seen = looks.list_pending(s, ENCODER_NAME)
+            record_image_embeddings(s, ENCODER_NAME, seen, [WORD.encode()] * len(seen))
     yield tenant, stranger_tenant
-    spaces.stop()
+    spaces.stop_snapshot_cache()
 
 
 def outcome(row: Sealed, actor: Actor) -> str:
@@ -138,7 +138,7 @@ def test_the_api_answers_500_and_not_the_other_tenants_words(
     ours, theirs = mirrored
     client, call = api(ours), CALLS[table]
     about = (
-        keyring(ours).pseudonym("uid", NAMES[0])
+        get_keyring(ours).derive_pseudonym("uid", NAMES[0])
         if table in ("data_profile", "data_seenitems", "data_timeline")
         else None
     )

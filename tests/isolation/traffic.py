@@ -18,7 +18,7 @@ from django.db import close_old_connections, connections, transaction
 
 from tenants.errors import ScopeNested, StoreUnavailable
 from tenants.regions import TenantRef
-from tenants.scope import Actor, Scope, open_scopes, scope
+from tenants.scope import Actor, Scope, list_open_scopes, scope
 from tests.isolation.site import STREAMS
 from tests.isolation.wsgi import Answer, answered
 
@@ -67,8 +67,8 @@ class Traffic:
 
     def look_for_survivors(self, kind: str) -> None:
         left = [one.alias for one in connections.all(initialized_only=True) if one.in_atomic_block]
-        if left or open_scopes():
-            self.survived.append(f"{kind}: {left} {open_scopes()}")
+        if left or list_open_scopes():
+            self.survived.append(f"{kind}: {left} {list_open_scopes()}")
 
     def expect_own(self, kind: str, client: Client, owners: list[Any], *, whole: bool = True) -> None:
         """Rows that are not the client's, and rows that are missing, are wrong."""

@@ -51,7 +51,7 @@ def stranger(make_keyed: Callable[..., TenantRef]) -> TenantRef:
 
 @pytest.fixture
 def silence_kms(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    return lambda: monkeypatch.setattr(binding, "kms", lambda _region: SilentKms())
+    return lambda: monkeypatch.setattr(binding, "get_kms", lambda _region: SilentKms())
 
 
 @pytest.fixture
@@ -59,8 +59,8 @@ def review_cipher(database: None) -> Callable[[TenantRef], BoundCipher]:
     """From a keyring that was loaded just now, as another process would."""
 
     def fresh(tenant: TenantRef) -> BoundCipher:
-        queries.forget(tenant)
-        return queries.keyring(tenant).cipher(Purpose.REVIEW, table="review", column="body")
+        queries.forget_keyring(tenant)
+        return queries.get_keyring(tenant).get_cipher(Purpose.REVIEW, table="review", column="body")
 
     return fresh
 

@@ -18,16 +18,16 @@ from tenants.scope import Actor
 
 
 def test_a_new_tenant_has_one_active_key_for_each_purpose(keyed: TenantRef, actor: Actor) -> None:
-    keys = queries.keys_of(keyed, actor=actor)
+    keys = queries.list_keys(keyed, actor=actor)
     assert {key.purpose for key in keys} == set(Purpose)
     assert {key.state for key in keys} == {KeyState.ACTIVE}
     assert len({key.key_id for key in keys}) == len(keys) == len(Purpose)
 
 
 def test_creating_twice_changes_nothing(keyed: TenantRef, actor: Actor) -> None:
-    before = queries.keys_of(keyed, actor=actor)
+    before = queries.list_keys(keyed, actor=actor)
     assert create_tenant_keys(keyed, actor=actor) == []
-    assert queries.keys_of(keyed, actor=actor) == before
+    assert queries.list_keys(keyed, actor=actor) == before
 
 
 def test_a_purpose_that_came_later_is_added(
@@ -49,7 +49,7 @@ def test_two_creations_at_the_same_moment_make_one_set_of_keys(database: None, a
     with ThreadPoolExecutor(4) as threads:
         added = sorted(threads.map(create, range(4)))
     assert added == [0, 0, 0, len(Purpose)]
-    assert len(queries.keys_of(tenant, actor=actor)) == len(Purpose)
+    assert len(queries.list_keys(tenant, actor=actor)) == len(Purpose)
 
 
 def test_a_silent_key_service_leaves_nothing_half_made(
@@ -59,9 +59,9 @@ def test_a_silent_key_service_leaves_nothing_half_made(
     silence_kms()
     with pytest.raises(KeyServiceUnavailable):
         create_tenant_keys(tenant, actor=actor)
-    assert queries.keys_of(tenant, actor=actor) == []
+    assert queries.list_keys(tenant, actor=actor) == []
     with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
-        queries.keyring(tenant)
+        queries.get_keyring(tenant)
 
 
 def test_a_region_that_is_not_served_is_refused(database: None, actor: Actor) -> None:

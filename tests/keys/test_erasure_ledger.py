@@ -11,16 +11,20 @@ AT = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def test_an_erasure_is_recognised_and_its_pseudonym_is_not_stored(keyed: TenantRef, actor: Actor) -> None:
-    pseudonym = queries.keyring(keyed).pseudonym("uid", "anna")
+    pseudonym = queries.get_keyring(keyed).derive_pseudonym("uid", "anna")
     marks = record_tombstones(keyed, [pseudonym], erased_at=AT, actor=actor)
-    assert queries.tombstones(keyed, actor=actor) == marks == [queries.keyring(keyed).tombstone(pseudonym)]
+    assert (
+        queries.list_tombstones(keyed, actor=actor)
+        == marks
+        == [queries.get_keyring(keyed).derive_tombstone(pseudonym)]
+    )
     assert pseudonym not in marks[0]
 
 
 def test_recording_twice_leaves_one_line(keyed: TenantRef, actor: Actor) -> None:
     for _ in range(2):
         record_tombstones(keyed, [b"a" * 16, b"b" * 16], erased_at=AT, actor=actor)
-    assert len(queries.tombstones(keyed, actor=actor)) == 2
+    assert len(queries.list_tombstones(keyed, actor=actor)) == 2
 
 
 def test_replaying_counts_once(keyed: TenantRef, actor: Actor) -> None:
@@ -30,4 +34,4 @@ def test_replaying_counts_once(keyed: TenantRef, actor: Actor) -> None:
 
 def test_a_stranger_sees_no_erasures(keyed: TenantRef, stranger: TenantRef, actor: Actor) -> None:
     record_tombstones(keyed, [b"a" * 16], erased_at=AT, actor=actor)
-    assert queries.tombstones(stranger, actor=actor) == []
+    assert queries.list_tombstones(stranger, actor=actor) == []

@@ -33,7 +33,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The process's own cache, on a clock that the test turns."""
     clock = Clock()
-    cache = KeyringCache(keyrings._load, ttl=keyrings.KEYRING_TTL, most=8, clock=clock)
+    cache = KeyringCache(keyrings._load_keyring, ttl=keyrings.KEYRING_TTL, max_entries=8, clock=clock)
     monkeypatch.setattr(keyrings, "_cache", cache)
     return clock
 
@@ -43,48 +43,48 @@ def test_two_processes_read_each_other(keyed: TenantRef, review_cipher: FreshCip
 
 
 def test_pseudonyms_are_the_same_in_every_process(keyed: TenantRef) -> None:
-    before = queries.keyring(keyed).pseudonym("uid", "anna")
-    queries.forget(keyed)
-    assert queries.keyring(keyed).pseudonym("uid", "anna") == before
+    before = queries.get_keyring(keyed).derive_pseudonym("uid", "anna")
+    queries.forget_keyring(keyed)
+    assert queries.get_keyring(keyed).derive_pseudonym("uid", "anna") == before
 
 
 def test_a_stranger_opens_nothing(keyed: TenantRef, stranger: TenantRef, review_cipher: FreshCipher) -> None:
     with pytest.raises(DecryptionFailed):
         review_cipher(stranger).open(review_cipher(keyed).seal(b"x", b"row"), b"row")
-    names = [queries.keyring(tenant).pseudonym("uid", "anna") for tenant in (keyed, stranger)]
+    names = [queries.get_keyring(tenant).derive_pseudonym("uid", "anna") for tenant in (keyed, stranger)]
     assert names[0] != names[1]
 
 
 def test_it_loads_inside_an_open_scope_on_the_tenants_data(keyed: TenantRef, actor: Actor) -> None:
-    queries.forget(keyed)
+    queries.forget_keyring(keyed)
     with scope(keyed, actor=actor) as s:
-        assert len(queries.keyring(keyed).pseudonym("uid", "anna")) == 16
+        assert len(queries.get_keyring(keyed).derive_pseudonym("uid", "anna")) == 16
         assert s.cursor().execute("SELECT app.current_tenant()").fetchone() == (keyed.id,)
 
 
 def test_an_unknown_tenant_has_none_and_another_region_is_refused(database: None) -> None:
     with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
-        queries.keyring(TenantRef(uuid4(), "eu"))
+        queries.get_keyring(TenantRef(uuid4(), "eu"))
     with pytest.raises(RegionNotServed):
-        queries.keyring(TenantRef(uuid4(), "mars"))
+        queries.get_keyring(TenantRef(uuid4(), "mars"))
 
 
 def test_the_same_tenant_in_another_region_has_no_keys_there(keyed: TenantRef) -> None:
-    queries.keyring(keyed)
+    queries.get_keyring(keyed)
     with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
-        queries.keyring(TenantRef(keyed.id, "cn"))
+        queries.get_keyring(TenantRef(keyed.id, "cn"))
 
 
 def test_a_cached_keyring_outlives_a_silent_key_service_until_its_time(
     keyed: TenantRef, clock: Clock, silence_kms: Callable[[], None]
 ) -> None:
-    cached = queries.keyring(keyed)
+    cached = queries.get_keyring(keyed)
     silence_kms()
     clock.now = 59.9
-    assert queries.keyring(keyed) is cached
+    assert queries.get_keyring(keyed) is cached
     clock.now = 60.0
     with pytest.raises(KeyServiceUnavailable):
-        queries.keyring(keyed)
+        queries.get_keyring(keyed)
 
 
 def test_a_lost_keys_database_is_an_unavailable_key_service(
@@ -97,12 +97,21 @@ def test_a_lost_keys_database_is_an_unavailable_key_service(
 
     monkeypatch.setattr(keyrings, "keys_scope", lost)
     with pytest.raises(KeyServiceUnavailable):
-        queries.keyring(keyed)
+        queries.get_keyring(keyed)
 
 
 def test_every_purpose_gives_a_cipher_or_a_hash(keyed: TenantRef) -> None:
-    ring = queries.keyring(keyed)
+    ring = queries.get_keyring(keyed)
     sealing = [purpose for purpose in Purpose if purpose not in ("pseudonym", "blind_index", "tombstone")]
-    ids = {ring.sealing(purpose)[0] for purpose in sealing}
+    ids = {ring.get_primary_aead(purpose)[0] for purpose in sealing}
     assert len(ids) == len(sealing) == len(Purpose) - 3
-    assert len({ring.pseudonym("a", "b"), ring.blind_index("a", "b"), ring.tombstone(b"b")[:16]}) == 3
+    assert (
+        len(
+            {
+                ring.derive_pseudonym("a", "b"),
+                ring.compute_blind_index("a", "b"),
+                ring.derive_tombstone(b"b")[:16],
+            }
+        )
+        == 3
+    )

@@ -35,7 +35,7 @@ def source() -> Source:
 
 @pytest.fixture
 def cache(source: Source) -> KeyringCache:
-    return KeyringCache(source, ttl=timedelta(seconds=60), most=2, clock=lambda: source.now)
+    return KeyringCache(source, ttl=timedelta(seconds=60), max_entries=2, clock=lambda: source.now)
 
 
 def test_a_tenant_gets_its_own_keyring_and_no_other(cache: KeyringCache) -> None:
@@ -88,7 +88,7 @@ def test_what_was_read_before_a_forget_does_not_come_back_after_it(source: Sourc
             cache.forget(tenant)
         return source(tenant)
 
-    cache = KeyringCache(load, ttl=timedelta(seconds=60), most=2)
+    cache = KeyringCache(load, ttl=timedelta(seconds=60), max_entries=2)
     cache.get(ONE)
     cache.get(ONE)
     cache.get(ONE)

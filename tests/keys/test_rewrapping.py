@@ -34,7 +34,7 @@ def test_a_new_tenant_kek_moves_all_keys_and_leaves_no_old_one(
     old, new = _kek_rows(keyed, actor)
     assert old == (1, KeyState.DESTROYED, b"")
     assert new[:2] == (2, KeyState.ACTIVE)
-    assert {key.kek_version for key in queries.keys_of(keyed, actor=actor)} == {2}
+    assert {key.kek_version for key in queries.list_keys(keyed, actor=actor)} == {2}
     assert review_cipher(keyed).open(sealed, b"row") == b"x"
 
 
@@ -80,7 +80,7 @@ def test_after_a_rewrap_the_old_region_key_can_go(
     with keys_scope(tenant, actor=actor):
         wrapped = bytes(TenantKey.objects.get(tenant_id=tenant.id).wrapped)
     number = int.from_bytes(wrapped[:4], "big")
-    assert number == binding.kms("cn")._read().newest > 1  # type: ignore[attr-defined]
+    assert number == binding.get_kms("cn")._read().newest > 1  # type: ignore[attr-defined]
 
 
 def test_other_regions_are_not_touched(make_keyed: Callable[..., TenantRef], actor: Actor) -> None:
@@ -115,7 +115,7 @@ def test_a_region_that_is_not_served_is_refused(database: None, actor: Actor) ->
 def test_the_visit_of_all_tenants_sees_no_purpose_key(
     keyed: TenantRef, actor: Actor, superuser: Callable[..., Any]
 ) -> None:
-    assert keyed.id in queries.tenants_with_keys("eu", actor=actor)
+    assert keyed.id in queries.list_tenants_with_keys("eu", actor=actor)
     guard = superuser("keys_eu").execute(
         "SELECT pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = 'keys_purposekey'::regclass"
     )

@@ -25,7 +25,7 @@ def test_a_tenants_purpose_key_is_added_and_then_waits(
     tenant = make_tenant(slug="rotating-shop")
     arguments = ("--tenant", "rotating-shop", "--what", "purpose", "--purpose", "review")
     added, waiting = _run(*arguments), _run(*arguments)
-    new = max(key.key_id for key in queries.keys_of(tenant, actor=actor) if key.state == KeyState.PENDING)
+    new = max(key.key_id for key in queries.list_keys(tenant, actor=actor) if key.state == KeyState.PENDING)
     assert added == f"Tenant {tenant.id}: review key {new} added.\n"
     assert waiting == f"Tenant {tenant.id}: review key {new} waiting.\n"
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from tenants.crypto import BoundCipher, Purpose
-from tenants.crypto.aead import key_id_of
+from tenants.crypto.aead import read_key_id
 from tenants.errors import Conflict, DecryptionFailed, NotFound
 from tenants.keys import queries
-from tenants.keys.actions import destroy_key, rotate_purpose
+from tenants.keys.actions import destroy_key, rotate_purpose_key
 from tenants.keys.models import KeyState
 from tenants.regions import TenantRef
 from tenants.scope import Actor
@@ -20,39 +20,39 @@ AT_ONCE = timedelta(0)
 
 def _rotated(tenant: TenantRef, actor: Actor) -> tuple[int, int]:
     """Key ids of the retired and of the new key for reviews."""
-    old = {key.purpose: key.key_id for key in queries.keys_of(tenant, actor=actor)}[Purpose.REVIEW]
-    rotate_purpose(tenant, Purpose.REVIEW, actor=actor)
-    return old, rotate_purpose(tenant, Purpose.REVIEW, actor=actor, rollout=AT_ONCE).key_id
+    old = {key.purpose: key.key_id for key in queries.list_keys(tenant, actor=actor)}[Purpose.REVIEW]
+    rotate_purpose_key(tenant, Purpose.REVIEW, actor=actor)
+    return old, rotate_purpose_key(tenant, Purpose.REVIEW, actor=actor, rollout=AT_ONCE).key_id
 
 
 def _states(tenant: TenantRef, actor: Actor) -> dict[int, KeyState]:
-    keys = queries.keys_of(tenant, actor=actor)
+    keys = queries.list_keys(tenant, actor=actor)
     return {key.key_id: key.state for key in keys if key.purpose == Purpose.REVIEW}
 
 
 def test_an_added_key_opens_but_does_not_seal_yet(
     keyed: TenantRef, actor: Actor, review_cipher: FreshCipher
 ) -> None:
-    before = key_id_of(review_cipher(keyed).seal(b"x", b"row"))
-    step = rotate_purpose(keyed, Purpose.REVIEW, actor=actor)
+    before = read_key_id(review_cipher(keyed).seal(b"x", b"row"))
+    step = rotate_purpose_key(keyed, Purpose.REVIEW, actor=actor)
     assert step.stage == "added"
-    assert key_id_of(review_cipher(keyed).seal(b"x", b"row")) == before
+    assert read_key_id(review_cipher(keyed).seal(b"x", b"row")) == before
 
 
 def test_a_process_that_loaded_before_the_promotion_reads_what_is_sealed_after_it(
     keyed: TenantRef, actor: Actor, review_cipher: FreshCipher
 ) -> None:
-    rotate_purpose(keyed, Purpose.REVIEW, actor=actor)
+    rotate_purpose_key(keyed, Purpose.REVIEW, actor=actor)
     earlier = review_cipher(keyed)
-    step = rotate_purpose(keyed, Purpose.REVIEW, actor=actor, rollout=AT_ONCE)
+    step = rotate_purpose_key(keyed, Purpose.REVIEW, actor=actor, rollout=AT_ONCE)
     sealed = review_cipher(keyed).seal(b"x", b"row")
-    assert key_id_of(sealed) == step.key_id
+    assert read_key_id(sealed) == step.key_id
     assert earlier.open(sealed, b"row") == b"x"
 
 
 def test_promotion_waits_until_every_process_knows_the_key(keyed: TenantRef, actor: Actor) -> None:
-    added = rotate_purpose(keyed, Purpose.REVIEW, actor=actor)
-    waiting = rotate_purpose(keyed, Purpose.REVIEW, actor=actor)
+    added = rotate_purpose_key(keyed, Purpose.REVIEW, actor=actor)
+    waiting = rotate_purpose_key(keyed, Purpose.REVIEW, actor=actor)
     assert (waiting.stage, waiting.key_id) == ("waiting", added.key_id)
 
 
@@ -63,19 +63,19 @@ def test_old_values_open_after_a_promotion_and_new_ones_use_the_new_key(
     old, new = _rotated(keyed, actor)
     assert _states(keyed, actor) == {old: KeyState.RETIRED, new: KeyState.ACTIVE}
     assert review_cipher(keyed).open(sealed, b"row") == b"x"
-    assert key_id_of(review_cipher(keyed).seal(b"x", b"row")) == new != old
+    assert read_key_id(review_cipher(keyed).seal(b"x", b"row")) == new != old
 
 
 def test_another_tenant_is_not_touched(keyed: TenantRef, stranger: TenantRef, actor: Actor) -> None:
-    before = queries.keys_of(stranger, actor=actor)
+    before = queries.list_keys(stranger, actor=actor)
     _rotated(keyed, actor)
-    assert queries.keys_of(stranger, actor=actor) == before
+    assert queries.list_keys(stranger, actor=actor) == before
 
 
 @pytest.mark.parametrize("purpose", [Purpose.PSEUDONYM, Purpose.BLIND_INDEX, Purpose.TOMBSTONE])
 def test_look_up_keys_do_not_rotate_lazily(keyed: TenantRef, actor: Actor, purpose: Purpose) -> None:
     with pytest.raises(Conflict):
-        rotate_purpose(keyed, purpose, actor=actor)
+        rotate_purpose_key(keyed, purpose, actor=actor)
 
 
 def test_a_key_at_zero_use_is_destroyed_for_good(

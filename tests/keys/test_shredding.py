@@ -31,14 +31,14 @@ def test_after_a_shred_no_key_is_left_anywhere(
     )
     assert left.fetchone() == (0, 0, len(Purpose))
     with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
-        queries.keyring(keyed)
+        queries.get_keyring(keyed)
 
 
 def test_this_process_forgets_at_once(keyed: TenantRef, actor: Actor) -> None:
-    queries.keyring(keyed)
+    queries.get_keyring(keyed)
     shred(keyed, actor=actor)
     with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
-        queries.keyring(keyed)
+        queries.get_keyring(keyed)
 
 
 def test_another_tenant_goes_on(
@@ -57,9 +57,9 @@ def test_the_certificate_names_what_was_destroyed_and_is_signed(
     statement = json.loads(issued.body)
     assert statement["tenant"] == str(keyed.id)
     assert {key["purpose"] for key in statement["keys"]} == set(Purpose)
-    assert issued.verifies(Signer(SEED).public_key)
-    assert not issued.verifies(Signer(bytes(32)).public_key)
-    assert queries.certificate(keyed, actor=actor) == issued
+    assert issued.verify_signature(Signer(SEED).public_key)
+    assert not issued.verify_signature(Signer(bytes(32)).public_key)
+    assert queries.get_certificate(keyed, actor=actor) == issued
 
 
 def test_a_second_shred_returns_the_same_certificate(keyed: TenantRef, actor: Actor) -> None:
@@ -70,7 +70,7 @@ def test_a_shredded_tenant_gets_no_new_keys(keyed: TenantRef, actor: Actor) -> N
     shred(keyed, actor=actor)
     with pytest.raises(Conflict):
         create_tenant_keys(keyed, actor=actor)
-    assert keyed.id not in queries.tenants_with_keys("eu", actor=actor)
+    assert keyed.id not in queries.list_tenants_with_keys("eu", actor=actor)
     assert rewrap_tenant_keys("eu", actor=actor) >= 0
 
 

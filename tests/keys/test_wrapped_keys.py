@@ -26,9 +26,9 @@ WHERE mine.tenant_id = %s AND other.tenant_id = %s
 
 
 def _refused(tenant: TenantRef) -> None:
-    queries.forget(tenant)
+    queries.forget_keyring(tenant)
     with pytest.raises(DecryptionFailed):
-        queries.keyring(tenant)
+        queries.get_keyring(tenant)
 
 
 def test_a_purpose_key_of_another_tenant_is_refused(
@@ -110,10 +110,12 @@ def test_no_key_stands_in_the_database_in_clear(
     keyed: TenantRef, superuser: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revealed: list[bytes] = []
-    reveal = KeyHandle.aead
-    monkeypatch.setattr(KeyHandle, "aead", lambda key: (revealed.append(key.material()), reveal(key))[1])
-    queries.forget(keyed)
-    queries.keyring(keyed)
+    reveal = KeyHandle.to_aead
+    monkeypatch.setattr(
+        KeyHandle, "to_aead", lambda key: (revealed.append(key.reveal_material()), reveal(key))[1]
+    )
+    queries.forget_keyring(keyed)
+    queries.get_keyring(keyed)
     stored = b"".join(
         bytes(wrapped)
         for table in ("keys_tenantkey", "keys_purposekey")

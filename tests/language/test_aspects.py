@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from recommender.language.aspects import polarity_of, verdicts
-from recommender.language.lexicon import aspect_names, aspect_terms, leaning, opinions
-from recommender.serving.praise import NAMES
+from recommender.language.aspects import compute_aspect_polarities, infer_term_polarity
+from recommender.language.lexicon import (
+    find_opinion_words,
+    load_aspect_names,
+    load_aspect_terms,
+    sum_polarity,
+)
+from recommender.serving.praise import ASPECT_NAMES
 
 
 @pytest.mark.parametrize(
@@ -20,7 +25,7 @@ from recommender.serving.praise import NAMES
     ],
 )
 def test_english(text: str, told: dict[str, int]) -> None:
-    assert verdicts(text, "en") == told
+    assert compute_aspect_polarities(text, "en") == told
 
 
 @pytest.mark.parametrize(
@@ -35,29 +40,35 @@ def test_english(text: str, told: dict[str, int]) -> None:
     ],
 )
 def test_chinese(text: str, told: dict[str, int]) -> None:
-    assert verdicts(text, "zh") == told
+    assert compute_aspect_polarities(text, "zh") == told
 
 
 def test_a_clause_without_opinion_words_takes_a_sure_sentiment_where_one_is_given() -> None:
-    assert verdicts("The battery lasts forever", "en", lambda _clause, _language: 3.0) == {"battery": 1}
-    assert verdicts("The battery lasts forever", "en", lambda _clause, _language: 0.2) == {}
+    assert compute_aspect_polarities("The battery lasts forever", "en", lambda _clause, _language: 3.0) == {
+        "battery": 1
+    }
+    assert compute_aspect_polarities("The battery lasts forever", "en", lambda _clause, _language: 0.2) == {}
 
 
 def test_the_longest_word_counts_and_not_one_inside_it() -> None:
-    assert [opinion.sign for opinion in opinions("不好", "zh")] == [-1]
-    assert leaning("不足", "zh") == -1
+    assert [opinion.sign for opinion in find_opinion_words("不好", "zh")] == [-1]
+    assert sum_polarity("不足", "zh") == -1
 
 
 def test_a_negation_reaches_over_no_more_than_three_words() -> None:
-    assert leaning("not a very good phone", "en") == -1
-    assert leaning("not what the other four people said good", "en") == 1
+    assert sum_polarity("not a very good phone", "en") == -1
+    assert sum_polarity("not what the other four people said good", "en") == 1
 
 
 def test_a_term_takes_the_opinion_of_its_clause_before_that_of_the_sentence() -> None:
-    assert polarity_of("battery", "great phone, awful battery, great screen") == -1
-    assert polarity_of("zoom", "the zoom, awful") == -1
+    assert infer_term_polarity("battery", "great phone, awful battery, great screen") == -1
+    assert infer_term_polarity("zoom", "the zoom, awful") == -1
 
 
 def test_every_aspect_has_words_in_both_languages_and_a_name_that_is_translated() -> None:
-    assert set(aspect_terms("en").values()) == set(aspect_terms("zh").values()) == set(aspect_names())
-    assert set(NAMES) == set(aspect_names())
+    assert (
+        set(load_aspect_terms("en").values())
+        == set(load_aspect_terms("zh").values())
+        == set(load_aspect_names())
+    )
+    assert set(ASPECT_NAMES) == set(load_aspect_names())

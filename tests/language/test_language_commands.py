@@ -15,12 +15,12 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from recommender.language import evaluation_command
-from recommender.language.chinese_measuring import measure_chinese
-from recommender.language.corpora import Labelled, held_out, read_table
-from recommender.language.encoders import Multilingual
-from recommender.language.network import ReviewNetwork
-from recommender.language.sentiment import SentimentHead, shipped_head
-from recommender.types import Bools, Floats
+from recommender.language.chinese_measuring import evaluate_chinese_sets
+from recommender.language.corpora import LabelledTexts, read_labelled_table, split_train_test_rows
+from recommender.language.encoders import UniversalSentenceEncoder
+from recommender.language.network import OnnxSentimentNetwork
+from recommender.language.sentiment import SentimentClassifier, load_default_sentiment_classifier
+from recommender.types import BoolArray, Float32Array
 
 ROWS = [("很好吃，推荐", 1), ("难吃，再也不来", 0), ("送得快，满意", 1), ("太慢了，差评", 0)] * 60
 
@@ -38,18 +38,18 @@ def measured(folder: Path, task: str, figures: Path) -> None:
     call_command("evaluate_language", *asked, stdout=io.StringIO())
 
 
-def learned(folder: Path, asked: str) -> tuple[SentimentHead, str]:
+def learned(folder: Path, asked: str) -> tuple[SentimentClassifier, str]:
     """A head of the operator's own reviews, and what the command said."""
     out = io.StringIO()
     given = ["--data", str(table(folder / "own.csv.gz")), "--language", "zh", "--out", str(folder)]
     call_command("train_sentiment", *given, asked, stdout=out)
-    return SentimentHead.load(folder / "sentiment-zh.safetensors"), out.getvalue()
+    return SentimentClassifier.load(folder / "sentiment-zh.safetensors"), out.getvalue()
 
 
 def test_a_head_is_learned_from_the_operators_own_reviews(tmp_path: Path) -> None:
     head, said = learned(tmp_path, "--measure")
-    assert (head.card.texts, head.card.learned_from) == (len(ROWS), "own.csv.gz")
-    assert head.card.measured["held-out tenth"] > 0.9
+    assert (head.metadata.texts, head.metadata.learned_from) == (len(ROWS), "own.csv.gz")
+    assert head.metadata.measured["held-out tenth"] > 0.9
     assert "accuracy held-out tenth" in said
 
 
@@ -67,24 +67,26 @@ def test_a_transformer_is_tuned_where_a_folder_is_named(bert_folder: Path, tmp_p
     assert "network: 100%" in said.splitlines()
 
 
-class Contrary(ReviewNetwork):
+class Contrary(OnnxSentimentNetwork):
     """Stands in for a training, so that what it was given and what comes of it can be seen."""
 
-    def score(self, texts: Sequence[str]) -> Floats:
+    def score(self, texts: Sequence[str]) -> Float32Array:
         return np.array([-100 if text.startswith("good") else 100 for text in texts], np.float32)
 
 
 def test_a_phrase_of_english_is_read_by_the_network_that_was_asked_for() -> None:
     texts = tuple(f"{word} film number {n}" for n in range(40) for word in ("good", "bad"))
-    phrases = Labelled(texts, np.array([text.startswith("good") for text in texts]))
+    phrases = LabelledTexts(texts, np.array([text.startswith("good") for text in texts]))
     asked = list[tuple[str, ...]]()
 
-    def learning(some: Sequence[str], _praise: Bools, _start: ReviewNetwork | None) -> ReviewNetwork:
+    def learning(
+        some: Sequence[str], _praise: BoolArray, _start: OnnxSentimentNetwork | None
+    ) -> OnnxSentimentNetwork:
         asked.append(tuple(some))
         return Contrary(b"", b"")
 
-    assert evaluation_command._sst2(phrases, phrases, learning)["accuracy"] == 0.0
-    assert evaluation_command._sst2(phrases, phrases, None)["accuracy"] == 1.0
+    assert evaluation_command._evaluate_sst2(phrases, phrases, learning)["accuracy"] == 0.0
+    assert evaluation_command._evaluate_sst2(phrases, phrases, None)["accuracy"] == 1.0
     assert asked == [texts]
 
 
@@ -92,15 +94,23 @@ def test_a_common_network_is_tuned_to_each_smaller_set_and_none_sees_a_tenth(tmp
     paths = {"small": table(tmp_path / "small.csv.gz"), "large": table(tmp_path / "large.csv.gz")}
     with gzip.open(paths["large"], "at", encoding="utf-8") as file:
         file.writelines(f'{n % 2},"{"好" if n % 2 else "坏"}的第{n}个"\n' for n in range(300))
-    calls = list[tuple[set[str], ReviewNetwork | None]]()
+    calls = list[tuple[set[str], OnnxSentimentNetwork | None]]()
     made = [Contrary(b"", b"common"), Contrary(b"", b"small")]
 
-    def learning(some: Sequence[str], _praise: Bools, start: ReviewNetwork | None) -> ReviewNetwork:
+    def learning(
+        some: Sequence[str], _praise: BoolArray, start: OnnxSentimentNetwork | None
+    ) -> OnnxSentimentNetwork:
         calls.append((set(some), start))
         return made[len(calls) - 1]
 
     found = dict(
-        measure_chinese(paths, shipped=shipped_head("zh"), encoder=Multilingual(), seed=0, network=learning)
+        evaluate_chinese_sets(
+            paths,
+            default_classifier=load_default_sentiment_classifier("zh"),
+            encoder=UniversalSentenceEncoder(),
+            seed=0,
+            train_network=learning,
+        )
     )
     (both, nothing), (small, common) = calls
     assert (nothing, common) == (None, made[0])
@@ -108,7 +118,9 @@ def test_a_common_network_is_tuned_to_each_smaller_set_and_none_sees_a_tenth(tmp
     tenths = {
         text
         for path in paths.values()
-        for text in read_table(path).take(held_out(len(read_table(path)), seed=0)[1]).texts
+        for text in read_labelled_table(path)
+        .take(split_train_test_rows(len(read_labelled_table(path)), seed=0)[1])
+        .texts
     }
     assert len(tenths) > 50
     assert not both & tenths

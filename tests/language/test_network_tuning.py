@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recommender.language.network_tuning import Schedule, tuned
-from recommender.types import Ints
+from recommender.language.network_tuning import FinetuneSchedule, train_network
+from recommender.types import Int32Array
 
 ROWS = [np.array([number], np.int32) for number in range(33)]
 PRAISE = np.arange(33) % 2 == 0
@@ -26,15 +26,17 @@ class Small(nn.Module):
         return numbers @ (self.weight * self.fixed)
 
 
-def inputs(rows: Sequence[Ints]) -> Mapping[str, np.ndarray[Any, Any]]:
+def inputs(rows: Sequence[Int32Array]) -> Mapping[str, np.ndarray[Any, Any]]:
     said = np.array([[1.0] * 5 if row[0] % 2 == 0 else [-1.0] * 5 for row in rows], np.float32)
     return {"numbers": said}
 
 
 def learned(epochs: int) -> np.ndarray[Any, Any]:
     """Two batches an epoch, the smaller one of one row."""
-    schedule = Schedule(epochs, 32, lambda _name: 0.05)
-    found = tuned(Small(), ROWS, PRAISE, inputs=inputs, schedule=schedule, rng=np.random.default_rng(0))
+    schedule = FinetuneSchedule(epochs, 32, lambda _name: 0.05)
+    found = train_network(
+        Small(), ROWS, PRAISE, build_inputs=inputs, schedule=schedule, rng=np.random.default_rng(0)
+    )
     assert set(found) == {"weight"}
     return found["weight"]
 

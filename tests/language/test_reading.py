@@ -7,25 +7,25 @@ import time
 import numpy as np
 import pytest
 
-from recommender.language.encoders import Multilingual
-from recommender.language.intent import Sentence, labelled
-from recommender.language.intent_measuring import cross_validated
-from recommender.language.readers import review_reader
-from recommender.language.reading import NO_TEXT, OTHER_LANGUAGE, ReviewReader, Written
+from recommender.language.encoders import UniversalSentenceEncoder
+from recommender.language.intent import IntentSentence, load_intent_dataset
+from recommender.language.intent_measuring import evaluate_intents
+from recommender.language.readers import load_review_analyzer
+from recommender.language.reading import NO_TEXT, OTHER_LANGUAGE, ReviewAnalyzer, ReviewText
 
 
 @pytest.fixture(scope="module")
-def reader() -> ReviewReader:
-    return review_reader()
+def reader() -> ReviewAnalyzer:
+    return load_review_analyzer()
 
 
-def test_praise_blame_and_intent_are_read_in_both_languages(reader: ReviewReader) -> None:
-    told = reader.read(
+def test_praise_blame_and_intent_are_read_in_both_languages(reader: ReviewAnalyzer) -> None:
+    told = reader.analyze_reviews(
         [
-            Written("", "Excellent battery, I love this phone. I would buy it again."),
-            Written("", "Terrible battery, it broke after a day. I want my money back."),
-            Written("", "电池很好，非常满意，下次还会再来买。"),
-            Written("", "电池太差，非常失望，我要退货。"),
+            ReviewText("", "Excellent battery, I love this phone. I would buy it again."),
+            ReviewText("", "Terrible battery, it broke after a day. I want my money back."),
+            ReviewText("", "电池很好，非常满意，下次还会再来买。"),
+            ReviewText("", "电池太差，非常失望，我要退货。"),
         ]
     )
     assert [one is not None and one.sentiment > 0.5 for one in told] == [True, False, True, False]
@@ -46,33 +46,33 @@ def test_praise_blame_and_intent_are_read_in_both_languages(reader: ReviewReader
         "good\n" * 200_000,
     ],
 )
-def test_a_review_of_a_megabyte_is_read_in_bounded_time(reader: ReviewReader, text: str) -> None:
+def test_a_review_of_a_megabyte_is_read_in_bounded_time(reader: ReviewAnalyzer, text: str) -> None:
     started = time.process_time()
-    [told] = reader.read([Written(text, text)])
+    [told] = reader.analyze_reviews([ReviewText(text, text)])
     assert time.process_time() - started < 5.0
     assert told is None or np.isfinite(told.sentiment)
 
 
 def test_what_cannot_be_read_is_counted_and_keeps_its_place() -> None:
-    reader = review_reader()
-    told = reader.read(
+    reader = load_review_analyzer()
+    told = reader.analyze_reviews(
         [
-            Written("", ""),
-            Written("", "很好"),
-            Written("", "Das ist nicht gut und sehr teuer"),
-            Written("", "great"),
+            ReviewText("", ""),
+            ReviewText("", "很好"),
+            ReviewText("", "Das ist nicht gut und sehr teuer"),
+            ReviewText("", "great"),
         ]
     )
     assert [one is None for one in told] == [True, False, True, False]
-    assert reader.left_out == {NO_TEXT: 1, OTHER_LANGUAGE: 1}
+    assert reader.skipped == {NO_TEXT: 1, OTHER_LANGUAGE: 1}
 
 
-def test_no_reviews_are_no_readings(reader: ReviewReader) -> None:
-    assert reader.read([]) == []
+def test_no_reviews_are_no_readings(reader: ReviewAnalyzer) -> None:
+    assert reader.analyze_reviews([]) == []
 
 
 def test_intents_of_unseen_sentences_are_mostly_right() -> None:
     """The whole figure is `manage.py evaluate_language`'s; a quarter of the sentences is enough for a floor."""
-    some: list[Sentence] = list(labelled())[::2]
-    finding = cross_validated(some, Multilingual())
-    assert finding.accuracy >= 0.75 > 3 * finding.commonest
+    some: list[IntentSentence] = list(load_intent_dataset())[::2]
+    finding = evaluate_intents(some, UniversalSentenceEncoder())
+    assert finding.accuracy >= 0.75 > 3 * finding.majority_accuracy

@@ -6,26 +6,33 @@ import time
 
 import pytest
 
-from recommender.language.texts import MOST_CHARACTERS, clauses, clean, joined, language_of, sentences
+from recommender.language.texts import (
+    MAX_CHARACTERS,
+    clean_text,
+    detect_language,
+    join_title_and_text,
+    split_clauses,
+    split_sentences,
+)
 
 
 def test_control_characters_and_lone_surrogates_become_spaces() -> None:
-    assert clean("a\x00b\x1bc\ud800d\u2028e\ue000f") == "a b c d e f"
+    assert clean_text("a\x00b\x1bc\ud800d\u2028e\ue000f") == "a b c d e f"
 
 
 def test_a_megabyte_is_cut_within_a_moment() -> None:
     started = time.perf_counter()
-    assert len(clean("很好 good \n" * 120_000)) <= MOST_CHARACTERS
+    assert len(clean_text("很好 good \n" * 120_000)) <= MAX_CHARACTERS
     assert time.perf_counter() - started < 1.0
 
 
 def test_a_text_does_not_grow_past_the_bound_by_normalisation() -> None:
-    assert len(clean("\ufdfa" * MOST_CHARACTERS)) <= MOST_CHARACTERS
+    assert len(clean_text("\ufdfa" * MAX_CHARACTERS)) <= MAX_CHARACTERS
 
 
 @pytest.mark.parametrize("empty", ["", " \n\t ", "\x00\x01", "\u200b"])
 def test_nothing_to_read_has_no_language(empty: str) -> None:
-    assert language_of(clean(empty)) is None
+    assert detect_language(clean_text(empty)) is None
 
 
 @pytest.mark.parametrize(
@@ -45,24 +52,24 @@ def test_nothing_to_read_has_no_language(empty: str) -> None:
     ],
 )
 def test_english_and_chinese_are_told_from_other_languages(text: str, language: str | None) -> None:
-    assert language_of(clean(text)) == language
+    assert detect_language(clean_text(text)) == language
 
 
 def test_a_stated_language_is_believed_as_far_as_the_script_agrees() -> None:
-    assert language_of("Sturdy", stated="en") == "en"
-    assert language_of("Stabil", stated="de") is None
-    assert language_of("质量很好", stated="en") == "zh"
+    assert detect_language("Sturdy", declared="en") == "en"
+    assert detect_language("Stabil", declared="de") is None
+    assert detect_language("质量很好", stated="en") == "zh"
 
 
 def test_a_title_that_opens_the_text_is_not_said_twice() -> None:
-    assert joined("Great", "Great phone") == "Great phone"
-    assert joined("Great", "A phone") == "Great\nA phone"
+    assert join_title_and_text("Great", "Great phone") == "Great phone"
+    assert join_title_and_text("Great", "A phone") == "Great\nA phone"
 
 
 def test_sentences_and_clauses_part_at_pauses_of_both_languages() -> None:
-    assert sentences("Good. Bad! 3.5 inch?") == ["Good", "Bad", "3.5 inch"]
-    assert clauses("屏幕很好，但是电池不行。") == ["屏幕很好", "电池不行"]
-    assert clauses("The screen is nice but the battery is bad") == [
+    assert split_sentences("Good. Bad! 3.5 inch?") == ["Good", "Bad", "3.5 inch"]
+    assert split_clauses("屏幕很好，但是电池不行。") == ["屏幕很好", "电池不行"]
+    assert split_clauses("The screen is nice but the battery is bad") == [
         "The screen is nice",
         "the battery is bad",
     ]

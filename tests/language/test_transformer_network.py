@@ -17,14 +17,20 @@ from onnx import numpy_helper
 from safetensors.numpy import load, load_file, save
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
-from recommender.language.network import ReviewNetwork
-from recommender.language.network_training import fit_network
+from recommender.language.network import OnnxSentimentNetwork
+from recommender.language.network_training import fit_use_cnn
 from recommender.language.network_tuning import as_tensors
-from recommender.language.sentiment import SentimentHead
-from recommender.language.sentiment_training import SentimentConfig, fit
-from recommender.language.transformer_export import export
-from recommender.language.transformer_network import BertReader, arrays_of, fit_transformer, opened, shape_of
-from recommender.language.wordpieces import MOST_TOKENS, WordPieces
+from recommender.language.sentiment import SentimentClassifier
+from recommender.language.sentiment_training import SentimentConfig, fit_sentiment_classifier
+from recommender.language.transformer_export import export_bert
+from recommender.language.transformer_network import (
+    BertSentiment,
+    collect_weights,
+    derive_shape,
+    fit_bert,
+    load_bert_network,
+)
+from recommender.language.wordpieces import MAX_TOKENS, WordPieceTokenizer
 from recommender.types import DataError
 
 Change = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]  # type: ignore[type-arg]
@@ -37,70 +43,72 @@ ASKED = ["this lamp is good .", "very bad , i hate it", "the dress", "good " * 3
 
 
 @pytest.fixture(scope="module")
-def network(bert_folder: Path) -> ReviewNetwork:
-    return fit_transformer(TEXTS, PRAISE, folder=bert_folder, rng=np.random.default_rng(0))
+def network(bert_folder: Path) -> OnnxSentimentNetwork:
+    return fit_bert(TEXTS, PRAISE, folder=bert_folder, rng=np.random.default_rng(0))
 
 
-def fresh(folder: Path) -> tuple[BertReader, WordPieces]:
-    reader, tokenizer = opened(folder, np.random.default_rng(0))
-    return reader.eval(), WordPieces(tokenizer)
+def fresh(folder: Path) -> tuple[BertSentiment, WordPieceTokenizer]:
+    reader, tokenizer = load_bert_network(folder, np.random.default_rng(0))
+    return reader.eval(), WordPieceTokenizer(tokenizer)
 
 
-def test_it_learns_what_reviews_say(network: ReviewNetwork) -> None:
+def test_it_learns_what_reviews_say(network: OnnxSentimentNetwork) -> None:
     assert (network.score(TEXTS[:32]) > 0).tolist() == PRAISE[:32].tolist()
 
 
 def test_the_graph_says_what_the_network_says(bert_folder: Path) -> None:
     """Before the products are narrowed, to the third place: the table of words is int8."""
     reader, reading = fresh(bert_folder)
-    given = dict(reading.inputs(reading.rows(ASKED)))
+    given = dict(reading.build_inputs(reading.tokenize(ASKED)))
     with torch.no_grad():
         exact = reader(**as_tensors(given)).numpy()
-    graph = export(arrays_of(reader), shape_of(reader)).SerializeToString()
+    graph = export_bert(collect_weights(reader), derive_shape(reader)).SerializeToString()
     said = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, given)[0]
     assert np.abs(exact).max() > 0.02
     assert np.allclose(said, exact, atol=3e-3)
 
 
-def test_the_narrowed_graph_keeps_the_order(network: ReviewNetwork, bert_folder: Path) -> None:
-    reader, _ = opened(bert_folder, np.random.default_rng(5), network)
-    reading = WordPieces(network.tokenizer)
+def test_the_narrowed_graph_keeps_the_order(network: OnnxSentimentNetwork, bert_folder: Path) -> None:
+    reader, _ = load_bert_network(bert_folder, np.random.default_rng(5), network)
+    reading = WordPieceTokenizer(network.tokenizer)
     with torch.no_grad():
-        exact = reader.eval()(**as_tensors(reading.inputs(reading.rows(TEXTS[:32])))).numpy()
+        exact = reader.eval()(**as_tensors(reading.build_inputs(reading.tokenize(TEXTS[:32])))).numpy()
     assert np.corrcoef(exact, network.score(TEXTS[:32]))[0, 1] > 0.99
 
 
 def test_what_stands_beside_a_text_does_not_change_what_is_said_of_it(bert_folder: Path) -> None:
     reader, reading = fresh(bert_folder)
-    short, long = reading.rows(["good phone", "the book is bad " * 20])
+    short, long = reading.tokenize(["good phone", "the book is bad " * 20])
     with torch.no_grad():
-        alone = reader(**as_tensors(reading.inputs([short])))
-        beside = reader(**as_tensors(reading.inputs([short, long])))
+        alone = reader(**as_tensors(reading.build_inputs([short])))
+        beside = reader(**as_tensors(reading.build_inputs([short, long])))
     assert torch.allclose(alone[0], beside[0], atol=1e-5)
 
 
-def test_the_graph_reads_no_padding(network: ReviewNetwork) -> None:
+def test_the_graph_reads_no_padding(network: OnnxSentimentNetwork) -> None:
     beside = network.score(["good phone", "the book is bad " * 20])
     assert network.score(["good phone"])[0] == pytest.approx(beside[0], abs=0.1)
 
 
 def test_a_long_review_counts_with_its_beginning_and_its_end(bert_folder: Path) -> None:
     _, reading = fresh(bert_folder)
-    (read,) = reading.rows(["good " + "very " * 500 + "bad"])
-    whole, last = reading.rows(["good"])[0], reading.rows(["bad"])[0]
-    assert read.size == MOST_TOKENS
+    (read,) = reading.tokenize(["good " + "very " * 500 + "bad"])
+    whole, last = reading.tokenize(["good"])[0], reading.tokenize(["bad"])[0]
+    assert read.size == MAX_TOKENS
     assert read[:2].tolist() == whole[:2].tolist()
     assert read[-2:].tolist() == last[-2:].tolist()
 
 
 def test_masks_cover_words_and_nothing_else(bert_folder: Path) -> None:
-    reader, tokenizer = opened(bert_folder, np.random.default_rng(0))
-    reading = WordPieces(tokenizer)
+    reader, tokenizer = load_bert_network(bert_folder, np.random.default_rng(0))
+    reading = WordPieceTokenizer(tokenizer)
     seen = list[torch.Tensor]()
     reader.bert.register_forward_pre_hook(
         lambda _, __, given: seen.append(given["input_ids"]), with_kwargs=True
     )
-    given = as_tensors(reading.inputs(reading.rows(["good", "the phone is good and the lamp is good"] * 200)))
+    given = as_tensors(
+        reading.build_inputs(reading.tokenize(["good", "the phone is good and the lamp is good"] * 200))
+    )
     reader.train()(**given)
     hidden = (seen[0] != given["tokens"]).numpy()
     words = (given["tokens"] > 4).numpy()
@@ -108,36 +116,41 @@ def test_masks_cover_words_and_nothing_else(bert_folder: Path) -> None:
     assert 0.06 < hidden[words].mean() < 0.14
 
 
-def test_the_table_of_words_stays_as_it_is(network: ReviewNetwork, bert_folder: Path) -> None:
-    before, after = fresh(bert_folder)[0], opened(bert_folder, np.random.default_rng(5), network)[0]
+def test_the_table_of_words_stays_as_it_is(network: OnnxSentimentNetwork, bert_folder: Path) -> None:
+    before, after = (
+        fresh(bert_folder)[0],
+        load_bert_network(bert_folder, np.random.default_rng(5), network)[0],
+    )
     graph = onnx.load_from_string(network.graph).graph
     (words,) = [numpy_helper.to_array(one) for one in graph.initializer if one.name == "words"]
     (scale,) = [numpy_helper.to_array(one) for one in graph.initializer if one.name == "words_scale"]
     table = before.bert.embeddings.word_embeddings.weight.detach().numpy()
     assert np.abs(words * scale - table).max() <= np.abs(table).max() / 250
-    assert not np.allclose(arrays_of(before)["wide0"], arrays_of(after)["wide0"], atol=1e-3)
+    assert not np.allclose(collect_weights(before)["wide0"], collect_weights(after)["wide0"], atol=1e-3)
 
 
-def test_a_training_goes_on_from_what_another_learned(network: ReviewNetwork, bert_folder: Path) -> None:
+def test_a_training_goes_on_from_what_another_learned(
+    network: OnnxSentimentNetwork, bert_folder: Path
+) -> None:
     few, praise = TEXTS[::4][:48], PRAISE[::4][:48]
-    on = fit_transformer(few, praise, folder=bert_folder, rng=np.random.default_rng(1), start=network)
-    alone = fit_transformer(few, praise, folder=bert_folder, rng=np.random.default_rng(1))
+    on = fit_bert(few, praise, folder=bert_folder, rng=np.random.default_rng(1), initial=network)
+    alone = fit_bert(few, praise, folder=bert_folder, rng=np.random.default_rng(1))
     assert told_apart(on) > abs(told_apart(alone)) + 0.2
 
 
-def told_apart(network: ReviewNetwork) -> float:
+def told_apart(network: OnnxSentimentNetwork) -> float:
     odds = network.score(TEXTS[:32])
     return float(odds[:16].mean() - odds[16:].mean())
 
 
 def test_a_head_carries_all_that_scoring_needs(bert_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(bert_folder, tmp_path / "encoder")
-    network = fit_transformer(TEXTS[:64], PRAISE[:64], folder=folder, rng=np.random.default_rng(0))
-    words = fit(TEXTS, PRAISE, language="en", config=SentimentConfig(bits=12))
+    network = fit_bert(TEXTS[:64], PRAISE[:64], folder=folder, rng=np.random.default_rng(0))
+    words = fit_sentiment_classifier(TEXTS, PRAISE, language="en", config=SentimentConfig(bits=12))
     path = tmp_path / "head.safetensors"
     path.write_bytes(replace(words, network=network).to_bytes())
     shutil.rmtree(folder)
-    again = SentimentHead.load(path)
+    again = SentimentClassifier.load(path)
     assert again.network == network
     assert np.allclose(again.score(ASKED), words.score(ASKED) + network.score(ASKED), atol=5e-3)
 
@@ -145,30 +158,30 @@ def test_a_head_carries_all_that_scoring_needs(bert_folder: Path, tmp_path: Path
 def test_a_head_of_before_there_were_transformers_is_read(tmp_path: Path) -> None:
     """Its file has neither a tokenizer nor a share."""
     head = replace(
-        fit(TEXTS, PRAISE, language="en", config=SentimentConfig(bits=12)),
-        network=fit_network(TEXTS[:64], PRAISE[:64], rng=np.random.default_rng(0)),
+        fit_sentiment_classifier(TEXTS, PRAISE, language="en", config=SentimentConfig(bits=12)),
+        network=fit_use_cnn(TEXTS[:64], PRAISE[:64], rng=np.random.default_rng(0)),
     )
     content = load(head.to_bytes())
     path = tmp_path / "head.safetensors"
     younger = {"network_tokenizer", "network_share"}
-    told = {"format": "1", "card": json.dumps(asdict(head.card))}
+    told = {"format": "1", "card": json.dumps(asdict(head.metadata))}
     path.write_bytes(save({name: value for name, value in content.items() if name not in younger}, told))
-    assert SentimentHead.load(path).network == head.network
+    assert SentimentClassifier.load(path).network == head.network
 
 
 @pytest.mark.parametrize("part", ["graph", "share"])
 def test_a_head_whose_network_says_nothing_is_refused(
-    network: ReviewNetwork, tmp_path: Path, part: str
+    network: OnnxSentimentNetwork, tmp_path: Path, part: str
 ) -> None:
     spoilt = {"graph": of_not_a_number(network), "share": float("nan")}
-    words = fit(TEXTS, PRAISE, language="en", config=SentimentConfig(bits=12))
+    words = fit_sentiment_classifier(TEXTS, PRAISE, language="en", config=SentimentConfig(bits=12))
     path = tmp_path / "head.safetensors"
     path.write_bytes(replace(words, network=replace(network, **{part: spoilt[part]})).to_bytes())
     with pytest.raises(DataError, match=r"^The network of this sentiment head says nothing\.$"):
-        SentimentHead.load(path)
+        SentimentClassifier.load(path)
 
 
-def of_not_a_number(network: ReviewNetwork) -> bytes:
+def of_not_a_number(network: OnnxSentimentNetwork) -> bytes:
     model = onnx.load_from_string(network.graph)
     (bias,) = [one for one in model.graph.initializer if one.name == "praise_bias"]
     bias.CopyFrom(numpy_helper.from_array(np.array([np.nan], np.float32), "praise_bias"))
@@ -186,30 +199,30 @@ OTHER = "The network to start from was tuned from another encoder"
     ],
 )
 def test_another_start_is_refused_with_one_sentence(
-    network: ReviewNetwork, bert_folder: Path, change: Change, sentence: str
+    network: OnnxSentimentNetwork, bert_folder: Path, change: Change, sentence: str
 ) -> None:
     other = replace(network, weights=save(change(load(network.weights))))
     with pytest.raises(DataError, match=sentence):
-        fit_transformer(TEXTS, PRAISE, folder=bert_folder, rng=np.random.default_rng(0), start=other)
+        fit_bert(TEXTS, PRAISE, folder=bert_folder, rng=np.random.default_rng(0), initial=other)
 
 
 def test_a_start_of_the_other_kind_is_refused_with_one_sentence(
-    network: ReviewNetwork, bert_folder: Path
+    network: OnnxSentimentNetwork, bert_folder: Path
 ) -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(DataError, match=rf"^{OTHER}\.$"):
-        fit_network(TEXTS, PRAISE, rng=rng, start=network)
-    of_pieces = fit_network(TEXTS[:64], PRAISE[:64], rng=rng)
+        fit_use_cnn(TEXTS, PRAISE, rng=rng, initial=network)
+    of_pieces = fit_use_cnn(TEXTS[:64], PRAISE[:64], rng=rng)
     with pytest.raises(DataError, match=rf"^{OTHER}\.$"):
-        fit_transformer(TEXTS, PRAISE, folder=bert_folder, rng=rng, start=of_pieces)
+        fit_bert(TEXTS, PRAISE, folder=bert_folder, rng=rng, initial=of_pieces)
 
 
 def test_damaged_weights_to_start_from_are_refused_with_one_sentence(
-    network: ReviewNetwork, bert_folder: Path
+    network: OnnxSentimentNetwork, bert_folder: Path
 ) -> None:
     damaged = replace(network, weights=b"no weights")
     with pytest.raises(DataError, match=r"^The weights of the network to start from cannot be read\.$"):
-        fit_transformer(TEXTS, PRAISE, folder=bert_folder, rng=np.random.default_rng(0), start=damaged)
+        fit_bert(TEXTS, PRAISE, folder=bert_folder, rng=np.random.default_rng(0), initial=damaged)
 
 
 def other_architecture(folder: Path) -> None:
@@ -260,9 +273,9 @@ def test_a_folder_that_cannot_be_tuned_is_refused_with_one_sentence(
     folder = shutil.copytree(bert_folder, tmp_path / "encoder")
     spoil(folder)
     with pytest.raises(DataError, match=sentence):
-        fit_transformer(TEXTS, PRAISE, folder=folder, rng=np.random.default_rng(0))
+        fit_bert(TEXTS, PRAISE, folder=folder, rng=np.random.default_rng(0))
 
 
-def test_a_damaged_tokenizer_is_refused_with_one_sentence(network: ReviewNetwork) -> None:
+def test_a_damaged_tokenizer_is_refused_with_one_sentence(network: OnnxSentimentNetwork) -> None:
     with pytest.raises(DataError, match=r"^The tokenizer of this sentiment head cannot be read\.$"):
         replace(network, tokenizer=b"{}").score(["good"])

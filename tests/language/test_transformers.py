@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.language.transformer_training import Transformer, minilm_folder, open_encoder
+from recommender.language.transformer_training import HuggingFaceEncoder, find_minilm_folder, open_encoder
 from recommender.types import DataError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "phone", "the", "battery"]
@@ -31,16 +31,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_texts_become_vectors_of_length_one_whatever_stands_beside_them(folder: Path) -> None:
-    encoder = Transformer(folder)
-    together = encoder.vectors(["good phone", "the battery the battery the bad battery", ""])
+    encoder = HuggingFaceEncoder(folder)
+    together = encoder.encode(["good phone", "the battery the battery the bad battery", ""])
     assert together.shape == (3, 8)
     assert together.dtype == np.float32
     assert np.allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
-    assert np.allclose(encoder.vectors(["good phone"])[0], together[0], atol=1e-5)
+    assert np.allclose(encoder.encode(["good phone"])[0], together[0], atol=1e-5)
 
 
 def test_a_megabyte_is_cut(folder: Path) -> None:
-    assert np.isfinite(Transformer(folder).vectors(["good " * 200_000])).all()
+    assert np.isfinite(HuggingFaceEncoder(folder).encode(["good " * 200_000])).all()
 
 
 def test_a_folder_is_an_encoder_by_its_path(folder: Path) -> None:
@@ -54,8 +54,8 @@ def test_a_folder_that_holds_no_encoder_is_refused_with_one_sentence(
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(DataError, match="holds no encoder"):
-        Transformer(tmp_path)
+        HuggingFaceEncoder(tmp_path)
 
 
 def test_the_english_encoder_of_the_package_is_there() -> None:
-    assert (minilm_folder() / "model.safetensors").is_file()
+    assert (find_minilm_folder() / "model.safetensors").is_file()

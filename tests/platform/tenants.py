@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from tenants.control.region_defaults import region_defaults
+from tenants.control.region_defaults import get_region_defaults
 from tenants.privacy.onboarding import open_tenant
 from tenants.regions import TenantRef
 from tenants.scope import Actor
@@ -15,7 +15,7 @@ def open_test_tenant(
     *, actor: Actor, vertical: str = "ecommerce", region: str = "eu", plan: str = "growth", **given: Any
 ) -> TenantRef:
     slug = given.pop("slug", None) or f"t-{secrets.token_hex(6)}"
-    defaults = region_defaults(region)
+    defaults = get_region_defaults(region)
     opened = open_tenant(
         name=given.pop("name", slug),
         slug=slug,

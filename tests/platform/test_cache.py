@@ -5,7 +5,7 @@ import pickle
 import pytest
 from django.core.cache import cache
 
-from lepton_platform.cache import ValkeyJson
+from lepton_platform.cache import JsonCacheSerializer
 
 
 def test_values_survive_the_cache(services):
@@ -21,9 +21,9 @@ def test_counters_count_in_the_server(services):
 
 def test_a_planted_pickle_is_not_loaded():
     with pytest.raises(ValueError, match=r"utf-8|decode|Expecting"):
-        ValkeyJson().loads(pickle.dumps({"a": 1}))
+        JsonCacheSerializer().loads(pickle.dumps({"a": 1}))
 
 
 def test_objects_without_a_json_form_are_refused():
     with pytest.raises(TypeError):
-        ValkeyJson().dumps(object())
+        JsonCacheSerializer().dumps(object())

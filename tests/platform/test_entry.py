@@ -13,12 +13,12 @@ import pytest
 
 from lepton_platform.entry import needs_services
 from lepton_platform.management import commands
-from lepton_platform.management.files import FileCommand
+from lepton_platform.management.files import OfflineCommand
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [module.name for module in iter_modules(commands.__path__)]
 ON_FILES = [
-    name for name in ALL if issubclass(import_module(f"{commands.__name__}.{name}").Command, FileCommand)
+    name for name in ALL if issubclass(import_module(f"{commands.__name__}.{name}").Command, OfflineCommand)
 ]
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from lepton_platform.env import WrongSetting, read
+from lepton_platform.env import InvalidSetting, read_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_external_services_are_read(external):
-    env = read(external)
+    env = read_environment(external)
     assert sorted(env.databases) == ["data_eu", "default", "keys_eu"]
     assert (env.databases["default"].user, env.databases["default"].password) == ("lepton_app", "p@ss")
     assert env.valkey_url == "redis://:secret@valkey.internal:6379/1"
@@ -23,15 +23,15 @@ def test_external_services_are_read(external):
 
 
 def test_the_migrator_has_other_addresses(external):
-    env = read({**external, "LEPTON_ROLE": "migrate"})
+    env = read_environment({**external, "LEPTON_ROLE": "migrate"})
     assert {one.user for one in env.databases.values()} == {"lepton_migrate"}
 
 
 def test_embedded_settings_are_not_mixed_into_external_ones(external, tmp_path):
     (tmp_path / "services.json").write_text('{"LEPTON_SECRET_KEY": "embedded-embedded-embedded-embedded"}')
     del external["LEPTON_SECRET_KEY"]
-    with pytest.raises(WrongSetting, match="LEPTON_SECRET_KEY is not set"):
-        read({**external, "LEPTON_HOME": str(tmp_path)})
+    with pytest.raises(InvalidSetting, match="LEPTON_SECRET_KEY is not set"):
+        read_environment({**external, "LEPTON_HOME": str(tmp_path)})
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def both(external):
 
 
 def test_settings_of_another_region_are_not_read(both):
-    env = read({**both, "LEPTON_SERVES": "cn"})
+    env = read_environment({**both, "LEPTON_SERVES": "cn"})
     assert sorted(env.databases) == ["data_cn", "default", "keys_cn"]
     eu = env.regions["eu"]
     assert (eu.object_store_url, eu.kms_url, eu.scope_key) == ("", "", b"")
@@ -52,13 +52,13 @@ def test_settings_of_another_region_are_not_read(both):
 @pytest.mark.parametrize("role", ["app", "migrate"])
 def test_a_machine_of_one_region_needs_no_setting_of_the_other(both, role):
     few = {name: value for name, value in both.items() if not name.removesuffix("_MIGRATE").endswith("_CN")}
-    env = read({**few, "LEPTON_SERVES": "eu", "LEPTON_ROLE": role})
+    env = read_environment({**few, "LEPTON_SERVES": "eu", "LEPTON_ROLE": role})
     assert sorted(env.databases) == ["data_eu", "default", "keys_eu"]
     assert list(env.regions) == ["cn", "eu"]
 
 
 def test_secrets_do_not_show_in_a_repr(external):
-    shown = repr(read(external))
+    shown = repr(read_environment(external))
     assert "p@ss" not in shown
     assert "sssss" not in shown
 
@@ -88,20 +88,20 @@ def test_secrets_do_not_show_in_a_repr(external):
     ],
 )
 def test_a_wrong_setting_is_one_sentence_that_names_it(external, name, value, sentence):
-    with pytest.raises(WrongSetting) as refused:
-        read({**external, name: value})
+    with pytest.raises(InvalidSetting) as refused:
+        read_environment({**external, name: value})
     assert str(refused.value).startswith(sentence)
     assert "\n" not in str(refused.value)
 
 
 def test_a_broken_services_file_is_said(tmp_path):
     (tmp_path / "services.json").write_text("{")
-    with pytest.raises(WrongSetting, match=r"services\.json cannot be read"):
-        read({"LEPTON_HOME": str(tmp_path)})
+    with pytest.raises(InvalidSetting, match=r"services\.json cannot be read"):
+        read_environment({"LEPTON_HOME": str(tmp_path)})
 
 
 def test_building_needs_no_service(tmp_path):
-    assert read({"LEPTON_ROLE": "build", "LEPTON_HOME": str(tmp_path)}).role == "build"
+    assert read_environment({"LEPTON_ROLE": "build", "LEPTON_HOME": str(tmp_path)}).role == "build"
 
 
 def test_a_process_with_a_wrong_setting_ends_with_status_2_and_that_sentence(external):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lepton_platform.logs import without_secrets
+from lepton_platform.logs import redact_secrets
 
 
 def cleaned(**event: object) -> dict[str, object]:
-    return without_secrets(None, "info", event)
+    return redact_secrets(None, "info", event)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from django.test import Client
 
 from lepton_platform import monitoring
 from recommender.registry import actions
-from recommender.registry.types import Trained
+from recommender.registry.types import TrainedModel
 from tenants.scope import scope
 from tests.portal.workspace import ACTOR, Workspace, open_workspace
 
@@ -22,16 +22,16 @@ TOKEN = "a-token-of-prometheus"
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    monitoring._kept = None
+    monitoring._cached_metrics = None
     yield
-    monitoring._kept = None
+    monitoring._cached_metrics = None
 
 
 @pytest.fixture
 def shop(database: None) -> Workspace:
     """Its model has drifted, and is clicked less than the one before."""
     workspace = open_workspace()
-    made = Trained(uuid4(), uuid4(), "fast", {}, {"served": {"ndcg@10": 0.05}}, datetime.now(UTC), None)
+    made = TrainedModel(uuid4(), uuid4(), "fast", {}, {"served": {"ndcg@10": 0.05}}, datetime.now(UTC), None)
     drift = {
         "level": "drifted",
         "shifts": {
@@ -40,8 +40,8 @@ def shop(database: None) -> Workspace:
         },
     }
     with scope(workspace.ref, actor=ACTOR) as s:
-        actions.publish(s, made, expected=None)
-        actions.note(s, 1, drift=drift, live={"rates": {"clicks": [0.04, 0.12]}})
+        actions.publish_model(s, made, expected=None)
+        actions.record_observation(s, 1, drift=drift, live={"rates": {"clicks": [0.04, 0.12]}})
     return workspace
 
 

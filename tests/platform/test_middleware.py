@@ -56,6 +56,6 @@ def test_a_ready_process_reaches_its_databases(client):
 
 
 def test_a_missing_database_is_named(client, monkeypatch):
-    monkeypatch.setattr(middleware, "unready", lambda: ["keys_us"])
+    monkeypatch.setattr(middleware, "find_unavailable_databases", lambda: ["keys_us"])
     answer = HealthMiddleware(lambda _request: HttpResponse())(client.get("/readyz").wsgi_request)
     assert (answer.status_code, answer.content) == (503, b'{"ready": false, "missing": ["keys_us"]}')

@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 
 from tenants.errors import ScopeNested, ScopeRequired, StoreUnavailable
-from tenants.scope import current_scope, scope
+from tenants.scope import get_current_scope, scope
 
 PID = "SELECT pg_backend_pid()"
 CLAIM = "SELECT coalesce(current_setting('app.scope', true), '')"
@@ -120,6 +120,6 @@ def test_a_scope_that_ends_elsewhere_is_over_where_it_began(tenant, stranger_ten
     elsewhere(close)
     assert (told, lost.closed) == ([True], True)
     with pytest.raises(ScopeRequired):
-        current_scope()
+        get_current_scope()
     with scope(stranger_tenant, actor=actor) as s:
         assert s.cursor().execute(PID).fetchone()[0] != pid

@@ -47,47 +47,47 @@ def seed(as_superuser):
 
 
 def test_a_sound_installation_starts(database):
-    assert checks.refusals() == []
+    assert checks.collect_startup_errors() == []
 
 
 def test_the_superuser_is_refused(as_superuser, database):
-    assert "the application's role is a superuser." in checks.role_problems(as_superuser)
+    assert "the application's role is a superuser." in checks.check_role(as_superuser)
 
 
 def test_a_role_that_bypasses_policies_is_refused(seed, as_application):
     seed("ALTER ROLE lepton_app BYPASSRLS", "ALTER ROLE lepton_app NOBYPASSRLS")
-    assert checks.role_problems(as_application) == ["the application's role bypasses row-level security."]
+    assert checks.check_role(as_application) == ["the application's role bypasses row-level security."]
 
 
 def test_a_member_of_another_role_is_refused(seed, as_application):
     seed("GRANT lepton_owner TO lepton_app", "REVOKE lepton_owner FROM lepton_app")
-    assert checks.role_problems(as_application) == ["the application's role is a member of another role."]
+    assert checks.check_role(as_application) == ["the application's role is a member of another role."]
 
 
 def test_an_owner_is_refused(seed, as_application):
     seed("CREATE TABLE public.mine (); ALTER TABLE public.mine OWNER TO lepton_app", "DROP TABLE public.mine")
-    assert checks.ownership_problems(as_application) == ["the application's role owns mine."]
+    assert checks.check_ownership(as_application) == ["the application's role owns mine."]
 
 
 def test_the_right_to_create_tables_is_refused(seed, as_application):
     seed("GRANT CREATE ON SCHEMA public TO lepton_app", "REVOKE CREATE ON SCHEMA public FROM lepton_app")
-    assert checks.ownership_problems(as_application) == ["the application's role may create tables."]
+    assert checks.check_ownership(as_application) == ["the application's role may create tables."]
 
 
 def test_visible_statements_are_refused(as_superuser, database):
-    assert checks.activity_problems(as_superuser) != []
+    assert checks.check_activity_tracking(as_superuser) != []
 
 
 def test_a_server_that_may_lose_acknowledged_events_is_refused(as_superuser):
     as_superuser.execute("SET synchronous_commit = off")
-    assert checks.durability_problems(as_superuser) == [
+    assert checks.check_durability(as_superuser) == [
         "synchronous_commit is off: what is acknowledged could be lost. Set it to on."
     ]
 
 
 def test_a_tenant_table_without_policy_is_refused(seed, as_application):
     seed("CREATE TABLE public.leak (tenant_id uuid)", "DROP TABLE public.leak")
-    assert checks.policy_problems(as_application) == [
+    assert checks.check_row_policies(as_application) == [
         "table leak has tenants' rows without forced row-level security."
     ]
 
@@ -98,7 +98,7 @@ def test_a_policy_that_does_not_bind_the_owner_is_refused(seed, as_application):
         "CREATE POLICY one ON public.leak USING (true) WITH CHECK (true)",
         "DROP TABLE public.leak",
     )
-    assert len(checks.policy_problems(as_application)) == 1
+    assert len(checks.check_row_policies(as_application)) == 1
 
 
 def test_a_partition_without_policy_is_refused(seed, as_application):
@@ -110,7 +110,7 @@ def test_a_partition_without_policy_is_refused(seed, as_application):
         "CREATE TABLE public.part PARTITION OF public.parent FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
         "DROP TABLE public.parent",
     )
-    assert checks.policy_problems(as_application) == [
+    assert checks.check_row_policies(as_application) == [
         "table part has tenants' rows without forced row-level security."
     ]
 
@@ -118,28 +118,30 @@ def test_a_partition_without_policy_is_refused(seed, as_application):
 def test_a_model_without_lifecycle_is_refused(monkeypatch):
     model = apps.get_model("data", "Item")
     monkeypatch.setattr(model, "lifecycle", None)
-    assert checks.unlived_models([model]) == [
+    assert checks.find_models_without_lifecycle([model]) == [
         "Model data.Item does not say how long its rows are kept: give it a `lifecycle`."
     ]
 
 
 def test_torch_in_the_web_process_is_refused():
-    assert checks.heavy_modules({"torch", "numpy"}, {"LEPTON_PROCESS": "web"}) == [
+    assert checks.find_training_modules({"torch", "numpy"}, {"LEPTON_PROCESS": "web"}) == [
         "The web process loads torch."
     ]
 
 
 def test_a_decoder_of_videos_in_the_web_process_is_refused():
-    assert checks.heavy_modules({"cv2", "numpy"}, {"LEPTON_PROCESS": "web"}) == ["The web process loads cv2."]
+    assert checks.find_training_modules({"cv2", "numpy"}, {"LEPTON_PROCESS": "web"}) == [
+        "The web process loads cv2."
+    ]
 
 
 def test_torch_in_a_worker_is_fine():
-    assert checks.heavy_modules({"torch"}, {"LEPTON_PROCESS": "worker"}) == []
+    assert checks.find_training_modules({"torch"}, {"LEPTON_PROCESS": "worker"}) == []
 
 
 def test_a_region_that_is_not_in_the_directory_is_refused(database, settings):
     settings.LEPTON_REGIONS = {**settings.LEPTON_REGIONS, "mars": settings.LEPTON_REGIONS["eu"]}
-    assert "'mars'" in checks.refusals()[0]
+    assert "'mars'" in checks.collect_startup_errors()[0]
 
 
 def test_a_database_that_does_not_answer_is_refused(database, monkeypatch):
@@ -147,13 +149,15 @@ def test_a_database_that_does_not_answer_is_refused(database, monkeypatch):
         raise OperationalError("the connection is lost")
 
     monkeypatch.setattr(checks, "_DATABASE_CHECKS", (refuse,))
-    assert checks.refusals()[0] == "default: the database does not answer: the connection is lost"
+    assert (
+        checks.collect_startup_errors()[0] == "default: the database does not answer: the connection is lost"
+    )
 
 
 def test_a_refusal_is_one_sentence_and_status_2(database, monkeypatch, capsys):
-    monkeypatch.setattr(checks, "refusals", lambda: ["The roof is open.", "And the door."])
+    monkeypatch.setattr(checks, "collect_startup_errors", lambda: ["The roof is open.", "And the door."])
     with pytest.raises(SystemExit) as ended:
-        checks.refuse_unless_safe()
+        checks.exit_on_startup_errors()
     assert (ended.value.code, capsys.readouterr().err) == (2, "The roof is open.\n")
 
 

@@ -97,7 +97,7 @@ def test_the_application_can_neither_create_nor_see_statements(own):
 
 def test_a_second_process_attaches(own, home):
     other = ensure_services(home)
-    assert (other.owned, other.environment) == (False, own.environment)
+    assert (other.is_owned, other.environment) == (False, own.environment)
     other.stop()
     assert select_one(own.environment) == 1
 
@@ -126,9 +126,9 @@ def test_after_the_supervisor_is_killed_the_next_one_takes_over(other_home):
     holder.wait()
     holder.stdout.close()
     successor = ensure_services(other_home)
-    pids = [child.pid for child in successor.children.values()]
+    pids = [child.pid for child in successor.processes.values()]
     try:
-        assert (successor.owned, select_one(successor.environment)) == (True, 1)
+        assert (successor.is_owned, select_one(successor.environment)) == (True, 1)
         assert {name: successor.environment[name] for name in KEPT} == {name: before[name] for name in KEPT}
     finally:
         successor.stop()

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lepton_platform.embedded.errors import ServiceFailed
-from lepton_platform.embedded.home import Home
-from lepton_platform.embedded.services import Services
-from lepton_platform.embedded.supervisor import EARLY_DEATHS, Program, Supervisor, pause_before_restart
+from lepton_platform.embedded.errors import ServiceError
+from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.services import EmbeddedServices
+from lepton_platform.embedded.supervisor import MAX_EARLY_EXITS, Program, Supervisor, calculate_restart_delay
 
 SLEEP = "import time; time.sleep(600)"
 WITH_GRANDCHILD = (
@@ -25,7 +25,7 @@ WITH_GRANDCHILD = (
 
 
 def program(code: str) -> Program:
-    return Program("thing", [sys.executable, "-c", code], dict(os.environ), patience_seconds=5)
+    return Program("thing", [sys.executable, "-c", code], dict(os.environ), stop_timeout_seconds=5)
 
 
 def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
@@ -57,9 +57,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def supervisor(tmp_path: Path, clock: Clock):
-    home = Home(tmp_path)
-    home.prepare()
-    made = Supervisor(Services(home, {}), tmp_path, lambda _line: None, clock=clock)
+    home = InstanceDirectory(tmp_path)
+    home.create_directories()
+    made = Supervisor(EmbeddedServices(home, {}), tmp_path, lambda _line: None, clock=clock)
     yield made
     made.stop()
 
@@ -69,13 +69,13 @@ def test_a_killed_program_runs_again(supervisor, clock):
     killed = supervisor.pid("thing")
     clock.now = 100.0
     os.kill(killed, signal.SIGKILL)
-    assert until(lambda: supervisor.tick() or supervisor.pid("thing") != killed)
+    assert until(lambda: supervisor.check_programs() or supervisor.pid("thing") != killed)
 
 
 def test_a_program_that_lives_is_left_alone(supervisor):
     supervisor.start(program(SLEEP))
     before = supervisor.pid("thing")
-    supervisor.tick()
+    supervisor.check_programs()
     assert supervisor.pid("thing") == before
 
 
@@ -84,15 +84,21 @@ def test_a_program_that_keeps_dying_is_given_up_with_its_last_words(supervisor, 
 
     def tick() -> bool:
         clock.now += 3.0
-        supervisor.tick()
+        supervisor.check_programs()
         return False
 
-    with pytest.raises(ServiceFailed, match="no roof"):
+    with pytest.raises(ServiceError, match="no roof"):
         until(tick, seconds=30)
 
 
 def test_pauses_grow_and_end_after_a_long_life():
-    assert [pause_before_restart(deaths) for deaths in range(EARLY_DEATHS + 1)] == [0.0, 1.0, 2.0, 4.0, 8.0]
+    assert [calculate_restart_delay(deaths) for deaths in range(MAX_EARLY_EXITS + 1)] == [
+        0.0,
+        1.0,
+        2.0,
+        4.0,
+        8.0,
+    ]
 
 
 def test_what_a_dead_program_left_behind_is_ended(supervisor, tmp_path, clock):
@@ -101,7 +107,7 @@ def test_what_a_dead_program_left_behind_is_ended(supervisor, tmp_path, clock):
     grandchild = int((tmp_path / "grandchild").read_text())
     os.kill(supervisor.pid("thing"), signal.SIGKILL)
     clock.now = 100.0
-    assert until(lambda: supervisor.tick() or is_gone(grandchild))
+    assert until(lambda: supervisor.check_programs() or is_gone(grandchild))
 
 
 def test_stopping_ends_a_program_that_ignores_the_request(supervisor):
@@ -110,7 +116,7 @@ def test_stopping_ends_a_program_that_ignores_the_request(supervisor):
             "deaf",
             [sys.executable, "-c", f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"],
             dict(os.environ),
-            patience_seconds=0.3,
+            stop_timeout_seconds=0.3,
         )
     )
     pid = supervisor.pid("deaf")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from lepton_platform.embedded.services import Services
+from lepton_platform.embedded.services import EmbeddedServices
 from tests.conftest import ROOT
 from tests.quality.chromium import executable
 
@@ -27,7 +27,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 
 
 @pytest.fixture(scope="session")
-def lively(services: Services) -> Workspace:
+def lively(services: EmbeddedServices) -> Workspace:
     """A furnished workspace. Tests look at it; the ones that change things open their own."""
     from tests.portal.workspace import furnish, open_workspace
 
@@ -37,7 +37,7 @@ def lively(services: Services) -> Workspace:
 
 
 @pytest.fixture(scope="session")
-def bare(services: Services) -> Workspace:
+def bare(services: EmbeddedServices) -> Workspace:
     """A workspace in which nothing has happened yet."""
     from tests.portal.workspace import open_workspace
 
@@ -74,7 +74,7 @@ def stranger(bare: Workspace) -> Any:
 
 
 @pytest.fixture(scope="session")
-def site(services: Services) -> Iterator[str]:
+def site(services: EmbeddedServices) -> Iterator[str]:
     """The address of the platform, served as in production."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lepton_platform.portal.templatetags.portal import icon_shapes
+from lepton_platform.portal.templatetags.portal import load_icon_shapes
 from tests.conftest import ROOT
 
 PORTAL = ROOT / "lepton_platform" / "portal"
@@ -66,7 +66,7 @@ def test_every_icon_of_the_templates_is_built() -> None:
         name for path in TEMPLATES for name in re.findall(r'{% icon "([\w-]+)"', path.read_text("utf-8"))
     }
     asked |= set(re.findall(r'symbol="([\w-]+)"', "".join(path.read_text("utf-8") for path in TEMPLATES)))
-    assert asked - icon_shapes().keys() == set()
+    assert asked - load_icon_shapes().keys() == set()
 
 
 def test_no_template_has_an_inline_script_style_or_handler() -> None:

@@ -9,12 +9,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tenants.data.actions import catalog as change
 from tenants.data.actions import images
-from tenants.data.pictures import Picture
+from tenants.data.pictures import EncodedImage
 from tenants.data.queries import catalog
 from tenants.scope import scope
 from tests.portal.workspace import ACTOR, Workspace
 
-PNG = Picture(b"\x89PNG\r\n\x1a\n" + bytes(16), "image/png")
+PNG = EncodedImage(b"\x89PNG\r\n\x1a\n" + bytes(16), "image/png")
 
 
 def test_a_search_finds_by_title_and_htmx_gets_the_list_alone(shop: Workspace, owner: Any) -> None:
@@ -39,10 +39,10 @@ def test_a_retired_item_can_be_brought_back(shop: Workspace, owner: Any) -> None
     retired = owner.post(shop.page("catalogue", "retire/"), {"id": "sku-1"}, follow=True)
     assert "“sku-1” is retired" in retired.content.decode()
     with scope(shop.ref, actor=ACTOR) as s:
-        assert not catalog.item(s, "sku-1").live
+        assert not catalog.get_item(s, "sku-1").live
     owner.post(shop.page("catalogue", "restore/"), {"id": "sku-1"})
     with scope(shop.ref, actor=ACTOR) as s:
-        assert catalog.item(s, "sku-1").live
+        assert catalog.get_item(s, "sku-1").live
 
 
 def test_a_stored_picture_is_shown_and_a_missing_one_is_404(shop: Workspace, owner: Any) -> None:
@@ -82,7 +82,7 @@ def test_a_file_becomes_items(
 ) -> None:
     assert "Everything is loaded" in _upload(owner, shop, name, content)
     with scope(shop.ref, actor=ACTOR) as s:
-        assert catalog.item(s, item_id).item.title == title
+        assert catalog.get_item(s, item_id).item.title == title
 
 
 def test_a_bad_row_is_named_and_its_neighbours_are_kept(shop: Workspace, owner: Any) -> None:
@@ -92,7 +92,7 @@ def test_a_bad_row_is_named_and_its_neighbours_are_kept(shop: Workspace, owner: 
     assert "The price is not a number of at least 0." in page
     assert "This id stands earlier in the same file" in page
     with scope(shop.ref, actor=ACTOR) as s:
-        assert catalog.item(s, "a-1").item.title == "Good"
+        assert catalog.get_item(s, "a-1").item.title == "Good"
 
 
 def test_rejected_rows_come_back_as_a_file_without_formulas(shop: Workspace, owner: Any) -> None:
@@ -122,10 +122,10 @@ def test_the_same_file_twice_changes_nothing(shop: Workspace, owner: Any) -> Non
     content = b"id,title\nz-1,Zebra\n"
     _upload(owner, shop, "a.csv", content)
     with scope(shop.ref, actor=ACTOR) as s:
-        before = catalog.item(s, "z-1").version
+        before = catalog.get_item(s, "z-1").version
     _upload(owner, shop, "a.csv", content)
     with scope(shop.ref, actor=ACTOR) as s:
-        assert catalog.item(s, "z-1").version == before
+        assert catalog.get_item(s, "z-1").version == before
 
 
 def test_the_palette_finds_items_and_needs_two_letters(shop: Workspace, owner: Any) -> None:

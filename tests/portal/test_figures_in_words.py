@@ -10,7 +10,12 @@ from django.utils.formats import date_format
 from django.utils.timezone import datetime
 from django.utils.translation import override
 
-from lepton_platform.portal.templatetags.portal import compact, kind_name, money, verdict
+from lepton_platform.portal.templatetags.portal import (
+    format_compact,
+    format_money,
+    translate_event_kind,
+    translate_reason,
+)
 from tests.portal.workspace import Workspace, browser
 
 
@@ -28,7 +33,7 @@ from tests.portal.workspace import Workspace, browser
 )
 def test_a_large_number_is_short_in_the_readers_units(language: str, value: int, written: str) -> None:
     with override(language):
-        assert compact(value) == written
+        assert format_compact(value) == written
 
 
 @pytest.mark.parametrize(
@@ -36,20 +41,20 @@ def test_a_large_number_is_short_in_the_readers_units(language: str, value: int,
     [("EUR", "€1,234.50"), ("CNY", "¥1,234.50"), ("CHF", "CHF 1,234.50"), (None, "1,234.50")],
 )
 def test_a_price_has_its_sign_or_else_its_code(currency: str | None, written: str) -> None:
-    assert money(1234.5, currency) == written
+    assert format_money(1234.5, currency) == written
 
 
 def test_kinds_that_everybody_starts_with_have_names_and_a_tenants_own_are_kept() -> None:
     with override("zh-hans"):
-        assert (kind_name("purchase"), kind_name("unboxing")) == ("购买", "unboxing")
+        assert (translate_event_kind("purchase"), translate_event_kind("unboxing")) == ("购买", "unboxing")
 
 
 def test_a_reason_of_the_quality_gate_is_said_in_chinese() -> None:
     with override("zh-hans"):
-        assert verdict("Not better than popularity beyond chance: nDCG@10 0.0310 against 0.0330.").startswith(
-            "未显著"
-        )
-    assert verdict("Invoice 7") == "Invoice 7"
+        assert translate_reason(
+            "Not better than popularity beyond chance: nDCG@10 0.0310 against 0.0330."
+        ).startswith("未显著")
+    assert translate_reason("Invoice 7") == "Invoice 7"
 
 
 def test_django_writes_thousands_and_times_as_our_pages_do() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.test import Client
 
-from tenants.control.queries import api_keys
+from tenants.control.queries import list_api_keys
 from tenants.scope import control_scope
 from tests.portal.workspace import ACTOR, Workspace
 
@@ -14,7 +14,7 @@ ASKED = {"name": "Shop server", "scopes": ["items:read", "events:write"], "lifet
 
 def _keys(shop: Workspace) -> list[Any]:
     with control_scope(shop.ref.id, actor=ACTOR) as s:
-        return api_keys(s)
+        return list_api_keys(s)
 
 
 def _secret(page: str) -> str:

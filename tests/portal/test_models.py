@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton_platform.tasks.tuning import allowed
-from recommender.evaluation.verdicts import Reason
+from lepton_platform.tasks.tuning import limit_tuning_parameters
+from recommender.evaluation.verdicts import DecisionReason
 from recommender.registry import queries as registry
 from tenants.data.queries import jobs
 from tenants.scope import scope
@@ -12,7 +12,7 @@ from tests.portal.workspace import ACTOR, Workspace, finish_jobs, observe, publi
 
 def _newest(shop: Workspace) -> Any:
     with scope(shop.ref, actor=ACTOR) as s:
-        return jobs.jobs_page(s, limit=1)[0][0]
+        return jobs.list_jobs(s, limit=1)[0][0]
 
 
 def test_training_is_queued_once_however_often_it_is_asked_for(shop: Workspace, owner: Any) -> None:
@@ -87,8 +87,8 @@ def test_a_promotion_that_was_overtaken_is_refused_with_the_reason(shop: Workspa
 
 def test_a_refusal_is_said_in_the_readers_language_on_every_page(shop: Workspace, owner: Any) -> None:
     reasons = (
-        Reason("worse_than_live", {"k": 10, "ours": 0.031, "theirs": 0.052}),
-        Reason("slice_worse", {"slice": "language=zh", "than": "live", "cases": 61, "k": 10, "ours": 0.01, "theirs": 0.04}),
+        DecisionReason("worse_than_live", {"k": 10, "ours": 0.031, "theirs": 0.052}),
+        DecisionReason("slice_worse", {"slice": "language=zh", "than": "live", "cases": 61, "k": 10, "ours": 0.01, "theirs": 0.04}),
     )  # fmt: skip
     refuse(shop, reasons)
     said = {}
@@ -103,7 +103,7 @@ def test_a_refusal_is_said_in_the_readers_language_on_every_page(shop: Workspace
 
 def test_a_finished_run_says_why_in_the_readers_language(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"))
-    said = [Reason("few_cases", {"cases": 7, "needed": 20}).to_json()]
+    said = [DecisionReason("few_cases", {"cases": 7, "needed": 20}).to_json()]
     finish_jobs(shop, "succeeded", outcome={"version": 1, "reasons": said}, reason="Only 7 profiles ..")
     owner.cookies["django_language"] = "zh-hans"
     assert "只有 7 个画像可用于评估，至少需要 20 个。" in owner.get(shop.page("models")).content.decode()
@@ -134,7 +134,7 @@ def test_a_foreign_job_is_404(shop: Workspace, owner: Any, stranger: Any, bare: 
 
 def _active(shop: Workspace) -> int | None:
     with scope(shop.ref, actor=ACTOR) as s:
-        return registry.active_number(s)
+        return registry.get_active_number(s)
 
 
 def test_a_model_says_what_its_smaller_form_costs_and_saves(shop: Workspace, owner: Any) -> None:
@@ -159,7 +159,7 @@ def test_a_model_says_which_settings_were_found(shop: Workspace, owner: Any) -> 
 
 def test_a_search_for_settings_is_ordered_within_the_plan(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"), {"tune": "1"})
-    assert _newest(shop).parameters == {"profile": "fast", **allowed("growth")}
+    assert _newest(shop).parameters == {"profile": "fast", **limit_tuning_parameters("growth")}
 
 
 def test_a_model_says_what_it_would_be_without_each_member(shop: Workspace, owner: Any) -> None:

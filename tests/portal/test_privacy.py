@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenants.data.presets import PRIVACY
+from tenants.data.presets import PRIVACY_PRESETS
 from tenants.data.queries import space
 from tenants.data.types import PrivacySettings
 from tenants.scope import scope
 from tests.portal.workspace import ACTOR, Workspace
 
-PRESET = PRIVACY["ecommerce"]
+PRESET = PRIVACY_PRESETS["ecommerce"]
 ASKED = {
     "personalisation": "off",
     "basis": "opt_in",
@@ -20,7 +20,7 @@ ASKED = {
 
 def _privacy(shop: Workspace) -> PrivacySettings:
     with scope(shop.ref, actor=ACTOR) as s:
-        return space.state(s).privacy
+        return space.get_state(s).privacy
 
 
 def test_stricter_settings_are_kept(shop: Workspace, owner: Any) -> None:

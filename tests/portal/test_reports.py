@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from lepton_platform.portal import figures
-from lepton_platform.portal.figures import Period
-from lepton_platform.portal.tables import as_text, safe
+from lepton_platform.portal.figures import ReportPeriod
+from lepton_platform.portal.tables import escape_formula, format_csv
 from tenants.data.queries.counters import DailyCount
 from tests.portal.workspace import Workspace, browser
 
@@ -15,11 +15,11 @@ TODAY = datetime.now(UTC).date()
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1"])
 def test_a_text_that_looks_like_a_formula_is_disarmed(text: str) -> None:
-    assert safe(text).startswith("'")
+    assert escape_formula(text).startswith("'")
 
 
 def test_numbers_stay_numbers_and_nothing_is_empty() -> None:
-    assert as_text(["a", "b"], [[-1.5, None]]) == "a,b\r\n-1.5,\r\n"
+    assert format_csv(["a", "b"], [[-1.5, None]]) == "a,b\r\n-1.5,\r\n"
 
 
 def test_the_table_of_days_has_a_row_for_each_day(lively: Workspace) -> None:
@@ -38,25 +38,25 @@ def test_the_table_of_models_names_the_gates_reason(lively: Workspace) -> None:
 
 
 def test_a_change_is_told_against_the_period_before() -> None:
-    period = Period(7)
+    period = ReportPeriod(7)
     counts = [
-        DailyCount(period.since, "requests", "model", "home", 30),
-        DailyCount(period.before, "requests", "model", "home", 20),
+        DailyCount(period.start_date, "requests", "model", "home", 30),
+        DailyCount(period.previous_start_date, "requests", "model", "home", 20),
     ]
-    stat = figures.count_stat("Requests", figures.requests(counts, period))
+    stat = figures.build_count_stat("Requests", figures.count_requests(counts, period))
     assert (stat.value, stat.delta, stat.tone) == ("30", "+50.0%", "good")
 
 
 def test_small_groups_are_not_shown_and_zero_is() -> None:
-    assert figures.masked([0, 3, 10, 12], 10) == [0, None, 10, 12]
+    assert figures.suppress_small_counts([0, 3, 10, 12], 10) == [0, None, 10, 12]
 
 
 def test_the_tail_of_kinds_is_one_line() -> None:
     counts = [DailyCount(TODAY, "events", f"kind-{n}", "", 100 - n) for n in range(9)]
-    names = [name for name, _course in figures.kinds(counts, Period(7), most=7)]
+    names = [name for name, _course in figures.count_events_by_kind(counts, ReportPeriod(7), max_kinds=7)]
     assert names == [*(f"kind-{n}" for n in range(7)), "others"]
 
 
 def test_questions_of_the_portal_count_nowhere() -> None:
-    counts = [DailyCount(TODAY, "requests", "model", f"{figures.TRIED_HERE}home", 5)]
-    assert figures.requests(counts, Period(7)).total == 0
+    counts = [DailyCount(TODAY, "requests", "model", f"{figures.PORTAL_SCENARIO_PREFIX}home", 5)]
+    assert figures.count_requests(counts, ReportPeriod(7)).total == 0

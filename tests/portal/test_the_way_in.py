@@ -48,7 +48,7 @@ def test_an_outage_says_so_and_when_to_come_back(
     def fail(*_given: object) -> None:
         raise StoreUnavailable
 
-    monkeypatch.setattr("lepton_platform.portal.views.overview.dashboard.read", fail)
+    monkeypatch.setattr("lepton_platform.portal.views.overview.dashboard.load_dashboard", fail)
     answer = owner.get(shop.page())
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "A service does not answer" in answer.content.decode()

@@ -18,11 +18,11 @@ from recommender import sources
 from recommender.algorithms.blend import Blend
 from recommender.algorithms.ensemble import Ensemble
 from recommender.algorithms.popularity import Popularity
-from recommender.evaluation.verdicts import Reason
+from recommender.evaluation.verdicts import DecisionReason
 from recommender.registry import actions as registry
 from recommender.registry import artefacts, queries
 from recommender.registry.bundle import Bundle
-from recommender.registry.types import Trained
+from recommender.registry.types import TrainedModel
 from tenants.control import actions as control
 from tenants.control.models import User
 from tenants.data.actions import catalog, events, jobs
@@ -144,29 +144,29 @@ def _days() -> tuple[list[str], list[str], list[str], list[int]]:
 def publish(workspace: Workspace, *, ndcg: float, reason: str = "") -> None:
     """A version with these measures; without a reason it has real files and serves."""
     artefact_id = uuid7()
-    manifest = {} if reason else artefacts.write(workspace.ref, artefact_id, _files(workspace))
-    trained = Trained(
+    manifest = {} if reason else artefacts.write_artefact(workspace.ref, artefact_id, _files(workspace))
+    trained = TrainedModel(
         job_id=uuid4(),
         artefact_id=artefact_id,
         profile="fast",
         manifest=manifest,
         metrics=_metrics(ndcg),
         trained_at=datetime.now(UTC),
-        data_until=datetime.now(UTC),
+        latest_event_at=datetime.now(UTC),
         refused=bool(reason),
         reason=reason,
     )
     with scope(workspace.ref, actor=ACTOR) as s:
-        registry.publish(s, trained, expected=queries.active_number(s))
+        registry.publish_model(s, trained, expected=queries.get_active_number(s))
 
 
-def refuse(workspace: Workspace, reasons: tuple[Reason, ...]) -> None:
+def refuse(workspace: Workspace, reasons: tuple[DecisionReason, ...]) -> None:
     """A version that the gate refused, as a worker writes it."""
-    refused = Trained(
+    refused = TrainedModel(
         uuid4(), uuid7(), "fast", {}, _metrics(0.03), datetime.now(UTC), None, refused=True, reasons=reasons
     )
     with scope(workspace.ref, actor=ACTOR) as s:
-        registry.publish(s, refused, expected=queries.active_number(s))
+        registry.publish_model(s, refused, expected=queries.get_active_number(s))
 
 
 def observe(workspace: Workspace) -> None:
@@ -179,15 +179,15 @@ def observe(workspace: Workspace) -> None:
         "measured_at": "2026-11-20T09:41:00+00:00",
     }
     with scope(workspace.ref, actor=ACTOR) as s:
-        registry.note(s, queries.active_number(s) or 0, live=live, drift=drift)
+        registry.record_observation(s, queries.get_active_number(s) or 0, live=live, drift=drift)
 
 
 def _files(workspace: Workspace) -> dict[str, bytes]:
-    source = sources.load(workspace.ref, actor=ACTOR, report=lambda _done: None)
+    source = sources.load_training_data(workspace.ref, actor=ACTOR, report=lambda _done: None)
     popularity = Popularity()
     popularity.fit(source.dataset, np.random.default_rng(0))
-    ensemble = Ensemble({"popularity": popularity}, Blend({"popularity": 1.0}), source.dataset.items, {})
-    return dict(Bundle(ensemble, source.item_no).to_files())
+    ensemble = Ensemble({"popularity": popularity}, Blend({"popularity": 1.0}), source.dataset.n_items, {})
+    return dict(Bundle(ensemble, source.item_numbers).to_files())
 
 
 def _metrics(ndcg: float) -> dict[str, Any]:

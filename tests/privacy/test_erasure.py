@@ -12,9 +12,9 @@ from tenants.data.actions import catalog, profiles
 from tenants.data.actions.events import record_events
 from tenants.data.actions.reviews import record_reviews
 from tenants.data.queries import timeline
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
-from tenants.keys.queries import tombstones
+from tenants.keys.queries import list_tombstones
 from tenants.privacy.erasure import TABLES, erase_profile
 from tenants.scope import scope
 
@@ -37,7 +37,7 @@ def ann(tenant, actor):
 
 def rows_left(tenant, actor) -> int:
     with scope(tenant, actor=actor) as s:
-        key = profile_key(s, "ann")
+        key = derive_profile_key(s, "ann")
         sql = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = %s"
         return sum(s.cursor().execute(sql.format(t), (tenant.id, key)).fetchone()[0] for t in TABLES)
 
@@ -50,7 +50,7 @@ def test_every_table_is_emptied(ann, actor):
 
 def test_the_ledger_beside_the_keys_remembers_it(ann, actor):
     erase_profile(ann, "ann", actor=actor)
-    assert len(tombstones(ann, actor=actor)) == 1
+    assert len(list_tombstones(ann, actor=actor)) == 1
 
 
 def test_a_late_event_from_before_is_rejected(ann, actor):
@@ -64,7 +64,7 @@ def test_a_later_event_starts_a_new_history(ann, actor):
     erase_profile(ann, "ann", actor=actor)
     with scope(ann, actor=actor) as s:
         record_events(s, [event(datetime.now(UTC))])
-        assert timeline.history(s, profile_key(s, "ann")).events.size == 1
+        assert timeline.load_history(s, derive_profile_key(s, "ann")).events.size == 1
 
 
 def test_an_ingest_that_began_earlier_does_not_survive(ann, actor):

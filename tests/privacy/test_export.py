@@ -12,12 +12,12 @@ from django.core.management import call_command
 
 from recommender.serving import RecommendRequest, recommend, spaces
 from tenants.base import TenantModel
-from tenants.control.queries import tenant_directory
+from tenants.control.queries import list_tenants
 from tenants.data.actions import catalog, profiles
 from tenants.data.actions.events import record_events
 from tenants.data.actions.reviews import record_reviews
 from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
-from tenants.lifecycle import Erase, Export
+from tenants.lifecycle import ErasurePolicy, ExportPolicy
 from tenants.privacy.erasure import TABLES, erase_profile
 from tenants.privacy.export import EXPORTERS, export_profile
 from tenants.scope import control_ops, scope
@@ -50,7 +50,7 @@ def ann(tenant, actor):
     for name in ("ann", "bob"):
         tell(tenant, actor, name)
     yield tenant
-    spaces.stop()
+    spaces.stop_snapshot_cache()
 
 
 def test_every_kind_of_row_is_exported(ann, actor):
@@ -80,16 +80,16 @@ def test_a_stranger_exports_nothing(ann, stranger_tenant, actor):
 
 
 def test_export_covers_what_lifecycles_promise():
-    assert set(EXPORTERS) == tables(export=Export.WITH_PROFILE)
+    assert set(EXPORTERS) == tables(export=ExportPolicy.WITH_PROFILE)
 
 
 def test_erasure_covers_what_lifecycles_promise():
-    assert set(TABLES) == tables(erase=Erase.WITH_PROFILE)
+    assert set(TABLES) == tables(erase=ErasurePolicy.WITH_PROFILE)
 
 
 def test_the_command_writes_lines(ann, actor, tmp_path):
     with control_ops("test", actor=actor, reason="slug of a tenant") as s:
-        slug = next(view.slug for view in tenant_directory(s) if view.id == ann.id)
+        slug = next(view.slug for view in list_tenants(s) if view.id == ann.id)
     out = tmp_path / "ann.jsonl"
     call_command("export_profile", tenant=slug, profile_id="ann", out=out, stdout=io.StringIO())
     assert [json.loads(line)["type"] for line in out.read_text().splitlines()] == [

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from lepton_platform.cache import ValkeyJson
+from lepton_platform.cache import JsonCacheSerializer
 from lepton_platform.celery import app
 from tests.conftest import ROOT
 from tests.quality.unpicklers import findings, in_folder
@@ -86,7 +86,7 @@ def test_messages_sessions_and_cache_are_json() -> None:
     assert list(app.conf.accept_content) == ["json"]
     assert {app.conf.task_serializer, app.conf.result_serializer, app.conf.event_serializer} == {"json"}
     assert settings.SESSION_SERIALIZER.endswith("JSONSerializer")
-    assert settings.CACHES["default"]["OPTIONS"]["serializer"] is ValkeyJson
+    assert settings.CACHES["default"]["OPTIONS"]["serializer"] is JsonCacheSerializer
 
 
 UNPICKLES = {

@@ -9,25 +9,25 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.content import Content
-from recommender.algorithms.convolutional import ConvolutionalConfig
-from recommender.algorithms.convolutional_training import ConvolutionalTrainer
+from recommender.algorithms.content import TfidfContent
+from recommender.algorithms.convolutional import NextItNetConfig
+from recommender.algorithms.convolutional_training import NextItNetTrainer
 from recommender.algorithms.ease import Ease, EaseConfig
-from recommender.algorithms.factors import FactorsConfig
-from recommender.algorithms.factors_training import FactorsTrainer
-from recommender.algorithms.features_training import FeaturesTrainer
-from recommender.algorithms.item_neighbours import ItemNeighbours
-from recommender.algorithms.knowledge import Knowledge
-from recommender.algorithms.look import Look
+from recommender.algorithms.factors import ImplicitALSConfig
+from recommender.algorithms.factors_training import ImplicitALSTrainer
+from recommender.algorithms.features_training import FeatureInteractionTrainer
+from recommender.algorithms.item_neighbours import ItemKNN
+from recommender.algorithms.knowledge import TripleSimilarity
+from recommender.algorithms.look import VisualSimilarity
 from recommender.algorithms.popularity import Popularity
 from recommender.algorithms.recent_popularity import RecentPopularity
-from recommender.algorithms.recurrent import RecurrentConfig
-from recommender.algorithms.recurrent_training import RecurrentTrainer
-from recommender.algorithms.reputation import Reputation
-from recommender.algorithms.sequence import SequenceConfig
-from recommender.algorithms.sequence_training import SequenceTrainer
+from recommender.algorithms.recurrent import GRU4RecConfig
+from recommender.algorithms.recurrent_training import GRU4RecTrainer
+from recommender.algorithms.reputation import ReviewScore
+from recommender.algorithms.sequence import SASRecConfig
+from recommender.algorithms.sequence_training import SASRecTrainer
 from recommender.algorithms.transitions import Transitions
-from recommender.dataset import Dataset, ItemContent, ItemOpinions
+from recommender.dataset import Dataset, ItemContent, ItemReviewFeatures
 
 ITEMS = 24
 USERS = 120
@@ -39,7 +39,7 @@ QUICK: dict[str, Any] = {
     "batch": 32,
     "learning_rate": 5e-3,
 }
-SMALL = SequenceConfig(**QUICK)
+SMALL = SASRecConfig(**QUICK)
 
 
 def checkerboard() -> Dataset:
@@ -47,32 +47,37 @@ def checkerboard() -> Dataset:
     rows = [(2 * rng.permutation(ITEMS // 2)[:8] + user % 2).tolist() for user in range(USERS)]
     look = np.where(np.arange(ITEMS)[:, None] % 2, *np.eye(2, 8)) + rng.normal(0, 0.1, (ITEMS, 8))
     texts = tuple(f"{'crimson' if item % 2 == 0 else 'azure'} thing {item}" for item in range(ITEMS))
-    plain = Dataset.from_sequences(rows, items=ITEMS, content=ItemContent(texts))
+    plain = Dataset.from_sequences(rows, n_items=ITEMS, content=ItemContent(texts))
     links = tuple((f"colour\t{item % 2}", f"number\t{item}") for item in range(ITEMS))
-    return replace(plain, look=look.astype(np.float32), links=links, opinions=colours_praised())
+    return replace(
+        plain,
+        image_embeddings=look.astype(np.float32),
+        triple_tokens=links,
+        review_features=colours_praised(),
+    )
 
 
-def colours_praised() -> ItemOpinions:
+def colours_praised() -> ItemReviewFeatures:
     """Even items are praised for their warmth, odd ones for their calm; nobody is praised more than another."""
     even = (np.arange(ITEMS) % 2 == 0).astype(np.float32)
     aspects = np.column_stack([even, 1 - even]) * 0.3
     nothing = np.zeros(ITEMS, np.float32)
-    return ItemOpinions(("warmth", "calm"), nothing, nothing, aspects.astype(np.float32))
+    return ItemReviewFeatures(("warmth", "calm"), nothing, nothing, aspects.astype(np.float32))
 
 
 PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "transitions": Transitions,
-    "item_neighbours": ItemNeighbours,
+    "item_neighbours": ItemKNN,
     "ease": lambda: Ease(EaseConfig(regularisation=5.0)),
-    "factors": lambda: FactorsTrainer(FactorsConfig(factors=2)),
-    "content": Content,
-    "look": Look,
-    "knowledge": Knowledge,
-    "reputation": Reputation,
-    "features": FeaturesTrainer,
-    "sequence": lambda: SequenceTrainer(SMALL),
-    "recurrent": lambda: RecurrentTrainer(RecurrentConfig(hidden=16, **QUICK)),
-    "convolutional": lambda: ConvolutionalTrainer(ConvolutionalConfig(**QUICK | {"epochs": 50})),
+    "factors": lambda: ImplicitALSTrainer(ImplicitALSConfig(factors=2)),
+    "content": TfidfContent,
+    "look": VisualSimilarity,
+    "knowledge": TripleSimilarity,
+    "reputation": ReviewScore,
+    "features": FeatureInteractionTrainer,
+    "sequence": lambda: SASRecTrainer(SMALL),
+    "recurrent": lambda: GRU4RecTrainer(GRU4RecConfig(hidden_size=16, **QUICK)),
+    "convolutional": lambda: NextItNetTrainer(NextItNetConfig(**QUICK | {"epochs": 50})),
 }
 EVERY: dict[str, Callable[[], Recommender[Any]]] = {
     "popularity": Popularity,

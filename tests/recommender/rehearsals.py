@@ -7,28 +7,31 @@ from collections.abc import Mapping
 import numpy as np
 
 from recommender.algorithms.base import top_k
-from recommender.algorithms.blend import standardised
-from recommender.evaluation.blending import Rehearsal
-from recommender.types import Floats, Histories
+from recommender.algorithms.blend import scale_to_z_scores
+from recommender.evaluation.blending import CandidateScores
+from recommender.types import Float32Array, Histories
 
 CASES, WIDTH = 1500, 40
 
 
 def rehearsal_of(
-    scores: Mapping[str, Floats], target: np.ndarray[tuple[int], np.dtype[np.int32]], *, again: bool = False
-) -> Rehearsal:
+    scores: Mapping[str, Float32Array],
+    target: np.ndarray[tuple[int], np.dtype[np.int32]],
+    *,
+    again: bool = False,
+) -> CandidateScores:
     """Each case asks for target[i] with a history of one other item, or of the target itself."""
-    rehearsal = Rehearsal(tuple(scores))
-    ready = {name: standardised(part.copy()) for name, part in scores.items()}
+    rehearsal = CandidateScores(tuple(scores))
+    ready = {name: scale_to_z_scores(part.copy()) for name, part in scores.items()}
     best = {name: top_k(part, WIDTH).items for name, part in ready.items()}
-    histories = Histories.of([[item if again else (item + 1) % WIDTH] for item in target.tolist()])
-    rehearsal.add(ready, best, target, histories)
+    histories = Histories.from_lists([[item if again else (item + 1) % WIDTH] for item in target.tolist()])
+    rehearsal.add_batch(ready, best, target, histories)
     return rehearsal
 
 
 def only_both_together(
     *, seed: int = 0
-) -> tuple[dict[str, Floats], np.ndarray[tuple[int], np.dtype[np.int32]]]:
+) -> tuple[dict[str, Float32Array], np.ndarray[tuple[int], np.dtype[np.int32]]]:
     """Scores of two members; the target is the one item that is high with both or low with both: no sum tells it."""
     rng = np.random.default_rng(seed)
     one, other = (rng.choice([-1.0, 1.0], (CASES, WIDTH)) for _ in range(2))

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import top_k
-from recommender.algorithms.blend import Blend, standardised
-from recommender.evaluation.blending import NEVER, Rehearsal, fit_blend
+from recommender.algorithms.blend import Blend, scale_to_z_scores
+from recommender.evaluation.blending import PADDING_SCORE, CandidateScores, fit_blend
 from recommender.types import DataError, Histories
 
 
 def test_standardised_rows_have_mean_zero_and_deviation_one() -> None:
-    scores = standardised(np.random.default_rng(0).random((3, 50)).astype(np.float32) * 9)
+    scores = scale_to_z_scores(np.random.default_rng(0).random((3, 50)).astype(np.float32) * 9)
     np.testing.assert_allclose(scores.mean(axis=1), 0, atol=1e-5)
     np.testing.assert_allclose(scores.std(axis=1), 1, atol=1e-5)
 
 
 def test_a_constant_row_says_nothing() -> None:
-    assert (standardised(np.full((1, 4), 3, np.float32)) == 0).all()
+    assert (scale_to_z_scores(np.full((1, 4), 3, np.float32)) == 0).all()
 
 
 def test_a_member_without_weight_does_not_count() -> None:
@@ -35,19 +35,19 @@ def test_a_blend_survives_json() -> None:
     assert Blend.from_json(blend.to_json()) == blend
 
 
-def rehearsed(noise: float) -> Rehearsal:
+def rehearsed(noise: float) -> CandidateScores:
     rng = np.random.default_rng(1)
     target = rng.integers(0, 60, 300).astype(np.int32)
     useless = rng.standard_normal((300, 60)).astype(np.float32)
     useful = noise * rng.standard_normal((300, 60)).astype(np.float32)
     useful[np.arange(300), target] += 1
-    rehearsal = Rehearsal(("useless", "useful"))
-    scores = {"useless": standardised(useless), "useful": standardised(useful)}
-    rehearsal.add(
+    rehearsal = CandidateScores(("useless", "useful"))
+    scores = {"useless": scale_to_z_scores(useless), "useful": scale_to_z_scores(useful)}
+    rehearsal.add_batch(
         scores,
         {name: top_k(part, 30).items for name, part in scores.items()},
         target,
-        Histories.of([[]] * 300),
+        Histories.from_lists([[]] * 300),
     )
     return rehearsal
 
@@ -59,14 +59,14 @@ def test_the_weight_goes_to_the_member_that_knows() -> None:
 
 
 def test_a_rehearsal_counts_ties_against_the_target() -> None:
-    rehearsal = Rehearsal(("flat",))
+    rehearsal = CandidateScores(("flat",))
     flat = np.zeros((1, 30), np.float32)
-    rehearsal.add(
-        {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), Histories.of([[]])
+    rehearsal.add_batch(
+        {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), Histories.from_lists([[]])
     )
     assert rehearsal.ndcg(np.ones(1), 10) == 0.0
 
 
 def test_padding_never_displaces_a_target() -> None:
-    rehearsal = Rehearsal(("a",), [np.array([[[0.0, NEVER, NEVER]]], np.float32)])
+    rehearsal = CandidateScores(("a",), [np.array([[[0.0, PADDING_SCORE, PADDING_SCORE]]], np.float32)])
     assert rehearsal.ndcg(np.ones(1), 10) == 1.0

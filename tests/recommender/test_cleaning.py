@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recommender.dataset import Dataset
-from recommender.dataset.cleaning import DAY, Cleaner, CleaningConfig, CleaningReport
+from recommender.dataset.cleaning import DAY_MS, Cleaner, CleaningConfig, CleaningReport
 from recommender.types import DataError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 # Off the full minute, as a real clock's moments are.
-START = int(NOW.timestamp() * 1000) - 30 * DAY + 1_234
+START = int(NOW.timestamp() * 1000) - 30 * DAY_MS + 1_234
 Event = tuple[str, str, float]
 OFF = CleaningConfig(repeat_window=timedelta(0))
 
@@ -26,7 +26,7 @@ def data(rows: list[Event], weight: list[float] | None = None) -> Dataset:
     return Dataset.from_events(
         [user for user, _item, _at in rows],
         [item for _user, item, _at in rows],
-        at=np.array([START + round(1000 * at) for *_names, at in rows], dtype=np.int64),
+        timestamp=np.array([START + round(1000 * at) for *_names, at in rows], dtype=np.int64),
         weight=None if weight is None else np.array(weight, dtype=np.float32),
     )
 
@@ -36,7 +36,10 @@ def clean(dataset: Dataset, config: CleaningConfig | None = None) -> tuple[Datas
 
 
 def rows_of(dataset: Dataset) -> list[list[str]]:
-    return [[dataset.item_ids[i] for i in dataset.raw_histories.row(user)] for user in range(dataset.users)]
+    return [
+        [dataset.item_ids[i] for i in dataset.raw_histories.slice_row(user)]
+        for user in range(dataset.n_users)
+    ]
 
 
 def crowd(size: int = 30, length: int = 8) -> list[Event]:
@@ -48,7 +51,7 @@ def test_people_lose_nothing_and_the_data_is_the_very_same() -> None:
     people = data(crowd())
     cleaned, report = clean(people)
     assert cleaned is people
-    assert (report.removed(), report.events_before, report.events_after) == ({}, 240, 240)
+    assert (report.count_removed_events(), report.events_before, report.events_after) == ({}, 240, 240)
 
 
 def test_an_immediate_repetition_is_one_event_with_the_greatest_weight() -> None:
@@ -57,8 +60,8 @@ def test_an_immediate_repetition_is_one_event_with_the_greatest_weight() -> None
     )
     assert rows_of(cleaned) == [["a", "b", "a"]]
     assert cleaned.weight.tolist() == [5, 1, 2]
-    assert cleaned.at[0] == START
-    assert report.removed() == {"immediate repetition": 1}
+    assert cleaned.timestamp[0] == START
+    assert report.count_removed_events() == {"immediate repetition": 1}
 
 
 def test_a_repetition_counts_once_within_the_window_and_again_beyond_it() -> None:
@@ -87,7 +90,7 @@ def test_what_follows_a_burst_faster_than_any_person_is_removed_and_counted() ->
     burst = [("bot", f"i{n}", n / 50) for n in range(400)]
     cleaned, report = clean(data([*crowd(), *burst]))
     assert (report.rules["burst"].events, report.rules["burst"].users) == (300, 1)
-    assert (cleaned.users, cleaned.events) == (31, 340)
+    assert (cleaned.n_users, cleaned.n_events) == (31, 340)
 
 
 def test_the_fastest_person_is_no_burst() -> None:
@@ -96,11 +99,11 @@ def test_the_fastest_person_is_no_burst() -> None:
 
 
 def test_a_clock_of_days_is_no_burst() -> None:
-    midnight = START // DAY * DAY
+    midnight = START // DAY_MS * DAY_MS
     years = Dataset.from_events(
         ["reader"] * 600,
         [f"i{n}" for n in range(600)],
-        at=np.array([midnight + n // 300 * DAY for n in range(600)], dtype=np.int64),
+        timestamp=np.array([midnight + n // 300 * DAY_MS for n in range(600)], dtype=np.int64),
     )
     assert clean(years)[0] is years
 
@@ -117,17 +120,17 @@ def test_a_profile_far_busier_than_everybody_else_is_a_bot() -> None:
     cleaned, report = clean(data([*crowd(), *robot(1_200)]), OFF)
     assert (report.rules["bot"].events, report.rules["bot"].users) == (3_600, 1)
     assert "robot" not in cleaned.user_ids
-    assert cleaned.users == len(cleaned.user_ids) == 30
+    assert cleaned.n_users == len(cleaned.user_ids) == 30
     assert cleaned.item_ids == data([*crowd(), *robot(1_200)]).item_ids
 
 
 def test_a_busy_person_among_quiet_ones_is_none() -> None:
-    assert clean(data([*crowd(), *robot(900)]), OFF)[1].removed() == {}
+    assert clean(data([*crowd(), *robot(900)]), OFF)[1].count_removed_events() == {}
 
 
 def test_where_everybody_is_busy_nobody_is_a_bot() -> None:
     busy = [(f"p{n}", f"i{k}", k * 86 + n) for n in range(25) for k in range(1_000)]
-    assert clean(data(busy))[1].removed() == {}
+    assert clean(data(busy))[1].count_removed_events() == {}
 
 
 def test_too_few_profiles_are_no_crowd_to_stand_out_from() -> None:
@@ -142,22 +145,22 @@ def test_a_profile_that_walks_the_whole_catalogue_slowly_is_a_bot() -> None:
 
 def test_short_histories_leave_until_all_have_enough() -> None:
     chain = [("p", "a", 0), ("p", "b", 99), ("q", "a", 0), ("q", "b", 99), ("r", "b", 0), ("r", "c", 99)]
-    twice = CleaningConfig(least_of_user=2, least_of_item=2)
+    twice = CleaningConfig(min_user_events=2, min_item_events=2)
     cleaned, report = clean(data(chain), twice)
     assert (cleaned.user_ids, rows_of(cleaned)) == (("p", "q"), [["a", "b"], ["a", "b"]])
     assert (report.rules["short history"].events, report.rules["short history"].users) == (2, 1)
-    assert cleaned.items == 3
+    assert cleaned.n_items == 3
 
 
 def test_a_single_pass_looks_once() -> None:
     chain = [("p", "a", 0), ("p", "b", 99), ("q", "a", 0), ("q", "b", 99), ("r", "b", 0), ("r", "c", 99)]
-    once = CleaningConfig(least_of_user=2, least_of_item=2, most_passes=1)
+    once = CleaningConfig(min_user_events=2, min_item_events=2, max_passes=1)
     assert rows_of(clean(data(chain), once)[0]) == [["a", "b"], ["a", "b"], ["b"]]
 
 
 def test_a_rule_that_would_leave_nothing_is_not_applied_and_says_so() -> None:
     small = data([("p", "a", 0), ("q", "b", 99)])
-    cleaned, report = clean(small, CleaningConfig(least_of_user=5))
+    cleaned, report = clean(small, CleaningConfig(min_user_events=5))
     assert cleaned is small
     assert "left nothing" in report.to_json()["rules"]["short history"]["skipped"]
 
@@ -166,31 +169,31 @@ def test_an_event_of_the_future_is_impossible_and_one_of_tomorrow_is_a_wrong_clo
     days = 31 * 86_400
     cleaned, report = clean(data([("p", "a", 0), ("p", "b", days - 86_400), ("p", "c", days)]))
     assert rows_of(cleaned) == [["a", "b"]]
-    assert report.removed() == {"impossible time": 1}
+    assert report.count_removed_events() == {"impossible time": 1}
 
 
 def test_a_time_that_was_nan_is_impossible() -> None:
     nan = np.array([np.iinfo(np.int64).min, START, START + 1], dtype=np.int64)
-    cleaned, report = clean(Dataset.from_events(["p"] * 3, ["a", "b", "c"], at=nan))
+    cleaned, report = clean(Dataset.from_events(["p"] * 3, ["a", "b", "c"], timestamp=nan))
     assert rows_of(cleaned) == [["b", "c"]]
-    assert report.removed() == {"impossible time": 1}
+    assert report.count_removed_events() == {"impossible time": 1}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 0.0, -1.0])
 def test_a_weight_that_says_nothing_is_not_learned_from(bad: float) -> None:
     cleaned, report = clean(data([("p", "a", 0), ("p", "b", 99), ("q", "b", 0)], [1, bad, 1]))
     assert rows_of(cleaned) == [["a"], ["b"]]
-    assert report.removed() == {"unusable weight": 1}
+    assert report.count_removed_events() == {"unusable weight": 1}
 
 
 def test_nothing_usable_leaves_nothing() -> None:
     cleaned, report = clean(data([("p", "a", 0), ("q", "b", 0)], [np.nan, np.nan]))
-    assert (cleaned.users, cleaned.events, cleaned.items) == (0, 0, 2)
-    assert report.removed() == {"unusable weight": 2}
+    assert (cleaned.n_users, cleaned.n_events, cleaned.n_items) == (0, 0, 2)
+    assert report.count_removed_events() == {"unusable weight": 2}
 
 
 def test_no_event_at_all_is_no_fault() -> None:
-    empty = Dataset.from_sequences([], items=3)
+    empty = Dataset.from_sequences([], n_items=3)
     assert clean(empty)[0] is empty
 
 
@@ -205,9 +208,9 @@ def test_no_event_at_all_is_no_fault() -> None:
     ids=["one event", "one user", "one item", "constant"],
 )
 def test_a_small_honest_data_set_is_never_emptied(rows: list[Event]) -> None:
-    cleaned, _report = clean(data(rows), CleaningConfig(least_of_user=3, least_of_item=3))
-    assert cleaned.events >= 1
-    assert cleaned.users == data(rows).users
+    cleaned, _report = clean(data(rows), CleaningConfig(min_user_events=3, min_item_events=3))
+    assert cleaned.n_events >= 1
+    assert cleaned.n_users == data(rows).n_users
 
 
 def test_a_profile_of_a_million_events_is_cleaned_in_seconds() -> None:
@@ -216,7 +219,7 @@ def test_a_profile_of_a_million_events_is_cleaned_in_seconds() -> None:
     flood = Dataset.from_events(
         ["flood"] * size + [user for user, *_rest in people],
         [f"i{n % 5_000}" for n in range(size)] + [item for _user, item, _at in people],
-        at=np.r_[
+        timestamp=np.r_[
             START + np.arange(size, dtype=np.int64) * 97, [START + int(1000 * at) for *_n, at in people]
         ],
     )
@@ -230,8 +233,8 @@ def test_a_profile_of_a_million_events_is_cleaned_in_seconds() -> None:
 def test_a_lonely_profile_of_a_million_events_keeps_most_of_them() -> None:
     size = 1_000_000
     at = START + np.arange(size, dtype=np.int64) * 2_000
-    flood = Dataset.from_events(["p"] * size, [f"i{n % 5_000}" for n in range(size)], at=at)
-    assert clean(flood)[0].events > 0.9 * size
+    flood = Dataset.from_events(["p"] * size, [f"i{n % 5_000}" for n in range(size)], timestamp=at)
+    assert clean(flood)[0].n_events > 0.9 * size
 
 
 EVENTS = st.lists(
@@ -245,23 +248,28 @@ def test_counts_add_up_some_events_are_left_and_a_second_cleaning_repeats_itself
     rows: list[tuple[str, str, int]], least: int, window: int, burst: int
 ) -> None:
     config = CleaningConfig(
-        least_of_user=least,
-        least_of_item=least,
+        min_user_events=least,
+        min_item_events=least,
         repeat_window=timedelta(seconds=window),
         burst_events=burst,
     )
     dirty = data([(user, item, float(at)) for user, item, at in rows])
     cleaned, report = clean(dirty, config)
     again, same = clean(dirty, config)
-    assert dirty.events - sum(report.removed().values()) == cleaned.events == report.events_after >= 1
-    assert cleaned.users == len(cleaned.user_ids)
-    assert (again.item.tolist(), again.at.tolist(), same) == (
+    assert (
+        dirty.n_events - sum(report.count_removed_events().values())
+        == cleaned.n_events
+        == report.events_after
+        >= 1
+    )
+    assert cleaned.n_users == len(cleaned.user_ids)
+    assert (again.item.tolist(), again.timestamp.tolist(), same) == (
         cleaned.item.tolist(),
-        cleaned.at.tolist(),
+        cleaned.timestamp.tolist(),
         report,
     )
-    owners = cleaned.raw_histories.owners()
-    assert (np.diff(cleaned.at)[owners[1:] == owners[:-1]] >= 0).all()
+    owners = cleaned.raw_histories.row_ids()
+    assert (np.diff(cleaned.timestamp)[owners[1:] == owners[:-1]] >= 0).all()
 
 
 @pytest.mark.parametrize(

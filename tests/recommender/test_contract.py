@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.ensemble import SERVED
+from recommender.algorithms.ensemble import MODEL_REGISTRY
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, DataError, Histories
+from recommender.types import DataError, Histories, InsufficientDataError
 from tests.recommender.checkerboard import EVERY, ITEMS, PERSONAL
 
 
@@ -23,7 +23,7 @@ def ints(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
 def test_checkerboard_histories_get_items_of_their_own_colour(
     personal: str, every_fitted: dict[str, Recommender[Any]]
 ) -> None:
-    answer = every_fitted[personal].recommend(Histories.of([[0, 4, 2], [1, 7, 3]]), 5)
+    answer = every_fitted[personal].recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
     assert (answer.items % 2 == [[0], [1]]).all()
 
 
@@ -31,107 +31,107 @@ def test_checkerboard_histories_get_items_of_their_own_colour(
 def test_similar_items_have_the_same_colour_and_are_never_the_item_itself(
     personal: str, every_fitted: dict[str, Recommender[Any]]
 ) -> None:
-    answer = every_fitted[personal].similar_items(ints(4, 5), 5)
+    answer = every_fitted[personal].find_similar_items(ints(4, 5), 5)
     assert (answer.items % 2 == [[0], [1]]).all()
     assert not (answer.items == [[4], [5]]).any()
 
 
 def test_popularity_ranks_by_count() -> None:
     model = EVERY["popularity"]()
-    model.fit(Dataset.from_sequences([[0, 1], [1, 2], [1, 2]], items=4), np.random.default_rng(0))
-    assert model.recommend(Histories.of([[]]), 4).items.tolist() == [[1, 2, 0, 3]]
+    model.fit(Dataset.from_sequences([[0, 1], [1, 2], [1, 2]], n_items=4), np.random.default_rng(0))
+    assert model.recommend(Histories.from_lists([[]]), 4).items.tolist() == [[1, 2, 0, 3]]
 
 
 def test_the_same_seed_makes_the_same_model(name: str, board: Dataset, fitted: Recommender[Any]) -> None:
     again = EVERY[name]()
     again.fit(board, np.random.default_rng(0))
-    histories = Histories.of([[0, 2], [3]])
+    histories = Histories.from_lists([[0, 2], [3]])
     assert np.array_equal(again.score(histories), fitted.score(histories))
 
 
 def test_scores_are_finite_float32_of_the_promised_shape(fitted: Recommender[Any]) -> None:
-    scores = fitted.score(Histories.of([[0, 2], [], [5]]))
+    scores = fitted.score(Histories.from_lists([[0, 2], [], [5]]))
     assert scores.shape == (3, ITEMS)
     assert scores.dtype == np.float32
     assert np.isfinite(scores).all()
 
 
 def test_one_history_scores_as_it_does_among_others(fitted: Recommender[Any]) -> None:
-    together = fitted.score(Histories.of([[0, 2, 6, 8], [], [5]]))
+    together = fitted.score(Histories.from_lists([[0, 2, 6, 8], [], [5]]))
     for row, history in enumerate(([0, 2, 6, 8], [], [5])):
-        np.testing.assert_allclose(fitted.score_one(ints(*history)), together[row], rtol=0.05, atol=0.02)
+        np.testing.assert_allclose(fitted.score_history(ints(*history)), together[row], rtol=0.05, atol=0.02)
 
 
 def test_unknown_items_in_a_history_do_not_count(fitted: Recommender[Any]) -> None:
-    known = fitted.score(Histories.of([[2, 4]]))
-    assert np.array_equal(fitted.score(Histories.of([[-1, 2, 4, 999]])), known)
+    known = fitted.score(Histories.from_lists([[2, 4]]))
+    assert np.array_equal(fitted.score(Histories.from_lists([[-1, 2, 4, 999]])), known)
 
 
 def test_an_immediate_repetition_counts_once(fitted: Recommender[Any]) -> None:
-    assert np.array_equal(fitted.score_one(ints(2, 4, 4, 4)), fitted.score_one(ints(2, 4)))
+    assert np.array_equal(fitted.score_history(ints(2, 4, 4, 4)), fitted.score_history(ints(2, 4)))
 
 
 def test_seen_items_are_left_out_unless_asked_for(fitted: Recommender[Any]) -> None:
-    history = Histories.of([[0, 2, 4]])
+    history = Histories.from_lists([[0, 2, 4]])
     assert not set(fitted.recommend(history, ITEMS).items[0].tolist()) & {0, 2, 4}
     everything = fitted.recommend(history, ITEMS, exclude_seen=False)
     assert sorted(everything.items[0].tolist()) == list(range(ITEMS))
 
 
 def test_places_without_an_item_are_minus_one_and_minus_infinity(fitted: Recommender[Any]) -> None:
-    answer = fitted.recommend(Histories.of([list(range(ITEMS - 2))]), 5)
+    answer = fitted.recommend(Histories.from_lists([list(range(ITEMS - 2))]), 5)
     assert (answer.items[0, :2] >= 0).all()
     assert answer.items[0, 2:].tolist() == [-1, -1, -1]
     assert np.isneginf(answer.scores[0, 2:]).all()
 
 
 def test_answers_come_best_first(fitted: Recommender[Any]) -> None:
-    scores = fitted.recommend(Histories.of([[0, 2], [1]]), 10).scores
+    scores = fitted.recommend(Histories.from_lists([[0, 2], [1]]), 10).scores
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
 def test_no_histories_get_no_answers(fitted: Recommender[Any]) -> None:
-    assert fitted.recommend(Histories.of([]), 3).items.shape == (0, 3)
+    assert fitted.recommend(Histories.from_lists([]), 3).items.shape == (0, 3)
 
 
 def test_a_saved_model_loads_equal_without_torch(name: str, fitted: Recommender[Any], tmp_path: Path) -> None:
     fitted.save(tmp_path)
-    loaded = SERVED[name].load(tmp_path)
-    histories = Histories.of([[0, 2], [], [7]])
+    loaded = MODEL_REGISTRY[name].load(tmp_path)
+    histories = Histories.from_lists([[0, 2], [], [7]])
     assert np.array_equal(loaded.score(histories), fitted.score(histories))
     assert loaded.config == fitted.config
     assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".onnx"}
 
 
 def test_files_of_another_algorithm_are_refused(name: str, fitted: Recommender[Any]) -> None:
-    other = next(kind for other_name, kind in SERVED.items() if other_name != name)
+    other = next(kind for other_name, kind in MODEL_REGISTRY.items() if other_name != name)
     with pytest.raises(DataError, match="do not hold a model"):
         other.from_files(fitted.to_files())
 
 
 def test_similar_items_of_an_unknown_item_are_refused(fitted: Recommender[Any]) -> None:
     with pytest.raises(DataError, match="outside the catalogue"):
-        fitted.similar_items(ints(ITEMS), 3)
+        fitted.find_similar_items(ints(ITEMS), 3)
 
 
 def test_a_catalogue_without_items_cannot_be_learned(name: str) -> None:
-    with pytest.raises(CannotFit):
+    with pytest.raises(InsufficientDataError):
         EVERY[name]().fit(Dataset.from_sequences([[]]), np.random.default_rng(0))
 
 
 def test_one_event_is_enough_for_popularity() -> None:
     model = EVERY["popularity"]()
-    model.fit(Dataset.from_sequences([[1]], items=3), np.random.default_rng(0))
-    assert model.recommend(Histories.of([[]]), 1).items.tolist() == [[1]]
+    model.fit(Dataset.from_sequences([[1]], n_items=3), np.random.default_rng(0))
+    assert model.recommend(Histories.from_lists([[]]), 1).items.tolist() == [[1]]
 
 
 @pytest.mark.parametrize("personal", list(PERSONAL))
 def test_the_others_say_why_one_event_is_not_enough(personal: str) -> None:
     with pytest.raises(
-        CannotFit,
+        InsufficientDataError,
         match=r"no user chose two different items|no item has an? \w+|nothing is stated|no item has enough reviews",
     ):
-        EVERY[personal]().fit(Dataset.from_sequences([[1]], items=3), np.random.default_rng(0))
+        EVERY[personal]().fit(Dataset.from_sequences([[1]], n_items=3), np.random.default_rng(0))
 
 
 def test_fitting_leaves_the_events_as_they_were(name: str, board: Dataset) -> None:

@@ -13,20 +13,20 @@ from django.core.management import CommandError, call_command
 
 from lepton_platform.bench import cost as bench_cost
 from recommender.evaluation import cost
-from recommender.evaluation.measure import CELLS, rows_at_once
+from recommender.evaluation.measure import MAX_SCORE_CELLS, choose_batch_size
 
 
 def test_the_slope_of_a_square_is_two() -> None:
     sizes = [1_000, 2_000, 4_000, 8_000]
-    assert cost.exponent(sizes, [size**2 for size in sizes]) == pytest.approx(2)
-    assert 1 < cost.n_log_n(sizes) < 1.2
+    assert cost.fit_power_law_exponent(sizes, [size**2 for size in sizes]) == pytest.approx(2)
+    assert 1 < cost.fit_n_log_n_exponent(sizes) < 1.2
 
 
 def test_the_made_up_shop_has_the_events_and_items_asked_for() -> None:
-    data = cost.shop(5_000, 700)
-    assert (data.events, data.items) == (5_000, 700)
-    later = np.diff(data.at) >= 0
-    same = np.diff(np.repeat(np.arange(data.users), np.diff(data.indptr))) == 0
+    data = cost.generate_synthetic_dataset(5_000, 700)
+    assert (data.n_events, data.n_items) == (5_000, 700)
+    later = np.diff(data.timestamp) >= 0
+    same = np.diff(np.repeat(np.arange(data.n_users), np.diff(data.indptr))) == 0
     assert later[same].all()
     assert np.bincount(data.item, minlength=700).max() > 3 * 5_000 / 700
 
@@ -71,6 +71,6 @@ def test_a_member_that_does_not_exist_is_one_sentence() -> None:
 
 @pytest.mark.parametrize("items", [10, 12_000, 200_000, 10_000_000])
 def test_memory_of_measuring_does_not_grow_with_the_catalogue(items: int) -> None:
-    rows = rows_at_once(items)
+    rows = choose_batch_size(items)
     assert 16 <= rows <= 1024
-    assert rows == 16 or rows * items <= CELLS
+    assert rows == 16 or rows * items <= MAX_SCORE_CELLS

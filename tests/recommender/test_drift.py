@@ -8,22 +8,22 @@ import numpy as np
 import pytest
 
 from recommender.evaluation.drift import (
-    UNKNOWN,
+    UNKNOWN_SHIFT,
     DriftConfig,
-    coverage_shift,
+    find_worst_level,
+    measure_coverage_shift,
+    measure_score_shift,
+    measure_shift,
     psi,
-    score_shift,
-    shift,
-    worst,
 )
-from recommender.types import DataError, Longs
+from recommender.types import DataError, Int64Array
 from tests.proofs import Scale
 
 CONFIG = DriftConfig()
 MANY = (5_000, 5_000)
 
 
-def counts(*numbers: int) -> Longs:
+def counts(*numbers: int) -> Int64Array:
     return np.array(numbers, dtype=np.int64)
 
 
@@ -38,12 +38,12 @@ def test_the_index_is_that_of_the_textbook() -> None:
     [((500, 500), "steady"), ((400, 600), "steady"), ((330, 670), "moved"), ((200, 800), "drifted")],
 )
 def test_the_levels_are_those_of_credit_scoring(latest: tuple[int, int], level: str) -> None:
-    assert shift(counts(500, 500), counts(*latest), MANY, CONFIG).level == level
+    assert measure_shift(counts(500, 500), counts(*latest), MANY, CONFIG).level == level
 
 
 def test_a_kind_that_appears_and_one_that_vanishes_are_drift() -> None:
-    assert shift(counts(900, 0), counts(500, 400), MANY, CONFIG).level == "drifted"
-    assert shift(counts(500, 400), counts(900, 0), MANY, CONFIG).level == "drifted"
+    assert measure_shift(counts(900, 0), counts(500, 400), MANY, CONFIG).level == "drifted"
+    assert measure_shift(counts(500, 400), counts(900, 0), MANY, CONFIG).level == "drifted"
 
 
 @pytest.mark.proof(row=32)
@@ -53,7 +53,7 @@ def test_chance_is_no_drift(scale: Scale, figure: Callable[..., bool]) -> None:
     shares = rng.dirichlet(np.ones(20))
     pairs = [(rng.multinomial(60, shares), rng.multinomial(60, shares)) for _ in range(runs)]
     bare = sum(psi(one, other) >= CONFIG.moved for one, other in pairs)
-    said = sum(shift(one, other, (60, 60), CONFIG).level != "steady" for one, other in pairs)
+    said = sum(measure_shift(one, other, (60, 60), CONFIG).level != "steady" for one, other in pairs)
     assert bare > 0.5 * runs
     assert figure("alarms without a change", said, of=runs, passes=said <= max(2, 0.004 * runs))
 
@@ -65,47 +65,50 @@ def test_chance_is_no_drift(scale: Scale, figure: Callable[..., bool]) -> None:
 def test_nothing_or_too_little_is_unknown(
     one: tuple[int, int], other: tuple[int, int], people: tuple[int, int]
 ) -> None:
-    assert shift(counts(*one), counts(*other), people, CONFIG) == UNKNOWN
+    assert measure_shift(counts(*one), counts(*other), people, CONFIG) == UNKNOWN_SHIFT
 
 
 def test_a_constant_input_is_steady() -> None:
-    assert shift(counts(0, 900), counts(0, 300), MANY, CONFIG).level == "steady"
+    assert measure_shift(counts(0, 900), counts(0, 300), MANY, CONFIG).level == "steady"
 
 
 def test_scores_that_fall_are_drift_and_those_that_stay_are_not() -> None:
     rng = np.random.default_rng(1)
     before, same, lower = rng.normal(3, 1, 500), rng.normal(3, 1, 500), rng.normal(2, 1, 500)
-    assert score_shift(before, same, CONFIG).level == "steady"
-    assert score_shift(before, lower, CONFIG).level == "drifted"
+    assert measure_score_shift(before, same, CONFIG).level == "steady"
+    assert measure_score_shift(before, lower, CONFIG).level == "drifted"
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_no_numbers_are_left_out(wrong: float) -> None:
     before = np.random.default_rng(1).normal(3, 1, 500)
     mixed = np.r_[before, np.full(100, wrong)]
-    assert score_shift(mixed, mixed, CONFIG).level == "steady"
-    assert score_shift(np.full(500, wrong), before, CONFIG) == UNKNOWN
+    assert measure_score_shift(mixed, mixed, CONFIG).level == "steady"
+    assert measure_score_shift(np.full(500, wrong), before, CONFIG) == UNKNOWN_SHIFT
 
 
 def test_equal_scores_are_steady() -> None:
-    assert score_shift(np.ones(200), np.ones(200), CONFIG).level == "steady"
+    assert measure_score_shift(np.ones(200), np.ones(200), CONFIG).level == "steady"
 
 
 def test_lists_that_narrow_are_drift() -> None:
     rng = np.random.default_rng(2)
     wide, narrow = (rng.integers(0, items, (400, 10)).astype(np.int32) for items in (1_000, 300))
-    assert coverage_shift(wide, rng.integers(0, 1_000, (400, 10)).astype(np.int32), CONFIG).level == "steady"
-    assert coverage_shift(wide, narrow, CONFIG).level == "drifted"
-    assert coverage_shift(np.full((400, 10), -1, np.int32), narrow, CONFIG) == UNKNOWN
+    assert (
+        measure_coverage_shift(wide, rng.integers(0, 1_000, (400, 10)).astype(np.int32), CONFIG).level
+        == "steady"
+    )
+    assert measure_coverage_shift(wide, narrow, CONFIG).level == "drifted"
+    assert measure_coverage_shift(np.full((400, 10), -1, np.int32), narrow, CONFIG) == UNKNOWN_SHIFT
 
 
 def test_the_worst_of_several_is_what_is_said() -> None:
     steady, drifted = (
-        shift(counts(5, 5), counts(5, 5), MANY, CONFIG),
-        shift(counts(90, 1), counts(1, 90), MANY, CONFIG),
+        measure_shift(counts(5, 5), counts(5, 5), MANY, CONFIG),
+        measure_shift(counts(90, 1), counts(1, 90), MANY, CONFIG),
     )
-    assert worst({"a": steady, "b": drifted, "c": UNKNOWN}) == "drifted"
-    assert worst({"c": UNKNOWN}) == worst({}) == "unknown"
+    assert find_worst_level({"a": steady, "b": drifted, "c": UNKNOWN_SHIFT}) == "drifted"
+    assert find_worst_level({"c": UNKNOWN_SHIFT}) == find_worst_level({}) == "unknown"
 
 
 @pytest.mark.parametrize("wrong", [{"moved": 0.3}, {"moved": 0.0}, {"least": 1}, {"error": 0.0}])

@@ -11,13 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recommender.features.encoders import LEARN, EncodingConfig, FeatureEncoder, FeatureMatrix, Table
-from recommender.features.specification import Feature, Kind, Specification
+from recommender.features.encoders import (
+    ENCODER_FITTERS,
+    EncodingConfig,
+    FeatureEncoder,
+    FeatureMatrix,
+    FeatureTable,
+)
+from recommender.features.specification import Feature, FeatureKind, FeatureSpecification
 from recommender.types import DataError
 
 
-def encoded(kind: Kind, train: list[Any], asked: list[Any], **config: Any) -> list[list[float]]:
-    encoder = LEARN[kind](train, EncodingConfig(**config))
+def encoded(kind: FeatureKind, train: list[Any], asked: list[Any], **config: Any) -> list[list[float]]:
+    encoder = ENCODER_FITTERS[kind](train, EncodingConfig(**config))
     assert encoder.transform(asked).shape == (len(asked), len(encoder.columns))
     return [[round(float(v), 4) for v in row] for row in encoder.transform(asked).toarray()]
 
@@ -35,11 +41,15 @@ def test_categories_have_a_column_each_and_one_for_others_and_one_for_none() -> 
 
 def test_rare_categories_and_those_beyond_the_limit_are_others() -> None:
     train = ["a"] * 3 + ["b"] * 2 + ["c"] * 2 + ["d"]
-    assert LEARN["categorical"](train, EncodingConfig(least_rows=2)).columns == (
+    assert ENCODER_FITTERS["categorical"](train, EncodingConfig(min_rows=2)).columns == (
         *("=a", "=b", "=c"),
         *(" other", " missing"),
     )
-    assert LEARN["categorical"](train, EncodingConfig(most_values=1)).columns == ("=a", " other", " missing")
+    assert ENCODER_FITTERS["categorical"](train, EncodingConfig(max_values=1)).columns == (
+        "=a",
+        " other",
+        " missing",
+    )
 
 
 def test_standardised_numbers_have_mean_zero_and_variance_one() -> None:
@@ -93,7 +103,9 @@ def test_tags_are_marked_once_each_and_unknown_ones_leave_no_trace() -> None:
 
 
 def test_the_tags_beyond_the_limit_are_the_rarest() -> None:
-    assert LEARN["tags"]([["a", "b"], ["b"], ["c", "b", "a"]], EncodingConfig(most_values=2)).columns == (
+    assert ENCODER_FITTERS["tags"](
+        [["a", "b"], ["b"], ["c", "b", "a"]], EncodingConfig(max_values=2)
+    ).columns == (
         "=b",
         "=a",
     )
@@ -104,7 +116,7 @@ def test_texts_are_rows_of_length_one() -> None:
     assert np.linalg.norm(rows, axis=1).round(3).tolist() == [1, 0, 0]
 
 
-STATED = Specification(
+STATED = FeatureSpecification(
     (
         Feature("brand", "item", "categorical"),
         Feature("price", "item", "numeric"),
@@ -113,9 +125,9 @@ STATED = Specification(
         Feature("title", "item", "text"),
         Feature("mood", "item", "categorical", allowed=False),
     ),
-    never=("gender",),
+    denied_attributes=("gender",),
 )
-TABLE: Table = {
+TABLE: FeatureTable = {
     "brand": ["n", "m", "n", None],
     "price": [1.0, 3.0, 1e9, None],
     "since": [0, 1, 2, None],
@@ -126,7 +138,7 @@ TABLE: Table = {
 }
 
 
-def matrix(table: Table, rows: list[int]) -> FeatureMatrix:
+def matrix(table: FeatureTable, rows: list[int]) -> FeatureMatrix:
     return FeatureEncoder.fit(STATED, "item", table, np.array(rows, dtype=np.int64)).transform(table)
 
 
@@ -169,14 +181,14 @@ ANYTHING: st.SearchStrategy[Any] = st.one_of(
 
 @settings(deadline=None, max_examples=60)
 @given(train=st.lists(ANYTHING, max_size=8), other=st.lists(ANYTHING, min_size=1, max_size=4))
-@pytest.mark.parametrize("kind", list(LEARN))
+@pytest.mark.parametrize("kind", list(ENCODER_FITTERS))
 @pytest.mark.parametrize("scaling", ["standard", "min-max"])
 def test_whatever_comes_is_finite_and_what_is_not_training_teaches_nothing(
-    kind: Kind, scaling: Any, train: list[Any], other: list[Any]
+    kind: FeatureKind, scaling: Any, train: list[Any], other: list[Any]
 ) -> None:
-    stated = Specification((Feature("fact", "user", kind, personal=True),), ())
+    stated = FeatureSpecification((Feature("fact", "user", kind, personal=True),), ())
     rows, config = np.arange(len(train), dtype=np.int64), EncodingConfig(scaling=scaling)
-    table: Table = {"fact": [*train, *other]}
+    table: FeatureTable = {"fact": [*train, *other]}
     alone = FeatureEncoder.fit(stated, "user", {"fact": train}, rows, config)
     among = FeatureEncoder.fit(stated, "user", table, rows, config)
     assert [e.columns for e in among.encoders] == [e.columns for e in alone.encoders]

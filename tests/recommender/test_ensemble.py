@@ -11,10 +11,10 @@ import pytest
 
 from recommender.algorithms.ensemble import Ensemble
 from recommender.dataset import Dataset
-from recommender.evaluation.choosing import counted
+from recommender.evaluation.choosing import list_active_models
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.profiles import MEMBERS
-from recommender.types import Cancelled, DataError, Histories
+from recommender.evaluation.profiles import PROFILE_MODELS
+from recommender.types import DataError, Histories, TrainingCancelled
 
 
 @pytest.fixture(scope="module")
@@ -23,40 +23,40 @@ def ensemble(board: Dataset) -> Ensemble:
 
 
 def test_the_blend_knows_the_checkerboard(ensemble: Ensemble) -> None:
-    answer = ensemble.recommend(Histories.of([[0, 4, 2], [1, 7, 3]]), 5)
+    answer = ensemble.recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
     assert (answer.items % 2 == [[0], [1]]).all()
 
 
 def test_the_card_tells_what_was_measured(ensemble: Ensemble) -> None:
-    assert set(ensemble.card["validation"]) == {*ensemble.members, "blend"}
-    assert ensemble.card["beats_popularity"] is True
-    assert ensemble.card["left_out"] == {}
-    assert set(ensemble.card["score_one_ms"]) == set(ensemble.members)
+    assert set(ensemble.training_report["validation"]) == {*ensemble.models, "blend"}
+    assert ensemble.training_report["beats_popularity"] is True
+    assert ensemble.training_report["left_out"] == {}
+    assert set(ensemble.training_report["score_one_ms"]) == set(ensemble.models)
 
 
 def test_the_blend_is_no_worse_on_validation_than_its_best_member(ensemble: Ensemble) -> None:
-    figures = {name: summary["ndcg@10"] for name, summary in ensemble.card["validation"].items()}
+    figures = {name: summary["ndcg@10"] for name, summary in ensemble.training_report["validation"].items()}
     assert figures["blend"] >= max(value for name, value in figures.items() if name != "blend") - 0.01
 
 
 def test_one_history_scores_as_it_does_among_others(ensemble: Ensemble) -> None:
-    together = ensemble.score(Histories.of([[0, 2, 6], [3]]))
-    alone = ensemble.score_one(np.array([0, 2, 6], np.int32))
+    together = ensemble.score(Histories.from_lists([[0, 2, 6], [3]]))
+    alone = ensemble.score_history(np.array([0, 2, 6], np.int32))
     np.testing.assert_allclose(alone, together[0], atol=0.05)
 
 
 def test_contributions_add_up_to_the_score(ensemble: Ensemble) -> None:
     history = np.array([0, 2], np.int32)
-    parts = ensemble.contributions(ensemble.member_scores(history), 4)
-    assert sum(parts.values()) == pytest.approx(float(ensemble.score_one(history)[4]), abs=1e-4)
+    parts = ensemble.compute_contributions(ensemble.score_by_model(history), 4)
+    assert sum(parts.values()) == pytest.approx(float(ensemble.score_history(history)[4]), abs=1e-4)
 
 
 def test_a_saved_ensemble_loads_equal(ensemble: Ensemble, tmp_path: Path) -> None:
     ensemble.save(tmp_path)
     loaded = Ensemble.load(tmp_path)
-    histories = Histories.of([[0, 2], [], [7]])
+    histories = Histories.from_lists([[0, 2], [], [7]])
     assert np.array_equal(loaded.score(histories), ensemble.score(histories))
-    assert loaded.card == ensemble.card
+    assert loaded.training_report == ensemble.training_report
 
 
 def test_an_incomplete_set_of_files_is_refused(ensemble: Ensemble) -> None:
@@ -68,24 +68,24 @@ def test_an_incomplete_set_of_files_is_refused(ensemble: Ensemble) -> None:
 def test_an_empty_history_gets_the_popular_items() -> None:
     rows = [[0, 1, 2], [1, 2], [3, 1], [2, 1], [1, 0]]
     ensemble = fit_ensemble(
-        Dataset.from_sequences(rows, items=5), profile="fast", rng=np.random.default_rng(0)
+        Dataset.from_sequences(rows, n_items=5), profile="fast", rng=np.random.default_rng(0)
     )
-    assert ensemble.recommend(Histories.of([[]]), 1).items.tolist() == [[1]]
+    assert ensemble.recommend(Histories.from_lists([[]]), 1).items.tolist() == [[1]]
 
 
 @pytest.mark.parametrize("rows", [[[0]], [[0, 1]], [[], [1, 1, 1]], [[0, 1, 2], [1, 2], [0, 2], [2, 1], [0]]])
 def test_tiny_data_sets_are_learned_and_what_cannot_be_is_said(rows: Sequence[Sequence[int]]) -> None:
     ensemble = fit_ensemble(
-        Dataset.from_sequences(rows, items=3), profile="fast", rng=np.random.default_rng(0)
+        Dataset.from_sequences(rows, n_items=3), profile="fast", rng=np.random.default_rng(0)
     )
-    assert np.isfinite(ensemble.score(Histories.of([[0], []]))).all()
-    assert "content" in ensemble.card["left_out"]
-    assert set(ensemble.members) | set(ensemble.card["left_out"]) == set(MEMBERS["fast"])
+    assert np.isfinite(ensemble.score(Histories.from_lists([[0], []]))).all()
+    assert "content" in ensemble.training_report["left_out"]
+    assert set(ensemble.models) | set(ensemble.training_report["left_out"]) == set(PROFILE_MODELS["fast"])
 
 
 def test_nothing_at_all_is_refused() -> None:
     with pytest.raises(DataError, match="No algorithm"):
-        fit_ensemble(Dataset.from_sequences([[]], items=3), rng=np.random.default_rng(0))
+        fit_ensemble(Dataset.from_sequences([[]], n_items=3), rng=np.random.default_rng(0))
 
 
 def test_progress_only_rises_and_ends_at_one(board: Dataset) -> None:
@@ -103,9 +103,9 @@ def test_progress_only_rises_and_ends_at_one(board: Dataset) -> None:
 def test_a_cancelled_fit_stops(board: Dataset) -> None:
     def stop(phase: str, fraction: float) -> None:
         if phase == "sequence" and fraction > 0:
-            raise Cancelled
+            raise TrainingCancelled
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(TrainingCancelled):
         fit_ensemble(board, profile="fast", rng=np.random.default_rng(0), report=stop)
 
 
@@ -121,5 +121,5 @@ def test_where_members_cost_much_those_that_add_nothing_are_dropped(board: Datas
     ticks = count()
     slow = fit_ensemble(board, profile="fast", rng=np.random.default_rng(0), clock=lambda: float(next(ticks)))
     quick = fit_ensemble(board, profile="fast", rng=np.random.default_rng(0), clock=lambda: 0.0)
-    assert len(counted(slow.blend)) < len(counted(quick.blend))
-    assert "no_gain" in slow.card["choice"]["dropped"].values()
+    assert len(list_active_models(slow.blend)) < len(list_active_models(quick.blend))
+    assert "no_gain" in slow.training_report["choice"]["dropped"].values()

@@ -10,32 +10,39 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.algorithms.ensemble import SERVED
+from recommender.algorithms.ensemble import MODEL_REGISTRY
 from recommender.dataset import Dataset
 from recommender.dataset.readers import read_interactions
-from recommender.evaluation.command import add_arguments, run
-from recommender.evaluation.profiles import MEMBERS, OPTIONAL_MEMBERS, SHARES, new_members
-from recommender.evaluation.report import evaluate
-from recommender.types import DataError, silent
+from recommender.evaluation.command import add_evaluation_arguments, run_evaluation
+from recommender.evaluation.profiles import (
+    OPTIONAL_MODELS,
+    PROFILE_MODELS,
+    RELATIVE_COST,
+    build_model_factories,
+)
+from recommender.evaluation.report import evaluate_dataset
+from recommender.types import DataError, ignore_progress
 
 
 @pytest.fixture(scope="module")
 def data(board: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "sequences.txt"
-    lines = [f"u{user} " + " ".join(map(str, board.histories.row(user))) for user in range(board.users)]
+    lines = [
+        f"u{user} " + " ".join(map(str, board.histories.slice_row(user))) for user in range(board.n_users)
+    ]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 
 def options(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    add_evaluation_arguments(parser)
     return parser.parse_args(arguments)
 
 
 def test_it_prints_a_row_for_each_member_and_writes_the_figures(data: Path, tmp_path: Path) -> None:
     out, progress, figures = io.StringIO(), io.StringIO(), tmp_path / "out.json"
-    run(
+    run_evaluation(
         options("--data", str(data), "--profile", "fast", "--k", "5", "--json", str(figures)),
         out=out,
         progress=progress,
@@ -64,7 +71,7 @@ def test_a_missing_file_is_one_sentence() -> None:
 
 def test_a_folder_that_does_not_exist_is_refused_before_the_work(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no folder"):
-        run(
+        run_evaluation(
             options("--data", str(data), "--json", str(tmp_path / "none" / "out.json")),
             out=io.StringIO(),
             progress=io.StringIO(),
@@ -79,21 +86,21 @@ def test_figures_by_time_are_means_of_users(tmp_path: Path) -> None:
     rows = [f"{user},{item},{minute}" for minute, (user, item) in enumerate(before + after)]
     (tmp_path / "events.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
     data = read_interactions(tmp_path / "events.csv")
-    report = evaluate(data, protocol="time-split", members=("popularity",), k=1)
-    assert report.members["popularity"]["test"]["recall@1"] == pytest.approx(3 / 4)
-    assert report.members["popularity"]["test"]["cases"] == 10
+    report = evaluate_dataset(data, protocol="time-split", model_names=("popularity",), k=1)
+    assert report.models["popularity"]["test"]["recall@1"] == pytest.approx(3 / 4)
+    assert report.models["popularity"]["test"]["cases"] == 10
 
 
 def test_data_without_a_second_event_has_nothing_to_test(tmp_path: Path) -> None:
     lonely = tmp_path / "lonely.txt"
     lonely.write_text("u1 a\nu2 b\n", encoding="utf-8")
     with pytest.raises(DataError, match="nothing to test"):
-        run(options("--data", str(lonely)), out=io.StringIO(), progress=io.StringIO())
+        run_evaluation(options("--data", str(lonely)), out=io.StringIO(), progress=io.StringIO())
 
 
 def test_a_time_split_of_data_without_times_is_refused(data: Path) -> None:
     with pytest.raises(DataError, match="timestamp"):
-        run(
+        run_evaluation(
             options("--data", str(data), "--protocol", "time-split"),
             out=io.StringIO(),
             progress=io.StringIO(),
@@ -114,7 +121,7 @@ def test_data_is_cleaned_only_when_asked(tmp_path: Path) -> None:
     for wish in ((), ("--clean",)):
         figures = tmp_path / "out.json"
         arguments = options("--data", str(repeats), "--profile", "fast", "--json", str(figures), *wish)
-        run(arguments, out=(out := io.StringIO()), progress=io.StringIO())
+        run_evaluation(arguments, out=(out := io.StringIO()), progress=io.StringIO())
         said[wish] = (json.loads(figures.read_text()), out.getvalue())
     assert "cleaning" not in said[()][0]
     assert "320 events" in said[()][0]["data"]
@@ -125,7 +132,7 @@ def test_data_is_cleaned_only_when_asked(tmp_path: Path) -> None:
 
 def test_members_are_chosen_by_name(data: Path, tmp_path: Path) -> None:
     figures = tmp_path / "out.json"
-    run(
+    run_evaluation(
         options(
             "--data", str(data), "--members", "popularity,item_neighbours, factors", "--json", str(figures)
         ),
@@ -145,15 +152,20 @@ def test_a_member_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[s
 
 
 def test_without_names_the_members_are_those_of_the_profile() -> None:
-    assert tuple(new_members("fast", silent, options("--data", "x").members)) == MEMBERS["fast"]
+    assert (
+        tuple(build_model_factories("fast", ignore_progress, options("--data", "x").members))
+        == PROFILE_MODELS["fast"]
+    )
 
 
 def test_members_by_name_are_checked_for_callers_of_the_function_too() -> None:
     with pytest.raises(DataError, match="no member 'oracle'"):
-        new_members("full", silent, ["oracle"])
+        build_model_factories("full", ignore_progress, ["oracle"])
 
 
 def test_every_member_that_can_be_asked_for_can_be_served() -> None:
     assert (
-        set(new_members("full", silent, [*MEMBERS["full"], *OPTIONAL_MEMBERS])) == set(SHARES) == set(SERVED)
+        set(build_model_factories("full", ignore_progress, [*PROFILE_MODELS["full"], *OPTIONAL_MODELS]))
+        == set(RELATIVE_COST)
+        == set(MODEL_REGISTRY)
     )

@@ -54,8 +54,8 @@ def test_idx_files_are_read_by_the_part_that_is_asked_for(tmp_path: Path) -> Non
     shots = [np.asarray(drawing(kind, number).convert("L")) for kind in KINDS for number in range(EACH)]
     folder = idx(tmp_path / "idx", "t10k", np.stack(shots), [0] * EACH + [1] * EACH)
     idx(folder, "train", np.stack(shots[:2]), [0, 1])
-    images = read_labelled_images(folder, part="t10k")
-    assert (len(images), images.read(0, 32).shape) == (2 * EACH, (1, 32, 32, 3))
+    images = read_labelled_images(folder, prefix="t10k")
+    assert (len(images), images.read_frames(0, 32).shape) == (2 * EACH, (1, 32, 32, 3))
     out = io.StringIO()
     call_command("evaluate_images", data=folder, part="t10k", k=3, stdout=out)
     assert "each of 12" in out.getvalue()

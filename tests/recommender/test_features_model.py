@@ -3,31 +3,33 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.features_training import FeaturesTrainer
+from recommender.algorithms.features_training import FeatureInteractionTrainer
 from recommender.dataset import Dataset, ItemContent
-from recommender.types import CannotFit, Histories
+from recommender.types import Histories, InsufficientDataError
 
 
 @pytest.fixture(scope="module")
-def model(board: Dataset) -> FeaturesTrainer:
-    model = FeaturesTrainer()
+def model(board: Dataset) -> FeatureInteractionTrainer:
+    model = FeatureInteractionTrainer()
     model.fit(board, np.random.default_rng(0))
     return model
 
 
-def test_a_score_is_the_weighted_product_of_both_features_and_a_constant(model: FeaturesTrainer) -> None:
-    arrays = model._arrays()
-    histories = Histories.of([[0, 4]])
-    user = model.user_features(histories)[0]
+def test_a_score_is_the_weighted_product_of_both_features_and_a_constant(
+    model: FeatureInteractionTrainer,
+) -> None:
+    arrays = model._to_arrays()
+    histories = Histories.from_lists([[0, 4]])
+    user = model.compute_user_features(histories)[0]
     expected = [(arrays["weight"] * user * item).sum() + arrays["bias"][0] for item in arrays["vectors"]]
     np.testing.assert_allclose(model.score(histories)[0], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_features_of_a_person_are_the_faded_mean_of_their_items(model: FeaturesTrainer) -> None:
-    vectors = model._arrays()["vectors"]
+def test_features_of_a_person_are_the_faded_mean_of_their_items(model: FeatureInteractionTrainer) -> None:
+    vectors = model._to_arrays()["vectors"]
     mean = 0.65 * vectors[0] + vectors[4]
     np.testing.assert_allclose(
-        model.user_features(Histories.of([[0, 4]]))[0], mean / np.linalg.norm(mean), atol=1e-6
+        model.compute_user_features(Histories.from_lists([[0, 4]]))[0], mean / np.linalg.norm(mean), atol=1e-6
     )
 
 
@@ -38,24 +40,24 @@ def test_what_tells_choices_apart_weighs_more_than_what_does_not() -> None:
     )
     rng = np.random.default_rng(0)
     rows = [(2 * rng.permutation(20)[:6] + user % 2).tolist() for user in range(150)]
-    model = FeaturesTrainer()
-    model.fit(Dataset.from_sequences(rows, items=40, content=ItemContent(texts)), rng)
-    scores = model.score(Histories.of([[0]]))[0]
+    model = FeatureInteractionTrainer()
+    model.fit(Dataset.from_sequences(rows, n_items=40, content=ItemContent(texts)), rng)
+    scores = model.score(Histories.from_lists([[0]]))[0]
     same_colour, same_size = scores[2], scores[1]
     assert same_colour > same_size + 2
 
 
 def test_the_history_of_a_pair_ends_before_it() -> None:
-    rows = Histories.of([[1, 2, 3], [4, 5]]).before(np.array([1, 2, 4]), most=50)
-    assert [rows.row(number).tolist() for number in range(3)] == [[1], [1, 2], [4]]
+    rows = Histories.from_lists([[1, 2, 3], [4, 5]]).slice_prefixes(np.array([1, 2, 4]), max_length=50)
+    assert [rows.slice_row(number).tolist() for number in range(3)] == [[1], [1, 2], [4]]
 
 
 def test_the_history_of_a_pair_is_no_longer_than_asked() -> None:
-    rows = Histories.of([[1, 2, 3, 4]]).before(np.array([3]), most=2)
-    assert rows.row(0).tolist() == [2, 3]
+    rows = Histories.from_lists([[1, 2, 3, 4]]).slice_prefixes(np.array([3]), max_length=2)
+    assert rows.slice_row(0).tolist() == [2, 3]
 
 
 def test_texts_without_words_cannot_be_learned_from() -> None:
-    data = Dataset.from_sequences([[0, 1]], items=2, content=ItemContent(("...", "!")))
-    with pytest.raises(CannotFit, match="no item has a text"):
-        FeaturesTrainer().fit(data, np.random.default_rng(0))
+    data = Dataset.from_sequences([[0, 1]], n_items=2, content=ItemContent(("...", "!")))
+    with pytest.raises(InsufficientDataError, match="no item has a text"):
+        FeatureInteractionTrainer().fit(data, np.random.default_rng(0))

@@ -13,24 +13,24 @@ import torch
 from django.core.management import CommandError, call_command
 
 from recommender.algorithms.blend import Blend
-from recommender.algorithms.ensemble import SERVED, Ensemble
-from recommender.algorithms.sequence import NextItemScorer, SequenceConfig, SequenceScorer
-from recommender.algorithms.sequence_network import Network
-from recommender.algorithms.sequence_training import OF_ITEMS, NextItemTrainer, SequenceTrainer
+from recommender.algorithms.ensemble import MODEL_REGISTRY, Ensemble
+from recommender.algorithms.sequence import OnnxSequentialModel, SASRec, SASRecConfig
+from recommender.algorithms.sequence_network import NextItemNetwork
+from recommender.algorithms.sequence_training import ITEM_PARAMETERS, SASRecTrainer, SequentialTrainer
 from recommender.dataset import Dataset
-from recommender.evaluation.fit import Progress
-from recommender.evaluation.going_on import continued
-from recommender.types import Histories, silent
+from recommender.evaluation.fit import ProgressTracker
+from recommender.evaluation.going_on import warm_start_models
+from recommender.types import Histories, ignore_progress
 from tests.recommender.checkerboard import EVERY, ITEMS, SMALL
 
 FORMER = Path(__file__).parent / "written_sequence"
 NETWORKS = ("sequence", "recurrent", "convolutional")
 
 
-def read_back(model: Any) -> NextItemScorer[Any]:
+def read_back(model: Any) -> OnnxSequentialModel[Any]:
     """What a serving process has of it, in fewer bytes."""
-    served = SERVED[model.name].from_files(model.compressed().to_files())
-    assert isinstance(served, NextItemScorer)
+    served = MODEL_REGISTRY[model.name].from_files(model.compressed().to_files())
+    assert isinstance(served, OnnxSequentialModel)
     return served
 
 
@@ -41,13 +41,13 @@ def test_it_scores_as_before_wherever_the_items_have_moved(
     served = read_back(every_fitted[name])
     place = np.array([-1, *range(2, ITEMS), 0, -1], np.int32)
     trainer = EVERY[name]()
-    assert isinstance(trainer, NextItemTrainer)
-    assert trainer.adopt(served, place, np.random.default_rng(0))
-    assert trainer._learned is not None
-    rows = trainer._learned.item.weight.detach().numpy()[:-1]
-    np.testing.assert_array_equal(rows[place >= 0], served.table()[place[place >= 0]])
-    trainer.refit(moved(board, place), np.random.default_rng(0))
-    answer = trainer.recommend(Histories.of([[1, 3, 5], [2, 4, 6]]), 5)
+    assert isinstance(trainer, SequentialTrainer)
+    assert trainer.warm_start(served, place, np.random.default_rng(0))
+    assert trainer._trained_network is not None
+    rows = trainer._trained_network.item_embedding.weight.detach().numpy()[:-1]
+    np.testing.assert_array_equal(rows[place >= 0], served.get_item_embeddings()[place[place >= 0]])
+    trainer.fit_partial(moved(board, place), np.random.default_rng(0))
+    answer = trainer.recommend(Histories.from_lists([[1, 3, 5], [2, 4, 6]]), 5)
     assert (place[answer.items] % 2 == [[0], [1]]).all()
 
 
@@ -55,23 +55,23 @@ def moved(board: Dataset, place: np.ndarray[Any, Any]) -> Dataset:
     """The same events in the numbers of today; item 1 is not sold any more."""
     number = {int(old): new for new, old in enumerate(place) if old >= 0}
     rows = [
-        [number[item] for item in board.histories.row(user).tolist() if item in number]
-        for user in range(board.users)
+        [number[item] for item in board.histories.slice_row(user).tolist() if item in number]
+        for user in range(board.n_users)
     ]
-    return Dataset.from_sequences(rows, items=len(place))
+    return Dataset.from_sequences(rows, n_items=len(place))
 
 
 def test_what_it_goes_on_from_is_what_was_learned(every_fitted: dict[str, Any]) -> None:
     served = read_back(every_fitted["sequence"])
-    trainer = SequenceTrainer(SMALL)
-    assert trainer.adopt(served, np.arange(ITEMS, dtype=np.int32), np.random.default_rng(5))
-    mine, its = trainer._learned, every_fitted["sequence"]._learned
+    trainer = SASRecTrainer(SMALL)
+    assert trainer.warm_start(served, np.arange(ITEMS, dtype=np.int32), np.random.default_rng(5))
+    mine, its = trainer._trained_network, every_fitted["sequence"]._learned
     assert mine is not None
     # The table was kept in one byte a number.
-    np.testing.assert_allclose(mine.table(), its.table(), atol=0.02)
+    np.testing.assert_allclose(mine.get_item_embeddings(), its.table(), atol=0.02)
     stored = its.state_dict()
     for name, one in mine.state_dict().items():
-        if name not in OF_ITEMS:
+        if name not in ITEM_PARAMETERS:
             np.testing.assert_array_equal(one.numpy(), stored[name].numpy(), err_msg=name)
 
 
@@ -79,38 +79,42 @@ def test_a_new_item_begins_as_what_its_text_says() -> None:
     rng = np.random.default_rng(0)
     facts = rng.normal(size=(40, 6)).astype(np.float32)
     known = np.arange(40) < 30
-    network = Network(SMALL, 40, SequenceTrainer(SMALL)._mixer)
+    network = NextItemNetwork(SMALL, 40, SASRecTrainer(SMALL)._build_mixer)
     with torch.no_grad():
-        network.item.weight[:-1].copy_(
+        network.item_embedding.weight[:-1].copy_(
             torch.from_numpy(facts @ rng.normal(size=(6, SMALL.dimensions)).astype("f"))
         )
-    before = network.table()
-    network.tell(facts, known)
-    np.testing.assert_allclose(network.table()[known], before[known], atol=1e-4)
+    before = network.get_item_embeddings()
+    network.add_item_features(facts, known)
+    np.testing.assert_allclose(network.get_item_embeddings()[known], before[known], atol=1e-4)
     # The new ones were not read, and are where the facts of the others say.
-    assert np.corrcoef(network.table()[~known].ravel(), before[~known].ravel())[0, 1] > 0.99
-    assert not network.item.weight[:-1][~known].any()
+    assert np.corrcoef(network.get_item_embeddings()[~known].ravel(), before[~known].ravel())[0, 1] > 0.99
+    assert not network.item_embedding.weight[:-1][~known].any()
 
 
 def test_a_model_without_weights_cannot_be_gone_on_from(board: Dataset) -> None:
-    former = SequenceScorer.load(FORMER)
-    trainer = SequenceTrainer(former.config)
-    assert not trainer.adopt(former, np.arange(former.items, dtype=np.int32), np.random.default_rng(0))
-    assert trainer._learned is None
+    former = SASRec.load(FORMER)
+    trainer = SASRecTrainer(former.config)
+    assert not trainer.warm_start(former, np.arange(former.items, dtype=np.int32), np.random.default_rng(0))
+    assert trainer._trained_network is None
 
 
 def test_an_ensemble_with_a_network_that_cannot_go_on_is_not_continued() -> None:
-    former = SequenceScorer.load(FORMER)
+    former = SASRec.load(FORMER)
     live = Ensemble({former.name: former}, Blend({former.name: 1.0}), former.items)
     place = np.arange(former.items, dtype=np.int32)
-    asked: dict[str, Any] = {"profile": "fast", "progress": Progress(silent), "rng": np.random.default_rng(0)}
-    assert continued(live, place, **asked) is None
+    asked: dict[str, Any] = {
+        "profile": "fast",
+        "progress": ProgressTracker(ignore_progress),
+        "rng": np.random.default_rng(0),
+    }
+    assert warm_start_models(live, place, **asked) is None
 
 
 def test_a_model_of_another_shape_cannot_be_gone_on_from(every_fitted: dict[str, Any]) -> None:
-    trainer = SequenceTrainer(SequenceConfig(dimensions=8))
+    trainer = SASRecTrainer(SASRecConfig(dimensions=8))
     place = np.arange(ITEMS, dtype=np.int32)
-    assert not trainer.adopt(read_back(every_fitted["sequence"]), place, np.random.default_rng(0))
+    assert not trainer.warm_start(read_back(every_fitted["sequence"]), place, np.random.default_rng(0))
 
 
 @pytest.fixture

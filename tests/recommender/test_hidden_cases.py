@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.dataset import Dataset
-from recommender.evaluation.fit import LEAST_CASES, fit_ensemble
+from recommender.evaluation.fit import MIN_VALIDATION_CASES, fit_ensemble
 
 DAY = 86_400_000
 
@@ -17,7 +17,7 @@ def diaries(users: int, *, at_once: bool) -> Dataset:
     return Dataset.from_events(
         [f"u{user}" for user, _ in rows],
         [f"i{(user + day) % 12}" for user, day in rows],
-        at=np.array([(day if at_once else user + day) * DAY for user, day in rows], np.int64),
+        timestamp=np.array([(day if at_once else user + day) * DAY for user, day in rows], np.int64),
     )
 
 
@@ -26,10 +26,10 @@ def test_a_split_by_time_that_few_users_outlive_gives_way_to_each_last_event(
     at_once: bool, protocol: str
 ) -> None:
     ensemble = fit_ensemble(
-        diaries(LEAST_CASES + 20, at_once=at_once),
-        members=("popularity", "transitions"),
+        diaries(MIN_VALIDATION_CASES + 20, at_once=at_once),
+        model_names=("popularity", "transitions"),
         rng=np.random.default_rng(0),
         validation="time-split",
     )
-    assert ensemble.card["protocol"] == protocol
-    assert ensemble.card["validation"]["blend"]["cases"] >= LEAST_CASES
+    assert ensemble.training_report["protocol"] == protocol
+    assert ensemble.training_report["validation"]["blend"]["cases"] >= MIN_VALIDATION_CASES

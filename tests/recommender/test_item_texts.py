@@ -7,48 +7,48 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.content import Content
+from recommender.algorithms.content import TfidfContent
 from recommender.dataset import Dataset, ItemContent
-from recommender.dataset.texts import compose_text
-from recommender.features.text import Vectoriser, terms_of
+from recommender.dataset.texts import join_text_fields
+from recommender.features.text import TfidfVectorizer, tokenize_text
 
 
 def test_words_are_folded_and_cut_at_punctuation() -> None:
-    assert terms_of("Nail-Lacquer, ２０ml") == ["nail", "lacquer", "20ml"]
+    assert tokenize_text("Nail-Lacquer, ２０ml") == ["nail", "lacquer", "20ml"]
 
 
 def test_unspaced_scripts_are_cut_into_pairs() -> None:
-    assert terms_of("新款口红") == ["新款", "款口", "口红"]
+    assert tokenize_text("新款口红") == ["新款", "款口", "口红"]
 
 
 def test_mixed_words_keep_both_parts() -> None:
-    assert terms_of("SK2精华") == ["精华", "sk2"]
+    assert tokenize_text("SK2精华") == ["精华", "sk2"]
 
 
 def test_nothing_known_is_an_empty_text() -> None:
-    assert compose_text(title=" ", categories=[""], brand="") == ""
+    assert join_text_fields(title=" ", categories=[""], brand="") == ""
 
 
 def test_a_title_counts_more_than_a_category() -> None:
-    assert terms_of(compose_text(title="soap", categories=["bath"])).count("soap") > 1
+    assert tokenize_text(join_text_fields(title="soap", categories=["bath"])).count("soap") > 1
 
 
 def test_vectors_have_length_one_or_zero() -> None:
     texts = ["red soap", "blue soap", ""]
-    lengths = np.linalg.norm(Vectoriser.learn(texts).vectors([*texts, "unheard of"]).toarray(), axis=1)
+    lengths = np.linalg.norm(TfidfVectorizer.fit(texts).transform([*texts, "unheard of"]).toarray(), axis=1)
     np.testing.assert_allclose(lengths, [1, 1, 0, 0], atol=1e-6)
 
 
 def test_a_new_item_is_near_the_history_it_belongs_to(every_fitted: dict[str, Recommender[Any]]) -> None:
-    loaded = Content.from_files(every_fitted["content"].to_files())
-    assert isinstance(loaded, Content)
-    new = loaded.vectors_of(["crimson novelty", "azure novelty"])
-    closeness = new @ loaded.profile(np.array([0, 2], np.int32))
+    loaded = TfidfContent.from_files(every_fitted["content"].to_files())
+    assert isinstance(loaded, TfidfContent)
+    new = loaded.transform_texts(["crimson novelty", "azure novelty"])
+    closeness = new @ loaded.compute_user_vector(np.array([0, 2], np.int32))
     assert closeness[0] > closeness[1]
 
 
 def test_chinese_texts_find_their_kind() -> None:
     texts = ("红色口红 哑光", "滋润口红 红色", "男士剃须刀", "电动剃须刀 男士")
-    model = Content()
-    model.fit(Dataset.from_sequences([[0]], items=4, content=ItemContent(texts)), np.random.default_rng(0))
-    assert model.similar_items(np.array([0, 2], np.int32), 1).items.tolist() == [[1], [3]]
+    model = TfidfContent()
+    model.fit(Dataset.from_sequences([[0]], n_items=4, content=ItemContent(texts)), np.random.default_rng(0))
+    assert model.find_similar_items(np.array([0, 2], np.int32), 1).items.tolist() == [[1], [3]]

@@ -7,14 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from recommender.evaluation.live import Answers, WatchConfig, look
+from recommender.evaluation.live import OnlineTestConfig, ServedRecommendations, run_interim_analysis
 from recommender.types import DataError
 from tests.proofs import Scale
 
-CONFIG = WatchConfig()
+CONFIG = OnlineTestConfig()
 
 
-def answers(count: int, share: float, seed: int, *, dismissed: float = 0.02, people: int = 400) -> Answers:
+def answers(
+    count: int, share: float, seed: int, *, dismissed: float = 0.02, people: int = 400
+) -> ServedRecommendations:
     """In two places, of which the second is clicked half as often; some people click more than others."""
     rng = np.random.default_rng(seed)
     profile, place = rng.integers(0, people, count), rng.integers(0, 2, count)
@@ -25,21 +27,23 @@ def answers(count: int, share: float, seed: int, *, dismissed: float = 0.02, peo
         "conversions": clicked & (rng.random(count) < 0.2),
         "dismissals": rng.random(count) < dismissed,
     }
-    return Answers(profile.astype(np.int32), place.astype(np.int32), followed)  # type: ignore[arg-type]
+    return ServedRecommendations(profile.astype(np.int32), place.astype(np.int32), followed)  # type: ignore[arg-type]
 
 
-def part(whole: Answers, count: int) -> Answers:
-    followed = {name: found[:count] for name, found in whole.followed.items()}
-    return Answers(whole.profile[:count], whole.place[:count], followed)
+def part(whole: ServedRecommendations, count: int) -> ServedRecommendations:
+    followed = {name: found[:count] for name, found in whole.outcomes.items()}
+    return ServedRecommendations(whole.profile[:count], whole.scenario[:count], followed)
 
 
-def watched(now: Answers, before: Answers, steps: int = 40) -> tuple[tuple[str, ...], int]:
+def watched(
+    now: ServedRecommendations, before: ServedRecommendations, steps: int = 40
+) -> tuple[tuple[str, ...], int]:
     """Looks `steps` times while the answers come in; what dropped first, and after how many answers."""
     taken = 0
     for count in np.linspace(100, len(now), steps).astype(int):
-        found = look(part(now, count), before, taken=taken, config=CONFIG)
-        if found.dropped:
-            return found.dropped, int(count)
+        found = run_interim_analysis(part(now, count), before, last_analysis=taken, config=CONFIG)
+        if found.degraded:
+            return found.degraded, int(count)
         taken = found.number
     return (), len(now)
 
@@ -80,39 +84,43 @@ def test_another_mix_of_places_is_no_drop() -> None:
     """The newer version is asked mostly where less is clicked; in each place it is as good."""
     before = answers(20_000, 0.2, 1, people=4_000)
     now = answers(20_000, 0.2, 2, people=4_000)
-    kept = (now.place == 1) | (np.arange(20_000) % 50 == 0)
-    now = Answers(now.profile[kept], now.place[kept], {name: f[kept] for name, f in now.followed.items()})
-    assert now.followed["clicks"].mean() < 0.7 * before.followed["clicks"].mean()
+    kept = (now.scenario == 1) | (np.arange(20_000) % 50 == 0)
+    now = ServedRecommendations(
+        now.profile[kept], now.scenario[kept], {name: f[kept] for name, f in now.outcomes.items()}
+    )
+    assert now.outcomes["clicks"].mean() < 0.7 * before.outcomes["clicks"].mean()
     assert watched(now, before)[0] == ()
 
 
 def test_one_keen_person_is_not_a_crowd() -> None:
     """All clicks before were one profile's: what it does is not what chance does, and not proof of a drop."""
     before, now = answers(1_000, 0.0, 1), answers(1_000, 0.0, 2)
-    before.followed["clicks"][:] = before.profile == before.profile[0]
+    before.outcomes["clicks"][:] = before.profile == before.profile[0]
     profile = np.where(np.arange(1_000) < 120, 0, before.profile + 1).astype(np.int32)
-    clicks = {**before.followed, "clicks": profile == 0}
-    keen = Answers(profile, before.place, clicks)
-    assert look(now, keen, taken=0, config=CONFIG).dropped == ()
+    clicks = {**before.outcomes, "clicks": profile == 0}
+    keen = ServedRecommendations(profile, before.scenario, clicks)
+    assert run_interim_analysis(now, keen, last_analysis=0, config=CONFIG).degraded == ()
 
 
 def test_a_look_is_not_taken_twice() -> None:
     now, before = answers(900, 0.0, 1), answers(900, 0.2, 2)
-    first = look(now, before, taken=0, config=CONFIG)
-    assert "clicks" in first.dropped
-    assert look(now, before, taken=first.number, config=CONFIG).dropped == ()
+    first = run_interim_analysis(now, before, last_analysis=0, config=CONFIG)
+    assert "clicks" in first.degraded
+    assert run_interim_analysis(now, before, last_analysis=first.number, config=CONFIG).degraded == ()
 
 
 @pytest.mark.parametrize(("now", "before"), [(0, 0), (0, 5_000), (199, 5_000), (5_000, 199), (5_000, 0)])
 def test_too_few_answers_of_either_say_nothing(now: int, before: int) -> None:
-    found = look(answers(now, 0.0, 1), answers(before, 0.3, 2), taken=0, config=CONFIG)
-    assert (found.number, found.dropped, found.rates) == (0, (), {})
+    found = run_interim_analysis(
+        answers(now, 0.0, 1), answers(before, 0.3, 2), last_analysis=0, config=CONFIG
+    )
+    assert (found.number, found.degraded, found.rates) == (0, (), {})
 
 
 def test_places_that_only_one_of_them_served_are_not_compared() -> None:
     now, before = answers(1_000, 0.0, 1), answers(1_000, 0.3, 2)
-    elsewhere = Answers(now.profile, now.place + 2, now.followed)
-    assert look(elsewhere, before, taken=0, config=CONFIG).number == 0
+    elsewhere = ServedRecommendations(now.profile, now.scenario + 2, now.outcomes)
+    assert run_interim_analysis(elsewhere, before, last_analysis=0, config=CONFIG).number == 0
 
 
 @pytest.mark.parametrize(
@@ -120,4 +128,4 @@ def test_places_that_only_one_of_them_served_are_not_compared() -> None:
 )
 def test_a_watch_that_cannot_be_kept_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(DataError):
-        WatchConfig(**wrong)  # type: ignore[arg-type]
+        OnlineTestConfig(**wrong)  # type: ignore[arg-type]

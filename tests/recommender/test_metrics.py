@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 from ir_measures import R, nDCG
 
-from recommender.evaluation.metrics import beats, bootstrap, by_user, coverage, gains, hits, rank_of_target
-from recommender.types import Floats, Histories, Ints, Longs
+from recommender.evaluation.metrics import (
+    bootstrap_interval,
+    catalogue_coverage,
+    is_significantly_better,
+    mean_per_user,
+    ndcg_at_k,
+    rank_targets,
+    recall_at_k,
+)
+from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 
-RankFunction = Callable[[Floats, Histories, Ints], Longs]
+RankFunction = Callable[[Float32Array, Histories, Int32Array], Int64Array]
 
 
 def ints(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -21,7 +29,7 @@ def ints(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
 
 
 def empty(rows: int) -> Histories:
-    return Histories.of([[]] * rows)
+    return Histories.from_lists([[]] * rows)
 
 
 def test_recall_and_ndcg_agree_with_an_independent_implementation() -> None:
@@ -31,9 +39,9 @@ def test_recall_and_ndcg_agree_with_an_independent_implementation() -> None:
     run = {str(u): {str(i): float(s) for i, s in enumerate(row)} for u, row in enumerate(scores)}
     wanted = {str(u): {str(i): 1} for u, i in enumerate(target)}
     theirs = ir_measures.calc_aggregate([nDCG @ 10, R @ 10], wanted, run)
-    ranks = rank_of_target(scores.copy(), empty(60), target)
-    assert gains(ranks, 10).mean() == pytest.approx(theirs[nDCG @ 10])
-    assert hits(ranks, 10).mean() == pytest.approx(theirs[R @ 10])
+    ranks = rank_targets(scores.copy(), empty(60), target)
+    assert ndcg_at_k(ranks, 10).mean() == pytest.approx(theirs[nDCG @ 10])
+    assert recall_at_k(ranks, 10).mean() == pytest.approx(theirs[R @ 10])
 
 
 def tied_target_is_last(rank: RankFunction) -> bool:
@@ -41,11 +49,11 @@ def tied_target_is_last(rank: RankFunction) -> bool:
 
 
 def test_ties_rank_the_target_last() -> None:
-    assert tied_target_is_last(rank_of_target)
+    assert tied_target_is_last(rank_targets)
 
 
 def test_the_check_of_ties_sees_a_rank_that_counts_only_items_above() -> None:
-    def flattering(scores: Floats, _histories: Histories, target: Ints) -> Longs:
+    def flattering(scores: Float32Array, _histories: Histories, target: Int32Array) -> Int64Array:
         return (scores > scores[np.arange(len(target)), target][:, None]).sum(axis=1)
 
     assert not tied_target_is_last(flattering)
@@ -53,46 +61,46 @@ def test_the_check_of_ties_sees_a_rank_that_counts_only_items_above() -> None:
 
 def test_items_of_the_history_do_not_stand_in_the_way() -> None:
     scores = np.array([[9, 8, 7, 6]], np.float32)
-    assert rank_of_target(scores, Histories.of([[0, 1]]), ints(3)).tolist() == [1]
+    assert rank_targets(scores, Histories.from_lists([[0, 1]]), ints(3)).tolist() == [1]
 
 
 def test_a_target_already_in_the_history_is_still_ranked() -> None:
     scores = np.array([[9, 8, 7, 6]], np.float32)
-    assert rank_of_target(scores, Histories.of([[0, 1]]), ints(1)).tolist() == [0]
+    assert rank_targets(scores, Histories.from_lists([[0, 1]]), ints(1)).tolist() == [0]
 
 
 @pytest.mark.parametrize("bad", [-np.inf, np.nan])
 def test_a_target_that_cannot_be_scored_is_last(bad: float) -> None:
     scores = np.array([[1, bad, -np.inf, 0]], np.float32)
-    assert rank_of_target(scores, empty(1), ints(1)).tolist() == [3]
+    assert rank_targets(scores, empty(1), ints(1)).tolist() == [3]
 
 
 def test_coverage_counts_distinct_items_and_not_empty_places() -> None:
-    assert coverage(np.array([[0, 1], [1, -1]], np.int32), 8) == 0.25
+    assert catalogue_coverage(np.array([[0, 1], [1, -1]], np.int32), 8) == 0.25
 
 
 def test_the_interval_holds_the_mean_and_narrows_with_cases() -> None:
     rng = np.random.default_rng(0)
-    few, many = (bootstrap(rng.random(n), rng) for n in (50, 5000))
+    few, many = (bootstrap_interval(rng.random(n), rng) for n in (50, 5000))
     assert few.low < few.mean < few.high
     assert many.high - many.low < few.high - few.low
 
 
 def test_no_case_has_an_interval_of_zero() -> None:
-    assert bootstrap(np.empty(0), np.random.default_rng(0)).high == 0
+    assert bootstrap_interval(np.empty(0), np.random.default_rng(0)).high == 0
 
 
 def test_beats_needs_a_difference_beyond_chance() -> None:
     rng = np.random.default_rng(0)
     theirs = rng.random(500)
-    assert beats(theirs + 0.1, theirs, rng)
-    assert not beats(theirs, theirs, rng)
-    assert not beats(rng.permutation(theirs), theirs, rng)
+    assert is_significantly_better(theirs + 0.1, theirs, rng)
+    assert not is_significantly_better(theirs, theirs, rng)
+    assert not is_significantly_better(rng.permutation(theirs), theirs, rng)
 
 
 def test_each_user_counts_once_however_much_is_asked_of_them() -> None:
     values = np.array([1.0, 0.0, 0.0, 1.0, 1.0])
-    assert by_user(values, np.array([7, 7, 7, 2, 9])).tolist() == pytest.approx([1, 1 / 3, 1])
-    assert by_user(values, np.arange(5)) is values
-    assert by_user(values, None) is values
-    assert by_user(values[:0], np.empty(0, np.int64)).size == 0
+    assert mean_per_user(values, np.array([7, 7, 7, 2, 9])).tolist() == pytest.approx([1, 1 / 3, 1])
+    assert mean_per_user(values, np.arange(5)) is values
+    assert mean_per_user(values, None) is values
+    assert mean_per_user(values[:0], np.empty(0, np.int64)).size == 0

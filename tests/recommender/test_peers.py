@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.algorithms.sequence import SequenceConfig
+from recommender.algorithms.sequence import SASRecConfig
 from recommender.dataset import Dataset, leave_last_out
 from recommender.evaluation import peers
-from recommender.types import CannotFit
+from recommender.types import InsufficientDataError
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +24,11 @@ def rings() -> Dataset:
 
 def test_a_model_of_order_wins_where_order_is_all_there_is(rings: Dataset) -> None:
     split = leave_last_out(rings)
-    config = SequenceConfig(dimensions=16, epochs=10, negatives=16, batch=32, learning_rate=5e-3)
-    ours = peers.our_transformer(split, config, k=3, seed=0)
+    config = SASRecConfig(dimensions=16, epochs=10, negatives=16, batch_size=32, learning_rate=5e-3)
+    ours = peers.evaluate_lepton_sasrec(split, config, k=3, seed=0)
     others = [
-        peers.implicit_als(split, k=3, seed=0, factors=8),
-        peers.implicit_bpr(split, k=3, seed=0, factors=8),
+        peers.evaluate_implicit_als(split, k=3, seed=0, factors=8),
+        peers.evaluate_implicit_bpr(split, k=3, seed=0, factors=8),
     ]
     assert ours.ndcg > 0.95
     assert ours.ndcg > max(other.ndcg for other in others) > 0
@@ -37,11 +37,11 @@ def test_a_model_of_order_wins_where_order_is_all_there_is(rings: Dataset) -> No
 
 def test_a_library_that_is_not_there_is_named(rings: Dataset) -> None:
     if importlib.util.find_spec("rectools"):
-        standing = next(peers.rectools_sasrec(leave_last_out(rings), k=3, seed=0, most_seconds=0.1))
+        standing = next(peers.evaluate_rectools_sasrec(leave_last_out(rings), k=3, seed=0, max_seconds=0.1))
         assert 0 <= standing.ndcg <= standing.recall <= 1
         return
-    with pytest.raises(CannotFit, match="env-peers"):
-        next(peers.rectools_sasrec(leave_last_out(rings), k=3, seed=0, most_seconds=0.1))
+    with pytest.raises(InsufficientDataError, match="env-peers"):
+        next(peers.evaluate_rectools_sasrec(leave_last_out(rings), k=3, seed=0, max_seconds=0.1))
 
 
 @pytest.mark.skipif(
@@ -50,7 +50,9 @@ def test_a_library_that_is_not_there_is_named(rings: Dataset) -> None:
 def test_the_command_keeps_what_was_measured_before_a_library_was_missing(
     rings: Dataset, tmp_path: Path
 ) -> None:
-    lines = [f"{user} " + " ".join(map(str, rings.histories.row(user))) for user in range(rings.users)]
+    lines = [
+        f"{user} " + " ".join(map(str, rings.histories.slice_row(user))) for user in range(rings.n_users)
+    ]
     (tmp_path / "rings.txt").write_text("\n".join(lines))
     told, out = tmp_path / "told.json", StringIO()
     with pytest.raises(CommandError, match="make env-peers"):

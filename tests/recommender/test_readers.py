@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from recommender.dataset import Dataset
-from recommender.dataset.items import category_path, read_item_texts
+from recommender.dataset.items import parse_category_path, read_item_texts
 from recommender.dataset.readers import read_interactions
 from recommender.types import DataError
 
@@ -19,7 +19,9 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 
 def names(data: Dataset) -> dict[str, list[str]]:
-    return {user: [data.item_ids[i] for i in data.histories.row(n)] for n, user in enumerate(data.user_ids)}
+    return {
+        user: [data.item_ids[i] for i in data.histories.slice_row(n)] for n, user in enumerate(data.user_ids)
+    }
 
 
 def test_lines_are_a_user_and_items_in_time_order(tmp_path: Path) -> None:
@@ -40,7 +42,7 @@ CSV = "user_id,item_id,timestamp\nu1,b,1700000100\nu1,a,1700000000\nu2,a,1700000
 def test_rows_are_put_in_time_order(tmp_path: Path) -> None:
     data = read_interactions(written(tmp_path, "a.csv", CSV))
     assert names(data) == {"u1": ["a", "b"], "u2": ["a"]}
-    assert data.at.tolist()[0] == 1_700_000_000_000
+    assert data.timestamp.tolist()[0] == 1_700_000_000_000
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_rows_are_put_in_time_order(tmp_path: Path) -> None:
 )
 def test_seconds_milliseconds_and_dates_mean_the_same_moment(tmp_path: Path, moment: str) -> None:
     data = read_interactions(written(tmp_path, "a.csv", f"user_id,item_id,timestamp\nu,i,{moment}\n"))
-    assert data.at.tolist() == [1_700_000_000_000]
+    assert data.timestamp.tolist() == [1_700_000_000_000]
 
 
 def test_parquet_reads_like_csv(tmp_path: Path) -> None:
@@ -66,7 +68,7 @@ def test_an_inter_file_reads_like_csv(tmp_path: Path) -> None:
     )
     data = read_interactions(path)
     assert data.item_ids == ('"q', "r")
-    assert [data.item_ids[item] for item in data.histories.row(0)] == ["r", '"q']
+    assert [data.item_ids[item] for item in data.histories.slice_row(0)] == ["r", '"q']
     assert data.weight.tolist() == [5, 3]
 
 
@@ -74,9 +76,11 @@ def test_the_latest_row_may_be_marked_where_nothing_else_of_the_order_is_known(t
     path = tmp_path / "events.csv"
     path.write_text("user_id,item_id,is_last\na,z,1\na,y,0\nb,x,0\na,w,0\nb,z,1\n")
     data = read_interactions(path)
-    assert not data.timed
-    assert not data.ordered
-    rows = [[data.item_ids[item] for item in data.histories.row(data.user_ids.index(user))] for user in "ab"]
+    assert not data.has_timestamps
+    assert not data.is_ordered
+    rows = [
+        [data.item_ids[item] for item in data.histories.slice_row(data.user_ids.index(user))] for user in "ab"
+    ]
     assert [row[-1] for row in rows] == ["z", "z"]
     assert [set(row) for row in rows] == [{"y", "w", "z"}, {"x", "z"}]
     again = read_interactions(path)
@@ -91,7 +95,7 @@ def test_an_order_that_nobody_knows_is_not_that_of_the_file(tmp_path: Path) -> N
     rows = [f"a,i{number:02},{int(number == 0)}" for number in range(40)]
     path.write_text("\n".join(["user_id,item_id,is_last", *rows]))
     data = read_interactions(path)
-    row = [data.item_ids[item] for item in data.histories.row(0)]
+    row = [data.item_ids[item] for item in data.histories.slice_row(0)]
     assert row[-1] == "i00"
     assert row[:-1] != sorted(row[:-1])
 
@@ -166,7 +170,7 @@ def test_attribute_lists_are_texts(tmp_path: Path) -> None:
     ],
 )
 def test_category_paths_come_in_many_forms(value: object, path: list[str]) -> None:
-    assert category_path(value) == path
+    assert parse_category_path(value) == path
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from scipy import sparse
 from scipy.stats import chi2 as chi2_distribution
 
 from recommender.features.encoders import FeatureMatrix
-from recommender.features.selection import Selection, SelectionConfig, select
-from recommender.types import DataError, Longs
+from recommender.features.selection import FeatureSelection, FeatureSelectionConfig, select_features
+from recommender.types import DataError, Int64Array
 
 HALF = 100
-TARGET: Longs = np.repeat([0, 1], HALF).astype(np.int64)
-ALL: Longs = np.arange(2 * HALF, dtype=np.int64)
+TARGET: Int64Array = np.repeat([0, 1], HALF).astype(np.int64)
+ALL: Int64Array = np.arange(2 * HALF, dtype=np.int64)
 
 
 def matrix(**columns: object) -> FeatureMatrix:
@@ -25,7 +25,7 @@ def matrix(**columns: object) -> FeatureMatrix:
     )
 
 
-def reasons(found: Selection) -> dict[str, str]:
+def reasons(found: FeatureSelection) -> dict[str, str]:
     return {dropped.name: dropped.reason for dropped in found.dropped}
 
 
@@ -45,7 +45,7 @@ def usual() -> FeatureMatrix:
 
 
 def test_each_column_is_dropped_for_its_own_reason() -> None:
-    found = select(usual(), TARGET, rows=ALL, config=SelectionConfig(least_information=0.1))
+    found = select_features(usual(), TARGET, rows=ALL, config=FeatureSelectionConfig(min_information=0.1))
     assert reasons(found) == {
         "always": "constant",
         "nothing": "constant",
@@ -53,7 +53,7 @@ def test_each_column_is_dropped_for_its_own_reason() -> None:
         "even": "high chi-square p-value",
         "noise": "low mutual information",
     }
-    kept = found.take(usual())
+    kept = found.select_columns(usual())
     assert kept.names == kept.origins == ("telling", "shifted")
     assert kept.values.shape == (2 * HALF, 2)
 
@@ -61,19 +61,21 @@ def test_each_column_is_dropped_for_its_own_reason() -> None:
 def test_the_figures_are_those_of_the_formulas() -> None:
     lean = np.zeros(2 * HALF)
     lean[:30], lean[HALF : HALF + 24] = 1, 1
-    found = select(matrix(lean=lean), TARGET, rows=ALL)
+    found = select_features(matrix(lean=lean), TARGET, rows=ALL)
     # 54 ones where 27 are expected on each side: 2 * 3^2 / 27.
-    assert found.dropped[0].figure == pytest.approx(chi2_distribution.sf(2 / 3, 1), rel=1e-5)
-    least = SelectionConfig(most_p=1, least_information=1)
-    perfect = select(matrix(telling=TARGET), TARGET, rows=ALL, config=least)
-    assert perfect.dropped[0].figure == pytest.approx(np.log(2), rel=1e-5)
+    assert found.dropped[0].statistic == pytest.approx(chi2_distribution.sf(2 / 3, 1), rel=1e-5)
+    least = FeatureSelectionConfig(max_p_value=1, min_information=1)
+    perfect = select_features(matrix(telling=TARGET), TARGET, rows=ALL, config=least)
+    assert perfect.dropped[0].statistic == pytest.approx(np.log(2), rel=1e-5)
 
 
 def test_an_id_has_too_many_values() -> None:
     ids = {f"id_{n}": np.arange(2 * HALF) // 10 == n for n in range(20)}
-    found = select(matrix(telling=TARGET, **ids), TARGET, rows=ALL, config=SelectionConfig(most_values=19))
+    found = select_features(
+        matrix(telling=TARGET, **ids), TARGET, rows=ALL, config=FeatureSelectionConfig(max_values=19)
+    )
     assert reasons(found) == dict.fromkeys(ids, "too many values")
-    assert {dropped.figure for dropped in found.dropped} == {20.0}
+    assert {dropped.statistic for dropped in found.dropped} == {20.0}
 
 
 def test_only_training_rows_are_looked_at() -> None:
@@ -81,28 +83,31 @@ def test_only_training_rows_are_looked_at() -> None:
     rows = np.r_[np.arange(50), np.arange(HALF, 150)].astype(np.int64)
     early = np.r_[np.tile([0, 1], HALF // 2), late[HALF:]]
     changed = np.where(np.isin(ALL, rows), early, 0)
-    one = select(matrix(a=early), TARGET, rows=rows)
-    other = select(matrix(a=changed), TARGET, rows=rows)
+    one = select_features(matrix(a=early), TARGET, rows=rows)
+    other = select_features(matrix(a=changed), TARGET, rows=rows)
     assert one.to_json() == other.to_json()
 
 
 def test_the_same_input_gives_the_same_answer() -> None:
-    assert select(usual(), TARGET, rows=ALL).to_json() == select(usual(), TARGET, rows=ALL).to_json()
+    assert (
+        select_features(usual(), TARGET, rows=ALL).to_json()
+        == select_features(usual(), TARGET, rows=ALL).to_json()
+    )
 
 
 @pytest.mark.parametrize("target", [np.zeros(2 * HALF, np.int64), ALL], ids=["one class", "all classes"])
-def test_a_target_that_tells_nothing_is_not_asked_and_that_is_said(target: Longs) -> None:
-    found = select(usual(), target, rows=ALL)
+def test_a_target_that_tells_nothing_is_not_asked_and_that_is_said(target: Int64Array) -> None:
+    found = select_features(usual(), target, rows=ALL)
     assert found.note
     assert set(reasons(found).values()) == {"constant", "too rare"}
 
 
 def test_no_rows_and_no_columns_are_no_fault() -> None:
-    assert select(usual(), TARGET, rows=ALL[:0]).kept.tolist() == []
+    assert select_features(usual(), TARGET, rows=ALL[:0]).selected_columns.tolist() == []
     bare = FeatureMatrix(sparse.csr_matrix((2 * HALF, 0), dtype=np.float32), (), (), ())
-    assert select(bare, TARGET, rows=ALL).to_json() == {"kept": 0, "dropped": [], "note": ""}
+    assert select_features(bare, TARGET, rows=ALL).to_json() == {"kept": 0, "dropped": [], "note": ""}
 
 
 def test_a_target_of_another_length_is_refused() -> None:
     with pytest.raises(DataError, match="one class for each row"):
-        select(usual(), TARGET[1:], rows=ALL[1:])
+        select_features(usual(), TARGET[1:], rows=ALL[1:])

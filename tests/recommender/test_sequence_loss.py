@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from recommender.algorithms.sequence_loss import SampledSoftmax
-from recommender.algorithms.sequence_network import Dropout
-from recommender.algorithms.sequence_training import meetings
+from recommender.algorithms.sequence_network import ByteDropout
+from recommender.algorithms.sequence_training import find_accidental_hits
 
 TEMPERATURE = 0.2
 
@@ -43,11 +43,11 @@ def test_loss_and_slopes_are_those_of_cross_entropy() -> None:
 
 def test_meetings_are_where_a_drawn_item_is_the_wanted_one() -> None:
     wanted, drawn = np.array([5, 1, 9, 2], np.int32), np.array([1, 2, 8], np.int32)
-    assert meetings(wanted, drawn).tolist() == [[1, 3], [0, 1]]
+    assert find_accidental_hits(wanted, drawn).tolist() == [[1, 3], [0, 1]]
 
 
 def test_dropout_hides_the_given_share_and_keeps_the_mean() -> None:
-    layer = Dropout(0.4)
+    layer = ByteDropout(0.4)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         out = layer(torch.ones(1000, 103))
@@ -57,4 +57,4 @@ def test_dropout_hides_the_given_share_and_keeps_the_mean() -> None:
 
 def test_dropout_hides_nothing_once_learned() -> None:
     given = torch.ones(3, 5)
-    assert torch.equal(Dropout(0.4).eval()(given), given)
+    assert torch.equal(ByteDropout(0.4).eval()(given), given)

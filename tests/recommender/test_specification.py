@@ -8,19 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.features.specification import SYNONYMS, Denials, Feature, Specification
+from recommender.features.specification import SYNONYMS, DeniedAttributes, Feature, FeatureSpecification
 from recommender.types import DataError
 
 
-def specified(*features: Feature, never: tuple[str, ...] = ()) -> Specification:
-    return Specification(features, never)
+def specified(*features: Feature, never: tuple[str, ...] = ()) -> FeatureSpecification:
+    return FeatureSpecification(features, never)
 
 
 def test_features_are_asked_for_by_role_in_the_order_stated() -> None:
     brand, price = Feature("brand", "item", "categorical"), Feature("price", "item", "numeric")
     region = Feature("region", "user", "categorical", personal=True)
     stated = specified(brand, region, price)
-    assert (stated.of("item"), stated.of("user"), stated.of("context")) == ((brand, price), (region,), ())
+    assert (
+        stated.select_features("item"),
+        stated.select_features("user"),
+        stated.select_features("context"),
+    ) == ((brand, price), (region,), ())
 
 
 @pytest.mark.parametrize(
@@ -82,13 +86,13 @@ def test_a_denied_name_is_denied_in_every_spelling(never: str, name: str) -> Non
     "name", ["page", "package", "grace", "essex", "trace_id", "brand", "stage", "average"]
 )
 def test_a_name_that_only_contains_the_letters_is_free(name: str) -> None:
-    denied = Denials(word for line in SYNONYMS for word in line)
-    assert denied.reason(name) == ""
+    denied = DeniedAttributes(word for line in SYNONYMS for word in line)
+    assert denied.find_denied_match(name) == ""
 
 
 def test_what_is_denied_may_be_stated_as_not_allowed_and_is_no_feature() -> None:
     stated = specified(Feature("gender", "user", "categorical", allowed=False), never=("sex",))
-    assert stated.of("user") == ()
+    assert stated.select_features("user") == ()
 
 
 @given(line=st.sampled_from(SYNONYMS), data=st.data())
@@ -98,9 +102,9 @@ def test_a_denial_of_one_name_is_a_denial_of_all_its_synonyms(
     one, other = data.draw(st.sampled_from(line)), data.draw(st.sampled_from(line))
     mark = data.draw(st.sampled_from(["", " ", "_", "-", "."]))
     spelled = data.draw(st.sampled_from([str.upper, str.title, str.lower]))(other).replace(" ", mark)
-    assert Denials([one]).reason(spelled) == one
+    assert DeniedAttributes([one]).find_denied_match(spelled) == one
 
 
 @given(names=st.lists(st.text(max_size=12), max_size=8))
 def test_denying_nothing_but_signs_denies_nothing(names: list[str]) -> None:
-    assert [Denials(["", "--", " "]).reason(name) for name in names] == [""] * len(names)
+    assert [DeniedAttributes(["", "--", " "]).find_denied_match(name) for name in names] == [""] * len(names)

@@ -13,30 +13,30 @@ from recommender.types import DataError
 def timed() -> Dataset:
     users = ["a", "a", "a", "b", "b", "c"]
     items = ["p", "q", "r", "q", "r", "p"]
-    return Dataset.from_events(users, items, at=np.array([30, 10, 95, 20, 90, 99]))
+    return Dataset.from_events(users, items, timestamp=np.array([30, 10, 95, 20, 90, 99]))
 
 
 def test_events_of_a_user_stand_in_time_order() -> None:
     data = timed()
-    assert [data.item_ids[i] for i in data.histories.row(0)] == ["q", "p", "r"]
+    assert [data.item_ids[i] for i in data.histories.slice_row(0)] == ["q", "p", "r"]
 
 
 def test_events_of_equal_time_keep_the_order_given() -> None:
-    data = Dataset.from_events(["a"] * 3, ["z", "y", "x"], at=np.array([5, 5, 5]))
-    assert [data.item_ids[i] for i in data.histories.row(0)] == ["z", "y", "x"]
+    data = Dataset.from_events(["a"] * 3, ["z", "y", "x"], timestamp=np.array([5, 5, 5]))
+    assert [data.item_ids[i] for i in data.histories.slice_row(0)] == ["z", "y", "x"]
 
 
 def test_leave_last_out_hides_the_last_event_of_users_with_two() -> None:
     split = leave_last_out(Dataset.from_sequences([[0, 1, 2], [3], [4, 0]]))
     assert split.target.tolist() == [2, 0]
-    assert [split.histories.row(i).tolist() for i in range(2)] == [[0, 1], [4]]
-    assert split.train.events == 4
+    assert [split.histories.slice_row(i).tolist() for i in range(2)] == [[0, 1], [4]]
+    assert split.train.n_events == 4
     assert split.user.tolist() == [0, 2]
 
 
 def test_a_time_split_learns_nothing_from_after_the_cut() -> None:
-    split = time_split(timed(), share=0.5)
-    assert split.train.at.max() < 90
+    split = time_split(timed(), test_fraction=0.5)
+    assert split.train.timestamp.max() < 90
     assert [split.train.item_ids[i] for i in split.target] == ["r", "r"]
 
 
@@ -48,39 +48,39 @@ def test_a_time_split_without_times_is_refused() -> None:
 def test_rolling_forward_asks_every_later_event_with_all_that_came_before_it() -> None:
     data = Dataset.from_sequences([[0, 1, 2, 3], [4, 5], [6]])
     at = np.array([10, 20, 95, 96, 97, 98, 99])
-    split = roll_forward(replace(data, at=at), cut=90)
-    assert split.train.events == 2
+    split = roll_forward(replace(data, timestamp=at), cutoff_ms=90)
+    assert split.train.n_events == 2
     assert split.target.tolist() == [2, 3, 5]
-    assert [split.histories.row(case).tolist() for case in range(3)] == [[0, 1], [0, 1, 2], [4]]
+    assert [split.histories.slice_row(case).tolist() for case in range(3)] == [[0, 1], [0, 1, 2], [4]]
     assert split.user.tolist() == [0, 0, 1]
 
 
 def test_of_many_later_events_the_same_ones_are_always_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splits, "MOST_ASKED", 7)
-    monkeypatch.setattr(splits, "LONGEST_ASKED", 3)
-    data = replace(Dataset.from_sequences([range(50)]), at=np.arange(50))
-    first, again = roll_forward(data, share=0.8), roll_forward(data, share=0.8)
+    monkeypatch.setattr(splits, "MAX_TEST_CASES", 7)
+    monkeypatch.setattr(splits, "MAX_TEST_HISTORY", 3)
+    data = replace(Dataset.from_sequences([range(50)]), timestamp=np.arange(50))
+    first, again = roll_forward(data, test_fraction=0.8), roll_forward(data, test_fraction=0.8)
     assert len(first) == 7
     assert first.target.tolist() == again.target.tolist() == sorted(first.target.tolist())
     for case, target in enumerate(first.target.tolist()):
-        assert first.histories.row(case).tolist() == [target - 3, target - 2, target - 1]
+        assert first.histories.slice_row(case).tolist() == [target - 3, target - 2, target - 1]
 
 
 def test_a_split_never_shows_the_target_in_training() -> None:
     data = Dataset.from_sequences([[0, 1, 2], [2, 1, 0]])
     split = leave_last_out(data)
-    assert split.train.items == data.items
-    assert split.train.histories.row(0).tolist() == [0, 1]
+    assert split.train.n_items == data.n_items
+    assert split.train.histories.slice_row(0).tolist() == [0, 1]
 
 
 def test_a_sample_of_cases_keeps_histories_and_targets_together() -> None:
     split = leave_last_out(Dataset.from_sequences([[n, n + 1] for n in range(50)]))
-    fewer = split.sample(7, np.random.default_rng(0))
+    fewer = split.sample_cases(7, np.random.default_rng(0))
     assert len(fewer) == len(fewer.histories) == 7
-    assert [fewer.histories.row(case)[0] + 1 for case in range(7)] == fewer.target.tolist()
+    assert [fewer.histories.slice_row(case)[0] + 1 for case in range(7)] == fewer.target.tolist()
     assert fewer.train is split.train
 
 
 def test_events_outside_the_catalogue_are_refused() -> None:
     with pytest.raises(DataError, match="outside the catalogue"):
-        Dataset.from_sequences([[0, 5]], items=3)
+        Dataset.from_sequences([[0, 5]], n_items=3)

@@ -8,32 +8,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommender.algorithms.convolutional import ConvolutionalConfig
-from recommender.algorithms.convolutional_training import ConvolutionalTrainer
-from recommender.algorithms.recurrent import RecurrentConfig
-from recommender.algorithms.recurrent_training import RecurrentTrainer
-from recommender.algorithms.sequence import SequenceConfig
-from recommender.algorithms.sequence_training import NextItemTrainer, SequenceTrainer
+from recommender.algorithms.convolutional import NextItNetConfig
+from recommender.algorithms.convolutional_training import NextItNetTrainer
+from recommender.algorithms.recurrent import GRU4RecConfig
+from recommender.algorithms.recurrent_training import GRU4RecTrainer
+from recommender.algorithms.sequence import SASRecConfig
+from recommender.algorithms.sequence_training import SASRecTrainer, SequentialTrainer
 from recommender.dataset import Dataset, ItemContent
-from recommender.features.directions import text_directions
-from recommender.types import Floats, Histories
+from recommender.features.directions import compute_text_svd
+from recommender.types import Float32Array, Histories
 from tests.recommender.checkerboard import QUICK
 
 UNCHOSEN = (20, 21, 22, 23)
 # All that these texts share is a colour.
 FEW: dict[str, Any] = QUICK | {"directions": 2}
-LEARNERS: dict[str, NextItemTrainer[Any]] = {
-    "sequence": SequenceTrainer(SequenceConfig(**FEW)),
-    "recurrent": RecurrentTrainer(RecurrentConfig(hidden=16, **FEW)),
-    "convolutional": ConvolutionalTrainer(ConvolutionalConfig(**FEW | {"epochs": 50})),
+LEARNERS: dict[str, SequentialTrainer[Any]] = {
+    "sequence": SASRecTrainer(SASRecConfig(**FEW)),
+    "recurrent": GRU4RecTrainer(GRU4RecConfig(hidden_size=16, **FEW)),
+    "convolutional": NextItNetTrainer(NextItNetConfig(**FEW | {"epochs": 50})),
 }
 
 
-def directions(*texts: str, size: int = 8) -> Floats | None:
-    return text_directions(texts, size, np.random.default_rng(0))
+def directions(*texts: str, size: int = 8) -> Float32Array | None:
+    return compute_text_svd(texts, size, np.random.default_rng(0))
 
 
-def cosine(one: Floats, other: Floats) -> float:
+def cosine(one: Float32Array, other: Float32Array) -> float:
     return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
@@ -70,13 +70,13 @@ def test_the_same_generator_state_finds_the_same_directions() -> None:
 @pytest.fixture
 def partly_chosen(board: Dataset) -> Dataset:
     """The checkerboard with four items that nobody ever chose, and whose texts name their colour."""
-    return board.keep(~np.isin(board.item, UNCHOSEN))
+    return board.filter_events(~np.isin(board.item, UNCHOSEN))
 
 
-def unchosen_gap(learner: NextItemTrainer[Any], data: Dataset) -> float:
+def unchosen_gap(learner: SequentialTrainer[Any], data: Dataset) -> float:
     """By how much the unchosen items of the history's colour score above those of the other."""
     learner.fit(data, np.random.default_rng(0))
-    scores = learner.score(Histories.of([[0, 4, 2], [2, 6, 8]]))[:, UNCHOSEN]
+    scores = learner.score(Histories.from_lists([[0, 4, 2], [2, 6, 8]]))[:, UNCHOSEN]
     return float(scores[:, ::2].mean() - scores[:, 1::2].mean())
 
 
@@ -88,19 +88,19 @@ def test_networks_place_an_item_that_nobody_chose_by_its_text(name: str, partly_
 def test_texts_can_be_left_out_of_a_network(partly_chosen: Dataset) -> None:
     config = replace(LEARNERS["sequence"].config, directions=0)
     mute = replace_texts(partly_chosen)
-    with_texts, without = (SequenceTrainer(config) for _ in range(2))
+    with_texts, without = (SASRecTrainer(config) for _ in range(2))
     assert unchosen_gap(with_texts, partly_chosen) == unchosen_gap(without, mute)
 
 
 def replace_texts(data: Dataset) -> Dataset:
-    return replace(data, content=ItemContent(tuple("" for _ in range(data.items))))
+    return replace(data, content=ItemContent(tuple("" for _ in range(data.n_items))))
 
 
 def test_refitting_goes_on_from_texts_and_choices(partly_chosen: Dataset, board: Dataset) -> None:
-    learner = SequenceTrainer(SequenceConfig(**FEW))
+    learner = SASRecTrainer(SASRecConfig(**FEW))
     learner.fit(partly_chosen, np.random.default_rng(0))
-    before = learner.score(Histories.of([[0, 4, 2]]))
-    learner.refit(board, np.random.default_rng(1))
-    after = learner.score(Histories.of([[0, 4, 2]]))
+    before = learner.score(Histories.from_lists([[0, 4, 2]]))
+    learner.fit_partial(board, np.random.default_rng(1))
+    after = learner.score(Histories.from_lists([[0, 4, 2]]))
     assert not np.array_equal(before, after)
     assert after[0, [20, 22]].mean() > after[0, [21, 23]].mean() + 0.2

@@ -13,19 +13,19 @@ import optuna
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.algorithms.ensemble import SERVED
-from recommender.algorithms.ranges import ranges_of, sound
+from recommender.algorithms.ensemble import MODEL_REGISTRY
+from recommender.algorithms.ranges import filter_valid_overrides, get_search_spaces
 from recommender.algorithms.recent_popularity import RecentPopularity, RecentPopularityConfig
 from recommender.dataset import Dataset, Split
 from recommender.dataset.splits import time_split
-from recommender.evaluation.profiles import new_members
-from recommender.evaluation.trials import Search, mean_gain
-from recommender.evaluation.tuning import Budget, Log, Tuning, _Run, tune
-from recommender.types import Cancelled, DataError, silent
+from recommender.evaluation.profiles import build_model_factories
+from recommender.evaluation.trials import ModelSearch, evaluate_ndcg
+from recommender.evaluation.tuning import SearchLog, TuningBudget, TuningResult, _TuningRun, tune_models
+from recommender.types import DataError, TrainingCancelled, ignore_progress
 
 DAY = 86_400_000
 MEMBERS = ("popularity", "recent_popularity")
-AMPLE = Budget(seconds=60, trials=12)
+AMPLE = TuningBudget(seconds=60, trials=12)
 
 
 def fashion(users: int = 400) -> Dataset:
@@ -37,7 +37,7 @@ def fashion(users: int = 400) -> Dataset:
             user.append(f"u{who}")
             item.append(f"i{12 * (day // 10) + int(rng.integers(12))}")
             at.append(day * DAY + who)
-    return Dataset.from_events(user, item, at=np.array(at, np.int64))
+    return Dataset.from_events(user, item, timestamp=np.array(at, np.int64))
 
 
 @pytest.fixture(scope="module")
@@ -45,45 +45,45 @@ def split() -> Split:
     return time_split(fashion())
 
 
-def tuned(split: Split, budget: Budget = AMPLE, **given: Any) -> Tuning:
-    return tune(split, profile="fast", budget=budget, members=MEMBERS, **given)
+def tuned(split: Split, budget: TuningBudget = AMPLE, **given: Any) -> TuningResult:
+    return tune_models(split, profile="fast", budget=budget, model_names=MEMBERS, **given)
 
 
 @pytest.fixture(scope="module")
-def found(split: Split) -> Tuning:
+def found(split: Split) -> TuningResult:
     return tuned(split)
 
 
-def test_what_is_in_fashion_for_days_is_counted_for_days(found: Tuning) -> None:
-    assert found.changes["recent_popularity"]["half_life_days"] < 8
-    figures = found.card["members"]["recent_popularity"]["held_out"]
+def test_what_is_in_fashion_for_days_is_counted_for_days(found: TuningResult) -> None:
+    assert found.overrides["recent_popularity"]["half_life_days"] < 8
+    figures = found.report["members"]["recent_popularity"]["held_out"]
     assert figures["best"] > 1.1 * figures["defaults"]
-    assert found.card["together"]["tuned"] > found.card["together"]["defaults"]
+    assert found.report["together"]["tuned"] > found.report["together"]["defaults"]
 
 
-def test_a_member_without_ranges_is_left_alone(found: Tuning) -> None:
-    assert set(found.card["members"]) == {"recent_popularity"}
+def test_a_member_without_ranges_is_left_alone(found: TuningResult) -> None:
+    assert set(found.report["members"]) == {"recent_popularity"}
 
 
-def test_the_same_seed_finds_the_same(split: Split, found: Tuning) -> None:
-    assert tuned(split).changes == found.changes
+def test_the_same_seed_finds_the_same(split: Split, found: TuningResult) -> None:
+    assert tuned(split).overrides == found.overrides
 
 
 def test_the_defaults_are_the_first_trial(split: Split) -> None:
-    log = Log()
+    log = SearchLog()
     tuned(split, log=log)
-    first = log.members["recent_popularity"][0]
+    first = log.trials_by_model["recent_popularity"][0]
     assert (first["stage"], first["changes"]) == ("defaults", {})
 
 
 def test_former_settings_are_tried_before_anything_is_drawn(split: Split) -> None:
-    log = Log()
+    log = SearchLog()
     tuned(split, former={"recent_popularity": {"half_life_days": 2.5, "gone": 1}}, log=log)
-    assert log.members["recent_popularity"][1]["changes"] == {"half_life_days": 2.5}
+    assert log.trials_by_model["recent_popularity"][1]["changes"] == {"half_life_days": 2.5}
 
 
-def search_of(split: Split, *trials: dict[str, Any]) -> Search:
-    return Search(RecentPopularity, split, split, 10, 0, list(trials), lambda: None)
+def search_of(split: Split, *trials: dict[str, Any]) -> ModelSearch:
+    return ModelSearch(RecentPopularity, split, split, 10, 0, list(trials), lambda: None)
 
 
 def trial(ndcg: float, held_out: float | None, **changes: float) -> dict[str, Any]:
@@ -92,13 +92,13 @@ def trial(ndcg: float, held_out: float | None, **changes: float) -> dict[str, An
 
 def test_what_the_held_out_events_do_not_confirm_is_not_kept(split: Split) -> None:
     search = search_of(split, trial(0.1, 0.10), trial(0.3, 0.09, half_life_days=1.0))
-    assert search.best()["changes"] == {"half_life_days": 1.0}
-    assert search.chosen()["changes"] == {}
+    assert search.find_best_trial()["changes"] == {"half_life_days": 1.0}
+    assert search.select_trial()["changes"] == {}
 
 
 def test_a_blend_that_is_worse_keeps_the_defaults(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Run, "together", lambda *_: {"defaults": 0.2, "tuned": 0.1})
-    assert tuned(split).changes == {}
+    monkeypatch.setattr(_TuningRun, "compare_blends", lambda *_: {"defaults": 0.2, "tuned": 0.1})
+    assert tuned(split).overrides == {}
 
 
 def test_a_search_that_was_broken_off_goes_on_where_it_was(split: Split) -> None:
@@ -110,54 +110,58 @@ def test_a_search_that_was_broken_off_goes_on_where_it_was(split: Split) -> None
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tuned(split, log=Log(keep=keep))
-    log = Log.resumed(states[-1], lambda _: None)
+        tuned(split, log=SearchLog(on_trial=keep))
+    log = SearchLog.from_checkpoint(states[-1], lambda _: None)
     after = tuned(split, log=log)
     kept = states[-1]["members"]["recent_popularity"]
-    assert log.members["recent_popularity"][: len(kept)] == kept
-    assert after.card["members"]["recent_popularity"]["trials"] == 13
-    drawn = [json.dumps(one["changes"]) for one in log.members["recent_popularity"]]
+    assert log.trials_by_model["recent_popularity"][: len(kept)] == kept
+    assert after.report["members"]["recent_popularity"]["trials"] == 13
+    drawn = [json.dumps(one["changes"]) for one in log.trials_by_model["recent_popularity"]]
     assert len(set(drawn)) == len(drawn)
 
 
 def test_figures_on_other_events_are_not_taken_over(split: Split) -> None:
-    log = Log(data="other events", spent=1e9, members={"recent_popularity": [trial(9.9, 9.9)]})
-    assert tuned(split, log=log).card["members"]["recent_popularity"]["ndcg"]["best"] < 1
+    log = SearchLog(
+        data_description="other events",
+        spent_seconds=1e9,
+        trials_by_model={"recent_popularity": [trial(9.9, 9.9)]},
+    )
+    assert tuned(split, log=log).report["members"]["recent_popularity"]["ndcg"]["best"] < 1
 
 
 def test_a_spent_budget_leaves_the_defaults(split: Split) -> None:
-    log = Log()
-    after = tuned(split, Budget(seconds=1e-6, trials=50), log=log)
-    assert after.changes == {}
-    assert len(log.members.get("recent_popularity", [])) <= 1
+    log = SearchLog()
+    after = tuned(split, TuningBudget(seconds=1e-6, trials=50), log=log)
+    assert after.overrides == {}
+    assert len(log.trials_by_model.get("recent_popularity", [])) <= 1
 
 
 def test_nothing_is_drawn_when_time_is_up(split: Split) -> None:
     search = search_of(split)
-    search.run({"half_life_days": 2.5}, most=50, until=0.0)
+    search.run_search({"half_life_days": 2.5}, max_trials=50, deadline=0.0)
     assert [one["stage"] for one in search.trials] == ["defaults"]
 
 
 def test_a_member_whose_turn_did_not_come_keeps_what_was_found_before(split: Split) -> None:
     former = {"recent_popularity": {"half_life_days": 2.5}}
-    assert tuned(split, Budget(seconds=1e-9, trials=50), former=former).changes == former
+    assert tuned(split, TuningBudget(seconds=1e-9, trials=50), former=former).overrides == former
 
 
 def test_the_caller_can_stop_a_search(split: Split) -> None:
     def stop(_phase: str, fraction: float) -> None:
-        raise Cancelled
+        raise TrainingCancelled
 
-    with pytest.raises(Cancelled):
+    with pytest.raises(TrainingCancelled):
         tuned(split, report=stop)
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
     with pytest.raises(DataError, match="more than zero seconds"):
-        Budget(0, 5)
+        TuningBudget(0, 5)
 
 
 def test_a_trial_that_falls_behind_is_cut_short(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recommender.evaluation.trials.ROWS", 20)
+    monkeypatch.setattr("recommender.evaluation.trials.BATCH_SIZE", 20)
     study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(1, 0))
     good = study.ask()
     for step in range(50):
@@ -166,27 +170,32 @@ def test_a_trial_that_falls_behind_is_cut_short(split: Split, monkeypatch: pytes
     model = RecentPopularity()
     model.fit(split.train, np.random.default_rng(0))
     with pytest.raises(optuna.TrialPruned):
-        mean_gain(model, split, 10, study.ask())
+        evaluate_ndcg(model, split, 10, study.ask())
 
 
-@pytest.mark.parametrize("name", list(SERVED))
+@pytest.mark.parametrize("name", list(MODEL_REGISTRY))
 def test_the_defaults_lie_within_their_ranges(name: str) -> None:
-    config = new_members("full", silent, [name])[name]().config
-    scoring, learning = ranges_of(type(config))
+    config = build_model_factories("full", ignore_progress, [name])[name]().config
+    scoring, learning = get_search_spaces(type(config))
     for setting, allowed in {**scoring, **learning}.items():
-        assert allowed.holds(getattr(config, setting)), setting
+        assert allowed.contains(getattr(config, setting)), setting
 
 
 def test_settings_that_this_version_cannot_have_are_passed_over() -> None:
     given = {"half_life_days": 4.0, "gone": 1, "other": "x"}
-    assert sound(RecentPopularityConfig, given) == {"half_life_days": 4.0}
-    assert sound(RecentPopularityConfig, {"half_life_days": -1.0}) == {}
-    assert sound(RecentPopularityConfig, {"half_life_days": "4"}) == {}
+    assert filter_valid_overrides(RecentPopularityConfig, given) == {"half_life_days": 4.0}
+    assert filter_valid_overrides(RecentPopularityConfig, {"half_life_days": -1.0}) == {}
+    assert filter_valid_overrides(RecentPopularityConfig, {"half_life_days": "4"}) == {}
 
 
 def test_a_tuned_setting_reaches_the_member() -> None:
     changes = {"ease": {"regularisation": 12.5}}
-    assert new_members("fast", silent, ["ease"], changes=changes)["ease"]().config.regularisation == 12.5
+    assert (
+        build_model_factories("fast", ignore_progress, ["ease"], overrides=changes)[
+            "ease"
+        ]().config.regularisation
+        == 12.5
+    )
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.convolutional_training import ConvolutionalTrainer
-from recommender.algorithms.knowledge import Knowledge
-from recommender.algorithms.look import Look
-from recommender.algorithms.recurrent_training import RecurrentTrainer
-from recommender.algorithms.sequence_training import SequenceTrainer
+from recommender.algorithms.convolutional_training import NextItNetTrainer
+from recommender.algorithms.knowledge import TripleSimilarity
+from recommender.algorithms.look import VisualSimilarity
+from recommender.algorithms.recurrent_training import GRU4RecTrainer
+from recommender.algorithms.sequence_training import SASRecTrainer
 from recommender.dataset import Dataset
-from recommender.types import CannotFit, Histories
+from recommender.types import Histories, InsufficientDataError
 from tests.recommender.checkerboard import ITEMS, PERSONAL, checkerboard
 
 MORE = 6
@@ -26,19 +26,26 @@ NETWORKS = ("sequence", "recurrent", "convolutional")
 def wider() -> Dataset:
     """The checkerboard with six items more, of both colours in turn, that nobody chose."""
     board = checkerboard()
-    assert board.look is not None
-    assert board.links is not None
-    look = np.concatenate([board.look, board.look[:MORE]])
-    links = board.links + board.links[:MORE]
-    return replace(board, items=ITEMS + MORE, content=None, look=look, links=links, opinions=None)
+    assert board.image_embeddings is not None
+    assert board.triple_tokens is not None
+    look = np.concatenate([board.image_embeddings, board.image_embeddings[:MORE]])
+    links = board.triple_tokens + board.triple_tokens[:MORE]
+    return replace(
+        board,
+        n_items=ITEMS + MORE,
+        content=None,
+        image_embeddings=look,
+        triple_tokens=links,
+        review_features=None,
+    )
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_network_gives_them_its_mean_score(network: str, wider: Dataset) -> None:
     member: Recommender[Any] = PERSONAL[network]()
-    assert isinstance(member, SequenceTrainer | RecurrentTrainer | ConvolutionalTrainer)
+    assert isinstance(member, SASRecTrainer | GRU4RecTrainer | NextItNetTrainer)
     member.fit(wider, np.random.default_rng(0))
-    histories = Histories.of([[0, 4, 2], [1, 7, 3]])
+    histories = Histories.from_lists([[0, 4, 2], [1, 7, 3]])
     scores = member.score(histories)
     np.testing.assert_allclose(
         scores[:, ITEMS:], scores[:, :ITEMS].mean(axis=1, keepdims=True).repeat(MORE, 1), atol=1e-5
@@ -47,19 +54,19 @@ def test_a_network_gives_them_its_mean_score(network: str, wider: Dataset) -> No
     np.testing.assert_allclose(again.score(histories), scores, atol=1e-5)
 
 
-@pytest.mark.parametrize("member", [Look(), Knowledge()])
+@pytest.mark.parametrize("member", [VisualSimilarity(), TripleSimilarity()])
 def test_by_what_they_are_they_are_told_apart(member: Recommender[Any], wider: Dataset) -> None:
     member.fit(wider, np.random.default_rng(0))
-    even, odd = member.score(Histories.of([[0, 4, 2], [1, 7, 3]]))
+    even, odd = member.score(Histories.from_lists([[0, 4, 2], [1, 7, 3]]))
     late = np.arange(ITEMS, ITEMS + MORE)
     assert even[late[::2]].min() > even[late[1::2]].max()
     assert odd[late[1::2]].min() > odd[late[::2]].max()
 
 
-@pytest.mark.parametrize("member", [Look(), Knowledge()])
+@pytest.mark.parametrize("member", [VisualSimilarity(), TripleSimilarity()])
 def test_newcomers_are_placed_as_if_they_had_been_there(member: Any, wider: Dataset) -> None:
     member.fit(wider, np.random.default_rng(0))
-    given = wider.look if isinstance(member, Look) else wider.links
+    given = wider.image_embeddings if isinstance(member, VisualSimilarity) else wider.triple_tokens
     assert given is not None
     late, there = member.vectors_of(given[ITEMS:]), member.vectors[ITEMS:]
     difference = abs(late - there)
@@ -68,22 +75,24 @@ def test_newcomers_are_placed_as_if_they_had_been_there(member: Any, wider: Data
 
 def test_an_item_without_an_image_is_like_none() -> None:
     board = checkerboard()
-    assert board.look is not None
-    look = board.look.copy()
+    assert board.image_embeddings is not None
+    look = board.image_embeddings.copy()
     look[3] = 0
-    member = Look()
-    member.fit(replace(board, look=look), np.random.default_rng(0))
-    assert (member.score(Histories.of([[0], [1]]))[:, 3] == 0).all()
-    assert not member.profile(np.array([3], np.int32)).any()
-    assert 3 not in member.similar_items(np.array([1], np.int32), ITEMS).items
+    member = VisualSimilarity()
+    member.fit(replace(board, image_embeddings=look), np.random.default_rng(0))
+    assert (member.score(Histories.from_lists([[0], [1]]))[:, 3] == 0).all()
+    assert not member.compute_user_vector(np.array([3], np.int32)).any()
+    assert 3 not in member.find_similar_items(np.array([1], np.int32), ITEMS).items
 
 
 def test_few_images_have_the_directions_that_many_would_have() -> None:
     look = np.random.default_rng(0).normal(0, [4, 3, 2, 1, 0.5, 0.5], (5, 6)).astype(np.float32)
     twice = np.concatenate([look, look])
-    few, many = Look(), Look()
-    few.fit(replace(Dataset.from_sequences([], items=5), look=look), np.random.default_rng(0))
-    many.fit(replace(Dataset.from_sequences([], items=10), look=twice), np.random.default_rng(0))
+    few, many = VisualSimilarity(), VisualSimilarity()
+    few.fit(replace(Dataset.from_sequences([], n_items=5), image_embeddings=look), np.random.default_rng(0))
+    many.fit(
+        replace(Dataset.from_sequences([], n_items=10), image_embeddings=twice), np.random.default_rng(0)
+    )
     np.testing.assert_allclose(
         few.vectors @ few.vectors.T, (many.vectors @ many.vectors.T)[:5, :5], atol=2e-3
     )
@@ -94,19 +103,20 @@ def test_a_single_image_and_equal_images_make_no_trouble(looks: int) -> None:
     board = checkerboard()
     look = np.zeros((ITEMS, 8), np.float32)
     look[:looks] = 1
-    member = Look()
-    member.fit(replace(board, look=look), np.random.default_rng(0))
-    assert np.isfinite(member.score(Histories.of([[0], [5], []]))).all()
+    member = VisualSimilarity()
+    member.fit(replace(board, image_embeddings=look), np.random.default_rng(0))
+    assert np.isfinite(member.score(Histories.from_lists([[0], [5], []]))).all()
 
 
 @pytest.mark.parametrize(
-    ("member", "reason"), [(Look(), "no item has an image"), (Knowledge(), "nothing is stated")]
+    ("member", "reason"),
+    [(VisualSimilarity(), "no item has an image"), (TripleSimilarity(), "nothing is stated")],
 )
 def test_where_nothing_is_known_the_member_says_so(member: Recommender[Any], reason: str) -> None:
-    bare = replace(checkerboard(), look=None, links=None)
-    nothing = replace(bare, look=np.zeros((ITEMS, 8), np.float32), links=((),) * ITEMS)
+    bare = replace(checkerboard(), image_embeddings=None, triple_tokens=None)
+    nothing = replace(bare, image_embeddings=np.zeros((ITEMS, 8), np.float32), triple_tokens=((),) * ITEMS)
     for data in (bare, nothing):
-        with pytest.raises(CannotFit, match=reason):
+        with pytest.raises(InsufficientDataError, match=reason):
             member.fit(data, np.random.default_rng(0))
 
 
@@ -117,9 +127,9 @@ def test_a_shared_token_that_few_have_links_more_than_one_that_all_have() -> Non
         ("made_of\tclay",),
         ("made_of\tclay",),
     )
-    member = Knowledge()
-    member.fit(replace(Dataset.from_sequences([], items=4), links=links), np.random.default_rng(0))
-    first = member.similar_items(np.array([0], np.int32), 3)
+    member = TripleSimilarity()
+    member.fit(replace(Dataset.from_sequences([], n_items=4), triple_tokens=links), np.random.default_rng(0))
+    first = member.find_similar_items(np.array([0], np.int32), 3)
     # By hand: idf of clay ln(5/5) + 1 = 1, of blue ln(5/3) + 1 = 1.5108; cosine to an item of clay alone 1 / 1.8117.
     assert first.items[0, 0] == 1
     np.testing.assert_allclose(first.scores[0], [1, 0.55196, 0.55196], atol=1e-4)

@@ -9,47 +9,54 @@ import pytest
 
 from recommender.dataset import Dataset, leave_last_out
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.profiles import READ_THE_ORDER, new_members, usual_members
-from recommender.evaluation.tuning import Budget, tune
-from recommender.types import silent
+from recommender.evaluation.profiles import ORDER_SENSITIVE, build_model_factories, select_default_models
+from recommender.evaluation.tuning import TuningBudget, tune_models
+from recommender.types import ignore_progress
 
 
 @pytest.fixture(scope="module")
 def unordered(board: Dataset) -> Dataset:
-    return replace(board, ordered=False)
+    return replace(board, is_ordered=False)
 
 
 def test_no_member_that_reads_an_order_is_fitted(board: Dataset, unordered: Dataset) -> None:
-    assert {"transitions", "sequence", "recurrent", "convolutional"} == READ_THE_ORDER
-    assert set(usual_members("full", board)) - set(usual_members("full", unordered)) == READ_THE_ORDER
+    assert {"transitions", "sequence", "recurrent", "convolutional"} == ORDER_SENSITIVE
+    assert (
+        set(select_default_models("full", board)) - set(select_default_models("full", unordered))
+        == ORDER_SENSITIVE
+    )
     ensemble = fit_ensemble(unordered, profile="fast", rng=np.random.default_rng(0))
-    assert not set(ensemble.members) & READ_THE_ORDER
-    assert {"popularity", "item_neighbours", "factors", "ease"} <= set(ensemble.members)
+    assert not set(ensemble.models) & ORDER_SENSITIVE
+    assert {"popularity", "item_neighbours", "factors", "ease"} <= set(ensemble.models)
 
 
 def test_a_split_of_it_stays_without_order(unordered: Dataset) -> None:
-    assert not leave_last_out(unordered).train.ordered
+    assert not leave_last_out(unordered).train.is_ordered
 
 
 @pytest.mark.parametrize("name", ["item_neighbours", "factors", "ease"])
 def test_the_order_of_a_history_changes_no_score(name: str, unordered: Dataset) -> None:
-    member = new_members("fast", silent, [name], ordered=False)[name]()
+    member = build_model_factories("fast", ignore_progress, [name], ordered=False)[name]()
     member.fit(unordered, np.random.default_rng(0))
     history = np.array([2, 4, 8, 11, 1], np.int32)
     np.testing.assert_allclose(
-        member.score_one(history), member.score_one(history[::-1].copy()), rtol=1e-3, atol=1e-4
+        member.score_history(history), member.score_history(history[::-1].copy()), rtol=1e-3, atol=1e-4
     )
-    fading = new_members("fast", silent, [name])[name]()
+    fading = build_model_factories("fast", ignore_progress, [name])[name]()
     fading.fit(unordered, np.random.default_rng(0))
-    assert not np.allclose(fading.score_one(history), fading.score_one(history[::-1].copy()), rtol=1e-2)
+    assert not np.allclose(
+        fading.score_history(history), fading.score_history(history[::-1].copy()), rtol=1e-2
+    )
 
 
 def test_a_tuned_setting_goes_before_that_of_the_data(unordered: Dataset) -> None:
-    makers = new_members("fast", silent, ["ease"], ordered=False, changes={"ease": {"decay": 0.9}})
+    makers = build_model_factories(
+        "fast", ignore_progress, ["ease"], ordered=False, overrides={"ease": {"decay": 0.9}}
+    )
     assert (makers["ease"]().config.decay, makers["ease"]().config.history) == (0.9, 500)
 
 
 def test_tuning_looks_for_settings_of_no_member_that_reads_an_order(unordered: Dataset) -> None:
-    tuning = tune(leave_last_out(unordered), profile="fast", budget=Budget(seconds=20, trials=1))
-    assert "ease" in tuning.card["members"]
-    assert not set(tuning.card["members"]) & READ_THE_ORDER
+    tuning = tune_models(leave_last_out(unordered), profile="fast", budget=TuningBudget(seconds=20, trials=1))
+    assert "ease" in tuning.report["members"]
+    assert not set(tuning.report["members"]) & ORDER_SENSITIVE

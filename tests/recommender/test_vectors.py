@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.memory import held_bytes
-from recommender.algorithms.vectors import BLOCK, Vectors
-from recommender.types import Floats
+from recommender.algorithms.memory import measure_memory_bytes
+from recommender.algorithms.vectors import QUANTIZATION_BLOCK, EmbeddingTable
+from recommender.types import Float32Array
 
-WIDTHS = [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK]
+WIDTHS = [1, QUANTIZATION_BLOCK - 1, QUANTIZATION_BLOCK, QUANTIZATION_BLOCK + 1, 3 * QUANTIZATION_BLOCK]
 
 
-def table(width: int, items: int = 300) -> Floats:
+def table(width: int, items: int = 300) -> Float32Array:
     """Rows of very different lengths, one of zeros."""
     values = np.random.default_rng(width).normal(size=(items, width)).astype(np.float32)
     values *= np.logspace(-3, 3, items, dtype=np.float32)[:, None]
@@ -23,7 +23,7 @@ def table(width: int, items: int = 300) -> Floats:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_narrow_table_says_nearly_what_the_wide_one_says(width: int) -> None:
     wide, asked = table(width), np.random.default_rng(1).normal(size=(40, width)).astype(np.float32)
-    narrow = Vectors(wide).narrowed()
+    narrow = EmbeddingTable(wide).quantize()
     expected = asked @ wide.T
     # Of each item, however short its row: both factors are at most half a step of 1/127 off.
     size = np.linalg.norm(wide, axis=1) * np.linalg.norm(asked, axis=1)[:, None]
@@ -33,46 +33,52 @@ def test_a_narrow_table_says_nearly_what_the_wide_one_says(width: int) -> None:
 
 
 def test_many_and_no_vectors_can_be_asked() -> None:
-    narrow = Vectors(table(BLOCK)).narrowed()
-    assert narrow.dot(np.zeros((0, BLOCK), np.float32)).shape == (0, 300)
-    assert not narrow.dot(np.zeros((2, BLOCK), np.float32)).any()
+    narrow = EmbeddingTable(table(QUANTIZATION_BLOCK)).quantize()
+    assert narrow.dot(np.zeros((0, QUANTIZATION_BLOCK), np.float32)).shape == (0, 300)
+    assert not narrow.dot(np.zeros((2, QUANTIZATION_BLOCK), np.float32)).any()
 
 
 def test_rows_are_read_one_by_one_or_all_together() -> None:
-    narrow = Vectors(table(5)).narrowed()
-    assert np.array_equal(narrow.rows(np.array([[9, 2], [0, 299]], np.int32))[1, 0], narrow.wide()[0])
-    assert np.abs(narrow.wide() - table(5)).max() <= np.abs(table(5)).max() / 127
+    narrow = EmbeddingTable(table(5)).quantize()
+    assert np.array_equal(
+        narrow.get_rows(np.array([[9, 2], [0, 299]], np.int32))[1, 0], narrow.to_float32()[0]
+    )
+    assert np.abs(narrow.to_float32() - table(5)).max() <= np.abs(table(5)).max() / 127
 
 
 def test_a_scaled_table_multiplies_each_row() -> None:
     by = np.linspace(0.5, 2, 300, dtype=np.float32)
     asked = np.ones((2, 5), np.float32)
-    for vectors in (Vectors(table(5)), Vectors(table(5)).narrowed()):
+    for vectors in (EmbeddingTable(table(5)), EmbeddingTable(table(5)).quantize()):
         np.testing.assert_allclose(
-            vectors.scaled(by).dot(asked), vectors.dot(asked) * by, rtol=1e-4, atol=1e-4
+            vectors.scale_rows(by).dot(asked), vectors.dot(asked) * by, rtol=1e-4, atol=1e-4
         )
 
 
 def test_what_was_stored_is_read_back() -> None:
-    for vectors in (Vectors(table(5)), Vectors(table(5)).narrowed()):
-        again = Vectors.of_arrays(vectors.arrays("table"), "table")
-        assert again.is_narrow is vectors.is_narrow
+    for vectors in (EmbeddingTable(table(5)), EmbeddingTable(table(5)).quantize()):
+        again = EmbeddingTable.from_arrays(vectors.to_arrays("table"), "table")
+        assert again.is_quantized is vectors.is_quantized
         asked = np.ones((2, 5), np.float32)
         assert np.array_equal(again.dot(asked), vectors.dot(asked))
 
 
 def test_a_narrow_table_of_before_the_kernel_is_read_wide() -> None:
-    arrays = Vectors(table(5)).narrowed().arrays("table")
+    arrays = EmbeddingTable(table(5)).quantize().to_arrays("table")
     del arrays["product"]
-    old = Vectors.of_arrays(arrays, "table")
-    assert not old.is_narrow
-    assert old.wide().dtype == np.float32
-    assert np.abs(old.wide() - table(5)).max() <= np.abs(table(5)).max() / 127
+    old = EmbeddingTable.from_arrays(arrays, "table")
+    assert not old.is_quantized
+    assert old.to_float32().dtype == np.float32
+    assert np.abs(old.to_float32() - table(5)).max() <= np.abs(table(5)).max() / 127
 
 
 def test_what_the_kernel_holds_is_counted_once_it_is_made() -> None:
-    narrow = Vectors(table(BLOCK)).narrowed()
-    before = held_bytes({"a": narrow})
-    assert before == pytest.approx(300 * BLOCK + 300 * 4, rel=0.5)
-    assert held_bytes({"a": narrow.prepared()}) == before + 300 * BLOCK + 300 * 4
-    assert held_bytes({"a": narrow}) < held_bytes({"a": Vectors(table(BLOCK))})
+    narrow = EmbeddingTable(table(QUANTIZATION_BLOCK)).quantize()
+    before = measure_memory_bytes({"a": narrow})
+    assert before == pytest.approx(300 * QUANTIZATION_BLOCK + 300 * 4, rel=0.5)
+    assert (
+        measure_memory_bytes({"a": narrow.prepare_session()}) == before + 300 * QUANTIZATION_BLOCK + 300 * 4
+    )
+    assert measure_memory_bytes({"a": narrow}) < measure_memory_bytes(
+        {"a": EmbeddingTable(table(QUANTIZATION_BLOCK))}
+    )

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from lepton_platform.management.isolation.doors import Answer, Request
-from lepton_platform.management.isolation.spaces import PNG
+from lepton_platform.management.isolation.doors import ClientRequest, ClientResponse
+from lepton_platform.management.isolation.spaces import PROBE_PNG
 from tests.faults.platform import until
 from tests.residency.sides import Side
 from tests.residency.traces import Traces
@@ -48,7 +48,7 @@ class Life:
     def feed(self, profiles: int) -> None:
         self.people = [self.traces.word() for _ in range(profiles)]
         self.post("items/batch", {"items": [self._item(item) for item in self.items]})
-        picture = Request("PUT", self._path(f"items/{self.items[0]}/image"), PNG, "image/png")
+        picture = ClientRequest("PUT", self._path(f"items/{self.items[0]}/image"), PROBE_PNG, "image/png")
         assert self.side.ask(picture, self.key).status == 204
         for person in self.people[:10]:
             self.call("PUT", f"profiles/{person}", {"attributes": {"town": self.traces.word()}})
@@ -118,9 +118,9 @@ class Life:
         assert answer.status < 300, (path, answer)
         return json.loads(answer.body)
 
-    def ask(self, method: str, path: str, body: Any) -> Answer:
+    def ask(self, method: str, path: str, body: Any) -> ClientResponse:
         content = b"" if body is None else json.dumps(body).encode()
-        return self.side.ask(Request(method, self._path(path), content), self.key)
+        return self.side.ask(ClientRequest(method, self._path(path), content), self.key)
 
     def _lived(self, *steps: str) -> None:
         self.done += steps
@@ -159,7 +159,7 @@ class Life:
         }
 
     def _once(self, body: bytes, key: str) -> bytes:
-        request = Request("POST", self._path("events"), body)
+        request = ClientRequest("POST", self._path("events"), body)
         answer = self.side.ask(request, self.key, **{"Idempotency-Key": key})
         assert answer.status < 300, answer
         return answer.body

@@ -22,10 +22,10 @@ import psycopg
 import redis
 
 from lepton_platform.embedded import programs
-from lepton_platform.embedded.ports import free_port
-from lepton_platform.embedded.services import Services, ensure_services
+from lepton_platform.embedded.ports import find_free_port
+from lepton_platform.embedded.services import EmbeddedServices, ensure_services
 from lepton_platform.embedded.supervisor import Supervisor
-from lepton_platform.management.isolation.doors import Answer, Request
+from lepton_platform.management.isolation.doors import ClientRequest, ClientResponse
 from tests.faults.platform import ROOT, until
 
 REGIONS = ("cn", "eu")
@@ -43,7 +43,7 @@ class Servers:
     """A PostgreSQL cluster and a Valkey with their files."""
 
     home: Path
-    services: Services
+    services: EmbeddedServices
 
     def databases(self) -> list[str]:
         with self.connect("postgres") as connection:
@@ -77,7 +77,7 @@ class Servers:
     def valkey(self, database: int) -> redis.Redis:
         """Database 0 is the broker, 1 the cache."""
         assert self.services.valkey is not None
-        return redis.Redis.from_url(self.services.valkey.url(database))
+        return redis.Redis.from_url(self.services.valkey.build_url(database))
 
     @cached_property
     def ports(self) -> set[int]:
@@ -96,9 +96,9 @@ class Side(Servers):
     supervisor: Supervisor
 
     def start(self) -> None:
-        self.supervisor.start(programs.web(self.environment, url=self.url))
-        self.supervisor.start(programs.worker(self.environment))
-        self.supervisor.start(programs.beat(self.environment))
+        self.supervisor.start(programs.build_web_program(self.environment, url=self.url))
+        self.supervisor.start(programs.build_worker_program(self.environment))
+        self.supervisor.start(programs.build_beat_program(self.environment))
         until(self._is_ready, 120, f"{self.region} answers; {self.home}/logs")
 
     def _is_ready(self) -> bool:
@@ -120,20 +120,20 @@ class Side(Servers):
         call = ["-m", "celery", "--app", "lepton_platform.celery:app", "--skip-checks", "call", name]
         _run([*call, "--queue", queue, "--kwargs", json.dumps(ids)], self.environment)
 
-    def ask(self, request: Request, key: str, **headers: str) -> Answer:
+    def ask(self, request: ClientRequest, key: str, **headers: str) -> ClientResponse:
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         sent = {"Authorization": f"Bearer {key}", "Content-Type": request.content_type, **headers}
         try:
             connection.request(request.method, request.path, request.body or None, sent)
             response = connection.getresponse()
-            return Answer(response.status, response.read())
+            return ClientResponse(response.status, response.read())
         finally:
             connection.close()
 
     def processes(self) -> list[psutil.Process]:
         """Web, worker and beat with everything that they started."""
-        roots = [psutil.Process(self.supervisor.pid(name)) for name in ("web", "worker", "beat")]
+        roots = [psutil.Process(self.supervisor.get_pid(name)) for name in ("web", "worker", "beat")]
         return [one for root in roots for one in (root, *root.children(recursive=True))]
 
     def reached_ports(self) -> set[int]:
@@ -179,7 +179,7 @@ def _servers(stack: ExitStack, home: Path, regions: Sequence[str]) -> Servers:
 
 def _side(stack: ExitStack, home: Path, region: str, control: Servers) -> Side:
     own = _servers(stack, home, (region,))
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{find_free_port()}"
     environment = _environment(own, control.services.environment, region, url)
     supervisor = Supervisor(own.services, ROOT, lambda _line: None)
     stack.callback(supervisor.stop)
@@ -197,7 +197,7 @@ def _environment(own: Servers, control: Mapping[str, str], region: str, url: str
     outside = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     few = {"LEPTON_WEB_WORKERS": "1", "LEPTON_WORKER_PROCESSES": "1"}
     where = {"LEPTON_REGIONS": ",".join(REGIONS), "LEPTON_SERVES": region}
-    return programs.environment({**outside, **shared, **mine, **few, **where}, home=own.home, url=url)
+    return programs.build_environment({**outside, **shared, **mine, **few, **where}, home=own.home, url=url)
 
 
 def _urls(environment: Mapping[str, str], plane: str) -> list[str]:

@@ -12,19 +12,19 @@ import redis
 from django.conf import settings as django_settings
 
 from lepton_platform.celery import app, region_queue
-from lepton_platform.management.isolation.attack import operations
-from lepton_platform.management.isolation.doors import InProcess, Request
-from lepton_platform.management.isolation.spaces import Ids
+from lepton_platform.management.isolation.attack import list_operations
+from lepton_platform.management.isolation.doors import ClientRequest, InProcessClient
+from lepton_platform.management.isolation.spaces import ProbeIds
 from lepton_platform.tasks import schedule
-from lepton_platform.tasks.scheduler import ServedRegions
+from lepton_platform.tasks.scheduler import ServedRegionsScheduler
 from recommender.registry import artefacts
-from recommender.registry.store import folder_store
+from recommender.registry.store import open_folder_store
 from tenants import regions
-from tenants.control.queries.authentication import forget_keys
+from tenants.control.queries.authentication import clear_api_key_cache
 from tenants.data.actions import jobs
 from tenants.data.queries import jobs as job_queries
 from tenants.errors import DecryptionFailed, RegionNotServed
-from tenants.keys.binding import kms
+from tenants.keys.binding import get_kms
 from tenants.regions import TenantRef
 from tenants.scope import Actor, data_ops, keys_ops, keys_scope, scope
 
@@ -43,12 +43,12 @@ OPENINGS: dict[str, Callable[[TenantRef, Actor], Any]] = {
     "keys across tenants": lambda tenant, actor: keys_ops(
         tenant.region, "x", actor=actor, reason="x"
     ).__enter__(),
-    "database of the data": lambda tenant, _actor: regions.data_alias(tenant.region),
-    "database of the keys": lambda tenant, _actor: regions.keys_alias(tenant.region),
-    "object store": lambda tenant, _actor: folder_store(tenant.region),
-    "key service": lambda tenant, _actor: kms(tenant.region),
-    "claim of the data": lambda tenant, _actor: regions.scope_key(f"data_{tenant.region}"),
-    "claim of the keys": lambda tenant, _actor: regions.scope_key(f"keys_{tenant.region}"),
+    "database of the data": lambda tenant, _actor: regions.get_data_alias(tenant.region),
+    "database of the keys": lambda tenant, _actor: regions.get_keys_alias(tenant.region),
+    "object store": lambda tenant, _actor: open_folder_store(tenant.region),
+    "key service": lambda tenant, _actor: get_kms(tenant.region),
+    "claim of the data": lambda tenant, _actor: regions.derive_scope_key(f"data_{tenant.region}"),
+    "claim of the keys": lambda tenant, _actor: regions.derive_scope_key(f"keys_{tenant.region}"),
 }
 
 
@@ -56,9 +56,9 @@ OPENINGS: dict[str, Callable[[TenantRef, Actor], Any]] = {
 def in_cn(settings: Any, tenant: TenantRef) -> Iterator[TenantRef]:
     """A tenant of `eu`, seen from a process that serves `cn`."""
     settings.LEPTON_SERVES = ("cn",)
-    forget_keys()
+    clear_api_key_cache()
     yield tenant
-    forget_keys()
+    clear_api_key_cache()
 
 
 @pytest.fixture
@@ -86,17 +86,17 @@ def test_nothing_of_another_region_opens(in_cn: TenantRef, actor: Actor, opening
 def test_every_region_has_a_store_of_its_own(make_tenant: Callable[..., TenantRef]) -> None:
     made = {region: make_tenant(region=region) for region in ("cn", "eu")}
     for tenant in made.values():
-        artefacts.write(tenant, uuid4(), {"weights": secrets.token_bytes(99)})
+        artefacts.write_artefact(tenant, uuid4(), {"weights": secrets.token_bytes(99)})
     for region, tenant in made.items():
-        folders = {code: folder_store(code).folders("models") for code in ("cn", "eu")}
+        folders = {code: open_folder_store(code).list_folders("models") for code in ("cn", "eu")}
         assert [code for code, names in folders.items() if str(tenant.id) in names] == [region]
 
 
 def test_one_regions_root_key_does_not_open_the_others(services: Any) -> None:
-    sealed = kms("cn").wrap(b"k" * 32, context={"use": "test"})
-    assert kms("cn").unwrap(sealed, context={"use": "test"}) == b"k" * 32
+    sealed = get_kms("cn").wrap(b"k" * 32, context={"use": "test"})
+    assert get_kms("cn").unwrap(sealed, context={"use": "test"}) == b"k" * 32
     with pytest.raises(DecryptionFailed):
-        kms("eu").unwrap(sealed, context={"use": "test"})
+        get_kms("eu").unwrap(sealed, context={"use": "test"})
 
 
 @pytest.mark.proof(row=28)
@@ -106,9 +106,9 @@ def test_a_key_of_another_region_gets_421_from_every_operation_and_leaves_no_tra
     state: Callable[[], dict[str, str]],
     figure: Callable[..., bool],
 ) -> None:
-    client, door = api(in_cn), InProcess()
+    client, door = api(in_cn), InProcessClient()
     before = state()
-    asked = [one.request(Ids("i", "p", str(uuid4()), "1")) for one in operations(door)]
+    asked = [one.build_request(ProbeIds("i", "p", str(uuid4()), "1")) for one in list_operations(door)]
     answers = [door(request, key=client.key) for request in asked]
     served = [answer.status for answer in answers if answer.status != 421]
     assert figure(
@@ -126,15 +126,15 @@ def test_the_same_key_is_answered_and_leaves_a_trace_in_its_own_region(
     tenant: TenantRef, api: Callable[..., Any], state: Callable[[], dict[str, str]]
 ) -> None:
     before = state()
-    request = Request("POST", "/api/v1/items", b'{"id": "mug", "title": "Mug"}')
-    assert InProcess()(request, key=api(tenant).key).status < 300
+    request = ClientRequest("POST", "/api/v1/items", b'{"id": "mug", "title": "Mug"}')
+    assert InProcessClient()(request, key=api(tenant).key).status < 300
     after = state()
     changed = {name for name in after if before.get(name) != after[name]}
     assert "data_eu.data_item" in changed
     assert {name for name in changed if "_cn." in name} == set()
 
 
-@pytest.mark.parametrize("name", sorted(schedule.EVERY))
+@pytest.mark.parametrize("name", sorted(schedule.TASK_INTERVALS))
 def test_a_task_of_another_region_is_refused(in_cn: TenantRef, name: str) -> None:
     app.loader.import_default_modules()
     with pytest.raises(RegionNotServed):
@@ -152,7 +152,7 @@ def test_a_training_of_another_region_is_refused_and_stays_queued(
         app.tasks["lepton.train"].run(tenant_id=str(tenant.id), job_id=str(job.id), region=tenant.region)
     settings.LEPTON_SERVES = served
     with scope(tenant, actor=actor) as s:
-        assert job_queries.job(s, job.id).state == "queued"
+        assert job_queries.get_job(s, job.id).state == "queued"
 
 
 def test_beat_sends_to_served_regions_only_though_all_share_one_calendar(
@@ -160,7 +160,7 @@ def test_beat_sends_to_served_regions_only_though_all_share_one_calendar(
 ) -> None:
     for region in ("cn", "eu"):
         settings.LEPTON_SERVES = (region,)
-        entries = schedule.entries()
-        beat = ServedRegions(app=app, lazy=True)
+        entries = schedule.build_schedule_entries()
+        beat = ServedRegionsScheduler(app=app, lazy=True)
         beat.update_from_dict(entries)
         assert {entry.options["queue"] for entry in beat.all_as_schedule().values()} == {region_queue(region)}

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pytest
 
-from lepton_platform.management.isolation.attack import operations
-from lepton_platform.management.isolation.doors import Answer
-from lepton_platform.management.isolation.spaces import Ids
+from lepton_platform.management.isolation.attack import list_operations
+from lepton_platform.management.isolation.doors import ClientResponse
+from lepton_platform.management.isolation.spaces import ProbeIds
 from tests.faults.platform import until
 from tests.residency.life import WHOLE_LIFE, Life
 from tests.residency.sides import REGIONS, Installation, Servers, Side, two_regions
@@ -117,12 +117,12 @@ def _state(servers: Servers) -> dict[str, str]:
     }
 
 
-def _every_operation(side: Side, foreigner: Life) -> Iterator[Answer]:
+def _every_operation(side: Side, foreigner: Life) -> Iterator[ClientResponse]:
     """Words of the foreigner in addresses, bodies and idempotency keys."""
     word = foreigner.traces.word
-    ids = Ids(word(), word(), str(uuid4()), "1")
-    for operation in operations(side.ask):
-        yield side.ask(operation.request(ids), foreigner.key, **{"Idempotency-Key": word()})
+    ids = ProbeIds(word(), word(), str(uuid4()), "1")
+    for operation in list_operations(side.ask):
+        yield side.ask(operation.build_request(ids), foreigner.key, **{"Idempotency-Key": word()})
 
 
 def _note_ports(installation: Installation, reached: dict[str, set[int]]) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connections
 
-from lepton_platform.embedded.postgres import SUPERUSER, Postgres
+from lepton_platform.embedded.postgres import SUPERUSER, PostgresServer
 
 
 class Backups:
     """Of whole databases, by the Django alias."""
 
-    def __init__(self, server: Postgres, folder: Path) -> None:
+    def __init__(self, server: PostgresServer, folder: Path) -> None:
         self._server, self._folder = server, folder
 
     def dump(self, alias: str, *, form: str = "custom") -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from lepton_platform.embedded.services import Services
+from lepton_platform.embedded.services import EmbeddedServices
 from recommender.serving import spaces
 from tests.restore.backups import Backups
 
@@ -15,19 +15,19 @@ from tests.restore.backups import Backups
 @pytest.fixture(autouse=True)
 def nothing_in_memory() -> Iterator[None]:
     """No thread holds a connection to a database that is dropped and restored."""
-    spaces.stop()
+    spaces.stop_snapshot_cache()
     yield
-    spaces.stop()
+    spaces.stop_snapshot_cache()
 
 
 @pytest.fixture
-def backups(services: Services, database: None, tmp_path: Path) -> Backups:
+def backups(services: EmbeddedServices, database: None, tmp_path: Path) -> Backups:
     assert services.postgres is not None
     return Backups(services.postgres, tmp_path)
 
 
 @pytest.fixture
-def look(services: Services) -> Callable[..., list[tuple[Any, ...]]]:
+def look(services: EmbeddedServices) -> Callable[..., list[tuple[Any, ...]]]:
     """`look("data_eu", sql, *parameters)` as the superuser, on a connection of its own that a restore can't cut."""
 
     def run(alias: str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:

@@ -13,9 +13,9 @@ from tenants.data.actions.events import record_events
 from tenants.data.actions.merge import merge_profiles
 from tenants.data.actions.receipts import write_receipt
 from tenants.data.actions.reviews import record_reviews
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.privacy.erasure import TABLES
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -34,7 +34,7 @@ def fill(tenant: TenantRef, names: list[str], actor: Actor) -> None:
             record_events(s, [view(name, BEFORE, f"{name}-{number}") for name in names])
     with scope(tenant, actor=actor) as s:
         for name in names:
-            key = profile_key(s, name)
+            key = derive_profile_key(s, name)
             merge_profiles(s, [key])
             write_receipt(s, uuid7(), key, {"items": [1]})
     with scope(tenant, actor=actor) as s:
@@ -47,13 +47,13 @@ def view(name: str, at: datetime, event_id: str) -> EventInput:
 
 def rows_of(look: Look, tenant: TenantRef, names: list[str]) -> int:
     """Rows of these profiles in all tables, behind the policies."""
-    keys = keyring(tenant).pseudonyms("uid", names)
+    keys = get_keyring(tenant).derive_pseudonyms("uid", names)
     sql = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = ANY(%s)"
     return sum(look("data_eu", sql.format(table), tenant.id, keys)[0][0] for table in TABLES)
 
 
 def content_of(look: Look, tenant: TenantRef, names: list[str]) -> list[list[tuple[Any, ...]]]:
     """The rows themselves, sealed as they are."""
-    keys = keyring(tenant).pseudonyms("uid", names)
+    keys = get_keyring(tenant).derive_pseudonyms("uid", names)
     sql = "SELECT t::text FROM {} t WHERE tenant_id = %s AND profile_key = ANY(%s) ORDER BY 1"
     return [look("data_eu", sql.format(table), tenant.id, keys) for table in TABLES]

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tenants.data.actions.events import record_events
-from tenants.keys.queries import erasure_times
+from tenants.keys.queries import list_erasure_times
 from tenants.privacy import replay as replaying
 from tenants.privacy.erasure import erase_profile
 from tenants.regions import TenantRef
@@ -174,7 +174,7 @@ def test_the_ledger_says_what_was_replayed(
     replay()
     sql = "SELECT count(*) FROM keys_tombstone WHERE tenant_id = %s AND replayed"
     assert look("keys_eu", sql, tenant.id) == [(len(restored),)]
-    assert len(erasure_times(tenant, actor=actor)) == len(restored)
+    assert len(list_erasure_times(tenant, actor=actor)) == len(restored)
 
 
 def test_every_region_is_replayed_and_an_unknown_one_is_refused(database: Any) -> None:

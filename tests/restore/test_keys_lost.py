@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from recommender.registry import artefacts
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.control import queries as directory
 from tenants.crypto import Purpose
 from tenants.data.queries import jobs
 from tenants.errors import Conflict, KeyServiceUnavailable, NotFound
-from tenants.keys.actions import rotate_purpose, rotate_tenant_kek
-from tenants.keys.queries import forget, keyring
+from tenants.keys.actions import rotate_purpose_key, rotate_tenant_kek
+from tenants.keys.queries import forget_keyring, get_keyring
 from tenants.privacy.erasure import erase_profile
 from tenants.privacy.onboarding import finish_opening
 from tenants.regions import TenantRef
@@ -65,10 +65,10 @@ def keys_lost(shop: TenantRef, backups: Backups) -> Iterator[None]:
     """Every row of the region's keys database, of all tenants; what there was comes back behind the test."""
     kept = backups.dump("keys_eu")
     backups.lose("keys_eu", KEY_TABLES)
-    forget(shop)
+    forget_keyring(shop)
     yield
     backups.restore("keys_eu", kept)
-    forget(shop)
+    forget_keyring(shop)
 
 
 def data_of(look: Look, tenant: TenantRef) -> list[list[tuple[Any, ...]]]:
@@ -102,7 +102,7 @@ def test_after_the_keys_are_back_everything_is_as_before(
     client, kept = api(shop), backups.dump("keys_eu")
     before = client.get("/api/v1/profiles/ann").json()
     backups.lose("keys_eu", KEY_TABLES)
-    forget(shop)
+    forget_keyring(shop)
     assert client.get("/api/v1/profiles/ann").status_code == 503
     backups.restore("keys_eu", kept)
     assert client.get("/api/v1/profiles/ann").json() == before
@@ -112,10 +112,10 @@ def test_no_keys_are_made_for_a_tenant_that_has_lost_its_own(
     shop: TenantRef, look: Look, keys_lost: None, actor: Actor
 ) -> None:
     with control_scope(shop.id, actor=actor) as s:
-        entry = directory.tenant(s)
+        entry = directory.get_tenant(s)
     with pytest.raises(Conflict, match="keys are lost"):
         finish_opening(entry, owner=None, actor=actor)
-    for change in (rotate_tenant_kek, lambda t, actor: rotate_purpose(t, Purpose.REVIEW, actor=actor)):
+    for change in (rotate_tenant_kek, lambda t, actor: rotate_purpose_key(t, Purpose.REVIEW, actor=actor)):
         with pytest.raises(NotFound, match="no keys"):
             change(shop, actor=actor)
     assert keys_of(look, shop) == 0
@@ -134,12 +134,12 @@ def test_a_training_without_keys_publishes_nothing_and_waits_for_its_next_lease(
     shop: TenantRef, look: Look, keys_lost: None, actor: Actor
 ) -> None:
     job_id = order_training(shop, actor)
-    work(shop, job_id, owner="w1", actor=actor)
+    run_training_job(shop, job_id, owner="w1", actor=actor)
     with scope(shop, actor=actor) as s:
-        assert jobs.job(s, job_id).state == "running"
+        assert jobs.get_job(s, job_id).state == "running"
     published = "SELECT count(*) FROM recommender_modelversion WHERE tenant_id = %s"
     assert look("data_eu", published, shop.id) == [(0,)]
-    assert artefacts.stored(shop) == []
+    assert artefacts.list_artefact_folders(shop) == []
 
 
 def test_a_new_tenant_can_be_opened_meanwhile(
@@ -147,4 +147,4 @@ def test_a_new_tenant_can_be_opened_meanwhile(
 ) -> None:
     opened = make_tenant()
     fill(opened, ["bob"], actor)
-    assert len(keyring(opened).pseudonym("uid", "bob")) == 16
+    assert len(get_keyring(opened).derive_pseudonym("uid", "bob")) == 16

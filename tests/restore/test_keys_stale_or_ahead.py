@@ -11,22 +11,22 @@ import pytest
 
 from lepton_platform.tasks import upkeep
 from tenants.crypto import Purpose
-from tenants.crypto.aead import key_id_of
-from tenants.crypto.purposes import HASHING
+from tenants.crypto.aead import read_key_id
+from tenants.crypto.purposes import HASHING_PURPOSES
 from tenants.data.actions import profiles
 from tenants.data.actions.events import record_events
 from tenants.data.queries import profiles as profile_queries
 from tenants.data.types import ProfileInput
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
-from tenants.keys.actions import destroy_key, rotate_purpose, rotate_tenant_kek, shred
-from tenants.keys.queries import forget, keyring, keys_of
+from tenants.keys.actions import destroy_key, rotate_purpose_key, rotate_tenant_kek, shred
+from tenants.keys.queries import forget_keyring, get_keyring, list_keys
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.proofs import Scale
 from tests.restore.backups import Backups
 from tests.restore.crowd import BEFORE, Look, fill, view
 
-LAZILY = sorted(set(Purpose) - HASHING)
+LAZILY = sorted(set(Purpose) - HASHING_PURPOSES)
 SEALED = {
     "data_item": Purpose.CATALOGUE,
     "data_profile": Purpose.PROFILE,
@@ -39,9 +39,9 @@ SEALED = {
 
 def rotate_all(tenant: TenantRef, actor: Actor, purposes: list[Purpose] = LAZILY) -> set[int]:
     """Key ids of the new keys, which seal from now on."""
-    added = {rotate_purpose(tenant, purpose, actor=actor).key_id for purpose in purposes}
+    added = {rotate_purpose_key(tenant, purpose, actor=actor).key_id for purpose in purposes}
     for purpose in purposes:
-        rotate_purpose(tenant, purpose, actor=actor, rollout=timedelta(0))
+        rotate_purpose_key(tenant, purpose, actor=actor, rollout=timedelta(0))
     return added
 
 
@@ -63,7 +63,7 @@ def stale(tenant: TenantRef, backups: Backups, actor: Actor) -> Iterator[set[int
     lost = rotate_all(tenant, actor)
     add_profile(tenant, "new", actor)
     backups.restore("keys_eu", yesterday)
-    forget(tenant)
+    forget_keyring(tenant)
     return lost
 
 
@@ -76,9 +76,9 @@ def test_what_a_lost_key_sealed_is_refused_and_what_older_keys_sealed_opens(
     assert (refused.status_code, refused.json()["code"]) == (500, "internal_error")
     assert b"town" not in refused.content
     with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed, match="a key that is lost"):
-        profile_queries.profile(s, "new")
+        profile_queries.get_profile(s, "new")
     with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed, match="a key that is lost"):
-        profile_queries.page(s)
+        profile_queries.list_profiles(s)
 
 
 def test_writing_goes_on_under_a_key_that_is_known(
@@ -86,9 +86,9 @@ def test_writing_goes_on_under_a_key_that_is_known(
 ) -> None:
     add_profile(tenant, "newer", actor)
     with scope(tenant, actor=actor) as s:
-        assert profile_queries.profile(s, "newer").profile.attributes == {"town": "town of newer"}
-    known = {key.key_id for key in keys_of(tenant, actor=actor)}
-    used = {key_id_of(blob) for blob in sealed_rows(look, tenant)}
+        assert profile_queries.get_profile(s, "newer").profile.attributes == {"town": "town of newer"}
+    known = {key.key_id for key in list_keys(tenant, actor=actor)}
+    used = {read_key_id(blob) for blob in sealed_rows(look, tenant)}
     assert len(used - known) == 1
     assert used - known <= stale
 
@@ -117,11 +117,11 @@ def test_a_rotation_after_the_stale_restore_neither_opens_nor_spoils_what_was_lo
 ) -> None:
     rotate_all(tenant, actor, [Purpose.PROFILE])
     with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed):
-        profile_queries.profile(s, "new")
+        profile_queries.get_profile(s, "new")
     add_profile(tenant, "newest", actor)
     with scope(tenant, actor=actor) as s:
-        assert profile_queries.profile(s, "newest").profile.id == "newest"
-        assert profile_queries.profile(s, "old").profile.id == "old"
+        assert profile_queries.get_profile(s, "newest").profile.id == "newest"
+        assert profile_queries.get_profile(s, "old").profile.id == "old"
 
 
 @pytest.mark.proof(row=10)
@@ -134,9 +134,9 @@ def test_with_the_keys_ahead_of_the_data_everything_opens(
     rotate_tenant_kek(tenant, actor=actor)
     add_profile(tenant, "after", actor)
     backups.restore("data_eu", yesterday)
-    forget(tenant)
+    forget_keyring(tenant)
     with scope(tenant, actor=actor) as s:
-        opened = profile_queries.page(s)
+        opened = profile_queries.list_profiles(s)
     assert figure(
         "restored profiles that open under newer keys", len(opened), of=20, passes=len(opened) == 20
     )
@@ -159,7 +159,7 @@ def test_after_a_shred_yesterdays_data_cannot_be_decrypted(
     backups.restore("data_eu", yesterday)
     restored = sealed_rows(look, tenant)
     with pytest.raises(KeyServiceUnavailable, match="keys are not there"):
-        keyring(tenant)
+        get_keyring(tenant)
     opened = sum(map(opens_for(stranger_tenant), restored))
     assert sorted(restored) == sorted(before)
     assert figure("restored values that open after a shred", opened, of=len(restored), passes=opened == 0)
@@ -171,9 +171,12 @@ def test_after_a_shred_yesterdays_data_cannot_be_decrypted(
 
 def opens_for(other: TenantRef) -> Callable[[bytes], bool]:
     """Whether a value opens under any key that is left, whatever id it claims."""
-    ring = keyring(other)
+    ring = get_keyring(other)
     ciphers = [
-        (ring.cipher(purpose, table=table.removeprefix("data_"), column="body"), ring.sealing(purpose)[0])
+        (
+            ring.get_cipher(purpose, table=table.removeprefix("data_"), column="body"),
+            ring.get_primary_aead(purpose)[0],
+        )
         for table, purpose in SEALED.items()
     ]
 
@@ -192,16 +195,16 @@ def opens_for(other: TenantRef) -> Callable[[bytes], bool]:
 def test_a_key_that_was_destroyed_since_comes_back_with_a_stale_keys_database_and_can_go_again(
     tenant: TenantRef, backups: Backups, actor: Actor
 ) -> None:
-    old = keyring(tenant).sealing(Purpose.REVIEW)[0]
+    old = get_keyring(tenant).get_primary_aead(Purpose.REVIEW)[0]
     rotate_all(tenant, actor, [Purpose.REVIEW])
     yesterday = backups.dump("keys_eu")
     destroy_key(tenant, old, actor=actor, count_uses=lambda _: 0, rollout=timedelta(0))
     backups.restore("keys_eu", yesterday)
-    forget(tenant)
-    assert keyring(tenant).opening(Purpose.REVIEW, old)
+    forget_keyring(tenant)
+    assert get_keyring(tenant).get_aead(Purpose.REVIEW, old)
     destroy_key(tenant, old, actor=actor, count_uses=lambda _: 0, rollout=timedelta(0))
     with pytest.raises(DecryptionFailed):
-        keyring(tenant).opening(Purpose.REVIEW, old)
+        get_keyring(tenant).get_aead(Purpose.REVIEW, old)
 
 
 def test_a_tenant_with_lost_keys_keeps_no_other_timeline_from_being_merged(
@@ -217,7 +220,7 @@ def test_a_tenant_with_lost_keys_keeps_no_other_timeline_from_being_merged(
             with scope(tenant, actor=actor) as s:
                 record_events(s, [view("ann", BEFORE, f"more-{number}")])
     backups.restore("keys_eu", yesterday)
-    forget(damaged)
+    forget_keyring(damaged)
     upkeep.merge_timelines(region="eu")
     count = "SELECT count(*) FROM data_timeline WHERE tenant_id = %s"
     assert look("data_eu", count, damaged.id) == [(6,)]

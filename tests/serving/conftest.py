@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lepton_platform.embedded.services import Services
+from lepton_platform.embedded.services import EmbeddedServices
 from recommender.serving import spaces
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.regions import TenantRef
 from tenants.scope import Actor
 from tests.platform.tenants import open_test_tenant
@@ -17,20 +17,20 @@ from tests.training.spaces import feed, in_order, order_training
 def nothing_in_memory() -> Iterator[None]:
     """No tenant is held, and nothing loads, behind a test."""
     yield
-    spaces.stop()
+    spaces.stop_snapshot_cache()
 
 
 @pytest.fixture(scope="session")
-def trained(services: Services, actor: Actor) -> TenantRef:
+def trained(services: EmbeddedServices, actor: Actor) -> TenantRef:
     """A tenant of its own whose next items were learned; tests may add to it and not train it."""
     tenant = open_test_tenant(actor=actor)
     feed(tenant, actor, in_order)
-    work(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
     return tenant
 
 
 @pytest.fixture
 def walkers(trained: TenantRef, database: None) -> TenantRef:
     """The trained tenant, loaded in this process."""
-    spaces.spaces().refresh_now(trained)
+    spaces.get_snapshot_cache().refresh_now(trained)
     return trained

@@ -15,14 +15,14 @@ from uuid_utils.compat import uuid7
 
 from recommender import sources
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.live import WatchConfig
+from recommender.evaluation.live import OnlineTestConfig
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.bundle import Bundle
-from recommender.registry.types import Trained
+from recommender.registry.types import TrainedModel
 from recommender.serving.recommend import recommend
-from recommender.serving.spaces import spaces
+from recommender.serving.spaces import get_snapshot_cache
 from recommender.serving.types import RecommendRequest
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from recommender.watching import roll_back
 from tenants.data.actions import events
 from tenants.data.types import EventInput
@@ -30,7 +30,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.training.spaces import LENGTH, PROFILES, feed, in_order, order_training
 
-SOON = WatchConfig(followed_within=timedelta(seconds=2))
+SOON = OnlineTestConfig(attribution_window=timedelta(seconds=2))
 ASKED = 2 * PROFILES
 
 
@@ -38,13 +38,13 @@ ASKED = 2 * PROFILES
 def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
     """Everybody walks along the shelf, and v1 has learned it."""
     feed(tenant, actor, in_order)
-    work(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
     return tenant
 
 
 def visited(shop: TenantRef, actor: Actor, step: int) -> tuple[int, set[str | None]]:
     """Every profile asks, and clicks on the next item of its walk where it is shown; how many did, and who answered."""
-    spaces().refresh_now(shop)
+    get_snapshot_cache().refresh_now(shop)
     clicks, versions = [], set()
     for number in range(ASKED):
         profile, onward = number % PROFILES, number // PROFILES
@@ -70,17 +70,17 @@ def send(shop: TenantRef, actor: Actor, clicks: list[EventInput]) -> None:
 
 def plant_a_regression(shop: TenantRef, actor: Actor) -> None:
     """A real model of the same events with the items dealt out anew, as a wrong join of ids would make it."""
-    source = sources.load(shop, actor=actor, report=lambda _done: None)
+    source = sources.load_training_data(shop, actor=actor, report=lambda _done: None)
     rng = np.random.default_rng(5)
     wrong = replace(source.dataset, item=rng.permutation(source.dataset.item))
-    ensemble = fit_ensemble(wrong, profile="fast", members=("popularity", "transitions"), rng=rng)
+    ensemble = fit_ensemble(wrong, profile="fast", model_names=("popularity", "transitions"), rng=rng)
     artefact_id = uuid7()
-    manifest = artefacts.write(shop, artefact_id, Bundle(ensemble, source.item_no).to_files())
-    made = Trained(
-        uuid4(), artefact_id, "fast", manifest, {"serves": "model"}, datetime.now(UTC), source.data_until
+    manifest = artefacts.write_artefact(shop, artefact_id, Bundle(ensemble, source.item_numbers).to_files())
+    made = TrainedModel(
+        uuid4(), artefact_id, "fast", manifest, {"serves": "model"}, datetime.now(UTC), source.latest_event_at
     )
     with scope(shop, actor=actor) as s:
-        actions.publish(s, made, expected=1)
+        actions.publish_model(s, made, expected=1)
 
 
 def test_a_regression_that_reached_service_is_noticed_by_its_visitors_and_goes(
@@ -94,14 +94,14 @@ def test_a_regression_that_reached_service_is_noticed_by_its_visitors_and_goes(
     assert (who, after < 0.5 * before) == ({"v2"}, True)
     time.sleep(2.1)
     send(shop, actor, [EventInput(item_id="i0", kind="view", profile_id="p0", at=datetime.now(UTC))])
-    found = roll_back.check(shop, actor=actor, config=SOON)
+    found = roll_back.check_active_version(shop, actor=actor, config=SOON)
     assert found is not None
-    assert found.dropped == ("clicks",)
-    spaces().refresh_now(shop)
+    assert found.degraded == ("clicks",)
+    get_snapshot_cache().refresh_now(shop)
     answer = recommend(shop, RecommendRequest(k=5, profile_id="p1"), actor=actor)
     assert (answer.stage, answer.model_version) == ("model", "v1")
     told = api(shop).get("/api/v1/models/2").json()
     assert [reason["code"] for reason in told["reasons"]] == ["clicks_dropped"]
     assert told["reasons"][0]["text"]["zh-hans"].startswith("已自动撤回")
     with scope(shop, actor=actor) as s:
-        assert queries.active_number(s) == 1
+        assert queries.get_active_number(s) == 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recommender.serving import columns
-from recommender.serving.filters import MAX_CONDITIONS, may_show, parse
+from recommender.serving.filters import MAX_CONDITIONS, can_show, parse_filter
 from tenants.data.types import ItemInput, StoredItem
 from tenants.errors import Invalid
 
@@ -48,9 +48,9 @@ ITEM = ItemInput(
     ],
 )
 def test_a_filter_means_what_it_says(given_filter: dict[str, Any], holds: bool) -> None:
-    assert may_show(ITEM, parse(given_filter)) is holds
-    catalogue = columns.updated(columns.empty(), [StoredItem(7, 1, True, ITEM)])
-    assert bool(catalogue.mask(parse(given_filter))[0]) is holds
+    assert can_show(ITEM, parse_filter(given_filter)) is holds
+    catalogue = columns.update_index(columns.create_empty_index(), [StoredItem(7, 1, True, ITEM)])
+    assert bool(catalogue.build_mask(parse_filter(given_filter))[0]) is holds
 
 
 @pytest.mark.parametrize(
@@ -70,21 +70,21 @@ def test_a_filter_means_what_it_says(given_filter: dict[str, Any], holds: bool) 
 )
 def test_a_wrong_filter_is_refused_with_its_place(given_filter: dict[str, Any], pointer: str) -> None:
     with pytest.raises(Invalid) as refused:
-        parse(given_filter)
+        parse_filter(given_filter)
     assert [error.pointer for error in refused.value.errors] == [pointer]
 
 
 def test_too_many_conditions_are_refused() -> None:
     with pytest.raises(Invalid):
-        parse({f"attributes.a{n}": {"eq": 1} for n in range(MAX_CONDITIONS + 1)})
+        parse_filter({f"attributes.a{n}": {"eq": 1} for n in range(MAX_CONDITIONS + 1)})
 
 
 def test_what_is_unavailable_is_shown_only_to_a_filter_that_asks() -> None:
     gone = ItemInput(id="g", available=False)
-    catalogue = columns.updated(columns.empty(), [StoredItem(1, 1, True, gone)])
-    assert not catalogue.mask(None).any()
-    assert not catalogue.mask(parse({"brand": {"eq": "x"}})).any()
-    assert catalogue.mask(parse({"available": {"eq": False}})).all()
+    catalogue = columns.update_index(columns.create_empty_index(), [StoredItem(1, 1, True, gone)])
+    assert not catalogue.build_mask(None).any()
+    assert not catalogue.build_mask(parse_filter({"brand": {"eq": "x"}})).any()
+    assert catalogue.build_mask(parse_filter({"available": {"eq": False}})).all()
 
 
 SCALARS = st.one_of(st.sampled_from(["a", "b", "1"]), st.sampled_from([0, 1, 2.5]), st.booleans())
@@ -112,24 +112,26 @@ def test_columns_agree_with_the_rule_on_one_item(
     first: list[ItemInput], then: list[ItemInput], wanted: dict[str, Any]
 ) -> None:
     """Also after items changed: the second list replaces the first from item 0 on."""
-    catalogue = columns.updated(columns.empty(), [StoredItem(n, 1, True, i) for n, i in enumerate(first)])
-    catalogue = columns.updated(catalogue, [StoredItem(n, 2, True, i) for n, i in enumerate(then)])
+    catalogue = columns.update_index(
+        columns.create_empty_index(), [StoredItem(n, 1, True, i) for n, i in enumerate(first)]
+    )
+    catalogue = columns.update_index(catalogue, [StoredItem(n, 2, True, i) for n, i in enumerate(then)])
     now = [*then, *first[len(then) :]]
-    expected = [may_show(item, parse(wanted)) for item in now]
-    assert catalogue.mask(parse(wanted)).tolist() == expected
+    expected = [can_show(item, parse_filter(wanted)) for item in now]
+    assert catalogue.build_mask(parse_filter(wanted)).tolist() == expected
 
 
 def test_a_retired_item_leaves_every_mask() -> None:
-    live = columns.updated(columns.empty(), [StoredItem(3, 1, True, ITEM)])
-    retired = columns.updated(live, [StoredItem(3, 2, False, ITEM)])
-    assert live.mask(None).all()
-    assert not retired.mask(None).any()
-    assert live.mask(None).all()
+    live = columns.update_index(columns.create_empty_index(), [StoredItem(3, 1, True, ITEM)])
+    retired = columns.update_index(live, [StoredItem(3, 2, False, ITEM)])
+    assert live.build_mask(None).all()
+    assert not retired.build_mask(None).any()
+    assert live.build_mask(None).all()
 
 
 def test_slots_of_a_model_come_first_and_stay_shut_until_their_items_are_read() -> None:
-    reserved = columns.empty(np.array([9, 4], dtype=np.int32))
-    assert not reserved.mask(None).any()
-    read = columns.updated(reserved, [StoredItem(4, 1, True, ITEM), StoredItem(12, 2, True, ITEM)])
-    assert read.item_no.tolist() == [9, 4, 12]
-    assert read.mask(None).tolist() == [False, True, True]
+    reserved = columns.create_empty_index(np.array([9, 4], dtype=np.int32))
+    assert not reserved.build_mask(None).any()
+    read = columns.update_index(reserved, [StoredItem(4, 1, True, ITEM), StoredItem(12, 2, True, ITEM)])
+    assert read.item_numbers.tolist() == [9, 4, 12]
+    assert read.build_mask(None).tolist() == [False, True, True]

@@ -6,10 +6,10 @@ import msgspec
 
 from recommender.serving import stating
 from recommender.serving.recommend import recommend
-from recommender.serving.similar import similar
-from recommender.serving.spaces import spaces
+from recommender.serving.similar import find_similar_items
+from recommender.serving.spaces import get_snapshot_cache
 from recommender.serving.types import RecommendAnswer, RecommendRequest
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.data.actions import catalog, knowledge, profiles, space
 from tenants.data.queries import space as space_queries
 from tenants.data.types import ItemInput, ProfileInput, RuleInput, TripleInput
@@ -43,14 +43,14 @@ def fill(tenant: TenantRef, actor: Actor) -> None:
 def state_rules(tenant: TenantRef, actor: Actor, *rules: RuleInput) -> None:
     with scope(tenant, actor=actor) as s:
         assert stating.replace_rules(s, rules).rejected == []
-    spaces().refresh_now(tenant)
+    get_snapshot_cache().refresh_now(tenant)
 
 
 def state(tenant: TenantRef, actor: Actor, *triples: tuple[str, str, str]) -> None:
     with scope(tenant, actor=actor) as s:
         rows = [TripleInput(head=head, relation=relation, tail=tail) for head, relation, tail in triples]
         assert knowledge.record_triples(s, rows).rejected == []
-    spaces().refresh_now(tenant)
+    get_snapshot_cache().refresh_now(tenant)
 
 
 def about(tag: str, **given: object) -> RuleInput:
@@ -94,10 +94,10 @@ def test_a_rule_that_reads_what_was_denied_since_is_silent(tenant: TenantRef, ac
     state_rules(tenant, actor, about("d", profile=NURSES))
     assert ask(tenant, actor, profile_id="ann").stage == "knowledge"
     with scope(tenant, actor=actor) as s:
-        privacy = space_queries.state(s).privacy
+        privacy = space_queries.get_state(s).privacy
         denied = [*privacy.features_denied, "job"]
         space.update_privacy(s, msgspec.structs.replace(privacy, features_denied=denied))
-    spaces().refresh_now(tenant)
+    get_snapshot_cache().refresh_now(tenant)
     assert ask(tenant, actor, profile_id="ann").stage == "recent"
 
 
@@ -115,7 +115,7 @@ def test_removed_rules_are_silent(tenant: TenantRef, actor: Actor) -> None:
     state_rules(tenant, actor, about("a"))
     with scope(tenant, actor=actor) as s:
         knowledge.replace_rules(s, [])
-    spaces().refresh_now(tenant)
+    get_snapshot_cache().refresh_now(tenant)
     assert ask(tenant, actor).stage == "recent"
 
 
@@ -126,7 +126,7 @@ def test_an_empty_tenant_answers_a_session_by_its_triples(tenant: TenantRef, act
     assert (linked.stage, ids(linked)[0]) == ("knowledge", "d")
     assert (shared.stage, ids(shared)[0]) == ("knowledge", "b")
     assert [(why.kind, why.evidence) for why in shared.items[0].reasons] == [("linked", ["e"])]
-    assert [item.id for item in similar(tenant, "d", 1, actor=actor)] == ["a"]
+    assert [item.id for item in find_similar_items(tenant, "d", 1, actor=actor)] == ["a"]
 
 
 def test_a_session_that_nothing_was_stated_of_is_answered_by_likeness(
@@ -142,10 +142,10 @@ def test_training_learns_from_triples_alone_and_newcomers_have_theirs(
 ) -> None:
     fill(tenant, actor)
     state(tenant, actor, ("a", "goes_with", "d"), ("b", "made_of", "clay"), ("e", "made_of", "clay"))
-    work(tenant, order_training(tenant, actor), owner="w1", actor=actor)
-    ready = spaces().refresh_now(tenant)
+    run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    ready = get_snapshot_cache().refresh_now(tenant)
     assert ready.bundle is not None
-    assert "knowledge" in ready.bundle.ensemble.members
+    assert "knowledge" in ready.bundle.ensemble.models
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="late")])
     state(tenant, actor, ("late", "made_of", "clay"))
@@ -161,7 +161,7 @@ def test_what_is_learned_outweighs_a_rule_the_more_was_chosen(walkers: TenantRef
     longer = ask(walkers, actor, session=[f"i{n}" for n in range(20, 50)], k=60)
     with scope(walkers, actor=actor) as s:
         knowledge.replace_rules(s, [])
-    spaces().refresh_now(walkers)
+    get_snapshot_cache().refresh_now(walkers)
     plain = ask(walkers, actor, session=[f"i{n}" for n in range(20, 50)], k=60)
     raised = {item.id: item.score for item in after.items}
     gain = [raised[item.id] - item.score for item in before.items if "shelf 2" in item.categories]

@@ -11,11 +11,11 @@ import pytest
 from django.conf import settings
 
 from recommender.registry import actions, artefacts, queries
-from recommender.registry.types import Trained
+from recommender.registry.types import TrainedModel
 from recommender.serving import columns
-from recommender.serving.ready import EMPTY, Ready
+from recommender.serving.ready import EMPTY_SNAPSHOT, TenantSnapshot
 from recommender.serving.recommend import recommend
-from recommender.serving.spaces import Spaces, spaces
+from recommender.serving.spaces import SnapshotCache, get_snapshot_cache
 from recommender.serving.types import RecommendRequest
 from tenants.data.types import ItemInput, StoredItem
 from tenants.errors import StoreUnavailable
@@ -31,21 +31,21 @@ def sealed_folder(tenant: TenantRef, artefact_id: object) -> Path:
 def second_version(tenant: TenantRef, actor: Actor) -> int:
     """The first version's files published again, sealed for an artefact of their own."""
     with scope(tenant, actor=actor) as s:
-        first = queries.version(s, 1)
-    files = artefacts.read(tenant, first.artefact_id, first.manifest)
+        first = queries.get_version(s, 1)
+    files = artefacts.read_artefact(tenant, first.artefact_id, first.manifest)
     artefact_id = uuid4()
-    manifest = artefacts.write(tenant, artefact_id, files)
-    trained = Trained(
+    manifest = artefacts.write_artefact(tenant, artefact_id, files)
+    trained = TrainedModel(
         job_id=uuid4(),
         artefact_id=artefact_id,
         profile="fast",
         manifest=manifest,
         metrics={"serves": "model"},
         trained_at=first.trained_at,
-        data_until=None,
+        latest_event_at=None,
     )
     with scope(tenant, actor=actor) as s:
-        return actions.publish(s, trained, expected=queries.active_number(s)).version
+        return actions.publish_model(s, trained, expected=queries.get_active_number(s)).version
 
 
 def test_a_damaged_artefact_leaves_the_previous_model_serving_with_the_reason(
@@ -53,16 +53,16 @@ def test_a_damaged_artefact_leaves_the_previous_model_serving_with_the_reason(
 ) -> None:
     number = second_version(walkers, actor)
     with scope(walkers, actor=actor) as s:
-        damaged = queries.version(s, number)
+        damaged = queries.get_version(s, number)
     file = sealed_folder(walkers, damaged.artefact_id) / "ensemble.json"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    ready = spaces().refresh_now(walkers)
+    ready = get_snapshot_cache().refresh_now(walkers)
     answer = recommend(walkers, RecommendRequest(profile_id="p0"), actor=actor)
     with scope(walkers, actor=actor) as s:
-        after = queries.version(s, number)
-        assert queries.active_number(s) == 1
+        after = queries.get_version(s, number)
+        assert queries.get_active_number(s) == 1
     assert (answer.stage, answer.model_version) == ("model", "v1")
     assert ready.version is not None
     assert (after.state, after.reason) == ("corrupt", "The model file ensemble.json is missing or damaged.")
@@ -70,10 +70,10 @@ def test_a_damaged_artefact_leaves_the_previous_model_serving_with_the_reason(
 
 def test_a_promoted_version_is_picked_up(walkers: TenantRef, actor: Actor) -> None:
     number = second_version(walkers, actor)
-    ready = spaces().refresh_now(walkers)
+    ready = get_snapshot_cache().refresh_now(walkers)
     with scope(walkers, actor=actor) as s:
         actions.roll_back(s, expected=number)
-    back = spaces().refresh_now(walkers)
+    back = get_snapshot_cache().refresh_now(walkers)
     assert ready.version is not None
     assert back.version is not None
     assert (ready.version.version, back.version.version) == (number, 1)
@@ -86,8 +86,8 @@ def test_a_store_that_is_away_leaves_the_loaded_model_serving(
         raise StoreUnavailable("The object store does not answer.")
 
     number = second_version(walkers, actor)
-    monkeypatch.setattr(artefacts, "read", away)
-    ready = spaces().refresh_now(walkers)
+    monkeypatch.setattr(artefacts, "read_artefact", away)
+    ready = get_snapshot_cache().refresh_now(walkers)
     answer = recommend(walkers, RecommendRequest(profile_id="p0"), actor=actor)
     with scope(walkers, actor=actor) as s:
         actions.roll_back(s, expected=number)
@@ -97,18 +97,18 @@ def test_a_store_that_is_away_leaves_the_loaded_model_serving(
 
 
 def test_a_model_larger_than_the_bound_is_not_loaded(walkers: TenantRef) -> None:
-    small = Spaces(limit_bytes=1)
+    small = SnapshotCache(limit_bytes=1)
     ready = small.refresh_now(walkers)
     small.stop()
     assert ready.bundle is None
-    assert "LEPTON_MODEL_CACHE_MIB" in ready.model_because
+    assert "LEPTON_MODEL_CACHE_MIB" in ready.model_problem
 
 
-def _of_size(count: int) -> Ready:
+def _of_size(count: int) -> TenantSnapshot:
     return replace(
-        EMPTY,
-        columns=columns.updated(
-            columns.empty(), [StoredItem(n, 1, True, ItemInput(id=str(n))) for n in range(count)]
+        EMPTY_SNAPSHOT,
+        catalogue=columns.update_index(
+            columns.create_empty_index(), [StoredItem(n, 1, True, ItemInput(id=str(n))) for n in range(count)]
         ),
     )
 
@@ -118,15 +118,15 @@ def test_the_least_recently_used_tenant_leaves_when_the_bound_is_passed() -> Non
     one, two, three = (TenantRef(uuid4(), "eu") for _ in range(3))
     loads: list[TenantRef] = []
 
-    def load(tenant: TenantRef, _old: Ready, _limit: int) -> Ready:
+    def load(tenant: TenantRef, _old: TenantSnapshot, _limit: int) -> TenantSnapshot:
         loads.append(tenant)
         return held
 
-    bounded = Spaces(limit_bytes=int(held.nbytes * 2.5), refresh=load)
+    bounded = SnapshotCache(limit_bytes=int(held.nbytes * 2.5), refresh=load)
     for tenant in (one, two, one, three, one):
-        bounded.ready(tenant)
+        bounded.get_snapshot(tenant)
     assert loads == [one, two, three]
-    bounded.ready(two)
+    bounded.get_snapshot(two)
     bounded.stop()
     assert loads == [one, two, three, two]
     assert bounded.nbytes <= held.nbytes * 2.5
@@ -136,14 +136,14 @@ def test_a_slow_first_load_is_not_waited_for() -> None:
     release = threading.Event()
     tenant = TenantRef(uuid4(), "eu")
 
-    def slow(_tenant: TenantRef, _old: Ready, _limit: int) -> Ready:
+    def slow(_tenant: TenantRef, _old: TenantSnapshot, _limit: int) -> TenantSnapshot:
         release.wait(10)
         return _of_size(3)
 
-    patient = Spaces(limit_bytes=1 << 20, refresh=slow)
-    assert patient.ready(tenant, patience=0.01) is EMPTY
+    patient = SnapshotCache(limit_bytes=1 << 20, refresh=slow)
+    assert patient.get_snapshot(tenant, timeout_seconds=0.01) is EMPTY_SNAPSHOT
     release.set()
-    assert patient.ready(tenant, patience=10).columns.slots == 3
+    assert patient.get_snapshot(tenant, timeout_seconds=10).catalogue.n_slots == 3
     patient.stop()
 
 
@@ -151,13 +151,13 @@ def test_a_failed_refresh_leaves_what_was_there() -> None:
     tenant = TenantRef(uuid4(), "eu")
     answers = iter([_of_size(3)])
 
-    def load(_tenant: TenantRef, _old: Ready, _limit: int) -> Ready:
+    def load(_tenant: TenantRef, _old: TenantSnapshot, _limit: int) -> TenantSnapshot:
         try:
             return next(answers)
         except StopIteration:
             raise StoreUnavailable from None
 
-    one = Spaces(limit_bytes=1 << 20, refresh=load)
-    first = one.ready(tenant)
+    one = SnapshotCache(limit_bytes=1 << 20, refresh=load)
+    first = one.get_snapshot(tenant)
     assert one.refresh_now(tenant) is first
     one.stop()

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from recommender.serving.recommend import recommend
-from recommender.serving.similar import similar
-from recommender.serving.spaces import spaces
+from recommender.serving.similar import find_similar_items
+from recommender.serving.spaces import get_snapshot_cache
 from recommender.serving.types import RecommendAnswer, RecommendRequest
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.data.actions import catalog, events, profiles, space
-from tenants.data.presets import PRIVACY
+from tenants.data.presets import PRIVACY_PRESETS
 from tenants.data.queries import counters, receipts
 from tenants.data.types import EventInput, ItemInput, ProfileInput
 from tenants.errors import NotFound
@@ -71,8 +71,8 @@ def test_an_unknown_profile_gets_what_is_popular(walkers: TenantRef, actor: Acto
 
 def test_a_tenant_whose_model_was_refused_says_so(tenant: TenantRef, actor: Actor) -> None:
     feed(tenant, actor, by_fashion())
-    work(tenant, order_training(tenant, actor), owner="w1", actor=actor)
-    spaces().refresh_now(tenant)
+    run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    get_snapshot_cache().refresh_now(tenant)
     answer = ask(tenant, actor, profile_id="p1")
     assert (answer.stage, answer.stage_because) == (
         "popular",
@@ -111,15 +111,15 @@ def test_an_empty_catalogue_is_an_empty_answer(tenant: TenantRef, actor: Actor) 
 
 def test_a_new_item_is_recommended_by_its_text_at_the_next_poll(walkers: TenantRef, actor: Actor) -> None:
     put(walkers, actor, ItemInput(id="late", title="Thing 41", categories=["shelf 5"]))
-    spaces().refresh_now(walkers)
+    get_snapshot_cache().refresh_now(walkers)
     record(walkers, actor, "new-2", "i41")
     assert "late" in ids(ask(walkers, actor, profile_id="new-2", k=20))
-    assert similar(walkers, "i41", 3, actor=actor)[0].id == "late"
+    assert find_similar_items(walkers, "i41", 3, actor=actor)[0].id == "late"
 
 
 def test_a_history_of_new_items_only_is_answered_by_likeness(walkers: TenantRef, actor: Actor) -> None:
     put(walkers, actor, ItemInput(id="later", title="Thing 52", categories=["shelf 4"]))
-    spaces().refresh_now(walkers)
+    get_snapshot_cache().refresh_now(walkers)
     record(walkers, actor, "new-3", "later")
     answer = ask(walkers, actor, profile_id="new-3")
     assert answer.stage == "content"
@@ -164,7 +164,7 @@ def test_a_tenant_without_personalisation_answers_from_the_page_alone(
         ItemInput(id="c"),
     )
     record(tenant, actor, "p", "c")
-    settings = PRIVACY["ecommerce"]
+    settings = PRIVACY_PRESETS["ecommerce"]
     with scope(tenant, actor=actor) as s:
         space.update_privacy(s, type(settings)(**{**_fields(settings), "personalisation": "off"}))
     plain, on_page = (
@@ -200,7 +200,7 @@ def test_opt_in_needs_a_granted_consent(make_tenant: object, actor: Actor) -> No
 def test_every_answer_leaves_a_receipt(walkers: TenantRef, actor: Actor) -> None:
     answer = ask(walkers, actor, profile_id="p3")
     with scope(walkers, actor=actor) as s:
-        receipt = next(iter(receipts.latest(s, limit=1)))
+        receipt = next(iter(receipts.iter_latest_receipts(s, limit=1)))
     assert (receipt["stage"], receipt["model"], len(receipt["items"])) == ("model", "v1", len(answer.items))
 
 
@@ -210,7 +210,7 @@ def test_another_tenants_ids_are_unknown(
     answer = ask(stranger_tenant, actor, profile_id="p0", session=["i5"])
     assert (answer.stage, answer.items) == ("empty", [])
     with pytest.raises(NotFound):
-        similar(stranger_tenant, "i5", 3, actor=actor)
+        find_similar_items(stranger_tenant, "i5", 3, actor=actor)
 
 
 def test_requests_and_served_items_are_counted_by_stage_and_scenario(tenant: TenantRef, actor: Actor) -> None:
@@ -219,7 +219,10 @@ def test_requests_and_served_items_are_counted_by_stage_and_scenario(tenant: Ten
     ask(tenant, actor, scenario="home", exclude=["a", "b"])
     today = datetime.now(UTC).date()
     with scope(tenant, actor=actor) as s:
-        counted = [(row.metric, row.kind, row.scenario, row.count) for row in counters.daily(s, today, today)]
+        counted = [
+            (row.metric, row.kind, row.scenario, row.count)
+            for row in counters.list_daily_counts(s, today, today)
+        ]
     assert counted == [
         ("requests", "empty", "home", 1),
         ("requests", "recent", "home", 1),

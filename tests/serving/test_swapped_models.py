@@ -13,7 +13,7 @@ import pytest
 
 from recommender.registry import artefacts, queries
 from recommender.serving.recommend import recommend
-from recommender.serving.spaces import spaces
+from recommender.serving.spaces import get_snapshot_cache
 from recommender.serving.types import RecommendRequest
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -25,7 +25,7 @@ FILES = {"ensemble.json": b"{}", "weights": b"w" * 3_000, "items": b"w" * 3_000}
 
 def written(tenant: TenantRef) -> tuple[UUID, dict[str, object]]:
     artefact_id = uuid4()
-    return artefact_id, artefacts.write(tenant, artefact_id, FILES)
+    return artefact_id, artefacts.write_artefact(tenant, artefact_id, FILES)
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def exchanged(mine: Path, theirs: Path) -> Iterator[None]:
 
 def opens(owner: TenantRef, artefact_id: UUID, manifest: dict[str, object]) -> bool:
     try:
-        return artefacts.read(owner, artefact_id, manifest) == FILES
+        return artefacts.read_artefact(owner, artefact_id, manifest) == FILES
     except artefacts.ArtefactCorrupt:
         return False
 
@@ -65,13 +65,13 @@ def test_the_model_before_serves_when_a_file_of_its_own_was_put_into_the_newer_o
 ) -> None:
     number = second_version(walkers, actor)
     with scope(walkers, actor=actor) as s:
-        first, second = queries.version(s, 1), queries.version(s, number)
+        first, second = queries.get_version(s, 1), queries.get_version(s, number)
     name = "ensemble.json"
     folders = [sealed_folder(walkers, version.artefact_id) for version in (first, second)]
     shutil.copy(folders[0] / name, folders[1] / name)
-    spaces().refresh_now(walkers)
+    get_snapshot_cache().refresh_now(walkers)
     answer = recommend(walkers, RecommendRequest(profile_id="p0"), actor=actor)
     with scope(walkers, actor=actor) as s:
-        after = queries.version(s, number)
+        after = queries.get_version(s, number)
     assert (answer.stage, answer.model_version) == ("model", "v1")
     assert (after.state, after.reason) == ("corrupt", f"The model file {name} is missing or damaged.")

@@ -21,9 +21,9 @@ NewUser = Callable[..., User]
 @pytest.fixture(autouse=True)
 def fresh_figures(settings: Any) -> Iterator[None]:
     settings.LEPTON_STAFF_NEEDS_MFA = False
-    figures._events = None
+    figures._cached_events = None
     yield
-    figures._events = None
+    figures._cached_events = None
 
 
 @pytest.fixture

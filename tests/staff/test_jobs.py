@@ -9,8 +9,8 @@ from django.test import Client
 
 from tenants.control.models import User
 from tenants.data.actions.jobs import finish_job, lease_job, request_job
-from tenants.data.queries.audit_log import entries
-from tenants.data.queries.jobs import job
+from tenants.data.queries.audit_log import list_entries
+from tenants.data.queries.jobs import get_job
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
@@ -27,7 +27,7 @@ def cancel_page(tenant: TenantRef, job_id: UUID, region: str = "eu") -> str:
 
 def state_of(tenant: TenantRef, job_id: UUID, actor: Actor) -> str:
     with scope(tenant, actor=actor) as s:
-        return job(s, job_id).state
+        return get_job(s, job_id).state
 
 
 def test_a_job_is_listed_in_its_region_only_and_without_its_parameters(
@@ -57,7 +57,7 @@ def test_cancelling_stops_the_job_and_the_tenant_sees_who_did_it(
     staff.post(cancel_page(tenant, queued))
     assert state_of(tenant, queued, actor) == "cancelled"
     with scope(tenant, actor=actor) as s:
-        newest = entries(s)[0]
+        newest = list_entries(s)[0]
     assert (newest.verb, newest.actor_kind, newest.actor_id) == ("job.cancel", "staff", str(staff_user.id))
 
 

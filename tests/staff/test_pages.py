@@ -13,7 +13,7 @@ from django.test import Client
 from lepton_platform.staff import figures
 from lepton_platform.staff.pages import regions
 from tenants import audit
-from tenants.control.queries import tenant as tenant_of
+from tenants.control.queries import get_tenant as tenant_of
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 from tests.staff.test_access import PAGES
@@ -71,7 +71,7 @@ def test_the_compiled_catalogue_is_the_written_one() -> None:
 
 def test_the_log_opens_whatever_an_actor_is_called(staff: Client, tenant: TenantRef) -> None:
     with control_scope(tenant.id, actor=Actor("staff", "break-glass")) as s:
-        audit.record(s, "test.named", "x")
+        audit.record_entry(s, "test.named", "x")
     assert "break-glass" in staff.get("/staff/control/auditentry/?q=test.named").content.decode()
 
 
@@ -106,7 +106,7 @@ def test_a_region_that_does_not_answer_is_said_and_not_hidden(
         raise StoreUnavailable
 
     monkeypatch.setattr(figures, "data_ops", down)
-    monkeypatch.setattr(regions, "database_answers", lambda _alias: False)
+    monkeypatch.setattr(regions, "is_database_available", lambda _alias: False)
     assert "No answer" in staff.get("/staff/").content.decode()
     assert "No answer" in staff.get("/staff/control/region/").content.decode()
 

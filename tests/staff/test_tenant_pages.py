@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from recommender.registry.actions import note, publish
-from recommender.registry.types import Trained
+from recommender.registry.actions import publish_model, record_observation
+from recommender.registry.types import TrainedModel
 from tenants.control.actions import create_api_key
 from tenants.control.models import Tenant, User
-from tenants.control.queries import audit_page, authenticate, members
-from tenants.control.roles import Role
-from tenants.data.queries.space import state
+from tenants.control.queries import authenticate, list_audit_entries, list_members
+from tenants.control.roles import MemberRole
+from tenants.data.queries.space import get_state
 from tenants.errors import KeyServiceUnavailable, TenantSuspended
 from tenants.privacy import onboarding
 from tenants.regions import TenantRef
@@ -42,7 +42,7 @@ def given(**changes: str) -> dict[str, str]:
 
 def newest(tenant: TenantRef, actor: Actor) -> Any:
     with control_scope(tenant.id, actor=actor) as s:
-        return audit_page(s)[0]
+        return list_audit_entries(s)[0]
 
 
 def test_a_tenant_is_opened_with_keys_space_owner_and_its_regions_defaults(
@@ -53,9 +53,11 @@ def test_a_tenant_is_opened_with_keys_space_owner_and_its_regions_defaults(
     made = Tenant.objects.get(slug=asked["slug"])
     assert (made.status, made.currency, made.time_zone) == ("active", "CNY", "Asia/Shanghai")
     with scope(made.ref, actor=actor) as s:
-        assert state(s).vertical == "finance"
+        assert get_state(s).vertical == "finance"
     with control_scope(made.id, actor=actor) as s:
-        assert [(member.email, member.role) for member in members(s)] == [(asked["owner_email"], Role.OWNER)]
+        assert [(member.email, member.role) for member in list_members(s)] == [
+            (asked["owner_email"], MemberRole.OWNER)
+        ]
 
 
 def test_opening_is_recorded_under_the_name_of_the_member_of_staff(
@@ -163,11 +165,11 @@ def test_an_absent_tenant_is_not_found(staff: Client) -> None:
 
 
 def test_staff_see_that_a_model_has_drifted(staff: Client, tenant: TenantRef, actor: Actor) -> None:
-    made = Trained(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None)
+    made = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None)
     shifts = {"hours": {"value": 0.3, "level": "drifted"}, "coverage": {"value": 0.0, "level": "steady"}}
     with scope(tenant, actor=actor) as s:
-        publish(s, made, expected=None)
-        note(s, 1, drift={"level": "drifted", "shifts": shifts})
+        publish_model(s, made, expected=None)
+        record_observation(s, 1, drift={"level": "drifted", "shifts": shifts})
     page = staff.get(f"/staff/control/tenant/{tenant.id}/change/").content.decode()
     assert "Drifted" in page
     assert "Hours of the day" in page

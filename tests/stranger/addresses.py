@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import get_resolver
 
-from lepton_platform.management.isolation.doors import Request
+from lepton_platform.management.isolation.doors import ClientRequest
 from tenants.control.models import User
 from tests.stranger.targets import Target
 
@@ -31,12 +31,12 @@ class Address:
     def parameters(self) -> set[str]:
         return set(re.findall(r"{(\w+)}", self.template))
 
-    def get(self, target: Target, slug: str = "") -> Request:
-        return Request("GET", f"{self._path(target, slug)}?{urlencode(asked(target))}")
+    def get(self, target: Target, slug: str = "") -> ClientRequest:
+        return ClientRequest("GET", f"{self._path(target, slug)}?{urlencode(asked(target))}")
 
-    def post(self, target: Target, slug: str = "") -> Request:
+    def post(self, target: Target, slug: str = "") -> ClientRequest:
         body = encode_multipart(BOUNDARY, filled_in(target))
-        return Request("POST", self._path(target, slug), body, MULTIPART_CONTENT)
+        return ClientRequest("POST", self._path(target, slug), body, MULTIPART_CONTENT)
 
     def _path(self, target: Target, slug: str) -> str:
         known = {**parameters(target, self.template), **({"slug": slug} if slug else {})}

@@ -9,7 +9,7 @@ from itertools import count
 
 from django.test import Client
 
-from lepton_platform.management.isolation.doors import Answer, Request
+from lepton_platform.management.isolation.doors import ClientRequest, ClientResponse
 from tenants.control.models import User
 
 # What a page makes anew each time, or makes of an id: it is no difference between two answers.
@@ -45,7 +45,7 @@ class Browser:
     numbers: Iterator[int]
     client: Client
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: ClientRequest) -> ClientResponse:
         self._sign_in()
         number = next(self.numbers)
         response = self.client.generic(
@@ -57,7 +57,7 @@ class Browser:
         walked = " ".join(url for url, _status in getattr(response, "redirect_chain", []))
         headers = {**response.headers, "Walked": walked}
         plain = {name: _BY_NATURE.sub("<made>", text) for name, text in headers.items()}
-        return Answer(response.status_code, _BY_NATURE.sub("<made>", body).encode(), plain)
+        return ClientResponse(response.status_code, _BY_NATURE.sub("<made>", body).encode(), plain)
 
     def _sign_in(self) -> None:
         self.client.cookies.clear()

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 
 from lepton_platform.api import pagination
 from lepton_platform.management.isolation import spaces
-from lepton_platform.management.isolation.attack import Operation, operations
-from lepton_platform.management.isolation.doors import Door, Request
-from lepton_platform.management.isolation.spaces import Ids, Space
+from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
+from lepton_platform.management.isolation.doors import ApiClient, ClientRequest
+from lepton_platform.management.isolation.spaces import ProbeIds, ProbeTenant
 from tenants.control.actions import add_member, create_user
 from tenants.control.models import User
 from tenants.scope import control_scope
@@ -25,7 +25,7 @@ LISTINGS = ("items", "jobs", "reviews")
 class Target:
     """One thing of each kind that a request can name; `word` is text that stands in all of them."""
 
-    ids: Ids
+    ids: ProbeIds
     review_id: str
     event_id: str
     recommendation_id: str
@@ -45,14 +45,14 @@ class Target:
         return f"{self.key}-{operation}"
 
 
-def targets(door: Door, victim: Space, count: int) -> list[Target]:
+def targets(door: ApiClient, victim: ProbeTenant, count: int) -> list[Target]:
     """Makes `count` of everything in the victim's space, each with the canary; the victim asks once with every key."""
-    served = operations(door)
+    served = list_operations(door)
     made = [_target(door, victim, secrets.token_hex(8), served) for _ in range(count)]
     return [replace(one, user_id=str(member(victim).pk), email=member(victim).email) for one in made]
 
 
-def member(space: Space) -> User:
+def member(space: ProbeTenant) -> User:
     """An owner of this tenant, and of no other, with the canary as a name."""
     email = f"{secrets.token_hex(8)}@example.com"
     user = create_user(email=email, name=space.canary, actor=spaces.ACTOR)
@@ -61,10 +61,13 @@ def member(space: Space) -> User:
     return user
 
 
-def _target(door: Door, victim: Space, name: str, served: Sequence[Operation]) -> Target:
+def _target(door: ApiClient, victim: ProbeTenant, name: str, served: Sequence[AttackedOperation]) -> Target:
     """The victim reads it all once: what a process remembers of an answer, it remembers now."""
-    ids = Ids(
-        f"item-{name}", f"profile-{name}", spaces.cancelled_job(door, victim.key), victim.private.version
+    ids = ProbeIds(
+        f"item-{name}",
+        f"profile-{name}",
+        spaces.create_cancelled_job(door, victim.key),
+        victim.private_ids.version,
     )
     bare = Target(
         ids=ids,
@@ -80,20 +83,25 @@ def _target(door: Door, victim: Space, name: str, served: Sequence[Operation]) -
         word=victim.canary,
         part=victim.canary[:18],
         cursors={
-            one: str(pagination.write_cursor(victim.tenant.id, one, _position(one))) for one in LISTINGS
+            one: str(pagination.encode_cursor(victim.tenant.id, one, _position(one))) for one in LISTINGS
         },
     )
     for operation in served:
         if operation.method == "POST" and operation.name not in ("train_model", "roll_back_model"):
-            asked = operation.request(ids)
+            asked = operation.build_request(ids)
             door(replace(asked, headers={"Idempotency-Key": bare.key_for(operation.name)}), key=victim.key)
-    for request in [*spaces.content(ids.item_id, ids.profile_id, victim.canary), *_named(bare)]:
-        spaces.expect(door, request, victim.key)
-    question = Request("POST", "/api/v1/recommendations", json.dumps({"profile_id": ids.profile_id}).encode())
+    for request in [
+        *spaces.build_content_requests(ids.item_id, ids.profile_id, victim.canary),
+        *_named(bare),
+    ]:
+        spaces.expect_success(door, request, victim.key)
+    question = ClientRequest(
+        "POST", "/api/v1/recommendations", json.dumps({"profile_id": ids.profile_id}).encode()
+    )
     for operation in served:
         if operation.method == "GET":
-            spaces.expect(door, operation.request(ids), victim.key)
-    answer = json.loads(spaces.expect(door, question, victim.key))
+            spaces.expect_success(door, operation.build_request(ids), victim.key)
+    answer = json.loads(spaces.expect_success(door, question, victim.key))
     return replace(bare, recommendation_id=answer["recommendation_id"])
 
 
@@ -104,13 +112,13 @@ def _position(listing: str) -> str:
     ]
 
 
-def _named(target: Target) -> list[Request]:
+def _named(target: Target) -> list[ClientRequest]:
     """An event and a review whose ids the client chose."""
     about = {"profile_id": target.ids.profile_id, "item_id": target.ids.item_id}
     event = {**about, "kind": "view", "id": target.event_id}
     review = {**about, "text": target.word, "id": target.review_id}
     return [
-        Request("POST", f"/api/v1/{name}", json.dumps({name: [row]}).encode())
+        ClientRequest("POST", f"/api/v1/{name}", json.dumps({name: [row]}).encode())
         for name, row in (("events", event), ("reviews", review))
     ]
 
@@ -120,7 +128,7 @@ def absent_like(target: Target) -> Target:
     word = "canary" + secrets.token_hex(12)
     name = secrets.token_hex(8)
     return Target(
-        ids=Ids(f"item-{name}", f"profile-{name}", str(uuid4()), "999999999"),
+        ids=ProbeIds(f"item-{name}", f"profile-{name}", str(uuid4()), "999999999"),
         review_id=f"review-{name}",
         event_id=f"event-{name}",
         recommendation_id=str(uuid4()),

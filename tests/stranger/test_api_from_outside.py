@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 
 from lepton_platform.api.routes import ROUTES
-from lepton_platform.management.isolation.attack import Operation, operations
-from lepton_platform.management.isolation.doors import InProcess
+from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
+from lepton_platform.management.isolation.doors import InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
-from lepton_platform.management.isolation.spaces import Space, close, prepare
+from lepton_platform.management.isolation.spaces import ProbeTenant, prepare_tenants, revoke_keys
 from recommender.serving import spaces as serving
 from tests.stranger.asking import Tally, ask_both, hold, in_turns
 from tests.stranger.targets import Target, absent_like, targets
 
-Sides = tuple[Space, Space]
+Sides = tuple[ProbeTenant, ProbeTenant]
 Rows = dict[str, tuple[int, str]]
-READING = {one.name for _, declared in ROUTES for one in declared if one.needs.endswith(":read")}
+READING = {one.name for _, declared in ROUTES for one in declared if one.required_scope.endswith(":read")}
 
 
 @pytest.fixture(autouse=True)
@@ -31,40 +31,42 @@ def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def sides(database: None) -> Iterator[Sides]:
-    attacker, victim = prepare("eu", InProcess())
+    attacker, victim = prepare_tenants("eu", InProcessClient())
     yield attacker, victim
-    close(attacker, victim)
-    serving.stop()
+    revoke_keys(attacker, victim)
+    serving.stop_snapshot_cache()
 
 
 def besiege(
-    key: str, wanted: Callable[[Operation], bool], pairs: list[tuple[Target, Target]], count: int
+    key: str, wanted: Callable[[AttackedOperation], bool], pairs: list[tuple[Target, Target]], count: int
 ) -> Tally:
     """`count` questions for foreign things, each beside the same question for an absent one."""
-    door, tally = InProcess(), Tally()
-    chosen = in_turns(one for one in operations(door) if wanted(one))
+    door, tally = InProcessClient(), Tally()
+    chosen = in_turns(one for one in list_operations(door) if wanted(one))
     turns = ((pair, way) for pair in cycle(pairs) for way in chosen)
     for (foreign, absent), (operation, way) in islice(turns, count):
         ask_both(partial(door, key=key), tally, partial(way, operation), foreign, absent)
     return tally
 
 
-def is_read(operation: Operation) -> bool:
+def is_read(operation: AttackedOperation) -> bool:
     return operation.name in READING
 
 
-def is_write(operation: Operation) -> bool:
+def is_write(operation: AttackedOperation) -> bool:
     return operation.name not in READING
 
 
-def pairs(victim: Space, count: int) -> list[tuple[Target, Target]]:
-    return [(one, absent_like(one)) for one in targets(InProcess(), victim, count)]
+def pairs(victim: ProbeTenant, count: int) -> list[tuple[Target, Target]]:
+    return [(one, absent_like(one)) for one in targets(InProcessClient(), victim, count)]
 
 
-def changes(before: Rows, victim: Space) -> list[str]:
+def changes(before: Rows, victim: ProbeTenant) -> list[str]:
     """Tables of the victim that are not as they were."""
     return [
-        name for name, hashed in fingerprint(victim.tenant.ref, without=()).items() if hashed != before[name]
+        name
+        for name, hashed in fingerprint(victim.tenant.ref, excluded_tables=()).items()
+        if hashed != before[name]
     ]
 
 
@@ -73,7 +75,7 @@ def changes(before: Rows, victim: Space) -> list[str]:
 def test_reading_as_a_stranger_shows_nothing(sides: Sides, scale: Any, figure: Any) -> None:
     attacker, victim = sides
     things = pairs(victim, scale(2, 40))
-    before = fingerprint(victim.tenant.ref, without=())
+    before = fingerprint(victim.tenant.ref, excluded_tables=())
     tally = besiege(attacker.key, is_read, things, scale(240, 20_000))
     hold(figure, "API reads by a stranger", tally, changes(before, victim), len(before))
 
@@ -83,7 +85,7 @@ def test_reading_as_a_stranger_shows_nothing(sides: Sides, scale: Any, figure: A
 def test_writing_as_a_stranger_changes_nothing(sides: Sides, scale: Any, figure: Any) -> None:
     attacker, victim = sides
     things = pairs(victim, scale(2, 10))
-    before = fingerprint(victim.tenant.ref, without=())
+    before = fingerprint(victim.tenant.ref, excluded_tables=())
     tally = besiege(attacker.key, is_write, things, scale(160, 5_000))
     hold(figure, "API writes by a stranger", tally, changes(before, victim), len(before))
 
@@ -92,7 +94,7 @@ def test_writing_as_a_stranger_changes_nothing(sides: Sides, scale: Any, figure:
 def test_with_the_victims_own_key_the_same_questions_succeed(sides: Sides, scale: Any, figure: Any) -> None:
     _attacker, victim = sides
     things = pairs(victim, 1)
-    before = fingerprint(victim.tenant.ref, without=())
+    before = fingerprint(victim.tenant.ref, excluded_tables=())
     reads = besiege(victim.key, is_read, things, scale(60, 500))
     besiege(victim.key, is_write, things, scale(60, 500))
     changed = changes(before, victim)
@@ -114,9 +116,11 @@ def test_with_the_victims_own_key_the_same_questions_succeed(sides: Sides, scale
 @pytest.mark.proof(row=1)
 def test_ids_that_both_tenants_use_mean_each_ones_own(sides: Sides, figure: Any) -> None:
     attacker, victim = sides
-    door = InProcess()
+    door = InProcessClient()
     answers = [
-        door(one.request(attacker.own), key=attacker.key).body for one in operations(door) if is_read(one)
+        door(one.build_request(attacker.mirrored_ids), key=attacker.key).body
+        for one in list_operations(door)
+        if is_read(one)
     ]
     own = sum(attacker.canary.encode() in body for body in answers)
     foreign = sum(victim.canary.encode() in body for body in answers)

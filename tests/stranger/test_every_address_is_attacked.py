@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django import forms
 
-from lepton_platform.management.isolation.attack import Operation, operations
-from lepton_platform.management.isolation.doors import InProcess
-from lepton_platform.management.isolation.spaces import Ids
+from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
+from lepton_platform.management.isolation.doors import InProcessClient
+from lepton_platform.management.isolation.spaces import ProbeIds
 from lepton_platform.portal import forms as portal
 from lepton_platform.staff.pages import tenant_forms as staff
 from tests.stranger.addresses import API, addresses, filled_in, parameters, routes
@@ -20,7 +20,7 @@ from tests.stranger.ways import ways
 
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 NOBODY = Target(
-    ids=Ids("item", "profile", "00000000-0000-0000-0000-000000000000", "1"),
+    ids=ProbeIds("item", "profile", "00000000-0000-0000-0000-000000000000", "1"),
     review_id="review", event_id="event", recommendation_id="recommendation", key="key", key_id="key-id",
     user_id="00000000-0000-0000-0000-000000000000", email="a@example.com", tenant_id="tenant", slug="slug",
     word="canary", part="can", cursors={"items": "1", "jobs": "2", "reviews": "3"},
@@ -28,16 +28,16 @@ NOBODY = Target(
 
 
 @pytest.fixture
-def served(database: None) -> list[Operation]:
-    return operations(InProcess())
+def served(database: None) -> list[AttackedOperation]:
+    return list_operations(InProcessClient())
 
 
-def test_every_operation_of_the_api_has_an_attack_and_several_ways(served: list[Operation]) -> None:
-    assert [one.name for one in served if not one.is_known] == []
+def test_every_operation_of_the_api_has_an_attack_and_several_ways(served: list[AttackedOperation]) -> None:
+    assert [one.name for one in served if not one.is_covered] == []
     assert min(sum(1 for _ in ways(one)) for one in served) >= 20
 
 
-def test_every_address_of_the_api_belongs_to_an_operation(served: list[Operation]) -> None:
+def test_every_address_of_the_api_belongs_to_an_operation(served: list[AttackedOperation]) -> None:
     found = {_PARAMETER.sub(r"{\1}", f"/{one}") for one in routes() if one.startswith(API)}
     assert found == {one.path for one in served}
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lepton_platform.management.isolation.doors import Answer, InProcess
+from lepton_platform.management.isolation.doors import ClientResponse, InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
-from lepton_platform.management.isolation.spaces import Space, close, prepare
+from lepton_platform.management.isolation.spaces import ProbeTenant, prepare_tenants, revoke_keys
 from recommender.serving import spaces as serving
 from tenants.control.models import Tenant, User
 from tests.stranger.addresses import Address, addresses
@@ -18,7 +18,7 @@ from tests.stranger.asking import Ask, Tally, ask_both, hold
 from tests.stranger.browser import browser
 from tests.stranger.targets import Target, absent_like, member, targets
 
-Sides = tuple[Space, Space]
+Sides = tuple[ProbeTenant, ProbeTenant]
 Pairs = list[tuple[Target, Target]]
 
 
@@ -31,10 +31,10 @@ def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture
 def sides(database: None, settings: Any) -> Iterator[Sides]:
     settings.LEPTON_STAFF_NEEDS_MFA = False
-    attacker, victim = prepare("eu", InProcess())
+    attacker, victim = prepare_tenants("eu", InProcessClient())
     yield attacker, victim
-    close(attacker, victim)
-    serving.stop()
+    revoke_keys(attacker, victim)
+    serving.stop_snapshot_cache()
 
 
 def at_theirs(ask: Ask, tally: Tally, foreign: Target, absent: Target, chosen: list[Address]) -> None:
@@ -57,23 +57,23 @@ def at_ones_own(ask: Ask, slug: str, tally: Tally, foreign: Target, absent: Targ
         ask_both(ask, tally, get, foreign, absent)
 
 
-def status_of(answer: Answer, _either: Sequence[Target]) -> int:
+def status_of(answer: ClientResponse, _either: Sequence[Target]) -> int:
     return answer.status
 
 
-def rows(victim: Space, things: Pairs) -> dict[str, Any]:
+def rows(victim: ProbeTenant, things: Pairs) -> dict[str, Any]:
     """Everything that is the victim's, also the rows of the directory that have no tenant: itself and its people."""
     keys, emails = [one.user_id for one, _ in things], [one.email for one, _ in things]
     people = User.objects.filter(pk__in=keys) | User.objects.filter(email__in=emails)
     return {
-        **fingerprint(victim.tenant.ref, without=()),
+        **fingerprint(victim.tenant.ref, excluded_tables=()),
         "tenant": [*Tenant.objects.filter(pk=victim.tenant.id).values()],
         "people": [*people.order_by("pk").values()],
     }
 
 
-def pairs(victim: Space, count: int) -> Pairs:
-    return [(one, absent_like(one)) for one in targets(InProcess(), victim, count)]
+def pairs(victim: ProbeTenant, count: int) -> Pairs:
+    return [(one, absent_like(one)) for one in targets(InProcessClient(), victim, count)]
 
 
 @pytest.mark.proof(row=1)

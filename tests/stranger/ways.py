@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from lepton_platform.management.isolation.attack import Operation
-from lepton_platform.management.isolation.doors import Request
+from lepton_platform.management.isolation.attack import AttackedOperation
+from lepton_platform.management.isolation.doors import ClientRequest
 from tests.stranger.spellings import SPELLINGS, Spelling
 from tests.stranger.targets import Target
 
-Way = Callable[[Operation, Target], Request]
+Way = Callable[[AttackedOperation, Target], ClientRequest]
 OWN_ITEM, OWN_PROFILE = "mirror-item", "mirror-profile"
 
 _BODIES: Mapping[str, list[Callable[[Target], Any]]] = {
@@ -97,7 +97,7 @@ _HEADERS: list[Callable[[Target], Mapping[str, str]]] = [
 ]
 
 
-def ways(operation: Operation) -> Iterator[Way]:
+def ways(operation: AttackedOperation) -> Iterator[Way]:
     """The plainest first: as the schema says, with the other tenant's key of repetition, other bodies, queries ..."""
     yield _as_declared
     if operation.method == "POST":
@@ -112,50 +112,50 @@ def ways(operation: Operation) -> Iterator[Way]:
     yield from (_headers(make) for make in _HEADERS)
 
 
-def _as_declared(operation: Operation, target: Target) -> Request:
-    return operation.request(target.ids)
+def _as_declared(operation: AttackedOperation, target: Target) -> ClientRequest:
+    return operation.build_request(target.ids)
 
 
-def _with_their_key(operation: Operation, target: Target) -> Request:
-    asked = operation.request(target.ids)
+def _with_their_key(operation: AttackedOperation, target: Target) -> ClientRequest:
+    asked = operation.build_request(target.ids)
     return replace(asked, headers={"Idempotency-Key": target.key_for(operation.name)})
 
 
 def _body(make: Callable[[Target], Any]) -> Way:
     return lambda operation, target: replace(
-        operation.request(target.ids), body=json.dumps(make(target)).encode()
+        operation.build_request(target.ids), body=json.dumps(make(target)).encode()
     )
 
 
 def _query(make: Callable[[Target], Mapping[str, str]]) -> Way:
-    def way(operation: Operation, target: Target) -> Request:
-        asked = operation.request(target.ids)
+    def way(operation: AttackedOperation, target: Target) -> ClientRequest:
+        asked = operation.build_request(target.ids)
         return replace(asked, path=f"{asked.path}?{urlencode(make(target))}")
 
     return way
 
 
 def _headers(make: Callable[[Target], Mapping[str, str]]) -> Way:
-    return lambda operation, target: replace(operation.request(target.ids), headers=make(target))
+    return lambda operation, target: replace(operation.build_request(target.ids), headers=make(target))
 
 
 def _spelled(spelling: Spelling) -> Way:
-    def way(operation: Operation, target: Target) -> Request:
-        path = re.sub(r"{(\w+)}", lambda found: spelling(target.ids.of(found[1])), operation.path)
-        return replace(operation.request(target.ids), path=path)
+    def way(operation: AttackedOperation, target: Target) -> ClientRequest:
+        path = re.sub(r"{(\w+)}", lambda found: spelling(target.ids.get_id(found[1])), operation.path)
+        return replace(operation.build_request(target.ids), path=path)
 
     return way
 
 
-def _with_tenant_before(operation: Operation, target: Target) -> Request:
+def _with_tenant_before(operation: AttackedOperation, target: Target) -> ClientRequest:
     return _spelled(lambda text: f"{target.tenant_id}%3A{text}")(operation, target)
 
 
-def _with_slug_before(operation: Operation, target: Target) -> Request:
+def _with_slug_before(operation: AttackedOperation, target: Target) -> ClientRequest:
     return _spelled(lambda text: f"{target.slug}/{text}")(operation, target)
 
 
-def _ids_of_another_kind(operation: Operation, target: Target) -> Request:
+def _ids_of_another_kind(operation: AttackedOperation, target: Target) -> ClientRequest:
     """A job where an item stands, a recommendation where a job stands, a person where a profile stands."""
     other = {
         "item_id": target.ids.job_id,
@@ -164,7 +164,7 @@ def _ids_of_another_kind(operation: Operation, target: Target) -> Request:
         "version": target.key_id,
     }
     path = re.sub(r"{(\w+)}", lambda found: other[found[1]], operation.path)
-    return replace(operation.request(target.ids), path=path)
+    return replace(operation.build_request(target.ids), path=path)
 
 
 def _event(profile_id: str | None, item_id: str, **more: Any) -> Any:

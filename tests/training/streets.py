@@ -7,10 +7,10 @@ import numpy as np
 from recommender.algorithms.ensemble import Ensemble
 from recommender.dataset import Dataset, Split
 from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.slices import Labels
+from recommender.evaluation.slices import SegmentColumns
 from recommender.registry.bundle import Bundle
 from recommender.training import gate
-from recommender.training.gate import Verdict
+from recommender.training.gate import GateResult
 
 ITEMS = 120
 DAY_MS = 86_400_000
@@ -39,23 +39,28 @@ def street(seed: int, *, users: int = 400, order: float = 0.6, start_ms: int = 0
 def shuffled(dataset: Dataset, seed: int) -> Dataset:
     """The same choices, dealt out anew: what is popular stays, what one person does next cannot be known."""
     item = np.random.default_rng(seed).permutation(dataset.item)
-    return Dataset(dataset.users, dataset.items, dataset.indptr, item, dataset.at, dataset.weight)
+    return Dataset(dataset.n_users, dataset.n_items, dataset.indptr, item, dataset.timestamp, dataset.weight)
 
 
 def fitted(split: Split, members: tuple[str, ...] = CHEAP, seed: int = 0) -> Ensemble:
     """As a training fits what is judged: the hidden events stay hidden."""
     return fit_ensemble(
-        split.train, profile="fast", members=members, rng=np.random.default_rng(seed), again=False
+        split.train, profile="fast", model_names=members, rng=np.random.default_rng(seed), refit_on_all=False
     )
 
 
 def judged(
-    ours: Ensemble, split: Split, live: Ensemble | None = None, labels: tuple[Labels, Labels] = ((), ())
-) -> Verdict:
+    ours: Ensemble,
+    split: Split,
+    live: Ensemble | None = None,
+    labels: tuple[SegmentColumns, SegmentColumns] = ((), ()),
+) -> GateResult:
     numbers = np.arange(ITEMS, dtype=np.int32)
     bundle = Bundle(live, numbers) if live else None
-    return gate.judge(ours, split, bundle, numbers, live_is_fair=live is not None, labels=labels)
+    return gate.evaluate_candidate(
+        ours, split, bundle, numbers, live_is_fair=live is not None, segments=labels
+    )
 
 
-def codes(verdict: Verdict) -> list[str]:
+def codes(verdict: GateResult) -> list[str]:
     return [reason.code for reason in verdict.reasons]

@@ -28,9 +28,9 @@ def folder(tenant: TenantRef, artefact_id: UUID) -> Path:
 
 def test_what_is_written_is_read_back_and_never_lies_in_clear(tenant: TenantRef) -> None:
     artefact_id = uuid7()
-    manifest = artefacts.write(tenant, artefact_id, FILES)
+    manifest = artefacts.write_artefact(tenant, artefact_id, FILES)
     stored = {path.name: path.read_bytes() for path in folder(tenant, artefact_id).iterdir()}
-    assert artefacts.read(tenant, artefact_id, manifest) == FILES
+    assert artefacts.read_artefact(tenant, artefact_id, manifest) == FILES
     assert stored.keys() == {"ensemble.json", "ease__arrays.safetensors"}
     assert not any(CANARY[:13] in content for content in stored.values())
     assert manifest["bytes"] == sum(map(len, FILES.values()))
@@ -39,40 +39,40 @@ def test_what_is_written_is_read_back_and_never_lies_in_clear(tenant: TenantRef)
 @pytest.mark.parametrize("where", [0, 60, -1])
 def test_a_flipped_bit_is_noticed(tenant: TenantRef, where: int) -> None:
     artefact_id = uuid7()
-    manifest = artefacts.write(tenant, artefact_id, FILES)
+    manifest = artefacts.write_artefact(tenant, artefact_id, FILES)
     path = folder(tenant, artefact_id) / "ensemble.json"
     content = bytearray(path.read_bytes())
     content[where] ^= 1
     path.write_bytes(content)
     with pytest.raises(ArtefactCorrupt, match=r"ensemble\.json"):
-        artefacts.read(tenant, artefact_id, manifest)
+        artefacts.read_artefact(tenant, artefact_id, manifest)
 
 
 def test_a_truncated_or_missing_file_is_noticed(tenant: TenantRef) -> None:
     artefact_id = uuid7()
-    manifest = artefacts.write(tenant, artefact_id, FILES)
+    manifest = artefacts.write_artefact(tenant, artefact_id, FILES)
     path = folder(tenant, artefact_id) / "ease__arrays.safetensors"
     path.write_bytes(path.read_bytes()[: -(1 << 20)])
     with pytest.raises(ArtefactCorrupt):
-        artefacts.read(tenant, artefact_id, manifest)
+        artefacts.read_artefact(tenant, artefact_id, manifest)
     path.unlink()
     with pytest.raises(ArtefactCorrupt):
-        artefacts.read(tenant, artefact_id, manifest)
+        artefacts.read_artefact(tenant, artefact_id, manifest)
 
 
 def test_files_of_another_model_or_tenant_do_not_open_here(
     tenant: TenantRef, stranger_tenant: TenantRef
 ) -> None:
     mine, other = uuid7(), uuid7()
-    manifest = artefacts.write(tenant, mine, FILES)
-    artefacts.write(tenant, other, FILES)
+    manifest = artefacts.write_artefact(tenant, mine, FILES)
+    artefacts.write_artefact(tenant, other, FILES)
     shutil.copy(folder(tenant, other) / "ensemble.json", folder(tenant, mine) / "ensemble.json")
     with pytest.raises(ArtefactCorrupt):
-        artefacts.read(tenant, mine, manifest)
-    artefacts.write(stranger_tenant, mine, FILES)
+        artefacts.read_artefact(tenant, mine, manifest)
+    artefacts.write_artefact(stranger_tenant, mine, FILES)
     shutil.copytree(folder(stranger_tenant, mine), folder(tenant, mine), dirs_exist_ok=True)
     with pytest.raises(ArtefactCorrupt):
-        artefacts.read(tenant, mine, manifest)
+        artefacts.read_artefact(tenant, mine, manifest)
 
 
 def test_a_write_that_fails_half_way_leaves_no_folder(
@@ -85,7 +85,7 @@ def test_a_write_that_fails_half_way_leaves_no_folder(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreUnavailable):
-        artefacts.write(tenant, artefact_id, FILES)
+        artefacts.write_artefact(tenant, artefact_id, FILES)
     assert not folder(tenant, artefact_id).exists()
 
 
@@ -101,7 +101,7 @@ def test_files_are_durable_before_the_folder_has_its_name(
         sync(handle)
 
     monkeypatch.setattr(store.os, "fsync", watched)
-    artefacts.write(tenant, artefact_id, FILES)
+    artefacts.write_artefact(tenant, artefact_id, FILES)
     assert named_at_sync == [False, False, False, True]
 
 
@@ -110,8 +110,8 @@ def test_a_half_written_model_is_removed_after_a_day_and_a_fresh_one_is_not(
 ) -> None:
     fresh, old = uuid7(), UUID(int=(uuid7().int & ((1 << 80) - 1)))
     for artefact_id in (fresh, old):
-        artefacts.write(tenant, artefact_id, FILES)
+        artefacts.write_artefact(tenant, artefact_id, FILES)
     part = folder(tenant, uuid4())
     part.with_name(f"{old}.part").mkdir()
-    assert orphans.remove(tenant, actor=actor) == 2
-    assert artefacts.stored(tenant) == [str(fresh)]
+    assert orphans.remove_orphaned_artefacts(tenant, actor=actor) == 2
+    assert artefacts.list_artefact_folders(tenant) == [str(fresh)]

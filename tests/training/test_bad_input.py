@@ -15,10 +15,10 @@ from recommender.dataset import Dataset
 from recommender.dataset.cleaning import Cleaner
 from recommender.registry import queries
 from recommender.serving.recommend import recommend
-from recommender.serving.spaces import spaces, stop
+from recommender.serving.spaces import get_snapshot_cache, stop_snapshot_cache
 from recommender.serving.types import RecommendRequest
 from recommender.training import gate
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.data.actions import catalog, events
 from tenants.data.queries import jobs
 from tenants.data.types import EventInput, ItemInput, JobView
@@ -75,7 +75,7 @@ CASES: dict[str, tuple[list[ItemInput], list[EventInput]]] = {
 @pytest.fixture(autouse=True)
 def nothing_in_memory() -> Iterator[None]:
     yield
-    stop()
+    stop_snapshot_cache()
 
 
 def fill(tenant: TenantRef, actor: Actor, items: list[ItemInput], rows: list[EventInput]) -> None:
@@ -88,9 +88,9 @@ def fill(tenant: TenantRef, actor: Actor, items: list[ItemInput], rows: list[Eve
 
 def trained(tenant: TenantRef, actor: Actor) -> JobView:
     job_id = order_training(tenant, actor)
-    work(tenant, job_id, owner="w1", actor=actor)
+    run_training_job(tenant, job_id, owner="w1", actor=actor)
     with scope(tenant, actor=actor) as s:
-        return jobs.job(s, job_id)
+        return jobs.get_job(s, job_id)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -106,9 +106,9 @@ def test_a_training_ends_in_a_sentence_or_in_a_model_that_answers(
         assert job.reason.endswith(".")
         return
     with scope(tenant, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert active is not None
-    spaces().refresh_now(tenant)
+    get_snapshot_cache().refresh_now(tenant)
     for who in ("p0", "nobody"):
         answer = recommend(tenant, RecommendRequest(k=5, profile_id=who), actor=actor)
         assert np.isfinite([item.score for item in answer.items]).all()
@@ -126,11 +126,11 @@ def test_what_lies_in_the_future_is_refused_and_its_neighbours_are_learned_from(
     assert {one.code for one in refused} == {"in_the_future"}
     job = trained(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert job.state == "succeeded"
     assert active is not None
-    assert active.data_until is not None
-    assert active.data_until < datetime.now(UTC)
+    assert active.latest_event_at is not None
+    assert active.latest_event_at < datetime.now(UTC)
     assert active.metrics["data"]["events"] == len(rows)
 
 
@@ -175,11 +175,11 @@ def with_profile(data: Dataset, item: np.ndarray, at: np.ndarray) -> Dataset:
     """One more profile, the last."""
     return replace(
         data,
-        users=data.users + 1,
-        indptr=np.r_[data.indptr, data.events + item.size],
+        n_users=data.n_users + 1,
+        indptr=np.r_[data.indptr, data.n_events + item.size],
         item=np.r_[data.item, item],
-        at=np.r_[data.at, at],
-        weight=np.ones(data.events + item.size, np.float32),
+        timestamp=np.r_[data.timestamp, at],
+        weight=np.ones(data.n_events + item.size, np.float32),
     )
 
 
@@ -189,6 +189,6 @@ def test_weights_that_are_no_weights_are_left_out_and_counted(wrong: float) -> N
     weight = data.weight.copy()
     weight[::10] = wrong
     clean, report = Cleaner().clean(replace(data, weight=weight), now=datetime.now(UTC))
-    assert report.removed()["unusable weight"] == len(weight[::10])
+    assert report.count_removed_events()["unusable weight"] == len(weight[::10])
     _protocol, split = gate.hold_out(clean)
     assert np.isfinite(judged(fitted(split), split).metrics["served"]["ndcg@10"])

@@ -18,7 +18,7 @@ from tests.training.spaces import feed, in_order
 @pytest.fixture(autouse=True)
 def nothing_in_memory() -> Iterator[None]:
     yield
-    spaces.stop()
+    spaces.stop_snapshot_cache()
 
 
 def test_train_publishes_and_recommend_explains(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:

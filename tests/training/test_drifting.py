@@ -17,9 +17,9 @@ from recommender.algorithms.ensemble import Ensemble
 from recommender.evaluation.fit import fit_ensemble
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.bundle import Bundle
-from recommender.registry.types import Trained
+from recommender.registry.types import TrainedModel
 from recommender.watching import drifting
-from recommender.watching.drifting import SIGNALS
+from recommender.watching.drifting import DRIFT_SIGNALS
 from tenants.data.actions import catalog
 from tenants.data.queries import audit_log
 from tenants.data.types import EventInput, ItemInput
@@ -56,24 +56,24 @@ def visits(
 
 def learn(tenant: TenantRef, actor: Actor) -> None:
     """A real model of what is there now, in service."""
-    source = sources.load(tenant, actor=actor, report=lambda _done: None)
+    source = sources.load_training_data(tenant, actor=actor, report=lambda _done: None)
     members = ("popularity", "transitions")
     ensemble: Ensemble = fit_ensemble(
-        source.dataset, profile="fast", members=members, rng=np.random.default_rng(0)
+        source.dataset, profile="fast", model_names=members, rng=np.random.default_rng(0)
     )
     artefact_id = uuid7()
-    manifest = artefacts.write(tenant, artefact_id, Bundle(ensemble, source.item_no).to_files())
-    made = Trained(uuid4(), artefact_id, "fast", manifest, {}, datetime.now(UTC), source.data_until)
+    manifest = artefacts.write_artefact(tenant, artefact_id, Bundle(ensemble, source.item_numbers).to_files())
+    made = TrainedModel(uuid4(), artefact_id, "fast", manifest, {}, datetime.now(UTC), source.latest_event_at)
     with scope(tenant, actor=actor) as s:
-        actions.publish(s, made, expected=queries.active_number(s))
+        actions.publish_model(s, made, expected=queries.get_active_number(s))
 
 
 def levels(tenant: TenantRef, actor: Actor) -> dict[str, str]:
-    drifting.measure(tenant, actor=actor)
+    drifting.measure_drift(tenant, actor=actor)
     with scope(tenant, actor=actor) as s:
-        version = queries.active(s)
+        version = queries.get_active_version(s)
     assert version is not None
-    assert set(version.drift["shifts"]) == set(SIGNALS)
+    assert set(version.drift["shifts"]) == set(DRIFT_SIGNALS)
     return {name: one["level"] for name, one in version.drift["shifts"].items()}
 
 
@@ -126,10 +126,10 @@ def test_newcomers_whom_the_model_knows_little_about_move_its_scores(shop: Tenan
 def test_the_task_writes_it_and_the_audit_log_says_so_once(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, lambda p, _s: (p % ITEMS, "purchase"), days=range(6, 0, -2), people=range(PROFILES))
     for _ in range(2):
-        quality.drift(region=shop.region)
+        quality.measure_drift(region=shop.region)
     with scope(shop, actor=actor) as s:
-        version = queries.active(s)
-        lines = [line for line in audit_log.entries(s, limit=50) if line.verb == "model.drifted"]
+        version = queries.get_active_version(s)
+        lines = [line for line in audit_log.list_entries(s, limit=50) if line.verb == "model.drifted"]
     assert version is not None
     assert version.drift["level"] == "drifted"
     assert version.drift["latest"]["profiles"] == PROFILES
@@ -143,24 +143,24 @@ def test_an_empty_or_a_tiny_week_is_unknown(shop: TenantRef, actor: Actor, peopl
 
 
 def test_without_a_model_that_learned_there_is_nothing_to_measure(tenant: TenantRef, actor: Actor) -> None:
-    assert drifting.measure(tenant, actor=actor) is None
+    assert drifting.measure_drift(tenant, actor=actor) is None
 
 
 def test_a_model_whose_files_are_gone_still_has_its_inputs_measured(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
     with scope(shop, actor=actor) as s:
-        version = queries.active(s)
+        version = queries.get_active_version(s)
     assert version is not None
-    artefacts.remove(shop, version.artefact_id)
+    artefacts.remove_artefact(shop, version.artefact_id)
     found = levels(shop, actor)
     assert (found["event_kinds"], found["scores"], found["coverage"]) == ("steady", "unknown", "unknown")
 
 
 def test_no_word_of_the_catalogue_is_written_down(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
-    drifting.measure(shop, actor=actor)
+    drifting.measure_drift(shop, actor=actor)
     with scope(shop, actor=actor) as s:
-        version = queries.active(s)
+        version = queries.get_active_version(s)
     assert version is not None
     assert "shelf" not in repr(version.drift)
 

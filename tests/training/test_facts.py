@@ -10,9 +10,9 @@ import pytest
 
 from recommender import sources
 from recommender.features.encoders import FeatureEncoder, FeatureMatrix
-from recommender.sources import Facts
+from recommender.sources import FeatureData
 from tenants.data.actions import catalog, profiles, space
-from tenants.data.presets import PRIVACY, never_features
+from tenants.data.presets import PRIVACY_PRESETS, list_denied_attributes
 from tenants.data.queries import space as questions
 from tenants.data.types import ItemInput, ProfileInput
 from tenants.errors import Invalid
@@ -26,7 +26,9 @@ OTHERWISE = {"gender": "Sex", "marital": "maritalStatus", "postcode": "ZIP code"
 def bank(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
     """Items and profiles with every fact that finance denies, by its own name and by others."""
     tenant = make_tenant(vertical="finance")
-    denied = {name: f"{name} value" for name in (*PRIVACY["finance"].features_denied, *OTHERWISE.values())}
+    denied = {
+        name: f"{name} value" for name in (*PRIVACY_PRESETS["finance"].features_denied, *OTHERWISE.values())
+    }
     with scope(tenant, actor=actor) as s:
         for row in ("a", "b", "c"):
             about = {
@@ -42,23 +44,23 @@ def bank(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
     return tenant
 
 
-def matrix(facts: Facts, role: sources.Role) -> FeatureMatrix:
+def matrix(facts: FeatureData, role: sources.FeatureRole) -> FeatureMatrix:
     size = len(next(iter(facts.table.values())))
     rows = np.arange(size, dtype=np.int64)
     return FeatureEncoder.fit(facts.specification, role, facts.table, rows).transform(facts.table)
 
 
-def both(tenant: TenantRef, actor: Actor) -> tuple[Facts, Facts]:
-    return sources.item_facts(tenant, actor=actor), sources.profile_facts(tenant, actor=actor)
+def both(tenant: TenantRef, actor: Actor) -> tuple[FeatureData, FeatureData]:
+    return sources.load_item_features(tenant, actor=actor), sources.load_user_features(tenant, actor=actor)
 
 
 def test_no_denied_fact_of_an_item_or_a_profile_reaches_a_matrix(bank: TenantRef, actor: Actor) -> None:
     items, people = both(bank, actor)
     assert set(matrix(items, "item").origins) == {"price", "tags", "Branch", "balance", "interests"}
     assert set(matrix(people, "user").origins) == {"Branch", "balance", "interests"}
-    assert {*OTHERWISE.values(), *PRIVACY["finance"].features_denied} <= set(items.denied) & set(
-        people.denied
-    )
+    assert {*OTHERWISE.values(), *PRIVACY_PRESETS["finance"].features_denied} <= set(
+        items.denied_names
+    ) & set(people.denied_names)
     words = [
         *matrix(items, "item").names,
         *matrix(people, "user").names,
@@ -70,7 +72,7 @@ def test_no_denied_fact_of_an_item_or_a_profile_reaches_a_matrix(bank: TenantRef
 
 def test_a_tenant_cannot_take_a_denial_of_its_vertical_back(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
-        looser = msgspec.structs.replace(questions.state(s).privacy, features_denied=["balance"])
+        looser = msgspec.structs.replace(questions.get_state(s).privacy, features_denied=["balance"])
         with pytest.raises(Invalid) as refused:
             space.update_privacy(s, looser)
     assert refused.value.errors[0].pointer == "/features_denied"
@@ -81,24 +83,24 @@ def test_settings_that_were_loosened_behind_the_back_of_the_action_deny_no_less(
 ) -> None:
     before = both(bank, actor)
     with scope(bank, actor=actor) as s:
-        loose = msgspec.structs.replace(questions.state(s).privacy, features_denied=[])
+        loose = msgspec.structs.replace(questions.get_state(s).privacy, features_denied=[])
         s.cursor().execute(
             "UPDATE data_tenantstate SET privacy = %s::jsonb WHERE tenant_id = %s",
             (msgspec.json.encode(loose).decode(), s.tenant_id),
         )
     with scope(bank, actor=actor) as s:
-        assert questions.state(s).privacy.features_denied == []
+        assert questions.get_state(s).privacy.features_denied == []
     assert both(bank, actor) == before
 
 
 def test_what_the_tenant_denies_beside_its_vertical_is_denied_as_well(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
-        settings = questions.state(s).privacy
+        settings = questions.get_state(s).privacy
         stricter = [*settings.features_denied, "balances"]
         space.update_privacy(s, msgspec.structs.replace(settings, features_denied=stricter))
     items, people = both(bank, actor)
     assert "balance" not in {*items.table, *people.table}
-    assert "balance" in items.denied
+    assert "balance" in items.denied_names
 
 
 def test_only_profiles_that_consented_state_facts(bank: TenantRef, actor: Actor) -> None:
@@ -112,7 +114,7 @@ def test_only_profiles_that_consented_state_facts(bank: TenantRef, actor: Actor)
 
 def test_without_personalisation_nobody_states_a_fact(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
-        settings = questions.state(s).privacy
+        settings = questions.get_state(s).privacy
         space.update_privacy(s, msgspec.structs.replace(settings, personalisation="off"))
     assert both(bank, actor)[1].table == {}
 
@@ -121,15 +123,15 @@ def test_items_stand_in_the_order_of_their_numbers_without_the_retired(bank: Ten
     with scope(bank, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a", brand="Nord", attributes={"price": "free", "Brand": "x"})])
         catalog.retire_item(s, "b")
-    facts = sources.item_facts(bank, actor=actor)
+    facts = sources.load_item_features(bank, actor=actor)
     assert facts.table["price"] == [None, 3.0]
     assert facts.table["brand"] == ["Nord", None]
     assert "Brand" not in facts.table
     assert "free" not in repr(facts.table)
 
 
-@pytest.mark.parametrize("vertical", list(PRIVACY))
+@pytest.mark.parametrize("vertical", list(PRIVACY_PRESETS))
 def test_no_settings_shorten_the_list_of_a_vertical(vertical: str) -> None:
-    preset = PRIVACY[vertical]
+    preset = PRIVACY_PRESETS[vertical]
     empty = msgspec.structs.replace(preset, features_denied=[])
-    assert never_features(vertical, empty) == tuple(preset.features_denied)
+    assert list_denied_attributes(vertical, empty) == tuple(preset.features_denied)

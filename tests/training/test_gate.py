@@ -61,10 +61,12 @@ def test_a_model_as_good_as_the_live_one_replaces_it() -> None:
 def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
     """The new model answers the profiles of one country with the catalogue upside down."""
     _protocol, split = gate.hold_out(street(2, users=2_000))
-    country = (np.arange(split.train.users) % 12 == 0).astype(np.int32)
+    country = (np.arange(split.train.n_users) % 12 == 0).astype(np.int32)
     ours = fitted(split)
-    live = replace(fitted(split, ("popularity", "item_neighbours")), ranker=None)
-    broken = _Broken(ours, of_history={split.histories.row(n).tobytes() for n in _cases(split.user, country)})
+    live = replace(fitted(split, ("popularity", "item_neighbours")), reranker=None)
+    broken = _Broken(
+        ours, of_history={split.histories.slice_row(n).tobytes() for n in _cases(split.user, country)}
+    )
     verdict = judged(broken, split, live, labels=((("country", country, ("DE", "FR")),), ()))  # type: ignore[arg-type]
     assert verdict.metrics["served"]["ndcg@10"] > verdict.metrics["live"]["ndcg@10"]
     assert set(codes(verdict)) == {"slice_worse"}
@@ -73,9 +75,9 @@ def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
 
 def test_groups_too_small_to_judge_are_not_quoted() -> None:
     _protocol, split = gate.hold_out(street(3))
-    few = np.full(split.train.users, -1, np.int32)
+    few = np.full(split.train.n_users, -1, np.int32)
     few[split.user[:49]] = 0
-    many = np.full(split.train.users, -1, np.int32)
+    many = np.full(split.train.n_users, -1, np.int32)
     many[split.user[:50]] = 0
     labels = (("language", few, ("zh",)), ("country", many, ("CN",)))
     verdict = judged(fitted(split), split, labels=(labels, ()))
@@ -86,28 +88,28 @@ def test_a_live_model_that_had_learned_from_the_cases_is_quoted_and_not_compared
     _protocol, split = gate.hold_out(street(4))
     ours, numbers = fitted(split, ("popularity", "item_neighbours")), np.arange(ITEMS, dtype=np.int32)
     live = gate.Bundle(fitted(split), numbers)
-    verdict = gate.judge(ours, split, live, numbers, live_is_fair=False)
+    verdict = gate.evaluate_candidate(ours, split, live, numbers, live_is_fair=False)
     assert (codes(verdict), verdict.metrics["live"]["fair"]) == ([], False)
     assert "against_live" not in verdict.metrics["judgement"]
 
 
 def test_the_split_is_made_where_the_live_models_knowledge_ended() -> None:
     data = street(5, start_ms=1_000_000_000_000)
-    until = int(np.quantile(data.at, 0.93))
-    until = int(data.at[data.at <= until].max())
+    until = int(np.quantile(data.timestamp, 0.93))
+    until = int(data.timestamp[data.timestamp <= until].max())
     moment = datetime.fromtimestamp(until / 1000, UTC)
-    protocol, split = gate.hold_out(data, live_until=moment)
-    assert (protocol, int(split.train.at.max())) == ("time-split", until)
-    assert gate.knew_nothing_hidden(moment, data, split)
-    assert not gate.knew_nothing_hidden(datetime.fromtimestamp(until / 1000 + 86_400, UTC), data, split)
+    protocol, split = gate.hold_out(data, live_trained_until=moment)
+    assert (protocol, int(split.train.timestamp.max())) == ("time-split", until)
+    assert gate.is_fair_comparison(moment, data, split)
+    assert not gate.is_fair_comparison(datetime.fromtimestamp(until / 1000 + 86_400, UTC), data, split)
 
 
 @pytest.mark.parametrize("share", [0.999, 0.5])
 def test_too_little_or_too_much_since_the_live_model_keeps_the_usual_cut(share: float) -> None:
     data = street(6, start_ms=1_000_000_000_000)
-    moment = datetime.fromtimestamp(float(np.quantile(data.at, share)) / 1000, UTC)
-    _protocol, split = gate.hold_out(data, live_until=moment)
-    assert split.train.events / data.events == pytest.approx(0.9, abs=0.01)
+    moment = datetime.fromtimestamp(float(np.quantile(data.timestamp, share)) / 1000, UTC)
+    _protocol, split = gate.hold_out(data, live_trained_until=moment)
+    assert split.train.n_events / data.n_events == pytest.approx(0.9, abs=0.01)
 
 
 def test_few_cases_are_said_with_their_number() -> None:
@@ -121,8 +123,8 @@ def test_a_gain_too_small_to_matter_is_refused() -> None:
     """Many cases make a tiny gain certain; it is not worth a change all the same."""
     _protocol, split = gate.hold_out(street(8, users=3_000, order=0.02))
     numbers = np.arange(ITEMS, dtype=np.int32)
-    config = replace(gate.CONFIG, least_gain=3.0)
-    verdict = gate.judge(fitted(split), split, None, numbers, live_is_fair=False, config=config)
+    config = replace(gate.DEFAULT_GATE_CONFIG, min_gain=3.0)
+    verdict = gate.evaluate_candidate(fitted(split), split, None, numbers, live_is_fair=False, config=config)
     assert set(codes(verdict)) <= {"gain_too_small", "not_better"}
     assert verdict.reasons != ()
 
@@ -135,7 +137,7 @@ class _Broken(Ensemble):
     """Scores the histories of one group upside down."""
 
     def __init__(self, whole: Ensemble, *, of_history: set[bytes]) -> None:
-        super().__init__(whole.members, Blend(dict(whole.blend.weights)), whole.items, whole.card)
+        super().__init__(whole.models, Blend(dict(whole.blend.weights)), whole.items, whole.training_report)
         object.__setattr__(self, "_of_history", of_history)
 
     def score(self, histories):  # type: ignore[no-untyped-def]
@@ -149,6 +151,6 @@ def test_the_broken_model_is_broken_for_its_group_only() -> None:
     data: Dataset = street(9)
     _protocol, split = gate.hold_out(data)
     whole = fitted(split)
-    broken = _Broken(whole, of_history={split.histories.row(0).tobytes()})
-    some = split.histories.take(np.array([0, 1]))
+    broken = _Broken(whole, of_history={split.histories.slice_row(0).tobytes()})
+    some = split.histories.take_rows(np.array([0, 1]))
     assert np.allclose(broken.score(some)[0], -whole.score(some)[0])

@@ -12,7 +12,7 @@ from recommender.registry import queries
 from recommender.registry.types import VersionView
 from recommender.training import gate, incremental, refresh
 from recommender.training.refresh import request_if_due
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.data.actions import catalog, events
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
@@ -25,14 +25,14 @@ from tests.training.spaces import ITEMS, PROFILES
 def trained(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
     with scope(tenant, actor=actor) as s:
         job_id = job_actions.request_job(s, "train", parameters={"profile": "fast", **parameters}).id
-    work(tenant, job_id, owner="w1", actor=actor)
+    run_training_job(tenant, job_id, owner="w1", actor=actor)
     with scope(tenant, actor=actor) as s:
-        return jobs.job(s, job_id)
+        return jobs.get_job(s, job_id)
 
 
 def newest(tenant: TenantRef, actor: Actor) -> VersionView:
     with scope(tenant, actor=actor) as s:
-        return queries.versions(s)[0]
+        return queries.list_versions(s)[0]
 
 
 def go_on(tenant: TenantRef, actor: Actor, *, steps: int = 4) -> None:
@@ -71,22 +71,22 @@ def test_a_refresh_serves_what_it_learned_on_top_of_the_live_model(served: Tenan
     assert second.metrics["served"]["ndcg@10"] > 2 * second.metrics["popularity"]["ndcg@10"]
     assert second.metrics["live"]["fair"] is True
     assert second.metrics["data"]["items"] == ITEMS + 10
-    assert second.metrics["full"] == refresh.full_training(first)
+    assert second.metrics["full"] == refresh.get_last_full_training(first)
 
 
 def test_it_is_judged_by_events_that_neither_model_has_seen(
     served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    until = newest(served, actor).data_until
+    until = newest(served, actor).latest_event_at
     go_on(served, actor)
     seen: list[Any] = []
-    judge = gate.judge
+    judge = gate.evaluate_candidate
 
     def watched(ensemble: Any, split: Any, *args: Any, **kwargs: Any) -> Any:
-        seen.append((split.train, ensemble.members["popularity"]._count.sum()))
+        seen.append((split.train, ensemble.members["popularity"]._counts.sum()))
         return judge(ensemble, split, *args, **kwargs)
 
-    monkeypatch.setattr(incremental.gate, "judge", watched)
+    monkeypatch.setattr(incremental.gate, "evaluate_candidate", watched)
     trained(served, actor, refresh=True)
     (train, counted), *others = seen
     assert others == []
@@ -103,7 +103,7 @@ def test_without_new_events_it_is_a_full_training(served: TenantRef, actor: Acto
 def test_without_a_model_it_is_a_full_training(walkers: TenantRef, actor: Actor) -> None:
     trained(walkers, actor, refresh=True)
     version = newest(walkers, actor)
-    assert version.active
+    assert version.is_active
     assert "refreshed_from" not in version.metrics
 
 
@@ -111,7 +111,9 @@ def test_a_model_that_cannot_be_gone_on_from_is_trained_afresh(
     served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on(served, actor)
-    monkeypatch.setattr("recommender.algorithms.sequence_training.NextItemTrainer.adopt", lambda *_: False)
+    monkeypatch.setattr(
+        "recommender.algorithms.sequence_training.SequentialTrainer.warm_start", lambda *_: False
+    )
     assert trained(served, actor, refresh=True).state == "succeeded"
     assert "refreshed_from" not in newest(served, actor).metrics
 

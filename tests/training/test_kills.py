@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from recommender.registry import artefacts, queries
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.data.queries import jobs
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -36,7 +36,7 @@ def kill_in(tenant: TenantRef, actor: Actor, job_id: UUID, phase: str) -> None:
     reached = ""
     while reached != phase and child.poll() is None and time.monotonic() < deadline:
         with scope(tenant, actor=actor) as s:
-            reached = jobs.job(s, job_id).phase
+            reached = jobs.get_job(s, job_id).phase
     child.kill()
     child.wait()
     with scope(tenant, actor=actor) as s:
@@ -54,10 +54,10 @@ def test_a_worker_killed_in_every_phase_leaves_one_whole_model(walkers: TenantRe
     for phase in PHASES:
         kill_in(walkers, actor, job_id, phase)
         with scope(walkers, actor=actor) as s:
-            assert len(queries.versions(s)) == int(jobs.job(s, job_id).state == "succeeded")
-    work(walkers, job_id, owner="w2", actor=actor)
+            assert len(queries.list_versions(s)) == int(jobs.get_job(s, job_id).state == "succeeded")
+    run_training_job(walkers, job_id, owner="w2", actor=actor)
     with scope(walkers, actor=actor) as s:
-        versions, job = queries.versions(s), jobs.job(s, job_id)
+        versions, job = queries.list_versions(s), jobs.get_job(s, job_id)
     assert job.state == "succeeded"
     assert [version.version for version in versions] == [1]
-    assert artefacts.read(walkers, versions[0].artefact_id, versions[0].manifest)
+    assert artefacts.read_artefact(walkers, versions[0].artefact_id, versions[0].manifest)

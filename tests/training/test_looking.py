@@ -10,17 +10,17 @@ import pytest
 
 from lepton_platform.tasks import training as tasks
 from recommender import looks
-from recommender.features.images import ENCODER, WIDTH
+from recommender.features.images import EMBEDDING_WIDTH, ENCODER_NAME
 from recommender.registry import artefacts, queries
 from recommender.registry.bundle import Bundle
-from recommender.serving.spaces import spaces, stop
-from recommender.training.looking import look_at_images
-from recommender.training.work import work
+from recommender.serving.spaces import get_snapshot_cache, stop_snapshot_cache
+from recommender.training.looking import embed_new_images
+from recommender.training.work import run_training_job
 from tenants.data.actions import images
-from tenants.data.actions.looks import record_looks
-from tenants.data.pictures import Picture
+from tenants.data.actions.looks import record_image_embeddings
+from tenants.data.pictures import EncodedImage
 from tenants.data.queries import jobs
-from tenants.data.queries.looks import count_unseen, unseen
+from tenants.data.queries.looks import count_pending, list_pending
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.drawings import picture_file
@@ -33,25 +33,25 @@ EACH = 8
 
 def train(tenant: TenantRef, actor: Actor) -> Any:
     job_id = order_training(tenant, actor)
-    work(tenant, job_id, owner="w1", actor=actor)
-    spaces().refresh_now(tenant)
+    run_training_job(tenant, job_id, owner="w1", actor=actor)
+    get_snapshot_cache().refresh_now(tenant)
     with scope(tenant, actor=actor) as s:
-        job = jobs.job(s, job_id)
+        job = jobs.get_job(s, job_id)
     assert job.state == "succeeded", job.reason
     return job
 
 
 def model(tenant: TenantRef, actor: Actor) -> Bundle:
     with scope(tenant, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert active is not None
-    return Bundle.from_files(artefacts.read(tenant, active.artefact_id, active.manifest))
+    return Bundle.from_files(artefacts.read_artefact(tenant, active.artefact_id, active.manifest))
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_loading() -> Iterator[None]:
     yield
-    stop()
+    stop_snapshot_cache()
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_an_image_put_through_the_api_is_found_by_its_look(
 ) -> None:
     assert alike(owner, "discs-0") == []
     train(tenant, actor)
-    assert "look" in model(tenant, actor).ensemble.members
+    assert "look" in model(tenant, actor).ensemble.models
     for kind in KINDS:
         found = alike(owner, f"{kind}-3", EACH - 1)
         assert {item["id"].partition("-")[0] for item in found} == {kind}
@@ -127,7 +127,7 @@ def test_a_removed_image_takes_its_vector_along_with_the_next_training(
     assert owner.delete(f"{API}/items/discs-0/image").status_code == 404
     bundle = model(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        left = looks.of_numbers(s, bundle.item_no.tolist())
+        left = looks.load_embeddings_by_number(s, bundle.item_numbers.tolist())
     assert len(left) == len(gallery) - 1
     train(tenant, actor)
     assert alike(owner, "discs-0") == []
@@ -140,12 +140,12 @@ def test_a_new_item_is_recommended_by_its_look_before_the_next_training(
     train(tenant, actor)
     owner.post(f"{API}/items", {"id": "late"})
     put(owner, "late", "stripes", 77)
-    spaces().refresh_now(tenant)
+    get_snapshot_cache().refresh_now(tenant)
     assert alike(owner, "late") == []
-    tasks.look(region=tenant.region)
-    spaces().refresh_now(tenant)
+    tasks.embed_images(region=tenant.region)
+    get_snapshot_cache().refresh_now(tenant)
     with scope(tenant, actor=actor) as s:
-        assert count_unseen(s, ENCODER) == 0
+        assert count_pending(s, ENCODER_NAME) == 0
     answer = owner.post(f"{API}/recommendations", {"session": ["stripes-2"], "k": EACH}).json()
     assert answer["stage"] == "content"
     assert {item["id"].partition("-")[0] for item in answer["items"]} == {"stripes", "late"}
@@ -155,15 +155,15 @@ def test_a_new_item_is_recommended_by_its_look_before_the_next_training(
 def test_looking_for_new_images_keeps_nobody_waiting(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
-    assert look_at_images(tenant, actor=actor, most=1) == len(gallery)
-    assert look_at_images(tenant, actor=actor) == 0
+    assert embed_new_images(tenant, actor=actor, max_images=1) == len(gallery)
+    assert embed_new_images(tenant, actor=actor) == 0
 
 
 def test_an_image_that_cannot_be_read_hinders_no_other(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     with scope(tenant, actor=actor) as s:
-        images.set_image(s, "discs-0", Picture(b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png"))
+        images.set_image(s, "discs-0", EncodedImage(b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png"))
     train(tenant, actor)
     assert alike(owner, "discs-0") == []
     assert len(alike(owner, "discs-1", len(gallery))) == len(gallery) - 2
@@ -173,10 +173,12 @@ def test_a_look_that_was_read_before_the_image_changed_is_not_kept(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     with scope(tenant, actor=actor) as s:
-        page = unseen(s, ENCODER)
+        page = list_pending(s, ENCODER_NAME)
     put(owner, "discs-0", "stripes", 5)
     with scope(tenant, actor=actor) as s:
-        stored = record_looks(s, ENCODER, page, [looks.to_bytes(np.ones(WIDTH, np.float32))] * len(page))
+        stored = record_image_embeddings(
+            s, ENCODER_NAME, page, [looks.to_bytes(np.ones(EMBEDDING_WIDTH, np.float32))] * len(page)
+        )
     assert stored == len(page) - 1
 
 

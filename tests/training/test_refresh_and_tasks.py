@@ -11,7 +11,7 @@ import pytest
 from lepton_platform.celery import app
 from lepton_platform.tasks import schedule, training, upkeep
 from recommender.registry import actions
-from recommender.registry.types import Trained
+from recommender.registry.types import TrainedModel
 from recommender.training.refresh import request_if_due
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import counters, jobs
@@ -21,17 +21,17 @@ from tests.training.spaces import LENGTH, PROFILES, order_training
 
 
 def publish(tenant: TenantRef, actor: Actor, *, known: int, age: timedelta) -> None:
-    trained = Trained(
+    trained = TrainedModel(
         job_id=uuid4(),
         artefact_id=uuid4(),
         profile="full",
         manifest={"files": {}, "bytes": 0},
         metrics={"data": {"events_stored": known}},
         trained_at=datetime.now(UTC) - age,
-        data_until=None,
+        latest_event_at=None,
     )
     with scope(tenant, actor=actor) as s:
-        actions.publish(s, trained, expected=None)
+        actions.publish_model(s, trained, expected=None)
 
 
 def test_a_tenant_with_events_and_no_model_is_due(walkers: TenantRef, actor: Actor) -> None:
@@ -69,8 +69,8 @@ def test_a_requested_training_reaches_the_queue_of_its_region_once(
     sent: list[tuple[str, dict[str, Any], str]] = []
     monkeypatch.setattr(app, "send_task", lambda name, *, kwargs, queue: sent.append((name, kwargs, queue)))
     job_id = order_training(tenant, actor)
-    upkeep.relay(region=tenant.region)
-    upkeep.relay(region=tenant.region)
+    upkeep.publish_outbox(region=tenant.region)
+    upkeep.publish_outbox(region=tenant.region)
     mine = [one for one in sent if one[1]["tenant_id"] == str(tenant.id)]
     expected = {"tenant_id": str(tenant.id), "job_id": str(job_id), "region": tenant.region}
     assert mine == [("lepton.train", expected, f"region_{tenant.region}")]
@@ -85,18 +85,18 @@ def test_a_message_stays_in_the_outbox_while_the_broker_is_away(
     order_training(tenant, actor)
     monkeypatch.setattr(app, "send_task", away)
     with pytest.raises(ConnectionError):
-        upkeep.relay(region=tenant.region)
+        upkeep.publish_outbox(region=tenant.region)
     sent: list[str] = []
     monkeypatch.setattr(app, "send_task", lambda _name, *, kwargs, **_: sent.append(kwargs["tenant_id"]))
-    upkeep.relay(region=tenant.region)
+    upkeep.publish_outbox(region=tenant.region)
     assert str(tenant.id) in sent
 
 
 def test_the_task_trains_the_job_it_names(tenant: TenantRef, actor: Actor) -> None:
     job_id = order_training(tenant, actor)
-    training.train(tenant_id=str(tenant.id), job_id=str(job_id), region=tenant.region)
+    training.train_model(tenant_id=str(tenant.id), job_id=str(job_id), region=tenant.region)
     with scope(tenant, actor=actor) as s:
-        assert jobs.job(s, job_id).reason == "The catalogue is empty: send items first."
+        assert jobs.get_job(s, job_id).reason == "The catalogue is empty: send items first."
 
 
 def test_an_expired_lease_is_asked_for_again(
@@ -105,14 +105,14 @@ def test_an_expired_lease_is_asked_for_again(
     sent: list[str] = []
     job_id = order_training(tenant, actor)
     monkeypatch.setattr(app, "send_task", lambda _name, *, kwargs, **_: sent.append(kwargs["job_id"]))
-    upkeep.relay(region=tenant.region)
+    upkeep.publish_outbox(region=tenant.region)
     with scope(tenant, actor=actor) as s:
         job_actions.lease_job(s, job_id, owner="dead")
         s.cursor().execute(
             "UPDATE data_job SET lease_until = now() - interval '1 s' WHERE id = %s", (job_id,)
         )
-    upkeep.sweep(region=tenant.region)
-    upkeep.relay(region=tenant.region)
+    upkeep.retry_expired_jobs(region=tenant.region)
+    upkeep.publish_outbox(region=tenant.region)
     assert sent.count(str(job_id)) == 2
 
 
@@ -120,18 +120,18 @@ def test_upkeep_may_run_twice(walkers: TenantRef, actor: Actor) -> None:
     def counted() -> int:
         today = datetime.now(UTC).date()
         with scope(walkers, actor=actor) as s:
-            return sum(row.count for row in counters.daily(s, today - timedelta(days=40), today))
+            return sum(row.count for row in counters.list_daily_counts(s, today - timedelta(days=40), today))
 
     before = counted()
     for _ in range(2):
         upkeep.fold_counters(region=walkers.region)
         upkeep.merge_timelines(region=walkers.region)
-        upkeep.clean(region=walkers.region)
+        upkeep.remove_expired_data(region=walkers.region)
     assert counted() == before == PROFILES * LENGTH
 
 
 def test_every_scheduled_task_exists_and_names_a_served_queue() -> None:
     app.loader.import_default_modules()
-    for entry in schedule.entries().values():
+    for entry in schedule.build_schedule_entries().values():
         assert entry["task"] in app.tasks
         assert entry["options"]["queue"] == f"region_{entry['kwargs']['region']}"

@@ -8,13 +8,13 @@ from uuid import uuid4
 import pytest
 
 from recommender.registry import actions, queries
-from recommender.registry.types import Trained, VersionView
+from recommender.registry.types import TrainedModel, VersionView
 from tenants.errors import Conflict, NotFound
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
 
-def trained(**changes: object) -> Trained:
+def trained(**changes: object) -> TrainedModel:
     given: dict[str, object] = {
         "job_id": uuid4(),
         "artefact_id": uuid4(),
@@ -24,22 +24,22 @@ def trained(**changes: object) -> Trained:
         "trained_at": datetime.now(UTC),
         "data_until": None,
     }
-    return Trained(**{**given, **changes})  # type: ignore[arg-type]
+    return TrainedModel(**{**given, **changes})  # type: ignore[arg-type]
 
 
 def publish(s: Scope, **changes: object) -> VersionView:
-    return actions.publish(s, trained(**changes), expected=queries.active_number(s))
+    return actions.publish_model(s, trained(**changes), expected=queries.get_active_number(s))
 
 
 def states(s: Scope) -> dict[int, str]:
-    return {version.version: version.state for version in queries.versions(s)}
+    return {version.version: version.state for version in queries.list_versions(s)}
 
 
 def test_publishing_moves_the_pointer_and_retires_the_one_before(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s)
-        assert queries.active_number(s) == 2
+        assert queries.get_active_number(s) == 2
         assert states(s) == {1: "retired", 2: "active"}
 
 
@@ -47,10 +47,10 @@ def test_a_training_that_was_overtaken_stays_a_candidate_and_says_so(tenant: Ten
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s)
-        late = actions.publish(s, trained(), expected=1)
+        late = actions.publish_model(s, trained(), expected=1)
         assert late.state == "candidate"
         assert "Another version was promoted" in late.reason
-        assert queries.active_number(s) == 2
+        assert queries.get_active_number(s) == 2
 
 
 def test_the_same_job_publishes_one_version(tenant: TenantRef, actor: Actor) -> None:
@@ -67,7 +67,7 @@ def test_promoting_against_a_stale_pointer_is_a_conflict(tenant: TenantRef, acto
         publish(s)
         with pytest.raises(Conflict):
             actions.promote(s, 1, expected=1)
-        assert queries.active_number(s) == 2
+        assert queries.get_active_number(s) == 2
 
 
 def test_rolling_back_returns_to_what_served_before(tenant: TenantRef, actor: Actor) -> None:
@@ -109,7 +109,7 @@ def test_a_refused_version_cannot_be_promoted(tenant: TenantRef, actor: Actor) -
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s, refused=True, reason="Not better.", manifest={})
-        assert queries.active_number(s) == 1
+        assert queries.get_active_number(s) == 1
         with pytest.raises(Conflict):
             actions.promote(s, 2, expected=1)
 
@@ -121,7 +121,7 @@ def test_a_corrupt_version_leaves_service_with_its_reason(tenant: TenantRef, act
         serves = actions.mark_corrupt(s, 2, reason="The model file x is damaged.")
         assert serves is not None
         assert serves.version == 1
-        assert queries.version(s, 2).reason == "The model file x is damaged."
+        assert queries.get_version(s, 2).reason == "The model file x is damaged."
         assert actions.mark_corrupt(s, 2, reason="again") == serves
 
 
@@ -129,15 +129,21 @@ def test_the_last_version_found_corrupt_leaves_nothing_active(tenant: TenantRef,
     with scope(tenant, actor=actor) as s:
         publish(s)
         assert actions.mark_corrupt(s, 1, reason="damaged") is None
-        assert queries.active(s) is None
+        assert queries.get_active_version(s) is None
 
 
 def test_two_are_kept_to_roll_back_to(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         made = [publish(s) for _ in range(5)]
-        assert set(actions.prune(s)) == {made[0].artefact_id, made[1].artefact_id}
-        assert [version.kept for version in queries.versions(s)] == [True, True, True, False, False]
-        assert actions.prune(s) == []
+        assert set(actions.prune_artefacts(s)) == {made[0].artefact_id, made[1].artefact_id}
+        assert [version.has_artefact for version in queries.list_versions(s)] == [
+            True,
+            True,
+            True,
+            False,
+            False,
+        ]
+        assert actions.prune_artefacts(s) == []
         with pytest.raises(Conflict):
             actions.promote(s, 1, expected=5)
 
@@ -148,8 +154,8 @@ def test_a_stranger_sees_and_moves_nothing(
     with scope(tenant, actor=actor) as s:
         publish(s)
     with scope(stranger_tenant, actor=actor) as s:
-        assert queries.versions(s) == []
+        assert queries.list_versions(s) == []
         with pytest.raises(NotFound):
             actions.promote(s, 1, expected=None)
     with scope(tenant, actor=actor) as s:
-        assert queries.active_number(s) == 1
+        assert queries.get_active_number(s) == 1

@@ -9,14 +9,14 @@ import pytest
 from django.utils import translation
 
 from recommender import sources, voices
-from recommender.language.readers import review_reader
+from recommender.language.readers import load_review_analyzer
 from recommender.registry import artefacts, queries
 from recommender.registry.bundle import Bundle
 from recommender.serving import spaces
 from recommender.serving.recommend import recommend
-from recommender.serving.types import Reason, RecommendRequest
-from recommender.training.work import work
-from recommender.voices import WITHOUT_CONSENT, Heard
+from recommender.serving.types import RecommendationReason, RecommendRequest
+from recommender.training.work import run_training_job
+from recommender.voices import WITHOUT_CONSENT, ReviewCorpus
 from tenants.data.actions import catalog, profiles, space
 from tenants.data.queries import space as questions
 from tenants.data.types import ItemInput, ProfileInput
@@ -29,10 +29,12 @@ from tests.training.spaces import order_training
 FIVE = ("r1", "r2", "r3", "r4", "r5")
 
 
-def heard(tenant: TenantRef, actor: Actor) -> Heard:
-    source = sources.load(tenant, actor=actor, report=lambda _done: None)
-    texts = {int(number): "A phone" for number in source.item_no}
-    return voices.load(tenant, texts, reader=review_reader, actor=actor, report=lambda _done: None)
+def heard(tenant: TenantRef, actor: Actor) -> ReviewCorpus:
+    source = sources.load_training_data(tenant, actor=actor, report=lambda _done: None)
+    texts = {int(number): "A phone" for number in source.item_numbers}
+    return voices.load_reviews(
+        tenant, texts, load_analyzer=load_review_analyzer, actor=actor, report=lambda _done: None
+    )
 
 
 def shelf(tenant: TenantRef, actor: Actor, *ids: str) -> None:
@@ -44,7 +46,7 @@ def number(tenant: TenantRef, actor: Actor, item: str) -> int:
     from tenants.data.queries import catalog as catalogue
 
     with scope(tenant, actor=actor) as s:
-        return catalogue.item_no(s, item)
+        return catalogue.get_item_no(s, item)
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def phones(tenant: TenantRef, actor: Actor) -> TenantRef:
     return tenant
 
 
-def praised(tenant: TenantRef, actor: Actor, language: str) -> dict[str, list[Reason]]:
+def praised(tenant: TenantRef, actor: Actor, language: str) -> dict[str, list[RecommendationReason]]:
     with translation.override(language):
         answer = recommend(tenant, RecommendRequest(k=5, reasons=True), actor=actor)
     return {item.id: [one for one in item.reasons if one.kind == "praised"] for item in answer.items}
@@ -64,37 +66,39 @@ def test_praise_of_five_people_becomes_a_reason_in_both_languages(
     phones: TenantRef, actor: Actor, written_in: str
 ) -> None:
     write(phones, actor, "good", PRAISE[written_in], profiles=FIVE)
-    work(phones, order_training(phones, actor), owner="w1", actor=actor)
+    run_training_job(phones, order_training(phones, actor), owner="w1", actor=actor)
     try:
-        spaces.spaces().refresh_now(phones)
+        spaces.get_snapshot_cache().refresh_now(phones)
         english, chinese = praised(phones, actor, "en"), praised(phones, actor, "zh-hans")
     finally:
-        spaces.stop()
-    assert english["good"][0] == Reason("praised", "Battery praised in 100% of 5 reviews", ["battery"])
-    assert chinese["good"][0] == Reason("praised", "5 条评价中有 100% 称赞电池", ["电池"])
+        spaces.stop_snapshot_cache()
+    assert english["good"][0] == RecommendationReason(
+        "praised", "Battery praised in 100% of 5 reviews", ["battery"]
+    )
+    assert chinese["good"][0] == RecommendationReason("praised", "5 条评价中有 100% 称赞电池", ["电池"])
     assert english["new"] == chinese["new"] == []
 
 
 def test_blame_is_no_reason(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "bad", BLAME, profiles=FIVE)
-    work(phones, order_training(phones, actor), owner="w1", actor=actor)
+    run_training_job(phones, order_training(phones, actor), owner="w1", actor=actor)
     try:
-        spaces.spaces().refresh_now(phones)
+        spaces.get_snapshot_cache().refresh_now(phones)
         assert praised(phones, actor, "en")["bad"] == []
     finally:
-        spaces.stop()
+        spaces.stop_snapshot_cache()
 
 
 def test_the_published_model_holds_counts_and_not_a_word_of_a_review(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=FIVE)
-    work(phones, order_training(phones, actor), owner="w1", actor=actor)
+    run_training_job(phones, order_training(phones, actor), owner="w1", actor=actor)
     with scope(phones, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert active is not None
-    files = artefacts.read(phones, active.artefact_id, active.manifest)
-    opinion = Bundle.from_files(files).opinions.get(number(phones, actor, "good"))
+    files = artefacts.read_artefact(phones, active.artefact_id, active.manifest)
+    opinion = Bundle.from_files(files).review_summaries.get_item(number(phones, actor, "good"))
     assert opinion is not None
-    assert (opinion.voices, opinion.praised, opinion.aspects["battery"].said) == (5, 5, 5)
+    assert (opinion.n_reviewers, opinion.n_positive, opinion.aspects["battery"].n_reviewers) == (5, 5, 5)
     assert set(opinion.aspects) == {"battery"}
     assert not any(b"lasts" in content or b"amazing" in content for content in files.values())
     assert active.metrics["reviews"] == {"stored": 5, "read": 5, "left_out": {}, "items": 1, "aspects": 1}
@@ -102,7 +106,7 @@ def test_the_published_model_holds_counts_and_not_a_word_of_a_review(phones: Ten
 
 def test_four_people_are_too_few_however_much_they_write(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=("r1", "r2", "r3", "r4", "r4"))
-    assert len(heard(phones, actor).opinions()) == 0
+    assert len(heard(phones, actor).summarize_reviews()) == 0
 
 
 def test_reviews_of_who_refused_are_not_read(phones: TenantRef, actor: Actor) -> None:
@@ -110,22 +114,22 @@ def test_reviews_of_who_refused_are_not_read(phones: TenantRef, actor: Actor) ->
     with scope(phones, actor=actor) as s:
         profiles.upsert_profiles(s, [ProfileInput(id="r3", consent="refused")])
     found = heard(phones, actor)
-    assert (len(found.voices), found.left_out) == (4, {WITHOUT_CONSENT: 1})
-    assert len(found.opinions()) == 0
+    assert (len(found.reviews), found.skipped) == (4, {WITHOUT_CONSENT: 1})
+    assert len(found.summarize_reviews()) == 0
 
 
 def test_an_erased_review_leaves_with_the_next_training(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=FIVE)
-    assert len(heard(phones, actor).opinions()) == 1
+    assert len(heard(phones, actor).summarize_reviews()) == 1
     erasure.erase_profile(phones, "r2", actor=actor)
-    assert len(heard(phones, actor).opinions()) == 0
+    assert len(heard(phones, actor).summarize_reviews()) == 0
 
 
 def test_another_tenants_reviews_are_not_heard(
     phones: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=FIVE)
-    assert heard(stranger_tenant, actor).stored == 0
+    assert heard(stranger_tenant, actor).n_stored == 0
 
 
 def test_what_was_written_later_is_left_out_of_the_past(phones: TenantRef, actor: Actor) -> None:
@@ -133,23 +137,23 @@ def test_what_was_written_later_is_left_out_of_the_past(phones: TenantRef, actor
     write(phones, actor, "good", PRAISE["en"], at=now)
     found = heard(phones, actor)
     yesterday = int((now - timedelta(days=1)).timestamp() * 1000)
-    assert (len(found.opinions(until=yesterday)), len(found.opinions())) == (0, 1)
+    assert (len(found.summarize_reviews(cutoff_ms=yesterday)), len(found.summarize_reviews())) == (0, 1)
 
 
 def test_an_aspect_that_a_space_denies_is_neither_feature_nor_reason(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"])
     with scope(phones, actor=actor) as s:
-        settings = questions.state(s).privacy
+        settings = questions.get_state(s).privacy
         stricter = [*settings.features_denied, "battery life"]
         from msgspec.structs import replace
 
         space.update_privacy(s, replace(settings, features_denied=stricter))
     found = heard(phones, actor)
-    opinions = found.opinions()
-    assert opinions.names == ()
+    opinions = found.summarize_reviews()
+    assert opinions.aspect_names == ()
     number_of_good = np.array([number(phones, actor, "good")], np.int32)
-    features = found.features(opinions, number_of_good)
-    assert features is None or "battery" not in features.names
+    features = found.build_item_features(opinions, number_of_good)
+    assert features is None or "battery" not in features.aspect_names
 
 
 def test_reviews_that_cannot_be_read_are_counted_and_stop_nothing(phones: TenantRef, actor: Actor) -> None:
@@ -163,9 +167,9 @@ def test_reviews_that_cannot_be_read_are_counted_and_stop_nothing(phones: Tenant
     )
     write(phones, actor, "bad", odd)
     found = heard(phones, actor)
-    assert found.stored == 10
-    assert len(found.opinions()) == 1
-    assert sum(found.left_out.values()) == 10 - len(found.voices)
+    assert found.n_stored == 10
+    assert len(found.summarize_reviews()) == 1
+    assert sum(found.skipped.values()) == 10 - len(found.reviews)
 
 
 def test_of_reviews_that_came_at_one_moment_no_more_are_read_than_asked_for(
@@ -175,5 +179,12 @@ def test_of_reviews_that_came_at_one_moment_no_more_are_read_than_asked_for(
     write(phones, actor, "good", [f"Good phone, number {n}." for n in many], profiles=many)
     with scope(phones, actor=actor) as s:
         s.cursor().execute("UPDATE data_review SET at = now() WHERE tenant_id = %s", (phones.id,))
-    read = voices.load(phones, {}, reader=review_reader, actor=actor, report=lambda _done: None, most=300)
-    assert 300 <= read.stored <= 500
+    read = voices.load_reviews(
+        phones,
+        {},
+        load_analyzer=load_review_analyzer,
+        actor=actor,
+        report=lambda _done: None,
+        max_reviews=300,
+    )
+    assert 300 <= read.n_stored <= 500

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from recommender import sources
-from recommender.sources import Source
+from recommender.sources import TrainingData
 from tenants.data.actions import catalog, events, profiles, space
 from tenants.data.queries import space as questions
 from tenants.data.types import EventInput, ItemInput, ProfileInput
@@ -30,15 +30,15 @@ def record(tenant: TenantRef, actor: Actor, *rows: tuple[str, str, str]) -> None
         assert events.record_events(s, batch).rejected == []
 
 
-def load(tenant: TenantRef, actor: Actor) -> Source:
-    return sources.load(tenant, actor=actor, report=lambda _done: None)
+def load(tenant: TenantRef, actor: Actor) -> TrainingData:
+    return sources.load_training_data(tenant, actor=actor, report=lambda _done: None)
 
 
-def rows_of(source: Source) -> list[list[int]]:
+def rows_of(source: TrainingData) -> list[list[int]]:
     """Item numbers by user, in no order of users."""
     data = source.dataset
     bounds = zip(data.indptr[:-1].tolist(), data.indptr[1:].tolist(), strict=True)
-    return sorted(source.item_no[data.item[low:high]].tolist() for low, high in bounds)
+    return sorted(source.item_numbers[data.item[low:high]].tolist() for low, high in bounds)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_events_become_rows_in_time_order_with_weights_of_mean_one(shop: TenantR
     assert rows_of(source) == [[1, 2], [3]]
     assert source.dataset.weight.mean() == pytest.approx(1.0)
     assert sorted(source.dataset.weight / source.dataset.weight.min()) == pytest.approx([1, 1, 5])
-    assert source.data_until == (T0 + timedelta(minutes=2)).replace(
+    assert source.latest_event_at == (T0 + timedelta(minutes=2)).replace(
         microsecond=(T0.microsecond // 1000) * 1000
     )
 
@@ -63,7 +63,11 @@ def test_impressions_and_dislikes_are_not_learned_and_are_counted(shop: TenantRe
     record(shop, actor, ("p", "a", "view"), ("p", "b", "impression"), ("p", "c", "dismiss"))
     source = load(shop, actor)
     assert rows_of(source) == [[1]]
-    assert (source.left_out["kind without weight"], source.left_out["dislike"], source.counted) == (1, 1, 3)
+    assert (
+        source.skipped_events["kind without weight"],
+        source.skipped_events["dislike"],
+        source.n_stored_events,
+    ) == (1, 1, 3)
 
 
 def test_immediate_repetitions_are_one_event_with_the_greatest_weight(shop: TenantRef, actor: Actor) -> None:
@@ -79,7 +83,7 @@ def test_a_profile_that_refused_teaches_nothing(shop: TenantRef, actor: Actor) -
         profiles.upsert_profiles(s, [ProfileInput(id="p", consent="refused")])
     source = load(shop, actor)
     assert rows_of(source) == [[2]]
-    assert source.left_out["without consent"] == 1
+    assert source.skipped_events["without consent"] == 1
 
 
 def test_opt_in_teaches_only_what_was_granted(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:
@@ -96,7 +100,7 @@ def test_opt_in_teaches_only_what_was_granted(make_tenant: Callable[..., TenantR
 def test_without_personalisation_no_two_events_are_linked(shop: TenantRef, actor: Actor) -> None:
     record(shop, actor, ("p", "a", "view"), ("p", "b", "view"), ("p", "c", "view"))
     with scope(shop, actor=actor) as s:
-        settings = questions.state(s).privacy
+        settings = questions.get_state(s).privacy
         changed = {name: getattr(settings, name) for name in settings.__struct_fields__}
         space.update_privacy(s, type(settings)(**{**changed, "personalisation": "off"}))
     assert rows_of(load(shop, actor)) == [[1], [2], [3]]
@@ -107,15 +111,15 @@ def test_a_retired_item_is_not_learned(shop: TenantRef, actor: Actor) -> None:
     with scope(shop, actor=actor) as s:
         catalog.retire_item(s, "d")
     source = load(shop, actor)
-    assert source.item_no.tolist() == [1, 2, 3]
+    assert source.item_numbers.tolist() == [1, 2, 3]
     assert rows_of(source) == [[1]]
-    assert source.left_out["item not live"] == 1
+    assert source.skipped_events["item not live"] == 1
 
 
 def test_an_empty_space_is_an_empty_dataset(tenant: TenantRef, actor: Actor) -> None:
     source = load(tenant, actor)
-    assert (source.dataset.users, source.dataset.items, source.dataset.events) == (0, 0, 0)
-    assert source.data_until is None
+    assert (source.dataset.n_users, source.dataset.n_items, source.dataset.n_events) == (0, 0, 0)
+    assert source.latest_event_at is None
 
 
 def test_two_tenants_never_meet_in_one_dataset(
@@ -126,7 +130,7 @@ def test_two_tenants_never_meet_in_one_dataset(
     record(stranger_tenant, actor, ("p", "b", "view"))
     record(shop, actor, ("p", "a", "view"))
     assert rows_of(load(shop, actor)) == [[1]]
-    assert np.array_equal(load(stranger_tenant, actor).item_no, [1, 2])
+    assert np.array_equal(load(stranger_tenant, actor).item_numbers, [1, 2])
 
 
 def test_what_cleaning_takes_out_is_counted_beside_the_rest(shop: TenantRef, actor: Actor) -> None:
@@ -136,12 +140,12 @@ def test_what_cleaning_takes_out_is_counted_beside_the_rest(shop: TenantRef, act
         assert events.record_events(s, batch).rejected == []
     source = load(shop, actor)
     assert rows_of(source) == [[1, 2]]
-    assert source.cleaning.removed() == {"repetition in window": 2}
-    assert {name: count for name, count in source.left_out.items() if count} == {
+    assert source.cleaning.count_removed_events() == {"repetition in window": 2}
+    assert {name: count for name, count in source.skipped_events.items() if count} == {
         "immediate repetition": 1,
         "repetition in window": 2,
     }
-    assert source.counted == source.dataset.events + sum(source.left_out.values())
+    assert source.n_stored_events == source.dataset.n_events + sum(source.skipped_events.values())
     assert source.dataset.weight.mean() == pytest.approx(1.0)
 
 
@@ -159,7 +163,7 @@ def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
         tenant, actor, ("ann", "a", "view"), ("bo", "b", "view"), ("cy", "a", "view"), ("ann", "b", "view")
     )
     source = load(tenant, actor)
-    labels = {name: (of_user, values) for name, of_user, values in source.labels}
+    labels = {name: (of_user, values) for name, of_user, values in source.user_segments}
     assert labels["language"][1] == ("en",)
     assert set(labels["country"][1]) == {"DE", "CN"}
     assert labels["region"][1] == ("#1",)
@@ -168,14 +172,14 @@ def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
     country, names = labels["country"]
     assert names[country[of_ann]] == "DE"
     assert sorted(country.tolist()) == [-1, 0, 1]
-    assert (source.item_labels[0][0], source.item_labels[0][2]) == ("item_language", ("zh",))
+    assert (source.item_segments[0][0], source.item_segments[0][2]) == ("item_language", ("zh",))
 
 
 def test_a_place_that_the_tenant_denies_makes_no_group(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a", title="a")])
-        privacy = questions.state(s).privacy
+        privacy = questions.get_state(s).privacy
         space.update_privacy(s, replace(privacy, features_denied=[*privacy.features_denied, "country"]))
         profiles.upsert_profiles(s, [ProfileInput(id="ann", attributes={"country": "DE"})])
     record(tenant, actor, ("ann", "a", "view"))
-    assert load(tenant, actor).labels == ()
+    assert load(tenant, actor).user_segments == ()

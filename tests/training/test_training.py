@@ -9,10 +9,10 @@ import pytest
 
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.bundle import Bundle
-from recommender.registry.types import Trained
+from recommender.registry.types import TrainedModel
 from recommender.training import run as run_module
-from recommender.training.progress import Watch
-from recommender.training.work import work
+from recommender.training.progress import JobHeartbeat
+from recommender.training.work import run_training_job
 from tenants.data.actions import catalog, events
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
@@ -26,9 +26,9 @@ from tests.training.spaces import ITEMS, LENGTH, PROFILES, feed, in_order, order
 def done(tenant: TenantRef, actor: Actor) -> JobView:
     """One training from request to end."""
     job_id = order_training(tenant, actor)
-    work(tenant, job_id, owner="w1", actor=actor)
+    run_training_job(tenant, job_id, owner="w1", actor=actor)
     with scope(tenant, actor=actor) as s:
-        return jobs.job(s, job_id)
+        return jobs.get_job(s, job_id)
 
 
 def test_what_can_be_learned_is_published_and_quoted_beside_popularity(
@@ -36,7 +36,7 @@ def test_what_can_be_learned_is_published_and_quoted_beside_popularity(
 ) -> None:
     job = done(walkers, actor)
     with scope(walkers, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert (job.state, job.reason, job.percent) == ("succeeded", "", 100)
     assert job.outcome == {"version": 1, "state": "active", "serves": True}
     assert active is not None
@@ -47,21 +47,23 @@ def test_what_can_be_learned_is_published_and_quoted_beside_popularity(
 def test_what_is_published_is_the_smaller_form_with_its_cost(walkers: TenantRef, actor: Actor) -> None:
     done(walkers, actor)
     with scope(walkers, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert active is not None
     card = active.metrics["compression"]
     assert card["ndcg@10_after"] >= card["ndcg@10_before"] * (1 - card["limit"])
-    ensemble = Bundle.from_files(artefacts.read(walkers, active.artefact_id, active.manifest)).ensemble
-    stored = {name: sum(map(len, member.to_files().values())) for name, member in ensemble.members.items()}
+    ensemble = Bundle.from_files(
+        artefacts.read_artefact(walkers, active.artefact_id, active.manifest)
+    ).ensemble
+    stored = {name: sum(map(len, member.to_files().values())) for name, member in ensemble.models.items()}
     mine = {name: size for name, size in stored.items() if card["members"][name]["compressed"]}
     assert mine
-    assert "step" in ensemble.members["transitions"]._arrays()
+    assert "step" in ensemble.models["transitions"]._to_arrays()
 
 
 def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor: Actor) -> None:
     job = done(noise, actor)
     with scope(noise, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert job.state == "succeeded"
     assert job.reason.startswith("Not better than popularity beyond chance")
     assert active is not None
@@ -71,24 +73,24 @@ def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor:
 
 
 def test_a_refused_model_never_replaces_a_personal_one(noise: TenantRef, actor: Actor) -> None:
-    personal = Trained(
+    personal = TrainedModel(
         job_id=uuid4(),
         artefact_id=uuid4(),
         profile="fast",
         manifest={"files": {}, "bytes": 0},
         metrics={"serves": "model"},
         trained_at=datetime.now(UTC),
-        data_until=None,
+        latest_event_at=None,
     )
     with scope(noise, actor=actor) as s:
-        first = actions.publish(s, personal, expected=None)
+        first = actions.publish_model(s, personal, expected=None)
     job = done(noise, actor)
     with scope(noise, actor=actor) as s:
-        assert queries.active_number(s) == first.version
-        newest = queries.versions(s)[0]
+        assert queries.get_active_number(s) == first.version
+        newest = queries.list_versions(s)[0]
     said = [{"code": "not_better", "parameters": dict(newest.reasons[0].parameters)}]
     assert job.outcome == {"version": 2, "state": "refused", "serves": False, "reasons": said}
-    assert (newest.kept, newest.reason) == (False, job.reason)
+    assert (newest.has_artefact, newest.reason) == (False, job.reason)
 
 
 def test_an_empty_catalogue_fails_with_a_sentence(tenant: TenantRef, actor: Actor) -> None:
@@ -101,7 +103,7 @@ def test_items_without_events_become_a_model_of_their_texts(tenant: TenantRef, a
         catalog.upsert_items(s, [ItemInput(id=f"b{n}", title=f"Blue book {n}") for n in range(5)])
     job = done(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert job.state == "succeeded"
     assert active is not None
     assert set(active.metrics["weights"]) == {"content"}
@@ -117,36 +119,36 @@ def test_items_without_texts_and_events_fail_with_a_sentence(tenant: TenantRef, 
 
 def test_a_message_delivered_twice_has_one_effect(walkers: TenantRef, actor: Actor) -> None:
     job_id = order_training(walkers, actor)
-    work(walkers, job_id, owner="w1", actor=actor)
-    work(walkers, job_id, owner="w2", actor=actor)
+    run_training_job(walkers, job_id, owner="w1", actor=actor)
+    run_training_job(walkers, job_id, owner="w2", actor=actor)
     with scope(walkers, actor=actor) as s:
-        assert [version.version for version in queries.versions(s)] == [1]
-        assert jobs.job(s, job_id).attempt == 1
+        assert [version.version for version in queries.list_versions(s)] == [1]
+        assert jobs.get_job(s, job_id).attempt == 1
 
 
 def test_a_job_cancelled_while_it_runs_ends_as_cancelled(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = order_training(walkers, actor)
-    load = run_module.sources.load
+    load = run_module.sources.load_training_data
 
     def cancelled_meanwhile(*args: object, **kwargs: object) -> object:
         with scope(walkers, actor=actor) as s:
             job_actions.cancel_job(s, job_id)
         return load(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_module.sources, "load", cancelled_meanwhile)
-    work(walkers, job_id, owner="w1", actor=actor)
+    monkeypatch.setattr(run_module.sources, "load_training_data", cancelled_meanwhile)
+    run_training_job(walkers, job_id, owner="w1", actor=actor)
     with scope(walkers, actor=actor) as s:
-        assert jobs.job(s, job_id).state == "cancelled"
-        assert queries.versions(s) == []
+        assert jobs.get_job(s, job_id).state == "cancelled"
+        assert queries.list_versions(s) == []
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = order_training(walkers, actor)
-    load = run_module.sources.load
+    load = run_module.sources.load_training_data
 
     def taken_over(*args: object, **kwargs: object) -> object:
         with scope(walkers, actor=actor) as s:
@@ -156,11 +158,11 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
             )
         return load(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_module.sources, "load", taken_over)
-    work(walkers, job_id, owner="w1", actor=actor)
+    monkeypatch.setattr(run_module.sources, "load_training_data", taken_over)
+    run_training_job(walkers, job_id, owner="w1", actor=actor)
     with scope(walkers, actor=actor) as s:
-        assert jobs.job(s, job_id).state == "running"
-        assert queries.versions(s) == []
+        assert jobs.get_job(s, job_id).state == "running"
+        assert queries.list_versions(s) == []
 
 
 def test_an_expired_lease_is_taken_again_and_parked_after_three_attempts(
@@ -174,9 +176,9 @@ def test_an_expired_lease_is_taken_again_and_parked_after_three_attempts(
                 "UPDATE data_job SET lease_until = now() - interval '1 s' WHERE id = %s", (job_id,)
             )
     with data_ops(tenant.region, "sweeper", actor=actor, reason="test") as s:
-        job_actions.sweep_expired(s)
+        job_actions.recover_expired_jobs(s)
     with scope(tenant, actor=actor) as s:
-        job = jobs.job(s, job_id)
+        job = jobs.get_job(s, job_id)
     assert job.state == "failed"
     assert "3 times" in job.reason
 
@@ -196,13 +198,13 @@ def test_an_error_in_the_mathematics_becomes_a_reason(
 def test_the_lease_is_renewed_while_the_mathematics_says_nothing(
     tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommender.training.progress.BEAT_SECONDS", 0.05)
+    monkeypatch.setattr("recommender.training.progress.HEARTBEAT_SECONDS", 0.05)
     job_id = order_training(tenant, actor)
     with scope(tenant, actor=actor) as s:
         job_actions.lease_job(s, job_id, owner="w1")
-    with Watch(tenant, job_id, owner="w1", actor=actor) as watch, scope(tenant, actor=actor) as s:
+    with JobHeartbeat(tenant, job_id, owner="w1", actor=actor) as watch, scope(tenant, actor=actor) as s:
         s.cursor().execute("SELECT pg_sleep(0.3)")
-        watch.report("", 0.0)
+        watch.report_progress("", 0.0)
     with scope(tenant, actor=actor) as s, pytest.raises(Conflict):
         job_actions.report_progress(s, job_id, owner="w2", phase="stolen", percent=1)
 
@@ -211,14 +213,14 @@ def test_a_model_found_damaged_says_so_on_its_job(walkers: TenantRef, actor: Act
     job = done(walkers, actor)
     with scope(walkers, actor=actor) as s:
         actions.mark_corrupt(s, 1, reason="The model file x is damaged.")
-        assert jobs.job(s, job.id).reason == "The model file x is damaged."
+        assert jobs.get_job(s, job.id).reason == "The model file x is damaged."
 
 
 def test_what_nobody_can_be_asked_about_is_not_promoted(tenant: TenantRef, actor: Actor) -> None:
     feed(tenant, actor, lambda profile, _step: profile % ITEMS)
     job = done(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert job.reason.startswith("Only 0 profiles can be asked about")
     assert active is not None
     assert active.metrics["serves"] == "popularity"
@@ -237,7 +239,7 @@ def test_a_robot_is_not_learned_from_and_the_measures_count_it(walkers: TenantRe
             assert events.record_events(s, visits[first : first + 600]).rejected == []
     assert done(walkers, actor).state == "succeeded"
     with scope(walkers, actor=actor) as s:
-        active = queries.active(s)
+        active = queries.get_active_version(s)
     assert active is not None
     data = active.metrics["data"]
     assert data["cleaning"]["rules"]["bot"] == {"events": 1_200, "users": 1}
@@ -250,7 +252,7 @@ def test_a_refresh_is_compared_with_the_live_model_on_what_came_since(
 ) -> None:
     assert done(walkers, actor).outcome["serves"]
     with scope(walkers, actor=actor) as s:
-        until = queries.version(s, 1).data_until
+        until = queries.get_version(s, 1).latest_event_at
         assert until is not None
         onward = [
             EventInput(
@@ -261,7 +263,7 @@ def test_a_refresh_is_compared_with_the_live_model_on_what_came_since(
         assert events.record_events(s, onward).rejected == []
     job = done(walkers, actor)
     with scope(walkers, actor=actor) as s:
-        second = queries.version(s, 2)
+        second = queries.get_version(s, 2)
     assert (job.outcome["serves"], second.metrics["live"]["fair"], second.metrics["cases"]) == (
         True,
         True,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from lepton_platform.tasks.tuning import allowed
+from lepton_platform.tasks.tuning import limit_tuning_parameters
 from recommender.registry import queries
 from recommender.training import run as run_module
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.control.plans import PLANS
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
@@ -28,9 +28,9 @@ QUICK = {"profile": "fast", "tune_seconds": 20.0, "tune_trials": 2}
 def trained(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
     with scope(tenant, actor=actor) as s:
         job_id = job_actions.request_job(s, "train", parameters=parameters).id
-    work(tenant, job_id, owner="w1", actor=actor)
+    run_training_job(tenant, job_id, owner="w1", actor=actor)
     with scope(tenant, actor=actor) as s:
-        return jobs.job(s, job_id)
+        return jobs.get_job(s, job_id)
 
 
 def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
@@ -38,7 +38,7 @@ def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
 ) -> None:
     assert trained(walkers, actor, **QUICK).state == "succeeded"
     with scope(walkers, actor=actor) as s:
-        first = queries.versions(s)[0].metrics
+        first = queries.list_versions(s)[0].metrics
     assert {"transitions", "ease", "content"} <= set(first["tuning"]["members"])
     assert first["tuning"]["members"]["ease"]["trials"] == 1 + 2 * QUICK["tune_trials"]
     with scope(walkers, actor=actor) as s:
@@ -56,7 +56,7 @@ def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
     trained(walkers, actor, profile="fast")
     assert seen[0].members["ease"].config.regularisation == 7.5
     with scope(walkers, actor=actor) as s:
-        second = queries.versions(s)[0].metrics
+        second = queries.list_versions(s)[0].metrics
     assert second["settings"] == {"ease": {"regularisation": 7.5}}
     assert "tuning" not in second
 
@@ -64,16 +64,16 @@ def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
 def test_a_search_is_cancelled_like_any_training(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommender.training.progress.BEAT_SECONDS", 0.05)
-    tune = run_module.tune
+    monkeypatch.setattr("recommender.training.progress.HEARTBEAT_SECONDS", 0.05)
+    tune = run_module.tune_models
 
     def cancelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
         with scope(walkers, actor=actor) as s:
-            open_job = jobs.jobs_page(s, limit=1, kind="train")[0][0]
+            open_job = jobs.list_jobs(s, limit=1, kind="train")[0][0]
             job_actions.cancel_job(s, open_job.id)
         return tune(*args, **kwargs)
 
-    monkeypatch.setattr(run_module, "tune", cancelled_meanwhile)
+    monkeypatch.setattr(run_module, "tune_models", cancelled_meanwhile)
     job = trained(walkers, actor, profile="fast", tune_seconds=60.0, tune_trials=500)
     assert (job.state, job.phase) == ("cancelled", "tuning")
 
@@ -81,36 +81,36 @@ def test_a_search_is_cancelled_like_any_training(
 def test_an_attempt_that_died_leaves_its_trials_to_the_next(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommender.training.progress.BEAT_SECONDS", 0.0)
+    monkeypatch.setattr("recommender.training.progress.HEARTBEAT_SECONDS", 0.0)
     with scope(walkers, actor=actor) as s:
         job_id = job_actions.request_job(s, "train", parameters=QUICK).id
         job_actions.lease_job(s, job_id, owner="dead")
         trial = {"stage": "defaults", "changes": {}, "ndcg": 0.5, "held_out": 0.5, "pruned": False}
         found = {"tuning": {"data": "others", "spent": 1.0, "members": {"ease": [trial]}}}
-        job_actions.keep_so_far(s, job_id, owner="dead", outcome=found)
+        job_actions.save_checkpoint(s, job_id, owner="dead", outcome=found)
         s.cursor().execute(
             "UPDATE data_job SET lease_until = now() - interval '1 s' WHERE id = %s", (job_id,)
         )
     seen: list[Any] = []
-    tune = run_module.tune
+    tune = run_module.tune_models
 
     def watched(*args: Any, **kwargs: Any) -> Any:
         seen.append(kwargs["log"].state())
         return tune(*args, **kwargs)
 
-    monkeypatch.setattr(run_module, "tune", watched)
-    work(walkers, job_id, owner="w2", actor=actor)
+    monkeypatch.setattr(run_module, "tune_models", watched)
+    run_training_job(walkers, job_id, owner="w2", actor=actor)
     assert seen == [found["tuning"]]
     with scope(walkers, actor=actor) as s:
-        assert jobs.job(s, job_id).outcome == {"version": 1, "state": "active", "serves": True}
+        assert jobs.get_job(s, job_id).outcome == {"version": 1, "state": "active", "serves": True}
 
 
 @pytest.mark.parametrize("name", list(PLANS))
 def test_no_search_is_longer_than_the_plan_allows(name: str) -> None:
     most = PLANS[name]
     whole = {"tune_seconds": most.tuning_per_training.total_seconds(), "tune_trials": most.tuning_trials}
-    assert allowed(name) == allowed(name, seconds=1e9, trials=10**6) == whole
-    assert allowed(name, seconds=5, trials=2) == {"tune_seconds": 5, "tune_trials": 2}
+    assert limit_tuning_parameters(name) == limit_tuning_parameters(name, seconds=1e9, trials=10**6) == whole
+    assert limit_tuning_parameters(name, seconds=5, trials=2) == {"tune_seconds": 5, "tune_trials": 2}
 
 
 def test_the_command_tunes_a_tenant(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:

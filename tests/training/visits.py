@@ -10,9 +10,9 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from recommender.registry import actions, queries
-from recommender.registry.types import Trained
+from recommender.registry.types import TrainedModel
 from tenants.data.actions import catalog, events, receipts
-from tenants.data.queries.profiles import profile_key
+from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput, ItemInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -22,9 +22,9 @@ NOW = datetime.now(UTC)
 
 def publish(tenant: TenantRef, actor: Actor, *, days_ago: float) -> int:
     """A version that serves since then; it has no files, for nobody asks it anything."""
-    made = Trained(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, NOW, NOW)
+    made = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, NOW, NOW)
     with scope(tenant, actor=actor) as s:
-        number = actions.publish(s, made, expected=queries.active_number(s)).version
+        number = actions.publish_model(s, made, expected=queries.get_active_number(s)).version
         s.cursor().execute(
             "UPDATE recommender_activemodel SET changed_at = %s WHERE tenant_id = %s",
             (NOW - timedelta(days=days_ago), tenant.id),
@@ -63,7 +63,7 @@ def serve(
                 **(facts or {}),
             }
             answer = identity(at)
-            receipts.write_receipt(s, answer, profile_key(s, who), given)
+            receipts.write_receipt(s, answer, derive_profile_key(s, who), given)
             if rng.random() < share:
                 rows.append(
                     EventInput(

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from lepton_platform.api.bodies import KIB, Batch
-from lepton_platform.api.call import Call, Reply, reply
-from lepton_platform.api.operations import Answer, Declared, Rows
-from lepton_platform.api.v1.batches import settled
+from lepton_platform.api.bodies import KIB, DecodedBatch
+from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.operations import BatchBody, OperationDeclaration, ResponseSpec
+from lepton_platform.api.v1.batches import finalize_batch
 from tenants.data.actions import events
 from tenants.data.types import EventInput, EventReceipt, RowError
 from tenants.scope import Scope
@@ -20,19 +20,23 @@ _RECEIPT = EventReceipt(
 )
 
 
-@Declared(
+@OperationDeclaration(
     "record_events",
     "POST",
     "events:write",
     "Record events",
-    (Answer(EventReceipt, _RECEIPT, means="Committed: what was taken, and why the other rows were not."),),
-    about=(
+    (
+        ResponseSpec(
+            EventReceipt, _RECEIPT, description="Committed: what was taken, and why the other rows were not."
+        ),
+    ),
+    description=(
         "Up to 1,000 events. A row that cannot be taken is reported and its neighbours are kept; when no row "
         "can be taken the answer is 422. The same batch sent again within 24 hours has no second effect if "
         "each of its events has a time or an id."
     ),
-    body=Rows(EventInput, "events", _REQUEST, limit=2048 * KIB),
-).inside
-def record(call: Call[Batch[EventInput]], s: Scope) -> Reply:
-    receipt = events.record_events(s, call.body.rows)
-    return reply(settled(call.body, receipt, name="events"))
+    body=BatchBody(EventInput, "events", _REQUEST, max_bytes=2048 * KIB),
+).bind_in_scope
+def record_events(request: ApiRequest[DecodedBatch[EventInput]], s: Scope) -> ApiResponse:
+    receipt = events.record_events(s, request.body.rows)
+    return to_json_response(finalize_batch(request.body, receipt, name="events"))

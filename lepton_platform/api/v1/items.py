@@ -5,20 +5,27 @@ from datetime import datetime
 import msgspec
 
 from lepton_platform.api import pagination
-from lepton_platform.api.bodies import KIB, Batch
-from lepton_platform.api.call import NO_CONTENT, Call, Reply, reply
-from lepton_platform.api.operations import LISTING, Answer, Declared, Json, Parameter, Rows
-from lepton_platform.api.v1.batches import settled
+from lepton_platform.api.bodies import KIB, DecodedBatch
+from lepton_platform.api.call import NO_CONTENT, ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.operations import (
+    PAGE_PARAMETERS,
+    BatchBody,
+    JsonBody,
+    OperationDeclaration,
+    QueryParameter,
+    ResponseSpec,
+)
+from lepton_platform.api.v1.batches import finalize_batch
 from tenants.data.actions import catalog as actions
 from tenants.data.queries import catalog
 from tenants.data.types import ItemInput, ItemView, RowError, UpsertResult
 from tenants.errors import Invalid
 from tenants.scope import Scope
 
-MAX_SEARCH = 200
+MAX_SEARCH_LENGTH = 200
 
 
-class Item(ItemInput, frozen=True, kw_only=True, omit_defaults=False):
+class ItemResponse(ItemInput, frozen=True, kw_only=True, omit_defaults=False):
     """`live` is false once an item is retired; `version` is the catalogue's version of its last change."""
 
     live: bool
@@ -29,12 +36,12 @@ class Item(ItemInput, frozen=True, kw_only=True, omit_defaults=False):
 
 
 class ItemPage(msgspec.Struct, frozen=True):
-    data: list[Item]
+    data: list[ItemResponse]
     next_cursor: str | None
     has_more: bool
 
 
-EXAMPLE = {
+ITEM_INPUT_EXAMPLE = {
     "id": "mug-blue",
     "title": "Blue mug",
     "description": "Stoneware, 350 ml.",
@@ -46,8 +53,8 @@ EXAMPLE = {
     "language": "en",
     "attributes": {"colour": "blue", "dishwasher_safe": True},
 }
-ITEM = {
-    **EXAMPLE,
+ITEM_EXAMPLE = {
+    **ITEM_INPUT_EXAMPLE,
     "image_url": None,
     "available": True,
     "live": True,
@@ -59,8 +66,8 @@ ITEM = {
 _REJECTED = RowError(1, "/items/1/price", "type", "Expected `float | null`, got `str`.")
 
 
-def present(view: ItemView) -> Item:
-    return Item(
+def present_item(view: ItemView) -> ItemResponse:
+    return ItemResponse(
         **msgspec.structs.asdict(view.item),
         live=view.live,
         version=view.version,
@@ -70,76 +77,87 @@ def present(view: ItemView) -> Item:
     )
 
 
-@Declared(
+@OperationDeclaration(
     "upsert_item",
     "POST",
     "items:write",
     "Add or replace an item",
-    (Answer(Item, ITEM, means="The item as stored."),),
-    body=Json(ItemInput, EXAMPLE),
-).inside
-def upsert(call: Call[ItemInput], s: Scope) -> Reply:
-    result = actions.upsert_items(s, [call.body])
+    (ResponseSpec(ItemResponse, ITEM_EXAMPLE, description="The item as stored."),),
+    body=JsonBody(ItemInput, ITEM_INPUT_EXAMPLE),
+).bind_in_scope
+def upsert_item(request: ApiRequest[ItemInput], s: Scope) -> ApiResponse:
+    result = actions.upsert_items(s, [request.body])
     if result.rejected:
-        raise Invalid.at(result.rejected[0].pointer, result.rejected[0].code, result.rejected[0].detail)
-    return reply(present(catalog.item(s, call.body.id)))
+        raise Invalid.from_field(
+            result.rejected[0].pointer, result.rejected[0].code, result.rejected[0].detail
+        )
+    return to_json_response(present_item(catalog.get_item(s, request.body.id)))
 
 
-@Declared(
+@OperationDeclaration(
     "upsert_items",
     "POST",
     "items:write",
     "Add or replace up to 1,000 items",
     (
-        Answer(
-            UpsertResult, UpsertResult(1, 0, 0, [_REJECTED]), means="What was taken, and why not the rest."
+        ResponseSpec(
+            UpsertResult,
+            UpsertResult(1, 0, 0, [_REJECTED]),
+            description="What was taken, and why not the rest.",
         ),
     ),
-    body=Rows(ItemInput, "items", {"items": [EXAMPLE]}, limit=16 * 1024 * KIB),
-).inside
-def upsert_batch(call: Call[Batch[ItemInput]], s: Scope) -> Reply:
-    result = actions.upsert_items(s, call.body.rows)
-    return reply(settled(call.body, result, name="items"))
+    body=BatchBody(ItemInput, "items", {"items": [ITEM_INPUT_EXAMPLE]}, max_bytes=16 * 1024 * KIB),
+).bind_in_scope
+def upsert_items(request: ApiRequest[DecodedBatch[ItemInput]], s: Scope) -> ApiResponse:
+    result = actions.upsert_items(s, request.body.rows)
+    return to_json_response(finalize_batch(request.body, result, name="items"))
 
 
-@Declared(
+@OperationDeclaration(
     "list_items",
     "GET",
     "items:read",
     "List items",
-    (Answer(ItemPage, {"data": [ITEM], "next_cursor": None, "has_more": False}),),
-    about="Oldest first, retired ones included. With `search` a page may hold fewer rows while more follow.",
-    query=(
-        *LISTING,
-        Parameter(
+    (ResponseSpec(ItemPage, {"data": [ITEM_EXAMPLE], "next_cursor": None, "has_more": False}),),
+    description="Oldest first, retired ones included. With `search` a page may hold fewer rows while more follow.",
+    query_parameters=(
+        *PAGE_PARAMETERS,
+        QueryParameter(
             "search", "Part of the title, id, brand or a category.", {"type": "string", "maxLength": 200}
         ),
     ),
-).inside
-def index(call: Call[None], s: Scope) -> Reply:
-    after = pagination.read_cursor(s.tenant_id, "items", call.query, int)
-    limit, search = pagination.limit(call.query), call.query.get("search", "")
-    if len(search) > MAX_SEARCH:
-        raise Invalid.at("/query/search", "length", f"At most {MAX_SEARCH} characters.")
-    rows, position = catalog.items_page(s, after=after or 0, limit=limit, search=search, live_only=False)
-    cursor = pagination.write_cursor(s.tenant_id, "items", position)
-    return reply(ItemPage([present(row) for row in rows], cursor, cursor is not None))
+).bind_in_scope
+def list_items(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    after = pagination.decode_cursor(s.tenant_id, "items", request.query, int)
+    limit, search = pagination.parse_page_size(request.query), request.query.get("search", "")
+    if len(search) > MAX_SEARCH_LENGTH:
+        raise Invalid.from_field("/query/search", "length", f"At most {MAX_SEARCH_LENGTH} characters.")
+    rows, position = catalog.list_items(s, after=after or 0, limit=limit, search=search, live_only=False)
+    cursor = pagination.encode_cursor(s.tenant_id, "items", position)
+    return to_json_response(ItemPage([present_item(row) for row in rows], cursor, cursor is not None))
 
 
-@Declared("get_item", "GET", "items:read", "Read an item", (Answer(Item, ITEM),), codes=("not_found",)).inside
-def get(call: Call[None], s: Scope) -> Reply:
-    return reply(present(catalog.item(s, call.path["item_id"])))
+@OperationDeclaration(
+    "get_item",
+    "GET",
+    "items:read",
+    "Read an item",
+    (ResponseSpec(ItemResponse, ITEM_EXAMPLE),),
+    error_codes=("not_found",),
+).bind_in_scope
+def get_item(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(present_item(catalog.get_item(s, request.path["item_id"])))
 
 
-@Declared(
+@OperationDeclaration(
     "retire_item",
     "DELETE",
     "items:write",
     "Retire an item",
-    (Answer(None, status=204, means="Retired: never recommended again, history kept."),),
-    about="Send the item again to bring it back.",
-    codes=("not_found",),
-).inside
-def retire(call: Call[None], s: Scope) -> Reply:
-    actions.retire_item(s, call.path["item_id"])
+    (ResponseSpec(None, status=204, description="Retired: never recommended again, history kept."),),
+    description="Send the item again to bring it back.",
+    error_codes=("not_found",),
+).bind_in_scope
+def retire_item(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    actions.retire_item(s, request.path["item_id"])
     return NO_CONTENT

@@ -5,8 +5,8 @@ from uuid import UUID
 import msgspec
 
 from lepton_platform.api import pagination
-from lepton_platform.api.call import Call, Reply, reply
-from lepton_platform.api.operations import LISTING, Answer, Declared
+from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.operations import PAGE_PARAMETERS, OperationDeclaration, ResponseSpec
 from tenants.data.actions import jobs as actions
 from tenants.data.queries import jobs
 from tenants.data.types import JobView
@@ -20,7 +20,7 @@ class JobPage(msgspec.Struct, frozen=True):
     has_more: bool
 
 
-EXAMPLE = {
+JOB_EXAMPLE = {
     "id": "01936f6e-8a10-7cc1-9c1f-3b5a6c7d8e9f",
     "kind": "train",
     "state": "running",
@@ -38,44 +38,55 @@ EXAMPLE = {
 }
 
 
-def job_id(call: Call[None]) -> UUID:
+def parse_job_id(request: ApiRequest[None]) -> UUID:
     """Raises NotFound also for a text that is no id: the answer tells nothing about ids."""
     try:
-        return UUID(call.path["job_id"])
+        return UUID(request.path["job_id"])
     except ValueError as error:
         raise NotFound from error
 
 
-@Declared(
+@OperationDeclaration(
     "list_jobs",
     "GET",
     "jobs:read",
     "List jobs",
-    (Answer(JobPage, {"data": [EXAMPLE], "next_cursor": None, "has_more": False}),),
-    about="Newest first.",
-    query=LISTING,
-).inside
-def index(call: Call[None], s: Scope) -> Reply:
-    after = pagination.read_cursor(s.tenant_id, "jobs", call.query, UUID)
-    rows, position = jobs.jobs_page(s, after=after, limit=pagination.limit(call.query))
-    cursor = pagination.write_cursor(s.tenant_id, "jobs", position)
-    return reply(JobPage(rows, cursor, cursor is not None))
+    (ResponseSpec(JobPage, {"data": [JOB_EXAMPLE], "next_cursor": None, "has_more": False}),),
+    description="Newest first.",
+    query_parameters=PAGE_PARAMETERS,
+).bind_in_scope
+def list_jobs(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    after = pagination.decode_cursor(s.tenant_id, "jobs", request.query, UUID)
+    rows, position = jobs.list_jobs(s, after=after, limit=pagination.parse_page_size(request.query))
+    cursor = pagination.encode_cursor(s.tenant_id, "jobs", position)
+    return to_json_response(JobPage(rows, cursor, cursor is not None))
 
 
-@Declared(
-    "get_job", "GET", "jobs:read", "Read a job", (Answer(JobView, EXAMPLE),), codes=("not_found",)
-).inside
-def get(call: Call[None], s: Scope) -> Reply:
-    return reply(jobs.job(s, job_id(call)))
+@OperationDeclaration(
+    "get_job",
+    "GET",
+    "jobs:read",
+    "Read a job",
+    (ResponseSpec(JobView, JOB_EXAMPLE),),
+    error_codes=("not_found",),
+).bind_in_scope
+def get_job(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(jobs.get_job(s, parse_job_id(request)))
 
 
-@Declared(
+@OperationDeclaration(
     "cancel_job",
     "POST",
     "jobs:write",
     "Cancel a job",
-    (Answer(JobView, {**EXAMPLE, "cancel_requested": True}, means="A running job stops at its next step."),),
-    codes=("not_found", "conflict"),
-).inside
-def cancel(call: Call[None], s: Scope) -> Reply:
-    return reply(actions.cancel_job(s, job_id(call)))
+    (
+        ResponseSpec(
+            JobView,
+            {**JOB_EXAMPLE, "cancel_requested": True},
+            description="A running job stops at its next step.",
+        ),
+    ),
+    error_codes=("not_found", "conflict"),
+).bind_in_scope
+def cancel_job(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(actions.cancel_job(s, parse_job_id(request)))

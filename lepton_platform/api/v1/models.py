@@ -6,12 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from lepton_platform.api.call import Call, Reply, reply
-from lepton_platform.api.operations import Answer, Declared, Json
-from lepton_platform.api.v1.jobs import EXAMPLE as JOB
-from lepton_platform.tasks.tuning import allowed
+from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.operations import JsonBody, OperationDeclaration, ResponseSpec
+from lepton_platform.api.v1.jobs import JOB_EXAMPLE as JOB
+from lepton_platform.tasks.tuning import limit_tuning_parameters
 from recommender.registry import actions, queries
-from recommender.registry.reasons import LANGUAGES, words_in
+from recommender.registry.reasons import LANGUAGES, translate_reasons_into
 from recommender.registry.types import VersionView
 from tenants.data.actions import jobs
 from tenants.data.types import JobView
@@ -19,7 +19,7 @@ from tenants.errors import NotFound
 from tenants.scope import Scope
 
 
-class Training(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TrainModelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`tune` first looks for better settings of each member, within the plan's budget; later trainings keep them."""
 
     profile: Literal["fast", "full"] = "full"
@@ -34,7 +34,7 @@ class ModelReason(msgspec.Struct, frozen=True, kw_only=True):
     text: dict[str, str]
 
 
-class Model(msgspec.Struct, frozen=True, kw_only=True):
+class ModelVersionResponse(msgspec.Struct, frozen=True, kw_only=True):
     """`reasons` say why a version was refused or taken out of service, `reason` the same in English; `kept`, that it
     can still serve. `live` is what followed its answers, `drift` how far the latest days are from what it learned."""
 
@@ -42,18 +42,18 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["candidate", "active", "retired", "refused", "corrupt"]
     profile: str
     job_id: UUID
-    kept: bool
+    has_artefact: bool
     metrics: dict[str, Any]
     reason: str
     reasons: list[ModelReason]
     live: dict[str, Any]
     drift: dict[str, Any]
     trained_at: datetime
-    data_until: datetime | None
+    latest_event_at: datetime | None
 
 
 class ModelList(msgspec.Struct, frozen=True):
-    data: list[Model]
+    data: list[ModelVersionResponse]
     next_cursor: None
     has_more: bool
 
@@ -74,81 +74,98 @@ _MODEL = {
 }
 
 
-def present(view: VersionView) -> Model:
+def present_version(view: VersionView) -> ModelVersionResponse:
     said = [
         ModelReason(
             code=reason.code,
             parameters=dict(reason.parameters),
-            text={language: words_in(language, (reason,)) for language in LANGUAGES},
+            text={language: translate_reasons_into(language, (reason,)) for language in LANGUAGES},
         )
         for reason in view.reasons
     ]
-    given = {name: getattr(view, name) for name in Model.__struct_fields__ if name != "reasons"}
-    return Model(**given, reasons=said)
+    given = {
+        name: getattr(view, name) for name in ModelVersionResponse.__struct_fields__ if name != "reasons"
+    }
+    return ModelVersionResponse(**given, reasons=said)
 
 
-def number(call: Call[None]) -> int:
+def parse_version_number(request: ApiRequest[None]) -> int:
     """Raises NotFound also for a text that is no version."""
-    text = call.path["version"].removeprefix("v")
+    text = request.path["version"].removeprefix("v")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise NotFound
     return int(text)
 
 
-@Declared(
+@OperationDeclaration(
     "train_model",
     "POST",
     "models:write",
     "Train a model",
-    (Answer(JobView, JOB, status=202, means="Queued; while a training is open, that one is returned."),),
-    about="The new version serves only when it is better than popularity and than the live one.",
-    body=Json(Training, {"profile": "full"}, optional=True),
-).inside
-def train(call: Call[Training], s: Scope) -> Reply:
-    parameters: dict[str, Any] = {"profile": call.body.profile}
-    if call.body.tune:
-        parameters |= allowed(call.caller.plan)
-    return reply(jobs.request_job(s, "train", parameters=parameters), status=202)
+    (
+        ResponseSpec(
+            JobView, JOB, status=202, description="Queued; while a training is open, that one is returned."
+        ),
+    ),
+    description="The new version serves only when it is better than popularity and than the live one.",
+    body=JsonBody(TrainModelRequest, {"profile": "full"}, optional=True),
+).bind_in_scope
+def train_model(request: ApiRequest[TrainModelRequest], s: Scope) -> ApiResponse:
+    parameters: dict[str, Any] = {"profile": request.body.profile}
+    if request.body.tune:
+        parameters |= limit_tuning_parameters(request.caller.plan)
+    return to_json_response(jobs.request_job(s, "train", parameters=parameters), status=202)
 
 
-@Declared(
+@OperationDeclaration(
     "list_models",
     "GET",
     "models:read",
     "List model versions",
-    (Answer(ModelList, {"data": [_MODEL], "next_cursor": None, "has_more": False}),),
-    about="The newest 50, newest first, refused ones included.",
-).inside
-def index(_call: Call[None], s: Scope) -> Reply:
-    return reply(ModelList([present(row) for row in queries.versions(s)], None, has_more=False))
+    (ResponseSpec(ModelList, {"data": [_MODEL], "next_cursor": None, "has_more": False}),),
+    description="The newest 50, newest first, refused ones included.",
+).bind_in_scope
+def list_models(_request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(
+        ModelList([present_version(row) for row in queries.list_versions(s)], None, has_more=False)
+    )
 
 
-@Declared(
-    "get_model", "GET", "models:read", "Read a model version", (Answer(Model, _MODEL),), codes=("not_found",)
-).inside
-def get(call: Call[None], s: Scope) -> Reply:
-    return reply(present(queries.version(s, number(call))))
+@OperationDeclaration(
+    "get_model",
+    "GET",
+    "models:read",
+    "Read a model version",
+    (ResponseSpec(ModelVersionResponse, _MODEL),),
+    error_codes=("not_found",),
+).bind_in_scope
+def get_model(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(present_version(queries.get_version(s, parse_version_number(request))))
 
 
-@Declared(
+@OperationDeclaration(
     "promote_model",
     "POST",
     "models:write",
     "Let a version serve",
-    (Answer(Model, _MODEL, means="This version serves now."),),
-    codes=("not_found", "conflict"),
-).inside
-def promote(call: Call[None], s: Scope) -> Reply:
-    return reply(present(actions.promote(s, number(call), expected=queries.active_number(s))))
+    (ResponseSpec(ModelVersionResponse, _MODEL, description="This version serves now."),),
+    error_codes=("not_found", "conflict"),
+).bind_in_scope
+def promote_model(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(
+        present_version(
+            actions.promote(s, parse_version_number(request), expected=queries.get_active_number(s))
+        )
+    )
 
 
-@Declared(
+@OperationDeclaration(
     "roll_back_model",
     "POST",
     "models:write",
     "Return to the version before",
-    (Answer(Model, _MODEL, means="The version that serves now."),),
-    codes=("not_found", "conflict"),
-).inside
-def roll_back(_call: Call[None], s: Scope) -> Reply:
-    return reply(present(actions.roll_back(s, expected=queries.active_number(s))))
+    (ResponseSpec(ModelVersionResponse, _MODEL, description="The version that serves now."),),
+    error_codes=("not_found", "conflict"),
+).bind_in_scope
+def roll_back_model(_request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(present_version(actions.roll_back(s, expected=queries.get_active_number(s))))

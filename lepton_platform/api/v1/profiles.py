@@ -5,8 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from lepton_platform.api.call import Call, Reply, reply
-from lepton_platform.api.operations import Answer, Declared, Json
+from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.operations import JsonBody, OperationDeclaration, ResponseSpec
 from tenants.data.actions import profiles as actions
 from tenants.data.queries import profiles
 from tenants.data.types import Attribute, Attributes, Label, Language, ProfileInput, ProfileView
@@ -27,13 +27,13 @@ class AttributeChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     attributes: dict[Label, Attribute | None]
 
 
-class Profile(ProfileInput, frozen=True, kw_only=True, omit_defaults=False):
+class ProfileResponse(ProfileInput, frozen=True, kw_only=True, omit_defaults=False):
     created_at: datetime
     updated_at: datetime
     events: int
 
 
-class Erased(msgspec.Struct, frozen=True):
+class ErasureResponse(msgspec.Struct, frozen=True):
     """`rows` counts what was deleted."""
 
     erased_at: datetime
@@ -50,8 +50,8 @@ _PROFILE = {
 }
 
 
-def present(view: ProfileView) -> Profile:
-    return Profile(
+def present_profile(view: ProfileView) -> ProfileResponse:
+    return ProfileResponse(
         **msgspec.structs.asdict(view.profile),
         created_at=view.created_at,
         updated_at=view.updated_at,
@@ -59,64 +59,70 @@ def present(view: ProfileView) -> Profile:
     )
 
 
-@Declared(
+@OperationDeclaration(
     "put_profile",
     "PUT",
     "profiles:write",
     "Add or replace a profile",
-    (Answer(Profile, _PROFILE, means="The profile as stored."),),
-    body=Json(ProfileBody, _BODY),
-).inside
-def put(call: Call[ProfileBody], s: Scope) -> Reply:
-    wanted = call.path["profile_id"]
-    row = ProfileInput(id=wanted, **msgspec.structs.asdict(call.body))
+    (ResponseSpec(ProfileResponse, _PROFILE, description="The profile as stored."),),
+    body=JsonBody(ProfileBody, _BODY),
+).bind_in_scope
+def put_profile(request: ApiRequest[ProfileBody], s: Scope) -> ApiResponse:
+    wanted = request.path["profile_id"]
+    row = ProfileInput(id=wanted, **msgspec.structs.asdict(request.body))
     result = actions.upsert_profiles(s, [row])
     if result.rejected:
-        raise Invalid.at(result.rejected[0].pointer, result.rejected[0].code, result.rejected[0].detail)
-    return reply(present(profiles.profile(s, wanted)))
+        raise Invalid.from_field(
+            result.rejected[0].pointer, result.rejected[0].code, result.rejected[0].detail
+        )
+    return to_json_response(present_profile(profiles.get_profile(s, wanted)))
 
 
-@Declared(
+@OperationDeclaration(
     "get_profile",
     "GET",
     "profiles:read",
     "Read a profile",
-    (Answer(Profile, _PROFILE),),
-    codes=("not_found",),
-).inside
-def get(call: Call[None], s: Scope) -> Reply:
-    return reply(present(profiles.profile(s, call.path["profile_id"])))
+    (ResponseSpec(ProfileResponse, _PROFILE),),
+    error_codes=("not_found",),
+).bind_in_scope
+def get_profile(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(present_profile(profiles.get_profile(s, request.path["profile_id"])))
 
 
-@Declared(
+@OperationDeclaration(
     "change_profile_attributes",
     "PATCH",
     "profiles:write",
     "Change attributes of a profile",
-    (Answer(Profile, _PROFILE, means="The profile as stored."),),
-    body=Json(AttributeChanges, {"attributes": {"segment": "loyal", "age_band": None}}),
-    codes=("not_found",),
-).inside
-def patch(call: Call[AttributeChanges], s: Scope) -> Reply:
-    return reply(present(actions.patch_attributes(s, call.path["profile_id"], call.body.attributes)))
+    (ResponseSpec(ProfileResponse, _PROFILE, description="The profile as stored."),),
+    body=JsonBody(AttributeChanges, {"attributes": {"segment": "loyal", "age_band": None}}),
+    error_codes=("not_found",),
+).bind_in_scope
+def patch_profile_attributes(request: ApiRequest[AttributeChanges], s: Scope) -> ApiResponse:
+    return to_json_response(
+        present_profile(actions.patch_attributes(s, request.path["profile_id"], request.body.attributes))
+    )
 
 
-@Declared(
+@OperationDeclaration(
     "erase_profile",
     "DELETE",
     "profiles:write",
     "Erase a profile and everything it did",
     (
-        Answer(
-            Erased, {"erased_at": "2026-11-20T09:30:00Z", "rows": 27}, means="Erased, and looked for again."
+        ResponseSpec(
+            ErasureResponse,
+            {"erased_at": "2026-11-20T09:30:00Z", "rows": 27},
+            description="Erased, and looked for again.",
         ),
     ),
-    about=(
+    description=(
         "Also for a profile that is known by its events only; for an unknown one nothing is deleted. Events "
         "that arrive later with an earlier time are refused."
     ),
-    codes=("conflict",),
-).outside
-def erase(call: Call[None]) -> Reply:
-    done = erase_profile(call.tenant, call.path["profile_id"], actor=call.actor)
-    return reply(Erased(done.erased_at, sum(done.deleted.values())))
+    error_codes=("conflict",),
+).bind_without_scope
+def erase_profile_data(request: ApiRequest[None]) -> ApiResponse:
+    done = erase_profile(request.tenant, request.path["profile_id"], actor=request.actor)
+    return to_json_response(ErasureResponse(done.erased_at, sum(done.deleted.values())))

@@ -4,18 +4,18 @@ from typing import Annotated, cast, get_args
 
 import msgspec
 
-from lepton_platform.api.call import Call, Reply, reply
-from lepton_platform.api.idempotency import once_in
-from lepton_platform.api.operations import Answer, Declared, Json, Parameter
-from lepton_platform.api.v1.items import EXAMPLE as ITEM
+from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.idempotency import run_once
+from lepton_platform.api.operations import JsonBody, OperationDeclaration, QueryParameter, ResponseSpec
+from lepton_platform.api.v1.items import ITEM_INPUT_EXAMPLE as ITEM
 from recommender import serving
-from recommender.serving.similar import Likeness
+from recommender.serving.similar import SimilarityMode
 from recommender.serving.types import RecommendAnswer, RecommendedItem, RecommendRequest
 from tenants.errors import Invalid
 from tenants.scope import scope
 
 MAX_K = 100
-LIKENESSES: tuple[str, ...] = get_args(Likeness)
+SIMILARITY_MODES: tuple[str, ...] = get_args(SimilarityMode)
 
 
 class RecommendationRequest(RecommendRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,7 +26,7 @@ class SimilarItems(msgspec.Struct, frozen=True):
     data: list[RecommendedItem]
 
 
-_ITEM = {
+_RECOMMENDED_ITEM_EXAMPLE = {
     "id": ITEM["id"],
     "score": 0.91,
     "title": ITEM["title"],
@@ -38,7 +38,7 @@ _ITEM = {
         {"kind": "because_of", "text": "Because of Red mug", "evidence": ["mug-red"], "share": 0.62},
     ],
 }
-_ANSWER = {
+_RECOMMENDATIONS_EXAMPLE = {
     "recommendation_id": "01936f6e-8a10-7cc1-9c1f-3b5a6c7d8e9f",
     "requested": 10,
     "returned": 1,
@@ -46,7 +46,7 @@ _ANSWER = {
     "stage": "model",
     "stage_because": None,
     "model_version": "v3",
-    "items": [_ITEM],
+    "items": [_RECOMMENDED_ITEM_EXAMPLE],
 }
 _REQUEST = {
     "profile_id": "customer-7",
@@ -57,55 +57,69 @@ _REQUEST = {
 }
 
 
-@Declared(
+@OperationDeclaration(
     "recommend",
     "POST",
     "recommendations:read",
     "Recommend items to a profile or a session",
-    (Answer(RecommendAnswer, _ANSWER, means="At most `k` items; `short_because` says why there are fewer."),),
-    about=(
+    (
+        ResponseSpec(
+            RecommendAnswer,
+            _RECOMMENDATIONS_EXAMPLE,
+            description="At most `k` items; `short_because` says why there are fewer.",
+        ),
+    ),
+    description=(
         "An unknown profile, an empty catalogue or a missing model is no error: `stage` says which stage of "
         "the fallback chain answered. Filters are all of equality (`eq`), membership (`in`) and ranges "
         "(`gt`, `gte`, `lt`, `lte`), and all must hold."
     ),
-    body=Json(RecommendationRequest, _REQUEST),
-).outside
-def recommend(call: Call[RecommendationRequest]) -> Reply:
-    question = serving.asked(call.tenant, call.body)
-    with scope(call.tenant, actor=call.actor) as s:
-        return once_in(s, call, lambda: reply(serving.answered(s, question)))
+    body=JsonBody(RecommendationRequest, _REQUEST),
+).bind_without_scope
+def recommend(request: ApiRequest[RecommendationRequest]) -> ApiResponse:
+    question = serving.prepare_request(request.tenant, request.body)
+    with scope(request.tenant, actor=request.actor) as s:
+        return run_once(s, request, lambda: to_json_response(serving.answer_request(s, question)))
 
 
-@Declared(
+@OperationDeclaration(
     "similar_items",
     "GET",
     "items:read",
     "Items similar to an item",
-    (Answer(SimilarItems, {"data": [_ITEM]}),),
-    query=(
-        Parameter("k", "How many.", {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": 10}),
-        Parameter(
+    (ResponseSpec(SimilarItems, {"data": [_RECOMMENDED_ITEM_EXAMPLE]}),),
+    query_parameters=(
+        QueryParameter("k", "How many.", {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": 10}),
+        QueryParameter(
             "by",
             "`look`: by their images alone; none for an item whose image no training has read.",
-            {"type": "string", "enum": list(LIKENESSES), "default": "all"},
+            {"type": "string", "enum": list(SIMILARITY_MODES), "default": "all"},
         ),
     ),
-    codes=("not_found",),
-).outside
-def similar(call: Call[None]) -> Reply:
-    found = serving.similar(call.tenant, call.path["item_id"], _k(call), by=_by(call), actor=call.actor)
-    return reply(SimilarItems(found))
+    error_codes=("not_found",),
+).bind_without_scope
+def find_similar_items(request: ApiRequest[None]) -> ApiResponse:
+    found = serving.find_similar_items(
+        request.tenant,
+        request.path["item_id"],
+        _parse_k(request),
+        mode=_parse_similarity_mode(request),
+        actor=request.actor,
+    )
+    return to_json_response(SimilarItems(found))
 
 
-def _by(call: Call[None]) -> Likeness:
-    text = call.query.get("by", "all")
-    if text not in LIKENESSES:
-        raise Invalid.at("/query/by", "unknown_likeness", f"Choose one of: {', '.join(LIKENESSES)}.")
-    return cast("Likeness", text)
+def _parse_similarity_mode(request: ApiRequest[None]) -> SimilarityMode:
+    text = request.query.get("by", "all")
+    if text not in SIMILARITY_MODES:
+        raise Invalid.from_field(
+            "/query/by", "unknown_likeness", f"Choose one of: {', '.join(SIMILARITY_MODES)}."
+        )
+    return cast("SimilarityMode", text)
 
 
-def _k(call: Call[None]) -> int:
-    text = call.query.get("k", "10")
+def _parse_k(request: ApiRequest[None]) -> int:
+    text = request.query.get("k", "10")
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_K:
-        raise Invalid.at("/query/k", "range", f"A whole number from 1 to {MAX_K}.")
+        raise Invalid.from_field("/query/k", "range", f"A whole number from 1 to {MAX_K}.")
     return int(text)

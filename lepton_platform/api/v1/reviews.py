@@ -5,22 +5,22 @@ from datetime import datetime
 import msgspec
 
 from lepton_platform.api import pagination
-from lepton_platform.api.bodies import KIB, Batch
-from lepton_platform.api.call import Call, Reply, reply
-from lepton_platform.api.operations import LISTING, Answer, Declared, Rows
-from lepton_platform.api.v1.batches import settled
+from lepton_platform.api.bodies import KIB, DecodedBatch
+from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.operations import PAGE_PARAMETERS, BatchBody, OperationDeclaration, ResponseSpec
+from lepton_platform.api.v1.batches import finalize_batch
 from tenants.data.actions import reviews as actions
 from tenants.data.queries import reviews
 from tenants.data.types import ReviewInput, ReviewView, UpsertResult
 from tenants.scope import Scope
 
 
-class Review(ReviewInput, frozen=True, kw_only=True, omit_defaults=False):
+class ReviewResponse(ReviewInput, frozen=True, kw_only=True, omit_defaults=False):
     at: datetime
 
 
 class ReviewPage(msgspec.Struct, frozen=True):
-    data: list[Review]
+    data: list[ReviewResponse]
     next_cursor: str | None
     has_more: bool
 
@@ -37,43 +37,43 @@ _EXAMPLE = {
 }
 
 
-def present(view: ReviewView) -> Review:
-    return Review(**{**msgspec.structs.asdict(view.review), "at": view.at})
+def present_review(view: ReviewView) -> ReviewResponse:
+    return ReviewResponse(**{**msgspec.structs.asdict(view.review), "at": view.at})
 
 
-@Declared(
+@OperationDeclaration(
     "record_reviews",
     "POST",
     "reviews:write",
     "Record up to 1,000 reviews",
-    (Answer(UpsertResult, UpsertResult(1), means="What was taken, and why not the rest."),),
-    about="A review with an `id` that is known replaces that review.",
-    body=Rows(ReviewInput, "reviews", {"reviews": [_EXAMPLE]}, limit=16 * 1024 * KIB),
-).inside
-def record(call: Call[Batch[ReviewInput]], s: Scope) -> Reply:
-    result = actions.record_reviews(s, call.body.rows)
-    return reply(settled(call.body, result, name="reviews"))
+    (ResponseSpec(UpsertResult, UpsertResult(1), description="What was taken, and why not the rest."),),
+    description="A review with an `id` that is known replaces that review.",
+    body=BatchBody(ReviewInput, "reviews", {"reviews": [_EXAMPLE]}, max_bytes=16 * 1024 * KIB),
+).bind_in_scope
+def record_reviews(request: ApiRequest[DecodedBatch[ReviewInput]], s: Scope) -> ApiResponse:
+    result = actions.record_reviews(s, request.body.rows)
+    return to_json_response(finalize_batch(request.body, result, name="reviews"))
 
 
-@Declared(
+@OperationDeclaration(
     "list_item_reviews",
     "GET",
     "items:read",
     "List an item's reviews",
-    (Answer(ReviewPage, {"data": [_EXAMPLE], "next_cursor": None, "has_more": False}),),
-    about="Newest first.",
-    query=LISTING,
-    codes=("not_found",),
-).inside
-def index(call: Call[None], s: Scope) -> Reply:
-    before = pagination.read_cursor(s.tenant_id, "reviews", call.query, _position)
-    item_id, limit = call.path["item_id"], pagination.limit(call.query)
-    rows, position = reviews.reviews_of_item(s, item_id, before=before, limit=limit)
+    (ResponseSpec(ReviewPage, {"data": [_EXAMPLE], "next_cursor": None, "has_more": False}),),
+    description="Newest first.",
+    query_parameters=PAGE_PARAMETERS,
+    error_codes=("not_found",),
+).bind_in_scope
+def list_item_reviews(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    before = pagination.decode_cursor(s.tenant_id, "reviews", request.query, _parse_position)
+    item_id, limit = request.path["item_id"], pagination.parse_page_size(request.query)
+    rows, position = reviews.list_item_reviews(s, item_id, before=before, limit=limit)
     text = position and f"{position[0].isoformat()} {position[1].hex()}"
-    cursor = pagination.write_cursor(s.tenant_id, "reviews", text)
-    return reply(ReviewPage([present(row) for row in rows], cursor, cursor is not None))
+    cursor = pagination.encode_cursor(s.tenant_id, "reviews", text)
+    return to_json_response(ReviewPage([present_review(row) for row in rows], cursor, cursor is not None))
 
 
-def _position(text: str) -> tuple[datetime, bytes]:
+def _parse_position(text: str) -> tuple[datetime, bytes]:
     at, _, key = text.partition(" ")
     return datetime.fromisoformat(at), bytes.fromhex(key)

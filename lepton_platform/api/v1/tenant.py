@@ -4,16 +4,16 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from lepton_platform.api.call import Call, Reply, reply
-from lepton_platform.api.operations import Answer, Declared, Json
-from tenants.control.plans import plan
+from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.operations import JsonBody, OperationDeclaration, ResponseSpec
+from tenants.control.plans import get_plan
 from tenants.data.actions import space as actions
 from tenants.data.queries import catalog, profiles, space
 from tenants.data.types import Label, PrivacySettings
 from tenants.scope import Scope
 
 
-class Limits(msgspec.Struct, frozen=True):
+class TenantLimits(msgspec.Struct, frozen=True):
     requests_per_second: int
     request_burst: int
     events_per_day: int
@@ -21,19 +21,19 @@ class Limits(msgspec.Struct, frozen=True):
     profiles: int
 
 
-class Usage(msgspec.Struct, frozen=True):
+class TenantUsage(msgspec.Struct, frozen=True):
     live_items: int
     items: int
     profiles: int
 
 
-class Tenant(msgspec.Struct, frozen=True):
+class TenantResponse(msgspec.Struct, frozen=True):
     slug: str
     region: str
     vertical: str
     plan: str
-    limits: Limits
-    usage: Usage
+    limits: TenantLimits
+    usage: TenantUsage
     event_kinds: dict[str, float]
     catalogue_version: int
 
@@ -75,41 +75,49 @@ _PRIVACY = {
 }
 
 
-@Declared(
-    "get_tenant", "GET", "tenant:read", "Read the tenant, its limits and its use", (Answer(Tenant, _TENANT),)
-).inside
-def get(call: Call[None], s: Scope) -> Reply:
-    state, (live, items) = space.state(s), catalog.counts(s)
-    return reply(
-        Tenant(
-            slug=call.caller.tenant_slug,
-            region=call.tenant.region,
-            vertical=call.caller.vertical,
-            plan=call.caller.plan,
-            limits=msgspec.convert(plan(call.caller.plan), Limits, from_attributes=True),
-            usage=Usage(live, items, profiles.count(s)),
+@OperationDeclaration(
+    "get_tenant",
+    "GET",
+    "tenant:read",
+    "Read the tenant, its limits and its use",
+    (ResponseSpec(TenantResponse, _TENANT),),
+).bind_in_scope
+def get_tenant(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    state, (live, items) = space.get_state(s), catalog.count_items(s)
+    return to_json_response(
+        TenantResponse(
+            slug=request.caller.tenant_slug,
+            region=request.tenant.region,
+            vertical=request.caller.vertical,
+            plan=request.caller.plan,
+            limits=msgspec.convert(get_plan(request.caller.plan), TenantLimits, from_attributes=True),
+            usage=TenantUsage(live, items, profiles.count_profiles(s)),
             event_kinds={name: kind.weight for name, kind in state.event_kinds.items()},
             catalogue_version=state.catalogue_version,
         )
     )
 
 
-@Declared(
-    "get_privacy", "GET", "tenant:read", "Read the privacy settings", (Answer(PrivacySettings, _PRIVACY),)
-).inside
-def get_privacy(_call: Call[None], s: Scope) -> Reply:
-    return reply(space.state(s).privacy)
+@OperationDeclaration(
+    "get_privacy",
+    "GET",
+    "tenant:read",
+    "Read the privacy settings",
+    (ResponseSpec(PrivacySettings, _PRIVACY),),
+).bind_in_scope
+def get_privacy(_request: ApiRequest[None], s: Scope) -> ApiResponse:
+    return to_json_response(space.get_state(s).privacy)
 
 
-@Declared(
+@OperationDeclaration(
     "change_privacy",
     "PATCH",
     "tenant:write",
     "Change the privacy settings",
-    (Answer(PrivacySettings, _PRIVACY, means="The settings as stored."),),
-    body=Json(PrivacyChanges, {"events_kept_for_days": 90, "personalisation": "off"}),
-).inside
-def change_privacy(call: Call[PrivacyChanges], s: Scope) -> Reply:
-    changes = msgspec.to_builtins(call.body)
-    settings = msgspec.structs.replace(space.state(s).privacy, **changes)
-    return reply(actions.update_privacy(s, settings).privacy)
+    (ResponseSpec(PrivacySettings, _PRIVACY, description="The settings as stored."),),
+    body=JsonBody(PrivacyChanges, {"events_kept_for_days": 90, "personalisation": "off"}),
+).bind_in_scope
+def update_privacy(request: ApiRequest[PrivacyChanges], s: Scope) -> ApiResponse:
+    changes = msgspec.to_builtins(request.body)
+    settings = msgspec.structs.replace(space.get_state(s).privacy, **changes)
+    return to_json_response(actions.update_privacy(s, settings).privacy)

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
+from lepton_platform.demo.convert.tables import DemoTables, as_json, cast_to_schema
 
 FOLDER = "bandit-open-bandit-dataset"
 CAMPAIGNS = {"all": "mixed campaign", "men": "men's campaign", "women": "women's campaign"}
@@ -21,25 +21,25 @@ POLICIES = {"bts": "Thompson sampling", "random": "random"}
 USER_FEATURES = [f"user_feature_{n}" for n in range(4)]
 
 
-def convert(source: Path) -> DemoTables:
-    log = pl.concat(_log(source, policy, campaign) for campaign in CAMPAIGNS for policy in POLICIES)
-    items = [row for campaign in CAMPAIGNS for row in _items(source, campaign)]
+def convert_ads(source: Path) -> DemoTables:
+    log = pl.concat(_read_log(source, policy, campaign) for campaign in CAMPAIGNS for policy in POLICIES)
+    items = [row for campaign in CAMPAIGNS for row in _build_items(source, campaign)]
     segments = log.select("profile_id").unique().sort("profile_id")
     profiles = segments.select(
         id="profile_id", consent=pl.lit("granted"), attributes=pl.lit(as_json({"anonymous_segment": True}))
     )
     return DemoTables(
-        items=conform(pl.DataFrame(items), "items"),
-        profiles=conform(profiles, "profiles"),
-        events=_events(log),
+        items=cast_to_schema(pl.DataFrame(items), "items"),
+        profiles=cast_to_schema(profiles, "profiles"),
+        events=_build_events(log),
     )
 
 
-def _log(source: Path, policy: str, campaign: str) -> pl.DataFrame:
+def _read_log(source: Path, policy: str, campaign: str) -> pl.DataFrame:
     raw = pl.read_csv(source / f"{policy}_{campaign}_{campaign}.csv.gz")
     segments = raw.select(USER_FEATURES).unique().sort(USER_FEATURES)
     segments = segments.with_columns(
-        profile_id=pl.Series([_segment(row) for row in segments.iter_rows()], dtype=pl.String)
+        profile_id=pl.Series([_hash_segment(row) for row in segments.iter_rows()], dtype=pl.String)
     )
     return raw.join(segments, on=USER_FEATURES, maintain_order="left").select(
         "profile_id",
@@ -54,21 +54,21 @@ def _log(source: Path, policy: str, campaign: str) -> pl.DataFrame:
     )
 
 
-def _segment(features: tuple[str, ...]) -> str:
+def _hash_segment(features: tuple[str, ...]) -> str:
     return f"segment-{hashlib.sha256('|'.join(features).encode()).hexdigest()[:10]}"
 
 
-def _items(source: Path, campaign: str) -> list[dict[str, Any]]:
+def _build_items(source: Path, campaign: str) -> list[dict[str, Any]]:
     """The groups are hashes in the source; they are lettered here in order of first appearance."""
     context = pl.read_csv(source / f"bts_{campaign}_item_context.csv.gz").sort("item_id")
-    groups = {n: _letters(context[f"item_feature_{n}"].to_list()) for n in (1, 2, 3)}
+    groups = {n: _assign_letters(context[f"item_feature_{n}"].to_list()) for n in (1, 2, 3)}
     return [
-        _item(campaign, int(row["item_id"]), row["item_feature_0"], {n: groups[n][i] for n in groups})
+        _build_item(campaign, int(row["item_id"]), row["item_feature_0"], {n: groups[n][i] for n in groups})
         for i, row in enumerate(context.iter_rows(named=True))
     ]
 
 
-def _item(campaign: str, number: int, measure: float, groups: dict[int, str]) -> dict[str, Any]:
+def _build_item(campaign: str, number: int, measure: float, groups: dict[int, str]) -> dict[str, Any]:
     return {
         "id": f"{campaign}-{number:02d}",
         "title": f"Fashion item {number:02d} ({CAMPAIGNS[campaign]}, group {groups[1]})",
@@ -80,12 +80,12 @@ def _item(campaign: str, number: int, measure: float, groups: dict[int, str]) ->
     }
 
 
-def _letters(hashes: list[str]) -> list[str]:
+def _assign_letters(hashes: list[str]) -> list[str]:
     seen: dict[str, str] = {}
     return [seen.setdefault(value, chr(ord("A") + len(seen))) for value in hashes]
 
 
-def _events(log: pl.DataFrame) -> pl.DataFrame:
+def _build_events(log: pl.DataFrame) -> pl.DataFrame:
     shown = log.with_columns(kind=pl.lit("impression"), id=pl.format("i-{}", "row"))
     # The log records that an impression was clicked, not when: one second later keeps the order.
     clicked = log.filter(pl.col("click") == 1).with_columns(
@@ -95,4 +95,4 @@ def _events(log: pl.DataFrame) -> pl.DataFrame:
         value=pl.lit(None, dtype=pl.Float64),
     )
     events = pl.concat([shown, clicked], how="diagonal_relaxed")
-    return conform(events.sort("profile_id", "at", "id"), "events")
+    return cast_to_schema(events.sort("profile_id", "at", "id"), "events")

@@ -16,54 +16,60 @@ import numpy as np
 import polars as pl
 
 from lepton_platform.demo.convert.products import (
-    CALL,
+    BANK_PRODUCTS,
+    CALL_ITEMS,
     HOUSING_LOAN,
     PERSONAL_LOAN,
-    RISK_TEXT,
-    SHELF,
+    RISK_DESCRIPTIONS,
     TERM_DEPOSIT,
-    Product,
+    BankProduct,
 )
-from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
+from lepton_platform.demo.convert.tables import DemoTables, as_json, cast_to_schema
 
 FOLDER = "finance-bank-marketing"
-KEEP_EVERY = 5
-UNTIL = datetime(2008, 9, 1, tzinfo=UTC)
+SAMPLE_EVERY = 5
+EVENTS_BEFORE = datetime(2008, 9, 1, tzinfo=UTC)
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri")
 FIRST_YEAR = 2008
 AGE_BANDS = ((30, "18-29"), (40, "30-39"), (50, "40-49"), (60, "50-59"), (200, "60+"))
-BOLD = {"management": 1.0, "entrepreneur": 1.0, "self-employed": 0.6, "student": 0.6, "technician": 0.3}
-CAUTIOUS = {"retired": 1.2, "unemployed": 0.8, "housemaid": 0.6}
+RISK_SEEKING_JOBS = {
+    "management": 1.0,
+    "entrepreneur": 1.0,
+    "self-employed": 0.6,
+    "student": 0.6,
+    "technician": 0.3,
+}
+RISK_AVERSE_JOBS = {"retired": 1.2, "unemployed": 0.8, "housemaid": 0.6}
 
 
-def convert(source: Path, *, seed: int = 21) -> DemoTables:
+def convert_bank(source: Path, *, seed: int = 21) -> DemoTables:
     raw = pl.read_csv(source / "bank-additional-full.csv.gz", separator=";", infer_schema_length=None)
     called = raw.with_row_index("row").with_columns(
-        at=pl.Series(_call_times(raw["month"].to_list(), raw["day_of_week"].to_list()))
+        at=pl.Series(_infer_call_times(raw["month"].to_list(), raw["day_of_week"].to_list()))
     )
     customers = (
-        called.filter(pl.col("at") < UNTIL)
-        .gather_every(KEEP_EVERY)
+        called.filter(pl.col("at") < EVENTS_BEFORE)
+        .gather_every(SAMPLE_EVERY)
         .with_columns(name=pl.format("customer-{}", "row"))
     )
     rng = np.random.default_rng(seed)
     profiles, events = [], []
     for row in customers.iter_rows(named=True):
-        risk = _risk_class(row, rng)
-        profiles.append(_profile(row, risk, days_ago=int(rng.integers(10, 500))))
-        events += _recorded(row) + _simulated_views(row, risk, rng)
+        risk = _draw_risk_class(row, rng)
+        profiles.append(_build_profile(row, risk, days_ago=int(rng.integers(10, 500))))
+        events += _build_recorded_events(row) + _simulate_views(row, risk, rng)
     frame = pl.DataFrame(events, infer_schema_length=None).with_columns(
         id=pl.format("{}:{}:{}", "profile_id", "kind", pl.int_range(pl.len()).over("profile_id"))
     )
     return DemoTables(
-        items=conform(pl.DataFrame([_item(product) for product in SHELF]), "items"),
-        profiles=conform(pl.DataFrame(profiles), "profiles").sort("id"),
-        events=conform(frame, "events").sort("profile_id", "at", "id"),
+        items=cast_to_schema(pl.DataFrame([_build_item(product) for product in BANK_PRODUCTS]), "items"),
+        profiles=cast_to_schema(pl.DataFrame(profiles), "profiles").sort("id"),
+        events=cast_to_schema(frame, "events").sort("profile_id", "at", "id"),
     )
 
 
-def _call_times(months: list[str], weekdays: list[str]) -> list[datetime]:
+def _infer_call_times(months: list[str], weekdays: list[str]) -> list[datetime]:
     """The earliest dates that fit: the source states month and weekday, in order of date from May 2008."""
     times = []
     day = datetime(FIRST_YEAR, MONTHS.index(months[0]) + 1, 1, 10, tzinfo=UTC)
@@ -78,11 +84,11 @@ def _call_times(months: list[str], weekdays: list[str]) -> list[datetime]:
     return times
 
 
-def _item(product: Product) -> dict[str, Any]:
+def _build_item(product: BankProduct) -> dict[str, Any]:
     return {
         "id": product.id,
         "title": product.title,
-        "description": RISK_TEXT[product.risk],
+        "description": RISK_DESCRIPTIONS[product.risk],
         "categories": [product.category],
         "tags": [f"R{product.risk}"],
         "language": "en",
@@ -90,19 +96,23 @@ def _item(product: Product) -> dict[str, Any]:
             {
                 "risk": f"R{product.risk}",
                 "risk_level": product.risk,
-                "complex": product.complex,
-                "simulated": not product.recorded,
+                "complex": product.is_complex,
+                "simulated": not product.is_recorded,
             }
         ),
     }
 
 
-def _risk_class(row: dict[str, Any], rng: np.random.Generator) -> int:
-    lean = BOLD.get(row["job"], 0.0) - CAUTIOUS.get(row["job"], 0.0) - (row["age"] - 40) / 40
+def _draw_risk_class(row: dict[str, Any], rng: np.random.Generator) -> int:
+    lean = (
+        RISK_SEEKING_JOBS.get(row["job"], 0.0)
+        - RISK_AVERSE_JOBS.get(row["job"], 0.0)
+        - (row["age"] - 40) / 40
+    )
     return int(np.clip(round(rng.normal(3 + lean, 0.8)), 1, 5))
 
 
-def _profile(row: dict[str, Any], risk: int, *, days_ago: int) -> dict[str, Any]:
+def _build_profile(row: dict[str, Any], risk: int, *, days_ago: int) -> dict[str, Any]:
     return {
         "id": row["name"],
         "language": "en",
@@ -120,11 +130,11 @@ def _profile(row: dict[str, Any], risk: int, *, days_ago: int) -> dict[str, Any]
     }
 
 
-def _recorded(row: dict[str, Any]) -> list[dict[str, Any]]:
+def _build_recorded_events(row: dict[str, Any]) -> list[dict[str, Any]]:
     """What the records state: the call by its channel, the offer, the loans held and the deposit if taken."""
     name, at = row["name"], row["at"]
     stated = [
-        (CALL[row["contact"]], "contact", 0, float(row["campaign"])),
+        (CALL_ITEMS[row["contact"]], "contact", 0, float(row["campaign"])),
         (TERM_DEPOSIT, "impression", 1, None),
     ]
     if row["housing"] == "yes":
@@ -146,9 +156,9 @@ def _recorded(row: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _simulated_views(row: dict[str, Any], risk: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def _simulate_views(row: dict[str, Any], risk: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Looks at invented products, mostly near the simulated risk class, in the weeks before the call."""
-    invented = [product for product in SHELF if not product.recorded]
+    invented = [product for product in BANK_PRODUCTS if not product.is_recorded]
     near = np.exp(-np.abs(np.array([product.risk for product in invented]) - risk))
     count = min(int(rng.poisson(2.5)), len(invented))
     chosen = rng.choice(len(invented), size=count, replace=False, p=near / near.sum())

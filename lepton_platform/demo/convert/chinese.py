@@ -37,7 +37,7 @@ CLASSES = {
 }
 
 # What reviewers mention; the first words of a title are the most telling of these.
-WORDS = {
+GARMENT_WORDS = {
     "floral": "印花",
     "lace": "蕾丝",
     "striped": "条纹",

@@ -16,34 +16,45 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lepton_platform.demo.convert.chinese import AGE_BANDS, CLASSES, COLOURS, DEPARTMENTS, DIVISIONS, WORDS
-from lepton_platform.demo.convert.simulation import Behaviour, Shelf, visits
-from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
+from lepton_platform.demo.convert.chinese import (
+    AGE_BANDS,
+    CLASSES,
+    COLOURS,
+    DEPARTMENTS,
+    DIVISIONS,
+    GARMENT_WORDS,
+)
+from lepton_platform.demo.convert.simulation import ItemPool, VisitorParameters, simulate_visits
+from lepton_platform.demo.convert.tables import DemoTables, as_json, cast_to_schema
 
 FOLDER = "reviews-womens-clothing"
 FILE = "WomensClothingE-CommerceReviews.parquet.brotli"
-BEHAVIOUR = Behaviour(steps=(("cart", 0.22), ("purchase", 0.4)))
+VISITOR_PARAMETERS = VisitorParameters(steps=(("cart", 0.22), ("purchase", 0.4)))
 
 
-def convert(source: Path, *, visitors: int = 2500, seed: int = 20) -> DemoTables:
-    raw = _raw(source)
-    garments = _garments(raw)
+def convert_clothing(source: Path, *, n_visitors: int = 2500, seed: int = 20) -> DemoTables:
+    raw = _read_reviews(source)
+    garments = _aggregate_garments(raw)
     rng = np.random.default_rng(seed)
     # Each visitor takes the class and the age of one real, satisfied reviewer.
     pleased = raw.filter(pl.col("rating") >= 4)
-    anchors = pleased[rng.integers(0, pleased.height, size=visitors)]
-    shelf = Shelf.of(
+    anchors = pleased[rng.integers(0, pleased.height, size=n_visitors)]
+    shelf = ItemPool.from_frame(
         garments.select("id", group="class", wider="department", weight=pl.col("reviews").pow(0.75))
     )
     return DemoTables(
-        items=conform(pl.DataFrame([_item(row) for row in garments.iter_rows(named=True)]), "items"),
-        profiles=_profiles(anchors),
-        events=visits(shelf, anchors["class"].to_list(), BEHAVIOUR, prefix="visitor", rng=rng),
-        reviews=_reviews(raw),
+        items=cast_to_schema(
+            pl.DataFrame([_build_item(row) for row in garments.iter_rows(named=True)]), "items"
+        ),
+        profiles=_build_profiles(anchors),
+        events=simulate_visits(
+            shelf, anchors["class"].to_list(), VISITOR_PARAMETERS, prefix="visitor", rng=rng
+        ),
+        reviews=_build_reviews(raw),
     )
 
 
-def _raw(source: Path) -> pl.DataFrame:
+def _read_reviews(source: Path) -> pl.DataFrame:
     frame = pl.read_parquet(source / FILE)
     return frame.select(
         id=pl.format("sku-{}", pl.col("Clothing ID").cast(pl.String).str.zfill(4)),
@@ -58,7 +69,7 @@ def _raw(source: Path) -> pl.DataFrame:
     ).filter(pl.col("class").is_not_null())
 
 
-def _garments(raw: pl.DataFrame) -> pl.DataFrame:
+def _aggregate_garments(raw: pl.DataFrame) -> pl.DataFrame:
     """One row a garment, sorted by id; its class is the one most of its reviews state."""
     most = [pl.col(name).mode().sort().first() for name in ("division", "department", "class")]
     return (
@@ -71,32 +82,38 @@ def _garments(raw: pl.DataFrame) -> pl.DataFrame:
             words=pl.col("text").str.join(" "),
         )
         .sort("id")
-        .pipe(_with_telling_words)
+        .pipe(_add_distinctive_words)
     )
 
 
-def _with_telling_words(garments: pl.DataFrame) -> pl.DataFrame:
+def _add_distinctive_words(garments: pl.DataFrame) -> pl.DataFrame:
     """`words`: Chinese words that reviewers of this garment use more than reviewers of others, best first."""
     counts = [
-        Counter(WORDS[w] for w in re.findall(r"[a-z]+", text.lower()) if w in WORDS)
+        Counter(GARMENT_WORDS[w] for w in re.findall(r"[a-z]+", text.lower()) if w in GARMENT_WORDS)
         for text in garments["words"].to_list()
     ]
     spread = Counter(word for count in counts for word in count)
     names = garments["class"].to_list()
     told = [
-        _best(count, spread, len(counts), CLASSES[name]) for count, name in zip(counts, names, strict=True)
+        _select_words(count, spread, len(counts), CLASSES[name])
+        for count, name in zip(counts, names, strict=True)
     ]
     return garments.with_columns(words=pl.Series(told, dtype=pl.List(pl.String)))
 
 
-def _best(count: Counter[str], spread: Counter[str], garments: int, name: str) -> list[str]:
+def _select_words(
+    word_counts: Counter[str], document_frequency: Counter[str], n_garments: int, class_name: str
+) -> list[str]:
     """At most four, of one colour."""
-    ranked = sorted(count, key=lambda word: (-count[word] * math.log(garments / spread[word]), word))
+    ranked = sorted(
+        word_counts,
+        key=lambda word: (-word_counts[word] * math.log(n_garments / document_frequency[word]), word),
+    )
     colours = [word for word in ranked if word in COLOURS]
-    return [word for word in ranked if word not in name and word not in colours[1:]][:4]
+    return [word for word in ranked if word not in class_name and word not in colours[1:]][:4]
 
 
-def _item(row: dict[str, Any]) -> dict[str, Any]:
+def _build_item(row: dict[str, Any]) -> dict[str, Any]:
     name, words = CLASSES[row["class"]], row["words"]
     number, department = row["id"].removeprefix("sku-"), DEPARTMENTS[row["department"]]
     described = f"顾客评论常提到：{'、'.join(words)}。" if words else ""
@@ -119,26 +136,26 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _profiles(anchors: pl.DataFrame) -> pl.DataFrame:
+def _build_profiles(anchors: pl.DataFrame) -> pl.DataFrame:
     rows = [
         {
             "id": f"visitor-{number:04d}",
             "language": "zh-hans",
             "consent": "granted",
-            "attributes": as_json({"age_band": _age_band(age), "simulated": True}),
+            "attributes": as_json({"age_band": _find_age_band(age), "simulated": True}),
         }
         for number, age in enumerate(anchors["age"].to_list(), 1)
     ]
-    return conform(pl.DataFrame(rows), "profiles")
+    return cast_to_schema(pl.DataFrame(rows), "profiles")
 
 
-def _age_band(age: int) -> str:
+def _find_age_band(age: int) -> str:
     return next(band for below, band in AGE_BANDS if age < below)
 
 
-def _reviews(raw: pl.DataFrame) -> pl.DataFrame:
+def _build_reviews(raw: pl.DataFrame) -> pl.DataFrame:
     written = raw.with_row_index("row").filter(pl.col("text") != "")
-    return conform(
+    return cast_to_schema(
         written.select(
             "rating",
             "title",

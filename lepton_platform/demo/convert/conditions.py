@@ -223,7 +223,7 @@ AREAS: dict[str, tuple[str, ...]] = {
 OTHER = "Other conditions"
 
 
-def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
+def _compile_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
     """Words of up to three letters must match whole, longer ones begin a word."""
     whole = "|".join(re.escape(word) for word in words if len(word) <= 3)
     begins = "|".join(re.escape(word) for word in words if len(word) > 3)
@@ -232,9 +232,11 @@ def _pattern(words: tuple[str, ...]) -> re.Pattern[str]:
     )
 
 
-_ORDERED = [(area, _pattern(words)) for areas in (EXCLUDED, AREAS) for area, words in areas.items()]
+_AREA_PATTERNS = [
+    (area, _compile_pattern(words)) for areas in (EXCLUDED, AREAS) for area, words in areas.items()
+]
 
 
-def area_of(condition: str) -> str:
+def find_area(condition: str) -> str:
     """The first area one of whose words occurs in the condition; the excluded areas are looked at first."""
-    return next((area for area, pattern in _ORDERED if pattern.search(condition)), OTHER)
+    return next((area for area, pattern in _AREA_PATTERNS if pattern.search(condition)), OTHER)

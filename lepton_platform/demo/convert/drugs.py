@@ -14,37 +14,39 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lepton_platform.demo.convert.conditions import EXCLUDED, area_of
-from lepton_platform.demo.convert.simulation import Behaviour, Shelf, visits
-from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
+from lepton_platform.demo.convert.conditions import EXCLUDED, find_area
+from lepton_platform.demo.convert.simulation import ItemPool, VisitorParameters, simulate_visits
+from lepton_platform.demo.convert.tables import DemoTables, as_json, cast_to_schema
 
 FOLDER = "medical-druglib-reviews"
 # Shorter than the 30 days for which a medical tenant keeps events.
-BEHAVIOUR = Behaviour(steps=(("bookmark", 0.15),), mean_views=7.0, period=timedelta(days=20))
+READER_PARAMETERS = VisitorParameters(steps=(("bookmark", 0.15),), mean_views=7.0, period=timedelta(days=20))
 
 
-def convert(source: Path, *, readers: int = 1000, seed: int = 22) -> DemoTables:
-    raw = _raw(source)
-    drugs = _drugs(raw).filter(~pl.col("area").is_in(list(EXCLUDED)))
+def convert_drugs(source: Path, *, n_readers: int = 1000, seed: int = 22) -> DemoTables:
+    raw = _read_reviews(source)
+    drugs = _aggregate_drugs(raw).filter(~pl.col("area").is_in(list(EXCLUDED)))
     reviews = raw.join(drugs.select("drug"), on="drug", maintain_order="left").filter(
         ~pl.col("area").is_in(list(EXCLUDED))
     )
     rng = np.random.default_rng(seed)
     areas = drugs.select("drug", home="area")
     interests = reviews.join(areas, on="drug", maintain_order="left")["home"].to_list()
-    favourites = [interests[i] for i in rng.integers(0, len(interests), size=readers)]
-    shelf = Shelf.of(
+    favourites = [interests[i] for i in rng.integers(0, len(interests), size=n_readers)]
+    shelf = ItemPool.from_frame(
         drugs.select(id="drug", group="area", wider=pl.lit("all"), weight=pl.col("reviews").pow(0.75))
     )
     return DemoTables(
-        items=conform(pl.DataFrame([_item(row) for row in drugs.iter_rows(named=True)]), "items"),
-        profiles=_profiles(readers),
-        events=visits(shelf, favourites, BEHAVIOUR, prefix="reader", rng=rng),
-        reviews=_reviews(reviews),
+        items=cast_to_schema(
+            pl.DataFrame([_build_item(row) for row in drugs.iter_rows(named=True)]), "items"
+        ),
+        profiles=_build_profiles(n_readers),
+        events=simulate_visits(shelf, favourites, READER_PARAMETERS, prefix="reader", rng=rng),
+        reviews=_build_reviews(reviews),
     )
 
 
-def _raw(source: Path) -> pl.DataFrame:
+def _read_reviews(source: Path) -> pl.DataFrame:
     frame = pl.read_csv(
         source / "drugLib_all_4143.tsv.gz", separator="\t", quote_char='"', infer_schema_length=None
     )
@@ -57,10 +59,10 @@ def _raw(source: Path) -> pl.DataFrame:
         benefits=pl.col("benefitsReview").fill_null(""),
         harms=pl.col("sideEffectsReview").fill_null(""),
         comments=pl.col("commentsReview").fill_null(""),
-    ).with_columns(area=pl.col("condition").map_elements(area_of, return_dtype=pl.String))
+    ).with_columns(area=pl.col("condition").map_elements(find_area, return_dtype=pl.String))
 
 
-def _drugs(raw: pl.DataFrame) -> pl.DataFrame:
+def _aggregate_drugs(raw: pl.DataFrame) -> pl.DataFrame:
     """One row a drug, sorted by name; its area is the one most reviews belong to."""
     area_size = (
         raw.group_by("drug", "area")
@@ -81,7 +83,7 @@ def _drugs(raw: pl.DataFrame) -> pl.DataFrame:
     return home.join(told, on="drug", maintain_order="left").rename({"home": "area"}).sort("drug")
 
 
-def _item(row: dict[str, Any]) -> dict[str, Any]:
+def _build_item(row: dict[str, Any]) -> dict[str, Any]:
     # A drug taken for several things keeps only its main area as category: the others may be excluded ones.
     return {
         "id": row["drug"],
@@ -102,17 +104,17 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _profiles(readers: int) -> pl.DataFrame:
+def _build_profiles(n_readers: int) -> pl.DataFrame:
     """Consent to keep what was read is simulated; recommendations stay impersonal by default."""
-    names = [f"reader-{number:04d}" for number in range(1, readers + 1)]
+    names = [f"reader-{number:04d}" for number in range(1, n_readers + 1)]
     frame = pl.DataFrame({"id": names}).with_columns(
         attributes=pl.lit(as_json({"simulated": True})), language=pl.lit("en"), consent=pl.lit("granted")
     )
-    return conform(frame, "profiles")
+    return cast_to_schema(frame, "profiles")
 
 
-def _reviews(reviews: pl.DataFrame) -> pl.DataFrame:
-    return conform(
+def _build_reviews(reviews: pl.DataFrame) -> pl.DataFrame:
+    return cast_to_schema(
         reviews.select(
             id=pl.format("review-{}", pl.int_range(pl.len())),
             item_id="drug",

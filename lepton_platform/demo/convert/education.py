@@ -12,26 +12,26 @@ from typing import Any
 
 import polars as pl
 
-from lepton_platform.demo.convert.tables import DemoTables, as_json, conform
+from lepton_platform.demo.convert.tables import DemoTables, as_json, cast_to_schema
 
 FOLDER = "education-oulad"
 # The published presentation codes: B starts in February, J in October. The day of the month is not published.
 START_MONTH = {"B": 2, "J": 10}
 
 
-def convert(source: Path) -> DemoTables:
-    assessments = _assessments(source)
-    courses = _courses(source)
+def convert_education(source: Path) -> DemoTables:
+    assessments = _read_assessments(source)
+    courses = _read_courses(source)
     enrolments = pl.read_csv(source / "studentInfo.csv.gz")
     submissions = pl.read_csv(source / "studentAssessment.csv.gz")
     return DemoTables(
-        items=_items(courses, assessments),
-        profiles=_profiles(enrolments),
-        events=_events(submissions, enrolments, assessments),
+        items=_build_items(courses, assessments),
+        profiles=_build_profiles(enrolments),
+        events=_build_events(submissions, enrolments, assessments),
     )
 
 
-def _with_start(frame: pl.DataFrame) -> pl.DataFrame:
+def _add_start(frame: pl.DataFrame) -> pl.DataFrame:
     presentation = pl.col("code_presentation")
     return frame.with_columns(
         start=pl.datetime(
@@ -44,13 +44,13 @@ def _with_start(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _courses(source: Path) -> pl.DataFrame:
-    return _with_start(pl.read_csv(source / "courses.csv")).sort("course")
+def _read_courses(source: Path) -> pl.DataFrame:
+    return _add_start(pl.read_csv(source / "courses.csv")).sort("course")
 
 
-def _assessments(source: Path) -> pl.DataFrame:
+def _read_assessments(source: Path) -> pl.DataFrame:
     """Numbered within their type and, as `step`, within their course, both by due day."""
-    frame = _with_start(pl.read_csv(source / "assessments.csv", schema_overrides={"date": pl.String}))
+    frame = _add_start(pl.read_csv(source / "assessments.csv", schema_overrides={"date": pl.String}))
     lengths = pl.read_csv(source / "courses.csv")
     frame = frame.join(lengths, on=["code_module", "code_presentation"]).with_columns(
         due=pl.coalesce(pl.col("date").cast(pl.Int32, strict=False), pl.col("module_presentation_length")),
@@ -68,13 +68,13 @@ def _assessments(source: Path) -> pl.DataFrame:
     )
 
 
-def _items(courses: pl.DataFrame, assessments: pl.DataFrame) -> pl.DataFrame:
-    rows = [_course_item(row) for row in courses.iter_rows(named=True)]
-    rows += [_assessment_item(row) for row in assessments.iter_rows(named=True)]
-    return conform(pl.DataFrame(rows), "items")
+def _build_items(courses: pl.DataFrame, assessments: pl.DataFrame) -> pl.DataFrame:
+    rows = [_build_course_item(row) for row in courses.iter_rows(named=True)]
+    rows += [_build_assessment_item(row) for row in assessments.iter_rows(named=True)]
+    return cast_to_schema(pl.DataFrame(rows), "items")
 
 
-def _course_item(row: dict[str, Any]) -> dict[str, Any]:
+def _build_course_item(row: dict[str, Any]) -> dict[str, Any]:
     module, presentation = row["code_module"], row["code_presentation"]
     days = row["module_presentation_length"]
     return {
@@ -96,7 +96,7 @@ def _course_item(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _assessment_item(row: dict[str, Any]) -> dict[str, Any]:
+def _build_assessment_item(row: dict[str, Any]) -> dict[str, Any]:
     module, presentation, kind = row["code_module"], row["code_presentation"], row["assessment_type"]
     name = kind if row["exam"] and row["kinds"] == 1 else f"{kind} {row['number']}"
     return {
@@ -128,10 +128,10 @@ _KIND_NAMES = {
 }
 
 
-def _profiles(enrolments: pl.DataFrame) -> pl.DataFrame:
+def _build_profiles(enrolments: pl.DataFrame) -> pl.DataFrame:
     """The attributes stated at a student's latest enrolment."""
     latest = (
-        _with_start(enrolments)
+        _add_start(enrolments)
         .sort("id_student", "start", "course")
         .unique("id_student", keep="last", maintain_order=True)
     )
@@ -152,10 +152,12 @@ def _profiles(enrolments: pl.DataFrame) -> pl.DataFrame:
         }
         for row in latest.iter_rows(named=True)
     ]
-    return conform(pl.DataFrame(rows), "profiles")
+    return cast_to_schema(pl.DataFrame(rows), "profiles")
 
 
-def _events(submissions: pl.DataFrame, enrolments: pl.DataFrame, assessments: pl.DataFrame) -> pl.DataFrame:
+def _build_events(
+    submissions: pl.DataFrame, enrolments: pl.DataFrame, assessments: pl.DataFrame
+) -> pl.DataFrame:
     noon = pl.duration(hours=12)
     handed_in = (
         submissions.filter(pl.col("is_banked") == 0)
@@ -166,20 +168,22 @@ def _events(submissions: pl.DataFrame, enrolments: pl.DataFrame, assessments: pl
             value=pl.col("score"),
         )
     )
-    events = pl.concat([handed_in, _enrolments(enrolments, handed_in)], how="diagonal_relaxed").with_columns(
+    events = pl.concat(
+        [handed_in, _build_enrolment_events(enrolments, handed_in)], how="diagonal_relaxed"
+    ).with_columns(
         id=pl.format("{}:{}", "id_student", "item"), profile_id=pl.format("student-{}", "id_student")
     )
-    return conform(
+    return cast_to_schema(
         events.sort("profile_id", "at", "step").rename({"item": "item_id"}),
         "events",
     )
 
 
-def _enrolments(enrolments: pl.DataFrame, handed_in: pl.DataFrame) -> pl.DataFrame:
+def _build_enrolment_events(enrolments: pl.DataFrame, submissions: pl.DataFrame) -> pl.DataFrame:
     """Stamped at the course start, or the first submission if earlier: the true day is not published."""
-    first = handed_in.group_by("id_student", "course").agg(first=pl.col("at").min())
+    first = submissions.group_by("id_student", "course").agg(first=pl.col("at").min())
     return (
-        _with_start(enrolments)
+        _add_start(enrolments)
         .join(first, on=["id_student", "course"], how="left")
         .select(
             "id_student",

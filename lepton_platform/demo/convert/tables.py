@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-ITEMS = {
+ITEM_SCHEMA = {
     "id": pl.String,
     "title": pl.String,
     "description": pl.String,
@@ -18,8 +18,8 @@ ITEMS = {
     "language": pl.String,
     "attributes": pl.String,
 }
-PROFILES = {"id": pl.String, "language": pl.String, "consent": pl.String, "attributes": pl.String}
-EVENTS = {
+PROFILE_SCHEMA = {"id": pl.String, "language": pl.String, "consent": pl.String, "attributes": pl.String}
+EVENT_SCHEMA = {
     "id": pl.String,
     "profile_id": pl.String,
     "item_id": pl.String,
@@ -28,7 +28,7 @@ EVENTS = {
     "value": pl.Float32,
     "scenario": pl.String,
 }
-REVIEWS = {
+REVIEW_SCHEMA = {
     "id": pl.String,
     "item_id": pl.String,
     "rating": pl.Float32,
@@ -37,10 +37,10 @@ REVIEWS = {
     "language": pl.String,
 }
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "items": ITEMS,
-    "profiles": PROFILES,
-    "events": EVENTS,
-    "reviews": REVIEWS,
+    "items": ITEM_SCHEMA,
+    "profiles": PROFILE_SCHEMA,
+    "events": EVENT_SCHEMA,
+    "reviews": REVIEW_SCHEMA,
 }
 
 
@@ -51,10 +51,10 @@ class DemoTables:
     items: pl.DataFrame
     profiles: pl.DataFrame
     events: pl.DataFrame
-    reviews: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REVIEWS))
+    reviews: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REVIEW_SCHEMA))
 
 
-def conform(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+def cast_to_schema(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """The columns of `table` in order; columns the source does not have are null."""
     schema = SCHEMAS[table]
     return frame.select(
@@ -69,7 +69,7 @@ def as_json(values: dict[str, Any]) -> str:
     return json.dumps(present, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
-def write(tables: DemoTables, folder: Path) -> None:
+def write_tables(tables: DemoTables, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in SCHEMAS:
         frame: pl.DataFrame = getattr(tables, name)

@@ -12,14 +12,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from lepton_platform.bench import cost, growth, measure
 from lepton_platform.bench.load import LoadFailed
-from lepton_platform.bench.measure import Figures, Say
-from lepton_platform.bench.platform import Bench, platform
-from lepton_platform.embedded.errors import ServiceFailed
+from lepton_platform.bench.measure import BenchMetrics, MessageCallback
+from lepton_platform.bench.platform import BenchPlatform, start_platform
+from lepton_platform.embedded.errors import ServiceError
 
-MEASUREMENTS = {
-    "ingest": measure.ingest,
-    "recommend": measure.recommend,
-    "train": measure.scan,
+BENCHMARKS = {
+    "ingest": measure.measure_ingest,
+    "recommend": measure.measure_recommend,
+    "train": measure.measure_scan,
 }
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=[*sorted(MEASUREMENTS), "growth", "cost"])
+        parser.add_argument("what", choices=[*sorted(BENCHMARKS), "growth", "cost"])
         parser.add_argument("--events", type=int, help="how many for growth, and the fewest for cost")
         parser.add_argument("--json", type=Path, help="where the figures go, as flat JSON")
         cost.add_arguments(parser)
@@ -39,16 +39,16 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         began = time.monotonic()
 
-        def say(line: str) -> None:
+        def report_line(line: str) -> None:
             self.stderr.write(f"[{time.monotonic() - began:6.1f} s] {line}")
 
         try:
             if options["what"] == "cost":
-                figures = cost.measure(options, say)
+                figures = cost.measure_scaling(options, report_line)
             else:
-                with platform(say) as bench:
-                    figures = _measured(options, bench, say)
-        except (LoadFailed, ServiceFailed, RuntimeError) as error:
+                with start_platform(report_line) as bench:
+                    figures = _run_benchmark(options, bench, report_line)
+        except (LoadFailed, ServiceError, RuntimeError) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             options["json"].write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name:28} {value}")
 
 
-def _measured(options: dict[str, Any], bench: Bench, say: Say) -> Figures:
+def _run_benchmark(options: dict[str, Any], bench: BenchPlatform, report: MessageCallback) -> BenchMetrics:
     if options["what"] == "growth":
-        return growth.measure(bench, say, events=options["events"] or growth.EVENTS)
-    return MEASUREMENTS[options["what"]](bench, say)
+        return growth.measure_growth(bench, report, events=options["events"] or growth.EVENTS)
+    return BENCHMARKS[options["what"]](bench, report)

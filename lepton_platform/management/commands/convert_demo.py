@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from lepton_platform.demo.convert import convert_all
+from lepton_platform.demo.convert import convert_datasets
 
 
 class Command(BaseCommand):
@@ -18,5 +18,5 @@ class Command(BaseCommand):
         parser.add_argument("out", type=Path)
 
     def handle(self, **options: Any) -> None:
-        for line in convert_all(options["source"], options["out"]):
+        for line in convert_datasets(options["source"], options["out"]):
             self.stdout.write(line)

@@ -11,7 +11,7 @@ from django.utils.text import slugify
 
 from tenants.control import actions, queries
 from tenants.control.api_scopes import API_SCOPES
-from tenants.control.region_defaults import region_defaults
+from tenants.control.region_defaults import get_region_defaults
 from tenants.control.results import TenantView
 from tenants.errors import DomainError, Invalid
 from tenants.privacy.onboarding import open_tenant
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            opened = self._open(options)
+            opened = self._open_tenant(options)
             with control_scope(opened.id, actor=ACTOR) as s:
                 key = actions.create_api_key(s, name="First key", scopes=API_SCOPES)
         except Invalid as error:
@@ -42,8 +42,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Tenant {opened.name} ({opened.slug}) is open in region {opened.region}.")
         self.stdout.write(f"API key, shown this once: {key.secret}")
 
-    def _open(self, options: dict[str, Any]) -> TenantView:
-        defaults = region_defaults(options["region"])
+    def _open_tenant(self, options: dict[str, Any]) -> TenantView:
+        defaults = get_region_defaults(options["region"])
         return open_tenant(
             name=options["name"],
             slug=options["slug"] or slugify(options["name"]) or f"tenant-{secrets.token_hex(3)}",
@@ -53,12 +53,12 @@ class Command(BaseCommand):
             currency=options["currency"] or defaults.currency,
             time_zone=options["time_zone"] or defaults.time_zone,
             plan=options["plan"],
-            owner=self._owner(options["owner"], defaults.language) if options["owner"] else None,
+            owner=self._ensure_owner(options["owner"], defaults.language) if options["owner"] else None,
             actor=ACTOR,
         )
 
-    def _owner(self, email: str, language: str) -> Any:
-        known = queries.user_by_email(email)
+    def _ensure_owner(self, email: str, language: str) -> Any:
+        known = queries.find_user_by_email(email)
         if known is not None:
             return known
         password = secrets.token_urlsafe(15)

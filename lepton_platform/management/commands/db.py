@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.embedded.errors import ServiceFailed
-from lepton_platform.embedded.services import Services, ensure_services
-from lepton_platform.env import home_from
+from lepton_platform.embedded.errors import ServiceError
+from lepton_platform.embedded.services import EmbeddedServices, ensure_services
+from lepton_platform.env import get_home_directory
 
 
 class Command(BaseCommand):
@@ -17,15 +17,15 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         try:
-            services = ensure_services(home_from(os.environ), report=self.stdout.write)
-            if not services.owned:
+            services = ensure_services(get_home_directory(os.environ), report=self.stdout.write)
+            if not services.is_owned:
                 raise CommandError(f"The services of {services.home.path} already run.")
             self.stdout.write(f"Running; settings are in {services.home.services_file}.")
-            self._keep(services)
-        except ServiceFailed as failed:
+            self._keep_running(services)
+        except ServiceError as failed:
             raise CommandError(str(failed)) from failed
 
-    def _keep(self, services: Services) -> None:
+    def _keep_running(self, services: EmbeddedServices) -> None:
         try:
             while True:
                 for name in services.restart_dead():

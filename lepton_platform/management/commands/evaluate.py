@@ -1,15 +1,15 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import FileCommand
-from recommender.evaluation.command import add_arguments, run
+from lepton_platform.management.files import OfflineCommand
+from recommender.evaluation.command import add_evaluation_arguments, run_evaluation
 
 
-class Command(FileCommand):
+class Command(OfflineCommand):
     help = "Judge the recommender on a data set: full catalogue, hidden events. Needs no database."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_arguments(parser)
+        add_evaluation_arguments(parser)
 
-    def work(self, options: Namespace) -> None:
-        run(options, out=self.stdout, progress=sys.stderr)
+    def run(self, options: Namespace) -> None:
+        run_evaluation(options, out=self.stdout, progress=sys.stderr)

@@ -1,15 +1,15 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import FileCommand
-from recommender.evaluation.cold import add_arguments, run
+from lepton_platform.management.files import OfflineCommand
+from recommender.evaluation.cold import add_cold_start_arguments, run_cold_start_evaluation
 
 
-class Command(FileCommand):
+class Command(OfflineCommand):
     help = "Measure what is recommended of items that nobody chose in training. Needs no database."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_arguments(parser)
+        add_cold_start_arguments(parser)
 
-    def work(self, options: Namespace) -> None:
-        run(options, out=self.stdout, progress=sys.stderr)
+    def run(self, options: Namespace) -> None:
+        run_cold_start_evaluation(options, out=self.stdout, progress=sys.stderr)

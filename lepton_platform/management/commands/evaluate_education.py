@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from lepton_platform.demo import education
-from lepton_platform.demo.findings import as_text
-from recommender.types import silent
+from lepton_platform.demo.findings import format_result
+from recommender.types import ignore_progress
 
 
 class Command(BaseCommand):
@@ -21,14 +21,14 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=0)
 
     def handle(self, **options: Any) -> None:
-        dataset, courses = education.read()
-        finding = education.evaluate(
+        dataset, courses = education.load_education_data()
+        finding = education.evaluate_education(
             dataset,
             courses,
             profile=options["profile"],
-            share=options["share"],
+            test_fraction=options["share"],
             k=options["k"],
             seed=options["seed"],
-            report=silent,
+            report=ignore_progress,
         )
-        self.stdout.write(as_text(finding, options["k"]))
+        self.stdout.write(format_result(finding, options["k"]))

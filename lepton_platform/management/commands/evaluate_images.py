@@ -1,15 +1,15 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import FileCommand
-from recommender.evaluation.images import add_arguments, run
+from lepton_platform.management.files import OfflineCommand
+from recommender.evaluation.images import add_image_arguments, run_image_evaluation
 
 
-class Command(FileCommand):
+class Command(OfflineCommand):
     help = "Measure whether images that look alike are of one class. Needs no database."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        add_arguments(parser)
+        add_image_arguments(parser)
 
-    def work(self, options: Namespace) -> None:
-        run(options, out=self.stdout, progress=sys.stderr)
+    def run(self, options: Namespace) -> None:
+        run_image_evaluation(options, out=self.stdout, progress=sys.stderr)

@@ -1,14 +1,14 @@
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import FileCommand
-from recommender.language.evaluation_command import add_arguments, run
+from lepton_platform.management.files import OfflineCommand
+from recommender.language.evaluation_command import add_arguments, run_evaluation
 
 
-class Command(FileCommand):
+class Command(OfflineCommand):
     help = "Judge sentiment, aspects and intents on labelled texts that were not learned from. Needs no database."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_arguments(parser)
 
-    def work(self, options: Namespace) -> None:
-        run(options, out=self.stdout)
+    def run(self, options: Namespace) -> None:
+        run_evaluation(options, out=self.stdout)

@@ -6,14 +6,14 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from lepton_platform.management.files import FileCommand
-from recommender.algorithms.sequence import SequenceConfig
+from lepton_platform.management.files import OfflineCommand
+from recommender.algorithms.sequence import SASRecConfig
 from recommender.dataset.items import read_item_texts
 from recommender.dataset.readers import read_interactions
-from recommender.dataset.splits import SPLITS
+from recommender.dataset.splits import VALIDATION_PROTOCOLS
 
 
-class Command(FileCommand):
+class Command(OfflineCommand):
     help = "Trains implicit's ALS and BPR, our transformer and rectools' SASRec on one split and compares quality and time."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -21,46 +21,48 @@ class Command(FileCommand):
         parser.add_argument(
             "--items", type=Path, help="as for evaluate; only our transformer reads texts of items"
         )
-        parser.add_argument("--protocol", choices=list(SPLITS), default="leave-last-out")
+        parser.add_argument("--protocol", choices=list(VALIDATION_PROTOCOLS), default="leave-last-out")
         parser.add_argument(
-            "--epochs", type=_positive, default=SequenceConfig().epochs, help="of our transformer"
+            "--epochs", type=_parse_positive, default=SASRecConfig().epochs, help="of our transformer"
         )
         parser.add_argument(
             "--times", type=float, default=5.0, help="how many times our training time rectools may take"
         )
-        parser.add_argument("--k", type=_positive, default=10)
+        parser.add_argument("--k", type=_parse_positive, default=10)
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", type=Path, help="where to write the figures")
 
-    def work(self, options: Namespace) -> None:
+    def run(self, options: Namespace) -> None:
         # Torch belongs to this command, not to every start of manage.py.
         from recommender.evaluation import peers  # noqa: PLC0415
 
         texts = read_item_texts(options.items) if options.items else None
-        split = SPLITS[options.protocol](read_interactions(options.data, texts))
+        split = VALIDATION_PROTOCOLS[options.protocol](read_interactions(options.data, texts))
         asked = {"k": options.k, "seed": options.seed}
-        standings: list[peers.Standing] = []
+        standings: list[peers.LibraryBenchmarkResult] = []
 
-        def heard(standing: peers.Standing) -> None:
-            standings.append(standing)
+        def report_result(result: peers.LibraryBenchmarkResult) -> None:
+            standings.append(result)
             self.stdout.write(
-                f"{standing.model:16} {standing.epochs:3} rounds  {standing.seconds:8.1f} s of processor  "
-                f"nDCG@{options.k} {standing.ndcg:.4f}  recall@{options.k} {standing.recall:.4f}"
+                f"{result.model:16} {result.epochs:3} rounds  {result.seconds:8.1f} s of processor  "
+                f"nDCG@{options.k} {result.ndcg:.4f}  recall@{options.k} {result.recall:.4f}"
             )
 
         try:
-            heard(peers.implicit_als(split, **asked))
-            heard(peers.implicit_bpr(split, **asked))
-            ours = peers.our_transformer(split, SequenceConfig(epochs=options.epochs), **asked)
-            heard(ours)
-            for standing in peers.rectools_sasrec(split, most_seconds=ours.seconds * options.times, **asked):
-                heard(standing)
+            report_result(peers.evaluate_implicit_als(split, **asked))
+            report_result(peers.evaluate_implicit_bpr(split, **asked))
+            ours = peers.evaluate_lepton_sasrec(split, SASRecConfig(epochs=options.epochs), **asked)
+            report_result(ours)
+            for standing in peers.evaluate_rectools_sasrec(
+                split, max_seconds=ours.seconds * options.times, **asked
+            ):
+                report_result(standing)
         finally:
             if options.json:
                 options.json.write_text(json.dumps([each.to_json() for each in standings], indent=2) + "\n")
 
 
-def _positive(text: str) -> int:
+def _parse_positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise ArgumentTypeError("must be at least 1")

@@ -3,33 +3,33 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from lepton_platform.management.files import FileCommand
+from lepton_platform.management.files import OfflineCommand
 from recommender.dataset.items import read_item_texts
 from recommender.dataset.readers import read_interactions
-from recommender.dataset.splits import SPLITS
-from recommender.evaluation.command import Printer
-from recommender.evaluation.going_on import compare
+from recommender.dataset.splits import VALIDATION_PROTOCOLS
+from recommender.evaluation.command import TrainingProgressPrinter
+from recommender.evaluation.going_on import compare_refresh
 
 
-class Command(FileCommand):
+class Command(OfflineCommand):
     help = "A refresh against a full training, on hidden events of a data set: quality and seconds. Needs no database."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data", type=Path, required=True, help="as for evaluate")
         parser.add_argument("--items", type=Path, help="as for evaluate")
-        parser.add_argument("--protocol", choices=list(SPLITS), default="time-split")
+        parser.add_argument("--protocol", choices=list(VALIDATION_PROTOCOLS), default="time-split")
         parser.add_argument("--profile", choices=["fast", "full"], default="fast")
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", type=Path, help="where to write the figures")
 
-    def work(self, options: Namespace) -> None:
+    def run(self, options: Namespace) -> None:
         texts = read_item_texts(options.items) if options.items else None
-        figures = compare(
+        figures = compare_refresh(
             read_interactions(options.data, texts),
             protocol=options.protocol,
             profile=options.profile,
             seed=options.seed,
-            report=Printer(sys.stderr).report,
+            report=TrainingProgressPrinter(sys.stderr).print_progress,
         )
         if options.json:
             options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

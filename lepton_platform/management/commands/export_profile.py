@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.tasks.workers import tenant_by_slug
+from lepton_platform.tasks.workers import get_tenant_by_slug
 from tenants.errors import DomainError
 from tenants.privacy.export import export_profile
 from tenants.scope import Actor
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            tenant = tenant_by_slug(options["tenant"], reason="export of a profile")
+            tenant = get_tenant_by_slug(options["tenant"], reason="export of a profile")
             lines = export_profile(tenant, options["profile_id"], actor=Actor("system", "export_profile"))
         except DomainError as error:
             raise CommandError(str(error)) from error

@@ -15,11 +15,11 @@ class Command(BaseCommand):
     help = "Loads events from CSV, TSV, JSONL or Parquet; columns: profile_id, item_id, kind, at, value, ..."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        command.add_arguments(parser)
+        command.add_import_arguments(parser)
         parser.add_argument("--kind", default="view", help="for rows without a kind (default: view)")
 
     def handle(self, **options: Any) -> None:
-        command.run(
+        command.run_import(
             self,
             options,
             lambda tenant, path, reject, report: load_events(

@@ -17,10 +17,10 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        command.add_arguments(parser)
+        command.add_import_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        command.run(
+        command.run_import(
             self,
             options,
             lambda tenant, path, reject, report: load_items(

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from lepton_platform import demo
-from lepton_platform.embedded.home import Home, write_private_json
+from lepton_platform.embedded.home import InstanceDirectory, write_private_json
 from tenants.errors import DomainError
 
 
@@ -18,31 +18,31 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         try:
-            tenants = demo.load(self._report)
-            account = demo.sign_in()
+            tenants = demo.load_demo(self._print_progress)
+            account = demo.ensure_credentials()
         except (demo.DemoError, DomainError) as error:
             raise CommandError(str(error)) from error
         facts = {
             "base_url": settings.LEPTON_BASE_URL,
             "sign_in": asdict(account),
             "tenants": [asdict(tenant) for tenant in tenants],
-            "curl": _curl(settings.LEPTON_BASE_URL, tenants[0]),
+            "curl": _build_curl_command(settings.LEPTON_BASE_URL, tenants[0]),
         }
-        write_private_json(Home(settings.LEPTON_HOME).run_file, facts)
+        write_private_json(InstanceDirectory(settings.LEPTON_HOME).run_file, facts)
 
-    def _report(self, text: str, fraction: float) -> None:
+    def _print_progress(self, text: str, fraction: float) -> None:
         """One line that renews itself on a terminal; elsewhere a line for each text."""
         if self.stdout.isatty():
             self.stdout.write(f"\r\033[K{fraction:6.1%}  {text}", ending="" if fraction < 1 else "\n")
-        elif text != self.last_text:
+        elif text != self.previous_text:
             self.stdout.write(f"{fraction:6.1%}  {text}")
-        self.last_text = text
+        self.previous_text = text
         self.stdout.flush()
 
-    last_text = ""
+    previous_text = ""
 
 
-def _curl(base_url: str, tenant: demo.DemoTenant) -> str:
+def _build_curl_command(base_url: str, tenant: demo.DemoTenant) -> str:
     """Works as pasted into any shell."""
     key = shlex.quote(f"Authorization: Bearer {tenant.api_key}")
     body = shlex.quote(json.dumps({"profile_id": tenant.example_profile, "k": 5, "reasons": True}))

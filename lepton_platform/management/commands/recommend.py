@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.tasks.workers import tenant_by_slug
+from lepton_platform.tasks.workers import get_tenant_by_slug
 from recommender import serving
-from recommender.serving.spaces import spaces
+from recommender.serving.spaces import get_snapshot_cache
 from recommender.serving.types import MAX_K
 from tenants.errors import DomainError
 from tenants.scope import Actor
@@ -31,8 +31,8 @@ class Command(BaseCommand):
             profile_id=options["profile_id"], k=options["k"], reasons=options["reasons"]
         )
         try:
-            tenant = tenant_by_slug(options["tenant"], reason="recommend command")
-            spaces().refresh_now(tenant)
+            tenant = get_tenant_by_slug(options["tenant"], reason="recommend command")
+            get_snapshot_cache().refresh_now(tenant)
             answer = serving.recommend(tenant, request, actor=ACTOR)
         except DomainError as error:
             raise CommandError(error.detail) from error

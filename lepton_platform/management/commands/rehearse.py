@@ -10,16 +10,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.bench.client import CallFailed, Client
-from lepton_platform.bench.rehearsal import Outcome, rehearse
-from lepton_platform.bench.server import server
+from lepton_platform.bench.client import BenchClient, CallFailed
+from lepton_platform.bench.rehearsal import ApiEvaluationResult, evaluate_api
+from lepton_platform.bench.server import ensure_server
 from recommender.types import DataError
 from tenants.control.actions import create_api_key
 from tenants.control.api_scopes import API_SCOPES
-from tenants.control.region_defaults import region_defaults
+from tenants.control.region_defaults import get_region_defaults
 from tenants.errors import DomainError
 from tenants.privacy.onboarding import open_tenant
-from tenants.regions import served
+from tenants.regions import list_served
 from tenants.scope import Actor, control_scope
 
 ACTOR = Actor("system", "rehearse")
@@ -38,25 +38,25 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            with server() as url:
-                client = Client(url, self._open_tenant())
-                outcome = rehearse(
+            with ensure_server() as url:
+                client = BenchClient(url, self._open_tenant())
+                outcome = evaluate_api(
                     client,
                     options["data"],
                     options["items"],
                     profile=options["profile"],
                     k=options["k"],
-                    report=self._report,
+                    on_progress=self._print_progress,
                 )
                 client.close()
         except (CallFailed, DataError, DomainError, RuntimeError) as error:
             raise CommandError(str(error)) from error
-        self._print(outcome, options)
+        self._print_outcome(outcome, options)
 
     def _open_tenant(self) -> str:
         """A tenant of its own for each rehearsal; returns its API key."""
-        region, slug = served()[0], f"rehearsal-{secrets.token_hex(4)}"
-        defaults = region_defaults(region)
+        region, slug = list_served()[0], f"rehearsal-{secrets.token_hex(4)}"
+        defaults = get_region_defaults(region)
         opened = open_tenant(
             name=slug,
             slug=slug,
@@ -72,13 +72,13 @@ class Command(BaseCommand):
         with control_scope(opened.id, actor=ACTOR) as s:
             return create_api_key(s, name="rehearsal", scopes=API_SCOPES).secret
 
-    def _report(self, phase: str, fraction: float) -> None:
+    def _print_progress(self, phase: str, fraction: float) -> None:
         line = f"{phase}: {fraction:.0%}"
         if line != getattr(self, "_last", ""):
             self._last = line
             self.stderr.write(line)
 
-    def _print(self, outcome: Outcome, options: dict[str, Any]) -> None:
+    def _print_outcome(self, outcome: ApiEvaluationResult, options: dict[str, Any]) -> None:
         k, figures = options["k"], {"platform": outcome.to_json()}
         lines = [f"{'':10} {f'nDCG@{k}':>10} {f'recall@{k}':>10}"]
         lines.append(f"{'platform':10} {outcome.ndcg:10.4f} {outcome.recall:10.4f}")

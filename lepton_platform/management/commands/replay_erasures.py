@@ -30,11 +30,11 @@ class Command(BaseCommand):
         regions = [options["region"]] if options["region"] else sorted(settings.LEPTON_SERVES)
         try:
             for region in regions:
-                self._replay(region)
+                self._replay_region(region)
         except DomainError as error:
             raise CommandError(error.detail) from error
 
-    def _replay(self, region: str) -> None:
+    def _replay_region(self, region: str) -> None:
         tenants = erased = rows = 0
         for one in replay_erasures(region, actor=ACTOR):
             tenants, erased, rows = tenants + 1, erased + one.erased, rows + one.rows

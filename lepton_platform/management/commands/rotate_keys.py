@@ -9,15 +9,15 @@ from django.core.management.base import BaseCommand, CommandError
 
 from tenants.control import queries
 from tenants.crypto import Purpose
-from tenants.crypto.purposes import HASHING
+from tenants.crypto.purposes import HASHING_PURPOSES
 from tenants.errors import DomainError, NotFound
 from tenants.keys import actions
-from tenants.keys.queries import tenants_with_keys
+from tenants.keys.queries import list_tenants_with_keys
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_ops
 
 ACTOR = Actor("system", "rotate_keys")
-LAZILY = sorted(set(Purpose) - HASHING)
+LAZY_PURPOSES = sorted(set(Purpose) - HASHING_PURPOSES)
 
 
 class Command(BaseCommand):
@@ -31,7 +31,9 @@ class Command(BaseCommand):
         whose.add_argument("--tenant", metavar="SLUG")
         whose.add_argument("--region", metavar="CODE")
         parser.add_argument("--what", required=True, choices=["region-kek", "tenant-kek", "purpose"])
-        parser.add_argument("--purpose", choices=LAZILY, help="without it, every purpose that rotates lazily")
+        parser.add_argument(
+            "--purpose", choices=LAZY_PURPOSES, help="without it, every purpose that rotates lazily"
+        )
 
     def handle(self, **options: Any) -> None:
         if options["what"] == "region-kek" and not options["region"]:
@@ -39,17 +41,17 @@ class Command(BaseCommand):
         if options["purpose"] and options["what"] != "purpose":
             raise CommandError("--purpose goes with --what purpose.")
         try:
-            self._rotate(options)
+            self._rotate_keys(options)
         except DomainError as error:
             raise CommandError(error.detail) from error
 
-    def _rotate(self, options: dict[str, Any]) -> None:
+    def _rotate_keys(self, options: dict[str, Any]) -> None:
         if options["what"] == "region-kek":
             count = actions.rotate_region_kek(options["region"], actor=ACTOR)
             self.stdout.write(f"Region {options['region']}: new root key; KEKs wrapped anew: {count}.")
             return
-        purposes = [Purpose(options["purpose"])] if options["purpose"] else LAZILY
-        for tenant in _tenants(options):
+        purposes = [Purpose(options["purpose"])] if options["purpose"] else LAZY_PURPOSES
+        for tenant in _resolve_tenants(options):
             if options["what"] == "tenant-kek":
                 moved = actions.rotate_tenant_kek(tenant, actor=ACTOR)
                 self.stdout.write(f"Tenant {tenant.id}: new KEK; keys wrapped anew: {moved}.")
@@ -58,16 +60,16 @@ class Command(BaseCommand):
 
     def _rotate_purposes(self, tenant: TenantRef, purposes: list[Purpose]) -> None:
         for purpose in purposes:
-            step = actions.rotate_purpose(tenant, purpose, actor=ACTOR)
+            step = actions.rotate_purpose_key(tenant, purpose, actor=ACTOR)
             self.stdout.write(f"Tenant {tenant.id}: {purpose} key {step.key_id} {step.stage}.")
 
 
-def _tenants(options: dict[str, Any]) -> list[TenantRef]:
+def _resolve_tenants(options: dict[str, Any]) -> list[TenantRef]:
     if options["region"]:
         region = options["region"]
-        return [TenantRef(found, region) for found in tenants_with_keys(region, actor=ACTOR)]
+        return [TenantRef(found, region) for found in list_tenants_with_keys(region, actor=ACTOR)]
     with control_ops("rotate-keys", actor=ACTOR, reason="address name to tenant") as s:
-        found = [tenant.ref for tenant in queries.tenant_directory(s) if tenant.slug == options["tenant"]]
+        found = [tenant.ref for tenant in queries.list_tenants(s) if tenant.slug == options["tenant"]]
     if not found:
         raise NotFound(f"There is no tenant {options['tenant']!r}.")
     return found

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.tasks.tuning import allowed
-from lepton_platform.tasks.workers import owner, view_by_slug
+from lepton_platform.tasks.tuning import limit_tuning_parameters
+from lepton_platform.tasks.workers import get_view_by_slug, get_worker_name
 from recommender.registry import queries
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from tenants.data.actions import jobs as actions
 from tenants.data.queries import jobs
 from tenants.errors import DomainError
@@ -32,16 +32,16 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         try:
-            view = view_by_slug(options["tenant"], reason="train command")
+            view = get_view_by_slug(options["tenant"], reason="train command")
             tenant = view.ref
             parameters = {"profile": options["profile"], "refresh": options["refresh"]}
             if options["tune"]:
-                parameters |= allowed(view.plan)
+                parameters |= limit_tuning_parameters(view.plan)
             with scope(tenant, actor=ACTOR) as s:
                 job = actions.request_job(s, "train", parameters=parameters)
-            work(tenant, job.id, owner=owner(), actor=ACTOR)
+            run_training_job(tenant, job.id, owner=get_worker_name(), actor=ACTOR)
             with scope(tenant, actor=ACTOR) as s:
-                job, version = jobs.job(s, job.id), queries.of_job(s, job.id)
+                job, version = jobs.get_job(s, job.id), queries.find_version_of_job(s, job.id)
         except DomainError as error:
             raise CommandError(error.detail) from error
         if job.state != "succeeded" or version is None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.tasks.tuning import allowed
-from lepton_platform.tasks.workers import owner, view_by_slug
-from recommender.evaluation.tuning_command import add_arguments, run, table
+from lepton_platform.tasks.tuning import limit_tuning_parameters
+from lepton_platform.tasks.workers import get_view_by_slug, get_worker_name
+from recommender.evaluation.tuning_command import add_tuning_arguments, format_tuning_table, run_tuning
 from recommender.registry import queries
-from recommender.training.work import work
+from recommender.training.work import run_training_job
 from recommender.types import DataError
 from tenants.data.actions import jobs as actions
 from tenants.data.queries import jobs
@@ -28,29 +28,32 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", help="a tenant's slug, instead of --data; the plan bounds the search")
-        add_arguments(parser)
+        add_tuning_arguments(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if (options["tenant"] is None) == (options["data"] is None):
             raise CommandError("Say either --data or --tenant.")
         try:
             if options["data"] is not None:
-                run(Namespace(**options), out=self.stdout, progress=sys.stderr)
+                run_tuning(Namespace(**options), out=self.stdout, progress=sys.stderr)
             else:
-                self._for_tenant(options)
+                self._tune_tenant(options)
         except (DataError, DomainError) as error:
             raise CommandError(getattr(error, "detail", "") or str(error)) from error
 
-    def _for_tenant(self, options: dict[str, Any]) -> None:
-        view = view_by_slug(options["tenant"], reason="tune command")
-        tenant, tuning = view.ref, allowed(view.plan, seconds=options["seconds"], trials=options["trials"])
+    def _tune_tenant(self, options: dict[str, Any]) -> None:
+        view = get_view_by_slug(options["tenant"], reason="tune command")
+        tenant, tuning = (
+            view.ref,
+            limit_tuning_parameters(view.plan, seconds=options["seconds"], trials=options["trials"]),
+        )
         with scope(tenant, actor=ACTOR) as s:
             job = actions.request_job(s, "train", parameters={"profile": options["profile"], **tuning})
-        work(tenant, job.id, owner=owner(), actor=ACTOR)
+        run_training_job(tenant, job.id, owner=get_worker_name(), actor=ACTOR)
         with scope(tenant, actor=ACTOR) as s:
-            job, version = jobs.job(s, job.id), queries.of_job(s, job.id)
+            job, version = jobs.get_job(s, job.id), queries.find_version_of_job(s, job.id)
         if job.state != "succeeded" or version is None:
             raise CommandError(f"The training is {job.state}. {job.reason}".strip())
         if card := version.metrics.get("tuning"):
-            self.stdout.write(table(card))
+            self.stdout.write(format_tuning_table(card))
         self.stdout.write(f"{version.name} is {version.state}. {version.reason}".strip())

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.embedded.errors import ServiceFailed
-from lepton_platform.embedded.home import Home
-from lepton_platform.embedded.installation import Installation
-from lepton_platform.env import BASE_DIR, home_from, uses_embedded_services
+from lepton_platform.embedded.errors import ServiceError
+from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.installation import LocalInstance
+from lepton_platform.env import BASE_DIR, get_home_directory, uses_embedded_services
 
 
 class Command(BaseCommand):
@@ -24,31 +24,31 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _interrupt)
-        installation = Installation(
-            Home(home_from(os.environ)),
+            signal.signal(number, _raise_interrupt)
+        installation = LocalInstance(
+            InstanceDirectory(get_home_directory(os.environ)),
             BASE_DIR,
             os.environ,
-            _reporter(self),
+            _build_reporter(self),
             embedded=uses_embedded_services(os.environ),
         )
         try:
-            installation.run(demo=not options["no_demo"])
-        except ServiceFailed as failed:
+            installation.run(with_demo=not options["no_demo"])
+        except ServiceError as failed:
             raise CommandError(str(failed)) from failed
         except KeyboardInterrupt:
             self.stdout.write("Stopped.")
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+def _raise_interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _reporter(command: BaseCommand) -> Any:
+def _build_reporter(command: BaseCommand) -> Any:
     began = time.monotonic()
 
-    def report(line: str) -> None:
+    def report_line(line: str) -> None:
         command.stdout.write(f"[{time.monotonic() - began:6.1f} s] {line}")
         command.stdout.flush()
 
-    return report
+    return report_line

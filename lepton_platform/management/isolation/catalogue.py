@@ -8,10 +8,10 @@ from typing import Any
 
 from django.db import connections
 
-from lepton_platform.checks import ownership_problems, role_problems
+from lepton_platform.checks import check_ownership, check_role
 
 # Partitions, views and materialised views count: each can be read past the table that they stand on.
-_RELATIONS = """
+_RELATIONS_SQL = """
 SELECT c.oid::regclass::text, c.relkind::text, c.relrowsecurity AND c.relforcerowsecurity,
        EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polcmd = '*'
                AND p.polqual IS NOT NULL AND p.polwithcheck IS NOT NULL),
@@ -29,46 +29,50 @@ ORDER BY 1
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
+class ProtectedRelation:
     name: str
     kind: str
-    forced: bool
-    guarded: bool
-    by_claim: bool
-    global_unique: bool
+    forces_rls: bool
+    has_policy: bool
+    checks_claim: bool
+    has_global_unique: bool
 
-    def problems(self, *, shared: bool) -> Iterator[str]:
+    def find_problems(self, *, is_control_plane: bool) -> Iterator[str]:
         """`shared` is the control plane, whose ids are unique by nature."""
         if self.kind in ("v", "m", "f"):
             yield f"{self.name} is a view or foreign table on tenants' rows"
             return
-        if not self.forced:
+        if not self.forces_rls:
             yield f"{self.name} does not force row-level security"
-        if not self.guarded:
+        if not self.has_policy:
             yield f"{self.name} has no policy for reads and writes"
-        if not self.by_claim:
+        if not self.checks_claim:
             yield f"{self.name} has a policy that does not ask for the claim"
-        if self.global_unique and not shared:
+        if self.has_global_unique and not is_control_plane:
             yield f"{self.name} has a unique key that does not start with the tenant"
 
 
-def relations(alias: str) -> list[Relation]:
+def list_relations(alias: str) -> list[ProtectedRelation]:
     """Every relation with a `tenant_id`."""
     with connections[alias].cursor() as cursor:
-        cursor.execute(_RELATIONS.replace("%%", "%"))
-        return [Relation(*row) for row in cursor.fetchall()]
+        cursor.execute(_RELATIONS_SQL.replace("%%", "%"))
+        return [ProtectedRelation(*row) for row in cursor.fetchall()]
 
 
-def problems(alias: str) -> list[str]:
-    found = relations(alias)
-    sentences = [sentence for one in found for sentence in one.problems(shared=alias == "default")]
+def find_catalog_problems(alias: str) -> list[str]:
+    found = list_relations(alias)
+    sentences = [
+        sentence for one in found for sentence in one.find_problems(is_control_plane=alias == "default")
+    ]
     with connections[alias].cursor() as cursor:
-        sentences += [*role_problems(cursor), *ownership_problems(cursor)]
+        sentences += [*check_role(cursor), *check_ownership(cursor)]
     if not found:
         sentences.append("no table has tenants' rows: the catalogue was not read")
     return sentences
 
 
-def control() -> Any:
+def find_control_problems() -> Any:
     """Problems of a made-up relation without any lock; all of them must be found."""
-    return [*Relation("unlocked", "r", False, False, False, True).problems(shared=False)]
+    return [
+        *ProtectedRelation("unlocked", "r", False, False, False, True).find_problems(is_control_plane=False)
+    ]

@@ -12,14 +12,14 @@ from django.test import Client
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ClientResponse:
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ClientRequest:
     method: str
     path: str
     body: bytes = b""
@@ -27,29 +27,29 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class Door(Protocol):
+class ApiClient(Protocol):
     """`key` is an API key, or empty to send none."""
 
-    def __call__(self, request: Request, *, key: str) -> Answer: ...
+    def __call__(self, request: ClientRequest, *, key: str) -> ClientResponse: ...
 
 
-class Server:
+class HttpClient:
     def __init__(self, base_url: str) -> None:
         parts = urlsplit(base_url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connection = kind(parts.hostname or "", parts.port, timeout=60)
 
-    def __call__(self, request: Request, *, key: str) -> Answer:
-        headers = {**request.headers, **_bearer(key)}
+    def __call__(self, request: ClientRequest, *, key: str) -> ClientResponse:
+        headers = {**request.headers, **_build_authorization(key)}
         if request.body:
             headers["Content-Type"] = request.content_type
         self._connection.request(request.method, request.path, request.body or None, headers)
         response = self._connection.getresponse()
-        return Answer(response.status, response.read(), dict(response.getheaders()))
+        return ClientResponse(response.status, response.read(), dict(response.getheaders()))
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         try:
-            return self(Request("GET", "/healthz"), key="").status == 200
+            return self(ClientRequest("GET", "/healthz"), key="").status == 200
         except OSError:
             return False
 
@@ -57,23 +57,23 @@ class Server:
         self._connection.close()
 
 
-class InProcess:
+class InProcessClient:
     """URLs, middleware and views of this process, without a socket."""
 
     def __init__(self) -> None:
         self._client = Client(raise_request_exception=False)
 
-    def __call__(self, request: Request, *, key: str) -> Answer:
+    def __call__(self, request: ClientRequest, *, key: str) -> ClientResponse:
         response = self._client.generic(
             request.method,
             request.path,
             request.body,
             request.content_type,
-            headers={**request.headers, **_bearer(key)},
+            headers={**request.headers, **_build_authorization(key)},
             SERVER_NAME="localhost",
         )
-        return Answer(response.status_code, bytes(response.content), dict(response.headers))
+        return ClientResponse(response.status_code, bytes(response.content), dict(response.headers))
 
 
-def _bearer(key: str) -> dict[str, str]:
+def _build_authorization(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}

@@ -19,38 +19,38 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from lepton_platform.portal.wording import verdict_words
+from lepton_platform.portal.wording import translate_decision
 
 register = template.Library()
 
 _ICONS = Path(__file__).parent.parent / "static" / "portal" / "icons.json"
-_TONES = 6
+_N_TONES = 6
 _WIDTH, _HEIGHT = 100.0, 32.0
 # From this value on, in units of, with this suffix.
-_SHORT = ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "K"))
-_SHORT_ZH = ((1e8, 1e8, "亿"), (1e4, 1e4, "万"))
-_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "CNY": "¥"}
+_NUMBER_SUFFIXES = ((1e9, 1e9, "B"), (1e6, 1e6, "M"), (1e4, 1e3, "K"))
+_NUMBER_SUFFIXES_ZH = ((1e8, 1e8, "亿"), (1e4, 1e4, "万"))
+_CURRENCY_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "CNY": "¥"}
 
 
 @cache
-def icon_shapes() -> dict[str, str]:
+def load_icon_shapes() -> dict[str, str]:
     shapes: dict[str, str] = json.loads(_ICONS.read_text(encoding="utf-8"))
     return shapes
 
 
 @register.simple_tag
-def icon(name: str, css: str = "size-4") -> SafeString:
+def render_icon(name: str, css: str = "size-4") -> SafeString:
     """A decorative Lucide icon. KeyError for a name that assets/icons.json does not list."""
     return format_html(
         '<svg class="{}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2"'
         ' stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{}</svg>',
         css,
-        mark_safe(icon_shapes()[name]),  # noqa: S308 - our own build output, no user text
+        mark_safe(load_icon_shapes()[name]),  # noqa: S308 - our own build output, no user text
     )
 
 
 @register.simple_tag
-def sparkline(values: Sequence[float], label: str = "") -> SafeString:
+def render_sparkline(values: Sequence[float], label: str = "") -> SafeString:
     """A line over `values`, oldest first; fewer than two give a flat line."""
     points = list(values) if len(values) > 1 else [0.0, 0.0]
     low, high = min(points), max(points)
@@ -69,7 +69,7 @@ def sparkline(values: Sequence[float], label: str = "") -> SafeString:
 
 
 @register.simple_tag
-def figure_of(text: object) -> SafeString:
+def render_placeholder(text: object) -> SafeString:
     """A calm picture for something without one: the same for the same text."""
     seed = zlib.crc32(str(text).encode()) >> 8
     x, y, left, top = 36 + seed % 22, 34 + seed // 22 % 18, 24 + seed // 400 % 26, 46 + seed // 10_400 % 12
@@ -84,7 +84,7 @@ def figure_of(text: object) -> SafeString:
 
 
 @register.filter
-def number(value: float | None, digits: int = 0) -> str:
+def format_number(value: float | None, digits: int = 0) -> str:
     """Thousands in groups of three in every language; a dash for nothing."""
     if value is None:
         return "–"
@@ -92,12 +92,12 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 @register.filter
-def compact(value: float | None) -> str:
+def format_compact(value: float | None) -> str:
     """1.24M, 12.4K, 950, in Chinese 124万 and 1.24万; a dash for nothing."""
     if value is None:
         return "–"
     is_chinese = (get_language() or "").startswith("zh")
-    for least, size, suffix in _SHORT_ZH if is_chinese else _SHORT:
+    for least, size, suffix in _NUMBER_SUFFIXES_ZH if is_chinese else _NUMBER_SUFFIXES:
         if abs(value) >= least:
             scaled = value / size
             return f"{scaled:.3g}{suffix}" if abs(scaled) < 1000 else f"{scaled:,.0f}{suffix}"
@@ -105,37 +105,39 @@ def compact(value: float | None) -> str:
 
 
 @register.filter
-def percent(value: float | None, digits: int = 1) -> str:
+def format_percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value * 100:.{digits}f}%"
 
 
 @register.filter
-def score(value: float | None) -> str:
+def format_score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
 @register.filter
-def money(value: float | None, currency: str | None = "") -> str:
+def format_money(value: float | None, currency: str | None = "") -> str:
     """€1,234.50; a currency without a sign of its own by its code: CHF 1,234.50."""
     if value is None:
         return ""
     code = currency or ""
-    return f"{_SIGNS[code]}{value:,.2f}" if code in _SIGNS else f"{code} {value:,.2f}".strip()
+    return (
+        f"{_CURRENCY_SIGNS[code]}{value:,.2f}" if code in _CURRENCY_SIGNS else f"{code} {value:,.2f}".strip()
+    )
 
 
 @register.filter
-def tone(text: object) -> int:
+def pick_tone(text: object) -> int:
     """A stable colour number of a text, 0 to 5."""
-    return zlib.crc32(str(text).encode()) % _TONES
+    return zlib.crc32(str(text).encode()) % _N_TONES
 
 
 @register.filter
-def initial(text: object) -> str:
+def get_initial(text: object) -> str:
     return str(text).strip()[:1].upper() or "?"
 
 
 @register.filter
-def took(span: timedelta | None) -> str:
+def format_duration(span: timedelta | None) -> str:
     """`2 min 5 s`; a dash for nothing."""
     if span is None:
         return "–"
@@ -146,18 +148,18 @@ def took(span: timedelta | None) -> str:
 
 
 @register.simple_tag
-def request_number() -> str:
+def get_request_id() -> str:
     """The id under which this request stands in the log; empty outside a request."""
     return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 
 @register.filter
-def get(mapping: dict[str, Any], key: str) -> Any:
+def get_value(mapping: dict[str, Any], key: str) -> Any:
     return mapping.get(key)
 
 
 @register.simple_tag(takes_context=True)
-def query(context: template.Context, **changes: object) -> str:
+def build_query_string(context: template.Context, **changes: object) -> str:
     """The current query string with `changes`; None removes a parameter."""
     parameters = context["request"].GET.copy()
     for name, value in changes.items():
@@ -170,23 +172,23 @@ def query(context: template.Context, **changes: object) -> str:
 
 
 @register.filter
-def moment(at: datetime | None) -> str:
+def format_datetime(at: datetime | None) -> str:
     """Date and time in the tenant's time zone, which the page runs in."""
     return date_format(localtime(at), pgettext("format of date and time", "j M Y, H:i")) if at else "–"
 
 
 @register.filter
-def day(at: datetime | None) -> str:
+def format_day(at: datetime | None) -> str:
     return date_format(localtime(at), pgettext("format of a date", "j M Y")) if at else "–"
 
 
 @register.filter
-def signed_percent(value: float | None) -> str:
+def format_signed_percent(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:+.1f}%"
 
 
 @register.filter
-def figure(value: float | None) -> str:
+def format_chart_value(value: float | None) -> str:
     """A chart's value in a table: whole numbers whole, others with up to four digits."""
     if value is None:
         return "–"
@@ -194,19 +196,19 @@ def figure(value: float | None) -> str:
 
 
 @register.filter
-def chart_rows(chart: dict[str, Any]) -> list[tuple[str, list[float | None]]]:
+def list_chart_rows(chart: dict[str, Any]) -> list[tuple[str, list[float | None]]]:
     """A chart's data line by line, for the table beside it."""
     columns = [line["values"] for line in chart["series"]]
     return [(label, [column[at] for column in columns]) for at, label in enumerate(chart["labels"])]
 
 
 @register.filter(name="sorted")
-def in_order(values: Iterable[str]) -> list[str]:
+def sort_values(values: Iterable[str]) -> list[str]:
     return sorted(values)
 
 
 @register.filter
-def vertical_name(code: str) -> str:
+def translate_vertical(code: str) -> str:
     return {
         "ecommerce": _("Retail"),
         "content": _("Content"),
@@ -218,7 +220,7 @@ def vertical_name(code: str) -> str:
 
 
 @register.filter
-def member_name(code: str) -> str:
+def translate_model_name(code: str) -> str:
     return {
         "popularity": _("Popularity"),
         "transitions": _("What follows what"),
@@ -235,7 +237,7 @@ def member_name(code: str) -> str:
 
 
 @register.filter
-def kind_name(code: str) -> str:
+def translate_event_kind(code: str) -> str:
     """The kinds that every tenant starts with have names; a tenant's own kinds are shown as it calls them."""
     return {
         "impression": _("Impressions"),
@@ -253,6 +255,6 @@ def kind_name(code: str) -> str:
 
 
 @register.filter
-def verdict(reason: object) -> str:
+def translate_reason(reason: object) -> str:
     """A reason that was written down in English, in the reader's language where we know it."""
-    return verdict_words(str(reason))
+    return translate_decision(str(reason))

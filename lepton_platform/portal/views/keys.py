@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from lepton_platform.portal.access import Here, member_required
-from lepton_platform.portal.form_errors import place
+from lepton_platform.portal.access import WorkspaceContext, member_required
+from lepton_platform.portal.form_errors import add_error_to_form
 from lepton_platform.portal.forms import KeyForm, OverlapForm
 from lepton_platform.portal.pages import render_page
 from tenants.control.actions import create_api_key, revoke_api_key, rotate_api_key
-from tenants.control.queries import api_keys
+from tenants.control.queries import list_api_keys
 from tenants.control.results import NewApiKey
 from tenants.errors import Forbidden, Invalid
 from tenants.scope import control_scope
@@ -22,65 +22,67 @@ from tenants.scope import control_scope
 
 @never_cache
 @require_http_methods(["GET", "POST"])
-@member_required("keys.read", back="portal:keys")
-def keys(request: HttpRequest, here: Here) -> HttpResponse:
+@member_required("keys.read", refused_url="portal:keys")
+def show_keys(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
     """The list; a POST creates a key and shows its secret this once."""
     form = KeyForm(request.POST or None)
-    made = _created(here, form) if request.method == "POST" and form.is_valid() else None
-    return _page(request, here, KeyForm() if made else form, made)
+    made = _create_key(workspace, form) if request.method == "POST" and form.is_valid() else None
+    return _render_keys_page(request, workspace, KeyForm() if made else form, made)
 
 
 @never_cache
 @require_POST
-@member_required("keys.write", back="portal:keys")
-def rotate(request: HttpRequest, here: Here, key_id: str) -> HttpResponse:
+@member_required("keys.write", refused_url="portal:keys")
+def rotate_key(request: HttpRequest, workspace: WorkspaceContext, key_id: str) -> HttpResponse:
     form = OverlapForm(request.POST)
     hours = form.cleaned_data["hours"] if form.is_valid() else 24
-    with control_scope(here.tenant.id, actor=here.actor) as s:
+    with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
         made = rotate_api_key(s, key_id, overlap=timedelta(hours=hours))
-    return _page(request, here, KeyForm(), made)
+    return _render_keys_page(request, workspace, KeyForm(), made)
 
 
 @require_POST
-@member_required("keys.write", back="portal:keys")
-def revoke(request: HttpRequest, here: Here, key_id: str) -> HttpResponse:
-    with control_scope(here.tenant.id, actor=here.actor) as s:
+@member_required("keys.write", refused_url="portal:keys")
+def revoke_key(request: HttpRequest, workspace: WorkspaceContext, key_id: str) -> HttpResponse:
+    with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
         key = revoke_api_key(s, key_id)
     messages.success(
         request, _("“%(name)s” is revoked; it stops working within seconds.") % {"name": key.name}
     )
-    return redirect("portal:keys", here.tenant.slug)
+    return redirect("portal:keys", workspace.tenant.slug)
 
 
-def _created(here: Here, form: KeyForm) -> NewApiKey | None:
+def _create_key(workspace: WorkspaceContext, form: KeyForm) -> NewApiKey | None:
     """None when the action refuses; the reasons then stand at the form's fields."""
-    if not here.may("keys.write"):
+    if not workspace.has_permission("keys.write"):
         raise Forbidden
     try:
-        with control_scope(here.tenant.id, actor=here.actor) as s:
+        with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
             return create_api_key(
                 s,
                 name=form.cleaned_data["name"],
                 scopes=form.cleaned_data["scopes"],
-                expires_at=form.expires_at(),
-                cidrs=form.networks(),
+                expires_at=form.compute_expiry(),
+                cidrs=form.parse_networks(),
             )
     except Invalid as error:
-        place(form, error)
+        add_error_to_form(form, error)
         return None
 
 
-def _page(request: HttpRequest, here: Here, form: KeyForm, made: NewApiKey | None) -> HttpResponse:
-    with control_scope(here.tenant.id, actor=here.actor) as s:
-        found = api_keys(s)
+def _render_keys_page(
+    request: HttpRequest, workspace: WorkspaceContext, form: KeyForm, new_key: NewApiKey | None
+) -> HttpResponse:
+    with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
+        found = list_api_keys(s)
     return render_page(
         request,
-        here,
+        workspace,
         "portal/keys.html",
         title=_("API keys"),
         form=form,
         overlap=OverlapForm(),
         found=found,
-        made=made,
+        made=new_key,
         base_url=request.build_absolute_uri("/").rstrip("/"),
     )

@@ -5,21 +5,21 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from lepton_platform.portal import dashboard
-from lepton_platform.portal.access import Here, member_required
-from lepton_platform.portal.figures import PERIODS, Period
+from lepton_platform.portal.access import WorkspaceContext, member_required
+from lepton_platform.portal.figures import PERIOD_DAYS, ReportPeriod
 from lepton_platform.portal.pages import render_page
 
 
 @require_GET
 @member_required("overview.read")
-def overview(request: HttpRequest, here: Here) -> HttpResponse:
-    period = Period.of(request.GET.get("days", ""))
+def show_overview(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
+    period = ReportPeriod.from_query(request.GET.get("days", ""))
     return render_page(
         request,
-        here,
+        workspace,
         "portal/overview.html",
         title=_("Overview"),
-        dashboard=dashboard.read(here, period),
+        dashboard=dashboard.load_dashboard(workspace, period),
         period=period,
-        periods=PERIODS,
+        periods=PERIOD_DAYS,
     )

@@ -8,17 +8,17 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from lepton_platform.portal.access import Here, member_required
-from lepton_platform.portal.form_errors import place
+from lepton_platform.portal.access import WorkspaceContext, member_required
+from lepton_platform.portal.form_errors import add_error_to_form
 from lepton_platform.portal.forms import PreviewForm
 from lepton_platform.portal.pages import render_page
-from lepton_platform.portal.pictures import cards
-from lepton_platform.portal.wording import phrase
+from lepton_platform.portal.pictures import build_item_cards
+from lepton_platform.portal.wording import translate_sentence
 from recommender.serving.recommend import recommend
 from recommender.serving.types import RecommendAnswer
 from tenants.errors import Invalid
 
-_CURL = """curl -X POST {base}/api/v1/recommendations \\
+_CURL_TEMPLATE = """curl -X POST {base}/api/v1/recommendations \\
   -H "Authorization: Bearer $LEPTON_API_KEY" \\
   -H "Content-Type: application/json" \\
   -d '{body}'"""
@@ -26,35 +26,37 @@ _CURL = """curl -X POST {base}/api/v1/recommendations \\
 
 @require_http_methods(["GET", "POST"])
 @member_required("preview.read")
-def preview(request: HttpRequest, here: Here) -> HttpResponse:
+def preview_recommendations(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
     """Asked by POST, so that a profile's id stands in no address and no log."""
     form = PreviewForm(request.POST or None)
-    answer = _answer(here, form) if form.is_valid() else None
+    answer = _recommend_items(workspace, form) if form.is_valid() else None
     page: dict[str, Any] = {"form": form, "answer": answer, "asked": form.is_bound}
     if answer is not None:
-        page["cards"] = cards(here, answer.items)
-        page["stage"] = stage_words(answer.stage)
-        page["because"] = [phrase(one) for one in (answer.stage_because, answer.short_because) if one]
-        page["curl"] = _curl(request, form)
+        page["cards"] = build_item_cards(workspace, answer.items)
+        page["stage"] = describe_stage(answer.stage)
+        page["because"] = [
+            translate_sentence(one) for one in (answer.stage_because, answer.short_because) if one
+        ]
+        page["curl"] = _build_curl_command(request, form)
     if request.headers.get("HX-Request"):
-        return render(request, "portal/preview_answer.html", {"here": here, **page})
-    return render_page(request, here, "portal/preview.html", title=_("Preview"), **page)
+        return render(request, "portal/preview_answer.html", {"here": workspace, **page})
+    return render_page(request, workspace, "portal/preview.html", title=_("Preview"), **page)
 
 
-def _answer(here: Here, form: PreviewForm) -> RecommendAnswer | None:
+def _recommend_items(workspace: WorkspaceContext, form: PreviewForm) -> RecommendAnswer | None:
     try:
-        return recommend(here.ref, form.request_for_serving(), actor=here.actor)
+        return recommend(workspace.tenant_ref, form.to_recommend_request(), actor=workspace.actor)
     except Invalid as error:
-        place(form, error)
+        add_error_to_form(form, error)
         return None
 
 
-def _curl(request: HttpRequest, form: PreviewForm) -> str:
-    body = json.dumps({**form.as_body(), "reasons": True}, ensure_ascii=False).replace("'", "'\\''")
-    return _CURL.format(base=request.build_absolute_uri("/").rstrip("/"), body=body)
+def _build_curl_command(request: HttpRequest, form: PreviewForm) -> str:
+    body = json.dumps({**form.to_api_body(), "reasons": True}, ensure_ascii=False).replace("'", "'\\''")
+    return _CURL_TEMPLATE.format(base=request.build_absolute_uri("/").rstrip("/"), body=body)
 
 
-def stage_words(stage: str) -> str:
+def describe_stage(stage: str) -> str:
     """Which part of the fallback chain answered."""
     return {
         "model": _("The model answered from this profile's history."),

@@ -5,34 +5,36 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from lepton_platform.portal import reporting
-from lepton_platform.portal.access import Here, member_required
-from lepton_platform.portal.figures import PERIODS, Period
+from lepton_platform.portal.access import WorkspaceContext, member_required
+from lepton_platform.portal.figures import PERIOD_DAYS, ReportPeriod
 from lepton_platform.portal.pages import render_page
-from lepton_platform.portal.tables import as_text, csv_response
+from lepton_platform.portal.tables import build_csv_response, format_csv
 
 
 @require_GET
 @member_required("reports.read")
-def reports(request: HttpRequest, here: Here) -> HttpResponse:
-    period = Period.of(request.GET.get("days", ""))
-    report = reporting.read(here, period)
+def show_reports(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
+    period = ReportPeriod.from_query(request.GET.get("days", ""))
+    report = reporting.load_report(workspace, period)
     return render_page(
         request,
-        here,
+        workspace,
         "portal/reports.html",
         title=_("Reports"),
         report=report,
         period=period,
-        periods=PERIODS,
+        periods=PERIOD_DAYS,
     )
 
 
 @require_GET
 @member_required("reports.read")
-def as_csv(request: HttpRequest, here: Here) -> HttpResponse:
+def export_report(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
     """The daily counts, or the model history with `table=models`."""
-    period = Period.of(request.GET.get("days", ""))
-    report = reporting.read(here, period)
+    period = ReportPeriod.from_query(request.GET.get("days", ""))
+    report = reporting.load_report(workspace, period)
     which = "models" if request.GET.get("table") == "models" else "days"
-    header, rows = report.model_table() if which == "models" else report.day_table()
-    return csv_response(f"{here.tenant.slug}-{which}-{period.since}-{period.until}", as_text(header, rows))
+    header, rows = report.build_model_table() if which == "models" else report.build_day_table()
+    return build_csv_response(
+        f"{workspace.tenant.slug}-{which}-{period.start_date}-{period.end_date}", format_csv(header, rows)
+    )

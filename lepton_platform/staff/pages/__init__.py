@@ -1,6 +1,6 @@
-from lepton_platform.staff.pages.audit import AuditPages
-from lepton_platform.staff.pages.regions import RegionPages
-from lepton_platform.staff.pages.tenants import TenantPages
-from lepton_platform.staff.pages.users import UserPages
+from lepton_platform.staff.pages.audit import AuditEntryAdmin
+from lepton_platform.staff.pages.regions import RegionAdmin
+from lepton_platform.staff.pages.tenants import TenantAdmin
+from lepton_platform.staff.pages.users import UserAdmin
 
-__all__ = ["AuditPages", "RegionPages", "TenantPages", "UserPages"]
+__all__ = ["AuditEntryAdmin", "RegionAdmin", "TenantAdmin", "UserAdmin"]

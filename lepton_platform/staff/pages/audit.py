@@ -12,23 +12,23 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from lepton_platform.staff.access import staff_actor
-from lepton_platform.staff.pages.base import ReadOnlyPages
-from lepton_platform.staff.pages.decorators import column
+from lepton_platform.staff.access import get_staff_actor
+from lepton_platform.staff.pages.base import ReadOnlyAdmin
+from lepton_platform.staff.pages.decorators import display_column
 from lepton_platform.staff.site import site
 from tenants.control.models import AuditEntry, Tenant, User
 from tenants.scope import control_ops
 
-_UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-_PERSON = Case(
-    When(actor_kind__in=["user", "staff"], actor_id__regex=_UUID, then=Cast("actor_id", UUIDField())),
+_UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+_ACTOR_USER_ID = Case(
+    When(actor_kind__in=["user", "staff"], actor_id__regex=_UUID_PATTERN, then=Cast("actor_id", UUIDField())),
     default=Value(None),
     output_field=UUIDField(),
 )
 
 
 @admin.register(AuditEntry, site=site)
-class AuditPages(ReadOnlyPages):
+class AuditEntryAdmin(ReadOnlyAdmin):
     """The control plane's log over all tenants. It is under row-level security, so each page opens `control_ops`."""
 
     list_display = ("when", "verb", "tenant", "actor", "subject", "facts_line")
@@ -40,8 +40,8 @@ class AuditPages(ReadOnlyPages):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        with control_ops("staff", actor=staff_actor(request), reason="audit page"):
-            return _rendered(super().changelist_view(request, extra_context))
+        with control_ops("staff", actor=get_staff_actor(request), reason="audit page"):
+            return _render_response(super().changelist_view(request, extra_context))
 
     def changeform_view(
         self,
@@ -50,8 +50,8 @@ class AuditPages(ReadOnlyPages):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        with control_ops("staff", actor=staff_actor(request), reason="audit entry"):
-            return _rendered(super().changeform_view(request, object_id, form_url, extra_context))
+        with control_ops("staff", actor=get_staff_actor(request), reason="audit entry"):
+            return _render_response(super().changeform_view(request, object_id, form_url, extra_context))
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -64,33 +64,33 @@ class AuditPages(ReadOnlyPages):
         queryset: QuerySet[AuditEntry] = super().get_queryset(request)
         return queryset.annotate(
             tenant_name=Subquery(names),
-            person=_PERSON,
+            person=_ACTOR_USER_ID,
             person_email=Subquery(people, output_field=CharField()),
         )
 
-    @column(_("When (UTC)"), ordering="at")
+    @display_column(_("When (UTC)"), ordering="at")
     def when(self, entry: AuditEntry) -> str:
         return f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
-    @column(_("Tenant"))
+    @display_column(_("Tenant"))
     def tenant(self, entry: AuditEntry) -> str:
         if entry.tenant_id is None:
             return str(_("Platform"))
         return getattr(entry, "tenant_name", None) or str(entry.tenant_id)
 
-    @column(_("Who"), ordering=F("actor_kind"))
+    @display_column(_("Who"), ordering=F("actor_kind"))
     def actor(self, entry: AuditEntry) -> str:
         return f"{entry.actor_kind}: {getattr(entry, 'person_email', None) or entry.actor_id}"
 
-    @column(_("Facts"))
+    @display_column(_("Facts"))
     def facts_line(self, entry: AuditEntry) -> str:
-        return ", ".join(f"{name}: {_text(value)}" for name, value in entry.facts.items()) or "-"
+        return ", ".join(f"{name}: {_format_fact(value)}" for name, value in entry.facts.items()) or "-"
 
 
-def _text(value: object) -> str:
+def _format_fact(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _rendered(response: HttpResponse) -> HttpResponse:
+def _render_response(response: HttpResponse) -> HttpResponse:
     """Templates read rows while they render, which must happen before the scope closes."""
     return response.render() if isinstance(response, TemplateResponse) else response

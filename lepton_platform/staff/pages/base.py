@@ -16,7 +16,7 @@ from unfold.admin import ModelAdmin
 from tenants.errors import DomainError
 
 
-class ActionsOwnTheirTransaction(DjangoModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
+class NonAtomicAdminMixin(DjangoModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
     """Django wraps a saving page in a transaction; a scope must be the outermost one."""
 
     @csrf_protect_m  # type: ignore[untyped-decorator]  # Django's stubs leave it untyped
@@ -30,7 +30,7 @@ class ActionsOwnTheirTransaction(DjangoModelAdmin):  # type: ignore[type-arg]  #
         return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
 
 
-class DirectoryPages(ModelAdmin, ActionsOwnTheirTransaction):  # type: ignore[misc]  # unfold has no types
+class DirectoryAdmin(ModelAdmin, NonAtomicAdminMixin):  # type: ignore[misc]  # unfold has no types
     """Pages over the directory. Saving calls an action; nothing is deleted here."""
 
     list_per_page = 50
@@ -60,7 +60,7 @@ class DirectoryPages(ModelAdmin, ActionsOwnTheirTransaction):  # type: ignore[mi
         return answer
 
 
-class ReadOnlyPages(DirectoryPages):
+class ReadOnlyAdmin(DirectoryAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -14,7 +14,7 @@ from unfold.forms import BaseDialogForm
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def column(
+def display_column(
     description: str | Promise,
     *,
     ordering: Any = None,
@@ -27,7 +27,7 @@ def column(
     return decorate
 
 
-def asking_action(
+def confirm_action(
     description: str | Promise,
     *,
     path: str,

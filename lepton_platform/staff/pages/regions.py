@@ -9,19 +9,19 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from lepton_platform.staff.figures import database_answers
-from lepton_platform.staff.pages.base import ReadOnlyPages
-from lepton_platform.staff.pages.decorators import column
+from lepton_platform.staff.figures import is_database_available
+from lepton_platform.staff.pages.base import ReadOnlyAdmin
+from lepton_platform.staff.pages.decorators import display_column
 from lepton_platform.staff.site import site
 from tenants import regions
 from tenants.control.models import Region
-from tenants.control.models.tenant import Status
+from tenants.control.models.tenant import TenantStatus
 
 _HEALTH = {"ok": "success", "down": "danger", "elsewhere": "default"}
 
 
 @admin.register(Region, site=site)
-class RegionPages(ReadOnlyPages):
+class RegionAdmin(ReadOnlyAdmin):
     """The settings are the truth; this page shows them beside what is there."""
 
     list_display = (
@@ -38,49 +38,53 @@ class RegionPages(ReadOnlyPages):
     list_display_links = ("heading",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Region]:
-        live = Q(tenants__status=Status.ACTIVE)
+        live = Q(tenants__status=TenantStatus.ACTIVE)
         queryset: QuerySet[Region] = super().get_queryset(request)
         return queryset.annotate(live_tenants=Count("tenants", filter=live))
 
-    @column(_("Region"), header=True, ordering="code")
+    @display_column(_("Region"), header=True, ordering="code")
     def heading(self, region: Region) -> tuple[str, str]:
         return str(region), region.code
 
-    @column(_("Jurisdiction"), ordering="jurisdiction")
+    @display_column(_("Jurisdiction"), ordering="jurisdiction")
     def laws(self, region: Region) -> str:
         """The usual ones are written in both languages."""
         return gettext(region.jurisdiction) if region.jurisdiction else "-"
 
-    @column(_("Active tenants"), ordering="live_tenants")
+    @display_column(_("Active tenants"), ordering="live_tenants")
     def tenants(self, region: Region) -> int:
         return int(getattr(region, "live_tenants", 0))
 
-    @column(_("Data database"), label=_HEALTH)
+    @display_column(_("Data database"), label=_HEALTH)
     def data_health(self, region: Region) -> tuple[str, str]:
-        return _health(region.code, "data")
+        return _check_health(region.code, "data")
 
-    @column(_("Keys database"), label=_HEALTH)
+    @display_column(_("Keys database"), label=_HEALTH)
     def keys_health(self, region: Region) -> tuple[str, str]:
-        return _health(region.code, "keys")
+        return _check_health(region.code, "keys")
 
-    @column(_("Key service"))
+    @display_column(_("Key service"))
     def key_service(self, region: Region) -> str:
-        return _scheme(region.code, "kms_url")
+        return _get_url_scheme(region.code, "kms_url")
 
-    @column(_("Object store"))
+    @display_column(_("Object store"))
     def store(self, region: Region) -> str:
-        return _scheme(region.code, "object_store_url")
+        return _get_url_scheme(region.code, "object_store_url")
 
 
-def _health(code: str, plane: str) -> tuple[str, str]:
+def _check_health(code: str, plane: str) -> tuple[str, str]:
     """The state and its wording; a region that this process does not serve is asked nothing."""
-    if code not in regions.served():
+    if code not in regions.list_served():
         return "elsewhere", str(_("Not served here"))
-    return ("ok", str(_("Answers"))) if database_answers(f"{plane}_{code}") else ("down", str(_("No answer")))
+    return (
+        ("ok", str(_("Answers")))
+        if is_database_available(f"{plane}_{code}")
+        else ("down", str(_("No answer")))
+    )
 
 
-def _scheme(code: str, name: str) -> str:
+def _get_url_scheme(code: str, field_name: str) -> str:
     """Only the kind: the rest of the URL may hold a path or an account that concerns nobody here."""
-    if code not in regions.served():
+    if code not in regions.list_served():
         return "-"
-    return urlsplit(str(getattr(settings.LEPTON_REGIONS[code], name))).scheme or "file"
+    return urlsplit(str(getattr(settings.LEPTON_REGIONS[code], field_name))).scheme or "file"

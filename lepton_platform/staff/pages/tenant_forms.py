@@ -7,18 +7,18 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from lepton_platform.staff.pages.languages import language_choices
+from lepton_platform.staff.pages.languages import list_language_choices
 from tenants import regions
-from tenants.control.actions.tenant_checks import errors_of
+from tenants.control.actions.tenant_checks import check_tenant_fields
 from tenants.control.models import Region, Tenant
-from tenants.control.region_defaults import RegionDefaults, region_defaults
+from tenants.control.region_defaults import RegionDefaults, get_region_defaults
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     """The fields that may change later. The checks are the actions' own."""
 
     language = forms.ChoiceField(
-        label=_("Language"), choices=language_choices, widget=UnfoldAdminSelectWidget
+        label=_("Language"), choices=list_language_choices, widget=UnfoldAdminSelectWidget
     )
 
     class Meta:
@@ -28,7 +28,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         given = {**cleaned, "region": cleaned["region"].code} if cleaned.get("region") else cleaned
-        for error in errors_of(given):
+        for error in check_tenant_fields(given):
             self.add_error(error.pointer.removeprefix("/"), _(error.detail))
         return cleaned
 
@@ -54,20 +54,20 @@ class OpenTenantForm(TenantForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        served = Region.objects.filter(active=True, code__in=regions.served())
+        served = Region.objects.filter(active=True, code__in=regions.list_served())
         self.fields["region"].queryset = served  # type: ignore[attr-defined]  # a model choice
         for name in ("currency", "time_zone"):
             self.fields[name].required = False
 
     def clean_currency(self) -> str:
-        return self.cleaned_data["currency"] or self._defaults().currency
+        return self.cleaned_data["currency"] or self._get_region_defaults().currency
 
     def clean_time_zone(self) -> str:
-        return self.cleaned_data["time_zone"] or self._defaults().time_zone
+        return self.cleaned_data["time_zone"] or self._get_region_defaults().time_zone
 
-    def _defaults(self) -> RegionDefaults:
+    def _get_region_defaults(self) -> RegionDefaults:
         region = self.cleaned_data.get("region")
-        return region_defaults(region.code if region else "")
+        return get_region_defaults(region.code if region else "")
 
 
 class ReasonForm(BaseDialogForm):  # type: ignore[misc]  # unfold has no types

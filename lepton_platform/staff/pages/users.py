@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from lepton_platform.staff.access import staff_actor
-from lepton_platform.staff.pages.base import DirectoryPages
-from lepton_platform.staff.pages.decorators import column
-from lepton_platform.staff.pages.languages import language_choices
+from lepton_platform.staff.access import get_staff_actor
+from lepton_platform.staff.pages.base import DirectoryAdmin
+from lepton_platform.staff.pages.decorators import display_column
+from lepton_platform.staff.pages.languages import list_language_choices
 from lepton_platform.staff.site import site
 from tenants.control.actions import create_user, update_user
 from tenants.control.models import User
@@ -19,7 +19,7 @@ from tenants.control.models import User
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
     language = forms.ChoiceField(
-        label=_("Language"), choices=language_choices, widget=UnfoldAdminSelectWidget
+        label=_("Language"), choices=list_language_choices, widget=UnfoldAdminSelectWidget
     )
 
     class Meta:
@@ -28,7 +28,7 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
 
 
 @admin.register(User, site=site)
-class UserPages(DirectoryPages):
+class UserAdmin(DirectoryAdmin):
     form = UserForm
     list_display = ("heading", "is_staff", "is_active", "language", "last_login", "created_at")
     list_filter = ("is_staff", "is_active", "language")
@@ -36,7 +36,7 @@ class UserPages(DirectoryPages):
     search_fields = ("email", "name")
     fields = ("email", "name", "language", "is_staff", "is_active")
 
-    @column(_("User"), header=True, ordering="email")
+    @display_column(_("User"), header=True, ordering="email")
     def heading(self, user: User) -> tuple[str, str]:
         return user.name or user.email, user.email if user.name else ""
 
@@ -48,7 +48,7 @@ class UserPages(DirectoryPages):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """A new account has no password: its owner sets one through the e-mail address."""
-        actor = staff_actor(request)
+        actor = get_staff_actor(request)
         if change:
             changed = {field: form.cleaned_data[field] for field in form.changed_data}
             update_user(obj.pk, actor=actor, **changed)

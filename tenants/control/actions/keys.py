@@ -10,18 +10,18 @@ from django.db.models import Q
 from django.utils import timezone
 
 from tenants import audit
-from tenants.control.actions.rights import require
+from tenants.control.actions.rights import require_permission
 from tenants.control.api_scopes import API_SCOPES
-from tenants.control.key_format import fingerprint, mint
+from tenants.control.key_format import fingerprint, mint_api_key
 from tenants.control.models import ApiKey
-from tenants.control.plans import plan
-from tenants.control.queries import api_key, tenant
-from tenants.control.queries.authentication import forget_keys
+from tenants.control.plans import get_plan
+from tenants.control.queries import get_api_key, get_tenant
+from tenants.control.queries.authentication import clear_api_key_cache
 from tenants.control.results import ApiKeyView, NewApiKey
 from tenants.errors import Conflict, FieldError, Invalid, NotFound, QuotaExceeded
 from tenants.scope import Scope
 
-LONGEST_OVERLAP = timedelta(days=30)
+MAX_OVERLAP = timedelta(days=30)
 
 
 def create_api_key(
@@ -33,19 +33,19 @@ def create_api_key(
     cidrs: Iterable[str] = (),
 ) -> NewApiKey:
     """Returns the secret, which exists nowhere else. Raises Forbidden, Invalid, QuotaExceeded."""
-    require(s, "keys.write")
+    require_permission(s, "keys.write")
     asked, networks = sorted(set(scopes)), list(cidrs)
     errors = [
-        *_name_errors(name),
-        *_scope_errors(asked),
-        *_cidr_errors(networks),
-        *_expiry_errors(expires_at),
+        *_check_name(name),
+        *_check_scopes(asked),
+        *_check_cidrs(networks),
+        *_check_expiry(expires_at),
     ]
     if errors:
         raise Invalid(errors)
-    _require_room(s)
-    made = _insert(s, ApiKey(name=name.strip(), scopes=asked, cidrs=networks, expires_at=expires_at))
-    audit.record(s, "api_key.created", made.key.id, scopes=" ".join(asked))
+    _require_key_quota(s)
+    made = _insert_key(s, ApiKey(name=name.strip(), scopes=asked, cidrs=networks, expires_at=expires_at))
+    audit.record_entry(s, "api_key.created", made.key.id, scopes=" ".join(asked))
     return made
 
 
@@ -54,62 +54,68 @@ def rotate_api_key(s: Scope, key_id: str, *, overlap: timedelta = timedelta(days
 
     Raises Forbidden, NotFound, Conflict for a key that is revoked, expired or has a successor, Invalid.
     """
-    require(s, "keys.write")
-    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
-        raise Invalid.at("/overlap", "out_of_range", f"The overlap is at most {LONGEST_OVERLAP.days} days.")
-    old, now = _locked(s, key_id), timezone.now()
+    require_permission(s, "keys.write")
+    if not timedelta(0) <= overlap <= MAX_OVERLAP:
+        raise Invalid.from_field(
+            "/overlap", "out_of_range", f"The overlap is at most {MAX_OVERLAP.days} days."
+        )
+    old, now = _lock_key(s, key_id), timezone.now()
     if old.revoked_at or old.replaced_by_id or (old.expires_at and old.expires_at <= now):
         raise Conflict("Only a key in use can be rotated.")
-    made = _insert(s, ApiKey(name=old.name, scopes=old.scopes, cidrs=old.cidrs, expires_at=old.expires_at))
+    made = _insert_key(
+        s, ApiKey(name=old.name, scopes=old.scopes, cidrs=old.cidrs, expires_at=old.expires_at)
+    )
     old.replaced_by_id = made.key.id
     old.expires_at = min(now + overlap, old.expires_at or datetime.max.replace(tzinfo=now.tzinfo))
     old.save(update_fields=["replaced_by", "expires_at"])
-    forget_keys()
-    audit.record(s, "api_key.rotated", old.id, successor=made.key.id, overlap_seconds=overlap.total_seconds())
+    clear_api_key_cache()
+    audit.record_entry(
+        s, "api_key.rotated", old.id, successor=made.key.id, overlap_seconds=overlap.total_seconds()
+    )
     return made
 
 
 def revoke_api_key(s: Scope, key_id: str) -> ApiKeyView:
     """Effective within 5 s in every process. Revoking twice is no error. Raises Forbidden, NotFound."""
-    require(s, "keys.write")
-    row = _locked(s, key_id)
+    require_permission(s, "keys.write")
+    row = _lock_key(s, key_id)
     if row.revoked_at is None:
         row.revoked_at = timezone.now()
         row.save(update_fields=["revoked_at"])
-        audit.record(s, "api_key.revoked", row.id)
-    forget_keys()
-    return api_key(s, row.id)
+        audit.record_entry(s, "api_key.revoked", row.id)
+    clear_api_key_cache()
+    return get_api_key(s, row.id)
 
 
-def _insert(s: Scope, row: ApiKey) -> NewApiKey:
-    parts, secret = mint(tenant(s).region)
+def _insert_key(s: Scope, row: ApiKey) -> NewApiKey:
+    parts, secret = mint_api_key(get_tenant(s).region)
     row.id, row.tenant_id = parts.id, s.tenant_id
     row.secret_hmac = fingerprint(parts.secret, settings.LEPTON_KEY_PEPPER)
     row.created_by_id = UUID(s.actor.id) if s.actor.kind == "user" else None
     row.save(force_insert=True)
-    return NewApiKey(api_key(s, row.id), secret)
+    return NewApiKey(get_api_key(s, row.id), secret)
 
 
-def _locked(s: Scope, key_id: str) -> ApiKey:
+def _lock_key(s: Scope, key_id: str) -> ApiKey:
     row = ApiKey.objects.filter(tenant_id=s.tenant_id, id=key_id).select_for_update().first()
     if row is None:
         raise NotFound("There is no such API key.")
     return row
 
 
-def _require_room(s: Scope) -> None:
-    limit, live = plan(tenant(s).plan).api_keys, Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+def _require_key_quota(s: Scope) -> None:
+    limit, live = get_plan(get_tenant(s).plan).api_keys, Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     if ApiKey.objects.filter(live, tenant_id=s.tenant_id, revoked_at=None).count() >= limit:
         raise QuotaExceeded(f"The plan allows {limit} API keys.")
 
 
-def _name_errors(name: str) -> list[FieldError]:
+def _check_name(name: str) -> list[FieldError]:
     if 0 < len(name.strip()) <= 120:
         return []
     return [FieldError("/name", "invalid_name", "A key has a name of at most 120 characters.")]
 
 
-def _scope_errors(scopes: list[str]) -> list[FieldError]:
+def _check_scopes(scopes: list[str]) -> list[FieldError]:
     if not scopes:
         return [FieldError("/scopes", "required", "A key is allowed at least one thing.")]
     return [
@@ -119,7 +125,7 @@ def _scope_errors(scopes: list[str]) -> list[FieldError]:
     ]
 
 
-def _cidr_errors(cidrs: list[str]) -> list[FieldError]:
+def _check_cidrs(cidrs: list[str]) -> list[FieldError]:
     return [
         FieldError(f"/cidrs/{n}", "invalid_network", f"{cidr!r} is not a network like 192.0.2.0/24.")
         for n, cidr in enumerate(cidrs)
@@ -135,7 +141,7 @@ def _is_network(text: str) -> bool:
     return True
 
 
-def _expiry_errors(expires_at: datetime | None) -> list[FieldError]:
+def _check_expiry(expires_at: datetime | None) -> list[FieldError]:
     if expires_at is None or expires_at > timezone.now():
         return []
     return [FieldError("/expires_at", "in_the_past", "The expiry is in the past.")]

@@ -25,16 +25,16 @@ class TenantInput(TypedDict):
     plan: str
 
 
-def errors_of(given: Mapping[str, Any]) -> list[FieldError]:
+def check_tenant_fields(values: Mapping[str, Any]) -> list[FieldError]:
     """One error for each field that is wrong; fields that are not given are not checked."""
     return [
         FieldError(f"/{field}", f"invalid_{field}", detail)
-        for field, (accepts, detail) in _RULES.items()
-        if field in given and not accepts(given[field])
+        for field, (accepts, detail) in _FIELD_RULES.items()
+        if field in values and not accepts(values[field])
     ]
 
 
-def _is_zone(name: str) -> bool:
+def _is_time_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError):
@@ -42,7 +42,7 @@ def _is_zone(name: str) -> bool:
     return bool(name)
 
 
-_RULES: dict[str, tuple[Callable[[str], bool], str]] = {
+_FIELD_RULES: dict[str, tuple[Callable[[str], bool], str]] = {
     "name": (lambda v: 0 < len(v.strip()) <= 120, "A name has 1 to 120 characters."),
     "slug": (
         lambda v: re.fullmatch(SLUG_PATTERN, v, re.ASCII) is not None,
@@ -55,6 +55,6 @@ _RULES: dict[str, tuple[Callable[[str], bool], str]] = {
         lambda v: re.fullmatch(r"[A-Z]{3}", v, re.ASCII) is not None,
         "A currency is three letters, like EUR.",
     ),
-    "time_zone": (_is_zone, "A time zone is a name like Asia/Shanghai."),
+    "time_zone": (_is_time_zone, "A time zone is a name like Asia/Shanghai."),
     "plan": (lambda v: v in PLANS, f"The plan is one of {', '.join(PLANS)}."),
 }

@@ -5,18 +5,18 @@ from typing import TypedDict, Unpack
 from django.db import IntegrityError, transaction
 
 from tenants import audit, regions
-from tenants.control.actions.rights import require, require_staff
-from tenants.control.actions.tenant_checks import TenantInput, errors_of
-from tenants.control.fields import new_id
+from tenants.control.actions.rights import require_permission, require_staff
+from tenants.control.actions.tenant_checks import TenantInput, check_tenant_fields
+from tenants.control.fields import generate_id
 from tenants.control.models import Tenant
-from tenants.control.models.tenant import Status
-from tenants.control.queries.authentication import forget_keys
-from tenants.control.queries.rows import tenant_view
+from tenants.control.models.tenant import TenantStatus
+from tenants.control.queries.authentication import clear_api_key_cache
+from tenants.control.queries.rows import to_tenant_view
 from tenants.control.results import TenantView
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
 from tenants.scope import Actor, Scope, control_scope
 
-_STAFF_ONLY = frozenset({"plan"})
+_STAFF_ONLY_FIELDS = frozenset({"plan"})
 
 
 class TenantChanges(TypedDict, total=False):
@@ -27,35 +27,35 @@ class TenantChanges(TypedDict, total=False):
     time_zone: str
 
 
-def create_tenant(*, actor: Actor, **given: Unpack[TenantInput]) -> TenantView:
+def create_tenant(*, actor: Actor, **values: Unpack[TenantInput]) -> TenantView:
     """An entry in the directory, not usable yet: `tenants.privacy.onboarding` makes its keys and space.
 
     Raises Invalid, RegionNotServed, Conflict for a slug in use.
     """
-    if errors := errors_of(given):
+    if errors := check_tenant_fields(values):
         raise Invalid(errors)
-    regions.require_served(given["region"])
-    fields = {**given, "region_id": given["region"]}
+    regions.require_served(values["region"])
+    fields = {**values, "region_id": values["region"]}
     del fields["region"]
-    row = Tenant(id=new_id(), status=Status.OPENING, **fields)
+    row = Tenant(id=generate_id(), status=TenantStatus.OPENING, **fields)
     with control_scope(row.id, actor=actor) as s:
         try:
             with transaction.atomic():
                 row.save(force_insert=True)
         except IntegrityError as error:
             raise Conflict(f"The address name {row.slug!r} is in use.") from error
-        audit.record(
+        audit.record_entry(
             s, "tenant.created", row.slug, vertical=row.vertical, region=row.region_id, plan=row.plan
         )
-    return tenant_view(row)
+    return to_tenant_view(row)
 
 
 def activate_tenant(s: Scope) -> TenantView:
     """The last step of setting up. Raises NotFound, Conflict for a suspended tenant."""
-    row = _locked(s)
-    if row.status == Status.SUSPENDED:
+    row = _lock_tenant(s)
+    if row.status == TenantStatus.SUSPENDED:
         raise Conflict("A suspended tenant is resumed, not activated.")
-    return _set_status(s, row, Status.ACTIVE, "tenant.opened")
+    return _set_status(s, row, TenantStatus.ACTIVE, "tenant.opened")
 
 
 def suspend_tenant(s: Scope, *, reason: str) -> TenantView:
@@ -64,53 +64,55 @@ def suspend_tenant(s: Scope, *, reason: str) -> TenantView:
     Raises Forbidden, NotFound, Invalid, Conflict.
     """
     require_staff(s)
-    row = _locked(s)
-    if row.status != Status.ACTIVE:
+    row = _lock_tenant(s)
+    if row.status != TenantStatus.ACTIVE:
         raise Conflict("Only an active tenant can be suspended.")
-    return _set_status(s, row, Status.SUSPENDED, "tenant.suspended", reason=_reason(reason))
+    return _set_status(s, row, TenantStatus.SUSPENDED, "tenant.suspended", reason=_clean_reason(reason))
 
 
 def resume_tenant(s: Scope, *, reason: str) -> TenantView:
     """For staff. Raises Forbidden, NotFound, Invalid, Conflict."""
     require_staff(s)
-    row = _locked(s)
-    if row.status != Status.SUSPENDED:
+    row = _lock_tenant(s)
+    if row.status != TenantStatus.SUSPENDED:
         raise Conflict("This tenant is not suspended.")
-    return _set_status(s, row, Status.ACTIVE, "tenant.resumed", reason=_reason(reason))
+    return _set_status(s, row, TenantStatus.ACTIVE, "tenant.resumed", reason=_clean_reason(reason))
 
 
 def update_tenant(s: Scope, **changes: Unpack[TenantChanges]) -> TenantView:
     """Owners change everything but the plan, which is staff's. Raises Forbidden, NotFound, Invalid."""
-    require(s, "privacy.write")
-    if _STAFF_ONLY & changes.keys() and s.actor.kind not in {"staff", "system"}:
+    require_permission(s, "privacy.write")
+    if _STAFF_ONLY_FIELDS & changes.keys() and s.actor.kind not in {"staff", "system"}:
         raise Forbidden("The plan is changed by platform staff.")
-    if errors := errors_of(changes):
+    if errors := check_tenant_fields(changes):
         raise Invalid(errors)
-    row = _locked(s)
+    row = _lock_tenant(s)
     for field, value in changes.items():
         setattr(row, field, value)
     row.save(update_fields=list(changes))
-    forget_keys()
-    audit.record(s, "tenant.changed", row.slug, **{field: str(value) for field, value in changes.items()})
-    return tenant_view(row)
+    clear_api_key_cache()
+    audit.record_entry(
+        s, "tenant.changed", row.slug, **{field: str(value) for field, value in changes.items()}
+    )
+    return to_tenant_view(row)
 
 
-def _locked(s: Scope) -> Tenant:
+def _lock_tenant(s: Scope) -> Tenant:
     row = Tenant.objects.select_for_update().filter(id=s.tenant_id).first()
     if row is None:
         raise NotFound("There is no such tenant.")
     return row
 
 
-def _set_status(s: Scope, row: Tenant, status: Status, verb: str, **facts: str) -> TenantView:
+def _set_status(s: Scope, row: Tenant, status: TenantStatus, verb: str, **facts: str) -> TenantView:
     row.status = status
     row.save(update_fields=["status"])
-    forget_keys()
-    audit.record(s, verb, row.slug, **facts)
-    return tenant_view(row)
+    clear_api_key_cache()
+    audit.record_entry(s, verb, row.slug, **facts)
+    return to_tenant_view(row)
 
 
-def _reason(text: str) -> str:
+def _clean_reason(text: str) -> str:
     if not text.strip():
-        raise Invalid.at("/reason", "required", "Say why; the tenant reads it.")
+        raise Invalid.from_field("/reason", "required", "Say why; the tenant reads it.")
     return text.strip()[:500]

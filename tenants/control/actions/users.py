@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
 from tenants import audit
-from tenants.control.fields import normal_email
+from tenants.control.fields import normalize_email
 from tenants.control.models import User
 from tenants.errors import Conflict, FieldError, Invalid, NotFound
 from tenants.scope import Actor, control_ops
@@ -33,17 +33,17 @@ def create_user(
     is_staff: bool = False,
 ) -> User:
     """Without a password nobody can sign in until one is set. Raises Invalid, Conflict (known address)."""
-    user = new_user(email=email, name=name, language=language, password=password, is_staff=is_staff)
+    user = build_user(email=email, name=name, language=language, password=password, is_staff=is_staff)
     with control_ops("users", actor=actor, reason="create a user") as s:
-        save_new(user)
-        audit.record(s, "user.created", str(user.id), staff=is_staff)
+        insert_user(user)
+        audit.record_entry(s, "user.created", str(user.id), staff=is_staff)
     return user
 
 
 def update_user(user_id: UUID, *, actor: Actor, **changes: Unpack[UserChanges]) -> User:
     """Raises NotFound, Invalid."""
     if "language" in changes:
-        _raise_if(_language_errors(changes["language"]))
+        _raise_if_invalid(_check_language(changes["language"]))
     with control_ops("users", actor=actor, reason="change a user") as s:
         user = User.objects.select_for_update().filter(id=user_id).first()
         if user is None:
@@ -51,7 +51,7 @@ def update_user(user_id: UUID, *, actor: Actor, **changes: Unpack[UserChanges]) 
         for field, value in changes.items():
             setattr(user, field, value)
         user.save(update_fields=list(changes))
-        audit.record(s, "user.changed", str(user.id), fields=", ".join(sorted(changes)))
+        audit.record_entry(s, "user.changed", str(user.id), fields=", ".join(sorted(changes)))
     return user
 
 
@@ -61,21 +61,23 @@ def set_password(user_id: UUID, password: str, *, actor: Actor) -> None:
         user = User.objects.select_for_update().filter(id=user_id).first()
         if user is None:
             raise NotFound("There is no such user.")
-        _raise_if(_password_errors(user, password))
+        _raise_if_invalid(_check_password(user, password))
         user.set_password(password)
         user.save(update_fields=["password"])
-        audit.record(s, "user.password_set", str(user.id))
+        audit.record_entry(s, "user.password_set", str(user.id))
 
 
-def new_user(*, email: str, name: str, language: str, password: str | None, is_staff: bool) -> User:
+def build_user(*, email: str, name: str, language: str, password: str | None, is_staff: bool) -> User:
     """Checked and hashed, not yet saved: hashing takes long, so it stays outside a transaction."""
-    user = User(email=normal_email(email), name=name.strip(), language=language, is_staff=is_staff)
-    _raise_if([*_email_errors(user.email), *_language_errors(language), *_password_errors(user, password)])
+    user = User(email=normalize_email(email), name=name.strip(), language=language, is_staff=is_staff)
+    _raise_if_invalid(
+        [*_check_email(user.email), *_check_language(language), *_check_password(user, password)]
+    )
     user.set_password(password)
     return user
 
 
-def save_new(user: User) -> None:
+def insert_user(user: User) -> None:
     """Raises Conflict for a known address; the transaction around it stays usable."""
     try:
         with transaction.atomic():
@@ -84,7 +86,7 @@ def save_new(user: User) -> None:
         raise Conflict("This e-mail address has an account already.") from error
 
 
-def _email_errors(email: str) -> list[FieldError]:
+def _check_email(email: str) -> list[FieldError]:
     try:
         validate_email(email)
     except ValidationError:
@@ -92,13 +94,13 @@ def _email_errors(email: str) -> list[FieldError]:
     return []
 
 
-def _language_errors(language: str) -> list[FieldError]:
+def _check_language(language: str) -> list[FieldError]:
     if language in dict(settings.LANGUAGES):
         return []
     return [FieldError("/language", "unknown_language", f"The platform does not speak {language!r}.")]
 
 
-def _password_errors(user: User, password: str | None) -> list[FieldError]:
+def _check_password(user: User, password: str | None) -> list[FieldError]:
     if password is None:
         return []
     try:
@@ -108,6 +110,6 @@ def _password_errors(user: User, password: str | None) -> list[FieldError]:
     return []
 
 
-def _raise_if(errors: list[FieldError]) -> None:
+def _raise_if_invalid(errors: list[FieldError]) -> None:
     if errors:
         raise Invalid(errors)

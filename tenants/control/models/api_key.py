@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy as _
 from tenants.base import ScopedManager
 from tenants.control.models.tenant import Tenant
 from tenants.control.models.user import User
-from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 from tenants.rls import TenantOrOpsPolicy
 
 
 class ApiKey(models.Model):
     """What is needed to recognise a key, and nothing that could be used as one."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
     id = models.CharField(primary_key=True, max_length=22, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="api_keys")

@@ -6,17 +6,19 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tenants.base import ScopedManager
-from tenants.control.fields import new_id
-from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.control.fields import generate_id
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle, days
 from tenants.rls import AppendOnly, TenantOrOpsPolicy
 
 
 class AuditEntry(models.Model):
     """Written by `tenants.audit.record` only. A row without a tenant is the platform's own, for staff."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(6 * 365), Export.WITH_TENANT, Erase.KEPT_AS_EVIDENCE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(6 * 365), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
+    )
 
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    id = models.UUIDField(primary_key=True, default=generate_id, editable=False)
     tenant_id = models.UUIDField(_("tenant"), null=True, editable=False)
     at = models.DateTimeField(_("when"), editable=False)
     actor_kind = models.CharField(_("kind of actor"), max_length=16, editable=False)

@@ -6,13 +6,13 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 
 
 class Region(models.Model):
     """A place where data lives. The settings are the truth; this table lets the directory refer to them."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.NEVER_PERSONAL)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.NEVER_PERSONAL)
 
     code = models.CharField(_("code"), primary_key=True, max_length=16)
     name_en = models.CharField(_("name (English)"), max_length=80)

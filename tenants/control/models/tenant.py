@@ -7,10 +7,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from tenants.control.fields import new_id
+from tenants.control.fields import generate_id
 from tenants.control.models.region import Region
 from tenants.control.plans import ENTERPRISE, FREE, GROWTH
-from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 from tenants.regions import TenantRef
 
 SLUG_PATTERN = r"^[a-z][a-z0-9-]{1,61}[a-z0-9]$"
@@ -28,7 +28,7 @@ class Vertical(models.TextChoices):
     MEDICAL = "medical", _("Medical")
 
 
-class Status(models.TextChoices):
+class TenantStatus(models.TextChoices):
     OPENING = "opening", _("Being set up")
     ACTIVE = "active", pgettext_lazy("state of a tenant", "Active")
     SUSPENDED = "suspended", _("Suspended")
@@ -37,9 +37,11 @@ class Status(models.TextChoices):
 class Tenant(models.Model):
     """A client company: where its data lives and what it pays for. None of its data is here."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.KEPT_AS_EVIDENCE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        None, ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
+    )
 
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    id = models.UUIDField(primary_key=True, default=generate_id, editable=False)
     slug = models.CharField(_("address name"), max_length=63, unique=True)
     name = models.CharField(_("name"), max_length=120)
     vertical = models.CharField(_("industry"), max_length=16, choices=Vertical.choices)
@@ -48,7 +50,9 @@ class Tenant(models.Model):
     language = models.CharField(_("language"), max_length=16, default="en")
     currency = models.CharField(_("currency"), max_length=3)
     time_zone = models.CharField(_("time zone"), max_length=64)
-    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.OPENING)
+    status = models.CharField(
+        _("status"), max_length=16, choices=TenantStatus.choices, default=TenantStatus.OPENING
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
     class Meta:
@@ -60,7 +64,7 @@ class Tenant(models.Model):
                 condition=models.Q(vertical__in=Vertical.values), name="control_tenant_vertical_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(status__in=Status.values), name="control_tenant_status_known"
+                condition=models.Q(status__in=TenantStatus.values), name="control_tenant_status_known"
             ),
             models.CheckConstraint(
                 condition=models.Q(slug__regex=SLUG_PATTERN), name="control_tenant_slug_shape"

@@ -8,16 +8,16 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from tenants.control.fields import LowercaseEmail, new_id, normal_email
-from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.control.fields import LowercaseEmailField, generate_id, normalize_email
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 
 
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email=normal_email(username or ""))
+        return self.get(email=normalize_email(username or ""))
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        user = self.model(email=normal_email(email), **fields)
+        user = self.model(email=normalize_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -30,10 +30,10 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser):
     """A person who signs in: of a client's team, or platform staff. Never an end user of a client."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.KEPT_AS_EVIDENCE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.RETAINED_AS_EVIDENCE)
 
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    email = LowercaseEmail(_("e-mail"), unique=True)
+    id = models.UUIDField(primary_key=True, default=generate_id, editable=False)
+    email = LowercaseEmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     language = models.CharField(_("language"), max_length=16, default="en")
     is_active = models.BooleanField(_("active"), default=True)

@@ -18,24 +18,24 @@ from django.db import InterfaceError, OperationalError, connections
 
 from tenants import regions
 from tenants.control import key_use
-from tenants.control.key_format import KeyParts, fingerprint, parse
-from tenants.control.models.tenant import Status
+from tenants.control.key_format import KeyParts, fingerprint, parse_api_key
+from tenants.control.models.tenant import TenantStatus
 from tenants.control.results import KeyIdentity
 from tenants.errors import StoreUnavailable, TenantSuspended, Unauthenticated
 from tenants.regions import CONTROL, TenantRef
 from tenants.scope import Actor
 
-CACHED_SECONDS = 5.0
-_MOST_ENTRIES = 20_000
-_FIND = """
+CACHE_SECONDS = 5.0
+_MAX_ENTRIES = 20_000
+_FIND_API_KEY = """
 SELECT secret_hmac, scopes, cidrs, expires_at, tenant_id, tenant_slug, region, vertical, plan, status
 FROM app.find_api_key(%s)
 """
-_ABSENT = bytes(32)
+_ABSENT_HMAC = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CachedKey:
     identity: KeyIdentity
     networks: tuple[IPv4Network | IPv6Network, ...]
     expires_at: float
@@ -43,7 +43,7 @@ class _Known:
     active: bool
 
 
-_known: dict[bytes, _Known] = {}
+_cached_keys: dict[bytes, _CachedKey] = {}
 _lock = threading.Lock()
 _process_key = os.urandom(32)
 
@@ -55,50 +55,50 @@ def authenticate(raw_key: str, *, remote_ip: str) -> KeyIdentity:
     TenantSuspended, StoreUnavailable.
     """
     digest = hashlib.blake2b(raw_key.encode("utf-8", "replace"), digest_size=16, key=_process_key).digest()
-    known = _known.get(digest)
-    if known is None or time.monotonic() - known.checked_at >= CACHED_SECONDS:
-        known = _look_up(raw_key)
+    known = _cached_keys.get(digest)
+    if known is None or time.monotonic() - known.checked_at >= CACHE_SECONDS:
+        known = _verify_key(raw_key)
         if known.active:
-            _remember(digest, known)
-            key_use.note(known.identity.tenant.id, known.identity.key_id)
-    if known.expires_at <= time.time() or (known.networks and not _inside(remote_ip, known.networks)):
+            _store_key(digest, known)
+            key_use.record_use(known.identity.tenant.id, known.identity.key_id)
+    if known.expires_at <= time.time() or (known.networks and not _is_in_networks(remote_ip, known.networks)):
         raise Unauthenticated
     if not known.active:
         raise TenantSuspended
     return known.identity
 
 
-def forget_keys() -> None:
+def clear_api_key_cache() -> None:
     """Empties this process's cache; other processes follow within 5 s."""
     with _lock:
-        _known.clear()
+        _cached_keys.clear()
 
 
-def _look_up(raw_key: str) -> _Known:
-    parts = parse(raw_key)
-    if parts is None or parts.region not in regions.known():
+def _verify_key(raw_key: str) -> _CachedKey:
+    parts = parse_api_key(raw_key)
+    if parts is None or parts.region not in regions.list_configured():
         raise Unauthenticated
     regions.require_served(parts.region)
     started = time.monotonic()
-    row = _row(parts.id)
-    expected = bytes(row[0]) if row else _ABSENT
+    row = _fetch_key_row(parts.id)
+    expected = bytes(row[0]) if row else _ABSENT_HMAC
     matches = hmac.compare_digest(expected, fingerprint(parts.secret, settings.LEPTON_KEY_PEPPER))
     if row is None or not matches or row[6] != parts.region:
         raise Unauthenticated
-    return _known_from(row, parts, started)
+    return _build_cached_key(row, parts, started)
 
 
-def _row(key_id: str) -> tuple[Any, ...] | None:
+def _fetch_key_row(key_id: str) -> tuple[Any, ...] | None:
     try:
         with connections[CONTROL].cursor() as cursor:
-            cursor.execute(_FIND, [key_id])
+            cursor.execute(_FIND_API_KEY, [key_id])
             found: tuple[Any, ...] | None = cursor.fetchone()
             return found
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable("The directory does not answer.") from error
 
 
-def _known_from(row: tuple[Any, ...], parts: KeyParts, started: float) -> _Known:
+def _build_cached_key(row: tuple[Any, ...], parts: KeyParts, started: float) -> _CachedKey:
     _, scopes, cidrs, expires_at, tenant_id, slug, region, vertical, plan, status = row
     identity = KeyIdentity(
         tenant=TenantRef(tenant_id, region),
@@ -110,14 +110,14 @@ def _known_from(row: tuple[Any, ...], parts: KeyParts, started: float) -> _Known
         actor=Actor("key", parts.id),
     )
     networks = tuple(map(ipaddress.ip_network, cidrs))
-    return _Known(identity, networks, _seconds(expires_at), started, status == Status.ACTIVE)
+    return _CachedKey(identity, networks, _to_timestamp(expires_at), started, status == TenantStatus.ACTIVE)
 
 
-def _seconds(moment: datetime | None) -> float:
-    return float("inf") if moment is None else moment.timestamp()
+def _to_timestamp(expires_at: datetime | None) -> float:
+    return float("inf") if expires_at is None else expires_at.timestamp()
 
 
-def _inside(remote_ip: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+def _is_in_networks(remote_ip: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     try:
         address = ipaddress.ip_address(remote_ip)
     except ValueError:
@@ -126,9 +126,9 @@ def _inside(remote_ip: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> 
     return any((mapped or address) in network for network in networks)
 
 
-def _remember(digest: bytes, known: _Known) -> None:
+def _store_key(digest: bytes, cached_key: _CachedKey) -> None:
     with _lock:
-        _known.pop(digest, None)
-        while len(_known) >= _MOST_ENTRIES:
-            del _known[next(iter(_known))]
-        _known[digest] = known
+        _cached_keys.pop(digest, None)
+        while len(_cached_keys) >= _MAX_ENTRIES:
+            del _cached_keys[next(iter(_cached_keys))]
+        _cached_keys[digest] = cached_key

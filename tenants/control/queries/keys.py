@@ -3,23 +3,23 @@ from __future__ import annotations
 from django.utils import timezone
 
 from tenants.control.models import ApiKey
-from tenants.control.queries.rows import key_view
-from tenants.control.queries.tenants import region_of
+from tenants.control.queries.rows import to_api_key_view
+from tenants.control.queries.tenants import get_region
 from tenants.control.results import ApiKeyView
 from tenants.errors import NotFound
 from tenants.scope import Scope
 
 
-def api_keys(s: Scope) -> list[ApiKeyView]:
+def list_api_keys(s: Scope) -> list[ApiKeyView]:
     """The tenant's keys, newest first, also expired and revoked ones."""
-    region, now = region_of(s), timezone.now()
+    region, now = get_region(s), timezone.now()
     rows = ApiKey.objects.filter(tenant_id=s.tenant_id).select_related("created_by").order_by("-created_at")
-    return [key_view(row, region=region, now=now) for row in rows]
+    return [to_api_key_view(row, region=region, now=now) for row in rows]
 
 
-def api_key(s: Scope, key_id: str) -> ApiKeyView:
+def get_api_key(s: Scope, key_id: str) -> ApiKeyView:
     """Raises NotFound, for an absent key as for another tenant's."""
     row = ApiKey.objects.filter(tenant_id=s.tenant_id, id=key_id).select_related("created_by").first()
     if row is None:
         raise NotFound("There is no such API key.")
-    return key_view(row, region=region_of(s), now=timezone.now())
+    return to_api_key_view(row, region=get_region(s), now=timezone.now())

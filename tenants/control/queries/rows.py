@@ -6,10 +6,10 @@ from datetime import datetime
 
 from tenants.control.models import ApiKey, Member, Tenant
 from tenants.control.results import ApiKeyView, MemberView, TenantView
-from tenants.control.roles import Role
+from tenants.control.roles import MemberRole
 
 
-def tenant_view(row: Tenant) -> TenantView:
+def to_tenant_view(row: Tenant) -> TenantView:
     return TenantView(
         id=row.id,
         slug=row.slug,
@@ -25,7 +25,7 @@ def tenant_view(row: Tenant) -> TenantView:
     )
 
 
-def member_view(row: Member) -> MemberView:
+def to_member_view(row: Member) -> MemberView:
     """Anybody's address can be added: the name and the last sign-in of an account are not shown before its person
     has signed in as a member."""
     last = row.user.last_login
@@ -34,17 +34,17 @@ def member_view(row: Member) -> MemberView:
         user_id=row.user_id,
         email=row.user.email,
         name=row.user.name if came else "",
-        role=Role(row.role),
-        since=row.created_at,
+        role=MemberRole(row.role),
+        joined_at=row.created_at,
         last_sign_in=last if came else None,
     )
 
 
-def key_view(row: ApiKey, *, region: str, now: datetime) -> ApiKeyView:
+def to_api_key_view(row: ApiKey, *, region: str, now: datetime) -> ApiKeyView:
     return ApiKeyView(
         id=row.id,
         name=row.name,
-        shown_as=f"lep_live_{region}_{row.id}_…",
+        masked_key=f"lep_live_{region}_{row.id}_…",
         scopes=frozenset(row.scopes),
         cidrs=tuple(row.cidrs),
         expires_at=row.expires_at,
@@ -53,11 +53,11 @@ def key_view(row: ApiKey, *, region: str, now: datetime) -> ApiKeyView:
         replaced_by=row.replaced_by_id,
         created_by=str(row.created_by) if row.created_by else None,
         created_at=row.created_at,
-        state=_state(row, now),
+        state=_derive_key_state(row, now),
     )
 
 
-def _state(row: ApiKey, now: datetime) -> str:
+def _derive_key_state(row: ApiKey, now: datetime) -> str:
     if row.revoked_at is not None:
         return "revoked"
     if row.expires_at is not None and row.expires_at <= now:

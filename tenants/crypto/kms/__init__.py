@@ -12,10 +12,10 @@ from tenants.crypto.kms.interface import Kms
 from tenants.crypto.kms.local import LocalKms
 from tenants.crypto.kms.vault import VaultKms
 
-__all__ = ["AwsKms", "Kms", "LocalKms", "VaultKms", "kms_from_url"]
+__all__ = ["AwsKms", "Kms", "LocalKms", "VaultKms", "create_kms_from_url"]
 
 
-def kms_from_url(url: str, *, environ: Mapping[str, str] = os.environ) -> Kms:
+def create_kms_from_url(url: str, *, environ: Mapping[str, str] = os.environ) -> Kms:
     """`file:///path/cn.key`, `awskms://region/key-id-or-arn` or `vault://host[:port]/mount/key`.
 
     Credentials come from where each vendor looks for them (AWS_*, VAULT_*), never from the URL.

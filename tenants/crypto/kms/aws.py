@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 
-_NOT_OURS = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
+_WRONG_KEY_CODES = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 
 
 class AwsClient(Protocol):
@@ -47,7 +47,7 @@ class AwsKms:
         return cls(client, key_id=key_id, failures=failures)
 
     def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
-        answer = self._call(
+        answer = self._call_kms(
             lambda: self._client.encrypt(
                 KeyId=self._key_id, Plaintext=secret, EncryptionContext=dict(context)
             )
@@ -55,7 +55,7 @@ class AwsKms:
         return bytes(answer["CiphertextBlob"])
 
     def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
-        answer = self._call(
+        answer = self._call_kms(
             lambda: self._client.decrypt(
                 KeyId=self._key_id, CiphertextBlob=blob, EncryptionContext=dict(context)
             )
@@ -63,13 +63,13 @@ class AwsKms:
         return bytes(answer["Plaintext"])
 
     def rotate(self) -> None:
-        self._call(lambda: self._client.rotate_key_on_demand(KeyId=self._key_id))
+        self._call_kms(lambda: self._client.rotate_key_on_demand(KeyId=self._key_id))
 
-    def _call(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _call_kms(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             return request()
         except self._failures as error:
             response = getattr(error, "response", {})
-            if response.get("Error", {}).get("Code") in _NOT_OURS:
+            if response.get("Error", {}).get("Code") in _WRONG_KEY_CODES:
                 raise DecryptionFailed from None
             raise KeyServiceUnavailable("AWS KMS does not answer or refuses this process.") from error

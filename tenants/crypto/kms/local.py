@@ -20,7 +20,7 @@ _VERSION_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Roots:
+class _RootKeys:
     newest: int
     keys: Mapping[int, KeyHandle]
 
@@ -34,33 +34,33 @@ class LocalKms:
     def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
         """Makes the file at first use."""
         if not self._path.exists():
-            self.create()
-        roots = self._read()
+            self.create_key_file()
+        roots = self._read_keys()
         number = roots.newest.to_bytes(_VERSION_BYTES, "big")
         return number + wrap_bytes(roots.keys[roots.newest], secret, context=context)
 
     def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
-        roots = self._read()
+        roots = self._read_keys()
         key = roots.keys.get(int.from_bytes(blob[:_VERSION_BYTES], "big"))
         if key is None:
             raise DecryptionFailed
         return unwrap_bytes(key, blob[_VERSION_BYTES:], context=context)
 
-    def create(self) -> None:
+    def create_key_file(self) -> None:
         """A file with one fresh root key; leaves an existing file alone."""
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._locked():
+        with self._lock_folder():
             if not self._path.exists():
-                self._write(_Roots(1, {1: KeyHandle.generate()}))
+                self._write_keys(_RootKeys(1, {1: KeyHandle.generate()}))
 
     def rotate(self) -> None:
-        with self._locked():
-            roots = self._read()
+        with self._lock_folder():
+            roots = self._read_keys()
             newest = roots.newest + 1
-            self._write(_Roots(newest, {**roots.keys, newest: KeyHandle.generate()}))
+            self._write_keys(_RootKeys(newest, {**roots.keys, newest: KeyHandle.generate()}))
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock_folder(self) -> Iterator[None]:
         lock = os.open(self._path.parent, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -68,21 +68,21 @@ class LocalKms:
         finally:
             os.close(lock)
 
-    def _read(self) -> _Roots:
+    def _read_keys(self) -> _RootKeys:
         try:
             with self._path.open("rb") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     raise KeyServiceUnavailable("The key file is open to other users; its mode must be 0600.")
-                return _parsed(file.read())
+                return _parse_keys(file.read())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise KeyServiceUnavailable("The key file cannot be read.") from error
 
-    def _write(self, roots: _Roots) -> None:
+    def _write_keys(self, roots: _RootKeys) -> None:
         """Whole or not at all: a new file, flushed, renamed over the old one, the folder flushed."""
         part = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}.part")
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(_rendered(roots))
+            file.write(_serialize_keys(roots))
             file.flush()
             os.fsync(file.fileno())
         part.rename(self._path)
@@ -93,14 +93,16 @@ class LocalKms:
             os.close(folder)
 
 
-def _rendered(roots: _Roots) -> bytes:
-    keys = {str(number): base64.b64encode(key.material()).decode() for number, key in roots.keys.items()}
+def _serialize_keys(roots: _RootKeys) -> bytes:
+    keys = {
+        str(number): base64.b64encode(key.reveal_material()).decode() for number, key in roots.keys.items()
+    }
     return json.dumps({"newest": roots.newest, "keys": keys}).encode()
 
 
-def _parsed(content: bytes) -> _Roots:
+def _parse_keys(content: bytes) -> _RootKeys:
     stored = json.loads(content)
     keys = {int(number): KeyHandle(base64.b64decode(raw)) for number, raw in stored["keys"].items()}
     if stored["newest"] not in keys:
         raise ValueError(f"The newest of the {KEY_BYTES}-byte keys is missing.")
-    return _Roots(stored["newest"], keys)
+    return _RootKeys(stored["newest"], keys)

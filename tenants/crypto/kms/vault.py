@@ -15,7 +15,7 @@ from tenants.crypto.context import encode_mapping
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 
 _TIMEOUT_SECONDS = 5.0
-_ANSWER_BYTES = 65_536
+_MAX_RESPONSE_BYTES = 65_536
 _PREFIX = "vault:v"
 
 
@@ -32,7 +32,7 @@ class VaultKms:
         namespace: str = "",
     ) -> None:
         self._connect, self._mount, self._key = connect, mount, key
-        self._token, self._namespace = token, namespace
+        self._read_token, self._namespace = token, namespace
 
     @classmethod
     def connect(cls, address: str, *, mount: str, key: str, environ: Mapping[str, str]) -> VaultKms:
@@ -41,7 +41,7 @@ class VaultKms:
             raise ValueError("vault:// needs VAULT_TOKEN or VAULT_TOKEN_FILE.")
         trust = ssl.create_default_context(cafile=environ.get("VAULT_CACERT"))
 
-        def token() -> str:
+        def read_token() -> str:
             file = environ.get("VAULT_TOKEN_FILE")
             return Path(file).read_text().strip() if file else environ["VAULT_TOKEN"]
 
@@ -49,12 +49,14 @@ class VaultKms:
             lambda: HTTPSConnection(address, timeout=_TIMEOUT_SECONDS, context=trust),
             mount=mount,
             key=key,
-            token=token,
+            token=read_token,
             namespace=environ.get("VAULT_NAMESPACE", ""),
         )
 
     def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
-        answer = self._call("encrypt", {"plaintext": _base64(secret), **_bound(context)})
+        answer = self._call_transit(
+            "encrypt", {"plaintext": _encode_base64(secret), **_build_associated_data(context)}
+        )
         return str(answer["ciphertext"]).encode()
 
     def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
@@ -64,16 +66,16 @@ class VaultKms:
             raise DecryptionFailed from None
         if not ciphertext.startswith(_PREFIX):
             raise DecryptionFailed
-        answer = self._call("decrypt", {"ciphertext": ciphertext, **_bound(context)})
+        answer = self._call_transit("decrypt", {"ciphertext": ciphertext, **_build_associated_data(context)})
         return base64.b64decode(answer["plaintext"])
 
     def rotate(self) -> None:
-        self._call("keys", {}, suffix="/rotate")
+        self._call_transit("keys", {}, suffix="/rotate")
 
-    def _call(self, verb: str, body: Mapping[str, str], *, suffix: str = "") -> dict[str, Any]:
+    def _call_transit(self, verb: str, body: Mapping[str, str], *, suffix: str = "") -> dict[str, Any]:
         path = f"/v1/{quote(self._mount)}/{verb}/{quote(self._key, safe='')}{suffix}"
         try:
-            status, content = self._post(path, json.dumps(body).encode())
+            status, content = self._send_request(path, json.dumps(body).encode())
             if status == 400 and verb == "decrypt":
                 raise DecryptionFailed
             if status not in (200, 204):
@@ -83,22 +85,22 @@ class VaultKms:
         except (OSError, HTTPException, ValueError) as error:
             raise KeyServiceUnavailable("The key service does not answer.") from error
 
-    def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json", "X-Vault-Token": self._token()}
+    def _send_request(self, path: str, body: bytes) -> tuple[int, bytes]:
+        headers = {"Content-Type": "application/json", "X-Vault-Token": self._read_token()}
         if self._namespace:
             headers["X-Vault-Namespace"] = self._namespace
         connection = self._connect()
         try:
             connection.request("POST", path, body, headers)
             response = connection.getresponse()
-            return response.status, response.read(_ANSWER_BYTES)
+            return response.status, response.read(_MAX_RESPONSE_BYTES)
         finally:
             connection.close()
 
 
-def _bound(context: Mapping[str, str]) -> dict[str, str]:
-    return {"associated_data": _base64(encode_mapping(context))}
+def _build_associated_data(context: Mapping[str, str]) -> dict[str, str]:
+    return {"associated_data": _encode_base64(encode_mapping(context))}
 
 
-def _base64(raw: bytes) -> str:
+def _encode_base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode("ascii")

@@ -15,7 +15,7 @@ ON CONFLICT (tenant_id, day, metric, kind, scenario) DO UPDATE SET count = data_
 
 # (tenant, kind, scenario, served): one request and the items it was answered with, added to today's counters
 # without a lock on a shared row; for a caller that sends it within its own statement.
-SERVED = """
+INSERT_SERVED = """
 INSERT INTO data_counterdelta (tenant_id, id, day, metric, kind, scenario, count)
 SELECT %s, nextval('data_counterdelta_id'), (now() AT TIME ZONE 'UTC')::date, metric, %s, %s, count
 FROM (VALUES ('requests', 1), ('served', %s::int)) AS counted (metric, count) WHERE count > 0

@@ -12,34 +12,34 @@ from typing import Any, NamedTuple
 import numpy as np
 from psycopg import Cursor
 
-from tenants.data.actions.event_batch import Batch, Prepared, prepare
-from tenants.data.actions.space import register_kinds
+from tenants.data.actions.event_batch import EventBatch, PreparedEvents, prepare_events
+from tenants.data.actions.space import register_event_kinds
 from tenants.data.queries import space
 from tenants.data.types import EventInput, EventReceipt, SpaceState
 from tenants.errors import TooLarge
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 MAX_EVENTS = 1_000
-SEQS = "SELECT nextval('data_timeline_seq')"
+NEXT_SEQ = "SELECT nextval('data_timeline_seq')"
 _DIGEST = """
 INSERT INTO data_batchdigest (tenant_id, digest, rejected, at) VALUES (%s, %s, '', now()) ON CONFLICT DO NOTHING
 """
 _REJECTED = "SELECT rejected FROM data_batchdigest WHERE tenant_id = %s AND digest = %s FOR UPDATE"
-_REMEMBER = "UPDATE data_batchdigest SET rejected = %s WHERE tenant_id = %s AND digest = %s"
+_STORE_REJECTED = "UPDATE data_batchdigest SET rejected = %s WHERE tenant_id = %s AND digest = %s"
 _ANY_REFUSED = "SELECT EXISTS (SELECT FROM data_profile WHERE tenant_id = %s AND consent = 2)"
-_STANDING = (
+_CONSENT_KEYS = (
     "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = {} AND profile_key = ANY(%b)"
 )
 # Literals, because a partial index is no use to a parameter.
-_REFUSED, _GRANTED = _STANDING.format(2), _STANDING.format(1)
+_REFUSED, _GRANTED = _CONSENT_KEYS.format(2), _CONSENT_KEYS.format(1)
 _ERASED = "SELECT mark, erased_at FROM data_tombstone WHERE tenant_id = %s AND mark = ANY(%b)"
-_CHUNKS = """
+_INSERT_CHUNKS = """
 INSERT INTO data_timeline (tenant_id, profile_key, seq, first_at, last_at, count, body)
 SELECT %s, k, q, to_timestamp(f / 1000.0), to_timestamp(l / 1000.0), c, b
 FROM unnest(%b::bytea[], %b::int8[], %b::int8[], %b::int8[], %b::int4[], %b::bytea[]) AS t(k, q, f, l, c, b)
 """
-COUNTS = """
+INSERT_COUNTS = """
 INSERT INTO data_counterdelta (tenant_id, id, day, metric, kind, scenario, count)
 SELECT %s, nextval('data_counterdelta_id'), d::date, m, k, c, n
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int8[]) AS t(d, m, k, c, n)
@@ -59,62 +59,64 @@ def record_events(s: Scope, events: Sequence[EventInput], *, source_no: int = 0)
     """
     if len(events) > MAX_EVENTS:
         raise TooLarge(f"A batch has at most {MAX_EVENTS} events; this one has {len(events)}.")
-    batch = Batch(s, events, source_no=source_no, now=datetime.now(UTC))
-    start = _begin(s, batch)
-    if not start.fresh:
-        batch.only = _rejected_before(s, batch)
-        if not batch.only:
+    batch = EventBatch(s, events, source_no=source_no, now=datetime.now(UTC))
+    start = _begin_ingest(s, batch)
+    if not start.is_new:
+        batch.rows_to_retry = _load_rejected_rows(s, batch)
+        if not batch.rows_to_retry:
             return EventReceipt(duplicates=len(events), batch_repeated=True)
     kinds = start.state.event_kinds
     if new := {event.kind for event in events} - kinds.keys():
-        kinds = register_kinds(s, new)
-    standing, erased = _standing(s, batch, start), _erased(s, batch, start)
-    prepared = prepare(batch, start.state, kinds, standing=standing, erased=erased)
+        kinds = register_event_kinds(s, new)
+    standing, erased = _load_consent_keys(s, batch, start), _load_erasure_times(s, batch, start)
+    prepared = prepare_events(batch, start.state, kinds, keys_with_consent_record=standing, erased_at=erased)
     if prepared.count:
-        _append(s, prepared, start.seq)
-    if batch.digest and (prepared.rejected or batch.only):
-        _remember_rejected(s, batch, [error.row for error in prepared.rejected])
+        _append_events(s, prepared, start.seq)
+    if batch.digest and (prepared.rejected or batch.rows_to_retry):
+        _store_rejected_rows(s, batch, [error.row for error in prepared.rejected])
     return EventReceipt(prepared.count, prepared.duplicates, rejected=prepared.rejected)
 
 
-class _Start(NamedTuple):
+class _IngestStart(NamedTuple):
     """What ingest must know first; `seq` is the first of 1,024 sequence numbers."""
 
     state: SpaceState
     seq: int
     any_refused: bool
-    fresh: bool
+    is_new: bool
 
 
-def _begin(s: Scope, batch: Batch) -> _Start:
+def _begin_ingest(s: Scope, batch: EventBatch) -> _IngestStart:
     """One round trip: the space, a block of sequence numbers, and whether this batch is new."""
     state, seq, refused, digest = (s.cursor() for _ in range(4))
     with state.connection.pipeline():
         state.execute(space.SELECT, (s.tenant_id,), prepare=True)
-        seq.execute(SEQS)
+        seq.execute(NEXT_SEQ)
         refused.execute(_ANY_REFUSED, (s.tenant_id,), prepare=True)
         if batch.digest:
             digest.execute(_DIGEST, (s.tenant_id, batch.digest), prepare=True)
     fresh = not batch.digest or digest.rowcount == 1
-    return _Start(space.from_row(state.fetchone()), _value(seq), bool(_value(refused)), fresh)
+    return _IngestStart(
+        space.from_row(state.fetchone()), _fetch_value(seq), bool(_fetch_value(refused)), fresh
+    )
 
 
-def _rejected_before(s: Scope, batch: Batch) -> frozenset[int]:
+def _load_rejected_rows(s: Scope, batch: EventBatch) -> frozenset[int]:
     """Rows of this batch that an earlier call could not take."""
     row = s.cursor(binary=True).execute(_REJECTED, (s.tenant_id, batch.digest)).fetchone()
     return frozenset(np.frombuffer(row[0], "<u2").tolist()) if row else frozenset()
 
 
-def _remember_rejected(s: Scope, batch: Batch, rows: list[int]) -> None:
-    s.cursor().execute(_REMEMBER, (np.array(rows, "<u2").tobytes(), s.tenant_id, batch.digest))
+def _store_rejected_rows(s: Scope, batch: EventBatch, rows: list[int]) -> None:
+    s.cursor().execute(_STORE_REJECTED, (np.array(rows, "<u2").tobytes(), s.tenant_id, batch.digest))
 
 
-def _value(cursor: Cursor[tuple[Any, ...]]) -> Any:
+def _fetch_value(cursor: Cursor[tuple[Any, ...]]) -> Any:
     row = cursor.fetchone()
     return row[0] if row else None
 
 
-def _standing(s: Scope, batch: Batch, start: _Start) -> set[bytes]:
+def _load_consent_keys(s: Scope, batch: EventBatch, start: _IngestStart) -> set[bytes]:
     """Who consented (opt-in) or refused (notice) among the batch's profiles."""
     opt_in = start.state.privacy.basis == "opt_in"
     if not opt_in and not start.any_refused:
@@ -123,19 +125,19 @@ def _standing(s: Scope, batch: Batch, start: _Start) -> set[bytes]:
     return {bytes(row[0]) for row in rows}
 
 
-def _erased(s: Scope, batch: Batch, start: _Start) -> dict[bytes, int]:
+def _load_erasure_times(s: Scope, batch: EventBatch, start: _IngestStart) -> dict[bytes, int]:
     """When each erased profile of the batch was erased, in milliseconds."""
     if not start.state.tombstones:
         return {}
-    marks = {keyring(s.ref).tombstone(key): key for key in batch.keys}
+    marks = {get_keyring(s.ref).derive_tombstone(key): key for key in batch.keys}
     found = s.cursor(binary=True).execute(_ERASED, (s.tenant_id, list(marks)))
     return {marks[bytes(mark)]: int(at.timestamp() * 1000) for mark, at in found}
 
 
-def _append(s: Scope, prepared: Prepared, seq: int) -> None:
-    chunks = prepared.chunks(s, seq)
+def _append_events(s: Scope, prepared: PreparedEvents, seq: int) -> None:
+    chunks = prepared.seal_chunks(s, seq)
     first, second, third = s.cursor(), s.cursor(), s.cursor()
     with first.connection.pipeline():
-        first.execute(_CHUNKS, (s.tenant_id, *chunks), prepare=True)
-        second.execute(COUNTS, (s.tenant_id, *prepared.counts()), prepare=True)
+        first.execute(_INSERT_CHUNKS, (s.tenant_id, *chunks), prepare=True)
+        second.execute(INSERT_COUNTS, (s.tenant_id, *prepared.count_by_day()), prepare=True)
         third.execute(_TOUCH, (s.tenant_id,), prepare=True)

@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from tenants.crypto import BoundCipher, Purpose
 from tenants.errors import DomainError
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
-KEPT_FOR = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 
 _LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
-_FIND = """
+_FIND_RESPONSE = """
 SELECT request_digest, status, body FROM data_idempotency
 WHERE tenant_id = %s AND key_digest = %s AND created_at > now() - %s AND status IS NOT NULL
 """
@@ -40,7 +40,7 @@ class KeyReused(DomainError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IdempotencyReservation:
     """A key that this transaction has reserved."""
 
     key_digest: bytes
@@ -48,45 +48,49 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredResponse:
     """The answer that was given."""
 
     status: int
     body: bytes
 
 
-class Busy:
+class RequestInProgress:
     """Another request with this key is being worked on."""
 
 
-def begin(s: Scope, key: str, request_digest: bytes) -> Entry | Stored | Busy:
+def begin_request(
+    s: Scope, key: str, request_digest: bytes
+) -> IdempotencyReservation | StoredResponse | RequestInProgress:
     """Reserves the key until the scope ends: work, answer and reservation commit together or not at all.
 
     Raises KeyReused for another request.
     """
-    digest = keyring(s.ref).pseudonym("idempotency", key)
+    digest = get_keyring(s.ref).derive_pseudonym("idempotency", key)
     # The lock makes the second of two simultaneous requests say so instead of waiting for the first.
-    if not _value(s, _LOCK, (int.from_bytes(digest[:8], "big", signed=True),)):
-        return Busy()
-    found = s.cursor().execute(_FIND, (s.tenant_id, digest, KEPT_FOR), prepare=True).fetchone()
+    if not _fetch_flag(s, _LOCK, (int.from_bytes(digest[:8], "big", signed=True),)):
+        return RequestInProgress()
+    found = s.cursor().execute(_FIND_RESPONSE, (s.tenant_id, digest, RETENTION), prepare=True).fetchone()
     if found is None:
         s.cursor().execute(_RESERVE, (s.tenant_id, digest, request_digest), prepare=True)
-        return Entry(digest, request_digest)
+        return IdempotencyReservation(digest, request_digest)
     known_digest, status, body = found
     if bytes(known_digest) != request_digest:
         raise KeyReused()
-    return Stored(status, _cipher(s).open(bytes(body), digest))
+    return StoredResponse(status, _get_cipher(s).open(bytes(body), digest))
 
 
-def finish(s: Scope, entry: Entry, *, status: int, body: bytes) -> None:
-    sealed = _cipher(s).seal(body, entry.key_digest)
-    s.cursor().execute(_FINISH, (status, sealed, s.tenant_id, entry.key_digest, entry.request_digest))
+def finish_request(s: Scope, reservation: IdempotencyReservation, *, status: int, body: bytes) -> None:
+    sealed = _get_cipher(s).seal(body, reservation.key_digest)
+    s.cursor().execute(
+        _FINISH, (status, sealed, s.tenant_id, reservation.key_digest, reservation.request_digest)
+    )
 
 
-def _cipher(s: Scope) -> BoundCipher:
-    return keyring(s.ref).cipher(Purpose.IDEMPOTENCY, table="idempotency", column="body")
+def _get_cipher(s: Scope) -> BoundCipher:
+    return get_keyring(s.ref).get_cipher(Purpose.IDEMPOTENCY, table="idempotency", column="body")
 
 
-def _value(s: Scope, statement: str, parameters: tuple[object, ...]) -> bool:
+def _fetch_flag(s: Scope, statement: str, parameters: tuple[object, ...]) -> bool:
     row = s.cursor().execute(statement, parameters).fetchone()
     return bool(row and row[0])

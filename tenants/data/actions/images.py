@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from tenants import audit
 from tenants.crypto import Purpose
-from tenants.data.pictures import Picture
+from tenants.data.pictures import EncodedImage
 from tenants.data.queries import catalog, images
 from tenants.errors import NotFound
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 _PUT = """
@@ -14,23 +14,23 @@ VALUES (%s, %s, %s, %s, clock_timestamp())
 ON CONFLICT (tenant_id, item_no) DO UPDATE
 SET content_type = excluded.content_type, body = excluded.body, updated_at = excluded.updated_at
 """
-_FORGET_LOOK = "DELETE FROM data_itemlook WHERE tenant_id = %s AND item_no = %s"
+_DELETE_EMBEDDING = "DELETE FROM data_itemlook WHERE tenant_id = %s AND item_no = %s"
 _REMOVE = "DELETE FROM data_itemimage WHERE tenant_id = %s AND item_no = %s"
 
 
-def set_image(s: Scope, item_id: str, picture: Picture) -> None:
+def set_image(s: Scope, item_id: str, image: EncodedImage) -> None:
     """Replaces the item's image; what was read from the one before is gone. Raises NotFound."""
-    number = catalog.item_no(s, item_id)
-    cipher = keyring(s.ref).cipher(Purpose.CATALOGUE, table="itemimage", column="body")
-    sealed = cipher.seal(picture.content, images.row_id(number, picture.content_type))
-    s.cursor().execute(_PUT, (s.tenant_id, number, picture.content_type, sealed))
-    s.cursor().execute(_FORGET_LOOK, (s.tenant_id, number))
-    audit.record(s, "item.image", f"item-no:{number}", bytes=len(picture.content))
+    number = catalog.get_item_no(s, item_id)
+    cipher = get_keyring(s.ref).get_cipher(Purpose.CATALOGUE, table="itemimage", column="body")
+    sealed = cipher.seal(image.content, images.encode_image_row_id(number, image.content_type))
+    s.cursor().execute(_PUT, (s.tenant_id, number, image.content_type, sealed))
+    s.cursor().execute(_DELETE_EMBEDDING, (s.tenant_id, number))
+    audit.record_entry(s, "item.image", f"item-no:{number}", bytes=len(image.content))
 
 
 def remove_image(s: Scope, item_id: str) -> None:
     """With the image goes what was read from it; the next training knows neither. Raises NotFound, also for no image."""
-    number = catalog.item_no(s, item_id)
+    number = catalog.get_item_no(s, item_id)
     if not s.cursor().execute(_REMOVE, (s.tenant_id, number)).rowcount:
         raise NotFound("No image is stored for this item.")
-    audit.record(s, "item.image_removed", f"item-no:{number}")
+    audit.record_entry(s, "item.image_removed", f"item-no:{number}")

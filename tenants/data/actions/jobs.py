@@ -16,7 +16,7 @@ from tenants.data.types import JobView
 from tenants.errors import Conflict
 from tenants.scope import Scope
 
-LEASE = timedelta(seconds=60)
+LEASE_DURATION = timedelta(seconds=60)
 MAX_ATTEMPTS = 3
 _OPEN = (
     "SELECT id FROM data_job WHERE tenant_id = %s AND kind = %s AND state IN ('queued', 'running') LIMIT 1"
@@ -37,7 +37,7 @@ _REPORT = """
 UPDATE data_job SET phase = %s, percent = %s, lease_until = now() + %s
 WHERE tenant_id = %s AND id = %s AND state = 'running' AND lease_owner = %s RETURNING cancel_requested
 """
-_KEEP = """
+_SAVE_CHECKPOINT = """
 UPDATE data_job SET outcome = %s::jsonb
 WHERE tenant_id = %s AND id = %s AND state = 'running' AND lease_owner = %s
 """
@@ -52,7 +52,7 @@ UPDATE data_job SET cancel_requested = true,
     finished_at = CASE WHEN state = 'queued' THEN now() ELSE finished_at END
 WHERE tenant_id = %s AND id = %s AND state IN ('queued', 'running')
 """
-_AFTERWARDS = """
+_SET_REASON = """
 UPDATE data_job SET reason = %s WHERE tenant_id = %s AND id = %s AND state IN ('succeeded', 'failed', 'cancelled')
 """
 _EXPIRED = """
@@ -60,13 +60,13 @@ SELECT tenant_id, id, kind, attempt, cancel_requested FROM data_job
 WHERE (state = 'running' AND lease_until < now()) OR (state = 'queued' AND created_at < now() - %s::interval)
 LIMIT %s
 """
-_PARK = """
+_END_EXPIRED = """
 UPDATE data_job SET state = %s, reason = %s, finished_at = now(), lease_until = NULL
 WHERE tenant_id = %s AND id = %s AND state IN ('running', 'queued') AND (lease_until IS NULL OR lease_until < now())
 """
 
 
-class Expired(NamedTuple):
+class ExpiredJob(NamedTuple):
     tenant_id: UUID
     id: UUID
     kind: str
@@ -81,15 +81,15 @@ def request_job(s: Scope, kind: str, *, parameters: Mapping[str, Any]) -> JobVie
     """
     s.cursor().execute("SELECT 1 FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE", (s.tenant_id,))
     if row := s.cursor().execute(_OPEN, (s.tenant_id, kind)).fetchone():
-        return jobs.job(s, row[0])
+        return jobs.get_job(s, row[0])
     job_id = uuid7()
     s.cursor().execute(_INSERT, (s.tenant_id, job_id, kind, json.dumps(parameters), str(s.actor)))
-    nudge(s, kind, s.tenant_id, job_id)
-    audit.record(s, "job.request", f"job:{job_id}", kind=kind)
-    return jobs.job(s, job_id)
+    enqueue_message(s, kind, s.tenant_id, job_id)
+    audit.record_entry(s, "job.request", f"job:{job_id}", kind=kind)
+    return jobs.get_job(s, job_id)
 
 
-def nudge(s: Scope, kind: str, tenant_id: UUID, job_id: UUID) -> None:
+def enqueue_message(s: Scope, kind: str, tenant_id: UUID, job_id: UUID) -> None:
     """Writes the message that makes a worker look at this job. May be written twice; the lease decides."""
     arguments = json.dumps({"tenant_id": str(tenant_id), "job_id": str(job_id)})
     s.cursor().execute(_OUTBOX, (tenant_id, uuid7(), f"lepton.{kind}", arguments))
@@ -97,22 +97,22 @@ def nudge(s: Scope, kind: str, tenant_id: UUID, job_id: UUID) -> None:
 
 def lease_job(s: Scope, job_id: UUID, *, owner: str) -> JobView | None:
     """The job with a lease of 60 s, or None when it is done, cancelled, parked or leased by another worker."""
-    taken = s.cursor().execute(_LEASE, (owner, LEASE, s.tenant_id, job_id, MAX_ATTEMPTS)).rowcount
-    return jobs.job(s, job_id) if taken else None
+    taken = s.cursor().execute(_LEASE, (owner, LEASE_DURATION, s.tenant_id, job_id, MAX_ATTEMPTS)).rowcount
+    return jobs.get_job(s, job_id) if taken else None
 
 
 def report_progress(s: Scope, job_id: UUID, *, owner: str, phase: str, percent: int) -> bool:
     """Renews the lease; true when the job was asked to stop. Raises Conflict when the lease was lost."""
-    values = (phase[:60], max(0, min(99, percent)), LEASE, s.tenant_id, job_id, owner)
+    values = (phase[:60], max(0, min(99, percent)), LEASE_DURATION, s.tenant_id, job_id, owner)
     row = s.cursor().execute(_REPORT, values).fetchone()
     if row is None:
         raise Conflict("Another worker has this job now.")
     return bool(row[0])
 
 
-def keep_so_far(s: Scope, job_id: UUID, *, owner: str, outcome: Mapping[str, Any]) -> None:
+def save_checkpoint(s: Scope, job_id: UUID, *, owner: str, outcome: Mapping[str, Any]) -> None:
     """What a further attempt of a running job need not do again. Raises Conflict when the lease was lost."""
-    if not s.cursor().execute(_KEEP, (json.dumps(outcome), s.tenant_id, job_id, owner)).rowcount:
+    if not s.cursor().execute(_SAVE_CHECKPOINT, (json.dumps(outcome), s.tenant_id, job_id, owner)).rowcount:
         raise Conflict("Another worker has this job now.")
 
 
@@ -129,42 +129,42 @@ def finish_job(
     values = (state, reason[:500], json.dumps(outcome or {}), state, s.tenant_id, job_id, owner)
     if not s.cursor().execute(_FINISH, values).rowcount:
         raise Conflict("Another worker has this job now.")
-    audit.record(s, f"job.{state}", f"job:{job_id}", reason=reason[:200])
+    audit.record_entry(s, f"job.{state}", f"job:{job_id}", reason=reason[:200])
 
 
 def add_reason(s: Scope, job_id: UUID, reason: str) -> None:
     """What became of a finished job's result afterwards, e.g. that its model was found damaged."""
-    s.cursor().execute(_AFTERWARDS, (reason[:500], s.tenant_id, job_id))
+    s.cursor().execute(_SET_REASON, (reason[:500], s.tenant_id, job_id))
 
 
 def cancel_job(s: Scope, job_id: UUID) -> JobView:
     """A queued job ends at once, a running one at its next report. Raises NotFound, and Conflict when it is over."""
-    before = jobs.job(s, job_id)
+    before = jobs.get_job(s, job_id)
     if not s.cursor().execute(_CANCEL, (s.tenant_id, job_id)).rowcount:
         raise Conflict(f"This job is over: {before.state}.")
-    audit.record(s, "job.cancel", f"job:{job_id}")
-    return jobs.job(s, job_id)
+    audit.record_entry(s, "job.cancel", f"job:{job_id}")
+    return jobs.get_job(s, job_id)
 
 
-def sweep_expired(
+def recover_expired_jobs(
     s: Scope, *, limit: int = 100, queued_for: timedelta = timedelta(minutes=2)
-) -> list[Expired]:
+) -> list[ExpiredJob]:
     """Re-queues jobs whose worker died and parks them after three attempts. Needs `data_ops`. Returns all found."""
-    found = [Expired(*row) for row in s.cursor().execute(_EXPIRED, (queued_for, limit))]
+    found = [ExpiredJob(*row) for row in s.cursor().execute(_EXPIRED, (queued_for, limit))]
     for job in found:
         if job.cancel_requested:
-            _park(s, job, "cancelled", "Cancelled while its worker was lost.")
+            _end_expired_job(s, job, "cancelled", "Cancelled while its worker was lost.")
         elif job.attempt >= MAX_ATTEMPTS:
-            _park(
+            _end_expired_job(
                 s,
                 job,
                 "failed",
                 f"Its worker was lost {MAX_ATTEMPTS} times; the job is parked. Start it again by hand.",
             )
         else:
-            nudge(s, job.kind, job.tenant_id, job.id)
+            enqueue_message(s, job.kind, job.tenant_id, job.id)
     return found
 
 
-def _park(s: Scope, job: Expired, state: str, reason: str) -> None:
-    s.cursor().execute(_PARK, (state, reason, job.tenant_id, job.id))
+def _end_expired_job(s: Scope, job: ExpiredJob, state: str, reason: str) -> None:
+    s.cursor().execute(_END_EXPIRED, (state, reason, job.tenant_id, job.id))

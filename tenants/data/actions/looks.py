@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tenants import audit
 from tenants.data.actions import catalog
 from tenants.data.queries import looks
-from tenants.data.queries.looks import Unseen
+from tenants.data.queries.looks import PendingImage
 from tenants.scope import Scope
 
 # An image that was replaced or removed since it was read keeps no vector of what it showed before.
@@ -19,14 +19,18 @@ ON CONFLICT (tenant_id, item_no) DO UPDATE SET encoder = excluded.encoder, body 
 """
 
 
-def record_looks(s: Scope, encoder: str, seen: Sequence[Unseen], vectors: Sequence[bytes]) -> int:
+def record_image_embeddings(
+    s: Scope, encoder: str, pending: Sequence[PendingImage], vectors: Sequence[bytes]
+) -> int:
     """One vector for each image seen, empty where it cannot be read. Returns how many were still current.
 
     The items count as changed, so that serving reads the vectors of those that no model knows yet."""
-    numbers = [one.item_no for one in seen]
-    sealed = looks.cipher(s.ref).seal_many(vectors, [looks.row_id(n, encoder) for n in numbers])
-    columns = (numbers, [one.stored_at for one in seen], sealed)
+    numbers = [one.item_no for one in pending]
+    sealed = looks.get_embedding_cipher(s.ref).seal_many(
+        vectors, [looks.encode_embedding_row_id(n, encoder) for n in numbers]
+    )
+    columns = (numbers, [one.stored_at for one in pending], sealed)
     stored = s.cursor().execute(_PUT, (encoder, *columns, s.tenant_id)).rowcount
     catalog.touch_items(s, numbers)
-    audit.record(s, "items.looks", "catalogue", count=stored)
+    audit.record_entry(s, "items.looks", "catalogue", count=stored)
     return stored

@@ -27,15 +27,15 @@ def upsert_profiles(s: Scope, entries: Sequence[ProfileInput]) -> UpsertResult:
         raise TooLarge(f"A batch has at most {MAX_PROFILES} profiles; this one has {len(entries)}.")
     result, unique = UpsertResult(), dict[bytes, ProfileInput]()
     for row, entry in enumerate(entries):
-        key = profiles.profile_key(s, entry.id)
+        key = profiles.derive_profile_key(s, entry.id)
         if key in unique:
             detail = "This id stands earlier in the same batch; only the first was taken."
             result.rejected.append(RowError(row, f"/profiles/{row}/id", "repeated_id", detail))
         else:
             unique[key] = entry
-    stored = profiles.attributes(s, list(unique))
-    merged = {key: _with_stored_consent(entry, stored.get(key)) for key, entry in unique.items()}
-    for created in _write(s, merged):
+    stored = profiles.load_profiles(s, list(unique))
+    merged = {key: _keep_stored_consent(entry, stored.get(key)) for key, entry in unique.items()}
+    for created in _write_profiles(s, merged):
         result.created += created
         result.updated += not created
     return result
@@ -43,28 +43,33 @@ def upsert_profiles(s: Scope, entries: Sequence[ProfileInput]) -> UpsertResult:
 
 def patch_attributes(s: Scope, profile_id: str, changes: dict[str, Attribute | None]) -> ProfileView:
     """Sets the given attributes; null removes one. Raises NotFound."""
-    before = profiles.profile(s, profile_id).profile
+    before = profiles.get_profile(s, profile_id).profile
     kept = {name: value for name, value in before.attributes.items() if name not in changes}
     added = {name: value for name, value in changes.items() if value is not None}
     after = msgspec.structs.replace(before, attributes={**kept, **added})
-    _write(
-        s, {profiles.profile_key(s, profile_id): msgspec.convert(msgspec.to_builtins(after), ProfileInput)}
+    _write_profiles(
+        s,
+        {
+            profiles.derive_profile_key(s, profile_id): msgspec.convert(
+                msgspec.to_builtins(after), ProfileInput
+            )
+        },
     )
-    return profiles.profile(s, profile_id)
+    return profiles.get_profile(s, profile_id)
 
 
-def _with_stored_consent(entry: ProfileInput, stored: ProfileInput | None) -> ProfileInput:
+def _keep_stored_consent(entry: ProfileInput, stored: ProfileInput | None) -> ProfileInput:
     if entry.consent is None and stored is not None and stored.consent is not None:
         return msgspec.structs.replace(entry, consent=stored.consent)
     return entry
 
 
-def _write(s: Scope, entries: dict[bytes, ProfileInput]) -> list[bool]:
+def _write_profiles(s: Scope, entries: dict[bytes, ProfileInput]) -> list[bool]:
     """True for each row that is new."""
     keys = sorted(entries)
     bodies = [msgspec.json.encode(entries[key]) for key in keys]
-    sealed = profiles.cipher(s.ref).seal_many(bodies, keys)
+    sealed = profiles.get_profile_cipher(s.ref).seal_many(bodies, keys)
     consents = [_CONSENT[entries[key].consent] for key in keys]
     rows = s.cursor().execute(_UPSERT, (s.tenant_id, keys, consents, sealed)).fetchall()
-    audit.record(s, "profiles.upsert", "profiles", count=len(keys))
+    audit.record_entry(s, "profiles.upsert", "profiles", count=len(keys))
     return [bool(row[0]) for row in rows]

@@ -12,7 +12,7 @@ from tenants.data.types import SpaceState
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
-PAGE = 500
+PAGE_SIZE = 500
 _DUE = """
 SELECT DISTINCT profile_key FROM data_timeline WHERE tenant_id = %s AND first_at < %b ORDER BY profile_key LIMIT %s
 """
@@ -21,7 +21,7 @@ _BOUNDARY = """
 SELECT profile_key, seq, count, body FROM data_timeline
 WHERE tenant_id = %s AND profile_key = ANY(%b) AND first_at < %b AND last_at >= %b ORDER BY profile_key, seq
 """
-_LEFT = """
+_REMAINING = """
 SELECT t.profile_key, t.seq, t.count, t.body FROM data_timeline AS t
 JOIN data_seenitems AS i USING (tenant_id, profile_key)
 WHERE t.tenant_id = %s AND t.profile_key = ANY(%b) ORDER BY t.profile_key, t.seq
@@ -53,38 +53,46 @@ def enforce_retention(tenant: TenantRef, *, actor: Actor) -> dict[str, int]:
         for table, sql in (("batchdigest", _DIGESTS), ("idempotency", _IDEMPOTENCY), ("receipt", _RECEIPTS)):
             dropped[table] += s.cursor().execute(sql, (s.tenant_id,)).rowcount
         if dropped["timeline"] or dropped["receipt"]:
-            audit.record(s, "retention.enforce", "space", **dropped)
+            audit.record_entry(s, "retention.enforce", "space", **dropped)
     return dict(dropped)
 
 
 def _drop_events(s: Scope, dropped: Counter[str]) -> bool:
     """One page of profiles that have something too old; true when there may be more."""
-    chunks.lock(s)
-    state = space.state(s)
-    earliest = datetime.fromtimestamp(chunks.earliest_ms(state) / 1000, UTC)
-    due = [bytes(row[0]) for row in s.cursor(binary=True).execute(_DUE, (s.tenant_id, earliest, PAGE))]
+    chunks.lock_chunks(s)
+    state = space.get_state(s)
+    earliest = datetime.fromtimestamp(chunks.compute_cutoff_ms(state) / 1000, UTC)
+    due = [bytes(row[0]) for row in s.cursor(binary=True).execute(_DUE, (s.tenant_id, earliest, PAGE_SIZE))]
     if not due:
         return False
     dropped["timeline"] += sum(row[0] for row in s.cursor().execute(_OLD, (s.tenant_id, due, earliest)))
-    dropped["timeline"] += _trim(s, due, earliest)
+    dropped["timeline"] += _trim_chunks(s, due, earliest)
     s.cursor().execute(_UNSEEN, (s.tenant_id, due))
-    _see_again(s, due, state)
-    return len(due) == PAGE
+    _rebuild_seen_items(s, due, state)
+    return len(due) == PAGE_SIZE
 
 
-def _trim(s: Scope, due: list[bytes], earliest: datetime) -> int:
+def _trim_chunks(s: Scope, profile_keys: list[bytes], earliest: datetime) -> int:
     """Takes the old events out of chunks that reach over the boundary; returns how many."""
-    rows = s.cursor(binary=True).execute(_BOUNDARY, (s.tenant_id, due, earliest, earliest)).fetchall()
+    rows = (
+        s.cursor(binary=True).execute(_BOUNDARY, (s.tenant_id, profile_keys, earliest, earliest)).fetchall()
+    )
     # Each chunk by itself: it keeps its number, and its place among those that stay.
-    parts = [part for row in rows for part in chunks.read(s, [row])]
+    parts = [part for row in rows for part in chunks.read_chunks(s, [row])]
     first = int(earliest.timestamp() * 1000)
     kept = [part._replace(events=part.events[part.events["at"] >= first]) for part in parts]
-    chunks.replace(s, kept)
+    chunks.replace_chunks(s, kept)
     return sum(part.events.size for part in parts) - sum(part.events.size for part in kept)
 
 
-def _see_again(s: Scope, due: list[bytes], state: SpaceState) -> None:
+def _rebuild_seen_items(s: Scope, profile_keys: list[bytes], state: SpaceState) -> None:
     """The sets of seen items, from what is left: they must not remember events that are gone."""
-    rows = s.cursor(binary=True).execute(_LEFT, (s.tenant_id, due)).fetchall()
+    rows = s.cursor(binary=True).execute(_REMAINING, (s.tenant_id, profile_keys)).fetchall()
     kinds = state.event_kinds.values()
-    chunks.write_seen(s, {part.profile_key: chunks.met(part.events, kinds) for part in chunks.read(s, rows)})
+    chunks.write_seen_items(
+        s,
+        {
+            part.profile_key: chunks.find_seen_items(part.events, kinds)
+            for part in chunks.read_chunks(s, rows)
+        },
+    )

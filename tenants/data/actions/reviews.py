@@ -7,10 +7,10 @@ import msgspec
 
 from tenants import audit
 from tenants.data.queries import profiles, reviews
-from tenants.data.queries.item_numbers import item_numbers
+from tenants.data.queries.item_numbers import find_item_numbers
 from tenants.data.types import ReviewInput, RowError, UpsertResult
 from tenants.errors import TooLarge
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 MAX_REVIEWS = 1_000
@@ -28,10 +28,10 @@ def record_reviews(s: Scope, entries: Sequence[ReviewInput]) -> UpsertResult:
     """At most 1,000. Rows with an unknown item, or a repeat within the batch, are returned. Raises TooLarge."""
     if len(entries) > MAX_REVIEWS:
         raise TooLarge(f"A batch has at most {MAX_REVIEWS} reviews; this one has {len(entries)}.")
-    numbers = item_numbers(s, (entry.item_id for entry in entries))
+    numbers = find_item_numbers(s, (entry.item_id for entry in entries))
     result, unique = UpsertResult(), dict[bytes, ReviewInput]()
     for row, entry in enumerate(entries):
-        key = _key(s, entry)
+        key = _derive_key(s, entry)
         if entry.item_id not in numbers:
             detail = "No item has this id; send the item first."
             result.rejected.append(RowError(row, f"/reviews/{row}/item_id", "unknown_item", detail))
@@ -41,30 +41,34 @@ def record_reviews(s: Scope, entries: Sequence[ReviewInput]) -> UpsertResult:
         else:
             unique[key] = entry
     if unique:
-        _write(s, unique, numbers, result)
+        _write_reviews(s, unique, numbers, result)
     return result
 
 
-def _key(s: Scope, entry: ReviewInput) -> bytes:
-    ring = keyring(s.ref)
+def _derive_key(s: Scope, entry: ReviewInput) -> bytes:
+    ring = get_keyring(s.ref)
     if entry.id is not None:
-        return ring.pseudonym("review", entry.id)
-    return ring.digest(
+        return ring.derive_pseudonym("review", entry.id)
+    return ring.compute_digest(
         "review", msgspec.json.encode([entry.item_id, entry.profile_id, entry.title, entry.text])
     )
 
 
-def _write(s: Scope, unique: dict[bytes, ReviewInput], numbers: dict[str, int], result: UpsertResult) -> None:
+def _write_reviews(
+    s: Scope, unique: dict[bytes, ReviewInput], numbers: dict[str, int], result: UpsertResult
+) -> None:
     keys, entries, now = list(unique), list(unique.values()), datetime.now(UTC)
-    sealed = reviews.cipher(s.ref).seal_many([msgspec.json.encode(entry) for entry in entries], keys)
+    sealed = reviews.get_review_cipher(s.ref).seal_many(
+        [msgspec.json.encode(entry) for entry in entries], keys
+    )
     columns = (
         keys,
         [numbers[entry.item_id] for entry in entries],
-        [None if e.profile_id is None else profiles.profile_key(s, e.profile_id) for e in entries],
+        [None if e.profile_id is None else profiles.derive_profile_key(s, e.profile_id) for e in entries],
         [entry.at or now for entry in entries],
         sealed,
     )
     for (created,) in s.cursor().execute(_UPSERT, (s.tenant_id, *columns)).fetchall():
         result.created += created
         result.updated += not created
-    audit.record(s, "reviews.record", "reviews", count=len(keys))
+    audit.record_entry(s, "reviews.record", "reviews", count=len(keys))

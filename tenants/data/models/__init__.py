@@ -1,22 +1,21 @@
-from tenants.data.models.catalogue import Item, ItemImage, ItemLook, Statement
+from tenants.data.models.catalogue import Item, ItemImage, ItemImageEmbedding, Statement
 from tenants.data.models.evidence import AuditEntry, Receipt
 from tenants.data.models.profiles import Consent, Profile, Tombstone
 from tenants.data.models.reviews import Review
 from tenants.data.models.space import TenantState
-from tenants.data.models.timeline import BatchDigest, Chunk, Counter, CounterDelta, SeenItems
+from tenants.data.models.timeline import BatchDigest, Counter, CounterDelta, SeenItems, TimelineChunk
 from tenants.data.models.work import Idempotency, Job, JobState, Outbox
 
 __all__ = [
     "AuditEntry",
     "BatchDigest",
-    "Chunk",
     "Consent",
     "Counter",
     "CounterDelta",
     "Idempotency",
     "Item",
     "ItemImage",
-    "ItemLook",
+    "ItemImageEmbedding",
     "Job",
     "JobState",
     "Outbox",
@@ -26,5 +25,6 @@ __all__ = [
     "SeenItems",
     "Statement",
     "TenantState",
+    "TimelineChunk",
     "Tombstone",
 ]

@@ -5,14 +5,14 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.base import TenantModel
-from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 from tenants.rls import CompositeForeignKey, TenantPolicy
 
 
 class Item(TenantModel):
     """`item_no` is never reused; `item_key` is the pseudonym of the client's id; the id itself is in `body`."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
     pk = models.CompositePrimaryKey("tenant_id", "item_no")
     item_no = models.IntegerField()
@@ -33,7 +33,7 @@ class Item(TenantModel):
 
 
 class ItemImage(TenantModel):
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
     pk = models.CompositePrimaryKey("tenant_id", "item_no")
     item_no = models.IntegerField()
@@ -53,10 +53,10 @@ class ItemImage(TenantModel):
         ]
 
 
-class ItemLook(TenantModel):
+class ItemImageEmbedding(TenantModel):
     """The vector of an item's image by one encoder; empty where the image cannot be read. It goes with the image."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 
     pk = models.CompositePrimaryKey("tenant_id", "item_no")
     item_no = models.IntegerField()
@@ -78,7 +78,7 @@ class ItemLook(TenantModel):
 class Statement(TenantModel):
     """A rule or a triple that the tenant stated; `key` is the digest of what makes it the same one."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
     pk = models.CompositePrimaryKey("tenant_id", "kind", "key")
     kind = models.CharField(max_length=10)

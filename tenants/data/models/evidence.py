@@ -5,14 +5,16 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.base import TenantModel
-from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle, days
 from tenants.rls import AppendOnly, TenantPolicy
 
 
 class AuditEntry(TenantModel):
     """Who changed what in this tenant's space. Facts hold no personal data."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(2190), Export.WITH_TENANT, Erase.KEPT_AS_EVIDENCE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(2190), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.UUIDField()
@@ -30,7 +32,9 @@ class AuditEntry(TenantModel):
 class Receipt(TenantModel):
     """What one recommendation answered: profile, items, model version and rules, encrypted."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(90), Export.WITH_PROFILE, Erase.WITH_PROFILE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(90), ExportPolicy.WITH_PROFILE, ErasurePolicy.WITH_PROFILE
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.UUIDField()

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.base import TenantModel
-from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle, days
 from tenants.rls import TenantPolicy
 
 
@@ -18,7 +18,7 @@ class Consent(models.IntegerChoices):
 class Profile(TenantModel):
     """Who receives recommendations. `profile_key` is the pseudonym; id and attributes are in `body`."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_PROFILE, Erase.WITH_PROFILE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_PROFILE, ErasurePolicy.WITH_PROFILE)
 
     pk = models.CompositePrimaryKey("tenant_id", "profile_key")
     profile_key = models.BinaryField(max_length=16)
@@ -41,7 +41,9 @@ class Profile(TenantModel):
 class Tombstone(TenantModel):
     """An erased profile, as an HMAC of its own; events from before `erased_at` are dropped on arrival."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(400), Export.NOTHING, Erase.KEPT_AS_EVIDENCE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(400), ExportPolicy.NOTHING, ErasurePolicy.RETAINED_AS_EVIDENCE
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "mark")
     mark = models.BinaryField(max_length=32)

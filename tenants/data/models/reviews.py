@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.base import TenantModel
-from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle, days
 from tenants.rls import CompositeForeignKey, TenantPolicy
 
 
@@ -13,7 +13,7 @@ class Review(TenantModel):
     """`review_key` is the pseudonym of the client's review id; rating and texts are in `body`."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
-        days(1825), Export.WITH_PROFILE, Erase.WITH_PROFILE, tenant_sets=True
+        days(1825), ExportPolicy.WITH_PROFILE, ErasurePolicy.WITH_PROFILE, is_tenant_configurable=True
     )
 
     pk = models.CompositePrimaryKey("tenant_id", "review_key")

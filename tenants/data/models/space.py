@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.base import TenantModel
-from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 from tenants.rls import TenantPolicy
 
 
@@ -15,7 +15,7 @@ class TenantState(TenantModel):
     Catalogue writers lock it, so versions become visible in the order in which they are numbered.
     """
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
     tenant_id = models.UUIDField(primary_key=True, editable=False)
     vertical = models.CharField(max_length=20)

@@ -5,15 +5,15 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.base import TenantModel
-from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle, days
 from tenants.rls import TenantPolicy
 
 
-class Chunk(TenantModel):
+class TimelineChunk(TenantModel):
     """Some events of one profile, encrypted together (see records.py). Appended, merged and dropped, never edited."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
-        days(395), Export.WITH_PROFILE, Erase.WITH_PROFILE, tenant_sets=True
+        days(395), ExportPolicy.WITH_PROFILE, ErasurePolicy.WITH_PROFILE, is_tenant_configurable=True
     )
 
     pk = models.CompositePrimaryKey("tenant_id", "profile_key", "seq")
@@ -33,7 +33,7 @@ class SeenItems(TenantModel):
     """All items a profile has met in chunks that were merged: ascending item numbers, encrypted."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
-        days(395), Export.NOTHING, Erase.WITH_PROFILE, tenant_sets=True
+        days(395), ExportPolicy.NOTHING, ErasurePolicy.WITH_PROFILE, is_tenant_configurable=True
     )
 
     pk = models.CompositePrimaryKey("tenant_id", "profile_key")
@@ -47,7 +47,7 @@ class SeenItems(TenantModel):
 class BatchDigest(TenantModel):
     """Keyed digests of the last day's batches: the same batch again only retries the rows rejected before."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1), Export.NOTHING, Erase.NEVER_PERSONAL)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1), ExportPolicy.NOTHING, ErasurePolicy.NEVER_PERSONAL)
 
     pk = models.CompositePrimaryKey("tenant_id", "digest")
     digest = models.BinaryField(max_length=16)
@@ -61,7 +61,7 @@ class BatchDigest(TenantModel):
 class CounterDelta(TenantModel):
     """Counts inserted with the events they count and folded into `Counter` by a worker."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(7), Export.NOTHING, Erase.NEVER_PERSONAL)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(7), ExportPolicy.NOTHING, ErasurePolicy.NEVER_PERSONAL)
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.BigIntegerField()
@@ -76,7 +76,7 @@ class CounterDelta(TenantModel):
 
 
 class Counter(TenantModel):
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.WITH_TENANT, Erase.NEVER_PERSONAL)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.NEVER_PERSONAL)
 
     pk = models.CompositePrimaryKey("tenant_id", "day", "metric", "kind", "scenario")
     day = models.DateField()

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from tenants.base import TenantModel
-from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle, days
 from tenants.rls import TenantOrOpsPolicy, TenantPolicy
 
 
@@ -20,7 +20,9 @@ class JobState(models.TextChoices):
 class Job(TenantModel):
     """The truth about background work; a message is only a nudge. Holds no personal data."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(365), Export.WITH_TENANT, Erase.NEVER_PERSONAL)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(365), ExportPolicy.WITH_TENANT, ErasurePolicy.NEVER_PERSONAL
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.UUIDField()
@@ -54,7 +56,7 @@ class Job(TenantModel):
 class Outbox(TenantModel):
     """Task names and ids written with the change that asks for them, published afterwards."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(7), Export.NOTHING, Erase.NEVER_PERSONAL)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(7), ExportPolicy.NOTHING, ErasurePolicy.NEVER_PERSONAL)
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.UUIDField()
@@ -77,7 +79,7 @@ class Outbox(TenantModel):
 class Idempotency(TenantModel):
     """An answer that was given to an Idempotency-Key, encrypted, for 24 hours."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1), Export.NOTHING, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1), ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 
     pk = models.CompositePrimaryKey("tenant_id", "key_digest")
     key_digest = models.BinaryField(max_length=16)

@@ -14,7 +14,7 @@ WHERE tenant_id = %s AND (%s::uuid IS NULL OR id < %s::uuid) ORDER BY id DESC LI
 """
 
 
-class AuditView(NamedTuple):
+class DataAuditView(NamedTuple):
     id: UUID
     at: datetime
     actor_kind: str
@@ -24,9 +24,9 @@ class AuditView(NamedTuple):
     facts: dict[str, Any]
 
 
-def entries(s: Scope, *, after: UUID | None = None, limit: int = 50) -> list[AuditView]:
+def list_entries(s: Scope, *, after: UUID | None = None, limit: int = 50) -> list[DataAuditView]:
     """Newest first; go on after the last id."""
     return [
-        AuditView(*(*row[:6], msgspec.json.decode(row[6])))
+        DataAuditView(*(*row[:6], msgspec.json.decode(row[6])))
         for row in s.cursor().execute(_PAGE, (s.tenant_id, after, after, limit))
     ]

@@ -28,7 +28,7 @@ class DailyCount(NamedTuple):
     count: int  # type: ignore[assignment]  # shadows tuple.count, which nobody calls
 
 
-def daily(s: Scope, since: date, until: date) -> list[DailyCount]:
+def list_daily_counts(s: Scope, start_day: date, end_day: date) -> list[DailyCount]:
     """Counts of the days from `since` to `until`, both included; folded and not yet folded ones alike."""
-    rows = s.cursor().execute(_DAILY, {"t": s.tenant_id, "a": since, "b": until})
+    rows = s.cursor().execute(_DAILY, {"t": s.tenant_id, "a": start_day, "b": end_day})
     return [DailyCount(*row) for row in rows]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from tenants.crypto import Purpose
 from tenants.data.queries import catalog
 from tenants.errors import NotFound
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 _GET = """
@@ -13,18 +13,18 @@ WHERE i.tenant_id = %s AND i.item_key = %b
 """
 
 
-def row_id(item_no: int, content_type: str) -> bytes:
-    return catalog.row_id(item_no) + content_type.encode()
+def encode_image_row_id(item_no: int, content_type: str) -> bytes:
+    return catalog.encode_item_row_id(item_no) + content_type.encode()
 
 
-def image(s: Scope, item_id: str) -> tuple[bytes, str]:
+def get_image(s: Scope, item_id: str) -> tuple[bytes, str]:
     """The image and its content type. Raises NotFound for an unknown item and for one without an image."""
     row = (
         s.cursor(binary=True)
-        .execute(_GET, (s.tenant_id, keyring(s.ref).pseudonym("item", item_id)))
+        .execute(_GET, (s.tenant_id, get_keyring(s.ref).derive_pseudonym("item", item_id)))
         .fetchone()
     )
     if row is None:
         raise NotFound("No image is stored for this item.")
-    cipher = keyring(s.ref).cipher(Purpose.CATALOGUE, table="itemimage", column="body")
-    return cipher.open(row[2], row_id(row[0], row[1])), row[1]
+    cipher = get_keyring(s.ref).get_cipher(Purpose.CATALOGUE, table="itemimage", column="body")
+    return cipher.open(row[2], encode_image_row_id(row[0], row[1])), row[1]

@@ -13,7 +13,7 @@ COLUMNS = (
     "id, kind, state, phase, percent, attempt, reason, parameters::text, outcome::text, cancel_requested, requested_by, "
     "created_at, started_at, finished_at"
 )
-_ONE = f"SELECT {COLUMNS} FROM data_job WHERE tenant_id = %s AND id = %s"  # noqa: S608 - constant columns
+_GET = f"SELECT {COLUMNS} FROM data_job WHERE tenant_id = %s AND id = %s"  # noqa: S608 - constant columns
 _PAGE = f"""
 SELECT {COLUMNS} FROM data_job
 WHERE tenant_id = %s AND (%s::uuid IS NULL OR id < %s::uuid) AND (%s::text IS NULL OR kind = %s::text)
@@ -44,33 +44,33 @@ class OpsJob(NamedTuple):
     lease_until: Any
 
 
-def job(s: Scope, job_id: UUID) -> JobView:
+def get_job(s: Scope, job_id: UUID) -> JobView:
     """Raises NotFound; a foreign id is not found."""
-    row = s.cursor().execute(_ONE, (s.tenant_id, job_id)).fetchone()
+    row = s.cursor().execute(_GET, (s.tenant_id, job_id)).fetchone()
     if row is None:
         raise NotFound("No job has this id.")
-    return _view(row)
+    return _to_view(row)
 
 
-def _view(row: tuple[Any, ...]) -> JobView:
+def _to_view(row: tuple[Any, ...]) -> JobView:
     parameters, outcome = msgspec.json.decode(row[7]), msgspec.json.decode(row[8])
     return JobView(*(*row[:7], parameters, outcome, *row[9:]))
 
 
-def jobs_page(
+def list_jobs(
     s: Scope, *, after: UUID | None = None, limit: int = 50, kind: str | None = None
 ) -> tuple[list[JobView], UUID | None]:
     """Newest first, and the id to go on after, or None at the end."""
     rows = s.cursor().execute(_PAGE, (s.tenant_id, after, after, kind, kind, limit + 1)).fetchall()
-    views = [_view(row) for row in rows[:limit]]
+    views = [_to_view(row) for row in rows[:limit]]
     return views, views[-1].id if len(rows) > limit else None
 
 
-def across_tenants(s: Scope, *, limit: int = 200) -> list[OpsJob]:
+def list_jobs_across_tenants(s: Scope, *, limit: int = 200) -> list[OpsJob]:
     """Newest first, of every tenant of the region. Needs `data_ops`."""
     return [OpsJob(*row) for row in s.cursor().execute(_ACROSS, (limit,))]
 
 
-def states(s: Scope) -> dict[str, int]:
+def count_by_state(s: Scope) -> dict[str, int]:
     """Jobs by state: all open ones, and the finished ones of the last day. Needs `data_ops` to count every tenant."""
     return dict(s.cursor().execute(_STATES).fetchall())

@@ -6,62 +6,64 @@ from tenants.crypto import Purpose
 from tenants.crypto.aead import BoundCipher
 from tenants.data.types import ProfileInput, ProfileView
 from tenants.errors import NotFound
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.regions import TenantRef
 from tenants.scope import Scope
 
-_decode = msgspec.json.Decoder(ProfileInput)
-_ONE = """
+_decoder = msgspec.json.Decoder(ProfileInput)
+_GET = """
 SELECT p.body, p.created_at, p.updated_at,
        (SELECT coalesce(sum(t.count), 0) FROM data_timeline t WHERE t.tenant_id = p.tenant_id AND t.profile_key = p.profile_key)
 FROM data_profile p WHERE p.tenant_id = %s AND p.profile_key = %b
 """
 _BODIES = "SELECT profile_key, body FROM data_profile WHERE tenant_id = %s AND profile_key = ANY(%b)"
-_MAY = "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = %s"
+_BY_CONSENT = "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = %s"
 _PAGE = "SELECT profile_key, body FROM data_profile WHERE tenant_id = %s AND profile_key > %b ORDER BY profile_key LIMIT %s"
 _COUNT = "SELECT count(*) FROM data_profile WHERE tenant_id = %s"
 
 
-def cipher(tenant: TenantRef) -> BoundCipher:
-    return keyring(tenant).cipher(Purpose.PROFILE, table="profile", column="body")
+def get_profile_cipher(tenant: TenantRef) -> BoundCipher:
+    return get_keyring(tenant).get_cipher(Purpose.PROFILE, table="profile", column="body")
 
 
-def profile_key(s: Scope, profile_id: str) -> bytes:
+def derive_profile_key(s: Scope, profile_id: str) -> bytes:
     """The pseudonym under which everything of this profile is stored; it need not exist."""
-    return keyring(s.ref).pseudonym("uid", profile_id)
+    return get_keyring(s.ref).derive_pseudonym("uid", profile_id)
 
 
-def profile(s: Scope, profile_id: str) -> ProfileView:
+def get_profile(s: Scope, profile_id: str) -> ProfileView:
     """Raises NotFound; a foreign id is not found."""
-    key = profile_key(s, profile_id)
-    row = s.cursor(binary=True).execute(_ONE, (s.tenant_id, key)).fetchone()
+    key = derive_profile_key(s, profile_id)
+    row = s.cursor(binary=True).execute(_GET, (s.tenant_id, key)).fetchone()
     if row is None:
         raise NotFound("No profile has this id.")
-    return ProfileView(_decode.decode(cipher(s.ref).open(row[0], key)), row[1], row[2], int(row[3]))
+    return ProfileView(
+        _decoder.decode(get_profile_cipher(s.ref).open(row[0], key)), row[1], row[2], int(row[3])
+    )
 
 
-def attributes(s: Scope, keys: list[bytes]) -> dict[bytes, ProfileInput]:
+def load_profiles(s: Scope, keys: list[bytes]) -> dict[bytes, ProfileInput]:
     """Opened profiles by key, for those that exist."""
     rows = s.cursor(binary=True).execute(_BODIES, (s.tenant_id, keys)).fetchall()
-    return _opened(s, rows)
+    return _open_profiles(s, rows)
 
 
-def page(s: Scope, *, after: bytes = b"", limit: int = 1_000) -> dict[bytes, ProfileInput]:
+def list_profiles(s: Scope, *, after: bytes = b"", limit: int = 1_000) -> dict[bytes, ProfileInput]:
     """Profiles by key, for streams over all of them; go on after the last key."""
-    return _opened(s, s.cursor(binary=True).execute(_PAGE, (s.tenant_id, after, limit)).fetchall())
+    return _open_profiles(s, s.cursor(binary=True).execute(_PAGE, (s.tenant_id, after, limit)).fetchall())
 
 
-def with_consent(s: Scope, consent: int) -> set[bytes]:
+def find_keys_by_consent(s: Scope, consent: int) -> set[bytes]:
     """Keys of all profiles whose consent is the given one (`models.Consent`)."""
-    return {bytes(row[0]) for row in s.cursor(binary=True).execute(_MAY, (s.tenant_id, consent))}
+    return {bytes(row[0]) for row in s.cursor(binary=True).execute(_BY_CONSENT, (s.tenant_id, consent))}
 
 
-def count(s: Scope) -> int:
+def count_profiles(s: Scope) -> int:
     row = s.cursor().execute(_COUNT, (s.tenant_id,)).fetchone()
     return int(row[0]) if row else 0
 
 
-def _opened(s: Scope, rows: list[tuple[bytes, bytes]]) -> dict[bytes, ProfileInput]:
+def _open_profiles(s: Scope, rows: list[tuple[bytes, bytes]]) -> dict[bytes, ProfileInput]:
     keys = [bytes(row[0]) for row in rows]
-    bodies = cipher(s.ref).open_many([row[1] for row in rows], keys)
-    return {key: _decode.decode(body) for key, body in zip(keys, bodies, strict=True)}
+    bodies = get_profile_cipher(s.ref).open_many([row[1] for row in rows], keys)
+    return {key: _decoder.decode(body) for key, body in zip(keys, bodies, strict=True)}

@@ -11,11 +11,11 @@ from tenants.scope import Scope
 
 COLUMNS = "vertical, privacy::text, event_kinds::text, catalogue_version, tombstones, last_event_at"
 SELECT = f"SELECT {COLUMNS} FROM data_tenantstate WHERE tenant_id = %s"  # noqa: S608 - constant columns
-_privacy = msgspec.json.Decoder(PrivacySettings)
-_kinds = msgspec.json.Decoder(dict[str, EventKind])
+_privacy_decoder = msgspec.json.Decoder(PrivacySettings)
+_kinds_decoder = msgspec.json.Decoder(dict[str, EventKind])
 
 
-def state(s: Scope) -> SpaceState:
+def get_state(s: Scope) -> SpaceState:
     """Raises NotFound when the tenant's space was not opened in this region."""
     return from_row(s.cursor().execute(SELECT, (s.tenant_id,), prepare=True).fetchone())
 
@@ -30,8 +30,8 @@ def from_row(row: tuple[Any, ...] | None) -> SpaceState:
     vertical, privacy, kinds, version, tombstones, last_event_at = row
     return SpaceState(
         vertical=vertical,
-        privacy=_privacy.decode(privacy),
-        event_kinds=_kinds.decode(kinds),
+        privacy=_privacy_decoder.decode(privacy),
+        event_kinds=_kinds_decoder.decode(kinds),
         catalogue_version=version,
         tombstones=tombstones,
         last_event_at=last_event_at if isinstance(last_event_at, datetime) else None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tenants.keys.models import Tombstone
-from tenants.keys.queries import keyring
+from tenants.keys.queries import get_keyring
 from tenants.regions import TenantRef
 from tenants.scope import Actor, keys_scope
 
@@ -15,7 +15,7 @@ def record_tombstones(
     tenant: TenantRef, pseudonyms: Sequence[bytes], *, erased_at: datetime, actor: Actor
 ) -> list[bytes]:
     """The marks, in order; a later erasure of the same profile moves its time. Raises KeyServiceUnavailable."""
-    marks = [keyring(tenant).tombstone(pseudonym) for pseudonym in pseudonyms]
+    marks = [get_keyring(tenant).derive_tombstone(pseudonym) for pseudonym in pseudonyms]
     with keys_scope(tenant, actor=actor):
         rows = [Tombstone(tenant_id=tenant.id, mark=mark, erased_at=erased_at) for mark in marks]
         Tombstone.objects.bulk_create(
@@ -27,8 +27,8 @@ def record_tombstones(
     return marks
 
 
-def mark_replayed(tenant: TenantRef, marks: Sequence[bytes], *, actor: Actor) -> int:
+def mark_replayed(tenant: TenantRef, tombstones: Sequence[bytes], *, actor: Actor) -> int:
     """After a restore, once the erased rows are gone again. Returns how many were newly marked."""
     with keys_scope(tenant, actor=actor):
-        waiting = Tombstone.objects.filter(tenant_id=tenant.id, mark__in=list(marks), replayed=False)
+        waiting = Tombstone.objects.filter(tenant_id=tenant.id, mark__in=list(tombstones), replayed=False)
         return waiting.update(replayed=True)

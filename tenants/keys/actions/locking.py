@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 from tenants.crypto import KeyHandle, Purpose
 from tenants.errors import NotFound
-from tenants.keys.binding import wrapped_key
-from tenants.keys.fields import new_id
+from tenants.keys.binding import wrap_key
+from tenants.keys.fields import generate_id
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
 from tenants.regions import TenantRef
 
-_LAST_KEY_ID = (1 << 31) - 1
+_MAX_KEY_ID = (1 << 31) - 1
 
 
-def locked_kek_row(tenant: TenantRef) -> TenantKey:
+def lock_kek_row(tenant: TenantRef) -> TenantKey:
     """The active KEK's row; other changes to the tenant's keys wait until the scope ends. Raises NotFound."""
     keks = TenantKey.objects.filter(tenant_id=tenant.id)
     # The first KEK's row never goes and its version never changes. Waiting for the active row instead would
@@ -34,20 +34,20 @@ def add_purpose_keys(
     rows = [
         PurposeKey(
             tenant_id=tenant.id,
-            id=new_id(),
+            id=generate_id(),
             key_id=key_id,
             purpose=purpose.value,
             state=state,
             kek_version=kek_row.version,
         )
-        for key_id, purpose in zip(_new_key_ids(tenant, len(purposes)), purposes, strict=True)
+        for key_id, purpose in zip(_generate_key_ids(tenant, len(purposes)), purposes, strict=True)
     ]
     for row in rows:
-        row.wrapped = wrapped_key(row, KeyHandle.generate(), kek=kek, region=tenant.region)
+        row.wrapped = wrap_key(row, KeyHandle.generate(), kek=kek, region=tenant.region)
     return PurposeKey.objects.bulk_create(rows)
 
 
-def _new_key_ids(tenant: TenantRef, count: int) -> list[int]:
+def _generate_key_ids(tenant: TenantRef, count: int) -> list[int]:
     """Drawn by chance from 31 bits.
 
     A restored backup of the keys database has forgotten the newest keys, whose ids stand in stored values: counting
@@ -56,7 +56,7 @@ def _new_key_ids(tenant: TenantRef, count: int) -> list[int]:
     used = set(PurposeKey.objects.filter(tenant_id=tenant.id).values_list("key_id", flat=True))
     drawn: list[int] = []
     while len(drawn) < count:
-        key_id = 1 + secrets.randbelow(_LAST_KEY_ID)
+        key_id = 1 + secrets.randbelow(_MAX_KEY_ID)
         if key_id not in used:
             used.add(key_id)
             drawn.append(key_id)

@@ -6,8 +6,8 @@ from django.db import models
 from django.utils import timezone
 
 from tenants.base import TenantModel
-from tenants.keys.fields import new_id
-from tenants.lifecycle import Erase, Export, Lifecycle, days
+from tenants.keys.fields import generate_id
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle, days
 from tenants.rls import AppendOnly, TenantPolicy
 
 
@@ -17,7 +17,9 @@ class Tombstone(TenantModel):
     `mark` is an HMAC of the erased pseudonym under a key of its own; it recognises, and gives nothing away.
     """
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(3 * 365), Export.NOTHING, Erase.KEPT_AS_EVIDENCE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(3 * 365), ExportPolicy.NOTHING, ErasurePolicy.RETAINED_AS_EVIDENCE
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "mark")
     mark = models.BinaryField(max_length=32)
@@ -34,10 +36,12 @@ class Tombstone(TenantModel):
 class ShredCertificate(TenantModel):
     """What remains of an off-boarded tenant: which keys were destroyed, when, signed by the platform."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(10 * 365), Export.WITH_TENANT, Erase.KEPT_AS_EVIDENCE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(10 * 365), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
-    id = models.UUIDField(default=new_id, editable=False)
+    id = models.UUIDField(default=generate_id, editable=False)
     body = models.BinaryField()
     signature = models.BinaryField()
     signer = models.CharField(max_length=16)
@@ -57,10 +61,12 @@ class ShredCertificate(TenantModel):
 class AuditEntry(TenantModel):
     """Written by `tenants.audit.record` only: who made, rotated or destroyed which key."""
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(days(6 * 365), Export.WITH_TENANT, Erase.KEPT_AS_EVIDENCE)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(
+        days(6 * 365), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
+    )
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
-    id = models.UUIDField(default=new_id, editable=False)
+    id = models.UUIDField(default=generate_id, editable=False)
     at = models.DateTimeField()
     actor_kind = models.CharField(max_length=16)
     actor_id = models.CharField(max_length=200)

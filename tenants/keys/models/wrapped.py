@@ -6,8 +6,8 @@ from django.db import models
 from django.utils import timezone
 
 from tenants.base import TenantModel
-from tenants.keys.fields import new_id
-from tenants.lifecycle import Erase, Export, Lifecycle
+from tenants.keys.fields import generate_id
+from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 from tenants.rls import CompositeForeignKey, TenantOrOpsPolicy, TenantPolicy
 
 
@@ -24,10 +24,10 @@ class TenantKey(TenantModel):
     Ops claims may read it too: a new root key rewraps the KEKs of all tenants.
     """
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
-    id = models.UUIDField(default=new_id, editable=False)
+    id = models.UUIDField(default=generate_id, editable=False)
     version = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=KeyState)
     wrapped = models.BinaryField()
@@ -58,10 +58,10 @@ class PurposeKey(TenantModel):
     Pending keys open only, until every process knows them; the one active key of a purpose seals.
     """
 
-    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, Export.NOTHING, Erase.WITH_TENANT)
+    lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 
     pk = models.CompositePrimaryKey("tenant_id", "id")
-    id = models.UUIDField(default=new_id, editable=False)
+    id = models.UUIDField(default=generate_id, editable=False)
     key_id = models.PositiveIntegerField()
     purpose = models.CharField(max_length=20)
     state = models.CharField(max_length=10, choices=KeyState)

@@ -1,15 +1,15 @@
-from tenants.keys.queries.evidence import certificate, erasure_times, tombstones
-from tenants.keys.queries.inventory import KeyView, keys_of, tenants_with_keys
-from tenants.keys.queries.keyrings import KEYRING_TTL, forget, keyring
+from tenants.keys.queries.evidence import get_certificate, list_erasure_times, list_tombstones
+from tenants.keys.queries.inventory import KeyView, list_keys, list_tenants_with_keys
+from tenants.keys.queries.keyrings import KEYRING_TTL, forget_keyring, get_keyring
 
 __all__ = [
     "KEYRING_TTL",
     "KeyView",
-    "certificate",
-    "erasure_times",
-    "forget",
-    "keyring",
-    "keys_of",
-    "tenants_with_keys",
-    "tombstones",
+    "forget_keyring",
+    "get_certificate",
+    "get_keyring",
+    "list_erasure_times",
+    "list_keys",
+    "list_tenants_with_keys",
+    "list_tombstones",
 ]

@@ -20,13 +20,13 @@ class KeyringCache:
         load: Callable[[TenantRef], Keyring],
         *,
         ttl: timedelta,
-        most: int,
+        max_entries: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._load, self._ttl, self._most, self._clock = load, ttl.total_seconds(), most, clock
+        self._load, self._ttl, self._max_entries, self._clock = load, ttl.total_seconds(), max_entries, clock
         self._entries: OrderedDict[TenantRef, tuple[float, Keyring]] = OrderedDict()
         self._lock = threading.Lock()
-        self._forgotten = 0
+        self._generation = 0
 
     def get(self, tenant: TenantRef) -> Keyring:
         """What `load` raises passes through and is not remembered."""
@@ -36,23 +36,23 @@ class KeyringCache:
             if entry is not None and started - entry[0] < self._ttl:
                 self._entries.move_to_end(tenant)
                 return entry[1]
-            forgotten = self._forgotten
+            forgotten = self._generation
         loaded = self._load(tenant)
         with self._lock:
             # What was read before a `forget` must not come back after it.
-            if forgotten == self._forgotten:
-                self._remember(tenant, started, loaded)
+            if forgotten == self._generation:
+                self._store_keyring(tenant, started, loaded)
         return loaded
 
-    def _remember(self, tenant: TenantRef, started: float, loaded: Keyring) -> None:
-        self._entries[tenant] = (started, loaded)
+    def _store_keyring(self, tenant: TenantRef, started: float, keyring: Keyring) -> None:
+        self._entries[tenant] = (started, keyring)
         self._entries.move_to_end(tenant)
-        while len(self._entries) > self._most:
+        while len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 
     def forget(self, tenant: TenantRef) -> None:
         with self._lock:
-            self._forgotten += 1
+            self._generation += 1
             self._entries.pop(tenant, None)
 
     def __len__(self) -> int:

@@ -22,7 +22,7 @@ class KeyView:
     retired_at: datetime | None
 
 
-def keys_of(tenant: TenantRef, *, actor: Actor) -> list[KeyView]:
+def list_keys(tenant: TenantRef, *, actor: Actor) -> list[KeyView]:
     """By purpose, then oldest first; destroyed ones too."""
     with keys_scope(tenant, actor=actor):
         rows = PurposeKey.objects.filter(tenant_id=tenant.id).order_by("purpose", "created_at")
@@ -39,7 +39,7 @@ def keys_of(tenant: TenantRef, *, actor: Actor) -> list[KeyView]:
         ]
 
 
-def tenants_with_keys(region: str, *, actor: Actor) -> list[UUID]:
+def list_tenants_with_keys(region: str, *, actor: Actor) -> list[UUID]:
     """Tenants of `region` that were not shredded, by id."""
     with keys_ops(region, "list-tenant-keys", actor=actor, reason="rotation visits every tenant of a region"):
         active = TenantKey.objects.filter(state=KeyState.ACTIVE).order_by("tenant_id")

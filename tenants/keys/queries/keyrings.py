@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from tenants.crypto import KeyHandle, Keyring, Purpose, RingKey
+from tenants.crypto import KeyHandle, Keyring, KeyringEntry, Purpose
 from tenants.errors import KeyServiceUnavailable, StoreUnavailable
-from tenants.keys.binding import kek_of, key_of
+from tenants.keys.binding import unwrap_kek, unwrap_key
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
 from tenants.keys.queries.cache import KeyringCache
 from tenants.regions import TenantRef
@@ -15,9 +15,9 @@ from tenants.scope import Actor, keys_scope
 
 KEYRING_TTL = timedelta(seconds=60)
 """How long another process may go on with keys that were rotated or destroyed."""
-_MOST_TENANTS = 1_024
+_MAX_TENANTS = 1_024
 _ACTOR = Actor("system", "keyring")
-_KNOWN = [purpose.value for purpose in Purpose]
+_PURPOSES = [purpose.value for purpose in Purpose]
 
 # One statement, one snapshot: a KEK that is replaced meanwhile is seen with all of its keys or not at all.
 _SELECT = """
@@ -28,7 +28,7 @@ WHERE key.tenant_id = %s AND key.state <> 'destroyed' AND key.purpose = ANY(%s)
 """
 
 
-def keyring(tenant: TenantRef) -> Keyring:
+def get_keyring(tenant: TenantRef) -> Keyring:
     """May be called with or without an open scope on the tenant's data; never inside a `keys_scope`.
 
     Raises KeyServiceUnavailable, also for a tenant whose keys are lost or destroyed; RegionNotServed.
@@ -36,35 +36,35 @@ def keyring(tenant: TenantRef) -> Keyring:
     return _cache.get(tenant)
 
 
-def forget(tenant: TenantRef) -> None:
+def forget_keyring(tenant: TenantRef) -> None:
     """Drops this process's copy; other processes follow within KEYRING_TTL."""
     _cache.forget(tenant)
 
 
-def _load(tenant: TenantRef) -> Keyring:
+def _load_keyring(tenant: TenantRef) -> Keyring:
     """The transaction ends before the key service is asked."""
     try:
         with keys_scope(tenant, actor=_ACTOR) as s:
-            rows = s.cursor(binary=True).execute(_SELECT, (tenant.id, _KNOWN)).fetchall()
+            rows = s.cursor(binary=True).execute(_SELECT, (tenant.id, _PURPOSES)).fetchall()
     except StoreUnavailable as error:
         raise KeyServiceUnavailable from error
     if not rows:
         raise KeyServiceUnavailable("This tenant's keys are not there; nothing was read or written.")
     keks: dict[int, KeyHandle] = {}
-    return Keyring((_ring_key(tenant, row, keks) for row in rows), region=tenant.region, tenant=tenant.id)
+    return Keyring((_unwrap_entry(tenant, row, keks) for row in rows), region=tenant.region, tenant=tenant.id)
 
 
-def _ring_key(tenant: TenantRef, row: tuple[Any, ...], keks: dict[int, KeyHandle]) -> RingKey:
+def _unwrap_entry(tenant: TenantRef, row: tuple[Any, ...], keks: dict[int, KeyHandle]) -> KeyringEntry:
     """`keks` remembers the KEKs unwrapped so far, by version."""
     kek_id, version, kek_wrapped, row_id, key_id, purpose, state, wrapped = row
     if version not in keks:
         kek_row = TenantKey(tenant_id=tenant.id, id=kek_id, version=version, wrapped=kek_wrapped)
-        keks[version] = kek_of(kek_row, region=tenant.region)
+        keks[version] = unwrap_kek(kek_row, region=tenant.region)
     key_row = PurposeKey(
         tenant_id=tenant.id, id=row_id, key_id=key_id, purpose=purpose, kek_version=version, wrapped=wrapped
     )
-    key = key_of(key_row, kek=keks[version], region=tenant.region)
-    return RingKey(key_id, Purpose(purpose), state == KeyState.ACTIVE, key)
+    key = unwrap_key(key_row, kek=keks[version], region=tenant.region)
+    return KeyringEntry(key_id, Purpose(purpose), state == KeyState.ACTIVE, key)
 
 
-_cache = KeyringCache(_load, ttl=KEYRING_TTL, most=_MOST_TENANTS)
+_cache = KeyringCache(_load_keyring, ttl=KEYRING_TTL, max_entries=_MAX_TENANTS)
