@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import sys
 
-from lepton_platform.entry import main
+from lepton_platform.cli import main
 
 if __name__ == "__main__":
     main(sys.argv)

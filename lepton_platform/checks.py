@@ -12,7 +12,7 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError, connections
 from django.db.models import Model
 
-from lepton_platform.monitoring import list_required_aliases
+from lepton_platform.metrics import list_required_aliases
 from tenants.control.queries.platform import check_regions
 from tenants.lifecycle import Lifecycle
 from tenants.scope import Actor, control_ops

@@ -4,12 +4,12 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
 
-from lepton_platform import handlers
+from lepton_platform import wsgi_handlers
 
-application = handlers.build_application()
+application = wsgi_handlers.build_application()
 
 from lepton_platform.checks import exit_on_startup_errors  # noqa: E402 - its models need the application
-from lepton_platform.settling import freeze_gc  # noqa: E402 - follows the application
+from lepton_platform.gc_tuning import freeze_gc  # noqa: E402 - follows the application
 
 exit_on_startup_errors()
 freeze_gc()

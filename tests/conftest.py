@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import django
 import pytest
 
-from lepton_platform.embedded import state
-from lepton_platform.embedded.home import InstanceDirectory, write_private_json
+from lepton_platform.embedded import instance_state
+from lepton_platform.embedded.instance_directory import InstanceDirectory, write_private_json
 from lepton_platform.embedded.services import DEFAULT_REGIONS, EmbeddedServices, ensure_services
 from lepton_platform.embedded.valkey import ValkeyServer
 from tests import proofs
@@ -41,10 +41,10 @@ def _new_home() -> InstanceDirectory:
         del os.environ[name]
     home = InstanceDirectory(Path(tempfile.mkdtemp(prefix="lepton-test-")).resolve())
     home.create_directories()
-    kept = state.load_state(home, DEFAULT_REGIONS)
+    kept = instance_state.load_state(home, DEFAULT_REGIONS)
     broker = f"redis://:{kept.valkey_password}@127.0.0.1:{kept.valkey_port}/0"
     write_private_json(
-        home.services_file, state.build_environment(home, kept, DEFAULT_REGIONS, broker_url=broker)
+        home.services_file, instance_state.build_environment(home, kept, DEFAULT_REGIONS, broker_url=broker)
     )
     os.environ["LEPTON_HOME"] = str(home.path)
     os.environ["DJANGO_SETTINGS_MODULE"] = "lepton_platform.settings"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from tenants.control.queries.authentication import authenticate
-from tenants.control.results import KeyIdentity as Caller
+from tenants.control.read_models import KeyIdentity as Caller
 from tenants.errors import Unauthenticated
 
 __all__ = ["Caller", "authenticate_caller"]

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from lepton_platform.api import auth, errors, permissions, throttling
 from lepton_platform.api.auth import Caller
-from lepton_platform.api.call import ApiRequest, ApiResponse
+from lepton_platform.api.messages import ApiRequest, ApiResponse
 from lepton_platform.api.operations import ApiOperation
 from tenants.control.plans import get_plan
 from tenants.errors import Invalid, QuotaExceeded

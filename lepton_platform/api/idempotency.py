@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lepton_platform.api.call import ApiRequest, ApiResponse
 from lepton_platform.api.errors import IdempotencyInFlight
+from lepton_platform.api.messages import ApiRequest, ApiResponse
 from tenants.data.actions import idempotency
 from tenants.errors import Invalid
 from tenants.scope import Scope

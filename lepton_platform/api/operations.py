@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from lepton_platform.api import bodies, idempotency
 from lepton_platform.api.bodies import KIB, DecodedBatch
-from lepton_platform.api.call import ApiRequest, ApiResponse
+from lepton_platform.api.messages import ApiRequest, ApiResponse
 from tenants.scope import Scope, scope
 
 B = TypeVar("B")

@@ -52,7 +52,7 @@ def measure_scaling(options: dict[str, Any], on_message: MessageCallback) -> Ben
 
 
 def _fit_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
-    from recommender.evaluation.cost import fit_scaling_exponents  # noqa: PLC0415 - loads torch, which no other bench needs
+    from recommender.benchmarks.scaling import fit_scaling_exponents  # noqa: PLC0415 - loads torch, which no other bench needs
 
     return fit_scaling_exponents(rows)
 
@@ -63,7 +63,7 @@ def _measure_model(
     """One measurement in a process of its own, for a peak of memory can't be taken back. Raises RuntimeError."""
     asked = [model, str(events), str(items), "--profile", profile]
     done = subprocess.run(
-        [sys.executable, "-m", "recommender.evaluation.cost", *asked],
+        [sys.executable, "-m", "recommender.benchmarks.scaling", *asked],
         cwd=BASE_DIR,
         capture_output=True,
         text=True,

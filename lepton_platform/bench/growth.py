@@ -89,7 +89,7 @@ def _generate_bodies(rng: np.random.Generator, count: int, profiles: int) -> Ite
 def _measure_merge(bench: BenchPlatform) -> float:
     """Seconds that the worker's own task takes until no profile's chunks are worth merging."""
     task = f"merge_timelines(region='{REGION}')"
-    code = f"from lepton_platform.tasks.upkeep import merge_timelines; t = perf_counter(); {task}; print(perf_counter() - t)"
+    code = f"from lepton_platform.tasks.maintenance import merge_timelines; t = perf_counter(); {task}; print(perf_counter() - t)"
     return float(bench.run_code(f"from time import perf_counter; {code}").splitlines()[-1])
 
 

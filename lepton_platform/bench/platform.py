@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from lepton_platform.embedded import programs
+from lepton_platform.embedded import process_commands
 from lepton_platform.embedded.ports import find_free_port
 from lepton_platform.embedded.services import EmbeddedServices, ensure_services
 from lepton_platform.embedded.supervisor import Program, Supervisor
@@ -56,8 +56,8 @@ class BenchPlatform:
 
     def start_worker(self) -> None:
         """And beat, which hands it the messages of the outbox."""
-        self.supervisor.start(programs.build_worker_program(self.environment))
-        self.supervisor.start(programs.build_beat_program(self.environment))
+        self.supervisor.start(process_commands.build_worker_program(self.environment))
+        self.supervisor.start(process_commands.build_beat_program(self.environment))
 
     def run_module(self, name: str, *arguments: str) -> str:
         """What `python -m name` prints, run with the bench's settings."""
@@ -91,7 +91,9 @@ def _start_programs(
     kept = {
         name: os.environ[name] for name in ("LEPTON_WEB_WORKERS", "LEPTON_WEB_THREADS") if name in os.environ
     }
-    children = programs.build_environment({**given, **kept, "LEPTON_REGIONS": REGION}, home=home, url=url)
+    children = process_commands.build_environment(
+        {**given, **kept, "LEPTON_REGIONS": REGION}, home=home, url=url
+    )
     on_message("migrating")
     _run_management_command(children, "migrate_all")
     key = _create_tenant(children)
@@ -99,7 +101,7 @@ def _start_programs(
         connection.execute(_CREATE_PLAIN_TABLE)
     supervisor = Supervisor(services, BASE_DIR, on_message)
     try:
-        supervisor.start(_add_baselines(programs.build_web_program(children, url=url)))
+        supervisor.start(_add_baselines(process_commands.build_web_program(children, url=url)))
         _wait_until_ready(url)
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         yield BenchPlatform(url, headers, children, supervisor, services)

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 
 from django.conf import settings
 
-from lepton_platform.embedded import programs
-from lepton_platform.embedded.home import InstanceDirectory, read_json
+from lepton_platform.embedded import process_commands
+from lepton_platform.embedded.instance_directory import InstanceDirectory, read_json
 from lepton_platform.env import BASE_DIR
 
 START_SECONDS = 60.0
@@ -27,15 +27,15 @@ def ensure_server() -> Iterator[str]:
     if running and is_ready(running):
         yield running
         return
-    url = programs.choose_base_url(os.environ)
-    children = programs.build_environment(os.environ, home=settings.LEPTON_HOME, url=url)
+    url = process_commands.choose_base_url(os.environ)
+    children = process_commands.build_environment(os.environ, home=settings.LEPTON_HOME, url=url)
     subprocess.run([sys.executable, str(BASE_DIR / "manage.py"), "migrate_all"], check=True, env=children)
     with ExitStack() as stack:
         started = []
         for program in (
-            programs.build_web_program(children, url=url),
-            programs.build_worker_program(children),
-            programs.build_beat_program(children),
+            process_commands.build_web_program(children, url=url),
+            process_commands.build_worker_program(children),
+            process_commands.build_beat_program(children),
         ):
             started.append(subprocess.Popen(program.argv, env=dict(program.environment), cwd=BASE_DIR))
             stack.callback(_terminate_process, started[-1])

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from tenants.control.queries import authenticate
-from tenants.control.results import KeyIdentity
+from tenants.control.read_models import KeyIdentity
 from tenants.data.types import EventInput
 from tenants.regions import get_data_alias
 from tenants.scope import scope

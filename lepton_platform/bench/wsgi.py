@@ -8,9 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
 
 from django.conf import settings
 
-from lepton_platform import handlers
-from lepton_platform.settling import freeze_gc
+from lepton_platform import wsgi_handlers
+from lepton_platform.gc_tuning import freeze_gc
 
 settings.ROOT_URLCONF = "lepton_platform.bench.urls"
-application = handlers.build_application()
+application = wsgi_handlers.build_application()
 freeze_gc()

@@ -12,12 +12,12 @@ from typing import Any
 
 from django.conf import settings
 
-from lepton_platform.embedded.home import InstanceDirectory, read_json
+from lepton_platform.embedded.instance_directory import InstanceDirectory, read_json
 from tenants.control import actions, queries
 from tenants.control.api_scopes import API_SCOPES
 from tenants.control.key_format import parse_api_key
 from tenants.control.queries import Account
-from tenants.control.results import TenantView
+from tenants.control.read_models import TenantView
 from tenants.scope import Actor, control_scope
 
 DEMO_EMAIL = "demo@lepton.example"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lepton_platform.demo.course_knowledge import (
+from lepton_platform.demo.course_baselines import (
     CourseCatalogue,
     DueDateRule,
     NextAssessmentRule,
@@ -26,14 +26,14 @@ from lepton_platform.demo.course_knowledge import (
 )
 from lepton_platform.demo.records import DATA_DIRECTORY
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.blend import Blend
-from recommender.algorithms.popularity import Popularity, PopularityConfig
+from recommender.algorithms.common.score_blend import Blend
+from recommender.algorithms.popularity.popularity import Popularity, PopularityConfig
 from recommender.dataset import Dataset, Split
-from recommender.evaluation.blending import CandidateScores, fit_blend
-from recommender.evaluation.measure import MetricAccumulator, evaluate_blend, evaluate_models
+from recommender.evaluation.evaluator import MetricAccumulator, evaluate_blend, evaluate_models
 from recommender.evaluation.metrics import ConfidenceInterval, bootstrap_interval, ndcg_at_k
-from recommender.evaluation.profiles import TrainingProfileName, build_model_factories
-from recommender.features.text import join_text_fields
+from recommender.features.tfidf import join_text_fields
+from recommender.fitting.blend_weights import CandidateScores, fit_blend
+from recommender.fitting.training_profiles import TrainingProfileName, build_model_factories
 from recommender.types import InsufficientDataError, Int64Array, ProgressCallback
 
 BLEND, INFORMED_BLEND = "blend", "blend with course knowledge"

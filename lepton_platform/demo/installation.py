@@ -14,7 +14,7 @@ from lepton_platform.demo.specs import SPECS, DemoSpec
 from tenants import regions
 from tenants.control import queries
 from tenants.control.queries import Account
-from tenants.control.results import TenantView
+from tenants.control.read_models import TenantView
 from tenants.privacy.onboarding import open_tenant
 
 LOADING_FRACTION = 0.4

@@ -12,8 +12,8 @@ from typing import Any
 from lepton_platform.demo.progress import DemoLoadState
 from lepton_platform.demo.records import BATCH_SIZE, DATA_DIRECTORY, DemoRecords
 from lepton_platform.demo.specs import DemoSpec
-from tenants.data.actions import catalog, events, profiles, reviews, space
-from tenants.data.queries import space as spaces
+from tenants.data.actions import catalog, events, profiles, reviews, tenant_settings
+from tenants.data.queries import tenant_state as spaces
 from tenants.data.types import RowError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
@@ -68,7 +68,7 @@ def _prepare_tenant(spec: DemoSpec, tenant: TenantRef) -> timedelta:
             name: state.event_kinds[name].weight for name in spec.kind_weights if name in state.event_kinds
         }
         if known != spec.kind_weights:
-            space.set_kind_weights(s, spec.kind_weights)
+            tenant_settings.set_kind_weights(s, spec.kind_weights)
         return timedelta(days=state.privacy.events_kept_for_days)
 
 

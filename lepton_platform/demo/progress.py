@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from lepton_platform.embedded.home import read_json, write_private_json
+from lepton_platform.embedded.instance_directory import read_json, write_private_json
 
 
 @dataclass

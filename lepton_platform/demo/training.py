@@ -86,7 +86,7 @@ class _InlineWorker(threading.Thread):
 
 def _run_training(training_request: TrainingRequest) -> None:
     """Does nothing when the job is over or another process has it."""
-    from recommender.training.work import run_training_job  # noqa: PLC0415 - torch loads only where something is trained
+    from recommender.training.job_runner import run_training_job  # noqa: PLC0415 - torch loads only where something is trained
 
     run_training_job(
         training_request.tenant,

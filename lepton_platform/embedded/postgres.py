@@ -14,10 +14,10 @@ from typing import Any
 
 import psycopg
 
-from lepton_platform.embedded.account import ServiceAccount
 from lepton_platform.embedded.errors import ServiceError, read_log_tail
-from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.instance_directory import InstanceDirectory
 from lepton_platform.embedded.processes import spawn_process, terminate_engines
+from lepton_platform.embedded.service_account import ServiceAccount
 
 SUPERUSER = "lepton_superuser"
 START_TIMEOUT_SECONDS = 60.0

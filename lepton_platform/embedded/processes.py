@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 
-from lepton_platform.embedded.account import ServiceAccount
+from lepton_platform.embedded.service_account import ServiceAccount
 
 SUPERVISED_HOME_VARIABLE = "LEPTON_SUPERVISED_HOME"
 ENGINES = frozenset({"postgres", "valkey-server"})

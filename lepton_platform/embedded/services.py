@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lepton_platform.embedded import databases, postgres, state, valkey
-from lepton_platform.embedded.account import get_service_account
+from lepton_platform.embedded import databases, instance_state, postgres, valkey
 from lepton_platform.embedded.errors import ServiceError
-from lepton_platform.embedded.home import InstanceDirectory, read_json, write_private_json
+from lepton_platform.embedded.instance_directory import InstanceDirectory, read_json, write_private_json
 from lepton_platform.embedded.postgres import PostgresServer
 from lepton_platform.embedded.processes import terminate_engines, terminate_orphans, terminate_process
+from lepton_platform.embedded.service_account import get_service_account
 from lepton_platform.embedded.valkey import ValkeyServer
 
 DEFAULT_REGIONS = ("cn", "eu", "us")
@@ -104,7 +104,7 @@ def _start_services(
     home.services_file.unlink(missing_ok=True)
     if ended := terminate_orphans(home.path) + terminate_engines((home.postgres / "data", home.valkey)):
         report(f"ended {ended} processes of an interrupted run")
-    kept = state.load_state(home, regions)
+    kept = instance_state.load_state(home, regions)
     account = get_service_account()
     server = PostgresServer(
         home,
@@ -129,11 +129,13 @@ def _start_services(
             list(databases.build_database_names(regions).values()),
             {databases.MIGRATOR: kept.migrator_password, databases.APPLICATION: kept.application_password},
         )
-        state.prepare_region_folders(home, regions)
+        instance_state.prepare_region_folders(home, regions)
     except BaseException:
         services.lock_descriptor = -1
         services.stop()
         raise
-    services.environment = state.build_environment(home, kept, regions, broker_url=cache.build_url(0))
+    services.environment = instance_state.build_environment(
+        home, kept, regions, broker_url=cache.build_url(0)
+    )
     write_private_json(home.services_file, services.environment)
     return services

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import redis
 
-from lepton_platform.embedded.account import ServiceAccount
 from lepton_platform.embedded.errors import ServiceError, read_log_tail
-from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.instance_directory import InstanceDirectory
 from lepton_platform.embedded.processes import spawn_process
+from lepton_platform.embedded.service_account import ServiceAccount
 
 START_TIMEOUT_SECONDS = 30.0
 

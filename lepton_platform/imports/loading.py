@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from lepton_platform.imports import mapping
-from lepton_platform.imports.reading import FileRow, read_rows
+from lepton_platform.imports.parsers import FileRow, read_rows
 from tenants.data.actions import catalog, events
 from tenants.data.types import EventInput, ItemInput, RowError
 from tenants.regions import TenantRef

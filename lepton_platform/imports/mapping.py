@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from lepton_platform.imports.reading import FileRow
+from lepton_platform.imports.parsers import FileRow
 from tenants.data.types import EventInput, ItemInput
 
 ITEM_COLUMNS = {

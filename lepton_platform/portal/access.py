@@ -17,9 +17,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from lepton_platform.portal.wording import translate_error
+from lepton_platform.portal.messages import translate_error
 from tenants.control.queries import list_memberships
-from tenants.control.results import Membership, TenantView
+from tenants.control.read_models import Membership, TenantView
 from tenants.control.roles import REQUIRED_ROLES, MemberRole, has_permission
 from tenants.errors import (
     Conflict,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django import forms
 
-from lepton_platform.portal.wording import translate_field_error
+from lepton_platform.portal.messages import translate_field_error
 from tenants.errors import Invalid
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from lepton_platform.portal.figures import PORTAL_SCENARIO_PREFIX
+from lepton_platform.portal.presenters.statistics import PORTAL_SCENARIO_PREFIX
 from recommender.serving.types import RecommendRequest
 from tenants.control.api_scopes import API_SCOPES
 from tenants.control.roles import MemberRole

@@ -5,7 +5,7 @@ from django.shortcuts import render
 
 from lepton_platform.portal.access import WorkspaceContext
 from lepton_platform.portal.navigation import build_navigation
-from lepton_platform.portal.setup import load_onboarding
+from lepton_platform.portal.presenters.onboarding import load_onboarding
 
 _PERMISSIONS = {
     "train": "models.write",

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from tenants import regions
 from tenants.control import queries
-from tenants.control.results import TenantView
+from tenants.control.read_models import TenantView
 from tenants.data.queries import counters, jobs
 from tenants.errors import DomainError
 from tenants.scope import Actor, control_ops, data_ops, scope

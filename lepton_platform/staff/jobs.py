@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from lepton_platform.staff.access import get_staff_actor
 from lepton_platform.staff.figures import list_tenants
 from tenants import regions
-from tenants.control.results import TenantView
+from tenants.control.read_models import TenantView
 from tenants.data.actions.jobs import cancel_job
 from tenants.data.queries.jobs import OpsJob, list_jobs_across_tenants
 from tenants.errors import Conflict, NotFound, StoreUnavailable

@@ -4,10 +4,10 @@ from uuid import UUID
 
 from celery import shared_task
 
-from lepton_platform.tasks.workers import WORKER, build_tenant_ref, get_worker_name, iter_active_tenants
+from lepton_platform.tasks.tenants import WORKER, build_tenant_ref, get_worker_name, iter_active_tenants
 from recommender.features.images import ENCODER_NAME
-from recommender.training.refresh import request_if_due
-from tenants.data.queries import looks
+from recommender.training.refresh_schedule import request_if_due
+from tenants.data.queries import image_embeddings
 from tenants.scope import scope
 
 MAX_IMAGES = 512
@@ -16,7 +16,7 @@ MAX_IMAGES = 512
 @shared_task(name="lepton.train")  # type: ignore[untyped-decorator]  # celery has no types
 def train_model(*, tenant_id: str, job_id: str, region: str) -> None:
     """Trains one job, unless it is done, cancelled or leased elsewhere."""
-    from recommender.training.work import run_training_job  # noqa: PLC0415 - torch loads only where something is trained
+    from recommender.training.job_runner import run_training_job  # noqa: PLC0415 - torch loads only where something is trained
 
     run_training_job(build_tenant_ref(tenant_id, region), UUID(job_id), owner=get_worker_name(), actor=WORKER)
 
@@ -28,9 +28,9 @@ def embed_images(*, region: str) -> None:
     So many a time that one tenant's new catalogue keeps nobody waiting; a training looks at all that are left."""
     for tenant in iter_active_tenants(region, reason="look at new images"):
         with scope(tenant, actor=WORKER) as s:
-            waiting = looks.count_pending(s, ENCODER_NAME)
+            waiting = image_embeddings.count_pending(s, ENCODER_NAME)
         if waiting:
-            from recommender.training.looking import embed_new_images  # noqa: PLC0415 - torch loads only where needed
+            from recommender.training.new_image_embeddings import embed_new_images  # noqa: PLC0415 - torch loads only where needed
 
             embed_new_images(tenant, actor=WORKER, max_images=MAX_IMAGES)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recommender.dataset.core import Dataset
+from recommender.dataset.dataset import Dataset
 from recommender.types import BoolArray, DataError, Float32Array, Float64Array, Int32Array, Int64Array
 
 DAY_MS = 86_400_000

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from recommender.dataset.core import Dataset
+from recommender.dataset.dataset import Dataset
 from recommender.types import BoolArray, DataError, Histories, Int32Array, Int64Array
 
 EvaluationProtocol = Literal["leave-last-out", "time-split"]

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from recommender.features.specification import Feature, FeatureKind, FeatureRole, FeatureSpecification
-from recommender.features.text import TfidfVectorizer
+from recommender.features.tfidf import TfidfVectorizer
 from recommender.types import DataError, Float32Array, Float64Array, Int64Array
 
 ColumnValues = Sequence[object]
@@ -169,7 +169,7 @@ class CyclicalTimeEncoder:
 
 @dataclass(frozen=True, slots=True)
 class TfidfTextEncoder:
-    """TF-IDF of `recommender.features.text`."""
+    """TF-IDF of `recommender.features.tfidf`."""
 
     vectorizer: TfidfVectorizer
     discrete: bool = False

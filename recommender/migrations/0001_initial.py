@@ -59,16 +59,39 @@ class Migration(migrations.Migration):
                 ("job_id", models.UUIDField()),
                 ("artefact_id", models.UUIDField()),
                 (
-                    "kept",
+                    "has_artefact",
                     models.BooleanField(
                         help_text="Whether the encrypted files still lie in the object store."
                     ),
                 ),
                 ("manifest", models.JSONField(default=dict)),
                 ("metrics", models.JSONField(default=dict)),
-                ("reason", models.TextField(blank=True, default="")),
+                (
+                    "reason",
+                    models.TextField(
+                        blank=True, default="", help_text="The reasons in English, in one sentence each."
+                    ),
+                ),
+                (
+                    "reasons",
+                    models.JSONField(
+                        default=list, help_text="Codes and figures; empty in rows of earlier versions."
+                    ),
+                ),
+                (
+                    "live",
+                    models.JSONField(
+                        default=dict, help_text="What happened after its answers; see evaluation/live.py."
+                    ),
+                ),
+                (
+                    "drift",
+                    models.JSONField(
+                        default=dict, help_text="How far the latest days are from what it learned from."
+                    ),
+                ),
                 ("trained_at", models.DateTimeField()),
-                ("data_until", models.DateTimeField(null=True)),
+                ("latest_event_at", models.DateTimeField(null=True)),
                 ("changed_at", models.DateTimeField(auto_now=True)),
             ],
             options={

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models.functions import Now
 
-from recommender.evaluation.verdicts import DecisionReason
+from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.models import ActiveModel, ModelState, ModelVersion
 from recommender.registry import queries
 from recommender.registry.reasons import translate_reasons_to_english

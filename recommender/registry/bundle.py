@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
-from recommender.algorithms.ensemble import Ensemble
-from recommender.language.opinions import EMPTY_SUMMARY_TABLE, ReviewSummaryTable
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.language.reviews.summary import EMPTY_SUMMARY_TABLE, ReviewSummaryTable
 from recommender.types import DataError
 
 _ITEMS = "items.safetensors"

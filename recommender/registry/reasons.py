@@ -9,7 +9,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from recommender.evaluation.verdicts import DecisionReason
+from recommender.evaluation.decisions.promotion_gate import DecisionReason
 
 LANGUAGES = ("en", "zh-hans")
 SENTENCES = {

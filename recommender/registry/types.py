@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from recommender.evaluation.verdicts import DecisionReason
+from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.models import ModelState, ModelVersion
 from recommender.registry.reasons import parse_reasons
 

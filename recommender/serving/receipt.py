@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from recommender.serving.person import UserContext
 from recommender.serving.types import RecommendAnswer
+from recommender.serving.user_context import UserContext
 from tenants.data.actions import counters, receipts
 from tenants.scope import Scope
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from uuid_utils.compat import uuid7
 
-from recommender.serving import evidence, person, receipt, scoring, select
-from recommender.serving.columns import BoolArray
-from recommender.serving.filters import ItemFilter, can_show, parse_filter
-from recommender.serving.person import UserContext
-from recommender.serving.ready import TenantSnapshot
+from recommender.serving import receipt, scoring, select, user_context
+from recommender.serving.catalogue.filters import ItemFilter, can_show, parse_filter
+from recommender.serving.catalogue.index import BoolArray
+from recommender.serving.explanations import reasons as model_reasons
 from recommender.serving.scoring import Ranking, SlotArray
-from recommender.serving.spaces import get_snapshot_cache
+from recommender.serving.snapshot.cache import get_snapshot_cache
+from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import RecommendAnswer, RecommendationReason, RecommendedItem, RecommendRequest
+from recommender.serving.user_context import UserContext
 from tenants.data.queries import catalog
 from tenants.data.types import StoredItem
 from tenants.regions import TenantRef
@@ -59,7 +60,7 @@ def answer_request(s: Scope, prepared: PreparedRequest) -> RecommendAnswer:
     a missing or broken model is no error but an earlier stage.
     """
     ready, request, wanted = prepared.snapshot, prepared.request, prepared.item_filter
-    asks = person.load_user_context(s, request, with_profile=ready.tenant_rules.rules.has_profile_rules)
+    asks = user_context.load_user_context(s, request, with_profile=ready.tenant_rules.rules.has_profile_rules)
     ranking = _rank_items(ready, asks, explain=request.reasons)
     allowed = select.mask_allowed_slots(
         ready.catalogue, wanted, _find_excluded_slots(s, ready, asks, request)
@@ -86,7 +87,7 @@ def _rank_items(snapshot: TenantSnapshot, user: UserContext, *, explain: bool) -
 def _find_excluded_slots(
     s: Scope, snapshot: TenantSnapshot, user: UserContext, request: RecommendRequest
 ) -> SlotArray:
-    excluded = person.find_excluded_items(s, request.exclude)
+    excluded = user_context.find_excluded_items(s, request.exclude)
     return snapshot.catalogue.get_slots(np.concatenate([user.seen, user.disliked, excluded]))
 
 
@@ -120,7 +121,9 @@ def _build_answer(
     request: RecommendRequest,
 ) -> RecommendAnswer:
     reasons = (
-        evidence.explain_items(s, snapshot, ranking, selected) if request.reasons else [[] for _ in selected]
+        model_reasons.explain_items(s, snapshot, ranking, selected)
+        if request.reasons
+        else [[] for _ in selected]
     )
     return RecommendAnswer(
         recommendation_id=str(uuid7()),

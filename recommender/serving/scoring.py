@@ -8,17 +8,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.algorithms.blend import scale_to_z_scores
-from recommender.algorithms.content import TfidfContent
-from recommender.algorithms.ensemble import SEQUENTIAL_MODELS
-from recommender.algorithms.features_model import FeatureInteractionModel
-from recommender.algorithms.knowledge import TripleSimilarity
-from recommender.algorithms.look import VisualSimilarity
-from recommender.algorithms.popularity import Popularity
-from recommender.algorithms.recent_popularity import RecentPopularity
-from recommender.algorithms.reputation import ReviewScore
-from recommender.serving.ready import TenantSnapshot
-from recommender.serving.rules import ActiveRule, compute_rule_boosts
+from recommender.algorithms.common.score_blend import scale_to_z_scores
+from recommender.algorithms.content.feature_interactions import FeatureInteractionModel
+from recommender.algorithms.content.review_score import ReviewScore
+from recommender.algorithms.content.tfidf_content import TfidfContent
+from recommender.algorithms.content.triple_similarity import TripleSimilarity
+from recommender.algorithms.content.visual_similarity import VisualSimilarity
+from recommender.algorithms.ensemble.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.popularity.popularity import Popularity
+from recommender.algorithms.popularity.recent_popularity import RecentPopularity
+from recommender.serving.rules.matching import ActiveRule, compute_rule_boosts
+from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import Stage
 from recommender.types import Float32Array
 

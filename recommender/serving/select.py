@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.serving.columns import BoolArray, CatalogueIndex
-from recommender.serving.filters import ItemFilter
+from recommender.serving.catalogue.filters import ItemFilter
+from recommender.serving.catalogue.index import BoolArray, CatalogueIndex
 from recommender.types import Float32Array
 
 SlotArray = NDArray[np.int32]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from recommender.serving import select
 from recommender.serving.recommend import select_available_items, to_recommended_item
 from recommender.serving.scoring import rank_similar, rank_similar_images
-from recommender.serving.spaces import get_snapshot_cache
+from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import RecommendationReason, RecommendedItem
 from tenants.data.queries import catalog
 from tenants.regions import TenantRef

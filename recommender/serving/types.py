@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from recommender.serving.filters import FilterValue
+from recommender.serving.catalogue.filters import FilterValue
 from tenants.data.types import Id, Scenario
 
 Stage = Literal["model", "model_session", "content", "knowledge", "popular", "recent", "empty"]

@@ -11,15 +11,20 @@ import numpy as np
 from django.conf import settings
 from numpy.typing import NDArray
 
-from recommender.algorithms.ensemble import Ensemble
-from recommender.algorithms.popularity import Popularity
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset, Split, leave_last_out, time_split
-from recommender.evaluation.measure import evaluate_scorer
+from recommender.evaluation.decisions.promotion_gate import (
+    DecisionReason,
+    GateConfig,
+    GateInput,
+    evaluate_gate,
+)
+from recommender.evaluation.evaluator import evaluate_scorer
 from recommender.evaluation.metrics import ndcg_at_k
 from recommender.evaluation.slices import SegmentColumns, build_case_slices
-from recommender.evaluation.verdicts import DecisionReason, GateConfig, GateInput, evaluate_gate
 from recommender.registry.bundle import Bundle
-from recommender.sources import TrainingData
+from recommender.tenant_data.interactions import TrainingData
 from recommender.types import BoolArray, Float32Array, Histories, Int32Array
 
 K = 10

@@ -1,70 +1,84 @@
-"""When a tenant's model is old enough, measured in new events, to go on or to be trained again. No torch here."""
+"""The model in service goes on from where it was: new events, new items, the blend and the settings it has."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import time
+from datetime import datetime
 
-from recommender.registry import queries
-from recommender.registry.types import VersionView
-from tenants.data.actions import jobs
-from tenants.data.queries import space, timeline
-from tenants.data.types import JobView
-from tenants.errors import NotFound
-from tenants.regions import TenantRef
-from tenants.scope import Actor, Scope, scope
+import numpy as np
 
-MIN_NEW_EVENTS = 200
-MIN_NEW_FRACTION = 0.1
-MIN_MODEL_AGE = timedelta(hours=1)
-# Between two full trainings the model in service goes on from where it is.
-MAX_FULL_TRAINING_AGE = timedelta(days=7)
-MAX_FULL_TRAINING_GROWTH = 0.5
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.dataset import Dataset, Split
+from recommender.fitting.fit_ensemble import ProgressTracker
+from recommender.fitting.training_profiles import TRAINING_PROFILES, TrainingProfileName
+from recommender.fitting.warm_start import refit_models, warm_start_models
+from recommender.registry.bundle import Bundle
+from recommender.training import gate
+from recommender.training.gate import GateResult
+from recommender.training.job_heartbeat import JobHeartbeat
+from recommender.training.side_data import EnrichedData
+from recommender.types import Int32Array
 
 
-def request_if_due(tenant: TenantRef, *, actor: Actor) -> JobView | None:
-    """Queues a training when at least 200 events, and a tenth of what was known, came since the last.
+def refresh_model(
+    live: Bundle,
+    trained_until: datetime,
+    enriched: EnrichedData,
+    *,
+    profile: TrainingProfileName,
+    heartbeat: JobHeartbeat,
+) -> tuple[Ensemble, GateResult] | None:
+    """The live model with what happened since `until`, judged by the later half of that, then taught everything.
 
-    It goes on from the model in service, unless the last full training is a week old or half of what it knew came since."""
-    with scope(tenant, actor=actor) as s:
-        newest = next(iter(queries.list_versions(s, limit=1)), None)
-        if not _is_due(s, newest):
-            return None
-        parameters: dict[str, Any] = {"profile": newest.profile if newest else "fast", "scheduled": True}
-        if newest is not None and _can_refresh(s, newest):
-            parameters["refresh"] = True
-        return jobs.request_job(s, "train", parameters=parameters)
+    Members that count are counted again; networks go on for a few rounds; EASE is solved item by item. The blend stays.
+    None where that cannot be done soundly, and a full training is due instead: too few new cases to judge by, events
+    without times, a member of an older version, or one that can no longer learn."""
+    source = enriched.training_data
+    split = _split_new_events(source.dataset, trained_until, TRAINING_PROFILES[profile].max_cases)
+    if split is None:
+        return None
+    started = time.perf_counter()
+    rng = np.random.default_rng(0)
+    heartbeat.start_phase("learning", low=20, high=60)
+    progress = ProgressTracker(heartbeat.report_progress)
+    place = find_positions(live.item_numbers, source.item_numbers)
+    members = warm_start_models(live.ensemble, place, profile=profile, progress=progress, rng=rng)
+    if members is None or not refit_models(
+        members, enriched.add_past_reviews(split.train), progress=progress, rng=rng
+    ):
+        return None
+    card = {**live.ensemble.training_report, "seconds": {}, "left_out": {}}
+    ensemble = Ensemble(members, live.ensemble.blend, source.dataset.n_items, card, live.ensemble.reranker)
+    heartbeat.start_phase("evaluating", low=60, high=70)
+    verdict = gate.evaluate_candidate(
+        ensemble,
+        split,
+        live,
+        source.item_numbers,
+        live_is_fair=True,
+        segments=(source.user_segments, source.item_segments),
+        config=gate.build_gate_config(source),
+    )
+    heartbeat.start_phase("learning from everything", low=70, high=93)
+    if not refit_models(members, enriched.full_dataset, progress=progress, rng=rng):
+        return None
+    card["seconds"] = {"refresh": time.perf_counter() - started}
+    return ensemble, GateResult(verdict.reasons, {"protocol": "time-split", **verdict.metrics})
 
 
-def get_last_full_training(version: VersionView) -> dict[str, Any]:
-    """When everything was last learned afresh, and how many events were stored then."""
-    found = version.metrics.get("full")
-    if isinstance(found, dict):
-        return found
-    stored = version.metrics.get("data", {}).get("events_stored", 0)
-    return {"at": version.trained_at.isoformat(), "events_stored": stored}
+def _split_new_events(dataset: Dataset, trained_until: datetime, max_cases: int) -> Split | None:
+    """The later half of the events after `until` is hidden: the live model has learned none of it."""
+    new = dataset.timestamp > int(trained_until.timestamp() * 1000)
+    if not dataset.has_timestamps or not new.any() or new.all():
+        return None
+    share = float(new.mean()) / 2
+    protocol, split = gate.hold_out(dataset, max_cases=max_cases, fraction=share)
+    return split if protocol == "time-split" else None
 
 
-def _can_refresh(s: Scope, newest: VersionView) -> bool:
-    """A refusal is a reason to learn afresh; so is a model that serves popularity."""
-    if not newest.is_active or newest.metrics.get("serves") != "model":
-        return False
-    full = get_last_full_training(newest)
-    known = int(full["events_stored"])
-    age = datetime.now(UTC) - datetime.fromisoformat(full["at"])
-    return age < MAX_FULL_TRAINING_AGE and timeline.count_events(s) - known < MAX_FULL_TRAINING_GROWTH * known
-
-
-def _is_due(s: Scope, newest: VersionView | None) -> bool:
-    try:
-        last_event_at = space.get_state(s).last_event_at
-    except NotFound:
-        return False
-    if last_event_at is None:
-        return False
-    if newest is None:
-        return timeline.count_events(s) >= MIN_NEW_EVENTS
-    if last_event_at < newest.trained_at or datetime.now(UTC) - newest.trained_at < MIN_MODEL_AGE:
-        return False
-    known = int(newest.metrics.get("data", {}).get("events_stored", 0))
-    return timeline.count_events(s) - known >= max(MIN_NEW_EVENTS, MIN_NEW_FRACTION * known)
+def find_positions(sorted_numbers: Int32Array, numbers: Int32Array) -> Int32Array:
+    """For each number of `wanted` its place in `known`, which ascends; -1 for none."""
+    if not len(sorted_numbers):
+        return np.full(len(numbers), -1, np.int32)
+    place = np.minimum(np.searchsorted(sorted_numbers, numbers), len(sorted_numbers) - 1)
+    return np.where(sorted_numbers[place] == numbers, place, -1).astype(np.int32)

@@ -15,7 +15,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from tenants.crypto import context
+from tenants.crypto import associated_data
 from tenants.crypto.handles import UnpicklableSecret
 from tenants.crypto.purposes import Purpose
 from tenants.errors import DecryptionFailed
@@ -25,10 +25,10 @@ LEGACY_SUITE = b"\x01"
 AES_256_GCM_SIV = b"\x02"
 NONCE_BYTES = 12
 TAG_BYTES = 16
-HEADER_BYTES = len(MAGIC) + len(AES_256_GCM_SIV) + context.KEY_ID_BYTES
+HEADER_BYTES = len(MAGIC) + len(AES_256_GCM_SIV) + associated_data.KEY_ID_BYTES
 CIPHERTEXT_OFFSET = HEADER_BYTES + NONCE_BYTES
 OVERHEAD_BYTES = CIPHERTEXT_OFFSET + TAG_BYTES
-_LEGACY_HEADER_BYTES = len(MAGIC) + len(LEGACY_SUITE) + context.LEGACY_KEY_ID_BYTES
+_LEGACY_HEADER_BYTES = len(MAGIC) + len(LEGACY_SUITE) + associated_data.LEGACY_KEY_ID_BYTES
 _NO_KEY_MESSAGE = (
     "The value names a key that is not among this tenant's: another format, or a key that is lost."
 )
@@ -36,11 +36,11 @@ _NO_KEY_MESSAGE = (
 
 def build_header(key_id: int) -> bytes:
     """The first bytes of a sealed value; equal heads mean equal format, suite and key."""
-    return MAGIC + AES_256_GCM_SIV + context.encode_key_id(key_id)
+    return MAGIC + AES_256_GCM_SIV + associated_data.encode_key_id(key_id)
 
 
 def _build_legacy_header(key_id: int) -> bytes:
-    return MAGIC + LEGACY_SUITE + context.encode_legacy_key_id(key_id)
+    return MAGIC + LEGACY_SUITE + associated_data.encode_legacy_key_id(key_id)
 
 
 class BoundCipher(UnpicklableSecret):
@@ -63,23 +63,26 @@ class BoundCipher(UnpicklableSecret):
             raise ValueError("A value is bound to its region, table and column.")
 
         def encode_prefix(key_id: bytes) -> bytes:
-            return context.encode_associated_data(
-                context.CELL, region, tenant, purpose, table, column, key_id
+            return associated_data.encode_associated_data(
+                associated_data.CELL, region, tenant, purpose, table, column, key_id
             )
 
         self._header, self._prefix = (
             build_header(primary_key_id),
-            encode_prefix(context.encode_key_id(primary_key_id)),
+            encode_prefix(associated_data.encode_key_id(primary_key_id)),
         )
         self._encrypt = keys[primary_key_id].encrypt
         self._decryptors = {
-            build_header(key_id): (key.decrypt, encode_prefix(context.encode_key_id(key_id)))
+            build_header(key_id): (key.decrypt, encode_prefix(associated_data.encode_key_id(key_id)))
             for key_id, key in keys.items()
         }
         self._legacy_decryptors = {
-            _build_legacy_header(key_id): (key.decrypt, encode_prefix(context.encode_legacy_key_id(key_id)))
+            _build_legacy_header(key_id): (
+                key.decrypt,
+                encode_prefix(associated_data.encode_legacy_key_id(key_id)),
+            )
             for key_id, key in keys.items()
-            if key_id <= context.MAX_LEGACY_KEY_ID
+            if key_id <= associated_data.MAX_LEGACY_KEY_ID
         }
 
     def seal(self, plaintext: bytes, row: bytes) -> bytes:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
 
-from tenants.crypto import context
+from tenants.crypto import associated_data
 from tenants.crypto.aead import AES_256_GCM_SIV, LEGACY_SUITE, NONCE_BYTES, TAG_BYTES
 from tenants.crypto.keyring import Keyring
 from tenants.crypto.purposes import Purpose
@@ -25,7 +25,10 @@ from tenants.errors import DecryptionFailed
 SEGMENT_BYTES = 1 << 20
 SEALED_SEGMENT_BYTES = NONCE_BYTES + SEGMENT_BYTES + TAG_BYTES
 _MAGIC = b"LPS" + AES_256_GCM_SIV
-_KEY_ID_BYTES = {_MAGIC: context.KEY_ID_BYTES, b"LPS" + LEGACY_SUITE: context.LEGACY_KEY_ID_BYTES}
+_KEY_ID_BYTES = {
+    _MAGIC: associated_data.KEY_ID_BYTES,
+    b"LPS" + LEGACY_SUITE: associated_data.LEGACY_KEY_ID_BYTES,
+}
 _STREAM_ID_BYTES = 16
 
 
@@ -60,7 +63,7 @@ def seal_segments(keyring: Keyring, source: BinaryIO, *, stream_context: StreamC
     """The header, then one sealed chunk at a time."""
     key_id, key = keyring.get_primary_aead(stream_context.purpose)
     stream_id = urandom(_STREAM_ID_BYTES)
-    named = context.encode_key_id(key_id)
+    named = associated_data.encode_key_id(key_id)
     yield _MAGIC + named + stream_id
     prefix = _encode_prefix(keyring, stream_context, named, stream_id)
     for number, chunk, last in _iter_segments(source, SEGMENT_BYTES):
@@ -101,7 +104,7 @@ def _encode_prefix(keyring: Keyring, stream_context: StreamContext, key_id: byte
         stream_context.version,
         stream_context.name,
     )
-    return context.encode_associated_data(context.STREAM, *where, key_id, stream_id)
+    return associated_data.encode_associated_data(associated_data.STREAM, *where, key_id, stream_id)
 
 
 def _encode_position(number: int, *, is_last: bool) -> bytes:

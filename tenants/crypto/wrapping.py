@@ -8,7 +8,7 @@ from os import urandom
 from cryptography.exceptions import InvalidTag
 
 from tenants.crypto.aead import LEGACY_SUITE, MAGIC, NONCE_BYTES
-from tenants.crypto.context import encode_mapping
+from tenants.crypto.associated_data import encode_mapping
 from tenants.crypto.handles import KeyHandle
 from tenants.errors import DecryptionFailed
 

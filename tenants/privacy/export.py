@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from tenants import audit
-from tenants.data.queries import catalog, profiles, receipts, reviews, space, timeline
+from tenants.data.queries import catalog, profiles, receipts, reviews, tenant_state, timeline
 from tenants.data.queries.profiles import derive_profile_key
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
@@ -45,7 +45,7 @@ def _iter_event_lines(s: Scope, key: bytes) -> Iterator[ExportLine]:
     rows = s.cursor(binary=True).execute(_CHUNKS, (s.tenant_id, key)).fetchall()
     events = timeline.open_history(s.ref, key, rows, None).events
     items = _load_item_ids(s, np.unique(events["item"]).tolist())
-    kinds = {kind.number: name for name, kind in space.get_state(s).event_kinds.items()}
+    kinds = {kind.number: name for name, kind in tenant_state.get_state(s).event_kinds.items()}
     for event in events:
         yield {"type": "event", **_build_event_line(event, items, kinds)}
 

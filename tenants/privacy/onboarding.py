@@ -7,10 +7,10 @@ from typing import Unpack
 from tenants.control import actions, queries
 from tenants.control.actions.tenant_checks import TenantInput
 from tenants.control.models import User
-from tenants.control.results import TenantView
+from tenants.control.read_models import TenantView
 from tenants.control.roles import MemberRole
-from tenants.data.actions.space import open_space
-from tenants.data.queries.space import is_open
+from tenants.data.actions.tenant_settings import open_space
+from tenants.data.queries.tenant_state import is_open
 from tenants.errors import Conflict
 from tenants.keys.actions import create_tenant_keys
 from tenants.keys.queries import list_keys

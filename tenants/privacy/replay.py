@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from tenants.data.queries.space import is_open
+from tenants.data.queries.tenant_state import is_open
 from tenants.keys.actions import mark_replayed
 from tenants.keys.queries import get_keyring, list_erasure_times, list_tenants_with_keys
 from tenants.privacy.erasure import AUDIT_VERB, TABLES, ErasureRecord, erase_recorded, restore_records

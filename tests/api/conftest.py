@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recommender.serving import spaces
+from recommender.serving.snapshot import cache
 from tenants.regions import TenantRef
 
 READ_ONLY = ["items:read", "profiles:read", "recommendations:read", "models:read", "jobs:read", "tenant:read"]
@@ -14,10 +14,10 @@ READ_ONLY = ["items:read", "profiles:read", "recommendations:read", "models:read
 @pytest.fixture(autouse=True)
 def nothing_is_loading(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Serving of its own for each test, so that no thread reads a database behind the last one."""
-    monkeypatch.setattr(spaces, "_cache", None)
+    monkeypatch.setattr(cache, "_cache", None)
     yield
-    if spaces._cache is not None:
-        spaces._cache.stop()
+    if cache._cache is not None:
+        cache._cache.stop()
 
 
 @pytest.fixture

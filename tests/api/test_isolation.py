@@ -11,8 +11,8 @@ import psycopg
 import pytest
 from django.core.management import call_command
 
-from lepton_platform.management.isolation.catalogue import find_catalog_problems
-from lepton_platform.management.isolation.doors import InProcessClient
+from lepton_platform.management.isolation.clients import InProcessClient
+from lepton_platform.management.isolation.pg_catalog import find_catalog_problems
 from lepton_platform.management.isolation.report import check_region
 from tenants.data.queries import catalog, jobs
 from tenants.errors import Conflict, NotFound

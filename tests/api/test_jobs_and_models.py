@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from lepton_platform.tasks.tuning import limit_tuning_parameters
-from recommender.evaluation.verdicts import DecisionReason
+from lepton_platform.tasks.tuning_limits import limit_tuning_parameters
+from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.registry.actions import publish_model
 from recommender.registry.types import TrainedModel
 from tenants.regions import TenantRef

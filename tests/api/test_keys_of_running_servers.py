@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from lepton_platform.embedded.services import EmbeddedServices
-from lepton_platform.management.isolation.doors import ClientRequest, HttpClient
+from lepton_platform.management.isolation.clients import ClientRequest, HttpClient
 from tenants.control.actions import create_api_key, revoke_api_key
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 

@@ -45,7 +45,7 @@ def test_an_unforeseen_error_tells_nothing(owner: Any, monkeypatch: pytest.Monke
     def broken(*_given: object, **_named: object) -> None:
         raise RuntimeError("secret of the house")
 
-    monkeypatch.setattr("tenants.data.queries.space.get_state", broken)
+    monkeypatch.setattr("tenants.data.queries.tenant_state.get_state", broken)
     answer = owner.get("/api/v1/tenant/privacy")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert b"secret of the house" not in answer.content

@@ -11,9 +11,9 @@ import pytest
 
 from lepton_platform.api.routes import ROUTES
 from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
-from lepton_platform.management.isolation.doors import ClientResponse, InProcessClient
+from lepton_platform.management.isolation.clients import ClientResponse, InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
-from lepton_platform.management.isolation.spaces import ACTOR, ProbeTenant, prepare_tenants, revoke_keys
+from lepton_platform.management.isolation.tenant_pair import ACTOR, ProbeTenant, prepare_tenants, revoke_keys
 from tenants.control.actions import create_api_key
 from tenants.control.api_scopes import API_SCOPES, READ_SCOPES, WRITE_SCOPES
 from tenants.scope import control_scope

@@ -10,7 +10,7 @@ import pytest
 from tenants.control.actions import add_member, create_api_key, create_user
 from tenants.control.models import User
 from tenants.control.queries.authentication import clear_api_key_cache
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.control.roles import MemberRole
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope

@@ -22,7 +22,7 @@ from tenants.control.key_format import mint_api_key
 from tenants.control.models import ApiKey
 from tenants.control.queries import authenticate
 from tenants.control.queries import authentication as cached
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.errors import DomainError, RegionNotServed, StoreUnavailable, TenantSuspended, Unauthenticated
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope

@@ -19,7 +19,7 @@ from tenants.control.queries import (
     list_memberships,
 )
 from tenants.control.queries import get_tenant as tenant_of
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.control.roles import MemberRole
 from tenants.errors import NotFound
 from tenants.regions import TenantRef

@@ -11,7 +11,7 @@ import pytest
 from tenants.control.actions import create_api_key, revoke_api_key, rotate_api_key
 from tenants.control.api_scopes import API_SCOPES
 from tenants.control.queries import get_api_key, list_api_keys, list_audit_entries
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope

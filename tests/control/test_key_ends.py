@@ -15,7 +15,7 @@ import pytest
 from tenants.control.actions import rotate_api_key
 from tenants.control.key_format import compute_checksum, mint_api_key
 from tenants.control.queries import authenticate
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.errors import Unauthenticated
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from django.db import ProgrammingError, connections
 
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.regions import TenantRef
 
 FUNCTION = """

@@ -8,7 +8,7 @@ import pytest
 
 from tenants.control import key_use
 from tenants.control.queries import get_api_key
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from tenants.control.models import Tenant
 from tenants.control.queries import authenticate, find_user_by_email, list_memberships
 from tenants.control.roles import MemberRole
-from tenants.data.queries.space import get_state
+from tenants.data.queries.tenant_state import get_state
 from tenants.errors import Conflict, KeyServiceUnavailable
 from tenants.privacy import onboarding
 from tenants.privacy.onboarding import open_tenant

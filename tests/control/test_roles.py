@@ -21,7 +21,7 @@ from tenants.control.actions import (
     update_tenant,
 )
 from tenants.control.models import User
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.control.roles import REQUIRED_ROLES, MemberRole, has_permission
 from tenants.errors import Forbidden
 from tenants.regions import TenantRef

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tenants.crypto import BoundCipher, KeyHandle, Keyring, KeyringEntry, Purpose
 from tenants.crypto.aead import HEADER_BYTES, OVERHEAD_BYTES, build_header, read_key_id
-from tenants.crypto.context import encode_associated_data, encode_mapping
+from tenants.crypto.associated_data import encode_associated_data, encode_mapping
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 
 from .conftest import MakeKeyring

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
 
-from tenants.crypto import BoundCipher, KeyHandle, Keyring, KeyringEntry, Purpose, context
+from tenants.crypto import BoundCipher, KeyHandle, Keyring, KeyringEntry, Purpose, associated_data
 from tenants.crypto.aead import read_key_id
 from tenants.crypto.streams import StreamContext, open_segments
 from tenants.crypto.wrapping import unwrap
@@ -22,15 +22,15 @@ OLD_ID = (5).to_bytes(2, "big")
 
 
 def old_value(row: bytes) -> bytes:
-    where = context.encode_associated_data(
-        context.CELL, "eu", TENANT, Purpose.PROFILE, "profile", "body", OLD_ID
+    where = associated_data.encode_associated_data(
+        associated_data.CELL, "eu", TENANT, Purpose.PROFILE, "profile", "body", OLD_ID
     )
     return b"LP\x01" + OLD_ID + NONCE + AESGCMSIV(KEY).encrypt(NONCE, b"said", where + row)
 
 
 def old_stream() -> bytes:
-    where = context.encode_associated_data(
-        context.STREAM, "eu", TENANT, Purpose.MODEL, "v1", "weights", OLD_ID, STREAM_ID
+    where = associated_data.encode_associated_data(
+        associated_data.STREAM, "eu", TENANT, Purpose.MODEL, "v1", "weights", OLD_ID, STREAM_ID
     )
     position = (0).to_bytes(8, "big") + b"\x01"
     return b"LPS\x01" + OLD_ID + STREAM_ID + NONCE + AESGCMSIV(KEY).encrypt(NONCE, b"model", where + position)
@@ -71,7 +71,7 @@ def test_the_key_of_either_kind_is_told(cipher: BoundCipher) -> None:
 
 def test_an_old_wrapped_key_is_opened() -> None:
     place = {"tenant": "t", "row": "r"}
-    sealed = AESGCMSIV(KEY).encrypt(NONCE, bytes(32), context.encode_mapping(place))
+    sealed = AESGCMSIV(KEY).encrypt(NONCE, bytes(32), associated_data.encode_mapping(place))
     unwrapped = unwrap(KeyHandle(KEY), b"LP\x01" + NONCE + sealed, context=place)
     assert unwrapped.reveal_material() == bytes(32)
 

@@ -13,14 +13,14 @@ from msgspec import structs
 
 from recommender.registry import actions as registry
 from recommender.registry import artefacts, queries
-from recommender.training.work import run_training_job
+from recommender.training.job_runner import run_training_job
 from tenants.data.actions import catalog, counters, profiles
 from tenants.data.actions.events import record_events
 from tenants.data.actions.merge import merge_profiles
 from tenants.data.actions.retention import enforce_retention
-from tenants.data.actions.space import update_privacy
+from tenants.data.actions.tenant_settings import update_privacy
 from tenants.data.queries import counters as counted
-from tenants.data.queries import jobs, space, timeline
+from tenants.data.queries import jobs, tenant_state, timeline
 from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput, ItemInput, ProfileInput
 from tenants.errors import NotFound
@@ -178,7 +178,7 @@ class Space(RuleBasedStateMachine):
     def shorten_retention(self, days: int) -> None:
         days = min(days, self.reference.kept_for_days)
         with scope(self.tenant, actor=self.actor) as s:
-            update_privacy(s, structs.replace(space.get_state(s).privacy, events_kept_for_days=days))
+            update_privacy(s, structs.replace(tenant_state.get_state(s).privacy, events_kept_for_days=days))
         enforce_retention(self.tenant, actor=self.actor)
         self.reference.keep_for(days)
 

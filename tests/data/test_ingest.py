@@ -147,10 +147,10 @@ def test_an_opt_in_vertical_records_only_who_consented(make_tenant, actor, add_i
 
 def test_a_new_kind_is_registered_with_weight_one(tenant, actor, mugs):
     record(tenant, actor, event(kind="wishlist"))
-    from tenants.data.queries import space
+    from tenants.data.queries import tenant_state
 
     with scope(tenant, actor=actor) as s:
-        assert space.get_state(s).event_kinds["wishlist"].weight == 1.0
+        assert tenant_state.get_state(s).event_kinds["wishlist"].weight == 1.0
 
 
 def test_counters_count_what_was_accepted(tenant, actor, mugs):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tenants.data.pictures import MAX_BYTES, MAX_STORED_SIDE, EncodedImage, reencode_image
+from tenants.data.media.images import MAX_BYTES, MAX_STORED_SIDE, EncodedImage, reencode_image
 from tenants.errors import Invalid, TooLarge
 from tests.drawings import encoded, moving, noise, stated_png
 

@@ -10,8 +10,8 @@ from msgspec import structs
 from tenants.data.actions.events import record_events
 from tenants.data.actions.merge import merge_profiles
 from tenants.data.actions.retention import enforce_retention
-from tenants.data.actions.space import update_privacy
-from tenants.data.queries import space, timeline
+from tenants.data.actions.tenant_settings import update_privacy
+from tenants.data.queries import tenant_state, timeline
 from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput
 from tenants.scope import scope
@@ -21,7 +21,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def keep_for(tenant, actor, days: int) -> None:
     with scope(tenant, actor=actor) as s:
-        update_privacy(s, structs.replace(space.get_state(s).privacy, events_kept_for_days=days))
+        update_privacy(s, structs.replace(tenant_state.get_state(s).privacy, events_kept_for_days=days))
 
 
 def send(tenant, actor, *days_ago: int, item: str = "mug", profile: str = "ann") -> None:

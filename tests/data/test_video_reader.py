@@ -16,9 +16,9 @@ import cv2
 import psutil
 import pytest
 
-from tenants.data import video_reader, videos
-from tenants.data.pictures import MAX_STORED_SIDE, reencode_image
-from tenants.data.video_files import CONTAINERS
+from tenants.data.media import video_decoder, videos
+from tenants.data.media.images import MAX_STORED_SIDE, reencode_image
+from tenants.data.media.video_containers import CONTAINERS
 from tenants.errors import Invalid, QuotaExceeded
 from tests.clips import clip
 
@@ -26,7 +26,7 @@ MP4 = "video/mp4"
 ORDER = "video_reader.Order(4, 64, 64, 900, 10**9, 1, 2**30)"
 READY = f"""
 import os, socket, sys
-sys.path.insert(0, {str(Path(video_reader.__file__).parent)!r})
+sys.path.insert(0, {str(Path(video_decoder.__file__).parent)!r})
 import video_reader
 video_reader.give_up_rights({ORDER})
 """
@@ -173,7 +173,7 @@ def test_a_list_of_files_opens_none_of_them(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_second_video_is_asked_to_come_again() -> None:
-    with Path(video_reader.__file__).open("rb") as lock:
+    with Path(video_decoder.__file__).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(QuotaExceeded, match="again"):
             reencode_image(clip(), MP4)
@@ -189,15 +189,15 @@ def test_both_sides_speak_of_the_same() -> None:
         videos._UNKNOWN_CODEC,
     )
     theirs = (
-        *(video_reader.MAGIC, video_reader.HEADER.format, video_reader.DECODED),
-        *(video_reader.TOO_MANY_PIXELS, video_reader.UNKNOWN_CODEC),
+        *(video_decoder.MAGIC, video_decoder.HEADER.format, video_decoder.DECODED),
+        *(video_decoder.TOO_MANY_PIXELS, video_decoder.UNKNOWN_CODEC),
     )
     assert ours == theirs
-    assert videos._BROKEN == video_reader.BROKEN
+    assert videos._BROKEN == video_decoder.BROKEN
 
 
 @pytest.mark.parametrize(
     ("count", "found"), [(1, [0]), (2, [0, 1]), (4, [0, 1, 2, 3]), (40, [5, 15, 25, 35])]
 )
 def test_places_are_the_middles_of_equal_parts(count: int, found: list[int]) -> None:
-    assert video_reader.choose_positions(count, 4) == found
+    assert video_decoder.choose_positions(count, 4) == found

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tenants.data import videos
-from tenants.data.pictures import MAX_STORED_SIDE, EncodedImage, reencode_image
+from tenants.data.media import videos
+from tenants.data.media.images import MAX_STORED_SIDE, EncodedImage, reencode_image
 from tenants.errors import Invalid, TooLarge
 from tests.clips import CODINGS, H264, box, clip, media_type, quarter_turned, stated
 

@@ -80,14 +80,14 @@ CONTROL_SEEDS = (
     ),
     Seed(
         "a role is not looked at again",
-        "tenants/control/actions/rights.py",
+        "tenants/control/actions/permission_checks.py",
         'if s.actor.kind != "user":',
         "if True:",
         "tests/control/test_roles.py",
     ),
     Seed(
         "a slug alone opens a tenant",
-        "tenants/control/queries/people.py",
+        "tenants/control/queries/members.py",
         "filter(user_id=user.id, tenant__slug=slug)",
         "filter(tenant__slug=slug)",
         "tests/control/test_first_lock.py",

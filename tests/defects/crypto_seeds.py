@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.defects.seeds import Seed
 
 _AEAD = "tenants/crypto/aead.py"
-_CONTEXT = "tenants/crypto/context.py"
+_CONTEXT = "tenants/crypto/associated_data.py"
 _HANDLES_PY = "tenants/crypto/handles.py"
 _KEYRING = "tenants/crypto/keyring.py"
 _LOCAL = "tenants/crypto/kms/local.py"

@@ -45,14 +45,14 @@ FEATURE_SEEDS = (
     ),
     Seed(
         "cleaning is not counted",
-        "recommender/sources.py",
+        "recommender/tenant_data/interactions.py",
         "for name, count in cleaning.count_removed_events().items():",
         "for name, count in {}.n_items():",
         "tests/training/test_sources.py",
     ),
     Seed(
         "evaluation cleans unasked",
-        "recommender/evaluation/command.py",
+        "recommender/benchmarks/cli.py",
         "    if options.clean:\n",
         "    if True:\n",
         "tests/recommender/test_evaluate.py::test_data_is_cleaned_only_when_asked",
@@ -101,14 +101,14 @@ FEATURE_SEEDS = (
     ),
     Seed(
         "a denied feature hides in a tag",
-        "recommender/sources.py",
+        "recommender/tenant_data/interactions.py",
         "if len(part) == 1 or self._is_allowed(part[0])]",
         "if part]",
         FACTS,
     ),
     Seed(
         "features of who refused are learned",
-        "recommender/sources.py",
+        "recommender/tenant_data/interactions.py",
         'if profile.consent == "granted" if opt_in else profile.consent != "refused":',
         "if profile.id:",
         FACTS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.defects.seeds import Seed
 
 _RULE, _LIVE, _DRIFT = (f"recommender/evaluation/{name}.py" for name in ("verdicts", "live", "drift"))
-_GATE, _FEEDBACK = "recommender/training/gate.py", "recommender/watching/feedback.py"
+_GATE, _FEEDBACK = "recommender/training/gate.py", "recommender/monitoring/outcomes.py"
 _ON_RULE, _ON_GATE = "tests/recommender/test_verdicts.py", "tests/training/test_gate.py"
 _ON_LIVE, _ON_DRIFT = "tests/recommender/test_live.py", "tests/recommender/test_drift.py"
 _ON_ROLL_BACK = "tests/training/test_live_roll_back.py"
@@ -83,7 +83,7 @@ QUALITY_SEEDS = (
     ),
     Seed(
         "a person's promotion is undone",
-        "recommender/watching/roll_back.py",
+        "recommender/monitoring/auto_rollback.py",
         ' or now.live.get("taken_back")',
         "",
         _ON_ROLL_BACK,
@@ -120,14 +120,14 @@ QUALITY_SEEDS = (
     Seed("three profiles are an alarm", _DRIFT, "if min(profiles) < config.min_profiles or", "if", _ON_DRIFT),
     Seed(
         "a denied place makes a group",
-        "recommender/labels.py",
+        "recommender/tenant_data/user_segments.py",
         "for name in SEGMENT_ATTRIBUTES if not denials.find_denied_match(name)",
         "for name in SEGMENT_ATTRIBUTES",
         "tests/training/test_sources.py",
     ),
     Seed(
         "a tenant's word stands in the measures",
-        "recommender/labels.py",
+        "recommender/tenant_data/user_segments.py",
         "v if _LOCALE_CODE.fullmatch(v) else",
         "v if v else",
         "tests/training/test_sources.py",
@@ -148,7 +148,7 @@ QUALITY_SEEDS = (
     ),
     Seed(
         "a command on files starts a database",
-        "lepton_platform/entry.py",
+        "lepton_platform/cli.py",
         '"evaluate_images", "evaluate_language",',
         '"evaluate_images",',
         "tests/platform/test_entry.py",

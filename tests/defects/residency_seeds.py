@@ -74,7 +74,7 @@ RESIDENCY_SEEDS = (
     ),
     Seed(
         "a message goes to a queue that all regions share",
-        "lepton_platform/tasks/upkeep.py",
+        "lepton_platform/tasks/maintenance.py",
         "queue=region_queue(region)\n",
         'queue="platform"\n',
         "tests/training/test_refresh_and_tasks.py::"

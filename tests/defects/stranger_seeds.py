@@ -83,7 +83,7 @@ _ISOLATION = (
     ),
     Seed(
         "an account that is added shows its name at once",
-        "tenants/control/queries/rows.py",
+        "tenants/control/queries/mappers.py",
         "came = last is not None and last >= row.created_at",
         "came = True",
         _OWN,

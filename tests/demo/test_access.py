@@ -8,7 +8,7 @@ from django.conf import LazySettings
 
 from lepton_platform.demo import access
 from tenants.control import queries
-from tenants.control.results import TenantView
+from tenants.control.read_models import TenantView
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 

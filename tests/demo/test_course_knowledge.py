@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lepton_platform.demo.course_knowledge import (
+from lepton_platform.demo.course_baselines import (
     CourseCatalogue,
     DueDateRule,
     NextAssessmentRule,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lepton_platform.demo import education, findings
-from lepton_platform.demo.course_knowledge import CourseCatalogue
+from lepton_platform.demo.course_baselines import CourseCatalogue
 from lepton_platform.demo.education import (
     BLEND,
     CALENDAR,
@@ -21,8 +21,8 @@ from lepton_platform.demo.education import (
     EducationResult,
 )
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.popularity import Popularity
-from recommender.algorithms.transitions import Transitions
+from recommender.algorithms.neighbourhood.transitions import Transitions
+from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset
 from recommender.evaluation.metrics import ConfidenceInterval
 from recommender.types import ignore_progress

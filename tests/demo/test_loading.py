@@ -8,7 +8,7 @@ import pytest
 from lepton_platform.demo.loading import DemoError, load_records
 from lepton_platform.demo.progress import DemoLoadState
 from lepton_platform.demo.specs import DemoSpec
-from tenants.data.queries import catalog, profiles, reviews, space, timeline
+from tenants.data.queries import catalog, profiles, reviews, tenant_state, timeline
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
@@ -113,7 +113,7 @@ def test_own_event_kinds_get_their_weight(
 ) -> None:
     load_records(shop, tenant, progress_of(), silent, data=shop_data)
     with scope(tenant, actor=actor) as s:
-        assert space.get_state(s).event_kinds["glance"].weight == 0.25
+        assert tenant_state.get_state(s).event_kinds["glance"].weight == 0.25
 
 
 def test_a_refused_row_stops_the_load_with_its_reason(

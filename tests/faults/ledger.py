@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from lepton_platform.tasks.workers import iter_active_tenants
+from lepton_platform.tasks.tenants import iter_active_tenants
 from recommender.registry import artefacts, queries
 from tenants.data.actions.merge import merge_profiles
 from tenants.data.queries import jobs, timeline

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
-from lepton_platform.embedded.account import get_service_account
-from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.instance_directory import InstanceDirectory
 from lepton_platform.embedded.postgres import find_usable_binaries
+from lepton_platform.embedded.service_account import get_service_account
 from tests.faults.platform import Platform, until
 from tests.isolation.canaries import Canaries, Search
 from tests.isolation.stores import Stores

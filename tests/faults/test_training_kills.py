@@ -83,7 +83,7 @@ def killed_in(platform: Platform, key: str, phase: str) -> bool:
         return False
     platform.sql(_EXPIRE, job["id"])
     os.kill(pid, signal.SIGKILL)
-    platform.python("from lepton_platform.tasks.upkeep import sweep; sweep(region='eu')")
+    platform.python("from lepton_platform.tasks.maintenance import sweep; sweep(region='eu')")
     return True
 
 

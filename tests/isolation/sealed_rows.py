@@ -9,7 +9,16 @@ from typing import Any
 from psycopg import sql
 
 from recommender.features.images import ENCODER_NAME
-from tenants.data.queries import catalog, images, knowledge, looks, profiles, receipts, reviews, timeline
+from tenants.data.queries import (
+    catalog,
+    image_embeddings,
+    images,
+    knowledge,
+    profiles,
+    receipts,
+    reviews,
+    timeline,
+)
 from tenants.regions import TenantRef
 from tenants.scope import Scope
 
@@ -17,7 +26,7 @@ Row = tuple[Any, ...]
 KEY_COLUMNS: dict[str, tuple[str, ...]] = {
     "data_item": ("item_no",),
     "data_itemimage": ("item_no",),
-    "data_itemlook": ("item_no",),
+    "data_itemimageembedding": ("item_no",),
     "data_profile": ("profile_key",),
     "data_receipt": ("id",),
     "data_review": ("review_key",),
@@ -28,7 +37,7 @@ KEY_COLUMNS: dict[str, tuple[str, ...]] = {
 READ: dict[str, Callable[[Scope, Row], object]] = {
     "data_item": lambda s, key: catalog.load_items_by_number(s, [key[0]]),
     "data_itemimage": lambda s, key: images.get_image(s, _item_id(s, key[0])),
-    "data_itemlook": lambda s, key: looks.load_embeddings(s, ENCODER_NAME, [key[0]]),
+    "data_itemimageembedding": lambda s, key: image_embeddings.load_embeddings(s, ENCODER_NAME, [key[0]]),
     "data_profile": lambda s, key: profiles.load_profiles(s, [key[0]]),
     "data_receipt": lambda s, key: receipts.get_receipt(s, key[0]),
     "data_review": lambda s, _key: reviews.list_item_reviews(s, "mug"),

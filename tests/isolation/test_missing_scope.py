@@ -14,7 +14,7 @@ from django.db import connections, transaction
 from django.db.models import Count, Model
 from django.db.utils import ProgrammingError
 
-from lepton_platform import handlers
+from lepton_platform import wsgi_handlers
 from recommender.serving import RecommendRequest, recommend
 from tenants import regions
 from tenants.base import ScopedManager
@@ -108,7 +108,7 @@ def running(services) -> Iterator[None]:
 @pytest.fixture
 def application(settings, database) -> Any:
     settings.ROOT_URLCONF = "tests.isolation.site"
-    return handlers.build_application()
+    return wsgi_handlers.build_application()
 
 
 @pytest.fixture

@@ -18,12 +18,13 @@ import redis
 
 from lepton_platform.embedded.services import EmbeddedServices
 from lepton_platform.embedded.valkey import ValkeyServer
-from recommender.serving import RecommendRequest, recommend, spaces
-from recommender.training.work import run_training_job
+from recommender.serving import RecommendRequest, recommend
+from recommender.serving.snapshot import cache
+from recommender.training.job_runner import run_training_job
 from tenants.data.actions import catalog, images, profiles
 from tenants.data.actions.events import record_events
 from tenants.data.actions.reviews import record_reviews
-from tenants.data.pictures import EncodedImage
+from tenants.data.media.images import EncodedImage
 from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -88,9 +89,9 @@ def planted(
     for first in range(0, len(words), A_HUNDRED):
         plant_hundred(tenant, words[first : first + A_HUNDRED], actor)
     run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
-    spaces.get_snapshot_cache().refresh_now(tenant)
+    cache.get_snapshot_cache().refresh_now(tenant)
     assert recommend(tenant, RecommendRequest(profile_id=words[70], reasons=True), actor=actor).items
-    spaces.stop_snapshot_cache()
+    cache.stop_snapshot_cache()
     client = api(tenant)
     again = {"Idempotency-Key": "the-key-of-a-stored-answer"}
     mixed = {"items": [{"id": words[0]}, {"id": words[1], "price": words[2]}]}

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
-from lepton_platform import handlers
+from lepton_platform import wsgi_handlers
 from tenants.data.actions.catalog import upsert_items
 from tenants.data.types import ItemInput
 from tenants.scope import scope
@@ -38,7 +38,7 @@ def clients(make_tenant, api, actor) -> list[Client]:
 def traffic(settings, clients, services) -> Traffic:
     settings.ROOT_URLCONF = "tests.isolation.site"
     name = settings.DATABASES["data_eu"]["NAME"]
-    return Traffic(handlers.build_application(), clients, lambda: services.postgres.connect(name))
+    return Traffic(wsgi_handlers.build_application(), clients, lambda: services.postgres.connect(name))
 
 
 @pytest.fixture

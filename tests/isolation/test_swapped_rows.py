@@ -12,12 +12,12 @@ import psycopg
 import pytest
 
 from recommender.features.images import ENCODER_NAME
-from recommender.serving import spaces
+from recommender.serving.snapshot import cache
 from tenants.data.actions import catalog, images
+from tenants.data.actions.image_embeddings import record_image_embeddings
 from tenants.data.actions.knowledge import record_triples, replace_rules
-from tenants.data.actions.looks import record_image_embeddings
-from tenants.data.pictures import EncodedImage
-from tenants.data.queries import looks
+from tenants.data.media.images import EncodedImage
+from tenants.data.queries import image_embeddings
 from tenants.data.types import ItemInput, RuleInput, TripleInput
 from tenants.errors import DecryptionFailed
 from tenants.keys.queries import get_keyring
@@ -52,10 +52,10 @@ def mirrored(tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor) -> Ite
             record_triples(
                 s, [TripleInput(head="mug", relation="like", tail=f"{WORD} {n}") for n in range(2)]
             )
-            seen = looks.list_pending(s, ENCODER_NAME)
+            seen = image_embeddings.list_pending(s, ENCODER_NAME)
             record_image_embeddings(s, ENCODER_NAME, seen, [WORD.encode()] * len(seen))
     yield tenant, stranger_tenant
-    spaces.stop_snapshot_cache()
+    cache.stop_snapshot_cache()
 
 
 def outcome(row: Sealed, actor: Actor) -> str:

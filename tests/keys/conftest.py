@@ -8,7 +8,7 @@ import pytest
 
 from tenants.crypto import BoundCipher, Purpose
 from tenants.errors import KeyServiceUnavailable
-from tenants.keys import binding, queries
+from tenants.keys import queries, wrapped_keys
 from tenants.keys.actions import create_tenant_keys
 from tenants.regions import TenantRef
 from tenants.scope import Actor
@@ -51,7 +51,7 @@ def stranger(make_keyed: Callable[..., TenantRef]) -> TenantRef:
 
 @pytest.fixture
 def silence_kms(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    return lambda: monkeypatch.setattr(binding, "get_kms", lambda _region: SilentKms())
+    return lambda: monkeypatch.setattr(wrapped_keys, "get_kms", lambda _region: SilentKms())
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.db import connections
 
 from tenants.crypto import BoundCipher, Purpose
 from tenants.errors import KeyServiceUnavailable, RegionNotServed
-from tenants.keys import binding, queries
+from tenants.keys import queries, wrapped_keys
 from tenants.keys.actions import rewrap_tenant_keys, rotate_region_kek, rotate_tenant_kek
 from tenants.keys.models import KeyState, TenantKey
 from tenants.regions import TenantRef
@@ -80,7 +80,7 @@ def test_after_a_rewrap_the_old_region_key_can_go(
     with keys_scope(tenant, actor=actor):
         wrapped = bytes(TenantKey.objects.get(tenant_id=tenant.id).wrapped)
     number = int.from_bytes(wrapped[:4], "big")
-    assert number == binding.get_kms("cn")._read().newest > 1  # type: ignore[attr-defined]
+    assert number == wrapped_keys.get_kms("cn")._read().newest > 1  # type: ignore[attr-defined]
 
 
 def test_other_regions_are_not_touched(make_keyed: Callable[..., TenantRef], actor: Actor) -> None:

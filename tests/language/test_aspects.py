@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from recommender.language.aspects import compute_aspect_polarities, infer_term_polarity
-from recommender.language.lexicon import (
+from recommender.language.aspects.extraction import compute_aspect_polarities, infer_term_polarity
+from recommender.language.preprocessing.lexicon import (
     find_opinion_words,
     load_aspect_names,
     load_aspect_terms,
     sum_polarity,
 )
-from recommender.serving.praise import ASPECT_NAMES
+from recommender.serving.explanations.review_reasons import ASPECT_NAMES
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recommender.language.corpora import split_train_test_rows
+from recommender.language.preprocessing.corpora import split_train_test_rows
 
 
 def test_the_held_out_tenth_and_the_rest_are_everything_and_share_nothing() -> None:

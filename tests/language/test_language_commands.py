@@ -14,12 +14,16 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from recommender.language import evaluation_command
-from recommender.language.chinese_measuring import evaluate_chinese_sets
-from recommender.language.corpora import LabelledTexts, read_labelled_table, split_train_test_rows
-from recommender.language.encoders import UniversalSentenceEncoder
-from recommender.language.network import OnnxSentimentNetwork
-from recommender.language.sentiment import SentimentClassifier, load_default_sentiment_classifier
+from recommender.language.commands import evaluate
+from recommender.language.encoders.base import UniversalSentenceEncoder
+from recommender.language.preprocessing.corpora import (
+    LabelledTexts,
+    read_labelled_table,
+    split_train_test_rows,
+)
+from recommender.language.sentiment.classifier import SentimentClassifier, load_default_sentiment_classifier
+from recommender.language.sentiment.evaluation_chinese import evaluate_chinese_sets
+from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
 from recommender.types import BoolArray, Float32Array
 
 ROWS = [("很好吃，推荐", 1), ("难吃，再也不来", 0), ("送得快，满意", 1), ("太慢了，差评", 0)] * 60
@@ -85,8 +89,8 @@ def test_a_phrase_of_english_is_read_by_the_network_that_was_asked_for() -> None
         asked.append(tuple(some))
         return Contrary(b"", b"")
 
-    assert evaluation_command._evaluate_sst2(phrases, phrases, learning)["accuracy"] == 0.0
-    assert evaluation_command._evaluate_sst2(phrases, phrases, None)["accuracy"] == 1.0
+    assert evaluate._evaluate_sst2(phrases, phrases, learning)["accuracy"] == 0.0
+    assert evaluate._evaluate_sst2(phrases, phrases, None)["accuracy"] == 1.0
     assert asked == [texts]
 
 

@@ -10,13 +10,18 @@ import pytest
 import torch
 from safetensors.numpy import load
 
-from recommender.language.encoders import UniversalSentenceEncoder
-from recommender.language.network import OnnxSentimentNetwork
-from recommender.language.network_export import POOLED_WIDTH
-from recommender.language.network_training import UseCnn, fit_use_cnn, load_encoder_weights
-from recommender.language.pieces import MAX_PIECES, embed_pieces, load_use_backend, tokenize_pieces
-from recommender.language.sentiment import SentimentClassifier
-from recommender.language.sentiment_training import SentimentConfig, fit_sentiment_classifier
+from recommender.language.encoders.base import UniversalSentenceEncoder
+from recommender.language.encoders.sentencepiece import (
+    MAX_PIECES,
+    embed_pieces,
+    load_use_backend,
+    tokenize_pieces,
+)
+from recommender.language.sentiment.classifier import SentimentClassifier
+from recommender.language.sentiment.finetuning.use_cnn import UseCnn, fit_use_cnn, load_encoder_weights
+from recommender.language.sentiment.finetuning.use_cnn_onnx import POOLED_WIDTH
+from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
+from recommender.language.sentiment.training import SentimentConfig, fit_sentiment_classifier
 from recommender.types import DataError
 
 THINGS = ("phone", "dress", "hotel room", "noodles", "delivery", "lamp", "shoes", "book")

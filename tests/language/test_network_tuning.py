@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recommender.language.network_tuning import FinetuneSchedule, train_network
+from recommender.language.sentiment.finetuning.loop import FinetuneSchedule, train_network
 from recommender.types import Int32Array
 
 ROWS = [np.array([number], np.int32) for number in range(33)]

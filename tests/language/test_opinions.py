@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.language.opinions import (
+from recommender.language.reviews.summary import (
     EMPTY_SUMMARY_TABLE,
     MIN_REVIEWERS,
     AnalysedReview,

@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from recommender.language.encoders import UniversalSentenceEncoder
-from recommender.language.intent import IntentSentence, load_intent_dataset
-from recommender.language.intent_measuring import evaluate_intents
-from recommender.language.readers import load_review_analyzer
-from recommender.language.reading import NO_TEXT, OTHER_LANGUAGE, ReviewAnalyzer, ReviewText
+from recommender.language.encoders.base import UniversalSentenceEncoder
+from recommender.language.intents.classifier import IntentSentence, load_intent_dataset
+from recommender.language.intents.evaluation import evaluate_intents
+from recommender.language.reviews.analyzer import NO_TEXT, OTHER_LANGUAGE, ReviewAnalyzer, ReviewText
+from recommender.language.reviews.load_analyzer import load_review_analyzer
 
 
 @pytest.fixture(scope="module")

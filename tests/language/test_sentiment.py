@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.language.encoders import UniversalSentenceEncoder
-from recommender.language.intent import IntentSentence, load_intent_dataset
-from recommender.language.sentiment import (
+from recommender.language.encoders.base import UniversalSentenceEncoder
+from recommender.language.intents.classifier import IntentSentence, load_intent_dataset
+from recommender.language.preprocessing.text import Language
+from recommender.language.sentiment.classifier import (
     SentimentClassifier,
     extract_lexicon_features,
     load_default_sentiment_classifier,
 )
-from recommender.language.sentiment_training import (
+from recommender.language.sentiment.training import (
     SentimentConfig,
     evaluate_accuracy,
     fit_sentiment_classifier,
 )
-from recommender.language.texts import Language
 from recommender.types import DataError
 
 GOOD = [f"lovely soft {thing}, fits well" for thing in ("dress", "coat", "scarf", "shirt", "hat")] * 5
@@ -74,7 +74,11 @@ def test_a_head_refuses_the_vectors_of_another_encoder() -> None:
 
 def test_cues_tell_praise_from_blame_in_both_languages() -> None:
     assert (extract_lexicon_features(["great but noisy"], "en")[0] == [0, 1, 1]).all()
-    assert extract_lexicon_features(["不错，喜欢"], "zh")[0, 0] > 0 > extract_lexicon_features(["太差了，失望"], "zh")[0, 0]
+    assert (
+        extract_lexicon_features(["不错，喜欢"], "zh")[0, 0]
+        > 0
+        > extract_lexicon_features(["太差了，失望"], "zh")[0, 0]
+    )
 
 
 def test_a_head_that_starts_from_another_knows_the_words_of_both() -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from recommender.language.texts import (
+from recommender.language.preprocessing.text import (
     MAX_CHARACTERS,
     clean_text,
     detect_language,

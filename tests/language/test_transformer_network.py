@@ -17,20 +17,20 @@ from onnx import numpy_helper
 from safetensors.numpy import load, load_file, save
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
-from recommender.language.network import OnnxSentimentNetwork
-from recommender.language.network_training import fit_use_cnn
-from recommender.language.network_tuning import as_tensors
-from recommender.language.sentiment import SentimentClassifier
-from recommender.language.sentiment_training import SentimentConfig, fit_sentiment_classifier
-from recommender.language.transformer_export import export_bert
-from recommender.language.transformer_network import (
+from recommender.language.encoders.wordpiece import MAX_TOKENS, WordPieceTokenizer
+from recommender.language.sentiment.classifier import SentimentClassifier
+from recommender.language.sentiment.finetuning.bert import (
     BertSentiment,
     collect_weights,
     derive_shape,
     fit_bert,
     load_bert_network,
 )
-from recommender.language.wordpieces import MAX_TOKENS, WordPieceTokenizer
+from recommender.language.sentiment.finetuning.bert_onnx import export_bert
+from recommender.language.sentiment.finetuning.loop import as_tensors
+from recommender.language.sentiment.finetuning.use_cnn import fit_use_cnn
+from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
+from recommender.language.sentiment.training import SentimentConfig, fit_sentiment_classifier
 from recommender.types import DataError
 
 Change = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]  # type: ignore[type-arg]

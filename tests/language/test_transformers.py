@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.language.transformer_training import HuggingFaceEncoder, find_minilm_folder, open_encoder
+from recommender.language.encoders.huggingface import HuggingFaceEncoder, find_minilm_folder, open_encoder
 from recommender.types import DataError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "phone", "the", "battery"]

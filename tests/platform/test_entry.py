@@ -11,9 +11,9 @@ from pkgutil import iter_modules
 
 import pytest
 
-from lepton_platform.entry import needs_services
+from lepton_platform.cli import needs_services
 from lepton_platform.management import commands
-from lepton_platform.management.files import OfflineCommand
+from lepton_platform.management.offline_command import OfflineCommand
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [module.name for module in iter_modules(commands.__path__)]

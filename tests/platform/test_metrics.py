@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from lepton_platform import monitoring
+from lepton_platform import metrics
 from recommender.registry import actions
 from recommender.registry.types import TrainedModel
 from tenants.scope import scope
@@ -22,9 +22,9 @@ TOKEN = "a-token-of-prometheus"
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    monitoring._cached_metrics = None
+    metrics._cached_metrics = None
     yield
-    monitoring._cached_metrics = None
+    metrics._cached_metrics = None
 
 
 @pytest.fixture

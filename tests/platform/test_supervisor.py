@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from lepton_platform.embedded.errors import ServiceError
-from lepton_platform.embedded.home import InstanceDirectory
+from lepton_platform.embedded.instance_directory import InstanceDirectory
 from lepton_platform.embedded.services import EmbeddedServices
 from lepton_platform.embedded.supervisor import MAX_EARLY_EXITS, Program, Supervisor, calculate_restart_delay
 

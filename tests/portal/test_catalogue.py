@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tenants.data.actions import catalog as change
 from tenants.data.actions import images
-from tenants.data.pictures import EncodedImage
+from tenants.data.media.images import EncodedImage
 from tenants.data.queries import catalog
 from tenants.scope import scope
 from tests.portal.workspace import ACTOR, Workspace

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton_platform.tasks.tuning import limit_tuning_parameters
-from recommender.evaluation.verdicts import DecisionReason
+from lepton_platform.tasks.tuning_limits import limit_tuning_parameters
+from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.registry import queries as registry
 from tenants.data.queries import jobs
 from tenants.scope import scope

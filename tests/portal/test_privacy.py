@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from tenants.data.presets import PRIVACY_PRESETS
-from tenants.data.queries import space
+from tenants.data.queries import tenant_state
 from tenants.data.types import PrivacySettings
 from tenants.scope import scope
 from tests.portal.workspace import ACTOR, Workspace
@@ -20,7 +20,7 @@ ASKED = {
 
 def _privacy(shop: Workspace) -> PrivacySettings:
     with scope(shop.ref, actor=ACTOR) as s:
-        return space.get_state(s).privacy
+        return tenant_state.get_state(s).privacy
 
 
 def test_stricter_settings_are_kept(shop: Workspace, owner: Any) -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lepton_platform.portal import figures
-from lepton_platform.portal.figures import ReportPeriod
+from lepton_platform.portal.presenters import statistics
+from lepton_platform.portal.presenters.statistics import ReportPeriod
 from lepton_platform.portal.tables import escape_formula, format_csv
 from tenants.data.queries.counters import DailyCount
 from tests.portal.workspace import Workspace, browser
@@ -43,20 +43,20 @@ def test_a_change_is_told_against_the_period_before() -> None:
         DailyCount(period.start_date, "requests", "model", "home", 30),
         DailyCount(period.previous_start_date, "requests", "model", "home", 20),
     ]
-    stat = figures.build_count_stat("Requests", figures.count_requests(counts, period))
+    stat = statistics.build_count_stat("Requests", statistics.count_requests(counts, period))
     assert (stat.value, stat.delta, stat.tone) == ("30", "+50.0%", "good")
 
 
 def test_small_groups_are_not_shown_and_zero_is() -> None:
-    assert figures.suppress_small_counts([0, 3, 10, 12], 10) == [0, None, 10, 12]
+    assert statistics.suppress_small_counts([0, 3, 10, 12], 10) == [0, None, 10, 12]
 
 
 def test_the_tail_of_kinds_is_one_line() -> None:
     counts = [DailyCount(TODAY, "events", f"kind-{n}", "", 100 - n) for n in range(9)]
-    names = [name for name, _course in figures.count_events_by_kind(counts, ReportPeriod(7), max_kinds=7)]
+    names = [name for name, _course in statistics.count_events_by_kind(counts, ReportPeriod(7), max_kinds=7)]
     assert names == [*(f"kind-{n}" for n in range(7)), "others"]
 
 
 def test_questions_of_the_portal_count_nowhere() -> None:
-    counts = [DailyCount(TODAY, "requests", "model", f"{figures.PORTAL_SCENARIO_PREFIX}home", 5)]
-    assert figures.count_requests(counts, ReportPeriod(7)).total == 0
+    counts = [DailyCount(TODAY, "requests", "model", f"{statistics.PORTAL_SCENARIO_PREFIX}home", 5)]
+    assert statistics.count_requests(counts, ReportPeriod(7)).total == 0

@@ -14,15 +14,15 @@ import numpy as np
 from django.test import Client
 from uuid_utils.compat import uuid7
 
-from recommender import sources
-from recommender.algorithms.blend import Blend
-from recommender.algorithms.ensemble import Ensemble
-from recommender.algorithms.popularity import Popularity
-from recommender.evaluation.verdicts import DecisionReason
+from recommender.algorithms.common.score_blend import Blend
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.popularity.popularity import Popularity
+from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.registry import actions as registry
 from recommender.registry import artefacts, queries
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import TrainedModel
+from recommender.tenant_data import interactions
 from tenants.control import actions as control
 from tenants.control.models import User
 from tenants.data.actions import catalog, events, jobs
@@ -183,7 +183,7 @@ def observe(workspace: Workspace) -> None:
 
 
 def _files(workspace: Workspace) -> dict[str, bytes]:
-    source = sources.load_training_data(workspace.ref, actor=ACTOR, report=lambda _done: None)
+    source = interactions.load_training_data(workspace.ref, actor=ACTOR, report=lambda _done: None)
     popularity = Popularity()
     popularity.fit(source.dataset, np.random.default_rng(0))
     ensemble = Ensemble({"popularity": popularity}, Blend({"popularity": 1.0}), source.dataset.n_items, {})

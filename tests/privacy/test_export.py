@@ -10,7 +10,8 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 
-from recommender.serving import RecommendRequest, recommend, spaces
+from recommender.serving import RecommendRequest, recommend
+from recommender.serving.snapshot import cache
 from tenants.base import TenantModel
 from tenants.control.queries import list_tenants
 from tenants.data.actions import catalog, profiles
@@ -50,7 +51,7 @@ def ann(tenant, actor):
     for name in ("ann", "bob"):
         tell(tenant, actor, name)
     yield tenant
-    spaces.stop_snapshot_cache()
+    cache.stop_snapshot_cache()
 
 
 def test_every_kind_of_row_is_exported(ann, actor):

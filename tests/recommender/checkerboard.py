@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.content import TfidfContent
-from recommender.algorithms.convolutional import NextItNetConfig
-from recommender.algorithms.convolutional_training import NextItNetTrainer
-from recommender.algorithms.ease import Ease, EaseConfig
-from recommender.algorithms.factors import ImplicitALSConfig
-from recommender.algorithms.factors_training import ImplicitALSTrainer
-from recommender.algorithms.features_training import FeatureInteractionTrainer
-from recommender.algorithms.item_neighbours import ItemKNN
-from recommender.algorithms.knowledge import TripleSimilarity
-from recommender.algorithms.look import VisualSimilarity
-from recommender.algorithms.popularity import Popularity
-from recommender.algorithms.recent_popularity import RecentPopularity
-from recommender.algorithms.recurrent import GRU4RecConfig
-from recommender.algorithms.recurrent_training import GRU4RecTrainer
-from recommender.algorithms.reputation import ReviewScore
-from recommender.algorithms.sequence import SASRecConfig
-from recommender.algorithms.sequence_training import SASRecTrainer
-from recommender.algorithms.transitions import Transitions
+from recommender.algorithms.content.feature_interactions_training import FeatureInteractionTrainer
+from recommender.algorithms.content.review_score import ReviewScore
+from recommender.algorithms.content.tfidf_content import TfidfContent
+from recommender.algorithms.content.triple_similarity import TripleSimilarity
+from recommender.algorithms.content.visual_similarity import VisualSimilarity
+from recommender.algorithms.factorization.als import ImplicitALSConfig
+from recommender.algorithms.factorization.als_training import ImplicitALSTrainer
+from recommender.algorithms.neighbourhood.ease import Ease, EaseConfig
+from recommender.algorithms.neighbourhood.item_knn import ItemKNN
+from recommender.algorithms.neighbourhood.transitions import Transitions
+from recommender.algorithms.popularity.popularity import Popularity
+from recommender.algorithms.popularity.recent_popularity import RecentPopularity
+from recommender.algorithms.sequential.gru4rec import GRU4RecConfig
+from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
+from recommender.algorithms.sequential.nextitnet import NextItNetConfig
+from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
+from recommender.algorithms.sequential.sasrec import SASRecConfig
+from recommender.algorithms.sequential.trainer import SASRecTrainer
 from recommender.dataset import Dataset, ItemContent, ItemReviewFeatures
 
 ITEMS = 24

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from recommender.algorithms.sequence import SASRecConfig
-from recommender.algorithms.sequence_network import CausalSelfAttention, NextItemNetwork
-from recommender.algorithms.sequence_training import WeightAverager
+from recommender.algorithms.sequential.network import CausalSelfAttention, NextItemNetwork
+from recommender.algorithms.sequential.sasrec import SASRecConfig
+from recommender.algorithms.sequential.trainer import WeightAverager
 
 
 def network() -> NextItemNetwork:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import top_k
-from recommender.algorithms.blend import Blend, scale_to_z_scores
-from recommender.evaluation.blending import PADDING_SCORE, CandidateScores, fit_blend
+from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.fitting.blend_weights import PADDING_SCORE, CandidateScores, fit_blend
 from recommender.types import DataError, Histories
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.blend import Blend
-from recommender.evaluation.blending import CandidateScores, compute_blend_ndcg
-from recommender.evaluation.choosing import list_active_models, prune_models
+from recommender.algorithms.common.score_blend import Blend
+from recommender.fitting.blend_weights import CandidateScores, compute_blend_ndcg
+from recommender.fitting.model_selection import list_active_models, prune_models
 from tests.recommender.rehearsals import CASES, WIDTH, rehearsal_of
 
 QUICK = {"popularity": 0.1, "useful": 1.0, "other": 1.0, "copy": 2.0}

@@ -10,15 +10,15 @@ import pytest
 from safetensors.numpy import load_file
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.blend import Blend
-from recommender.algorithms.ensemble import MODEL_REGISTRY, Ensemble
-from recommender.algorithms.memory import measure_memory_bytes
-from recommender.algorithms.narrow import dequantize, quantize_csr_rows, quantize_rows
-from recommender.algorithms.neighbours import MAX_ROWWISE_HISTORIES
-from recommender.algorithms.popularity import Popularity
-from recommender.algorithms.transitions import Transitions
+from recommender.algorithms.common.int8 import dequantize, quantize_csr_rows, quantize_rows
+from recommender.algorithms.common.memory_usage import measure_memory_bytes
+from recommender.algorithms.common.score_blend import Blend
+from recommender.algorithms.common.similarity_matrix import MAX_ROWWISE_HISTORIES
+from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY, Ensemble
+from recommender.algorithms.neighbourhood.transitions import Transitions
+from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset, Split, leave_last_out
-from recommender.evaluation.compression import quantize_ensemble, select_quantized_models
+from recommender.fitting.quantization import quantize_ensemble, select_quantized_models
 from recommender.types import Histories
 
 

@@ -12,18 +12,18 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from lepton_platform.bench import cost as bench_cost
-from recommender.evaluation import cost
-from recommender.evaluation.measure import MAX_SCORE_CELLS, choose_batch_size
+from recommender.benchmarks import scaling
+from recommender.evaluation.evaluator import MAX_SCORE_CELLS, choose_batch_size
 
 
 def test_the_slope_of_a_square_is_two() -> None:
     sizes = [1_000, 2_000, 4_000, 8_000]
-    assert cost.fit_power_law_exponent(sizes, [size**2 for size in sizes]) == pytest.approx(2)
-    assert 1 < cost.fit_n_log_n_exponent(sizes) < 1.2
+    assert scaling.fit_power_law_exponent(sizes, [size**2 for size in sizes]) == pytest.approx(2)
+    assert 1 < scaling.fit_n_log_n_exponent(sizes) < 1.2
 
 
 def test_the_made_up_shop_has_the_events_and_items_asked_for() -> None:
-    data = cost.generate_synthetic_dataset(5_000, 700)
+    data = scaling.generate_synthetic_dataset(5_000, 700)
     assert (data.n_events, data.n_items) == (5_000, 700)
     later = np.diff(data.timestamp) >= 0
     same = np.diff(np.repeat(np.arange(data.n_users), np.diff(data.indptr))) == 0
@@ -32,7 +32,7 @@ def test_the_made_up_shop_has_the_events_and_items_asked_for() -> None:
 
 
 def test_one_member_is_measured_in_a_process_of_its_own() -> None:
-    code = [sys.executable, "-m", "recommender.evaluation.cost", "transitions", "3000", "300"]
+    code = [sys.executable, "-m", "recommender.benchmarks.scaling", "transitions", "3000", "300"]
     done = subprocess.run(code, capture_output=True, text=True, check=True)
     row = json.loads(done.stdout)
     assert (row["events"], row["items"]) == (3_000, 300)

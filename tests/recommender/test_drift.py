@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from recommender.evaluation.drift import (
+from recommender.evaluation.decisions.drift import (
     UNKNOWN_SHIFT,
     DriftConfig,
     find_worst_level,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recommender.algorithms.ease import Ease, EaseConfig, compute_spd_inverse
+from recommender.algorithms.neighbourhood.ease import Ease, EaseConfig, compute_spd_inverse
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, Histories
 

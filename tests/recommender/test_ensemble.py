@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Dataset
-from recommender.evaluation.choosing import list_active_models
-from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.profiles import PROFILE_MODELS
+from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.model_selection import list_active_models
+from recommender.fitting.training_profiles import PROFILE_MODELS
 from recommender.types import DataError, Histories, TrainingCancelled
 
 

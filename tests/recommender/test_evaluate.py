@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.algorithms.ensemble import MODEL_REGISTRY
+from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
+from recommender.benchmarks.cli import add_evaluation_arguments, run_evaluation
+from recommender.benchmarks.evaluation_report import evaluate_dataset
 from recommender.dataset import Dataset
-from recommender.dataset.readers import read_interactions
-from recommender.evaluation.command import add_evaluation_arguments, run_evaluation
-from recommender.evaluation.profiles import (
+from recommender.dataset.interaction_files import read_interactions
+from recommender.fitting.training_profiles import (
     OPTIONAL_MODELS,
     PROFILE_MODELS,
     RELATIVE_COST,
     build_model_factories,
 )
-from recommender.evaluation.report import evaluate_dataset
 from recommender.types import DataError, ignore_progress
 
 

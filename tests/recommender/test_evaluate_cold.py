@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.dataset import Dataset, ItemContent
-from recommender.evaluation.cold import (
+from recommender.benchmarks.cold_start import (
     CATEGORY_BASELINE,
     RANDOM_BASELINE,
     SERVED_BLEND,
@@ -24,6 +23,7 @@ from recommender.evaluation.cold import (
     run_cold_start_evaluation,
     split_cold_items,
 )
+from recommender.dataset import Dataset, ItemContent
 from recommender.types import DataError
 from tests.recommender.checkerboard import ITEMS, checkerboard
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.evaluation.labelled_images import read_labelled_images
+from recommender.benchmarks.labelled_images import read_labelled_images
 from recommender.types import DataError
 from tests.drawings import drawing, picture_file
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.factors import ImplicitALS, ImplicitALSConfig
-from recommender.algorithms.factors_training import ImplicitALSTrainer
+from recommender.algorithms.factorization.als import ImplicitALS, ImplicitALSConfig
+from recommender.algorithms.factorization.als_training import ImplicitALSTrainer
 from recommender.dataset import Dataset
 from recommender.types import Histories, InsufficientDataError, TrainingCancelled
 

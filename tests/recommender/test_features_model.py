@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.features_training import FeatureInteractionTrainer
+from recommender.algorithms.content.feature_interactions_training import FeatureInteractionTrainer
 from recommender.dataset import Dataset, ItemContent
 from recommender.types import Histories, InsufficientDataError
 

@@ -12,14 +12,14 @@ import pytest
 import torch
 from django.core.management import CommandError, call_command
 
-from recommender.algorithms.blend import Blend
-from recommender.algorithms.ensemble import MODEL_REGISTRY, Ensemble
-from recommender.algorithms.sequence import OnnxSequentialModel, SASRec, SASRecConfig
-from recommender.algorithms.sequence_network import NextItemNetwork
-from recommender.algorithms.sequence_training import ITEM_PARAMETERS, SASRecTrainer, SequentialTrainer
+from recommender.algorithms.common.score_blend import Blend
+from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY, Ensemble
+from recommender.algorithms.sequential.network import NextItemNetwork
+from recommender.algorithms.sequential.sasrec import OnnxSequentialModel, SASRec, SASRecConfig
+from recommender.algorithms.sequential.trainer import ITEM_PARAMETERS, SASRecTrainer, SequentialTrainer
 from recommender.dataset import Dataset
-from recommender.evaluation.fit import ProgressTracker
-from recommender.evaluation.going_on import warm_start_models
+from recommender.fitting.fit_ensemble import ProgressTracker
+from recommender.fitting.warm_start import warm_start_models
 from recommender.types import Histories, ignore_progress
 from tests.recommender.checkerboard import EVERY, ITEMS, SMALL
 

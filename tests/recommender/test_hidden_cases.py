@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.dataset import Dataset
-from recommender.evaluation.fit import MIN_VALIDATION_CASES, fit_ensemble
+from recommender.fitting.fit_ensemble import MIN_VALIDATION_CASES, fit_ensemble
 
 DAY = 86_400_000
 

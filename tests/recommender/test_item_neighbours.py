@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.item_neighbours import ItemKNN, ItemKNNConfig
+from recommender.algorithms.neighbourhood.item_knn import ItemKNN, ItemKNNConfig
 from recommender.dataset import Dataset
 from recommender.types import Histories, InsufficientDataError
 

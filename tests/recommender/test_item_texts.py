@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.content import TfidfContent
+from recommender.algorithms.content.tfidf_content import TfidfContent
 from recommender.dataset import Dataset, ItemContent
-from recommender.dataset.texts import join_text_fields
-from recommender.features.text import TfidfVectorizer, tokenize_text
+from recommender.dataset.item_text import join_text_fields
+from recommender.features.tfidf import TfidfVectorizer, tokenize_text
 
 
 def test_words_are_folded_and_cut_at_punctuation() -> None:

@@ -7,7 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from recommender.evaluation.live import OnlineTestConfig, ServedRecommendations, run_interim_analysis
+from recommender.evaluation.decisions.online_monitoring import (
+    OnlineTestConfig,
+    ServedRecommendations,
+    run_interim_analysis,
+)
 from recommender.types import DataError
 from tests.proofs import Scale
 

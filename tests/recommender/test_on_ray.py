@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommender.algorithms.crew_training import use_distributed_backend
-from recommender.algorithms.sequence import SASRecConfig
-from recommender.algorithms.sequence_training import SASRecTrainer
+from recommender.algorithms.sequential.gradient_sync import use_distributed_backend
+from recommender.algorithms.sequential.sasrec import SASRecConfig
+from recommender.algorithms.sequential.trainer import SASRecTrainer
 from recommender.dataset import Dataset, leave_last_out
-from recommender.evaluation.trials import evaluate_ndcg
+from recommender.tuning.model_search import evaluate_ndcg
 from recommender.types import Histories, TrainingCancelled
 from tests.recommender.checkerboard import QUICK
 
@@ -21,8 +21,8 @@ ray = pytest.importorskip("ray", reason="the extra `ray` is not installed; `make
 from ray.cluster_utils import Cluster  # noqa: E402 - there only with the extra
 from ray.util import placement_group_table  # noqa: E402 - the same
 
-from recommender.evaluation import on_ray  # noqa: E402 - the same
-from recommender.evaluation.on_ray import RayBackend  # noqa: E402 - the same
+from recommender.algorithms.sequential.distributed import ray_backend  # noqa: E402 - the same
+from recommender.algorithms.sequential.distributed.ray_backend import RayBackend  # noqa: E402 - the same
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.filterwarnings("ignore")]
 
@@ -57,14 +57,14 @@ def test_without_chance_two_nodes_learn_what_one_process_learns(
     crew: RayBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes: list[str] = []
-    watched = on_ray._poll_progress
+    watched = ray_backend._poll_progress
 
     def noted(trainer: Any, first: Any, running: list[Any]) -> bytes:
         groups = [one for one in placement_group_table().values() if one["state"] == "CREATED"]
         nodes.extend(node for one in groups for node in one["bundles_to_node_id"].values())
         return watched(trainer, first, running)
 
-    monkeypatch.setattr(on_ray, "_poll_progress", noted)
+    monkeypatch.setattr(ray_backend, "_poll_progress", noted)
     config = SASRecConfig(**QUICK | {"dropout": 0.0, "epochs": 3})
     alone, together = (learned(config, walks(), one) for one in (None, crew))
     histories = Histories.from_lists([[0, 1, 2], [10, 12], [5]])

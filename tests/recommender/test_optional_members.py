@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from recommender.algorithms.ensemble import MODEL_REGISTRY
-from recommender.evaluation.profiles import OPTIONAL_MODELS, TrainingProfileName, build_model_factories
+from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
+from recommender.fitting.training_profiles import OPTIONAL_MODELS, TrainingProfileName, build_model_factories
 from recommender.types import ignore_progress
 
 

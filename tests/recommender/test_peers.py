@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.algorithms.sequence import SASRecConfig
+from recommender.algorithms.sequential.sasrec import SASRecConfig
+from recommender.benchmarks import library_comparison
 from recommender.dataset import Dataset, leave_last_out
-from recommender.evaluation import peers
 from recommender.types import InsufficientDataError
 
 
@@ -25,10 +25,10 @@ def rings() -> Dataset:
 def test_a_model_of_order_wins_where_order_is_all_there_is(rings: Dataset) -> None:
     split = leave_last_out(rings)
     config = SASRecConfig(dimensions=16, epochs=10, negatives=16, batch_size=32, learning_rate=5e-3)
-    ours = peers.evaluate_lepton_sasrec(split, config, k=3, seed=0)
+    ours = library_comparison.evaluate_lepton_sasrec(split, config, k=3, seed=0)
     others = [
-        peers.evaluate_implicit_als(split, k=3, seed=0, factors=8),
-        peers.evaluate_implicit_bpr(split, k=3, seed=0, factors=8),
+        library_comparison.evaluate_implicit_als(split, k=3, seed=0, factors=8),
+        library_comparison.evaluate_implicit_bpr(split, k=3, seed=0, factors=8),
     ]
     assert ours.ndcg > 0.95
     assert ours.ndcg > max(other.ndcg for other in others) > 0
@@ -37,11 +37,13 @@ def test_a_model_of_order_wins_where_order_is_all_there_is(rings: Dataset) -> No
 
 def test_a_library_that_is_not_there_is_named(rings: Dataset) -> None:
     if importlib.util.find_spec("rectools"):
-        standing = next(peers.evaluate_rectools_sasrec(leave_last_out(rings), k=3, seed=0, max_seconds=0.1))
+        standing = next(
+            library_comparison.evaluate_rectools_sasrec(leave_last_out(rings), k=3, seed=0, max_seconds=0.1)
+        )
         assert 0 <= standing.ndcg <= standing.recall <= 1
         return
     with pytest.raises(InsufficientDataError, match="env-peers"):
-        next(peers.evaluate_rectools_sasrec(leave_last_out(rings), k=3, seed=0, max_seconds=0.1))
+        next(library_comparison.evaluate_rectools_sasrec(leave_last_out(rings), k=3, seed=0, max_seconds=0.1))
 
 
 @pytest.mark.skipif(

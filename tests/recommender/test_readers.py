@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from recommender.dataset import Dataset
-from recommender.dataset.items import parse_category_path, read_item_texts
-from recommender.dataset.readers import read_interactions
+from recommender.dataset.interaction_files import read_interactions
+from recommender.dataset.item_files import parse_category_path, read_item_texts
 from recommender.types import DataError
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from recommender.algorithms.recent_popularity import RecentPopularity, RecentPopularityConfig
+from recommender.algorithms.popularity.recent_popularity import RecentPopularity, RecentPopularityConfig
 from recommender.dataset import Dataset
 from recommender.types import Histories
 

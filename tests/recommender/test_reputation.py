@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recommender.algorithms.features_training import append_review_features
-from recommender.algorithms.reputation import ReviewScore, ReviewScoreConfig
+from recommender.algorithms.content.feature_interactions_training import append_review_features
+from recommender.algorithms.content.review_score import ReviewScore, ReviewScoreConfig
 from recommender.dataset import Dataset, ItemReviewFeatures
-from recommender.evaluation.profiles import select_models_for_data
+from recommender.fitting.training_profiles import select_models_for_data
 from recommender.types import DataError, Histories, InsufficientDataError
 
 REGARD = np.array([0.1, -0.2, 0.3, 0.0], np.float32)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.blend import Blend, scale_to_z_scores
-from recommender.algorithms.ensemble import Ensemble
-from recommender.algorithms.popularity import Popularity
-from recommender.algorithms.ranker import GradientBoostedReranker
-from recommender.algorithms.transitions import Transitions
+from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.ensemble.reranker import GradientBoostedReranker
+from recommender.algorithms.neighbourhood.transitions import Transitions
+from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset
-from recommender.evaluation.ranking_training import (
+from recommender.fitting.reranker_training import (
     MIN_CASES,
     export_trees,
     fit_reranker_if_better,

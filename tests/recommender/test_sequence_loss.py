@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recommender.algorithms.sequence_loss import SampledSoftmax
-from recommender.algorithms.sequence_network import ByteDropout
-from recommender.algorithms.sequence_training import find_accidental_hits
+from recommender.algorithms.sequential.network import ByteDropout
+from recommender.algorithms.sequential.sampled_softmax import SampledSoftmax
+from recommender.algorithms.sequential.trainer import find_accidental_hits
 
 TEMPERATURE = 0.2
 

@@ -11,14 +11,14 @@ import onnxruntime
 import pytest
 import torch
 
-from recommender.algorithms.convolutional import NextItNetConfig
-from recommender.algorithms.convolutional_training import NextItNetTrainer
-from recommender.algorithms.recurrent import GRU4RecConfig
-from recommender.algorithms.recurrent_training import GRU4RecTrainer
-from recommender.algorithms.sequence import SASRec, SASRecConfig
-from recommender.algorithms.sequence_export import export_float32, export_int8
-from recommender.algorithms.sequence_network import NextItemNetwork
-from recommender.algorithms.sequence_training import SASRecTrainer, SequentialTrainer
+from recommender.algorithms.sequential.gru4rec import GRU4RecConfig
+from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
+from recommender.algorithms.sequential.network import NextItemNetwork
+from recommender.algorithms.sequential.nextitnet import NextItNetConfig
+from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
+from recommender.algorithms.sequential.onnx_export import export_float32, export_int8
+from recommender.algorithms.sequential.sasrec import SASRec, SASRecConfig
+from recommender.algorithms.sequential.trainer import SASRecTrainer, SequentialTrainer
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, Histories
 from tests.recommender.checkerboard import QUICK

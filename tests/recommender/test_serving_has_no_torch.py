@@ -10,14 +10,14 @@ import pytest
 SERVED = (
     "recommender.types",
     "recommender.dataset",
-    "recommender.features.text",
+    "recommender.features.tfidf",
     "recommender.algorithms.base",
-    "recommender.algorithms.ensemble",
+    "recommender.algorithms.ensemble.ensemble",
     "recommender.evaluation",
     "recommender.evaluation.metrics",
     "recommender.language",
-    "recommender.language.opinions",
-    "recommender.language.reading",
+    "recommender.language.reviews.summary",
+    "recommender.language.reviews.analyzer",
 )
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.tabled import NeighbourhoodModel
-from recommender.algorithms.transitions import Transitions, TransitionsConfig
+from recommender.algorithms.neighbourhood.model import NeighbourhoodModel
+from recommender.algorithms.neighbourhood.transitions import Transitions, TransitionsConfig
 from recommender.dataset import Dataset
 
 HISTORY = np.array([0, 2, 6, 5, 2], np.int32)

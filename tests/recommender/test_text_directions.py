@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommender.algorithms.convolutional import NextItNetConfig
-from recommender.algorithms.convolutional_training import NextItNetTrainer
-from recommender.algorithms.recurrent import GRU4RecConfig
-from recommender.algorithms.recurrent_training import GRU4RecTrainer
-from recommender.algorithms.sequence import SASRecConfig
-from recommender.algorithms.sequence_training import SASRecTrainer, SequentialTrainer
+from recommender.algorithms.sequential.gru4rec import GRU4RecConfig
+from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
+from recommender.algorithms.sequential.nextitnet import NextItNetConfig
+from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
+from recommender.algorithms.sequential.sasrec import SASRecConfig
+from recommender.algorithms.sequential.trainer import SASRecTrainer, SequentialTrainer
 from recommender.dataset import Dataset, ItemContent
-from recommender.features.directions import compute_text_svd
+from recommender.features.text_svd import compute_text_svd
 from recommender.types import Float32Array, Histories
 from tests.recommender.checkerboard import QUICK
 

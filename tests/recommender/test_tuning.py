@@ -13,14 +13,14 @@ import optuna
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.algorithms.ensemble import MODEL_REGISTRY
-from recommender.algorithms.ranges import filter_valid_overrides, get_search_spaces
-from recommender.algorithms.recent_popularity import RecentPopularity, RecentPopularityConfig
+from recommender.algorithms.common.search_space import filter_valid_overrides, get_search_spaces
+from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
+from recommender.algorithms.popularity.recent_popularity import RecentPopularity, RecentPopularityConfig
 from recommender.dataset import Dataset, Split
 from recommender.dataset.splits import time_split
-from recommender.evaluation.profiles import build_model_factories
-from recommender.evaluation.trials import ModelSearch, evaluate_ndcg
-from recommender.evaluation.tuning import SearchLog, TuningBudget, TuningResult, _TuningRun, tune_models
+from recommender.fitting.training_profiles import build_model_factories
+from recommender.tuning.model_search import ModelSearch, evaluate_ndcg
+from recommender.tuning.tuner import SearchLog, TuningBudget, TuningResult, _TuningRun, tune_models
 from recommender.types import DataError, TrainingCancelled, ignore_progress
 
 DAY = 86_400_000
@@ -161,7 +161,7 @@ def test_a_budget_of_nothing_is_refused() -> None:
 
 
 def test_a_trial_that_falls_behind_is_cut_short(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recommender.evaluation.trials.BATCH_SIZE", 20)
+    monkeypatch.setattr("recommender.tuning.model_search.BATCH_SIZE", 20)
     study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(1, 0))
     good = study.ask()
     for step in range(50):

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from recommender.dataset import Dataset, leave_last_out
-from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.profiles import ORDER_SENSITIVE, build_model_factories, select_default_models
-from recommender.evaluation.tuning import TuningBudget, tune_models
+from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.training_profiles import (
+    ORDER_SENSITIVE,
+    build_model_factories,
+    select_default_models,
+)
+from recommender.tuning.tuner import TuningBudget, tune_models
 from recommender.types import ignore_progress
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.memory import measure_memory_bytes
-from recommender.algorithms.vectors import QUANTIZATION_BLOCK, EmbeddingTable
+from recommender.algorithms.common.embedding_table import QUANTIZATION_BLOCK, EmbeddingTable
+from recommender.algorithms.common.memory_usage import measure_memory_bytes
 from recommender.types import Float32Array
 
 WIDTHS = [1, QUANTIZATION_BLOCK - 1, QUANTIZATION_BLOCK, QUANTIZATION_BLOCK + 1, 3 * QUANTIZATION_BLOCK]

@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from recommender.dataset import Dataset, time_split
+from recommender.evaluation.decisions.promotion_gate import (
+    GateConfig,
+    GateInput,
+    compare_paired,
+    evaluate_gate,
+)
 from recommender.evaluation.slices import build_case_slices
-from recommender.evaluation.verdicts import GateConfig, GateInput, compare_paired, evaluate_gate
 from recommender.types import DataError, Float64Array
 from tests.proofs import Scale
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from lepton_platform.management.isolation.doors import ClientRequest, ClientResponse
-from lepton_platform.management.isolation.spaces import PROBE_PNG
+from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
+from lepton_platform.management.isolation.tenant_pair import PROBE_PNG
 from tests.faults.platform import until
 from tests.residency.sides import Side
 from tests.residency.traces import Traces

@@ -21,11 +21,11 @@ import psutil
 import psycopg
 import redis
 
-from lepton_platform.embedded import programs
+from lepton_platform.embedded import process_commands
 from lepton_platform.embedded.ports import find_free_port
 from lepton_platform.embedded.services import EmbeddedServices, ensure_services
 from lepton_platform.embedded.supervisor import Supervisor
-from lepton_platform.management.isolation.doors import ClientRequest, ClientResponse
+from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
 from tests.faults.platform import ROOT, until
 
 REGIONS = ("cn", "eu")
@@ -96,9 +96,9 @@ class Side(Servers):
     supervisor: Supervisor
 
     def start(self) -> None:
-        self.supervisor.start(programs.build_web_program(self.environment, url=self.url))
-        self.supervisor.start(programs.build_worker_program(self.environment))
-        self.supervisor.start(programs.build_beat_program(self.environment))
+        self.supervisor.start(process_commands.build_web_program(self.environment, url=self.url))
+        self.supervisor.start(process_commands.build_worker_program(self.environment))
+        self.supervisor.start(process_commands.build_beat_program(self.environment))
         until(self._is_ready, 120, f"{self.region} answers; {self.home}/logs")
 
     def _is_ready(self) -> bool:
@@ -197,7 +197,9 @@ def _environment(own: Servers, control: Mapping[str, str], region: str, url: str
     outside = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     few = {"LEPTON_WEB_WORKERS": "1", "LEPTON_WORKER_PROCESSES": "1"}
     where = {"LEPTON_REGIONS": ",".join(REGIONS), "LEPTON_SERVES": region}
-    return programs.build_environment({**outside, **shared, **mine, **few, **where}, home=own.home, url=url)
+    return process_commands.build_environment(
+        {**outside, **shared, **mine, **few, **where}, home=own.home, url=url
+    )
 
 
 def _urls(environment: Mapping[str, str], plane: str) -> list[str]:

@@ -13,8 +13,8 @@ from django.conf import settings as django_settings
 
 from lepton_platform.celery import app, region_queue
 from lepton_platform.management.isolation.attack import list_operations
-from lepton_platform.management.isolation.doors import ClientRequest, InProcessClient
-from lepton_platform.management.isolation.spaces import ProbeIds
+from lepton_platform.management.isolation.clients import ClientRequest, InProcessClient
+from lepton_platform.management.isolation.tenant_pair import ProbeIds
 from lepton_platform.tasks import schedule
 from lepton_platform.tasks.scheduler import ServedRegionsScheduler
 from recommender.registry import artefacts
@@ -24,7 +24,7 @@ from tenants.control.queries.authentication import clear_api_key_cache
 from tenants.data.actions import jobs
 from tenants.data.queries import jobs as job_queries
 from tenants.errors import DecryptionFailed, RegionNotServed
-from tenants.keys.binding import get_kms
+from tenants.keys.wrapped_keys import get_kms
 from tenants.regions import TenantRef
 from tenants.scope import Actor, data_ops, keys_ops, keys_scope, scope
 

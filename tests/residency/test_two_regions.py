@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 
 from lepton_platform.management.isolation.attack import list_operations
-from lepton_platform.management.isolation.doors import ClientResponse
-from lepton_platform.management.isolation.spaces import ProbeIds
+from lepton_platform.management.isolation.clients import ClientResponse
+from lepton_platform.management.isolation.tenant_pair import ProbeIds
 from tests.faults.platform import until
 from tests.residency.life import WHOLE_LIFE, Life
 from tests.residency.sides import REGIONS, Installation, Servers, Side, two_regions

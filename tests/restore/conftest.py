@@ -8,16 +8,16 @@ import pytest
 from django.conf import settings
 
 from lepton_platform.embedded.services import EmbeddedServices
-from recommender.serving import spaces
+from recommender.serving.snapshot import cache
 from tests.restore.backups import Backups
 
 
 @pytest.fixture(autouse=True)
 def nothing_in_memory() -> Iterator[None]:
     """No thread holds a connection to a database that is dropped and restored."""
-    spaces.stop_snapshot_cache()
+    cache.stop_snapshot_cache()
     yield
-    spaces.stop_snapshot_cache()
+    cache.stop_snapshot_cache()
 
 
 @pytest.fixture

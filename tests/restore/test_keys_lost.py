@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recommender.registry import artefacts
-from recommender.training.work import run_training_job
+from recommender.training.job_runner import run_training_job
 from tenants.control import queries as directory
 from tenants.crypto import Purpose
 from tenants.data.queries import jobs

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lepton_platform.tasks import upkeep
+from lepton_platform.tasks import maintenance
 from tenants.crypto import Purpose
 from tenants.crypto.aead import read_key_id
 from tenants.crypto.purposes import HASHING_PURPOSES
@@ -221,7 +221,7 @@ def test_a_tenant_with_lost_keys_keeps_no_other_timeline_from_being_merged(
                 record_events(s, [view("ann", BEFORE, f"more-{number}")])
     backups.restore("keys_eu", yesterday)
     forget_keyring(damaged)
-    upkeep.merge_timelines(region="eu")
+    maintenance.merge_timelines(region="eu")
     count = "SELECT count(*) FROM data_timeline WHERE tenant_id = %s"
     assert look("data_eu", count, damaged.id) == [(6,)]
     assert look("data_eu", count, sound.id) == [(1,)]

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from lepton_platform.embedded.services import EmbeddedServices
-from recommender.serving import spaces
-from recommender.training.work import run_training_job
+from recommender.serving.snapshot import cache
+from recommender.training.job_runner import run_training_job
 from tenants.regions import TenantRef
 from tenants.scope import Actor
 from tests.platform.tenants import open_test_tenant
@@ -17,7 +17,7 @@ from tests.training.spaces import feed, in_order, order_training
 def nothing_in_memory() -> Iterator[None]:
     """No tenant is held, and nothing loads, behind a test."""
     yield
-    spaces.stop_snapshot_cache()
+    cache.stop_snapshot_cache()
 
 
 @pytest.fixture(scope="session")
@@ -32,5 +32,5 @@ def trained(services: EmbeddedServices, actor: Actor) -> TenantRef:
 @pytest.fixture
 def walkers(trained: TenantRef, database: None) -> TenantRef:
     """The trained tenant, loaded in this process."""
-    spaces.get_snapshot_cache().refresh_now(trained)
+    cache.get_snapshot_cache().refresh_now(trained)
     return trained

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from uuid_utils.compat import uuid7
 
-from recommender import sources
-from recommender.evaluation.fit import fit_ensemble
-from recommender.evaluation.live import OnlineTestConfig
+from recommender.evaluation.decisions.online_monitoring import OnlineTestConfig
+from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.monitoring import auto_rollback
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import TrainedModel
 from recommender.serving.recommend import recommend
-from recommender.serving.spaces import get_snapshot_cache
+from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import RecommendRequest
-from recommender.training.work import run_training_job
-from recommender.watching import roll_back
+from recommender.tenant_data import interactions
+from recommender.training.job_runner import run_training_job
 from tenants.data.actions import events
 from tenants.data.types import EventInput
 from tenants.regions import TenantRef
@@ -70,7 +70,7 @@ def send(shop: TenantRef, actor: Actor, clicks: list[EventInput]) -> None:
 
 def plant_a_regression(shop: TenantRef, actor: Actor) -> None:
     """A real model of the same events with the items dealt out anew, as a wrong join of ids would make it."""
-    source = sources.load_training_data(shop, actor=actor, report=lambda _done: None)
+    source = interactions.load_training_data(shop, actor=actor, report=lambda _done: None)
     rng = np.random.default_rng(5)
     wrong = replace(source.dataset, item=rng.permutation(source.dataset.item))
     ensemble = fit_ensemble(wrong, profile="fast", model_names=("popularity", "transitions"), rng=rng)
@@ -94,7 +94,7 @@ def test_a_regression_that_reached_service_is_noticed_by_its_visitors_and_goes(
     assert (who, after < 0.5 * before) == ({"v2"}, True)
     time.sleep(2.1)
     send(shop, actor, [EventInput(item_id="i0", kind="view", profile_id="p0", at=datetime.now(UTC))])
-    found = roll_back.check_active_version(shop, actor=actor, config=SOON)
+    found = auto_rollback.check_active_version(shop, actor=actor, config=SOON)
     assert found is not None
     assert found.degraded == ("clicks",)
     get_snapshot_cache().refresh_now(shop)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.serving import columns
-from recommender.serving.filters import MAX_CONDITIONS, can_show, parse_filter
+from recommender.serving.catalogue import index
+from recommender.serving.catalogue.filters import MAX_CONDITIONS, can_show, parse_filter
 from tenants.data.types import ItemInput, StoredItem
 from tenants.errors import Invalid
 
@@ -49,7 +49,7 @@ ITEM = ItemInput(
 )
 def test_a_filter_means_what_it_says(given_filter: dict[str, Any], holds: bool) -> None:
     assert can_show(ITEM, parse_filter(given_filter)) is holds
-    catalogue = columns.update_index(columns.create_empty_index(), [StoredItem(7, 1, True, ITEM)])
+    catalogue = index.update_index(index.create_empty_index(), [StoredItem(7, 1, True, ITEM)])
     assert bool(catalogue.build_mask(parse_filter(given_filter))[0]) is holds
 
 
@@ -81,7 +81,7 @@ def test_too_many_conditions_are_refused() -> None:
 
 def test_what_is_unavailable_is_shown_only_to_a_filter_that_asks() -> None:
     gone = ItemInput(id="g", available=False)
-    catalogue = columns.update_index(columns.create_empty_index(), [StoredItem(1, 1, True, gone)])
+    catalogue = index.update_index(index.create_empty_index(), [StoredItem(1, 1, True, gone)])
     assert not catalogue.build_mask(None).any()
     assert not catalogue.build_mask(parse_filter({"brand": {"eq": "x"}})).any()
     assert catalogue.build_mask(parse_filter({"available": {"eq": False}})).all()
@@ -112,26 +112,26 @@ def test_columns_agree_with_the_rule_on_one_item(
     first: list[ItemInput], then: list[ItemInput], wanted: dict[str, Any]
 ) -> None:
     """Also after items changed: the second list replaces the first from item 0 on."""
-    catalogue = columns.update_index(
-        columns.create_empty_index(), [StoredItem(n, 1, True, i) for n, i in enumerate(first)]
+    catalogue = index.update_index(
+        index.create_empty_index(), [StoredItem(n, 1, True, i) for n, i in enumerate(first)]
     )
-    catalogue = columns.update_index(catalogue, [StoredItem(n, 2, True, i) for n, i in enumerate(then)])
+    catalogue = index.update_index(catalogue, [StoredItem(n, 2, True, i) for n, i in enumerate(then)])
     now = [*then, *first[len(then) :]]
     expected = [can_show(item, parse_filter(wanted)) for item in now]
     assert catalogue.build_mask(parse_filter(wanted)).tolist() == expected
 
 
 def test_a_retired_item_leaves_every_mask() -> None:
-    live = columns.update_index(columns.create_empty_index(), [StoredItem(3, 1, True, ITEM)])
-    retired = columns.update_index(live, [StoredItem(3, 2, False, ITEM)])
+    live = index.update_index(index.create_empty_index(), [StoredItem(3, 1, True, ITEM)])
+    retired = index.update_index(live, [StoredItem(3, 2, False, ITEM)])
     assert live.build_mask(None).all()
     assert not retired.build_mask(None).any()
     assert live.build_mask(None).all()
 
 
 def test_slots_of_a_model_come_first_and_stay_shut_until_their_items_are_read() -> None:
-    reserved = columns.create_empty_index(np.array([9, 4], dtype=np.int32))
+    reserved = index.create_empty_index(np.array([9, 4], dtype=np.int32))
     assert not reserved.build_mask(None).any()
-    read = columns.update_index(reserved, [StoredItem(4, 1, True, ITEM), StoredItem(12, 2, True, ITEM)])
+    read = index.update_index(reserved, [StoredItem(4, 1, True, ITEM), StoredItem(12, 2, True, ITEM)])
     assert read.item_numbers.tolist() == [9, 4, 12]
     assert read.build_mask(None).tolist() == [False, True, True]

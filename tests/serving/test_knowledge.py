@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from recommender.serving import stating
 from recommender.serving.recommend import recommend
+from recommender.serving.rules.matching import validation
 from recommender.serving.similar import find_similar_items
-from recommender.serving.spaces import get_snapshot_cache
+from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import RecommendAnswer, RecommendRequest
-from recommender.training.work import run_training_job
-from tenants.data.actions import catalog, knowledge, profiles, space
-from tenants.data.queries import space as space_queries
+from recommender.training.job_runner import run_training_job
+from tenants.data.actions import catalog, knowledge, profiles, tenant_settings
+from tenants.data.queries import tenant_state as space_queries
 from tenants.data.types import ItemInput, ProfileInput, RuleInput, TripleInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -42,7 +42,7 @@ def fill(tenant: TenantRef, actor: Actor) -> None:
 
 def state_rules(tenant: TenantRef, actor: Actor, *rules: RuleInput) -> None:
     with scope(tenant, actor=actor) as s:
-        assert stating.replace_rules(s, rules).rejected == []
+        assert validation.replace_rules(s, rules).rejected == []
     get_snapshot_cache().refresh_now(tenant)
 
 
@@ -96,7 +96,7 @@ def test_a_rule_that_reads_what_was_denied_since_is_silent(tenant: TenantRef, ac
     with scope(tenant, actor=actor) as s:
         privacy = space_queries.get_state(s).privacy
         denied = [*privacy.features_denied, "job"]
-        space.update_privacy(s, msgspec.structs.replace(privacy, features_denied=denied))
+        tenant_settings.update_privacy(s, msgspec.structs.replace(privacy, features_denied=denied))
     get_snapshot_cache().refresh_now(tenant)
     assert ask(tenant, actor, profile_id="ann").stage == "recent"
 

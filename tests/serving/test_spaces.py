@@ -12,10 +12,10 @@ from django.conf import settings
 
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.types import TrainedModel
-from recommender.serving import columns
-from recommender.serving.ready import EMPTY_SNAPSHOT, TenantSnapshot
+from recommender.serving.catalogue import index
 from recommender.serving.recommend import recommend
-from recommender.serving.spaces import SnapshotCache, get_snapshot_cache
+from recommender.serving.snapshot.cache import SnapshotCache, get_snapshot_cache
+from recommender.serving.snapshot.tenant_snapshot import EMPTY_SNAPSHOT, TenantSnapshot
 from recommender.serving.types import RecommendRequest
 from tenants.data.types import ItemInput, StoredItem
 from tenants.errors import StoreUnavailable
@@ -107,8 +107,8 @@ def test_a_model_larger_than_the_bound_is_not_loaded(walkers: TenantRef) -> None
 def _of_size(count: int) -> TenantSnapshot:
     return replace(
         EMPTY_SNAPSHOT,
-        catalogue=columns.update_index(
-            columns.create_empty_index(), [StoredItem(n, 1, True, ItemInput(id=str(n))) for n in range(count)]
+        catalogue=index.update_index(
+            index.create_empty_index(), [StoredItem(n, 1, True, ItemInput(id=str(n))) for n in range(count)]
         ),
     )
 

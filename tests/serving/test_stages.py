@@ -8,10 +8,10 @@ import pytest
 
 from recommender.serving.recommend import recommend
 from recommender.serving.similar import find_similar_items
-from recommender.serving.spaces import get_snapshot_cache
+from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import RecommendAnswer, RecommendRequest
-from recommender.training.work import run_training_job
-from tenants.data.actions import catalog, events, profiles, space
+from recommender.training.job_runner import run_training_job
+from tenants.data.actions import catalog, events, profiles, tenant_settings
 from tenants.data.presets import PRIVACY_PRESETS
 from tenants.data.queries import counters, receipts
 from tenants.data.types import EventInput, ItemInput, ProfileInput
@@ -166,7 +166,7 @@ def test_a_tenant_without_personalisation_answers_from_the_page_alone(
     record(tenant, actor, "p", "c")
     settings = PRIVACY_PRESETS["ecommerce"]
     with scope(tenant, actor=actor) as s:
-        space.update_privacy(s, type(settings)(**{**_fields(settings), "personalisation": "off"}))
+        tenant_settings.update_privacy(s, type(settings)(**{**_fields(settings), "personalisation": "off"}))
     plain, on_page = (
         ask(tenant, actor, profile_id="p"),
         ask(tenant, actor, profile_id="p", session=["c", "a"]),

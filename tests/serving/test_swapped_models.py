@@ -13,7 +13,7 @@ import pytest
 
 from recommender.registry import artefacts, queries
 from recommender.serving.recommend import recommend
-from recommender.serving.spaces import get_snapshot_cache
+from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import RecommendRequest
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope

@@ -16,7 +16,7 @@ from tenants.control.actions import create_api_key
 from tenants.control.models import Tenant, User
 from tenants.control.queries import authenticate, list_audit_entries, list_members
 from tenants.control.roles import MemberRole
-from tenants.data.queries.space import get_state
+from tenants.data.queries.tenant_state import get_state
 from tenants.errors import KeyServiceUnavailable, TenantSuspended
 from tenants.privacy import onboarding
 from tenants.regions import TenantRef

@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import get_resolver
 
-from lepton_platform.management.isolation.doors import ClientRequest
+from lepton_platform.management.isolation.clients import ClientRequest
 from tenants.control.models import User
 from tests.stranger.targets import Target
 

@@ -10,7 +10,7 @@ from itertools import chain, zip_longest
 from urllib.parse import unquote
 
 from lepton_platform.management.isolation.attack import AttackedOperation
-from lepton_platform.management.isolation.doors import ClientRequest, ClientResponse
+from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
 from tests.stranger.spellings import SPELLINGS
 from tests.stranger.targets import Target
 from tests.stranger.ways import Way, ways

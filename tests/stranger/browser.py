@@ -9,7 +9,7 @@ from itertools import count
 
 from django.test import Client
 
-from lepton_platform.management.isolation.doors import ClientRequest, ClientResponse
+from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
 from tenants.control.models import User
 
 # What a page makes anew each time, or makes of an id: it is no difference between two answers.

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from lepton_platform.api import pagination
-from lepton_platform.management.isolation import spaces
+from lepton_platform.management.isolation import tenant_pair
 from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
-from lepton_platform.management.isolation.doors import ApiClient, ClientRequest
-from lepton_platform.management.isolation.spaces import ProbeIds, ProbeTenant
+from lepton_platform.management.isolation.clients import ApiClient, ClientRequest
+from lepton_platform.management.isolation.tenant_pair import ProbeIds, ProbeTenant
 from tenants.control.actions import add_member, create_user
 from tenants.control.models import User
 from tenants.scope import control_scope
@@ -55,8 +55,8 @@ def targets(door: ApiClient, victim: ProbeTenant, count: int) -> list[Target]:
 def member(space: ProbeTenant) -> User:
     """An owner of this tenant, and of no other, with the canary as a name."""
     email = f"{secrets.token_hex(8)}@example.com"
-    user = create_user(email=email, name=space.canary, actor=spaces.ACTOR)
-    with control_scope(space.tenant.id, actor=spaces.ACTOR) as s:
+    user = create_user(email=email, name=space.canary, actor=tenant_pair.ACTOR)
+    with control_scope(space.tenant.id, actor=tenant_pair.ACTOR) as s:
         add_member(s, user, "owner")
     return user
 
@@ -66,7 +66,7 @@ def _target(door: ApiClient, victim: ProbeTenant, name: str, served: Sequence[At
     ids = ProbeIds(
         f"item-{name}",
         f"profile-{name}",
-        spaces.create_cancelled_job(door, victim.key),
+        tenant_pair.create_cancelled_job(door, victim.key),
         victim.private_ids.version,
     )
     bare = Target(
@@ -91,17 +91,17 @@ def _target(door: ApiClient, victim: ProbeTenant, name: str, served: Sequence[At
             asked = operation.build_request(ids)
             door(replace(asked, headers={"Idempotency-Key": bare.key_for(operation.name)}), key=victim.key)
     for request in [
-        *spaces.build_content_requests(ids.item_id, ids.profile_id, victim.canary),
+        *tenant_pair.build_content_requests(ids.item_id, ids.profile_id, victim.canary),
         *_named(bare),
     ]:
-        spaces.expect_success(door, request, victim.key)
+        tenant_pair.expect_success(door, request, victim.key)
     question = ClientRequest(
         "POST", "/api/v1/recommendations", json.dumps({"profile_id": ids.profile_id}).encode()
     )
     for operation in served:
         if operation.method == "GET":
-            spaces.expect_success(door, operation.build_request(ids), victim.key)
-    answer = json.loads(spaces.expect_success(door, question, victim.key))
+            tenant_pair.expect_success(door, operation.build_request(ids), victim.key)
+    answer = json.loads(tenant_pair.expect_success(door, question, victim.key))
     return replace(bare, recommendation_id=answer["recommendation_id"])
 
 

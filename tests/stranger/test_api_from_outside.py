@@ -11,10 +11,10 @@ import pytest
 
 from lepton_platform.api.routes import ROUTES
 from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
-from lepton_platform.management.isolation.doors import InProcessClient
+from lepton_platform.management.isolation.clients import InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
-from lepton_platform.management.isolation.spaces import ProbeTenant, prepare_tenants, revoke_keys
-from recommender.serving import spaces as serving
+from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
+from recommender.serving.snapshot import cache as serving
 from tests.stranger.asking import Tally, ask_both, hold, in_turns
 from tests.stranger.targets import Target, absent_like, targets
 

@@ -10,8 +10,8 @@ import pytest
 from django import forms
 
 from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
-from lepton_platform.management.isolation.doors import InProcessClient
-from lepton_platform.management.isolation.spaces import ProbeIds
+from lepton_platform.management.isolation.clients import InProcessClient
+from lepton_platform.management.isolation.tenant_pair import ProbeIds
 from lepton_platform.portal import forms as portal
 from lepton_platform.staff.pages import tenant_forms as staff
 from tests.stranger.addresses import API, addresses, filled_in, parameters, routes

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lepton_platform.management.isolation.doors import ClientResponse, InProcessClient
+from lepton_platform.management.isolation.clients import ClientResponse, InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
-from lepton_platform.management.isolation.spaces import ProbeTenant, prepare_tenants, revoke_keys
-from recommender.serving import spaces as serving
+from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
+from recommender.serving.snapshot import cache as serving
 from tenants.control.models import Tenant, User
 from tests.stranger.addresses import Address, addresses
 from tests.stranger.asking import Ask, Tally, ask_both, hold

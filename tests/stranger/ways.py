@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from lepton_platform.management.isolation.attack import AttackedOperation
-from lepton_platform.management.isolation.doors import ClientRequest
+from lepton_platform.management.isolation.clients import ClientRequest
 from tests.stranger.spellings import SPELLINGS, Spelling
 from tests.stranger.targets import Target
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Dataset, Split
-from recommender.evaluation.fit import fit_ensemble
 from recommender.evaluation.slices import SegmentColumns
+from recommender.fitting.fit_ensemble import fit_ensemble
 from recommender.registry.bundle import Bundle
 from recommender.training import gate
 from recommender.training.gate import GateResult

@@ -15,10 +15,10 @@ from recommender.dataset import Dataset
 from recommender.dataset.cleaning import Cleaner
 from recommender.registry import queries
 from recommender.serving.recommend import recommend
-from recommender.serving.spaces import get_snapshot_cache, stop_snapshot_cache
+from recommender.serving.snapshot.cache import get_snapshot_cache, stop_snapshot_cache
 from recommender.serving.types import RecommendRequest
 from recommender.training import gate
-from recommender.training.work import run_training_job
+from recommender.training.job_runner import run_training_job
 from tenants.data.actions import catalog, events
 from tenants.data.queries import jobs
 from tenants.data.types import EventInput, ItemInput, JobView

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.serving import spaces
+from recommender.serving.snapshot import cache
 from tenants.regions import TenantRef
 from tenants.scope import Actor
 from tests.training.spaces import feed, in_order
@@ -18,7 +18,7 @@ from tests.training.spaces import feed, in_order
 @pytest.fixture(autouse=True)
 def nothing_in_memory() -> Iterator[None]:
     yield
-    spaces.stop_snapshot_cache()
+    cache.stop_snapshot_cache()
 
 
 def test_train_publishes_and_recommend_explains(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:

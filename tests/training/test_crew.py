@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recommender.dataset import Dataset
-from recommender.training.crew import select_distributed_backend
+from recommender.training.distributed import select_distributed_backend
 
 DATA = Dataset.from_sequences([[0, 1, 2], [1, 2]])
 
@@ -32,5 +32,5 @@ def test_a_tenant_at_the_threshold_does(settings: Any) -> None:
 
 def test_without_the_extra_this_machine_trains(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_FROM_EVENTS = "head:6379", 0
-    monkeypatch.setitem(sys.modules, "recommender.evaluation.on_ray", None)
+    monkeypatch.setitem(sys.modules, "recommender.algorithms.sequential.distributed.ray_backend", None)
     assert select_distributed_backend(DATA) is None

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from uuid_utils.compat import uuid7
 
-from lepton_platform.tasks import quality
-from recommender import sources
-from recommender.algorithms.ensemble import Ensemble
-from recommender.evaluation.fit import fit_ensemble
+from lepton_platform.tasks import monitoring
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.monitoring import drift
+from recommender.monitoring.drift import DRIFT_SIGNALS
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import TrainedModel
-from recommender.watching import drifting
-from recommender.watching.drifting import DRIFT_SIGNALS
+from recommender.tenant_data import interactions
 from tenants.data.actions import catalog
 from tenants.data.queries import audit_log
 from tenants.data.types import EventInput, ItemInput
@@ -56,7 +56,7 @@ def visits(
 
 def learn(tenant: TenantRef, actor: Actor) -> None:
     """A real model of what is there now, in service."""
-    source = sources.load_training_data(tenant, actor=actor, report=lambda _done: None)
+    source = interactions.load_training_data(tenant, actor=actor, report=lambda _done: None)
     members = ("popularity", "transitions")
     ensemble: Ensemble = fit_ensemble(
         source.dataset, profile="fast", model_names=members, rng=np.random.default_rng(0)
@@ -69,7 +69,7 @@ def learn(tenant: TenantRef, actor: Actor) -> None:
 
 
 def levels(tenant: TenantRef, actor: Actor) -> dict[str, str]:
-    drifting.measure_drift(tenant, actor=actor)
+    drift.measure_drift(tenant, actor=actor)
     with scope(tenant, actor=actor) as s:
         version = queries.get_active_version(s)
     assert version is not None
@@ -126,7 +126,7 @@ def test_newcomers_whom_the_model_knows_little_about_move_its_scores(shop: Tenan
 def test_the_task_writes_it_and_the_audit_log_says_so_once(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, lambda p, _s: (p % ITEMS, "purchase"), days=range(6, 0, -2), people=range(PROFILES))
     for _ in range(2):
-        quality.measure_drift(region=shop.region)
+        monitoring.measure_drift(region=shop.region)
     with scope(shop, actor=actor) as s:
         version = queries.get_active_version(s)
         lines = [line for line in audit_log.list_entries(s, limit=50) if line.verb == "model.drifted"]
@@ -143,7 +143,7 @@ def test_an_empty_or_a_tiny_week_is_unknown(shop: TenantRef, actor: Actor, peopl
 
 
 def test_without_a_model_that_learned_there_is_nothing_to_measure(tenant: TenantRef, actor: Actor) -> None:
-    assert drifting.measure_drift(tenant, actor=actor) is None
+    assert drift.measure_drift(tenant, actor=actor) is None
 
 
 def test_a_model_whose_files_are_gone_still_has_its_inputs_measured(shop: TenantRef, actor: Actor) -> None:
@@ -158,7 +158,7 @@ def test_a_model_whose_files_are_gone_still_has_its_inputs_measured(shop: Tenant
 
 def test_no_word_of_the_catalogue_is_written_down(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
-    drifting.measure_drift(shop, actor=actor)
+    drift.measure_drift(shop, actor=actor)
     with scope(shop, actor=actor) as s:
         version = queries.get_active_version(s)
     assert version is not None

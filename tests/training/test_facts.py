@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from recommender import sources
 from recommender.features.encoders import FeatureEncoder, FeatureMatrix
-from recommender.sources import FeatureData
-from tenants.data.actions import catalog, profiles, space
+from recommender.tenant_data import interactions
+from recommender.tenant_data.interactions import FeatureData
+from tenants.data.actions import catalog, profiles, tenant_settings
 from tenants.data.presets import PRIVACY_PRESETS, list_denied_attributes
-from tenants.data.queries import space as questions
+from tenants.data.queries import tenant_state as questions
 from tenants.data.types import ItemInput, ProfileInput
 from tenants.errors import Invalid
 from tenants.regions import TenantRef
@@ -44,14 +44,16 @@ def bank(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
     return tenant
 
 
-def matrix(facts: FeatureData, role: sources.FeatureRole) -> FeatureMatrix:
+def matrix(facts: FeatureData, role: interactions.FeatureRole) -> FeatureMatrix:
     size = len(next(iter(facts.table.values())))
     rows = np.arange(size, dtype=np.int64)
     return FeatureEncoder.fit(facts.specification, role, facts.table, rows).transform(facts.table)
 
 
 def both(tenant: TenantRef, actor: Actor) -> tuple[FeatureData, FeatureData]:
-    return sources.load_item_features(tenant, actor=actor), sources.load_user_features(tenant, actor=actor)
+    return interactions.load_item_features(tenant, actor=actor), interactions.load_user_features(
+        tenant, actor=actor
+    )
 
 
 def test_no_denied_fact_of_an_item_or_a_profile_reaches_a_matrix(bank: TenantRef, actor: Actor) -> None:
@@ -74,7 +76,7 @@ def test_a_tenant_cannot_take_a_denial_of_its_vertical_back(bank: TenantRef, act
     with scope(bank, actor=actor) as s:
         looser = msgspec.structs.replace(questions.get_state(s).privacy, features_denied=["balance"])
         with pytest.raises(Invalid) as refused:
-            space.update_privacy(s, looser)
+            tenant_settings.update_privacy(s, looser)
     assert refused.value.errors[0].pointer == "/features_denied"
 
 
@@ -97,7 +99,7 @@ def test_what_the_tenant_denies_beside_its_vertical_is_denied_as_well(bank: Tena
     with scope(bank, actor=actor) as s:
         settings = questions.get_state(s).privacy
         stricter = [*settings.features_denied, "balances"]
-        space.update_privacy(s, msgspec.structs.replace(settings, features_denied=stricter))
+        tenant_settings.update_privacy(s, msgspec.structs.replace(settings, features_denied=stricter))
     items, people = both(bank, actor)
     assert "balance" not in {*items.table, *people.table}
     assert "balance" in items.denied_names
@@ -115,7 +117,7 @@ def test_only_profiles_that_consented_state_facts(bank: TenantRef, actor: Actor)
 def test_without_personalisation_nobody_states_a_fact(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
         settings = questions.get_state(s).privacy
-        space.update_privacy(s, msgspec.structs.replace(settings, personalisation="off"))
+        tenant_settings.update_privacy(s, msgspec.structs.replace(settings, personalisation="off"))
     assert both(bank, actor)[1].table == {}
 
 
@@ -123,7 +125,7 @@ def test_items_stand_in_the_order_of_their_numbers_without_the_retired(bank: Ten
     with scope(bank, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a", brand="Nord", attributes={"price": "free", "Brand": "x"})])
         catalog.retire_item(s, "b")
-    facts = sources.load_item_features(bank, actor=actor)
+    facts = interactions.load_item_features(bank, actor=actor)
     assert facts.table["price"] == [None, 3.0]
     assert facts.table["brand"] == ["Nord", None]
     assert "Brand" not in facts.table

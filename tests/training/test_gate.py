@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from recommender.algorithms.blend import Blend
-from recommender.algorithms.ensemble import Ensemble
+from recommender.algorithms.common.score_blend import Blend
+from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Dataset
 from recommender.training import gate
 from tests.proofs import Scale

@@ -10,9 +10,10 @@ import pytest
 
 from recommender.registry import queries
 from recommender.registry.types import VersionView
-from recommender.training import gate, incremental, refresh
-from recommender.training.refresh import request_if_due
-from recommender.training.work import run_training_job
+from recommender.training import gate, refresh_schedule
+from recommender.training import refresh as model_refresh
+from recommender.training.job_runner import run_training_job
+from recommender.training.refresh_schedule import request_if_due
 from tenants.data.actions import catalog, events
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
@@ -71,7 +72,7 @@ def test_a_refresh_serves_what_it_learned_on_top_of_the_live_model(served: Tenan
     assert second.metrics["served"]["ndcg@10"] > 2 * second.metrics["popularity"]["ndcg@10"]
     assert second.metrics["live"]["fair"] is True
     assert second.metrics["data"]["items"] == ITEMS + 10
-    assert second.metrics["full"] == refresh.get_last_full_training(first)
+    assert second.metrics["full"] == refresh_schedule.get_last_full_training(first)
 
 
 def test_it_is_judged_by_events_that_neither_model_has_seen(
@@ -86,7 +87,7 @@ def test_it_is_judged_by_events_that_neither_model_has_seen(
         seen.append((split.train, ensemble.members["popularity"]._counts.sum()))
         return judge(ensemble, split, *args, **kwargs)
 
-    monkeypatch.setattr(incremental.gate, "evaluate_candidate", watched)
+    monkeypatch.setattr(model_refresh.gate, "evaluate_candidate", watched)
     trained(served, actor, refresh=True)
     (train, counted), *others = seen
     assert others == []
@@ -112,7 +113,7 @@ def test_a_model_that_cannot_be_gone_on_from_is_trained_afresh(
 ) -> None:
     go_on(served, actor)
     monkeypatch.setattr(
-        "recommender.algorithms.sequence_training.SequentialTrainer.warm_start", lambda *_: False
+        "recommender.algorithms.sequential.trainer.SequentialTrainer.warm_start", lambda *_: False
     )
     assert trained(served, actor, refresh=True).state == "succeeded"
     assert "refreshed_from" not in newest(served, actor).metrics

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from recommender.registry import artefacts, queries
-from recommender.training.work import run_training_job
+from recommender.training.job_runner import run_training_job
 from tenants.data.queries import jobs
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -21,7 +21,7 @@ _WORK = """
 import sys, django
 django.setup()
 from uuid import UUID
-from recommender.training.work import work
+from recommender.training.job_runner import work
 from tenants.regions import TenantRef
 from tenants.scope import Actor
 work(TenantRef(UUID(sys.argv[1]), sys.argv[2]), UUID(sys.argv[3]), owner="killed", actor=Actor("system", "test"))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lepton_platform.tasks import quality
+from lepton_platform.tasks import monitoring
+from recommender.monitoring import auto_rollback
 from recommender.registry import actions, queries
 from recommender.registry.reasons import translate_reasons_into
 from recommender.registry.types import VersionView
-from recommender.watching import roll_back
 from tenants.data.queries import audit_log
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -56,7 +56,7 @@ def test_a_planted_regression_is_rolled_back(
         publish(tenant, actor, days_ago=4)
         serve(tenant, actor, "v2", count=900, days=MINE, share=0.03, seed=2 * seed + 1)
         something_came_in(tenant, actor)
-        roll_back.check_active_version(tenant, actor=actor)
+        auto_rollback.check_active_version(tenant, actor=actor)
         returned += active(tenant, actor) == 1
     assert figure("planted regressions rolled back", returned, of=runs, passes=returned == runs)
 
@@ -65,7 +65,7 @@ def test_the_task_takes_it_back_with_a_reason_in_both_languages_and_a_line_in_th
     pair: TenantRef, actor: Actor
 ) -> None:
     serve(pair, actor, "v2", count=900, days=MINE, share=0.03, seed=2)
-    quality.watch_models(region=pair.region)
+    monitoring.watch_models(region=pair.region)
     left = state(pair, actor, 2)
     assert (active(pair, actor), left.state) == (1, "candidate")
     assert [reason.code for reason in left.reasons] == ["clicks_dropped"]
@@ -81,7 +81,7 @@ def test_the_task_takes_it_back_with_a_reason_in_both_languages_and_a_line_in_th
 
 def test_what_is_as_good_stays_and_its_rates_are_kept(pair: TenantRef, actor: Actor) -> None:
     serve(pair, actor, "v2", count=900, days=MINE, share=0.12, seed=3)
-    quality.watch_models(region=pair.region)
+    monitoring.watch_models(region=pair.region)
     now = state(pair, actor, 2)
     assert (now.is_active, now.reasons, now.live["answers"], now.live["look"]) == (True, (), 900, 4)
     mine, before = now.live["rates"]["clicks"]
@@ -92,7 +92,7 @@ def test_what_is_as_good_stays_and_its_rates_are_kept(pair: TenantRef, actor: Ac
 def test_dismissals_take_back_as_well(pair: TenantRef, actor: Actor) -> None:
     serve(pair, actor, "v2", count=400, days=MINE, share=0.3, kind="dismiss", seed=4)
     serve(pair, actor, "v2", count=400, days=MINE, share=0.25, seed=5)
-    found = roll_back.check_active_version(pair, actor=actor)
+    found = auto_rollback.check_active_version(pair, actor=actor)
     assert found is not None
     assert found.degraded == ("dismissals",)
     assert active(pair, actor) == 1
@@ -112,7 +112,7 @@ def test_answers_that_prove_nothing_take_nothing_back(
     pair: TenantRef, actor: Actor, given: dict[str, Any]
 ) -> None:
     serve(pair, actor, "v2", **{"count": 900, "days": MINE, "share": 0.0, "seed": 6, **given})
-    roll_back.check_active_version(pair, actor=actor)
+    auto_rollback.check_active_version(pair, actor=actor)
     assert active(pair, actor) == 2
 
 
@@ -120,7 +120,7 @@ def test_what_the_team_tries_in_the_portal_takes_nothing_back(pair: TenantRef, a
     tried = {"facts": {"scenario": "portal.preview"}}
     serve(pair, actor, "v1", count=900, days=BEFORE, share=0.3, seed=12, **tried)
     serve(pair, actor, "v2", count=900, days=MINE, share=0.0, seed=13, **tried)
-    found = roll_back.check_active_version(pair, actor=actor)
+    found = auto_rollback.check_active_version(pair, actor=actor)
     assert found is not None
     assert (found.n_current, active(pair, actor)) == (0, 2)
 
@@ -131,22 +131,22 @@ def test_while_no_event_comes_in_at_all_nothing_is_judged(tenant: TenantRef, act
     serve(tenant, actor, "v1", count=900, days=BEFORE, share=0.12, seed=1)
     publish(tenant, actor, days_ago=4)
     serve(tenant, actor, "v2", count=900, days=MINE, share=0.0, seed=2)
-    roll_back.check_active_version(tenant, actor=actor)
+    auto_rollback.check_active_version(tenant, actor=actor)
     assert active(tenant, actor) == 2
 
 
 def test_clicks_that_come_too_late_do_not_count(pair: TenantRef, actor: Actor) -> None:
     serve(pair, actor, "v2", count=900, days=MINE, share=0.12, delay=timedelta(hours=2), seed=7)
-    roll_back.check_active_version(pair, actor=actor)
+    auto_rollback.check_active_version(pair, actor=actor)
     assert active(pair, actor) == 1
 
 
 def test_a_person_who_promotes_it_again_has_the_last_word(pair: TenantRef, actor: Actor) -> None:
     serve(pair, actor, "v2", count=900, days=MINE, share=0.03, seed=8)
-    roll_back.check_active_version(pair, actor=actor)
+    auto_rollback.check_active_version(pair, actor=actor)
     with scope(pair, actor=actor) as s:
         actions.promote(s, 2, expected=1)
-    assert roll_back.check_active_version(pair, actor=actor) is None
+    assert auto_rollback.check_active_version(pair, actor=actor) is None
     assert active(pair, actor) == 2
 
 
@@ -155,7 +155,7 @@ def test_checking_twice_takes_back_once(pair: TenantRef, actor: Actor) -> None:
     serve(pair, actor, "v3", count=900, days=MINE, share=0.03, seed=9)
     serve(pair, actor, "v2", count=900, days=(9.9, 4.1), share=0.12, seed=10)
     for _ in range(2):
-        roll_back.check_active_version(pair, actor=actor)
+        auto_rollback.check_active_version(pair, actor=actor)
     assert active(pair, actor) == 2
 
 
@@ -163,12 +163,12 @@ def test_another_tenants_answers_do_not_count(
     pair: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
     serve(stranger_tenant, actor, "v2", count=900, days=MINE, share=0.0, seed=11)
-    found = roll_back.check_active_version(pair, actor=actor)
+    found = auto_rollback.check_active_version(pair, actor=actor)
     assert found is not None
     assert found.n_current == 0
 
 
 def test_without_an_earlier_version_there_is_nothing_to_compare_with(tenant: TenantRef, actor: Actor) -> None:
-    assert roll_back.check_active_version(tenant, actor=actor) is None
+    assert auto_rollback.check_active_version(tenant, actor=actor) is None
     publish(tenant, actor, days_ago=3)
-    assert roll_back.check_active_version(tenant, actor=actor) is None
+    assert auto_rollback.check_active_version(tenant, actor=actor) is None

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from lepton_platform.tasks import training as tasks
-from recommender import looks
 from recommender.features.images import EMBEDDING_WIDTH, ENCODER_NAME
 from recommender.registry import artefacts, queries
 from recommender.registry.bundle import Bundle
-from recommender.serving.spaces import get_snapshot_cache, stop_snapshot_cache
-from recommender.training.looking import embed_new_images
-from recommender.training.work import run_training_job
+from recommender.serving.snapshot.cache import get_snapshot_cache, stop_snapshot_cache
+from recommender.tenant_data import image_embeddings
+from recommender.training.job_runner import run_training_job
+from recommender.training.new_image_embeddings import embed_new_images
 from tenants.data.actions import images
-from tenants.data.actions.looks import record_image_embeddings
-from tenants.data.pictures import EncodedImage
+from tenants.data.actions.image_embeddings import record_image_embeddings
+from tenants.data.media.images import EncodedImage
 from tenants.data.queries import jobs
-from tenants.data.queries.looks import count_pending, list_pending
+from tenants.data.queries.image_embeddings import count_pending, list_pending
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.drawings import picture_file
@@ -111,8 +111,10 @@ def test_only_new_images_are_looked_at_again(
     train(tenant, actor)
     put(owner, "discs-1", "stripes", 99)
     seen: list[int] = []
-    record = looks.to_bytes
-    monkeypatch.setattr(looks, "to_bytes", lambda vector: seen.append(len(vector)) or record(vector))
+    record = image_embeddings.to_bytes
+    monkeypatch.setattr(
+        image_embeddings, "to_bytes", lambda vector: seen.append(len(vector)) or record(vector)
+    )
     train(tenant, actor)
     assert len(seen) == 1
     assert {item["id"].partition("-")[0] for item in alike(owner, "discs-1", EACH)} == {"stripes"}
@@ -127,7 +129,7 @@ def test_a_removed_image_takes_its_vector_along_with_the_next_training(
     assert owner.delete(f"{API}/items/discs-0/image").status_code == 404
     bundle = model(tenant, actor)
     with scope(tenant, actor=actor) as s:
-        left = looks.load_embeddings_by_number(s, bundle.item_numbers.tolist())
+        left = image_embeddings.load_embeddings_by_number(s, bundle.item_numbers.tolist())
     assert len(left) == len(gallery) - 1
     train(tenant, actor)
     assert alike(owner, "discs-0") == []
@@ -177,7 +179,10 @@ def test_a_look_that_was_read_before_the_image_changed_is_not_kept(
     put(owner, "discs-0", "stripes", 5)
     with scope(tenant, actor=actor) as s:
         stored = record_image_embeddings(
-            s, ENCODER_NAME, page, [looks.to_bytes(np.ones(EMBEDDING_WIDTH, np.float32))] * len(page)
+            s,
+            ENCODER_NAME,
+            page,
+            [image_embeddings.to_bytes(np.ones(EMBEDDING_WIDTH, np.float32))] * len(page),
         )
     assert stored == len(page) - 1
 

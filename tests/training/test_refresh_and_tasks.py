@@ -9,10 +9,10 @@ from uuid import uuid4
 import pytest
 
 from lepton_platform.celery import app
-from lepton_platform.tasks import schedule, training, upkeep
+from lepton_platform.tasks import maintenance, schedule, training
 from recommender.registry import actions
 from recommender.registry.types import TrainedModel
-from recommender.training.refresh import request_if_due
+from recommender.training.refresh_schedule import request_if_due
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import counters, jobs
 from tenants.regions import TenantRef
@@ -69,8 +69,8 @@ def test_a_requested_training_reaches_the_queue_of_its_region_once(
     sent: list[tuple[str, dict[str, Any], str]] = []
     monkeypatch.setattr(app, "send_task", lambda name, *, kwargs, queue: sent.append((name, kwargs, queue)))
     job_id = order_training(tenant, actor)
-    upkeep.publish_outbox(region=tenant.region)
-    upkeep.publish_outbox(region=tenant.region)
+    maintenance.publish_outbox(region=tenant.region)
+    maintenance.publish_outbox(region=tenant.region)
     mine = [one for one in sent if one[1]["tenant_id"] == str(tenant.id)]
     expected = {"tenant_id": str(tenant.id), "job_id": str(job_id), "region": tenant.region}
     assert mine == [("lepton.train", expected, f"region_{tenant.region}")]
@@ -85,10 +85,10 @@ def test_a_message_stays_in_the_outbox_while_the_broker_is_away(
     order_training(tenant, actor)
     monkeypatch.setattr(app, "send_task", away)
     with pytest.raises(ConnectionError):
-        upkeep.publish_outbox(region=tenant.region)
+        maintenance.publish_outbox(region=tenant.region)
     sent: list[str] = []
     monkeypatch.setattr(app, "send_task", lambda _name, *, kwargs, **_: sent.append(kwargs["tenant_id"]))
-    upkeep.publish_outbox(region=tenant.region)
+    maintenance.publish_outbox(region=tenant.region)
     assert str(tenant.id) in sent
 
 
@@ -105,14 +105,14 @@ def test_an_expired_lease_is_asked_for_again(
     sent: list[str] = []
     job_id = order_training(tenant, actor)
     monkeypatch.setattr(app, "send_task", lambda _name, *, kwargs, **_: sent.append(kwargs["job_id"]))
-    upkeep.publish_outbox(region=tenant.region)
+    maintenance.publish_outbox(region=tenant.region)
     with scope(tenant, actor=actor) as s:
         job_actions.lease_job(s, job_id, owner="dead")
         s.cursor().execute(
             "UPDATE data_job SET lease_until = now() - interval '1 s' WHERE id = %s", (job_id,)
         )
-    upkeep.retry_expired_jobs(region=tenant.region)
-    upkeep.publish_outbox(region=tenant.region)
+    maintenance.retry_expired_jobs(region=tenant.region)
+    maintenance.publish_outbox(region=tenant.region)
     assert sent.count(str(job_id)) == 2
 
 
@@ -124,9 +124,9 @@ def test_upkeep_may_run_twice(walkers: TenantRef, actor: Actor) -> None:
 
     before = counted()
     for _ in range(2):
-        upkeep.fold_counters(region=walkers.region)
-        upkeep.merge_timelines(region=walkers.region)
-        upkeep.remove_expired_data(region=walkers.region)
+        maintenance.fold_counters(region=walkers.region)
+        maintenance.merge_timelines(region=walkers.region)
+        maintenance.remove_expired_data(region=walkers.region)
     assert counted() == before == PROFILES * LENGTH
 
 

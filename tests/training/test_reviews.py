@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from django.utils import translation
 
-from recommender import sources, voices
-from recommender.language.readers import load_review_analyzer
+from recommender.language.reviews.load_analyzer import load_review_analyzer
 from recommender.registry import artefacts, queries
 from recommender.registry.bundle import Bundle
-from recommender.serving import spaces
 from recommender.serving.recommend import recommend
+from recommender.serving.snapshot import cache
 from recommender.serving.types import RecommendationReason, RecommendRequest
-from recommender.training.work import run_training_job
-from recommender.voices import WITHOUT_CONSENT, ReviewCorpus
-from tenants.data.actions import catalog, profiles, space
-from tenants.data.queries import space as questions
+from recommender.tenant_data import interactions, reviews
+from recommender.tenant_data.reviews import WITHOUT_CONSENT, ReviewCorpus
+from recommender.training.job_runner import run_training_job
+from tenants.data.actions import catalog, profiles, tenant_settings
+from tenants.data.queries import tenant_state as questions
 from tenants.data.types import ItemInput, ProfileInput
 from tenants.privacy import erasure
 from tenants.regions import TenantRef
@@ -30,9 +30,9 @@ FIVE = ("r1", "r2", "r3", "r4", "r5")
 
 
 def heard(tenant: TenantRef, actor: Actor) -> ReviewCorpus:
-    source = sources.load_training_data(tenant, actor=actor, report=lambda _done: None)
+    source = interactions.load_training_data(tenant, actor=actor, report=lambda _done: None)
     texts = {int(number): "A phone" for number in source.item_numbers}
-    return voices.load_reviews(
+    return reviews.load_reviews(
         tenant, texts, load_analyzer=load_review_analyzer, actor=actor, report=lambda _done: None
     )
 
@@ -68,10 +68,10 @@ def test_praise_of_five_people_becomes_a_reason_in_both_languages(
     write(phones, actor, "good", PRAISE[written_in], profiles=FIVE)
     run_training_job(phones, order_training(phones, actor), owner="w1", actor=actor)
     try:
-        spaces.get_snapshot_cache().refresh_now(phones)
+        cache.get_snapshot_cache().refresh_now(phones)
         english, chinese = praised(phones, actor, "en"), praised(phones, actor, "zh-hans")
     finally:
-        spaces.stop_snapshot_cache()
+        cache.stop_snapshot_cache()
     assert english["good"][0] == RecommendationReason(
         "praised", "Battery praised in 100% of 5 reviews", ["battery"]
     )
@@ -83,10 +83,10 @@ def test_blame_is_no_reason(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "bad", BLAME, profiles=FIVE)
     run_training_job(phones, order_training(phones, actor), owner="w1", actor=actor)
     try:
-        spaces.get_snapshot_cache().refresh_now(phones)
+        cache.get_snapshot_cache().refresh_now(phones)
         assert praised(phones, actor, "en")["bad"] == []
     finally:
-        spaces.stop_snapshot_cache()
+        cache.stop_snapshot_cache()
 
 
 def test_the_published_model_holds_counts_and_not_a_word_of_a_review(phones: TenantRef, actor: Actor) -> None:
@@ -147,7 +147,7 @@ def test_an_aspect_that_a_space_denies_is_neither_feature_nor_reason(phones: Ten
         stricter = [*settings.features_denied, "battery life"]
         from msgspec.structs import replace
 
-        space.update_privacy(s, replace(settings, features_denied=stricter))
+        tenant_settings.update_privacy(s, replace(settings, features_denied=stricter))
     found = heard(phones, actor)
     opinions = found.summarize_reviews()
     assert opinions.aspect_names == ()
@@ -179,7 +179,7 @@ def test_of_reviews_that_came_at_one_moment_no_more_are_read_than_asked_for(
     write(phones, actor, "good", [f"Good phone, number {n}." for n in many], profiles=many)
     with scope(phones, actor=actor) as s:
         s.cursor().execute("UPDATE data_review SET at = now() WHERE tenant_id = %s", (phones.id,))
-    read = voices.load_reviews(
+    read = reviews.load_reviews(
         phones,
         {},
         load_analyzer=load_review_analyzer,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from recommender import sources
-from recommender.sources import TrainingData
-from tenants.data.actions import catalog, events, profiles, space
-from tenants.data.queries import space as questions
+from recommender.tenant_data import interactions
+from recommender.tenant_data.interactions import TrainingData
+from tenants.data.actions import catalog, events, profiles, tenant_settings
+from tenants.data.queries import tenant_state as questions
 from tenants.data.types import EventInput, ItemInput, ProfileInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -31,7 +31,7 @@ def record(tenant: TenantRef, actor: Actor, *rows: tuple[str, str, str]) -> None
 
 
 def load(tenant: TenantRef, actor: Actor) -> TrainingData:
-    return sources.load_training_data(tenant, actor=actor, report=lambda _done: None)
+    return interactions.load_training_data(tenant, actor=actor, report=lambda _done: None)
 
 
 def rows_of(source: TrainingData) -> list[list[int]]:
@@ -102,7 +102,7 @@ def test_without_personalisation_no_two_events_are_linked(shop: TenantRef, actor
     with scope(shop, actor=actor) as s:
         settings = questions.get_state(s).privacy
         changed = {name: getattr(settings, name) for name in settings.__struct_fields__}
-        space.update_privacy(s, type(settings)(**{**changed, "personalisation": "off"}))
+        tenant_settings.update_privacy(s, type(settings)(**{**changed, "personalisation": "off"}))
     assert rows_of(load(shop, actor)) == [[1], [2], [3]]
 
 
@@ -179,7 +179,9 @@ def test_a_place_that_the_tenant_denies_makes_no_group(tenant: TenantRef, actor:
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a", title="a")])
         privacy = questions.get_state(s).privacy
-        space.update_privacy(s, replace(privacy, features_denied=[*privacy.features_denied, "country"]))
+        tenant_settings.update_privacy(
+            s, replace(privacy, features_denied=[*privacy.features_denied, "country"])
+        )
         profiles.upsert_profiles(s, [ProfileInput(id="ann", attributes={"country": "DE"})])
     record(tenant, actor, ("ann", "a", "view"))
     assert load(tenant, actor).user_segments == ()

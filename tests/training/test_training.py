@@ -10,9 +10,9 @@ import pytest
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import TrainedModel
-from recommender.training import run as run_module
-from recommender.training.progress import JobHeartbeat
-from recommender.training.work import run_training_job
+from recommender.training import pipeline as run_module
+from recommender.training.job_heartbeat import JobHeartbeat
+from recommender.training.job_runner import run_training_job
 from tenants.data.actions import catalog, events
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
@@ -198,7 +198,7 @@ def test_an_error_in_the_mathematics_becomes_a_reason(
 def test_the_lease_is_renewed_while_the_mathematics_says_nothing(
     tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommender.training.progress.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("recommender.training.job_heartbeat.HEARTBEAT_SECONDS", 0.05)
     job_id = order_training(tenant, actor)
     with scope(tenant, actor=actor) as s:
         job_actions.lease_job(s, job_id, owner="w1")

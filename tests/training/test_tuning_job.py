@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from lepton_platform.tasks.tuning import limit_tuning_parameters
+from lepton_platform.tasks.tuning_limits import limit_tuning_parameters
 from recommender.registry import queries
-from recommender.training import run as run_module
-from recommender.training.work import run_training_job
+from recommender.training import pipeline as run_module
+from recommender.training.job_runner import run_training_job
 from tenants.control.plans import PLANS
 from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import jobs
@@ -64,7 +64,7 @@ def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
 def test_a_search_is_cancelled_like_any_training(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommender.training.progress.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("recommender.training.job_heartbeat.HEARTBEAT_SECONDS", 0.05)
     tune = run_module.tune_models
 
     def cancelled_meanwhile(*args: Any, **kwargs: Any) -> Any:
@@ -81,7 +81,7 @@ def test_a_search_is_cancelled_like_any_training(
 def test_an_attempt_that_died_leaves_its_trials_to_the_next(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recommender.training.progress.HEARTBEAT_SECONDS", 0.0)
+    monkeypatch.setattr("recommender.training.job_heartbeat.HEARTBEAT_SECONDS", 0.0)
     with scope(walkers, actor=actor) as s:
         job_id = job_actions.request_job(s, "train", parameters=QUICK).id
         job_actions.lease_job(s, job_id, owner="dead")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from lepton_platform.api.bodies import KIB, DecodedBatch
-from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import BatchBody, OperationDeclaration, ResponseSpec
 from lepton_platform.api.v1.batches import finalize_batch
 from tenants.data.actions import events

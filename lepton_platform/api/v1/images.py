@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from lepton_platform.api.call import NO_CONTENT, ApiRequest, ApiResponse
+from lepton_platform.api.messages import NO_CONTENT, ApiRequest, ApiResponse
 from lepton_platform.api.operations import BinaryBody, OperationDeclaration, ResponseSpec
-from tenants.data import pictures
 from tenants.data.actions import images as actions
+from tenants.data.media import images as media_images
 from tenants.data.queries import images
 from tenants.scope import Scope, scope
 
@@ -30,11 +30,11 @@ _SAFE_HEADERS = {
         "another one is.\n\n"
         "The next training reads how it looks."
     ),
-    body=BinaryBody(pictures.MAX_BYTES_BY_TYPE),
+    body=BinaryBody(media_images.MAX_BYTES_BY_TYPE),
     error_codes=("not_found",),
 ).bind_without_scope
 def put_item_image(request: ApiRequest[bytes]) -> ApiResponse:
-    picture = pictures.reencode_image(request.body, str(request.http_request.content_type).lower())
+    picture = media_images.reencode_image(request.body, str(request.http_request.content_type).lower())
     with scope(request.tenant, actor=request.actor) as s:
         actions.set_image(s, request.path["item_id"], picture)
     return NO_CONTENT

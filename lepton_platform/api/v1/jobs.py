@@ -5,7 +5,7 @@ from uuid import UUID
 import msgspec
 
 from lepton_platform.api import pagination
-from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import PAGE_PARAMETERS, OperationDeclaration, ResponseSpec
 from tenants.data.actions import jobs as actions
 from tenants.data.queries import jobs

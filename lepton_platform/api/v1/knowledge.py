@@ -7,10 +7,10 @@ import msgspec
 
 from lepton_platform.api import pagination
 from lepton_platform.api.bodies import KIB, DecodedBatch
-from lepton_platform.api.call import NO_CONTENT, ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.messages import NO_CONTENT, ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import PAGE_PARAMETERS, BatchBody, OperationDeclaration, ResponseSpec
 from lepton_platform.api.v1.batches import finalize_batch
-from recommender.serving import stating
+from recommender.serving.rules import validation
 from tenants.data.actions import knowledge as actions
 from tenants.data.queries import knowledge
 from tenants.data.types import RowError, RuleInput, RulesResult, TripleInput, UpsertResult
@@ -71,7 +71,7 @@ _REJECTED = RowError(1, "/rules/1/profile/attributes.occuption", "unknown_attrib
 ).bind_in_scope
 def put_rules(request: ApiRequest[DecodedBatch[RuleInput]], s: Scope) -> ApiResponse:
     return to_json_response(
-        finalize_batch(request.body, stating.replace_rules(s, request.body.rows), name="rules")
+        finalize_batch(request.body, validation.replace_rules(s, request.body.rows), name="rules")
     )
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import msgspec
 
-from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import JsonBody, OperationDeclaration, ResponseSpec
 from lepton_platform.api.v1.jobs import JOB_EXAMPLE as JOB
-from lepton_platform.tasks.tuning import limit_tuning_parameters
+from lepton_platform.tasks.tuning_limits import limit_tuning_parameters
 from recommender.registry import actions, queries
 from recommender.registry.reasons import LANGUAGES, translate_reasons_into
 from recommender.registry.types import VersionView

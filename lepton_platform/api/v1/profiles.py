@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import JsonBody, OperationDeclaration, ResponseSpec
 from tenants.data.actions import profiles as actions
 from tenants.data.queries import profiles

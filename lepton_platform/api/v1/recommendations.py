@@ -4,8 +4,8 @@ from typing import Annotated, cast, get_args
 
 import msgspec
 
-from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.idempotency import run_once
+from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import JsonBody, OperationDeclaration, QueryParameter, ResponseSpec
 from lepton_platform.api.v1.items import ITEM_INPUT_EXAMPLE as ITEM
 from recommender import serving

@@ -6,7 +6,7 @@ import msgspec
 
 from lepton_platform.api import pagination
 from lepton_platform.api.bodies import KIB, DecodedBatch
-from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import PAGE_PARAMETERS, BatchBody, OperationDeclaration, ResponseSpec
 from lepton_platform.api.v1.batches import finalize_batch
 from tenants.data.actions import reviews as actions

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from lepton_platform.api.call import ApiRequest, ApiResponse, to_json_response
+from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import JsonBody, OperationDeclaration, ResponseSpec
 from tenants.control.plans import get_plan
-from tenants.data.actions import space as actions
-from tenants.data.queries import catalog, profiles, space
+from tenants.data.actions import tenant_settings as actions
+from tenants.data.queries import catalog, profiles, tenant_state
 from tenants.data.types import Label, PrivacySettings
 from tenants.scope import Scope
 
@@ -83,7 +83,7 @@ _PRIVACY = {
     (ResponseSpec(TenantResponse, _TENANT),),
 ).bind_in_scope
 def get_tenant(request: ApiRequest[None], s: Scope) -> ApiResponse:
-    state, (live, items) = space.get_state(s), catalog.count_items(s)
+    state, (live, items) = tenant_state.get_state(s), catalog.count_items(s)
     return to_json_response(
         TenantResponse(
             slug=request.caller.tenant_slug,
@@ -106,7 +106,7 @@ def get_tenant(request: ApiRequest[None], s: Scope) -> ApiResponse:
     (ResponseSpec(PrivacySettings, _PRIVACY),),
 ).bind_in_scope
 def get_privacy(_request: ApiRequest[None], s: Scope) -> ApiResponse:
-    return to_json_response(space.get_state(s).privacy)
+    return to_json_response(tenant_state.get_state(s).privacy)
 
 
 @OperationDeclaration(
@@ -119,5 +119,5 @@ def get_privacy(_request: ApiRequest[None], s: Scope) -> ApiResponse:
 ).bind_in_scope
 def update_privacy(request: ApiRequest[PrivacyChanges], s: Scope) -> ApiResponse:
     changes = msgspec.to_builtins(request.body)
-    settings = msgspec.structs.replace(space.get_state(s).privacy, **changes)
+    settings = msgspec.structs.replace(tenant_state.get_state(s).privacy, **changes)
     return to_json_response(actions.update_privacy(s, settings).privacy)

@@ -9,11 +9,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.embedded.home import InstanceDirectory, read_json
+from lepton_platform.embedded.instance_directory import InstanceDirectory, read_json
 from lepton_platform.management.isolation.attack import AttackResult
-from lepton_platform.management.isolation.doors import ApiClient, HttpClient, InProcessClient
+from lepton_platform.management.isolation.clients import ApiClient, HttpClient, InProcessClient
 from lepton_platform.management.isolation.report import IsolationReport, check_region
-from lepton_platform.management.isolation.spaces import ProbeSetupError
+from lepton_platform.management.isolation.tenant_pair import ProbeSetupError
 from tenants import regions
 from tenants.errors import DomainError
 

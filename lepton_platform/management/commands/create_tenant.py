@@ -11,8 +11,8 @@ from django.utils.text import slugify
 
 from tenants.control import actions, queries
 from tenants.control.api_scopes import API_SCOPES
+from tenants.control.read_models import TenantView
 from tenants.control.region_defaults import get_region_defaults
-from tenants.control.results import TenantView
 from tenants.errors import DomainError, Invalid
 from tenants.privacy.onboarding import open_tenant
 from tenants.scope import Actor, control_scope

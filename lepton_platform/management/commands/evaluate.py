@@ -1,8 +1,8 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import OfflineCommand
-from recommender.evaluation.command import add_evaluation_arguments, run_evaluation
+from lepton_platform.management.offline_command import OfflineCommand
+from recommender.benchmarks.cli import add_evaluation_arguments, run_evaluation
 
 
 class Command(OfflineCommand):

@@ -1,8 +1,8 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import OfflineCommand
-from recommender.evaluation.cold import add_cold_start_arguments, run_cold_start_evaluation
+from lepton_platform.management.offline_command import OfflineCommand
+from recommender.benchmarks.cold_start import add_cold_start_arguments, run_cold_start_evaluation
 
 
 class Command(OfflineCommand):

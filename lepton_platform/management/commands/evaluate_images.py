@@ -1,8 +1,8 @@
 import sys
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import OfflineCommand
-from recommender.evaluation.images import add_image_arguments, run_image_evaluation
+from lepton_platform.management.offline_command import OfflineCommand
+from recommender.benchmarks.image_similarity import add_image_arguments, run_image_evaluation
 
 
 class Command(OfflineCommand):

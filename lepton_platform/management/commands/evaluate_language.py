@@ -1,7 +1,7 @@
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import OfflineCommand
-from recommender.language.evaluation_command import add_arguments, run_evaluation
+from lepton_platform.management.offline_command import OfflineCommand
+from recommender.language.commands.evaluate import add_arguments, run_evaluation
 
 
 class Command(OfflineCommand):

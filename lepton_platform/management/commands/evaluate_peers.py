@@ -6,10 +6,10 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 
-from lepton_platform.management.files import OfflineCommand
-from recommender.algorithms.sequence import SASRecConfig
-from recommender.dataset.items import read_item_texts
-from recommender.dataset.readers import read_interactions
+from lepton_platform.management.offline_command import OfflineCommand
+from recommender.algorithms.sequential.sasrec import SASRecConfig
+from recommender.dataset.interaction_files import read_interactions
+from recommender.dataset.item_files import read_item_texts
 from recommender.dataset.splits import VALIDATION_PROTOCOLS
 
 
@@ -34,14 +34,14 @@ class Command(OfflineCommand):
 
     def run(self, options: Namespace) -> None:
         # Torch belongs to this command, not to every start of manage.py.
-        from recommender.evaluation import peers  # noqa: PLC0415
+        from recommender.benchmarks import library_comparison  # noqa: PLC0415
 
         texts = read_item_texts(options.items) if options.items else None
         split = VALIDATION_PROTOCOLS[options.protocol](read_interactions(options.data, texts))
         asked = {"k": options.k, "seed": options.seed}
-        standings: list[peers.LibraryBenchmarkResult] = []
+        standings: list[library_comparison.LibraryBenchmarkResult] = []
 
-        def report_result(result: peers.LibraryBenchmarkResult) -> None:
+        def report_result(result: library_comparison.LibraryBenchmarkResult) -> None:
             standings.append(result)
             self.stdout.write(
                 f"{result.model:16} {result.epochs:3} rounds  {result.seconds:8.1f} s of processor  "
@@ -49,11 +49,13 @@ class Command(OfflineCommand):
             )
 
         try:
-            report_result(peers.evaluate_implicit_als(split, **asked))
-            report_result(peers.evaluate_implicit_bpr(split, **asked))
-            ours = peers.evaluate_lepton_sasrec(split, SASRecConfig(epochs=options.epochs), **asked)
+            report_result(library_comparison.evaluate_implicit_als(split, **asked))
+            report_result(library_comparison.evaluate_implicit_bpr(split, **asked))
+            ours = library_comparison.evaluate_lepton_sasrec(
+                split, SASRecConfig(epochs=options.epochs), **asked
+            )
             report_result(ours)
-            for standing in peers.evaluate_rectools_sasrec(
+            for standing in library_comparison.evaluate_rectools_sasrec(
                 split, max_seconds=ours.seconds * options.times, **asked
             ):
                 report_result(standing)

@@ -3,12 +3,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from lepton_platform.management.files import OfflineCommand
-from recommender.dataset.items import read_item_texts
-from recommender.dataset.readers import read_interactions
+from lepton_platform.management.offline_command import OfflineCommand
+from recommender.benchmarks.cli import TrainingProgressPrinter
+from recommender.dataset.interaction_files import read_interactions
+from recommender.dataset.item_files import read_item_texts
 from recommender.dataset.splits import VALIDATION_PROTOCOLS
-from recommender.evaluation.command import TrainingProgressPrinter
-from recommender.evaluation.going_on import compare_refresh
+from recommender.fitting.warm_start import compare_refresh
 
 
 class Command(OfflineCommand):

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.tasks.workers import get_tenant_by_slug
+from lepton_platform.tasks.tenants import get_tenant_by_slug
 from tenants.errors import DomainError
 from tenants.privacy.export import export_profile
 from tenants.scope import Actor

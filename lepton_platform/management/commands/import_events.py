@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from lepton_platform.imports import command
+from lepton_platform.imports import cli
 from lepton_platform.imports.loading import load_events
 
 
@@ -15,14 +15,14 @@ class Command(BaseCommand):
     help = "Loads events from CSV, TSV, JSONL or Parquet; columns: profile_id, item_id, kind, at, value, ..."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        command.add_import_arguments(parser)
+        cli.add_import_arguments(parser)
         parser.add_argument("--kind", default="view", help="for rows without a kind (default: view)")
 
     def handle(self, **options: Any) -> None:
-        command.run_import(
+        cli.run_import(
             self,
             options,
             lambda tenant, path, reject, report: load_events(
-                tenant, path, kind=options["kind"], actor=command.ACTOR, reject=reject, report=report
+                tenant, path, kind=options["kind"], actor=cli.ACTOR, reject=reject, report=report
             ),
         )

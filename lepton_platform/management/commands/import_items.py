@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from lepton_platform.imports import command
+from lepton_platform.imports import cli
 from lepton_platform.imports.loading import load_items
 
 
@@ -17,13 +17,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        command.add_import_arguments(parser)
+        cli.add_import_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        command.run_import(
+        cli.run_import(
             self,
             options,
             lambda tenant, path, reject, report: load_items(
-                tenant, path, actor=command.ACTOR, reject=reject, report=report
+                tenant, path, actor=cli.ACTOR, reject=reject, report=report
             ),
         )

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from lepton_platform import demo
-from lepton_platform.embedded.home import InstanceDirectory, write_private_json
+from lepton_platform.embedded.instance_directory import InstanceDirectory, write_private_json
 from tenants.errors import DomainError
 
 

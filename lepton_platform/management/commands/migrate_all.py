@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from lepton_platform.schema import migrate_all
+from lepton_platform.migrate import migrate_all
 
 
 class Command(BaseCommand):

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.tasks.workers import get_tenant_by_slug
+from lepton_platform.tasks.tenants import get_tenant_by_slug
 from recommender import serving
-from recommender.serving.spaces import get_snapshot_cache
+from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import MAX_K
 from tenants.errors import DomainError
 from tenants.scope import Actor

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform.tasks.tuning import limit_tuning_parameters
-from lepton_platform.tasks.workers import get_view_by_slug, get_worker_name
+from lepton_platform.tasks.tenants import get_view_by_slug, get_worker_name
+from lepton_platform.tasks.tuning_limits import limit_tuning_parameters
 from recommender.registry import queries
-from recommender.training.work import run_training_job
+from recommender.training.job_runner import run_training_job
 from tenants.data.actions import jobs as actions
 from tenants.data.queries import jobs
 from tenants.errors import DomainError

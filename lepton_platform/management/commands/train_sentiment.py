@@ -1,7 +1,7 @@
 from argparse import ArgumentParser, Namespace
 
-from lepton_platform.management.files import OfflineCommand
-from recommender.language.training_command import add_arguments, run_training
+from lepton_platform.management.offline_command import OfflineCommand
+from recommender.language.commands.train_sentiment import add_arguments, run_training
 
 
 class Command(OfflineCommand):

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from lepton_platform.embedded.errors import ServiceError
-from lepton_platform.embedded.home import InstanceDirectory
-from lepton_platform.embedded.installation import LocalInstance
+from lepton_platform.embedded.instance_directory import InstanceDirectory
+from lepton_platform.embedded.local_instance import LocalInstance
 from lepton_platform.env import BASE_DIR, get_home_directory, uses_embedded_services
 
 

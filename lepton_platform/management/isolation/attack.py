@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from lepton_platform.management.isolation.doors import ApiClient, ClientRequest, ClientResponse
-from lepton_platform.management.isolation.spaces import PROBE_PNG, ProbeIds, ProbeTenant
+from lepton_platform.management.isolation.clients import ApiClient, ClientRequest, ClientResponse
+from lepton_platform.management.isolation.tenant_pair import PROBE_PNG, ProbeIds, ProbeTenant
 
 _EMPTY_IDS = ProbeIds("", "", "", "")
 

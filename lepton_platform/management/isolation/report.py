@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lepton_platform.management.isolation import catalogue
+from lepton_platform.management.isolation import pg_catalog
 from lepton_platform.management.isolation.attack import AttackResult, run_attack
-from lepton_platform.management.isolation.doors import ApiClient
+from lepton_platform.management.isolation.clients import ApiClient
 from lepton_platform.management.isolation.rows import fingerprint
-from lepton_platform.management.isolation.spaces import ProbeTenant, prepare_tenants, revoke_keys
+from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
 from tenants import regions
 
 _MIN_CONTROL_LEAKS = 5
@@ -36,9 +36,9 @@ def check_region(region: str, client: ApiClient) -> IsolationReport:
     report = IsolationReport(region)
     aliases = [regions.CONTROL, regions.get_data_alias(region), regions.get_keys_alias(region)]
     report.catalog_problems = [
-        f"{alias}: {one}" for alias in aliases for one in catalogue.find_catalog_problems(alias)
+        f"{alias}: {one}" for alias in aliases for one in pg_catalog.find_catalog_problems(alias)
     ]
-    report.n_relations = sum(len(catalogue.list_relations(alias)) for alias in aliases)
+    report.n_relations = sum(len(pg_catalog.list_relations(alias)) for alias in aliases)
     attacker, victim = prepare_tenants(region, client)
     try:
         _run_attack(report, client, attacker, victim)
@@ -69,5 +69,5 @@ def _run_controls(
         f"a stolen key shows the other tenant's data ({seen} operations)": seen >= _MIN_CONTROL_LEAKS,
         f"a stolen key tells foreign from absent ids ({told} operations)": told >= _MIN_CONTROL_LEAKS,
         "a change of the other tenant's rows is noticed": before != fingerprint(victim.tenant.ref),
-        "a table without locks is noticed": len(catalogue.find_control_problems()) == 4,
+        "a table without locks is noticed": len(pg_catalog.find_control_problems()) == 4,
     }

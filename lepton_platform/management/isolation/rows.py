@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 
 from psycopg import sql
 
-from lepton_platform.management.isolation.catalogue import list_relations
-from lepton_platform.management.isolation.spaces import ACTOR
+from lepton_platform.management.isolation.pg_catalog import list_relations
+from lepton_platform.management.isolation.tenant_pair import ACTOR
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, control_scope, keys_scope, scope
 

@@ -19,7 +19,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
-from lepton_platform.portal.wording import translate_decision
+from lepton_platform.portal.messages import translate_decision
 
 register = template.Library()
 
@@ -38,7 +38,7 @@ def load_icon_shapes() -> dict[str, str]:
     return shapes
 
 
-@register.simple_tag
+@register.simple_tag(name="icon")
 def render_icon(name: str, css: str = "size-4") -> SafeString:
     """A decorative Lucide icon. KeyError for a name that assets/icons.json does not list."""
     return format_html(
@@ -49,7 +49,7 @@ def render_icon(name: str, css: str = "size-4") -> SafeString:
     )
 
 
-@register.simple_tag
+@register.simple_tag(name="sparkline")
 def render_sparkline(values: Sequence[float], label: str = "") -> SafeString:
     """A line over `values`, oldest first; fewer than two give a flat line."""
     points = list(values) if len(values) > 1 else [0.0, 0.0]
@@ -68,7 +68,7 @@ def render_sparkline(values: Sequence[float], label: str = "") -> SafeString:
     )
 
 
-@register.simple_tag
+@register.simple_tag(name="placeholder")
 def render_placeholder(text: object) -> SafeString:
     """A calm picture for something without one: the same for the same text."""
     seed = zlib.crc32(str(text).encode()) >> 8
@@ -83,7 +83,7 @@ def render_placeholder(text: object) -> SafeString:
     )
 
 
-@register.filter
+@register.filter(name="number")
 def format_number(value: float | None, digits: int = 0) -> str:
     """Thousands in groups of three in every language; a dash for nothing."""
     if value is None:
@@ -91,7 +91,7 @@ def format_number(value: float | None, digits: int = 0) -> str:
     return f"{value:,.{digits}f}"
 
 
-@register.filter
+@register.filter(name="compact")
 def format_compact(value: float | None) -> str:
     """1.24M, 12.4K, 950, in Chinese 124万 and 1.24万; a dash for nothing."""
     if value is None:
@@ -104,17 +104,17 @@ def format_compact(value: float | None) -> str:
     return f"{value:,.0f}"
 
 
-@register.filter
+@register.filter(name="percent")
 def format_percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value * 100:.{digits}f}%"
 
 
-@register.filter
+@register.filter(name="score")
 def format_score(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-@register.filter
+@register.filter(name="money")
 def format_money(value: float | None, currency: str | None = "") -> str:
     """€1,234.50; a currency without a sign of its own by its code: CHF 1,234.50."""
     if value is None:
@@ -125,18 +125,18 @@ def format_money(value: float | None, currency: str | None = "") -> str:
     )
 
 
-@register.filter
+@register.filter(name="tone")
 def pick_tone(text: object) -> int:
     """A stable colour number of a text, 0 to 5."""
     return zlib.crc32(str(text).encode()) % _N_TONES
 
 
-@register.filter
+@register.filter(name="initial")
 def get_initial(text: object) -> str:
     return str(text).strip()[:1].upper() or "?"
 
 
-@register.filter
+@register.filter(name="duration")
 def format_duration(span: timedelta | None) -> str:
     """`2 min 5 s`; a dash for nothing."""
     if span is None:
@@ -147,18 +147,18 @@ def format_duration(span: timedelta | None) -> str:
     return _("%(minutes)d min %(seconds)d s") % {"minutes": seconds // 60, "seconds": seconds % 60}
 
 
-@register.simple_tag
+@register.simple_tag(name="request_id")
 def get_request_id() -> str:
     """The id under which this request stands in the log; empty outside a request."""
     return str(structlog.contextvars.get_contextvars().get("request_id", ""))
 
 
-@register.filter
+@register.filter(name="get_item")
 def get_value(mapping: dict[str, Any], key: str) -> Any:
     return mapping.get(key)
 
 
-@register.simple_tag(takes_context=True)
+@register.simple_tag(name="query_string", takes_context=True)
 def build_query_string(context: template.Context, **changes: object) -> str:
     """The current query string with `changes`; None removes a parameter."""
     parameters = context["request"].GET.copy()
@@ -171,23 +171,23 @@ def build_query_string(context: template.Context, **changes: object) -> str:
     return f"?{encoded}" if encoded else "?"
 
 
-@register.filter
+@register.filter(name="local_datetime")
 def format_datetime(at: datetime | None) -> str:
     """Date and time in the tenant's time zone, which the page runs in."""
     return date_format(localtime(at), pgettext("format of date and time", "j M Y, H:i")) if at else "–"
 
 
-@register.filter
+@register.filter(name="local_date")
 def format_day(at: datetime | None) -> str:
     return date_format(localtime(at), pgettext("format of a date", "j M Y")) if at else "–"
 
 
-@register.filter
+@register.filter(name="signed_percent")
 def format_signed_percent(value: float | None) -> str:
     return "–" if value is None else f"{value * 100:+.1f}%"
 
 
-@register.filter
+@register.filter(name="chart_value")
 def format_chart_value(value: float | None) -> str:
     """A chart's value in a table: whole numbers whole, others with up to four digits."""
     if value is None:
@@ -195,7 +195,7 @@ def format_chart_value(value: float | None) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.4f}"
 
 
-@register.filter
+@register.filter(name="chart_rows")
 def list_chart_rows(chart: dict[str, Any]) -> list[tuple[str, list[float | None]]]:
     """A chart's data line by line, for the table beside it."""
     columns = [line["values"] for line in chart["series"]]
@@ -207,7 +207,7 @@ def sort_values(values: Iterable[str]) -> list[str]:
     return sorted(values)
 
 
-@register.filter
+@register.filter(name="vertical_name")
 def translate_vertical(code: str) -> str:
     return {
         "ecommerce": _("Retail"),
@@ -219,7 +219,7 @@ def translate_vertical(code: str) -> str:
     }.get(code, code)
 
 
-@register.filter
+@register.filter(name="model_name")
 def translate_model_name(code: str) -> str:
     return {
         "popularity": _("Popularity"),
@@ -236,7 +236,7 @@ def translate_model_name(code: str) -> str:
     }.get(code, code)
 
 
-@register.filter
+@register.filter(name="kind_name")
 def translate_event_kind(code: str) -> str:
     """The kinds that every tenant starts with have names; a tenant's own kinds are shown as it calls them."""
     return {
@@ -254,7 +254,7 @@ def translate_event_kind(code: str) -> str:
     }.get(code, code)
 
 
-@register.filter
+@register.filter(name="translated_reason")
 def translate_reason(reason: object) -> str:
     """A reason that was written down in English, in the reader's language where we know it."""
     return translate_decision(str(reason))

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET
 from lepton_platform.portal.access import WorkspaceContext, member_required
 from lepton_platform.portal.pages import render_page
 from tenants.control.queries import list_audit_entries, list_members
-from tenants.control.results import AuditView
+from tenants.control.read_models import AuditView
 from tenants.data.queries import audit_log
 from tenants.scope import control_scope, scope
 

@@ -9,10 +9,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from lepton_platform.portal.access import WorkspaceContext, member_required
 from lepton_platform.portal.form_errors import add_error_to_form
 from lepton_platform.portal.forms import UploadForm
-from lepton_platform.portal.importing import CatalogueImportResult, import_items
 from lepton_platform.portal.pages import render_page
 from lepton_platform.portal.tables import build_csv_response, format_csv
-from lepton_platform.portal.uploads import parse_upload
+from lepton_platform.portal.uploads.importing import CatalogueImportResult, import_items
+from lepton_platform.portal.uploads.parsing import parse_upload
 from tenants.errors import Invalid
 
 MAX_SHOWN_ROWS = 50

@@ -15,7 +15,7 @@ from lepton_platform.portal.forms import KeyForm, OverlapForm
 from lepton_platform.portal.pages import render_page
 from tenants.control.actions import create_api_key, revoke_api_key, rotate_api_key
 from tenants.control.queries import list_api_keys
-from tenants.control.results import NewApiKey
+from tenants.control.read_models import NewApiKey
 from tenants.errors import Forbidden, Invalid
 from tenants.scope import control_scope
 

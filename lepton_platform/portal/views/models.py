@@ -11,10 +11,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from lepton_platform.portal.access import WorkspaceContext, member_required
 from lepton_platform.portal.pages import render_page
-from lepton_platform.portal.quality import build_quality_chart, present_quality
-from lepton_platform.portal.runs import present_run
-from lepton_platform.portal.served import present_quantization, present_tuning
-from lepton_platform.tasks.tuning import limit_tuning_parameters
+from lepton_platform.portal.presenters.model_quality import build_quality_chart, present_quality
+from lepton_platform.portal.presenters.model_size import present_quantization, present_tuning
+from lepton_platform.portal.presenters.training_runs import present_run
+from lepton_platform.tasks.tuning_limits import limit_tuning_parameters
 from recommender.registry import actions as change
 from recommender.registry import queries as registry
 from tenants.data.actions.jobs import cancel_job, request_job

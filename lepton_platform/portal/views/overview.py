@@ -4,10 +4,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from lepton_platform.portal import dashboard
 from lepton_platform.portal.access import WorkspaceContext, member_required
-from lepton_platform.portal.figures import PERIOD_DAYS, ReportPeriod
 from lepton_platform.portal.pages import render_page
+from lepton_platform.portal.presenters import overview
+from lepton_platform.portal.presenters.statistics import PERIOD_DAYS, ReportPeriod
 
 
 @require_GET
@@ -19,7 +19,7 @@ def show_overview(request: HttpRequest, workspace: WorkspaceContext) -> HttpResp
         workspace,
         "portal/overview.html",
         title=_("Overview"),
-        dashboard=dashboard.load_dashboard(workspace, period),
+        dashboard=overview.load_dashboard(workspace, period),
         period=period,
         periods=PERIOD_DAYS,
     )

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_http_methods
 from lepton_platform.portal.access import WorkspaceContext, member_required
 from lepton_platform.portal.form_errors import add_error_to_form
 from lepton_platform.portal.forms import PreviewForm
+from lepton_platform.portal.messages import translate_sentence
 from lepton_platform.portal.pages import render_page
-from lepton_platform.portal.pictures import build_item_cards
-from lepton_platform.portal.wording import translate_sentence
+from lepton_platform.portal.presenters.item_cards import build_item_cards
 from recommender.serving.recommend import recommend
 from recommender.serving.types import RecommendAnswer
 from tenants.errors import Invalid

@@ -10,9 +10,9 @@ from lepton_platform.portal.access import WorkspaceContext, member_required
 from lepton_platform.portal.form_errors import add_error_to_form
 from lepton_platform.portal.forms import PrivacyForm
 from lepton_platform.portal.pages import render_page
-from tenants.data.actions.space import update_privacy
+from tenants.data.actions.tenant_settings import update_privacy
 from tenants.data.presets import PRIVACY_PRESETS
-from tenants.data.queries import space
+from tenants.data.queries import tenant_state
 from tenants.errors import Forbidden, Invalid
 from tenants.scope import scope
 
@@ -25,7 +25,7 @@ def show_privacy(request: HttpRequest, workspace: WorkspaceContext) -> HttpRespo
         messages.success(request, _("The privacy settings are saved."))
         return redirect("portal:privacy", workspace.tenant.slug)
     with scope(workspace.tenant_ref, actor=workspace.actor) as s:
-        state = space.get_state(s)
+        state = tenant_state.get_state(s)
     return render_page(
         request,
         workspace,

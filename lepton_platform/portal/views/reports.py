@@ -4,10 +4,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from lepton_platform.portal import reporting
 from lepton_platform.portal.access import WorkspaceContext, member_required
-from lepton_platform.portal.figures import PERIOD_DAYS, ReportPeriod
 from lepton_platform.portal.pages import render_page
+from lepton_platform.portal.presenters import reports
+from lepton_platform.portal.presenters.statistics import PERIOD_DAYS, ReportPeriod
 from lepton_platform.portal.tables import build_csv_response, format_csv
 
 
@@ -15,7 +15,7 @@ from lepton_platform.portal.tables import build_csv_response, format_csv
 @member_required("reports.read")
 def show_reports(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
     period = ReportPeriod.from_query(request.GET.get("days", ""))
-    report = reporting.load_report(workspace, period)
+    report = reports.load_report(workspace, period)
     return render_page(
         request,
         workspace,
@@ -32,7 +32,7 @@ def show_reports(request: HttpRequest, workspace: WorkspaceContext) -> HttpRespo
 def export_report(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
     """The daily counts, or the model history with `table=models`."""
     period = ReportPeriod.from_query(request.GET.get("days", ""))
-    report = reporting.load_report(workspace, period)
+    report = reports.load_report(workspace, period)
     which = "models" if request.GET.get("table") == "models" else "days"
     header, rows = report.build_model_table() if which == "models" else report.build_day_table()
     return build_csv_response(

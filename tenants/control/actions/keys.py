@@ -10,14 +10,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from tenants import audit
-from tenants.control.actions.rights import require_permission
+from tenants.control.actions.permission_checks import require_permission
 from tenants.control.api_scopes import API_SCOPES
 from tenants.control.key_format import fingerprint, mint_api_key
 from tenants.control.models import ApiKey
 from tenants.control.plans import get_plan
 from tenants.control.queries import get_api_key, get_tenant
 from tenants.control.queries.authentication import clear_api_key_cache
-from tenants.control.results import ApiKeyView, NewApiKey
+from tenants.control.read_models import ApiKeyView, NewApiKey
 from tenants.errors import Conflict, FieldError, Invalid, NotFound, QuotaExceeded
 from tenants.scope import Scope
 

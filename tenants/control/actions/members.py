@@ -6,14 +6,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from tenants import audit
-from tenants.control.actions.rights import require_permission
+from tenants.control.actions.permission_checks import require_permission
 from tenants.control.actions.users import build_user, insert_user
 from tenants.control.fields import normalize_email
 from tenants.control.models import Member, User
 from tenants.control.plans import get_plan
 from tenants.control.queries import get_tenant
-from tenants.control.queries.rows import to_member_view
-from tenants.control.results import MemberView
+from tenants.control.queries.mappers import to_member_view
+from tenants.control.read_models import MemberView
 from tenants.control.roles import MemberRole
 from tenants.errors import Conflict, NotFound, QuotaExceeded
 from tenants.scope import Scope

@@ -5,14 +5,14 @@ from typing import TypedDict, Unpack
 from django.db import IntegrityError, transaction
 
 from tenants import audit, regions
-from tenants.control.actions.rights import require_permission, require_staff
+from tenants.control.actions.permission_checks import require_permission, require_staff
 from tenants.control.actions.tenant_checks import TenantInput, check_tenant_fields
 from tenants.control.fields import generate_id
 from tenants.control.models import Tenant
 from tenants.control.models.tenant import TenantStatus
 from tenants.control.queries.authentication import clear_api_key_cache
-from tenants.control.queries.rows import to_tenant_view
-from tenants.control.results import TenantView
+from tenants.control.queries.mappers import to_tenant_view
+from tenants.control.read_models import TenantView
 from tenants.errors import Conflict, Forbidden, Invalid, NotFound
 from tenants.scope import Actor, Scope, control_scope
 

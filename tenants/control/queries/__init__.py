@@ -1,7 +1,7 @@
 from tenants.control.models import User as Account
 from tenants.control.queries.authentication import authenticate
 from tenants.control.queries.keys import get_api_key, list_api_keys
-from tenants.control.queries.people import get_membership_by_slug, get_role, list_members, list_memberships
+from tenants.control.queries.members import get_membership_by_slug, get_role, list_members, list_memberships
 from tenants.control.queries.platform import (
     check_regions,
     find_opening_tenant,

@@ -20,7 +20,7 @@ from tenants import regions
 from tenants.control import key_use
 from tenants.control.key_format import KeyParts, fingerprint, parse_api_key
 from tenants.control.models.tenant import TenantStatus
-from tenants.control.results import KeyIdentity
+from tenants.control.read_models import KeyIdentity
 from tenants.errors import StoreUnavailable, TenantSuspended, Unauthenticated
 from tenants.regions import CONTROL, TenantRef
 from tenants.scope import Actor

@@ -3,9 +3,9 @@ from __future__ import annotations
 from django.utils import timezone
 
 from tenants.control.models import ApiKey
-from tenants.control.queries.rows import to_api_key_view
+from tenants.control.queries.mappers import to_api_key_view
 from tenants.control.queries.tenants import get_region
-from tenants.control.results import ApiKeyView
+from tenants.control.read_models import ApiKeyView
 from tenants.errors import NotFound
 from tenants.scope import Scope
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from tenants.control.fields import normalize_email
 from tenants.control.models import Region, Tenant, User
 from tenants.control.models.tenant import TenantStatus
-from tenants.control.queries.rows import to_tenant_view
-from tenants.control.results import TenantView
+from tenants.control.queries.mappers import to_tenant_view
+from tenants.control.read_models import TenantView
 from tenants.errors import ScopeRequired
 from tenants.scope import Scope
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from django.db.models import Q
 
 from tenants.control.models import AuditEntry, Tenant
-from tenants.control.queries.rows import to_tenant_view
-from tenants.control.results import AuditView, TenantView
+from tenants.control.queries.mappers import to_tenant_view
+from tenants.control.read_models import AuditView, TenantView
 from tenants.errors import Invalid, NotFound
 from tenants.scope import Scope
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tenants.crypto.context import encode_mapping
+from tenants.crypto.associated_data import encode_mapping
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 
 _TIMEOUT_SECONDS = 5.0

@@ -13,8 +13,8 @@ import numpy as np
 from psycopg import Cursor
 
 from tenants.data.actions.event_batch import EventBatch, PreparedEvents, prepare_events
-from tenants.data.actions.space import register_event_kinds
-from tenants.data.queries import space
+from tenants.data.actions.tenant_settings import register_event_kinds
+from tenants.data.queries import tenant_state
 from tenants.data.types import EventInput, EventReceipt, SpaceState
 from tenants.errors import TooLarge
 from tenants.keys.queries import get_keyring
@@ -90,14 +90,14 @@ def _begin_ingest(s: Scope, batch: EventBatch) -> _IngestStart:
     """One round trip: the space, a block of sequence numbers, and whether this batch is new."""
     state, seq, refused, digest = (s.cursor() for _ in range(4))
     with state.connection.pipeline():
-        state.execute(space.SELECT, (s.tenant_id,), prepare=True)
+        state.execute(tenant_state.SELECT, (s.tenant_id,), prepare=True)
         seq.execute(NEXT_SEQ)
         refused.execute(_ANY_REFUSED, (s.tenant_id,), prepare=True)
         if batch.digest:
             digest.execute(_DIGEST, (s.tenant_id, batch.digest), prepare=True)
     fresh = not batch.digest or digest.rowcount == 1
     return _IngestStart(
-        space.from_row(state.fetchone()), _fetch_value(seq), bool(_fetch_value(refused)), fresh
+        tenant_state.from_row(state.fetchone()), _fetch_value(seq), bool(_fetch_value(refused)), fresh
     )
 
 

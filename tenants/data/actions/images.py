@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tenants import audit
 from tenants.crypto import Purpose
-from tenants.data.pictures import EncodedImage
+from tenants.data.media.images import EncodedImage
 from tenants.data.queries import catalog, images
 from tenants.errors import NotFound
 from tenants.keys.queries import get_keyring
@@ -14,7 +14,7 @@ VALUES (%s, %s, %s, %s, clock_timestamp())
 ON CONFLICT (tenant_id, item_no) DO UPDATE
 SET content_type = excluded.content_type, body = excluded.body, updated_at = excluded.updated_at
 """
-_DELETE_EMBEDDING = "DELETE FROM data_itemlook WHERE tenant_id = %s AND item_no = %s"
+_DELETE_EMBEDDING = "DELETE FROM data_itemimageembedding WHERE tenant_id = %s AND item_no = %s"
 _REMOVE = "DELETE FROM data_itemimage WHERE tenant_id = %s AND item_no = %s"
 
 

@@ -17,7 +17,7 @@ from tenants.data import records
 from tenants.data.actions import chunks
 from tenants.data.actions.chunks import ProfileChunks
 from tenants.data.actions.events import INSERT_COUNTS
-from tenants.data.queries import space, timeline
+from tenants.data.queries import tenant_state, timeline
 from tenants.data.records import CHUNK_EVENTS, Records
 from tenants.data.types import EventKind
 from tenants.scope import Scope
@@ -87,7 +87,7 @@ def merge_profiles(s: Scope, profile_keys: Sequence[bytes]) -> MergeResult:
     parts = [part for part in chunks.read_chunks(s, rows) if len(part.seqs) > 1]
     if not parts:
         return MergeResult(0, ())
-    state = space.get_state(s)
+    state = tenant_state.get_state(s)
     known = [part._replace(events=records.drop_repeats(part.events)) for part in parts]
     earliest = chunks.compute_cutoff_ms(state)
     kept = [part._replace(events=part.events[part.events["at"] >= earliest]) for part in known]

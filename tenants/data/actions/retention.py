@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from tenants import audit
 from tenants.data.actions import chunks
-from tenants.data.queries import space
+from tenants.data.queries import tenant_state
 from tenants.data.types import SpaceState
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
@@ -60,7 +60,7 @@ def enforce_retention(tenant: TenantRef, *, actor: Actor) -> dict[str, int]:
 def _drop_events(s: Scope, dropped: Counter[str]) -> bool:
     """One page of profiles that have something too old; true when there may be more."""
     chunks.lock_chunks(s)
-    state = space.get_state(s)
+    state = tenant_state.get_state(s)
     earliest = datetime.fromtimestamp(chunks.compute_cutoff_ms(state) / 1000, UTC)
     due = [bytes(row[0]) for row in s.cursor(binary=True).execute(_DUE, (s.tenant_id, earliest, PAGE_SIZE))]
     if not due:

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        tenants.rls.functions(),
+        tenants.rls.install_functions(),
         migrations.RunSQL(SEQUENCES, DROP_SEQUENCES),
         migrations.CreateModel(
             name="AuditEntry",
@@ -75,36 +75,6 @@ class Migration(migrations.Migration):
                 "abstract": False,
                 "base_manager_name": "objects",
                 "constraints": [tenants.rls.TenantPolicy(name="data_batchdigest_policy")],
-            },
-        ),
-        migrations.CreateModel(
-            name="Chunk",
-            fields=[
-                ("tenant_id", models.UUIDField(editable=False)),
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "tenant_id",
-                        "profile_key",
-                        "seq",
-                        blank=True,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("profile_key", models.BinaryField(max_length=16)),
-                ("seq", models.BigIntegerField()),
-                ("first_at", models.DateTimeField()),
-                ("last_at", models.DateTimeField()),
-                ("count", models.IntegerField()),
-                ("body", models.BinaryField()),
-            ],
-            options={
-                "db_table": "data_timeline",
-                "abstract": False,
-                "base_manager_name": "objects",
-                "constraints": [tenants.rls.TenantPolicy(name="data_timeline_policy")],
             },
         ),
         migrations.CreateModel(
@@ -243,6 +213,34 @@ class Migration(migrations.Migration):
                         to_table="data_item",
                     ),
                     tenants.rls.TenantPolicy(name="data_itemimage_policy"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ItemImageEmbedding",
+            fields=[
+                ("tenant_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id", "item_no", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("item_no", models.IntegerField()),
+                ("encoder", models.CharField(max_length=40)),
+                ("body", models.BinaryField()),
+            ],
+            options={
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [
+                    tenants.rls.CompositeForeignKey(
+                        columns=("tenant_id", "item_no"),
+                        name="data_itemimageembedding_image",
+                        to_columns=("tenant_id", "item_no"),
+                        to_table="data_itemimage",
+                    ),
+                    tenants.rls.TenantPolicy(name="data_itemimageembedding_policy"),
                 ],
             },
         ),
@@ -452,6 +450,32 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Statement",
+            fields=[
+                ("tenant_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "kind",
+                        "key",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("kind", models.CharField(max_length=10)),
+                ("key", models.BinaryField(max_length=16)),
+                ("body", models.BinaryField()),
+            ],
+            options={
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [tenants.rls.TenantPolicy(name="data_statement_policy")],
+            },
+        ),
+        migrations.CreateModel(
             name="TenantState",
             fields=[
                 ("tenant_id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
@@ -461,6 +485,7 @@ class Migration(migrations.Migration):
                 ("catalogue_version", models.BigIntegerField(default=0)),
                 ("next_item_no", models.IntegerField(default=1)),
                 ("next_source_no", models.IntegerField(default=1)),
+                ("knowledge_version", models.BigIntegerField(default=0)),
                 ("tombstones", models.IntegerField(default=0)),
                 ("last_event_at", models.DateTimeField(null=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
@@ -469,6 +494,36 @@ class Migration(migrations.Migration):
                 "abstract": False,
                 "base_manager_name": "objects",
                 "constraints": [tenants.rls.TenantPolicy(name="data_tenantstate_policy")],
+            },
+        ),
+        migrations.CreateModel(
+            name="TimelineChunk",
+            fields=[
+                ("tenant_id", models.UUIDField(editable=False)),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "tenant_id",
+                        "profile_key",
+                        "seq",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("profile_key", models.BinaryField(max_length=16)),
+                ("seq", models.BigIntegerField()),
+                ("first_at", models.DateTimeField()),
+                ("last_at", models.DateTimeField()),
+                ("count", models.IntegerField()),
+                ("body", models.BinaryField()),
+            ],
+            options={
+                "db_table": "data_timeline",
+                "abstract": False,
+                "base_manager_name": "objects",
+                "constraints": [tenants.rls.TenantPolicy(name="data_timeline_policy")],
             },
         ),
         migrations.CreateModel(

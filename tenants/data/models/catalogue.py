@@ -66,12 +66,12 @@ class ItemImageEmbedding(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             CompositeForeignKey(
-                name="data_itemlook_image",
+                name="data_itemimageembedding_image",
                 columns=("tenant_id", "item_no"),
                 to_table="data_itemimage",
                 to_columns=("tenant_id", "item_no"),
             ),
-            TenantPolicy(name="data_itemlook_policy"),
+            TenantPolicy(name="data_itemimageembedding_policy"),
         ]
 
 

@@ -4,10 +4,10 @@ from tenants import audit
 from tenants.crypto import KeyHandle, Purpose
 from tenants.errors import Conflict
 from tenants.keys.actions.locking import add_purpose_keys, lock_kek_row
-from tenants.keys.binding import unwrap_kek, wrap_kek
 from tenants.keys.fields import generate_id
 from tenants.keys.models import KeyState, PurposeKey, ShredCertificate, TenantKey
 from tenants.keys.queries import forget_keyring
+from tenants.keys.wrapped_keys import unwrap_kek, wrap_kek
 from tenants.regions import TenantRef
 from tenants.scope import Actor, keys_scope
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from tenants.crypto import KeyHandle, Purpose
 from tenants.errors import NotFound
-from tenants.keys.binding import wrap_key
 from tenants.keys.fields import generate_id
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
+from tenants.keys.wrapped_keys import wrap_key
 from tenants.regions import TenantRef
 
 _MAX_KEY_ID = (1 << 31) - 1

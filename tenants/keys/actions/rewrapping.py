@@ -8,10 +8,10 @@ from tenants import audit
 from tenants.crypto import KeyHandle
 from tenants.errors import NotFound
 from tenants.keys.actions.locking import lock_kek_row
-from tenants.keys.binding import get_kms, unwrap_kek, unwrap_key, wrap_kek, wrap_key
 from tenants.keys.fields import generate_id
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
 from tenants.keys.queries import list_tenants_with_keys
+from tenants.keys.wrapped_keys import get_kms, unwrap_kek, unwrap_key, wrap_kek, wrap_key
 from tenants.regions import TenantRef, require_served
 from tenants.scope import Actor, Scope, keys_scope
 

@@ -12,10 +12,10 @@ from tenants.crypto import Purpose
 from tenants.crypto.purposes import HASHING_PURPOSES
 from tenants.errors import Conflict, NotFound
 from tenants.keys.actions.locking import add_purpose_keys, lock_kek_row
-from tenants.keys.binding import unwrap_kek
 from tenants.keys.models import KeyState, PurposeKey
 from tenants.keys.queries import KEYRING_TTL, forget_keyring
 from tenants.keys.results import Rotation
+from tenants.keys.wrapped_keys import unwrap_kek
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, keys_scope
 

@@ -13,7 +13,7 @@ from tenants.crypto.signing import Signer
 from tenants.keys.actions.locking import lock_kek_row
 from tenants.keys.models import KeyState, PurposeKey, ShredCertificate, TenantKey
 from tenants.keys.queries import forget_keyring
-from tenants.keys.queries.evidence import get_certificate
+from tenants.keys.queries.certificates import get_certificate
 from tenants.keys.results import SignedCertificate
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, keys_scope

@@ -7,9 +7,9 @@ from typing import Any
 
 from tenants.crypto import KeyHandle, Keyring, KeyringEntry, Purpose
 from tenants.errors import KeyServiceUnavailable, StoreUnavailable
-from tenants.keys.binding import unwrap_kek, unwrap_key
 from tenants.keys.models import KeyState, PurposeKey, TenantKey
 from tenants.keys.queries.cache import KeyringCache
+from tenants.keys.wrapped_keys import unwrap_kek, unwrap_key
 from tenants.regions import TenantRef
 from tenants.scope import Actor, keys_scope
 

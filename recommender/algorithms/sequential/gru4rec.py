@@ -1,0 +1,33 @@
+"""The served half of the recurrent network. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from recommender.algorithms.sequential.sasrec import (
+    LearningRateSchedule,
+    OnnxSequentialModel,
+    SequentialConfig,
+)
+
+RecurrentCell = Literal["gru", "lstm"]
+
+
+@dataclass(frozen=True)
+class GRU4RecConfig(SequentialConfig):
+    """`hidden` is what a cell remembers from one event to the next."""
+
+    batch_size: int = 256
+    learning_rate: float = 4e-3
+    schedule: LearningRateSchedule = "one-cycle"
+    epochs: int = 25
+    cell: RecurrentCell = "gru"
+    hidden_size: int = 128
+
+
+class GRU4Rec(OnnxSequentialModel[GRU4RecConfig]):
+    """A GRU (Cho et al., EMNLP 2014) or LSTM along the history: Hidasi et al., GRU4Rec, ICLR 2016."""
+
+    name = "recurrent"
+    config_type = GRU4RecConfig

@@ -1,0 +1,40 @@
+"""Which network is tuned to labelled reviews. Loads torch and transformers: workers and commands only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from recommender.language.encoders.base import MULTILINGUAL
+from recommender.language.encoders.huggingface import MINILM, find_minilm_folder
+from recommender.language.sentiment.finetuning.bert import fit_bert
+from recommender.language.sentiment.finetuning.use_cnn import fit_use_cnn
+from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
+from recommender.types import BoolArray, DataError, ProgressCallback, ignore_progress
+
+
+class Finetuner(Protocol):
+    def __call__(
+        self,
+        texts: Sequence[str],
+        is_positive: BoolArray,
+        *,
+        rng: np.random.Generator,
+        initial: OnnxSentimentNetwork | None = None,
+        report: ProgressCallback = ignore_progress,
+    ) -> OnnxSentimentNetwork: ...
+
+
+def get_finetuner(encoder_name: str) -> Finetuner:
+    """Of `multilingual`, `minilm` (English) or the BERT in a folder; each as fit_network describes it. Raises DataError
+    where there is no such encoder."""
+    if encoder_name == MULTILINGUAL:
+        return fit_use_cnn
+    folder = find_minilm_folder() if encoder_name == MINILM else Path(encoder_name)
+    if not encoder_name or not folder.is_dir():
+        raise DataError(f"There is no encoder {encoder_name!r}: name multilingual, minilm or a folder.")
+    return partial(fit_bert, folder=folder)

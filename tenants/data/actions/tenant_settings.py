@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from tenants import audit
+from tenants.data.presets import EVENT_KINDS, MAX_EVENT_KINDS, PRIVACY_PRESETS, UNKNOWN_KIND_WEIGHT
+from tenants.data.queries import tenant_state
+from tenants.data.types import EventKind, PrivacySettings, SpaceState
+from tenants.errors import Invalid
+from tenants.scope import Scope
+
+_OPEN = """
+INSERT INTO data_tenantstate (tenant_id, vertical, privacy, event_kinds, catalogue_version, next_item_no,
+                              next_source_no, knowledge_version, tombstones, updated_at)
+VALUES (%s, %s, %s::jsonb, %s::jsonb, 0, 1, 1, 0, 0, now())
+ON CONFLICT (tenant_id) DO NOTHING
+"""
+# What may be known decides which rules may speak, so they are read again.
+_SET_PRIVACY = """
+UPDATE data_tenantstate SET privacy = %s::jsonb, knowledge_version = knowledge_version + 1, updated_at = now()
+WHERE tenant_id = %s
+"""
+
+
+def open_space(s: Scope, *, vertical: str) -> None:
+    """Creates the tenant's row with its vertical's defaults; again is no error and changes nothing."""
+    if vertical not in PRIVACY_PRESETS:
+        raise Invalid.from_field(
+            "/vertical", "unknown_vertical", f"Choose one of: {', '.join(PRIVACY_PRESETS)}."
+        )
+    privacy, kinds = (
+        msgspec.json.encode(PRIVACY_PRESETS[vertical]).decode(),
+        msgspec.json.encode(EVENT_KINDS).decode(),
+    )
+    opened = s.cursor().execute(_OPEN, (s.tenant_id, vertical, privacy, kinds)).rowcount
+    if opened:
+        audit.record_entry(s, "space.open", str(s.tenant_id), vertical=vertical)
+
+
+def update_privacy(s: Scope, settings: PrivacySettings) -> SpaceState:
+    """Tightening only: retention and thresholds may not go below what the vertical asks. Raises Invalid."""
+    preset = PRIVACY_PRESETS[tenant_state.get_state(s).vertical]
+    _refuse_loosening(settings, preset)
+    s.cursor().execute(
+        _SET_PRIVACY,
+        (msgspec.json.encode(settings).decode(), s.tenant_id),
+    )
+    audit.record_entry(
+        s,
+        "privacy.update",
+        str(s.tenant_id),
+        personalisation=settings.personalisation,
+        basis=settings.basis,
+        events_kept_for_days=settings.events_kept_for_days,
+    )
+    return tenant_state.get_state(s)
+
+
+def _refuse_loosening(settings: PrivacySettings, preset: PrivacySettings) -> None:
+    if settings.events_kept_for_days > preset.events_kept_for_days:
+        raise Invalid.from_field(
+            "/events_kept_for_days",
+            "longer_than_vertical",
+            f"This vertical keeps events for at most {preset.events_kept_for_days} days.",
+        )
+    if preset.basis == "opt_in" and settings.basis != "opt_in":
+        raise Invalid.from_field("/basis", "looser_than_vertical", "This vertical asks for consent (opt_in).")
+    if missing := sorted(set(preset.features_denied) - set(settings.features_denied)):
+        raise Invalid.from_field(
+            "/features_denied", "looser_than_vertical", f"Never features here: {', '.join(missing)}."
+        )
+    if settings.report_minimum_count < preset.report_minimum_count:
+        raise Invalid.from_field(
+            "/report_minimum_count",
+            "looser_than_vertical",
+            f"Reports of this vertical count at least {preset.report_minimum_count}.",
+        )
+
+
+def register_event_kinds(s: Scope, names: set[str]) -> dict[str, EventKind]:
+    """Numbers new event kinds, once and for ever, and returns all. Raises Invalid above 500 kinds."""
+    row = s.cursor().execute(
+        "SELECT event_kinds::text FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE", (s.tenant_id,)
+    )
+    stored = row.fetchone()
+    kinds = msgspec.json.decode(stored[0], type=dict[str, EventKind]) if stored else {}
+    for name in sorted(names - kinds.keys()):
+        kinds[name] = EventKind(len(kinds), UNKNOWN_KIND_WEIGHT)
+    if len(kinds) > MAX_EVENT_KINDS:
+        raise Invalid.from_field(
+            "/events", "too_many_kinds", f"A tenant has at most {MAX_EVENT_KINDS} event kinds."
+        )
+    _store_event_kinds(s, kinds)
+    return kinds
+
+
+def set_kind_weights(s: Scope, weights: dict[str, float]) -> dict[str, EventKind]:
+    """How much each kind counts in training: 0 not at all, below 0 as a dislike."""
+    kinds = register_event_kinds(s, set(weights))
+    for name, weight in weights.items():
+        kinds[name] = EventKind(kinds[name].number, weight)
+    _store_event_kinds(s, kinds)
+    audit.record_entry(s, "event_kinds.update", str(s.tenant_id), kinds=json.dumps(weights))
+    return kinds
+
+
+def _store_event_kinds(s: Scope, kinds: dict[str, EventKind]) -> None:
+    s.cursor().execute(
+        "UPDATE data_tenantstate SET event_kinds = %s::jsonb WHERE tenant_id = %s",
+        (msgspec.json.encode(kinds).decode(), s.tenant_id),
+    )
