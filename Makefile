@@ -73,7 +73,7 @@ test-faults: env-dev
 .PHONY: test-ray
 test-ray: env-dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $(REQUIREMENTS)/ray.txt
-	$(BIN)/python -m pytest tests/recommender/test_on_ray.py
+	$(BIN)/python -m pytest tests/recommender/algorithms/test_ray_backend.py
 
 # Does each guard catch the defect it is there for? Applies each to a copy; the last line counts.
 test-defects: env-dev

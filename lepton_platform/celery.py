@@ -23,7 +23,7 @@ def region_queue(region: str) -> str:
 
 def list_served_queues() -> list[str]:
     """What a worker of this process's regions listens to; platform-wide tasks are welcome anywhere."""
-    return [PLATFORM_QUEUE, *(region_queue(region) for region in settings.LEPTON_SERVES)]
+    return [PLATFORM_QUEUE, *(region_queue(region) for region in settings.LEPTON_SERVED_REGIONS)]
 
 
 def _build_configuration() -> dict[str, Any]:

@@ -108,7 +108,7 @@ def read_environment(environ: Mapping[str, str]) -> Env:
         "BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build_default="redis://127.0.0.1:1/0"
     )
     base_url = source.get_url("LEPTON_BASE_URL", ("http", "https"), default="http://127.0.0.1:8000")
-    serves = _parse_served_regions(source.get_text("LEPTON_SERVES", ",".join(codes)), codes)
+    serves = _parse_served_regions(source.get_text("LEPTON_SERVED_REGIONS", ",".join(codes)), codes)
     return Env(
         role=role,
         home=home,
@@ -126,13 +126,13 @@ def read_environment(environ: Mapping[str, str]) -> Env:
         ray_address=source.get_text("LEPTON_RAY_ADDRESS", ""),
         ray_workers=source.get_integer("LEPTON_RAY_WORKERS", 2, min_value=1, max_value=1_000),
         ray_from_events=source.get_integer(
-            "LEPTON_RAY_FROM_EVENTS", 20_000_000, min_value=0, max_value=10**12
+            "LEPTON_RAY_MIN_EVENTS", 20_000_000, min_value=0, max_value=10**12
         ),
-        language_models=source.get_directory("LEPTON_LANGUAGE_HEADS"),
+        language_models=source.get_directory("LEPTON_LANGUAGE_MODELS"),
         pool_size=source.get_integer("LEPTON_POOL_SIZE", 8, min_value=1, max_value=200),
         mail_url=source.get_url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
         gate_min_gain_percent=source.get_integer(
-            "LEPTON_GATE_LEAST_GAIN_PERCENT", 5, min_value=0, max_value=1_000
+            "LEPTON_GATE_MIN_GAIN_PERCENT", 5, min_value=0, max_value=1_000
         ),
         metrics_token=source.get_text("LEPTON_METRICS_TOKEN", ""),
     )
@@ -240,9 +240,9 @@ def _parse_regions(value: str) -> tuple[str, ...]:
 def _parse_served_regions(value: str, codes: tuple[str, ...]) -> tuple[str, ...]:
     serves = tuple(code.strip() for code in value.split(",") if code.strip())
     if not serves:
-        raise InvalidSetting("LEPTON_SERVES must list at least one region.")
+        raise InvalidSetting("LEPTON_SERVED_REGIONS must list at least one region.")
     if unknown := sorted(set(serves) - set(codes)):
-        raise InvalidSetting(f"LEPTON_SERVES lists {unknown[0]!r}, which LEPTON_REGIONS does not.")
+        raise InvalidSetting(f"LEPTON_SERVED_REGIONS lists {unknown[0]!r}, which LEPTON_REGIONS does not.")
     return serves
 
 

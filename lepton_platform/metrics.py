@@ -93,7 +93,7 @@ def _collect_model_metrics() -> Iterator[Metric]:
     )
     alarm = GaugeMetricFamily("lepton_model_drift_alarm", "1 where a measure has drifted.", labels=labels)
     rate = GaugeMetricFamily(
-        "lepton_model_followed", "Share of answers followed by it.", labels=[*labels, "by", "version"]
+        "lepton_model_follow_rate", "Share of answers followed by it.", labels=[*labels, "by", "version"]
     )
     with control_ops("upkeep", actor=_ACTOR, reason="tenants for metrics") as s:
         found = [view for view in list_tenants(s) if view.status == "active" and view.region in list_served()]

@@ -30,18 +30,18 @@ _IS_HTTPS = ENV.base_url.startswith("https://")
 
 LEPTON_HOME = ENV.home
 LEPTON_REGIONS = ENV.regions
-LEPTON_SERVES = ENV.served_regions
+LEPTON_SERVED_REGIONS = ENV.served_regions
 LEPTON_KEY_PEPPER = ENV.key_pepper
 LEPTON_CONTROL_SCOPE_KEY = ENV.control_scope_key
 LEPTON_BASE_URL = ENV.base_url
 LEPTON_VALKEY_URL = ENV.valkey_url
 LEPTON_MODEL_CACHE_MIB = ENV.model_cache_mib
-LEPTON_GATE_LEAST_GAIN_PERCENT = ENV.gate_min_gain_percent
+LEPTON_GATE_MIN_GAIN_PERCENT = ENV.gate_min_gain_percent
 LEPTON_METRICS_TOKEN = ENV.metrics_token
 LEPTON_RAY_ADDRESS = ENV.ray_address
 LEPTON_RAY_WORKERS = ENV.ray_workers
-LEPTON_RAY_FROM_EVENTS = ENV.ray_from_events
-LEPTON_LANGUAGE_HEADS = ENV.language_models
+LEPTON_RAY_MIN_EVENTS = ENV.ray_from_events
+LEPTON_LANGUAGE_MODELS = ENV.language_models
 
 SECRET_KEY = ENV.secret_key
 DEBUG = False

@@ -27,12 +27,12 @@ def list_configured() -> tuple[str, ...]:
 
 def list_served() -> tuple[str, ...]:
     """Regions this process may touch, in settings order."""
-    return tuple(settings.LEPTON_SERVES)
+    return tuple(settings.LEPTON_SERVED_REGIONS)
 
 
 def require_served(region: str) -> None:
     """Raises RegionNotServed; nothing is read or written for another region."""
-    if region not in settings.LEPTON_SERVES:
+    if region not in settings.LEPTON_SERVED_REGIONS:
         raise RegionNotServed(f"Region {region!r} is not served here.")
 
 

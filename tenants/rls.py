@@ -19,7 +19,7 @@ from django.db.migrations import RunSQL
 
 APP_ROLE = "lepton_app"
 _HMAC_BLOCK_BYTES = 64
-_CLAIM_CHECK = f"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.asked())"
+_CLAIM_CHECK = f"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.require_claim())"
 T = TypeVar("T")
 
 FUNCTIONS = """
@@ -90,7 +90,7 @@ BEGIN
 END $$;
 
 -- NULL, for the planner to ask: it calls this once a statement, so it looks at the claim and not at its signature.
-CREATE OR REPLACE FUNCTION app.asked() RETURNS uuid
+CREATE OR REPLACE FUNCTION app.require_claim() RETURNS uuid
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     raw text := coalesce(current_setting('app.scope', true), '');
@@ -107,10 +107,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
-REVOKE ALL ON FUNCTION app.claim(), app.asked() FROM PUBLIC;
+REVOKE ALL ON FUNCTION app.claim(), app.require_claim() FROM PUBLIC;
 REVOKE ALL ON FUNCTION app.current_tenant(), app.scoped_tenant(), app.scoped_user(), app.is_ops() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION app.current_tenant(), app.scoped_tenant(), app.scoped_user(), app.is_ops() TO lepton_app;
-GRANT EXECUTE ON FUNCTION app.asked() TO lepton_app;
+GRANT EXECUTE ON FUNCTION app.require_claim() TO lepton_app;
 """
 
 

@@ -1,6 +1,6 @@
 """Proofs: tests with a short form for every run and full counts for `make test-faults`.
 
-A proof carries `@pytest.mark.proof(row=9)`, the row of the list of properties in deploy/proofs.md. It takes its counts
+A proof carries `@pytest.mark.proof(row=9)`, the row of the list of properties in docs/proofs.md. It takes its counts
 from `scale` and says what it measured to `figure`; a full run ends with the table of all figures.
 """
 

@@ -156,7 +156,7 @@ def _build_body_schema(body: Any) -> JsonObject:
             "required": [body.name],
             "additionalProperties": False,
         }
-    return _build_reference(body.kind)
+    return _build_reference(body.data_type)
 
 
 def _describe_response(response: ResponseSpec) -> JsonObject:

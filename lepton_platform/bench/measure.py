@@ -129,7 +129,7 @@ def _require_model(bench: BenchPlatform, timeout_seconds: float = 60.0) -> None:
             return
         time.sleep(0.2)
     raise RuntimeError(
-        f"The model does not serve: stage {answer.get('stage')}, {answer.get('stage_because')}"
+        f"The model does not serve: stage {answer.get('stage')}, {answer.get('fallback_reason')}"
     )
 
 

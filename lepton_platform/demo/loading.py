@@ -69,7 +69,7 @@ def _prepare_tenant(spec: DemoSpec, tenant: TenantRef) -> timedelta:
         }
         if known != spec.kind_weights:
             tenant_settings.set_kind_weights(s, spec.kind_weights)
-        return timedelta(days=state.privacy.events_kept_for_days)
+        return timedelta(days=state.privacy.event_retention_days)
 
 
 def _write_batch(table: _DemoTable, tenant: TenantRef, batch: Sequence[Any]) -> None:

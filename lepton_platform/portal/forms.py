@@ -105,19 +105,19 @@ class PrivacyForm(forms.Form):
         ],
         widget=forms.RadioSelect,
     )
-    events_kept_for_days = forms.IntegerField(
+    event_retention_days = forms.IntegerField(
         label=_("Events are kept for (days)"),
         min_value=1,
         max_value=3650,
         widget=forms.NumberInput(attrs=_INPUT_ATTRIBUTES),
     )
-    features_denied = forms.CharField(
+    denied_attributes = forms.CharField(
         label=_("Never used as a feature"),
         required=False,
         help_text=_("Attribute names of profiles and items, separated by commas."),
         widget=forms.Textarea(attrs=_TEXTAREA_ATTRIBUTES),
     )
-    report_minimum_count = forms.IntegerField(
+    report_min_count = forms.IntegerField(
         label=_("Smallest group in reports"),
         min_value=1,
         max_value=1000,
@@ -128,12 +128,12 @@ class PrivacyForm(forms.Form):
     @classmethod
     def from_settings(cls, settings: PrivacySettings) -> PrivacyForm:
         values = msgspec.to_builtins(settings)
-        return cls(initial={**values, "features_denied": ", ".join(settings.features_denied)})
+        return cls(initial={**values, "denied_attributes": ", ".join(settings.denied_attributes)})
 
     def to_settings(self) -> PrivacySettings:
         values = dict(self.cleaned_data)
-        names = str(values["features_denied"]).replace("，", ",").split(",")
-        values["features_denied"] = sorted({name.strip() for name in names if name.strip()})
+        names = str(values["denied_attributes"]).replace("，", ",").split(",")
+        values["denied_attributes"] = sorted({name.strip() for name in names if name.strip()})
         return msgspec.convert(values, PrivacySettings)
 
 

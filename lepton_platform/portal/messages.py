@@ -16,8 +16,8 @@ _MESSAGES_BY_CODE = {
     "invalid_email": gettext_noop("This is not an e-mail address."),
     "quota_exceeded": gettext_noop("The plan's limit is reached."),
     "too_large": gettext_noop("The file is larger than what is accepted."),
-    "longer_than_vertical": gettext_noop("Longer than this industry's rules allow."),
-    "looser_than_vertical": gettext_noop(
+    "exceeds_vertical_limit": gettext_noop("Longer than this industry's rules allow."),
+    "weaker_than_vertical": gettext_noop(
         "Looser than this industry's rules; settings can only be tightened."
     ),
 }

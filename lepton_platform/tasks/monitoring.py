@@ -16,7 +16,7 @@ from tenants.regions import TenantRef
 log = structlog.get_logger(__name__)
 
 
-@shared_task(name="lepton.watch")  # type: ignore[untyped-decorator]  # celery has no types
+@shared_task(name="lepton.monitor")  # type: ignore[untyped-decorator]  # celery has no types
 def watch_models(*, region: str) -> None:
     """Takes back what has dropped beyond chance since it began to serve."""
     _run_for_each_tenant(

@@ -14,9 +14,9 @@ TASK_INTERVALS = {
     "lepton.sweep": timedelta(seconds=30),
     "lepton.merge": timedelta(minutes=1),
     "lepton.fold": timedelta(seconds=30),
-    "lepton.look": timedelta(minutes=1),
+    "lepton.embed_images": timedelta(minutes=1),
     "lepton.refresh": timedelta(minutes=10),
-    "lepton.watch": timedelta(minutes=15),
+    "lepton.monitor": timedelta(minutes=15),
     "lepton.drift": timedelta(hours=6),
     "lepton.clean": timedelta(hours=1),
 }
@@ -34,7 +34,7 @@ def build_schedule_entries() -> dict[str, dict[str, Any]]:
                 "expires": max(every.total_seconds(), 5.0),
             },
         }
-        for region in settings.LEPTON_SERVES
+        for region in settings.LEPTON_SERVED_REGIONS
         for task, every in TASK_INTERVALS.items()
     }
 

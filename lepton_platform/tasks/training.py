@@ -21,7 +21,7 @@ def train_model(*, tenant_id: str, job_id: str, region: str) -> None:
     run_training_job(build_tenant_ref(tenant_id, region), UUID(job_id), owner=get_worker_name(), actor=WORKER)
 
 
-@shared_task(name="lepton.look")  # type: ignore[untyped-decorator]  # celery has no types
+@shared_task(name="lepton.embed_images")  # type: ignore[untyped-decorator]  # celery has no types
 def embed_images(*, region: str) -> None:
     """Looks at images that came since the last training, so that new items are recommended by them before the next.
 

@@ -53,7 +53,7 @@ class EvaluationReport:
             "served": self.quantized,
             "members": self.models,
             "weights": self.weights,
-            "left_out": self.skipped,
+            "skipped": self.skipped,
             "notes": self.notes,
             "choice": self.selection,
             "second_stage": self.second_stage,
@@ -112,7 +112,7 @@ def evaluate_dataset(  # noqa: PLR0913 - the choices of one evaluation, all keyw
             for name, seconds in ensemble.training_report["seconds"].items()
         },
         weights=dict(ensemble.blend.weights),
-        skipped=ensemble.training_report["left_out"],
+        skipped=ensemble.training_report["skipped"],
         notes=ensemble.training_report["notes"],
         selection=ensemble.training_report.get("choice", {}),
         second_stage=ensemble.training_report.get("second_stage", {}),
@@ -205,12 +205,12 @@ def _describe_quantization(report: EvaluationReport) -> str:
         return f"served as trained: nDCG@{report.k} {figure}"
     sizes = {
         name: sum(member[name] for member in card["members"].values()) / 2**20
-        for name in ("bytes_before", "bytes_after", "held_before", "held_after")
+        for name in ("file_bytes_before", "file_bytes_after", "memory_bytes_before", "memory_bytes_after")
     }
     return (
         f"served in fewer bytes: nDCG@{report.k} {figure}; "
-        f"files {sizes['bytes_before']:.1f} -> {sizes['bytes_after']:.1f} MiB, "
-        f"memory {sizes['held_before']:.1f} -> {sizes['held_after']:.1f} MiB"
+        f"files {sizes['file_bytes_before']:.1f} -> {sizes['file_bytes_after']:.1f} MiB, "
+        f"memory {sizes['memory_bytes_before']:.1f} -> {sizes['memory_bytes_after']:.1f} MiB"
     )
 
 

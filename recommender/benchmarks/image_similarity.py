@@ -122,7 +122,7 @@ def _summarize_result(
         f"precision@{k}": interval.mean,
         f"precision@{k}_interval": [interval.low, interval.high],
         "by_chance": result.chance_precision,
-        "milliseconds_an_image": 1000 * result.encode_seconds / max(result.n_images, 1),
+        "ms_per_image": 1000 * result.encode_seconds / max(result.n_images, 1),
     }
 
 
@@ -132,5 +132,5 @@ def _format_result(metrics: dict[str, Any], k: int) -> str:
         f"{metrics['data']}: of the {k} images nearest to each of {metrics['images']:,}, "
         f"{metrics[f'precision@{k}']:.4f} [{low:.4f}, {high:.4f}] are of its class (at random "
         f"{metrics['by_chance']:.4f}); {metrics['unreadable']:,} cannot be read; "
-        f"{metrics['milliseconds_an_image']:.1f} ms an image."
+        f"{metrics['ms_per_image']:.1f} ms an image."
     )

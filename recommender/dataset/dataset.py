@@ -97,7 +97,7 @@ class Dataset:
             raise DataError("There must be exactly one look, and one list of links, for each item.")
         if self.review_features is not None and len(self.review_features.mean_sentiment) != self.n_items:
             raise DataError("There must be exactly one row of opinions for each item.")
-        for name in ("indptr", "item", "at", "weight"):
+        for name in ("indptr", "item", "timestamp", "weight"):
             object.__setattr__(self, name, as_read_only(getattr(self, name)))
 
     @classmethod

@@ -96,7 +96,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     `clock` gives seconds of processor time: like chance, what members cost on this machine is an argument.
     Without `again` the members have not learned the hidden events, for a caller that refits them on more.
     `report` hears a phase name and the fraction of the whole work; what it raises passes through. A member
-    that cannot learn from this data is left out and named in card["left_out"]. card["validation"] holds the
+    that cannot learn from this data is left out and named in card["skipped"]. card["validation"] holds the
     figures on the hidden events, card["protocol"] how these were chosen: each last event where fewer than LEAST_CASES
     are asked by time. card["choice"] has the blend with and without each member, card["second_stage"] what the ranker
     adds, card["beats_popularity"] whether the paired 95% interval of the blend is above it.
@@ -114,7 +114,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     _fit_models(split.train if hidden else dataset, makers, rng, progress, fitting)
     if not fitting.models:
         raise DataError("No algorithm can learn from this data: there are no events and no texts.")
-    card: dict[str, Any] = {"profile": profile, "protocol": validation, "left_out": fitting.skipped}
+    card: dict[str, Any] = {"profile": profile, "protocol": validation, "skipped": fitting.skipped}
     if hidden:
         progress.start_phase("blend", 0.05)
         blend, ranker, figures = _fit_blend_and_reranker(

@@ -75,10 +75,10 @@ def quantize_ensemble(ensemble: Ensemble) -> Ensemble:
 def _compare_sizes(original: Recommender[Any], quantized: Recommender[Any]) -> dict[str, Any]:
     return {
         "compressed": _count_file_bytes(quantized) < _count_file_bytes(original),
-        "bytes_before": _count_file_bytes(original),
-        "bytes_after": _count_file_bytes(quantized),
-        "held_before": measure_memory_bytes(original),
-        "held_after": measure_memory_bytes(quantized),
+        "file_bytes_before": _count_file_bytes(original),
+        "file_bytes_after": _count_file_bytes(quantized),
+        "memory_bytes_before": measure_memory_bytes(original),
+        "memory_bytes_after": measure_memory_bytes(quantized),
     }
 
 

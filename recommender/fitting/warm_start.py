@@ -107,7 +107,7 @@ def compare_refresh(
         "cases": len(split),
         "new_events": split.train.n_events - before.n_events,
         f"ndcg@{k}": {name: float(gain.mean()) for name, gain in found.items()},
-        "refreshed_over_full": [gap.mean, gap.low, gap.high],
+        "refresh_gain": [gap.mean, gap.low, gap.high],
         "seconds": seconds,
     }
 

@@ -75,7 +75,7 @@ def _find_version_pair(tenant: TenantRef, actor: Actor) -> VersionPair | None:
             queries.find_roll_back_target(s),
             queries.get_activation_time(s),
         )
-    if now is None or before is None or since is None or now.live.get("taken_back"):
+    if now is None or before is None or since is None or now.live.get("rolled_back"):
         return None
     return VersionPair(now, before, since)
 
@@ -85,9 +85,9 @@ def _serialize_analysis(pair: VersionPair, analysis: InterimAnalysis) -> Mapping
         "against": pair.previous.name,
         "look": analysis.number,
         "answers": analysis.n_current,
-        "answers_before": analysis.n_previous,
+        "baseline_recommendations": analysis.n_previous,
         "rates": {name: list(rates) for name, rates in analysis.rates.items()},
         "dropped": list(analysis.degraded),
-        "taken_back": bool(analysis.degraded),
+        "rolled_back": bool(analysis.degraded),
         "checked_at": datetime.now(UTC).isoformat(),
     }

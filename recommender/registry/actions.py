@@ -22,7 +22,7 @@ from tenants.scope import Scope
 MAX_ROLL_BACK_VERSIONS = 2
 _SERVABLE = (ModelState.CANDIDATE, ModelState.RETIRED, ModelState.ACTIVE)
 _OVERTAKEN = (DecisionReason("overtaken"),)
-_ROLLED_BACK = (DecisionReason("taken_back"),)
+_ROLLED_BACK = (DecisionReason("rolled_back"),)
 
 
 def publish_model(s: Scope, trained: TrainedModel, *, expected: int | None) -> VersionView:

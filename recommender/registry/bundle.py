@@ -14,7 +14,7 @@ from recommender.language.reviews.summary import EMPTY_SUMMARY_TABLE, ReviewSumm
 from recommender.types import DataError
 
 _ITEMS = "items.safetensors"
-_REVIEW_SUMMARIES = "opinions.safetensors"
+_REVIEW_SUMMARIES = "review_summaries.safetensors"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ SENTENCES = {
     ),
     "popularity_instead": gettext_noop("Popularity serves instead."),
     "overtaken": gettext_noop("Another version was promoted while this one trained."),
-    "taken_back": gettext_noop("Taken back on request."),
+    "rolled_back": gettext_noop("Taken back on request."),
     "clicks_dropped": gettext_noop(
         "Taken back by itself: %(now)s of its %(answers)s answers were clicked, against %(before)s with %(version)s "
         "in the same places; that is more than chance."

@@ -129,9 +129,9 @@ def _build_answer(
         recommendation_id=str(uuid7()),
         requested=request.k,
         returned=len(selected),
-        short_because=_explain_truncation(snapshot, request) if len(selected) < request.k else None,
+        truncated_reason=_explain_truncation(snapshot, request) if len(selected) < request.k else None,
         stage=ranking.stage if selected else "empty",
-        stage_because=_explain_stage(snapshot, user, ranking),
+        fallback_reason=_explain_stage(snapshot, user, ranking),
         model_version=snapshot.version.name if snapshot.version else None,
         items=[to_recommended_item(one, why) for one, why in zip(selected, reasons, strict=True)],
     )

@@ -35,5 +35,5 @@ def find_similar_items(
         ranking = rank_similar_images(ready, slot) if mode == "look" else rank_similar(ready, slot)
         allowed = select.mask_allowed_slots(ready.catalogue, None, slot)
         chosen = select_available_items(s, ready, ranking, allowed, k, None)
-        why = [RecommendationReason("looks_like", _("Looks alike"), [item_id])] if mode == "look" else []
+        why = [RecommendationReason("similar_image", _("Looks alike"), [item_id])] if mode == "look" else []
         return [to_recommended_item(one, why) for one in chosen]

@@ -30,16 +30,16 @@ class RecommendationReason(msgspec.Struct, frozen=True):
     item's score."""
 
     kind: Literal[
-        "because_of",
+        "from_history",
         "similar",
-        "looks_like",
+        "similar_image",
         "linked",
         "rule",
         "shared",
         "pattern",
         "popular",
         "recent",
-        "praised",
+        "well_reviewed",
     ]
     text: str
     evidence: list[str]
@@ -58,13 +58,13 @@ class RecommendedItem(msgspec.Struct, frozen=True):
 
 
 class RecommendAnswer(msgspec.Struct, frozen=True):
-    """`returned` below `requested` always comes with `short_because`."""
+    """`returned` below `requested` always comes with `truncated_reason`."""
 
     recommendation_id: str
     requested: int
     returned: int
-    short_because: str | None
+    truncated_reason: str | None
     stage: Stage
-    stage_because: str | None
+    fallback_reason: str | None
     model_version: str | None
     items: list[RecommendedItem]

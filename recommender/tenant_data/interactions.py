@@ -110,7 +110,7 @@ def load_training_data(tenant: TenantRef, *, actor: Actor, report: Callable[[flo
     return replace(
         rows.build_training_data(texts),
         item_segments=(tenant_data_user_segments.encode_column("item_language", languages),),
-        min_group_size=state.privacy.report_minimum_count,
+        min_group_size=state.privacy.report_min_count,
     )
 
 

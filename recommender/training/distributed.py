@@ -12,9 +12,9 @@ log = structlog.get_logger(__name__)
 
 
 def select_distributed_backend(dataset: Dataset) -> DistributedBackend | None:
-    """None for this process: without a cluster, with fewer events than LEPTON_RAY_FROM_EVENTS, or without the extra."""
+    """None for this process: without a cluster, with fewer events than LEPTON_RAY_MIN_EVENTS, or without the extra."""
     address = settings.LEPTON_RAY_ADDRESS
-    if not address or dataset.n_events < settings.LEPTON_RAY_FROM_EVENTS:
+    if not address or dataset.n_events < settings.LEPTON_RAY_MIN_EVENTS:
         return None
     try:
         from recommender.algorithms.sequential.distributed.ray_backend import RayBackend  # noqa: PLC0415 - ray is an optional extra

@@ -100,14 +100,14 @@ def evaluate_candidate(
         slices=build_case_slices(split, *segments),
     )
     judgement = evaluate_gate(case, rng, config, k=K)
-    return GateResult(judgement.reasons, {**metrics, "judgement": dict(judgement.metrics)})
+    return GateResult(judgement.reasons, {**metrics, "gate": dict(judgement.metrics)})
 
 
 def build_gate_config(training_data: TrainingData) -> GateConfig:
     """The gate's for this tenant: what the settings ask for, and no slice smaller than its least group."""
     return replace(
         DEFAULT_GATE_CONFIG,
-        min_gain=settings.LEPTON_GATE_LEAST_GAIN_PERCENT / 100,
+        min_gain=settings.LEPTON_GATE_MIN_GAIN_PERCENT / 100,
         min_slice_cases=max(DEFAULT_GATE_CONFIG.min_slice_cases, training_data.min_group_size),
     )
 

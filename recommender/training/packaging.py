@@ -74,14 +74,14 @@ def build_version_metrics(
         "validation": card.get("validation"),
         "choice": card.get("choice", {}),
         "second_stage": card.get("second_stage", {}),
-        "members_left_out": card.get("left_out", {}),
+        "models_skipped": card.get("skipped", {}),
         "seconds": card.get("seconds", {}),
         "data": {
             "profiles": training_data.dataset.n_users,
             "items": training_data.dataset.n_items,
             "events": training_data.dataset.n_events,
             "events_stored": training_data.n_stored_events,
-            "events_left_out": {name: count for name, count in training_data.skipped_events.items() if count},
+            "events_skipped": {name: count for name, count in training_data.skipped_events.items() if count},
             "cleaning": training_data.cleaning.to_json(),
         },
     }

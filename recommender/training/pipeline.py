@@ -178,7 +178,7 @@ def _train_from_scratch(
         config=gate.build_gate_config(source),
     )
     metrics = build_version_metrics(ensemble, source, {"protocol": protocol, **tuned, **verdict.metrics})
-    heartbeat.start_phase("learning from everything", low=75, high=93)
+    heartbeat.start_phase("refitting on all data", low=75, high=93)
     for member in ensemble.models.values():
         member.fit_partial(enriched.full_dataset, rng)
     return ensemble, GateResult(verdict.reasons, metrics)

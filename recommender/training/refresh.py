@@ -47,7 +47,7 @@ def refresh_model(
         members, enriched.add_past_reviews(split.train), progress=progress, rng=rng
     ):
         return None
-    card = {**live.ensemble.training_report, "seconds": {}, "left_out": {}}
+    card = {**live.ensemble.training_report, "seconds": {}, "skipped": {}}
     ensemble = Ensemble(members, live.ensemble.blend, source.dataset.n_items, card, live.ensemble.reranker)
     heartbeat.start_phase("evaluating", low=60, high=70)
     verdict = gate.evaluate_candidate(
@@ -59,7 +59,7 @@ def refresh_model(
         segments=(source.user_segments, source.item_segments),
         config=gate.build_gate_config(source),
     )
-    heartbeat.start_phase("learning from everything", low=70, high=93)
+    heartbeat.start_phase("refitting on all data", low=70, high=93)
     if not refit_models(members, enriched.full_dataset, progress=progress, rng=rng):
         return None
     card["seconds"] = {"refresh": time.perf_counter() - started}

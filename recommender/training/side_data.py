@@ -63,7 +63,7 @@ class EnrichedData:
         return {
             "stored": self.reviews.n_stored,
             "read": len(self.reviews.reviews),
-            "left_out": self.reviews.skipped,
+            "skipped": self.reviews.skipped,
             "items": len(self.review_summaries),
             "aspects": len(self.review_summaries.aspect_names),
         }
@@ -78,7 +78,7 @@ def load_side_data(
     heartbeat: JobHeartbeat,
 ) -> EnrichedData:
     """Only new images have to be looked at; reviews are read anew."""
-    heartbeat.start_phase("looking at images", low=10, high=14)
+    heartbeat.start_phase("embedding images", low=10, high=14)
     embed_new_images(tenant, actor=actor, on_progress=lambda done: heartbeat.report_progress("", done))
     look = image_embeddings.load_item_embeddings(tenant, training_data.item_numbers, actor=actor)
     links = item_triples.load_item_triples(tenant, training_data.item_numbers, actor=actor)
@@ -106,4 +106,4 @@ def _collect_item_texts(training_data: TrainingData) -> dict[int, str]:
 
 
 def _load_review_analyzer() -> ReviewAnalyzer:
-    return load_review_analyzer(Path(folder) if (folder := settings.LEPTON_LANGUAGE_HEADS) else None)
+    return load_review_analyzer(Path(folder) if (folder := settings.LEPTON_LANGUAGE_MODELS) else None)

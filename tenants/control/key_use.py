@@ -51,7 +51,7 @@ def _write_last_used(tenant_id: UUID, key_id: str) -> None:
         with control_scope(tenant_id, actor=Actor("system", "key-use")):
             ApiKey.objects.filter(tenant_id=tenant_id, id=key_id).update(last_used_at=timezone.now())
     except DomainError as error:
-        log.warning("key_use_not_noted", key=key_id, reason=error.code)
+        log.warning("key_use_not_recorded", key=key_id, reason=error.code)
     finally:
         connections[CONTROL].close()
 

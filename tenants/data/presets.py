@@ -28,9 +28,9 @@ def _build_privacy(
     return PrivacySettings(
         basis=basis,
         personalisation=personalisation,
-        events_kept_for_days=retention_days,
-        features_denied=sorted({*_SENSITIVE_ATTRIBUTES, *denied}),
-        report_minimum_count=min_count,
+        event_retention_days=retention_days,
+        denied_attributes=sorted({*_SENSITIVE_ATTRIBUTES, *denied}),
+        report_min_count=min_count,
     )
 
 
@@ -48,7 +48,7 @@ PRIVACY_PRESETS: dict[str, PrivacySettings] = {
 
 def list_denied_attributes(vertical: str, settings: PrivacySettings) -> tuple[str, ...]:
     """What the vertical denies and what the tenant denies beside it: no setting takes anything of the first away."""
-    return tuple(sorted({*PRIVACY_PRESETS[vertical].features_denied, *settings.features_denied}))
+    return tuple(sorted({*PRIVACY_PRESETS[vertical].denied_attributes, *settings.denied_attributes}))
 
 
 EVENT_KINDS: dict[str, EventKind] = {

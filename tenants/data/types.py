@@ -103,9 +103,9 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     basis: Literal["notice", "opt_in"]
     personalisation: Literal["on", "off"]
-    events_kept_for_days: Annotated[int, msgspec.Meta(ge=1, le=3650)]
-    features_denied: Annotated[list[Label], msgspec.Meta(max_length=200)]
-    report_minimum_count: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    event_retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)]
+    denied_attributes: Annotated[list[Label], msgspec.Meta(max_length=200)]
+    report_min_count: Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
 class RowError(msgspec.Struct, frozen=True):

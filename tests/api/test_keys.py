@@ -73,7 +73,7 @@ def test_a_missing_scope_is_403_and_names_it(reader: Any) -> None:
 
 
 def test_a_key_of_a_region_served_elsewhere_is_421(owner: Any, settings: Any) -> None:
-    settings.LEPTON_SERVES = ("us",)
+    settings.LEPTON_SERVED_REGIONS = ("us",)
     clear_api_key_cache()
     answer = owner.get(TENANT)
     assert (answer.status_code, answer.json()["code"]) == (421, "region_not_served")

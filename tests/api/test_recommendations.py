@@ -22,7 +22,7 @@ def test_a_profile_gets_items_it_has_not_chosen(shop: Any, mugs: list[str]) -> N
     answer = shop.post(RECOMMEND, {"profile_id": "ann", "k": 3}).json()
     assert {item["id"] for item in answer["items"]} == set(mugs[1:])
     assert (answer["requested"], answer["returned"]) == (3, 2)
-    assert answer["short_because"]
+    assert answer["truncated_reason"]
 
 
 def test_nobody_known_is_answered_by_an_earlier_stage(shop: Any) -> None:

@@ -109,7 +109,7 @@ def test_a_key_of_a_region_that_nobody_knows_is_unauthenticated(database: None) 
 def test_a_mistyped_key_and_an_unserved_region_cost_no_query(
     database: None, settings: Any, django_assert_num_queries: Any
 ) -> None:
-    settings.LEPTON_SERVES = ("eu",)
+    settings.LEPTON_SERVED_REGIONS = ("eu",)
     connection = connections["default"]
     with django_assert_num_queries(0, connection=connection):
         assert refusal("lep_live_eu_mistyped")[0] is Unauthenticated

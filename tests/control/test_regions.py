@@ -49,12 +49,12 @@ def test_a_region_with_tenants_cannot_leave_the_settings_unnoticed(tenant: Tenan
     settings.LEPTON_REGIONS = {
         code: region for code, region in settings.LEPTON_REGIONS.items() if code != "eu"
     }
-    settings.LEPTON_SERVES = ("cn",)
+    settings.LEPTON_SERVED_REGIONS = ("cn",)
     assert [problem for problem in check_regions() if "Tenants live" in problem]
 
 
 def test_serving_an_unknown_region_is_a_problem(settings: Any) -> None:
-    settings.LEPTON_SERVES = (*settings.LEPTON_SERVES, "mars")
+    settings.LEPTON_SERVED_REGIONS = (*settings.LEPTON_SERVED_REGIONS, "mars")
     assert [problem for problem in check_regions() if "'mars'" in problem]
 
 

@@ -65,7 +65,7 @@ def test_all_wrong_fields_are_named_at_once(database: None) -> None:
 
 
 def test_a_region_that_is_not_served_here_gets_no_tenant(database: None, settings: Any) -> None:
-    settings.LEPTON_SERVES = ("eu",)
+    settings.LEPTON_SERVED_REGIONS = ("eu",)
     asked = given(region="us")
     with pytest.raises(RegionNotServed):
         create_tenant(actor=STAFF, **asked)

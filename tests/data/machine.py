@@ -178,7 +178,7 @@ class Space(RuleBasedStateMachine):
     def shorten_retention(self, days: int) -> None:
         days = min(days, self.reference.kept_for_days)
         with scope(self.tenant, actor=self.actor) as s:
-            update_privacy(s, structs.replace(tenant_state.get_state(s).privacy, events_kept_for_days=days))
+            update_privacy(s, structs.replace(tenant_state.get_state(s).privacy, event_retention_days=days))
         enforce_retention(self.tenant, actor=self.actor)
         self.reference.keep_for(days)
 

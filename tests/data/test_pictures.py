@@ -114,7 +114,7 @@ REFUSED = {
     "a type that is not taken": (SVG, "image/svg+xml", "unsupported_image"),
     "nothing": (b"", "image/png", "unsupported_image"),
     "a signature and no image": (b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png", "unsupported_image"),
-    "another type than said": (encoded(noise()), "image/jpeg", "other_image_type"),
+    "another type than said": (encoded(noise()), "image/jpeg", "image_type_mismatch"),
     "a JPEG cut short": (encoded(noise(), "JPEG")[:2_000], "image/jpeg", "broken_image"),
     "a PNG cut short": (encoded(noise())[:2_000], "image/png", "broken_image"),
     "a WebP cut short": (encoded(noise(), "WEBP")[:2_000], "image/webp", "broken_image"),

@@ -21,7 +21,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def keep_for(tenant, actor, days: int) -> None:
     with scope(tenant, actor=actor) as s:
-        update_privacy(s, structs.replace(tenant_state.get_state(s).privacy, events_kept_for_days=days))
+        update_privacy(s, structs.replace(tenant_state.get_state(s).privacy, event_retention_days=days))
 
 
 def send(tenant, actor, *days_ago: int, item: str = "mug", profile: str = "ann") -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-CLEANING, FACTS = "tests/recommender/test_cleaning.py", "tests/training/test_facts.py"
-ENCODERS, SELECTION = "tests/recommender/test_encoders.py", "tests/recommender/test_selection.py"
+CLEANING, FACTS = "tests/recommender/dataset/test_cleaning.py", "tests/training/test_facts.py"
+ENCODERS, SELECTION = "tests/recommender/features/test_feature_encoders.py", "tests/recommender/features/test_selection.py"
 
 FEATURE_SEEDS = (
     Seed(
@@ -55,7 +55,7 @@ FEATURE_SEEDS = (
         "recommender/benchmarks/cli.py",
         "    if options.clean:\n",
         "    if True:\n",
-        "tests/recommender/test_evaluate.py::test_data_is_cleaned_only_when_asked",
+        "tests/recommender/benchmarks/test_evaluate.py::test_data_is_cleaned_only_when_asked",
     ),
     Seed(
         "features learn from rows outside of training",
@@ -83,20 +83,20 @@ FEATURE_SEEDS = (
         "recommender/features/specification.py",
         "                if words in line:\n",
         "                if words in line and not line:\n",
-        "tests/recommender/test_specification.py",
+        "tests/recommender/features/test_specification.py",
     ),
     Seed(
         "a denied feature passes a specification",
         "recommender/features/specification.py",
         "if feature.allowed and (denied := denials.find_denied_match(feature.name)):",
         "if not feature.allowed and (denied := denials.find_denied_match(feature.name)):",
-        "tests/recommender/test_specification.py",
+        "tests/recommender/features/test_specification.py",
     ),
     Seed(
         "a setting gives a denied feature back",
         "tenants/data/presets.py",
-        "{*PRIVACY_PRESETS[vertical].features_denied, *settings.features_denied}",
-        "{*settings.features_denied}",
+        "{*PRIVACY_PRESETS[vertical].denied_attributes, *settings.denied_attributes}",
+        "{*settings.denied_attributes}",
         FACTS,
     ),
     Seed(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-_TUNING = "tests/recommender/test_tuning.py"
-_COMPRESSION = "tests/recommender/test_compression.py"
+_TUNING = "tests/recommender/tuning/test_tuner.py"
+_COMPRESSION = "tests/recommender/fitting/test_quantization.py"
 
 GROWTH_SEEDS = (
     Seed(
@@ -104,7 +104,7 @@ GROWTH_SEEDS = (
         "recommender/algorithms/sequential/trainer.py",
         "rows[:-1][known] = table[previous_index[known]]",
         "histories[:-1][known] = get_item_embeddings[: known.sum()]",
-        "tests/recommender/test_going_on.py",
+        "tests/recommender/fitting/test_warm_start.py",
     ),
     Seed(
         "a refresh is judged by what the live model knew",
@@ -132,12 +132,12 @@ GROWTH_SEEDS = (
         "recommender/algorithms/sequential/gradient_sync.py",
         "        distributed.all_reduce(message)\n",
         "",
-        "tests/recommender/test_on_ray.py",
+        "tests/recommender/algorithms/test_ray_backend.py",
     ),
     Seed(
         "a small tenant leaves the machine",
         "recommender/training/distributed.py",
-        "or dataset.n_events < settings.LEPTON_RAY_FROM_EVENTS",
+        "or dataset.n_events < settings.LEPTON_RAY_MIN_EVENTS",
         "or dataset.n_events < 0",
         "tests/training/test_crew.py",
     ),
@@ -146,6 +146,6 @@ GROWTH_SEEDS = (
         "recommender/evaluation/evaluator.py",
         "min(MAX_BATCH_SIZE, MAX_SCORE_CELLS // max(items, 1))",
         "min(MAX_BATCH_SIZE, MAX_SCORE_CELLS)",
-        "tests/recommender/test_cost.py",
+        "tests/recommender/benchmarks/test_scaling.py",
     ),
 )

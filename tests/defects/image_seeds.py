@@ -6,7 +6,7 @@ from tests.defects.seeds import Seed
 
 PICTURES, LOOKING = "tests/data/test_pictures.py", "tests/training/test_looking.py"
 VIDEOS, READER = "tests/data/test_videos.py", "tests/data/test_video_reader.py"
-UNMET = "tests/recommender/test_unmet_items.py"
+UNMET = "tests/recommender/algorithms/test_untrained_items.py"
 
 IMAGE_SEEDS = (
     Seed(
@@ -112,14 +112,14 @@ IMAGE_SEEDS = (
         "recommender/features/image_encoder.py",
         "            except DataError:\n                faulty.append(place)",
         "            except ZeroDivisionError:\n                faulty.append(place)",
-        f"tests/recommender/test_look_encoder.py {LOOKING}::test_an_image_that_cannot_be_read_hinders_no_other",
+        f"tests/recommender/features/test_image_encoder.py {LOOKING}::test_an_image_that_cannot_be_read_hinders_no_other",
     ),
     Seed(
         "the image network pads on the wrong side",
         "recommender/features/image_encoder.py",
         'auto_pad="SAME_UPPER"',
         'auto_pad="SAME_LOWER"',
-        "tests/recommender/test_look_encoder.py",
+        "tests/recommender/features/test_image_encoder.py",
     ),
     Seed(
         "images are looked at again and again",
@@ -147,7 +147,7 @@ IMAGE_SEEDS = (
         "recommender/algorithms/content/visual_similarity.py",
         "np.concatenate(parts).astype(np.float16).astype(np.float32)",
         "np.concatenate(parts)",
-        "tests/recommender/test_unmet_items.py tests/recommender/test_contract.py",
+        "tests/recommender/algorithms/test_untrained_items.py tests/recommender/algorithms/test_recommender_contract.py",
     ),
     Seed(
         "a network places items that nobody chose by chance",
@@ -168,14 +168,14 @@ IMAGE_SEEDS = (
         "recommender/benchmarks/cold_start.py",
         "(part >= wanted).sum(axis=1) - 1",
         "(part > wanted).sum(axis=1)",
-        "tests/recommender/test_evaluate_cold.py",
+        "tests/recommender/benchmarks/test_cold_start.py",
     ),
     Seed(
         "a hidden item is still learned from",
         "recommender/benchmarks/cold_start.py",
         "    train = last.train.filter_events(~hidden[last.train.item])\n",
         "    train = last.train\n",
-        "tests/recommender/test_evaluate_cold.py",
+        "tests/recommender/benchmarks/test_cold_start.py",
     ),
 )
 

@@ -259,8 +259,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "a head counts its network as another version does",
         "recommender/language/sentiment/classifier.py",
-        'arrays["network_share"] = np.array([self.network.blend_weight], np.float32)',
-        'arrays["network_share"] = np.array([0.25], np.float32)',
+        'arrays["network_blend_weight"] = np.array([self.network.blend_weight], np.float32)',
+        'arrays["network_blend_weight"] = np.array([0.25], np.float32)',
         TRANSFORMER,
     ),
     Seed(

@@ -41,7 +41,7 @@ LOCK_SEEDS = (
     Seed(
         "a statement that looks at no row needs no claim",
         _RLS,
-        "_CLAIM_CHECK = f\"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.asked())\"",
+        "_CLAIM_CHECK = f\"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.require_claim())\"",
         '_CLAIM_CHECK = "true"',
         _MISSING,
     ),
@@ -118,7 +118,7 @@ LOCK_SEEDS = (
     Seed(
         "everybody may ask for the claim",
         _RLS,
-        "REVOKE ALL ON FUNCTION app.claim(), app.asked() FROM PUBLIC;",
+        "REVOKE ALL ON FUNCTION app.claim(), app.require_claim() FROM PUBLIC;",
         "GRANT EXECUTE ON FUNCTION app.claim() TO PUBLIC;",
         _POLICIES,
     ),

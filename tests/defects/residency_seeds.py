@@ -61,7 +61,7 @@ RESIDENCY_SEEDS = (
     Seed(
         "a worker consumes every queue",
         "lepton_platform/celery.py",
-        "*(region_queue(region) for region in settings.LEPTON_SERVES)]",
+        "*(region_queue(region) for region in settings.LEPTON_SERVED_REGIONS)]",
         "*(region_queue(region) for region in settings.LEPTON_REGIONS)]",
         "tests/platform/test_queues.py",
     ),

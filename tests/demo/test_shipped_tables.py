@@ -40,7 +40,7 @@ def test_all_files_together_stay_below_eight_megabytes() -> None:
 @by_slug
 def test_no_profile_states_a_forbidden_attribute(spec: DemoSpec) -> None:
     stated = {name for text in _read(spec, "profiles")["attributes"] for name in json.loads(text)}
-    assert not stated & (FORBIDDEN | set(PRIVACY_PRESETS[spec.vertical].features_denied))
+    assert not stated & (FORBIDDEN | set(PRIVACY_PRESETS[spec.vertical].denied_attributes))
 
 
 @by_slug

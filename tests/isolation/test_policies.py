@@ -15,7 +15,7 @@ SELECT c.oid::regclass::text FROM pg_class c WHERE c.oid IN ({WITH_TENANT}) AND 
     AND (SELECT count(*) = 1 AND bool_and((
             p.polcmd = '*' AND p.polpermissive
             AND pg_get_expr(p.polqual, p.polrelid) LIKE '%tenant_id = ( SELECT app.%'
-            AND pg_get_expr(p.polqual, p.polrelid) LIKE '%app.asked()%'
+            AND pg_get_expr(p.polqual, p.polrelid) LIKE '%app.require_claim()%'
             AND pg_get_expr(p.polwithcheck, p.polrelid) LIKE '%tenant_id = ( SELECT app.%') IS TRUE)
         FROM pg_policy p WHERE p.polrelid = c.oid AND p.polroles && ARRAY[0, 'lepton_app'::regrole::oid]))
 """
@@ -158,7 +158,7 @@ def test_the_definer_functions_are_the_known_ones(figure):
 
 LOCK = (
     "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY own ON {0} "
-    "USING (tenant_id = (SELECT app.current_tenant()) AND (live OR tenant_id = app.asked())) "
+    "USING (tenant_id = (SELECT app.current_tenant()) AND (live OR tenant_id = app.require_claim())) "
     "WITH CHECK (tenant_id = (SELECT app.current_tenant()));"
 )
 HOLES = {
@@ -173,7 +173,7 @@ HOLES = {
     + "CREATE POLICY also ON hole FOR SELECT USING (true)",
     "a policy without a check": "CREATE TABLE hole (tenant_id uuid); ALTER TABLE hole ENABLE ROW LEVEL SECURITY, "
     "FORCE ROW LEVEL SECURITY; CREATE POLICY own ON hole USING (tenant_id = (SELECT app.current_tenant()) "
-    "AND (tenant_id IS NULL OR tenant_id = app.asked()))",
+    "AND (tenant_id IS NULL OR tenant_id = app.require_claim()))",
     "a policy for reads only": "CREATE TABLE hole (tenant_id uuid); ALTER TABLE hole ENABLE ROW LEVEL SECURITY, "
     "FORCE ROW LEVEL SECURITY; CREATE POLICY own ON hole FOR SELECT USING (tenant_id = (SELECT app.current_tenant()))",
 }

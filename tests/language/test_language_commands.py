@@ -146,7 +146,7 @@ def test_what_was_measured_is_written(tmp_path: Path) -> None:
     assert set(found) == {"takeaway"}
     assert found["takeaway"]["measured"] == len(ROWS) // 10
     assert found["takeaway"]["accuracy"] > 0.9
-    assert found["takeaway"]["reviews_a_second"] > 0
+    assert found["takeaway"]["reviews_per_second"] > 0
 
 
 def test_aspects_are_measured_on_annotated_reviews(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_head_of_before_there_were_transformers_is_read(tmp_path: Path) -> Non
     )
     content = load(head.to_bytes())
     path = tmp_path / "head.safetensors"
-    younger = {"network_tokenizer", "network_share"}
+    younger = {"network_tokenizer", "network_blend_weight"}
     told = {"format": "1", "card": json.dumps(asdict(head.metadata))}
     path.write_bytes(save({name: value for name, value in content.items() if name not in younger}, told))
     assert SentimentClassifier.load(path).network == head.network

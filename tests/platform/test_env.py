@@ -42,7 +42,7 @@ def both(external):
 
 
 def test_settings_of_another_region_are_not_read(both):
-    env = read_environment({**both, "LEPTON_SERVES": "cn"})
+    env = read_environment({**both, "LEPTON_SERVED_REGIONS": "cn"})
     assert sorted(env.databases) == ["data_cn", "default", "keys_cn"]
     eu = env.regions["eu"]
     assert (eu.object_store_url, eu.kms_url, eu.scope_key) == ("", "", b"")
@@ -52,7 +52,7 @@ def test_settings_of_another_region_are_not_read(both):
 @pytest.mark.parametrize("role", ["app", "migrate"])
 def test_a_machine_of_one_region_needs_no_setting_of_the_other(both, role):
     few = {name: value for name, value in both.items() if not name.removesuffix("_MIGRATE").endswith("_CN")}
-    env = read_environment({**few, "LEPTON_SERVES": "eu", "LEPTON_ROLE": role})
+    env = read_environment({**few, "LEPTON_SERVED_REGIONS": "eu", "LEPTON_ROLE": role})
     assert sorted(env.databases) == ["data_eu", "default", "keys_eu"]
     assert list(env.regions) == ["cn", "eu"]
 
@@ -69,7 +69,7 @@ def test_secrets_do_not_show_in_a_repr(external):
         ("LEPTON_SECRET_KEY", "short", "LEPTON_SECRET_KEY must have at least 32 characters."),
         ("LEPTON_KEY_PEPPER", "%%%", "LEPTON_KEY_PEPPER must be base64."),
         ("LEPTON_SCOPE_KEY_EU", "c2hvcnQ=", "LEPTON_SCOPE_KEY_EU must hold at least 32 bytes in base64."),
-        ("LEPTON_SERVES", "us", "LEPTON_SERVES lists 'us', which LEPTON_REGIONS does not."),
+        ("LEPTON_SERVED_REGIONS", "us", "LEPTON_SERVED_REGIONS lists 'us', which LEPTON_REGIONS does not."),
         ("LEPTON_REGIONS", "eu,eu", "LEPTON_REGIONS must list different lower-case region codes"),
         ("LEPTON_REGIONS", "EU!", "LEPTON_REGIONS must list different lower-case region codes"),
         ("LEPTON_ROLE", "root", "LEPTON_ROLE must be app, migrate or build."),
@@ -105,7 +105,7 @@ def test_building_needs_no_service(tmp_path):
 
 
 def test_a_process_with_a_wrong_setting_ends_with_status_2_and_that_sentence(external):
-    clean = {"PATH": os.environ["PATH"], **external, "LEPTON_SERVES": "mars"}
+    clean = {"PATH": os.environ["PATH"], **external, "LEPTON_SERVED_REGIONS": "mars"}
     done = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "check"],
         env=clean,
@@ -115,5 +115,5 @@ def test_a_process_with_a_wrong_setting_ends_with_status_2_and_that_sentence(ext
     )
     assert (done.returncode, done.stderr) == (
         2,
-        "LEPTON_SERVES lists 'mars', which LEPTON_REGIONS does not.\n",
+        "LEPTON_SERVED_REGIONS lists 'mars', which LEPTON_REGIONS does not.\n",
     )

@@ -8,7 +8,7 @@ from lepton_platform.celery import PLATFORM_QUEUE, app, region_queue
 
 
 def test_a_worker_listens_to_its_own_regions_only(settings):
-    settings.LEPTON_SERVES = ("eu",)
+    settings.LEPTON_SERVED_REGIONS = ("eu",)
     signals.celeryd_init.send(sender="worker@test", instance=None, conf=app.conf, options={})
     try:
         assert set(app.amqp.queues.consume_from) == {PLATFORM_QUEUE, region_queue("eu")}

@@ -12,9 +12,9 @@ PRESET = PRIVACY_PRESETS["ecommerce"]
 ASKED = {
     "personalisation": "off",
     "basis": "opt_in",
-    "events_kept_for_days": "90",
-    "features_denied": ", ".join([*PRESET.features_denied, "age"]),
-    "report_minimum_count": "25",
+    "event_retention_days": "90",
+    "denied_attributes": ", ".join([*PRESET.denied_attributes, "age"]),
+    "report_min_count": "25",
 }
 
 
@@ -26,12 +26,12 @@ def _privacy(shop: Workspace) -> PrivacySettings:
 def test_stricter_settings_are_kept(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("privacy"), ASKED)
     kept = _privacy(shop)
-    assert (kept.personalisation, kept.basis, kept.events_kept_for_days) == ("off", "opt_in", 90)
-    assert "age" in kept.features_denied
+    assert (kept.personalisation, kept.basis, kept.event_retention_days) == ("off", "opt_in", 90)
+    assert "age" in kept.denied_attributes
 
 
 def test_looser_settings_are_refused_at_their_field(shop: Workspace, owner: Any) -> None:
-    page = owner.post(shop.page("privacy"), {**ASKED, "events_kept_for_days": "3000"}).content.decode()
+    page = owner.post(shop.page("privacy"), {**ASKED, "event_retention_days": "3000"}).content.decode()
     assert "Longer than this industry&#x27;s rules allow." in page
     assert _privacy(shop) == PRESET
 

@@ -198,7 +198,7 @@ def _metrics(ndcg: float) -> dict[str, Any]:
     return {
         "serves": "model",
         "cases": 812,
-        "judgement": {"slices": {"new_profiles": _slice(120), "country=FR": _slice(64)}},
+        "gate": {"slices": {"new_profiles": _slice(120), "country=FR": _slice(64)}},
         "served": measures(ndcg),
         "popularity": measures(0.033),
         "weights": members,
@@ -208,7 +208,7 @@ def _metrics(ndcg: float) -> dict[str, Any]:
             "dropped": {"recurrent": "no_gain"},
         },
         "seconds": dict.fromkeys(members, 4.2),
-        "data": {"events": 4_120, "events_left_out": {"bot": 3_600, "immediate repetition": 12}},
+        "data": {"events": 4_120, "events_skipped": {"bot": 3_600, "immediate repetition": 12}},
         "refreshed_from": 41,
         "compression": {
             "cases": 640,
@@ -217,17 +217,17 @@ def _metrics(ndcg: float) -> dict[str, Any]:
             "members": {
                 "ease": {
                     "compressed": True,
-                    "bytes_before": 8_000_000,
-                    "bytes_after": 2_000_000,
-                    "held_before": 9_000_000,
-                    "held_after": 3_000_000,
+                    "file_bytes_before": 8_000_000,
+                    "file_bytes_after": 2_000_000,
+                    "memory_bytes_before": 9_000_000,
+                    "memory_bytes_after": 3_000_000,
                 },
                 "content": {
                     "compressed": False,
-                    "bytes_before": 700_000,
-                    "bytes_after": 700_000,
-                    "held_before": 800_000,
-                    "held_after": 800_000,
+                    "file_bytes_before": 700_000,
+                    "file_bytes_after": 700_000,
+                    "memory_bytes_before": 800_000,
+                    "memory_bytes_after": 800_000,
                 },
             },
         },

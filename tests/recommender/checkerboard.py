@@ -34,9 +34,9 @@ USERS = 120
 QUICK: dict[str, Any] = {
     "dimensions": 16,
     "epochs": 25,
-    "refit_epochs": 2,
+    "finetune_epochs": 2,
     "negatives": 16,
-    "batch": 32,
+    "batch_size": 32,
     "learning_rate": 5e-3,
 }
 SMALL = SASRecConfig(**QUICK)

@@ -196,7 +196,7 @@ def _environment(own: Servers, control: Mapping[str, str], region: str, url: str
     }
     outside = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
     few = {"LEPTON_WEB_WORKERS": "1", "LEPTON_WORKER_PROCESSES": "1"}
-    where = {"LEPTON_REGIONS": ",".join(REGIONS), "LEPTON_SERVES": region}
+    where = {"LEPTON_REGIONS": ",".join(REGIONS), "LEPTON_SERVED_REGIONS": region}
     return process_commands.build_environment(
         {**outside, **shared, **mine, **few, **where}, home=own.home, url=url
     )

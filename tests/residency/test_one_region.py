@@ -55,7 +55,7 @@ OPENINGS: dict[str, Callable[[TenantRef, Actor], Any]] = {
 @pytest.fixture
 def in_cn(settings: Any, tenant: TenantRef) -> Iterator[TenantRef]:
     """A tenant of `eu`, seen from a process that serves `cn`."""
-    settings.LEPTON_SERVES = ("cn",)
+    settings.LEPTON_SERVED_REGIONS = ("cn",)
     clear_api_key_cache()
     yield tenant
     clear_api_key_cache()
@@ -147,10 +147,10 @@ def test_a_training_of_another_region_is_refused_and_stays_queued(
     app.loader.import_default_modules()
     with scope(tenant, actor=actor) as s:
         job = jobs.request_job(s, "train", parameters={"profile": "fast"})
-    served, settings.LEPTON_SERVES = settings.LEPTON_SERVES, ("cn",)
+    served, settings.LEPTON_SERVED_REGIONS = settings.LEPTON_SERVED_REGIONS, ("cn",)
     with pytest.raises(RegionNotServed):
         app.tasks["lepton.train"].run(tenant_id=str(tenant.id), job_id=str(job.id), region=tenant.region)
-    settings.LEPTON_SERVES = served
+    settings.LEPTON_SERVED_REGIONS = served
     with scope(tenant, actor=actor) as s:
         assert job_queries.get_job(s, job.id).state == "queued"
 
@@ -159,7 +159,7 @@ def test_beat_sends_to_served_regions_only_though_all_share_one_calendar(
     database: None, settings: Any
 ) -> None:
     for region in ("cn", "eu"):
-        settings.LEPTON_SERVES = (region,)
+        settings.LEPTON_SERVED_REGIONS = (region,)
         entries = schedule.build_schedule_entries()
         beat = ServedRegionsScheduler(app=app, lazy=True)
         beat.update_from_dict(entries)

@@ -62,8 +62,8 @@ def test_an_empty_tenant_answers_a_profile_by_its_rules(tenant: TenantRef, actor
     state_rules(tenant, actor, about("d", profile=NURSES))
     nurse, cook = ask(tenant, actor, profile_id="ann"), ask(tenant, actor, profile_id="bob")
     assert (nurse.stage, ids(nurse)) == ("knowledge", ["d", "f"])
-    assert nurse.stage_because is not None
-    assert nurse.stage_because.startswith("Nothing is learned about this yet")
+    assert nurse.fallback_reason is not None
+    assert nurse.fallback_reason.startswith("Nothing is learned about this yet")
     assert [(why.kind, why.evidence) for why in nurse.items[0].reasons] == [("rule", ["about d"])]
     assert (cook.stage, ids(cook)) == ("recent", ["f", "c"])
 
@@ -95,8 +95,8 @@ def test_a_rule_that_reads_what_was_denied_since_is_silent(tenant: TenantRef, ac
     assert ask(tenant, actor, profile_id="ann").stage == "knowledge"
     with scope(tenant, actor=actor) as s:
         privacy = space_queries.get_state(s).privacy
-        denied = [*privacy.features_denied, "job"]
-        tenant_settings.update_privacy(s, msgspec.structs.replace(privacy, features_denied=denied))
+        denied = [*privacy.denied_attributes, "job"]
+        tenant_settings.update_privacy(s, msgspec.structs.replace(privacy, denied_attributes=denied))
     get_snapshot_cache().refresh_now(tenant)
     assert ask(tenant, actor, profile_id="ann").stage == "recent"
 

@@ -35,7 +35,7 @@ def test_a_price_changed_a_moment_ago_is_filtered_by_what_it_is_now(tenant: Tena
     put(tenant, actor, ItemInput(id="s2", price=30.0))
     answer = ask(tenant, actor, filter=cheap)
     assert ids(answer) == ["s1", "s0"]
-    assert answer.short_because is not None
+    assert answer.truncated_reason is not None
 
 
 def test_what_is_excluded_or_filtered_out_is_never_filled_in(tenant: TenantRef, actor: Actor) -> None:

@@ -93,7 +93,7 @@ def test_a_store_that_is_away_leaves_the_loaded_model_serving(
         actions.roll_back(s, expected=number)
     assert ready.version is not None
     assert ready.version.version == 1
-    assert (answer.stage, answer.stage_because) == ("model", "The object store does not answer.")
+    assert (answer.stage, answer.fallback_reason) == ("model", "The object store does not answer.")
 
 
 def test_a_model_larger_than_the_bound_is_not_loaded(walkers: TenantRef) -> None:

@@ -42,9 +42,9 @@ def record(tenant: TenantRef, actor: Actor, profile: str, *items: str, kind: str
 
 def test_a_known_profile_is_answered_by_the_model(walkers: TenantRef, actor: Actor) -> None:
     answer = ask(walkers, actor, profile_id="p0")
-    assert (answer.stage, answer.stage_because, answer.model_version) == ("model", None, "v1")
+    assert (answer.stage, answer.fallback_reason, answer.model_version) == ("model", None, "v1")
     assert ids(answer)[0] == "i8"
-    assert (answer.requested, answer.returned, answer.short_because) == (5, 5, None)
+    assert (answer.requested, answer.returned, answer.truncated_reason) == (5, 5, None)
 
 
 def test_a_new_event_counts_in_the_very_next_answer(walkers: TenantRef, actor: Actor) -> None:
@@ -65,7 +65,7 @@ def test_a_session_without_a_profile_is_answered_by_the_model(walkers: TenantRef
 
 def test_an_unknown_profile_gets_what_is_popular(walkers: TenantRef, actor: Actor) -> None:
     answer = ask(walkers, actor, profile_id="nobody")
-    assert (answer.stage, answer.stage_because) == ("popular", "There is no history to go by.")
+    assert (answer.stage, answer.fallback_reason) == ("popular", "There is no history to go by.")
     assert answer.returned == 5
 
 
@@ -74,7 +74,7 @@ def test_a_tenant_whose_model_was_refused_says_so(tenant: TenantRef, actor: Acto
     run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
     get_snapshot_cache().refresh_now(tenant)
     answer = ask(tenant, actor, profile_id="p1")
-    assert (answer.stage, answer.stage_because) == (
+    assert (answer.stage, answer.fallback_reason) == (
         "popular",
         "Nothing that was learned here is better than popularity.",
     )
@@ -89,7 +89,7 @@ def test_without_a_model_likeness_answers(tenant: TenantRef, actor: Actor) -> No
         ItemInput(id="spade", categories=["garden"]),
     )
     answer = ask(tenant, actor, session=["red cup"], reasons=True)
-    assert (answer.stage, answer.stage_because) == ("content", "No model has been trained yet.")
+    assert (answer.stage, answer.fallback_reason) == ("content", "No model has been trained yet.")
     assert ids(answer)[0] == "blue cup"
     assert answer.items[0].reasons[0].kind == "shared"
     assert answer.items[0].reasons[0].evidence == ["Kiln", "cups"]
@@ -100,13 +100,13 @@ def test_without_history_and_model_the_newest_answer(tenant: TenantRef, actor: A
     answer = ask(tenant, actor, profile_id="nobody")
     assert (answer.stage, ids(answer)) == ("recent", ["n2", "n1", "n0"])
     assert (answer.requested, answer.returned) == (5, 3)
-    assert answer.short_because == "All other available items were chosen, disliked or excluded before."
+    assert answer.truncated_reason == "All other available items were chosen, disliked or excluded before."
 
 
 def test_an_empty_catalogue_is_an_empty_answer(tenant: TenantRef, actor: Actor) -> None:
     answer = ask(tenant, actor, profile_id="nobody")
     assert (answer.stage, answer.items) == ("empty", [])
-    assert answer.short_because == "The catalogue has no available items."
+    assert answer.truncated_reason == "The catalogue has no available items."
 
 
 def test_a_new_item_is_recommended_by_its_text_at_the_next_poll(walkers: TenantRef, actor: Actor) -> None:
@@ -148,7 +148,7 @@ def test_a_profile_that_refused_gets_nothing_personal(walkers: TenantRef, actor:
         profiles.upsert_profiles(s, [ProfileInput(id="refuses", consent="refused")])
     answer = ask(walkers, actor, profile_id="refuses")
     stranger = ask(walkers, actor, profile_id="never seen")
-    assert answer.stage_because == "This profile has not consented to personal recommendations."
+    assert answer.fallback_reason == "This profile has not consented to personal recommendations."
     assert answer.stage == "popular"
     assert ids(answer) == ids(stranger)
 
@@ -172,7 +172,7 @@ def test_a_tenant_without_personalisation_answers_from_the_page_alone(
         ask(tenant, actor, profile_id="p", session=["c", "a"]),
     )
     assert plain.stage == "recent"
-    assert plain.stage_because == "Personalisation is switched off for this tenant."
+    assert plain.fallback_reason == "Personalisation is switched off for this tenant."
     assert ids(plain) == ["c", "b", "a"]
     assert (on_page.stage, ids(on_page)[0]) == ("content", "b")
 
@@ -194,7 +194,7 @@ def test_opt_in_needs_a_granted_consent(make_tenant: object, actor: Actor) -> No
         profiles.upsert_profiles(s, [ProfileInput(id="yes", consent="granted")])
     record(tenant, actor, "yes", "a")
     assert ask(tenant, actor, profile_id="yes").stage == "content"
-    assert ask(tenant, actor, profile_id="unasked").stage_because is not None
+    assert ask(tenant, actor, profile_id="unasked").fallback_reason is not None
 
 
 def test_every_answer_leaves_a_receipt(walkers: TenantRef, actor: Actor) -> None:

@@ -120,7 +120,7 @@ def test_the_search_finds_pages_tenants_and_users(staff: Client, tenant: TenantR
 
 
 def test_a_region_served_elsewhere_is_not_called_silent(staff: Client, settings: Any) -> None:
-    settings.LEPTON_SERVES = ("eu",)
+    settings.LEPTON_SERVED_REGIONS = ("eu",)
     page = staff.get("/staff/").content.decode()
     assert page.count("Not served here") == 2
     assert "No answer" not in page

@@ -18,19 +18,19 @@ def test_without_a_cluster_nothing_does() -> None:
 
 
 def test_a_small_tenant_does_not(settings: Any) -> None:
-    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_FROM_EVENTS = "head:6379", 6
+    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_MIN_EVENTS = "head:6379", 6
     assert select_distributed_backend(DATA) is None
 
 
 def test_a_tenant_at_the_threshold_does(settings: Any) -> None:
     pytest.importorskip("ray", reason="the extra `ray` is not installed; `make test-ray` installs it")
-    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_FROM_EVENTS = "head:6379", 5
+    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_MIN_EVENTS = "head:6379", 5
     settings.LEPTON_RAY_WORKERS = 3
     crew: Any = select_distributed_backend(DATA)
     assert (crew.address, crew.n_workers) == ("head:6379", 3)
 
 
 def test_without_the_extra_this_machine_trains(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_FROM_EVENTS = "head:6379", 0
+    settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_MIN_EVENTS = "head:6379", 0
     monkeypatch.setitem(sys.modules, "recommender.algorithms.sequential.distributed.ray_backend", None)
     assert select_distributed_backend(DATA) is None

@@ -27,7 +27,7 @@ def bank(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
     """Items and profiles with every fact that finance denies, by its own name and by others."""
     tenant = make_tenant(vertical="finance")
     denied = {
-        name: f"{name} value" for name in (*PRIVACY_PRESETS["finance"].features_denied, *OTHERWISE.values())
+        name: f"{name} value" for name in (*PRIVACY_PRESETS["finance"].denied_attributes, *OTHERWISE.values())
     }
     with scope(tenant, actor=actor) as s:
         for row in ("a", "b", "c"):
@@ -60,7 +60,7 @@ def test_no_denied_fact_of_an_item_or_a_profile_reaches_a_matrix(bank: TenantRef
     items, people = both(bank, actor)
     assert set(matrix(items, "item").origins) == {"price", "tags", "Branch", "balance", "interests"}
     assert set(matrix(people, "user").origins) == {"Branch", "balance", "interests"}
-    assert {*OTHERWISE.values(), *PRIVACY_PRESETS["finance"].features_denied} <= set(
+    assert {*OTHERWISE.values(), *PRIVACY_PRESETS["finance"].denied_attributes} <= set(
         items.denied_names
     ) & set(people.denied_names)
     words = [
@@ -74,10 +74,10 @@ def test_no_denied_fact_of_an_item_or_a_profile_reaches_a_matrix(bank: TenantRef
 
 def test_a_tenant_cannot_take_a_denial_of_its_vertical_back(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
-        looser = msgspec.structs.replace(questions.get_state(s).privacy, features_denied=["balance"])
+        looser = msgspec.structs.replace(questions.get_state(s).privacy, denied_attributes=["balance"])
         with pytest.raises(Invalid) as refused:
             tenant_settings.update_privacy(s, looser)
-    assert refused.value.errors[0].pointer == "/features_denied"
+    assert refused.value.errors[0].pointer == "/denied_attributes"
 
 
 def test_settings_that_were_loosened_behind_the_back_of_the_action_deny_no_less(
@@ -85,21 +85,21 @@ def test_settings_that_were_loosened_behind_the_back_of_the_action_deny_no_less(
 ) -> None:
     before = both(bank, actor)
     with scope(bank, actor=actor) as s:
-        loose = msgspec.structs.replace(questions.get_state(s).privacy, features_denied=[])
+        loose = msgspec.structs.replace(questions.get_state(s).privacy, denied_attributes=[])
         s.cursor().execute(
             "UPDATE data_tenantstate SET privacy = %s::jsonb WHERE tenant_id = %s",
             (msgspec.json.encode(loose).decode(), s.tenant_id),
         )
     with scope(bank, actor=actor) as s:
-        assert questions.get_state(s).privacy.features_denied == []
+        assert questions.get_state(s).privacy.denied_attributes == []
     assert both(bank, actor) == before
 
 
 def test_what_the_tenant_denies_beside_its_vertical_is_denied_as_well(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
         settings = questions.get_state(s).privacy
-        stricter = [*settings.features_denied, "balances"]
-        tenant_settings.update_privacy(s, msgspec.structs.replace(settings, features_denied=stricter))
+        stricter = [*settings.denied_attributes, "balances"]
+        tenant_settings.update_privacy(s, msgspec.structs.replace(settings, denied_attributes=stricter))
     items, people = both(bank, actor)
     assert "balance" not in {*items.table, *people.table}
     assert "balance" in items.denied_names
@@ -135,5 +135,5 @@ def test_items_stand_in_the_order_of_their_numbers_without_the_retired(bank: Ten
 @pytest.mark.parametrize("vertical", list(PRIVACY_PRESETS))
 def test_no_settings_shorten_the_list_of_a_vertical(vertical: str) -> None:
     preset = PRIVACY_PRESETS[vertical]
-    empty = msgspec.structs.replace(preset, features_denied=[])
-    assert list_denied_attributes(vertical, empty) == tuple(preset.features_denied)
+    empty = msgspec.structs.replace(preset, denied_attributes=[])
+    assert list_denied_attributes(vertical, empty) == tuple(preset.denied_attributes)

@@ -36,7 +36,7 @@ def test_a_real_gain_is_promoted(scale: Scale, figure: Callable[..., bool]) -> N
         _protocol, split = gate.hold_out(street(seed))
         live = fitted(split, ("popularity", "item_neighbours"))
         verdict = judged(fitted(split), split, live)
-        promoted += verdict.reasons == () and verdict.metrics["judgement"]["against_live"]["low"] > 0
+        promoted += verdict.reasons == () and verdict.metrics["gate"]["against_live"]["low"] > 0
     assert figure("real gains promoted", promoted, of=runs, passes=promoted == runs)
 
 
@@ -81,7 +81,7 @@ def test_groups_too_small_to_judge_are_not_quoted() -> None:
     many[split.user[:50]] = 0
     labels = (("language", few, ("zh",)), ("country", many, ("CN",)))
     verdict = judged(fitted(split), split, labels=(labels, ()))
-    assert {"language=zh", "country=CN"} & verdict.metrics["judgement"]["slices"].keys() == {"country=CN"}
+    assert {"language=zh", "country=CN"} & verdict.metrics["gate"]["slices"].keys() == {"country=CN"}
 
 
 def test_a_live_model_that_had_learned_from_the_cases_is_quoted_and_not_compared() -> None:
@@ -90,7 +90,7 @@ def test_a_live_model_that_had_learned_from_the_cases_is_quoted_and_not_compared
     live = gate.Bundle(fitted(split), numbers)
     verdict = gate.evaluate_candidate(ours, split, live, numbers, live_is_fair=False)
     assert (codes(verdict), verdict.metrics["live"]["fair"]) == ([], False)
-    assert "against_live" not in verdict.metrics["judgement"]
+    assert "against_live" not in verdict.metrics["gate"]
 
 
 def test_the_split_is_made_where_the_live_models_knowledge_ended() -> None:

@@ -92,7 +92,7 @@ def test_an_image_put_through_the_api_is_found_by_its_look(
         found = alike(owner, f"{kind}-3", EACH - 1)
         assert {item["id"].partition("-")[0] for item in found} == {kind}
         assert found[0]["reasons"] == [
-            {"kind": "looks_like", "text": "Looks alike", "evidence": [f"{kind}-3"], "share": None}
+            {"kind": "similar_image", "text": "Looks alike", "evidence": [f"{kind}-3"], "share": None}
         ]
 
 
@@ -211,7 +211,7 @@ def test_an_item_that_nobody_chose_is_recommended_because_of_its_look(
     assert answer["stage"] == "model_session"
     assert {item["id"] for item in answer["items"]} == {f"discs-{EACH - 2}", f"discs-{EACH - 1}"}
     why = answer["items"][0]["reasons"][0]
-    assert (why["kind"], why["text"]) == ("looks_like", "Looks like what you chose")
+    assert (why["kind"], why["text"]) == ("similar_image", "Looks like what you chose")
     assert all(one.startswith("discs") for one in why["evidence"])
     chinese = owner.post(f"{API}/recommendations", body, headers={"Accept-Language": "zh-hans"}).json()
     assert chinese["items"][0]["reasons"][0]["text"] == "外观与您选过的相似"

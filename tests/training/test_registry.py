@@ -22,7 +22,7 @@ def trained(**changes: object) -> TrainedModel:
         "manifest": {"files": {}, "bytes": 0},
         "metrics": {},
         "trained_at": datetime.now(UTC),
-        "data_until": None,
+        "latest_event_at": None,
     }
     return TrainedModel(**{**given, **changes})  # type: ignore[arg-type]
 

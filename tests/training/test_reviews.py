@@ -58,7 +58,7 @@ def phones(tenant: TenantRef, actor: Actor) -> TenantRef:
 def praised(tenant: TenantRef, actor: Actor, language: str) -> dict[str, list[RecommendationReason]]:
     with translation.override(language):
         answer = recommend(tenant, RecommendRequest(k=5, reasons=True), actor=actor)
-    return {item.id: [one for one in item.reasons if one.kind == "praised"] for item in answer.items}
+    return {item.id: [one for one in item.reasons if one.kind == "well_reviewed"] for item in answer.items}
 
 
 @pytest.mark.parametrize("written_in", ["en", "zh"])
@@ -73,9 +73,9 @@ def test_praise_of_five_people_becomes_a_reason_in_both_languages(
     finally:
         cache.stop_snapshot_cache()
     assert english["good"][0] == RecommendationReason(
-        "praised", "Battery praised in 100% of 5 reviews", ["battery"]
+        "well_reviewed", "Battery praised in 100% of 5 reviews", ["battery"]
     )
-    assert chinese["good"][0] == RecommendationReason("praised", "5 条评价中有 100% 称赞电池", ["电池"])
+    assert chinese["good"][0] == RecommendationReason("well_reviewed", "5 条评价中有 100% 称赞电池", ["电池"])
     assert english["new"] == chinese["new"] == []
 
 
@@ -101,7 +101,7 @@ def test_the_published_model_holds_counts_and_not_a_word_of_a_review(phones: Ten
     assert (opinion.n_reviewers, opinion.n_positive, opinion.aspects["battery"].n_reviewers) == (5, 5, 5)
     assert set(opinion.aspects) == {"battery"}
     assert not any(b"lasts" in content or b"amazing" in content for content in files.values())
-    assert active.metrics["reviews"] == {"stored": 5, "read": 5, "left_out": {}, "items": 1, "aspects": 1}
+    assert active.metrics["reviews"] == {"stored": 5, "read": 5, "skipped": {}, "items": 1, "aspects": 1}
 
 
 def test_four_people_are_too_few_however_much_they_write(phones: TenantRef, actor: Actor) -> None:
@@ -144,10 +144,10 @@ def test_an_aspect_that_a_space_denies_is_neither_feature_nor_reason(phones: Ten
     write(phones, actor, "good", PRAISE["en"])
     with scope(phones, actor=actor) as s:
         settings = questions.get_state(s).privacy
-        stricter = [*settings.features_denied, "battery life"]
+        stricter = [*settings.denied_attributes, "battery life"]
         from msgspec.structs import replace
 
-        tenant_settings.update_privacy(s, replace(settings, features_denied=stricter))
+        tenant_settings.update_privacy(s, replace(settings, denied_attributes=stricter))
     found = heard(phones, actor)
     opinions = found.summarize_reviews()
     assert opinions.aspect_names == ()

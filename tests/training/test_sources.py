@@ -180,7 +180,7 @@ def test_a_place_that_the_tenant_denies_makes_no_group(tenant: TenantRef, actor:
         catalog.upsert_items(s, [ItemInput(id="a", title="a")])
         privacy = questions.get_state(s).privacy
         tenant_settings.update_privacy(
-            s, replace(privacy, features_denied=[*privacy.features_denied, "country"])
+            s, replace(privacy, denied_attributes=[*privacy.denied_attributes, "country"])
         )
         profiles.upsert_profiles(s, [ProfileInput(id="ann", attributes={"country": "DE"})])
     record(tenant, actor, ("ann", "a", "view"))

@@ -243,7 +243,7 @@ def test_a_robot_is_not_learned_from_and_the_measures_count_it(walkers: TenantRe
     assert active is not None
     data = active.metrics["data"]
     assert data["cleaning"]["rules"]["bot"] == {"events": 1_200, "users": 1}
-    assert data["events_left_out"] == {"bot": 1_200}
+    assert data["events_skipped"] == {"bot": 1_200}
     assert (data["events"], data["profiles"]) == (PROFILES * LENGTH, PROFILES)
 
 
@@ -269,4 +269,4 @@ def test_a_refresh_is_compared_with_the_live_model_on_what_came_since(
         True,
         PROFILES,
     )
-    assert second.metrics["judgement"]["against_live"]["cases"] == PROFILES
+    assert second.metrics["gate"]["against_live"]["cases"] == PROFILES

@@ -70,7 +70,7 @@ _MODEL = {
     "live": {},
     "drift": {},
     "trained_at": "2026-11-20T09:41:00Z",
-    "data_until": "2026-11-20T09:30:00Z",
+    "latest_event_at": "2026-11-20T09:30:00Z",
 }
 
 

@@ -35,16 +35,16 @@ _RECOMMENDED_ITEM_EXAMPLE = {
     "currency": ITEM["currency"],
     "image_url": None,
     "reasons": [
-        {"kind": "because_of", "text": "Because of Red mug", "evidence": ["mug-red"], "share": 0.62},
+        {"kind": "from_history", "text": "Because of Red mug", "evidence": ["mug-red"], "share": 0.62},
     ],
 }
 _RECOMMENDATIONS_EXAMPLE = {
     "recommendation_id": "01936f6e-8a10-7cc1-9c1f-3b5a6c7d8e9f",
     "requested": 10,
     "returned": 1,
-    "short_because": "filter",
+    "truncated_reason": "filter",
     "stage": "model",
-    "stage_because": None,
+    "fallback_reason": None,
     "model_version": "v3",
     "items": [_RECOMMENDED_ITEM_EXAMPLE],
 }
@@ -66,7 +66,7 @@ _REQUEST = {
         ResponseSpec(
             RecommendAnswer,
             _RECOMMENDATIONS_EXAMPLE,
-            description="At most `k` items; `short_because` says why there are fewer.",
+            description="At most `k` items; `truncated_reason` says why there are fewer.",
         ),
     ),
     description=(
@@ -113,7 +113,7 @@ def _parse_similarity_mode(request: ApiRequest[None]) -> SimilarityMode:
     text = request.query.get("by", "all")
     if text not in SIMILARITY_MODES:
         raise Invalid.from_field(
-            "/query/by", "unknown_likeness", f"Choose one of: {', '.join(SIMILARITY_MODES)}."
+            "/query/by", "unknown_similarity", f"Choose one of: {', '.join(SIMILARITY_MODES)}."
         )
     return cast("SimilarityMode", text)
 

@@ -45,9 +45,9 @@ class PrivacyChanges(
 
     basis: Literal["notice", "opt_in"] | msgspec.UnsetType = msgspec.UNSET
     personalisation: Literal["on", "off"] | msgspec.UnsetType = msgspec.UNSET
-    events_kept_for_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | msgspec.UnsetType = msgspec.UNSET
-    features_denied: Annotated[list[Label], msgspec.Meta(max_length=200)] | msgspec.UnsetType = msgspec.UNSET
-    report_minimum_count: Annotated[int, msgspec.Meta(ge=1, le=1000)] | msgspec.UnsetType = msgspec.UNSET
+    event_retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | msgspec.UnsetType = msgspec.UNSET
+    denied_attributes: Annotated[list[Label], msgspec.Meta(max_length=200)] | msgspec.UnsetType = msgspec.UNSET
+    report_min_count: Annotated[int, msgspec.Meta(ge=1, le=1000)] | msgspec.UnsetType = msgspec.UNSET
 
 
 _TENANT = {
@@ -69,9 +69,9 @@ _TENANT = {
 _PRIVACY = {
     "basis": "opt_in",
     "personalisation": "on",
-    "events_kept_for_days": 180,
-    "features_denied": ["health", "religion"],
-    "report_minimum_count": 10,
+    "event_retention_days": 180,
+    "denied_attributes": ["health", "religion"],
+    "report_min_count": 10,
 }
 
 
@@ -115,7 +115,7 @@ def get_privacy(_request: ApiRequest[None], s: Scope) -> ApiResponse:
     "tenant:write",
     "Change the privacy settings",
     (ResponseSpec(PrivacySettings, _PRIVACY, description="The settings as stored."),),
-    body=JsonBody(PrivacyChanges, {"events_kept_for_days": 90, "personalisation": "off"}),
+    body=JsonBody(PrivacyChanges, {"event_retention_days": 90, "personalisation": "off"}),
 ).bind_in_scope
 def update_privacy(request: ApiRequest[PrivacyChanges], s: Scope) -> ApiResponse:
     changes = msgspec.to_builtins(request.body)

@@ -35,6 +35,6 @@ class Command(OfflineCommand):
             options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
         for name, gain in figures["ndcg@10"].items():
             self.stdout.write(f"{name:10} nDCG@10 {gain:.4f}  {figures['seconds'][name]:8.1f} s")
-        mean, low, high = figures["refreshed_over_full"]
+        mean, low, high = figures["refresh_gain"]
         told = f"{figures['cases']:,} cases, {figures['new_events']:,} new events"
         self.stdout.write(f"refreshed over full {mean:+.4f} [{low:+.4f}, {high:+.4f}]; {told}")

@@ -36,12 +36,12 @@ class Command(BaseCommand):
             answer = serving.recommend(tenant, request, actor=ACTOR)
         except DomainError as error:
             raise CommandError(error.detail) from error
-        because = f" ({answer.stage_because})" if answer.stage_because else ""
+        because = f" ({answer.fallback_reason})" if answer.fallback_reason else ""
         self.stdout.write(f"stage {answer.stage}{because}, model {answer.model_version or 'none'}")
         for place, item in enumerate(answer.items, start=1):
             self.stdout.write(f"{place:3}. {item.score:9.4f}  {item.id}  {item.title}")
             for why in item.reasons:
                 share = "" if why.share is None else f" {why.share:.0%}"
                 self.stdout.write(f"       {why.text}{share}: {', '.join(why.evidence)}")
-        if answer.short_because:
-            self.stdout.write(answer.short_because)
+        if answer.truncated_reason:
+            self.stdout.write(answer.truncated_reason)

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        regions = [options["region"]] if options["region"] else sorted(settings.LEPTON_SERVES)
+        regions = [options["region"]] if options["region"] else sorted(settings.LEPTON_SERVED_REGIONS)
         try:
             for region in regions:
                 self._replay_region(region)

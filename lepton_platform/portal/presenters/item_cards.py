@@ -15,7 +15,7 @@ from tenants.data.types import ItemView
 from tenants.errors import NotFound
 from tenants.scope import Scope, scope
 
-_ITEM_REASON_KINDS = ("because_of", "often_together", "similar", "looks_like", "linked")
+_ITEM_REASON_KINDS = ("from_history", "often_together", "similar", "similar_image", "linked")
 
 
 @dataclass(frozen=True, slots=True)

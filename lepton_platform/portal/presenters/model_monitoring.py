@@ -62,7 +62,7 @@ class DriftSummary:
 
 def present_slices(version: VersionView) -> list[SliceMetrics]:
     """The largest first."""
-    slices = _ensure_mapping(_ensure_mapping(version.metrics.get("judgement")).get("slices"))
+    slices = _ensure_mapping(_ensure_mapping(version.metrics.get("gate")).get("slices"))
     found = [_present_slice(name, _ensure_mapping(one)) for name, one in slices.items()]
     return sorted(found, key=lambda group: -group.n_cases)
 

@@ -114,10 +114,10 @@ def present_quality(version: VersionView) -> ModelQuality:
         models=_present_models(metrics),
         n_training_events=_parse_integer(_ensure_mapping(metrics.get("data")).get("events")),
         skipped_events=_list_skipped(
-            _ensure_mapping(_ensure_mapping(metrics.get("data")).get("events_left_out"))
+            _ensure_mapping(_ensure_mapping(metrics.get("data")).get("events_skipped"))
         ),
         n_reviews=_parse_integer(reviews.get("read")) if reviews.get("stored") else None,
-        skipped_reviews=_list_skipped(_ensure_mapping(reviews.get("left_out"))),
+        skipped_reviews=_list_skipped(_ensure_mapping(reviews.get("skipped"))),
         n_reviewed_items=_parse_integer(reviews.get("items")),
     )
 
@@ -156,7 +156,7 @@ def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
         )
         for name in {**weights, **dropped}
     ]
-    left_out = _ensure_mapping(metrics.get("members_left_out"))
+    left_out = _ensure_mapping(metrics.get("models_skipped"))
     return sorted(found, key=lambda member: -(member.weight or 0.0)) + [
         ModelMetrics(name, exclusion_reason=translate_sentence(str(reason)))
         for name, reason in left_out.items()

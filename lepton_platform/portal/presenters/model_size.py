@@ -32,7 +32,7 @@ class QuantizationSummary:
     def total(self) -> ModelSize:
         sums = [
             sum(getattr(size, name) for size in self.sizes)
-            for name in ("file_before", "file_after", "held_before", "held_after")
+            for name in ("file_bytes_before", "file_bytes_after", "memory_bytes_before", "memory_bytes_after")
         ]
         return ModelSize("", any(size.is_quantized for size in self.sizes), *sums)
 
@@ -62,7 +62,7 @@ def present_quantization(metrics: Mapping[str, Any]) -> QuantizationSummary | No
         ModelSize(
             name,
             bool(one.get("compressed")),
-            *(int(one.get(key, 0)) for key in ("bytes_before", "bytes_after", "held_before", "held_after")),
+            *(int(one.get(key, 0)) for key in ("file_bytes_before", "file_bytes_after", "memory_bytes_before", "memory_bytes_after")),
         )
         for name, one in card["members"].items()
     ]

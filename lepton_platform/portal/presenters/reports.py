@@ -137,7 +137,7 @@ class WorkspaceReport:
             "popularity_ndcg@10",
             "recall@10",
             "coverage@10",
-            "clicked_in_service",
+            "online_click_rate",
             "drift",
         ]
         return [*header, "reason"], rows
@@ -155,7 +155,7 @@ def load_report(workspace: WorkspaceContext, period: ReportPeriod) -> WorkspaceR
         versions = registry.list_versions(s)
         latest = list(receipts.iter_latest_receipts(s, limit=_MAX_RECEIPTS))
         live, _total = catalog.count_items(s)
-        least = tenant_state.get_state(s).privacy.report_minimum_count
+        least = tenant_state.get_state(s).privacy.report_min_count
     return WorkspaceReport(period, counts, versions, _compute_coverage(latest, live), least)
 
 

@@ -56,11 +56,11 @@ def describe_phase(phase: str) -> str:
         "start": _("Starting"),
         "reading events": _("Reading events"),
         "tuning": _("Looking for better settings"),
-        "looking at images": _("Looking at images"),
+        "embedding images": _("Looking at images"),
         "reading reviews": _("Reading reviews"),
         "learning": _("Learning"),
         "evaluating": _("Measuring quality"),
-        "learning from everything": _("Learning from everything"),
+        "refitting on all data": _("Learning from everything"),
         "publishing": _("Encrypting and publishing"),
     }
     return words.get(phase, phase)

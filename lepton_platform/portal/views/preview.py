@@ -35,7 +35,7 @@ def preview_recommendations(request: HttpRequest, workspace: WorkspaceContext) -
         page["cards"] = build_item_cards(workspace, answer.items)
         page["stage"] = describe_stage(answer.stage)
         page["because"] = [
-            translate_sentence(one) for one in (answer.stage_because, answer.short_because) if one
+            translate_sentence(one) for one in (answer.fallback_reason, answer.truncated_reason) if one
         ]
         page["curl"] = _build_curl_command(request, form)
     if request.headers.get("HX-Request"):

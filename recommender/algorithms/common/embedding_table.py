@@ -58,7 +58,7 @@ class EmbeddingTable:
     @property
     def session_bytes(self) -> int:
         """What the kernel holds, once it is made: the same values in its own order."""
-        if self._scale is None or self.__dict__.get("kernel") is None:
+        if self._scale is None or self.__dict__.get("matmul_session") is None:
             return 0
         return self._values.nbytes + self._scale.nbytes
 

@@ -35,7 +35,7 @@ def _iter_buffers(value: Any, visited: set[int]) -> Iterator[tuple[int, int]]:
                 yield from _iter_buffers(part, visited)
     elif hasattr(value, "__dict__") and type(value).__module__.startswith("recommender."):
         yield from _iter_buffers(vars(value), visited)
-        yield id(value), getattr(value, "bytes_outside", 0)
+        yield id(value), getattr(value, "session_bytes", 0)
 
 
 def _find_base_buffer(array: np.ndarray[Any, Any]) -> tuple[int, int]:

@@ -38,12 +38,12 @@ SearchSpace = Mapping[str, FloatRange | IntRange]
 
 
 def get_search_spaces(config_type: type[Any]) -> tuple[SearchSpace, SearchSpace]:
-    """`when_scoring` and `when_learning` of a config; both empty where nothing is declared.
+    """`inference_space` and `training_space` of a config; both empty where nothing is declared.
 
     Settings of the first are read when histories are scored, so that one fitted model serves to try them all.
     Raises DataError for a range of a setting that does not exist."""
-    scoring: SearchSpace = getattr(config_type, "when_scoring", {})
-    learning: SearchSpace = getattr(config_type, "when_learning", {})
+    scoring: SearchSpace = getattr(config_type, "inference_space", {})
+    learning: SearchSpace = getattr(config_type, "training_space", {})
     known = {field.name for field in fields(config_type)}
     for name in (*scoring, *learning):
         if name not in known:

@@ -32,7 +32,7 @@ class FeatureInteractionConfig:
 
     training_space: ClassVar[SearchSpace] = {
         "decay": FloatRange(0.2, 1.0),
-        "penalty": FloatRange(0.01, 100, log=True),
+        "l2_penalty": FloatRange(0.01, 100, log=True),
         "dimensions": IntRange(32, 256, log=True),
     }
 

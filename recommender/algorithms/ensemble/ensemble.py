@@ -50,7 +50,7 @@ MODEL_REGISTRY: Mapping[str, type[Recommender[Any]]] = {
         NextItNet,
     )
 }
-_RERANKER_FILE = "second_stage.onnx"
+_RERANKER_FILE = "reranker.onnx"
 # Members that read the order of a history; an item without behaviour has no place in them.
 SEQUENTIAL_MODELS = frozenset({SASRec.name, GRU4Rec.name, NextItNet.name})
 

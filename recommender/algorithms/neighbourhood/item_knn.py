@@ -34,7 +34,7 @@ class ItemKNNConfig:
     training_space: ClassVar[SearchSpace] = {
         "shrinkage": FloatRange(0.3, 200, log=True),
         "neighbours": IntRange(10, 400, log=True),
-        "mean": FloatRange(0.0, 1.0),
+        "normalisation_power": FloatRange(0.0, 1.0),
     }
 
 

@@ -51,7 +51,7 @@ FINETUNE_NEW_FRACTION = 0.15
 # At a constant rate the weights circle around what they seek: those of the last rounds, one in so many, are averaged.
 AVERAGING_DIVISOR = 4
 # Parameters that belong to the items of one training.
-ITEM_PARAMETERS = frozenset({"item.weight", "told.weight"})
+ITEM_PARAMETERS = frozenset({"item_embedding.weight", "feature_projection.weight"})
 
 
 class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
@@ -140,7 +140,7 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         rows = to_numpy(network.item_embedding.weight)
         rows[:-1][known] = table[previous_index[known]]
         tensors = {name: torch.from_numpy(value) for name, value in own.items() if value is not None}
-        network.load_state_dict({**tensors, "item.weight": torch.from_numpy(rows)})
+        network.load_state_dict({**tensors, "item_embedding.weight": torch.from_numpy(rows)})
         self._trained_network, self.items = network, len(previous_index)
         self._trained_events = int(stored["events"])
         self._warm_started_items = known

@@ -136,7 +136,7 @@ def _evaluate_sst2(
         compare_baseline=False,
         check_leakage=True,
     )
-    return {**asdict(finding), "reviews_a_second": measure_throughput(head, train.texts)}
+    return {**asdict(finding), "reviews_per_second": measure_throughput(head, train.texts)}
 
 
 def _format_metrics(metrics: Mapping[str, Any]) -> str:

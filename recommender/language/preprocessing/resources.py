@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def read_resource(name: str) -> str:
-    return (files(__package__) / "resources" / name).read_text(encoding="utf-8")
+    return (files("recommender.language") / "resources" / name).read_text(encoding="utf-8")
 
 
 def read_word_list(name: str) -> frozenset[str]:
@@ -18,4 +18,4 @@ def read_word_list(name: str) -> frozenset[str]:
 
 
 def get_heads_folder() -> Path:
-    return Path(str(files(__package__))) / "heads"
+    return Path(str(files("recommender.language"))) / "heads"

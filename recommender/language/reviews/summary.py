@@ -17,7 +17,7 @@ MIN_REVIEWERS = 5
 INTENTS = ("buy_again", "return", "complain", "ask")
 FORMAT = "1"
 _PRIOR_REVIEWERS = 5.0  # reviews of the catalogue's mean that every item is thought to have beside its own
-_ARRAY_FIELDS = ("item_no", "counts", "score", "agreement", "indptr", "said")
+_ARRAY_FIELDS = ("item_no", "counts", "mean_sentiment", "mean_relevance", "indptr", "aspect_counts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class ReviewSummaryTable:
     def to_bytes(self) -> bytes:
         arrays = {name: getattr(self, name) for name in _ARRAY_FIELDS}
         return save(
-            arrays, {"format": FORMAT, "names": json.dumps(self.aspect_names), "intents": json.dumps(INTENTS)}
+            arrays, {"format": FORMAT, "aspect_names": json.dumps(self.aspect_names), "intents": json.dumps(INTENTS)}
         )
 
     @classmethod
@@ -145,7 +145,7 @@ class ReviewSummaryTable:
             arrays, told = load(content), _read_metadata(content)
             if told["format"] != FORMAT or json.loads(told["intents"]) != list(INTENTS):
                 raise DataError("These opinions were written in a format this version does not read.")
-            return cls(tuple(json.loads(told["names"])), *(arrays[name] for name in _ARRAY_FIELDS))
+            return cls(tuple(json.loads(told["aspect_names"])), *(arrays[name] for name in _ARRAY_FIELDS))
         except (SafetensorError, ValueError, KeyError, TypeError) as fault:
             if isinstance(fault, DataError):
                 raise

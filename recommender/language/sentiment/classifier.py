@@ -74,17 +74,17 @@ class SentimentClassifier:
     def to_bytes(self) -> bytes:
         """safetensors; word weights as float16, which moves no score by more than a thousandth."""
         arrays: dict[str, Float32Array | Float16Array | UInt8Array] = {
-            "words": self.ngram_weights.astype(np.float16),
-            "tone": self.lexicon_weights.astype(np.float32),
-            "vector": self.embedding_weights.astype(np.float32),
+            "ngram_weights": self.ngram_weights.astype(np.float16),
+            "lexicon_weights": self.lexicon_weights.astype(np.float32),
+            "embedding_weights": self.embedding_weights.astype(np.float32),
             "bias": np.array([self.bias], np.float32),
         }
         if self.network is not None:
             arrays["network"] = np.frombuffer(self.network.graph, np.uint8)
             arrays["network_weights"] = np.frombuffer(self.network.weights, np.uint8)
             arrays["network_tokenizer"] = np.frombuffer(self.network.tokenizer, np.uint8)
-            arrays["network_share"] = np.array([self.network.blend_weight], np.float32)
-        return save(arrays, {"format": FORMAT, "card": json.dumps(asdict(self.metadata), ensure_ascii=False)})
+            arrays["network_blend_weight"] = np.array([self.network.blend_weight], np.float32)
+        return save(arrays, {"format": FORMAT, "metadata": json.dumps(asdict(self.metadata), ensure_ascii=False)})
 
     @classmethod
     def load(cls, path: Path) -> SentimentClassifier:
@@ -94,26 +94,26 @@ class SentimentClassifier:
                 told = file.metadata() or {}
                 if told.get("format") != FORMAT:
                     raise DataError(f"{path.name} is not a sentiment head of this version.")
-                card = SentimentMetadata(**json.loads(told["card"]))
-                arrays = {name: file.get_tensor(name) for name in ("words", "tone", "vector", "bias")}
+                card = SentimentMetadata(**json.loads(told["metadata"]))
+                arrays = {name: file.get_tensor(name) for name in ("ngram_weights", "lexicon_weights", "embedding_weights", "bias")}
                 network = _read_network(file)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as fault:
             if isinstance(fault, DataError):
                 raise
             raise DataError(f"{path.name} is not a sentiment head.") from fault
-        words = arrays["words"].astype(np.float32)
+        words = arrays["ngram_weights"].astype(np.float32)
         if (
             words.size & (words.size - 1)
             or not words.size
             or not np.isfinite(words).all()
-            or arrays["tone"].shape != (N_LEXICON_FEATURES,)
+            or arrays["lexicon_weights"].shape != (N_LEXICON_FEATURES,)
         ):
             raise DataError(f"{path.name} is not a sentiment head.")
         return cls(
             card,
             words,
-            arrays["tone"],
-            arrays["vector"].astype(np.float32),
+            arrays["lexicon_weights"],
+            arrays["embedding_weights"].astype(np.float32),
             float(arrays["bias"][0]),
             network,
         )
@@ -127,7 +127,7 @@ def _read_network(file: Any) -> OnnxSentimentNetwork | None:
     # Heads of before have neither a tokenizer nor a share.
     parts = ("network", "network_weights", "network_tokenizer")
     given = [file.get_tensor(name).tobytes() for name in parts if name in names]
-    share = float(file.get_tensor("network_share")[0]) if "network_share" in names else 0.5
+    share = float(file.get_tensor("network_blend_weight")[0]) if "network_blend_weight" in names else 0.5
     network = replace(OnnxSentimentNetwork(*given), blend_weight=share)
     if not np.isfinite(network.blend_weight * network.score(["."])).all():
         raise DataError("The network of this sentiment head says nothing.")

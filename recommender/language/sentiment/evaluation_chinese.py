@@ -54,7 +54,7 @@ def evaluate_chinese_sets(
         finding = evaluate_sentiment(
             given, test, classifier=head, default_classifier=default_classifier, default_encoder=encoder
         )
-        yield name, {**asdict(finding), "reviews_a_second": measure_throughput(head, given.texts)}
+        yield name, {**asdict(finding), "reviews_per_second": measure_throughput(head, given.texts)}
         start = start or head
 
 

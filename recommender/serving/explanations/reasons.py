@@ -182,7 +182,7 @@ def _build_linked_reason(evidence: list[str], fraction: float | None) -> list[Re
 
 def _build_image_reason(evidence: list[str], fraction: float | None) -> list[RecommendationReason]:
     return (
-        [RecommendationReason("looks_like", _("Looks like what you chose"), evidence, fraction)]
+        [RecommendationReason("similar_image", _("Looks like what you chose"), evidence, fraction)]
         if evidence
         else []
     )
@@ -215,7 +215,7 @@ def _explain_by_neighbours(
         return []
     return [
         RecommendationReason(
-            "because_of", _("Often chosen with or after what you chose"), evidence, round(fraction, 3)
+            "from_history", _("Often chosen with or after what you chose"), evidence, round(fraction, 3)
         )
     ]
 

@@ -84,7 +84,7 @@ def _build_aspect_reason(name: str, count: AspectCount) -> RecommendationReason:
         "percent": _compute_percent(count.n_positive, count.n_reviewers),
         "count": count.n_reviewers,
     }
-    return RecommendationReason("praised", text[:1].upper() + text[1:], [shown])
+    return RecommendationReason("well_reviewed", text[:1].upper() + text[1:], [shown])
 
 
 def _build_item_reasons(summary: ItemReviewSummary) -> list[RecommendationReason]:
@@ -94,7 +94,7 @@ def _build_item_reasons(summary: ItemReviewSummary) -> list[RecommendationReason
         "percent": _compute_percent(summary.n_positive, summary.n_reviewers),
         "count": summary.n_reviewers,
     }
-    return [RecommendationReason("praised", text, [])]
+    return [RecommendationReason("well_reviewed", text, [])]
 
 
 def _compute_smoothed_fraction(count: AspectCount) -> float:

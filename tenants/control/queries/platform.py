@@ -48,7 +48,7 @@ def check_regions() -> list[str]:
         for code in sorted(inhabited - configured)
     ]
     problems += [
-        f"LEPTON_SERVES lists {code!r}, which LEPTON_REGIONS does not."
-        for code in sorted(set(settings.LEPTON_SERVES) - configured)
+        f"LEPTON_SERVED_REGIONS lists {code!r}, which LEPTON_REGIONS does not."
+        for code in sorted(set(settings.LEPTON_SERVED_REGIONS) - configured)
     ]
     return problems

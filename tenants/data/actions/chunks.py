@@ -96,7 +96,7 @@ def _split_into_chunks(part: ProfileChunks) -> Iterator[tuple[bytes, int, Record
 
 def compute_cutoff_ms(state: SpaceState) -> int:
     """Unix milliseconds; what happened before is older than the tenant keeps."""
-    kept_for = timedelta(days=state.privacy.events_kept_for_days)
+    kept_for = timedelta(days=state.privacy.event_retention_days)
     return int((datetime.now(UTC) - kept_for).timestamp() * 1000)
 
 

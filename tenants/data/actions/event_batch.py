@@ -178,7 +178,7 @@ class _EventValidator:
         self.batch, self.items, self.erased_at = batch, items, erased_at
         self.opt_in = state.privacy.basis == "opt_in"
         self.max_time_ms = batch.now_ms + FUTURE_TOLERANCE_MS
-        self.retention_days = state.privacy.events_kept_for_days
+        self.retention_days = state.privacy.event_retention_days
         self.min_time_ms = batch.now_ms - self.retention_days * DAY_MS
         allowed = [
             key in keys_with_consent_record if self.opt_in else key not in keys_with_consent_record

@@ -32,5 +32,5 @@ def record_image_embeddings(
     columns = (numbers, [one.stored_at for one in pending], sealed)
     stored = s.cursor().execute(_PUT, (encoder, *columns, s.tenant_id)).rowcount
     catalog.touch_items(s, numbers)
-    audit.record_entry(s, "items.looks", "catalogue", count=stored)
+    audit.record_entry(s, "items.image_embeddings", "catalogue", count=stored)
     return stored

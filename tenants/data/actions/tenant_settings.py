@@ -53,29 +53,29 @@ def update_privacy(s: Scope, settings: PrivacySettings) -> SpaceState:
         str(s.tenant_id),
         personalisation=settings.personalisation,
         basis=settings.basis,
-        events_kept_for_days=settings.events_kept_for_days,
+        event_retention_days=settings.event_retention_days,
     )
     return tenant_state.get_state(s)
 
 
 def _refuse_loosening(settings: PrivacySettings, preset: PrivacySettings) -> None:
-    if settings.events_kept_for_days > preset.events_kept_for_days:
+    if settings.event_retention_days > preset.event_retention_days:
         raise Invalid.from_field(
-            "/events_kept_for_days",
-            "longer_than_vertical",
-            f"This vertical keeps events for at most {preset.events_kept_for_days} days.",
+            "/event_retention_days",
+            "exceeds_vertical_limit",
+            f"This vertical keeps events for at most {preset.event_retention_days} days.",
         )
     if preset.basis == "opt_in" and settings.basis != "opt_in":
-        raise Invalid.from_field("/basis", "looser_than_vertical", "This vertical asks for consent (opt_in).")
-    if missing := sorted(set(preset.features_denied) - set(settings.features_denied)):
+        raise Invalid.from_field("/basis", "weaker_than_vertical", "This vertical asks for consent (opt_in).")
+    if missing := sorted(set(preset.denied_attributes) - set(settings.denied_attributes)):
         raise Invalid.from_field(
-            "/features_denied", "looser_than_vertical", f"Never features here: {', '.join(missing)}."
+            "/denied_attributes", "weaker_than_vertical", f"Never features here: {', '.join(missing)}."
         )
-    if settings.report_minimum_count < preset.report_minimum_count:
+    if settings.report_min_count < preset.report_min_count:
         raise Invalid.from_field(
-            "/report_minimum_count",
-            "looser_than_vertical",
-            f"Reports of this vertical count at least {preset.report_minimum_count}.",
+            "/report_min_count",
+            "weaker_than_vertical",
+            f"Reports of this vertical count at least {preset.report_min_count}.",
         )
 
 

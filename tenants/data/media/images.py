@@ -75,7 +75,7 @@ def _decode_image(content: bytes, expected_format: str) -> EncodedImage:
         found = _FORMAT_NAMES[image.format or expected_format]
         if found != _FORMAT_NAMES[expected_format]:
             raise _build_error(
-                "other_image_type",
+                "image_type_mismatch",
                 f"The Content-Type says {_FORMAT_NAMES[expected_format]}, the image is {found}.",
             )
         if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:

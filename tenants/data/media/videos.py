@@ -28,7 +28,7 @@ CPU_SECONDS, DEADLINE_SECONDS = 15, 25
 MEMORY_BYTES = 1024 * MIB
 CONTENT_TYPES = tuple(CONTAINERS)
 CODECS = ("h264", "hevc", "mpeg4", "vp8", "vp9")
-_DECODER_PATH = Path(__file__).with_name("video_reader.py")
+_DECODER_PATH = Path(__file__).with_name("video_decoder.py")
 # The reader says the same; it imports nothing of ours, and what decodes must not be imported here.
 _MAGIC, _HEADER = b"film", struct.Struct("<4sBHH")
 _DECODED, _TOO_MANY_PIXELS, _UNKNOWN_CODEC, _BROKEN = 0, 3, 4, 5
@@ -53,7 +53,7 @@ def _require_container(content: bytes, declared: VideoContainer) -> None:
         raise Invalid.from_field("", "unsupported_image", "This is no MP4 or WebM video.")
     if found != declared:
         raise Invalid.from_field(
-            "", "other_image_type", f"The Content-Type says {declared.name}, the video is {found.name}."
+            "", "image_type_mismatch", f"The Content-Type says {declared.name}, the video is {found.name}."
         )
 
 

@@ -320,7 +320,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(("published_at__isnull", True)),
                         fields=["created_at"],
-                        name="data_outbox_waiting",
+                        name="data_outbox_pending",
                     )
                 ],
                 "constraints": [tenants.rls.TenantOrOpsPolicy(name="data_outbox_policy")],

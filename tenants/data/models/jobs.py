@@ -70,7 +70,7 @@ class Outbox(TenantModel):
         indexes = [
             models.Index(
                 fields=["created_at"],
-                name="data_outbox_waiting",
+                name="data_outbox_pending",
                 condition=models.Q(published_at__isnull=True),
             )
         ]

@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                 "constraints": [
                     tenants.rls.TenantPolicy(name="keys_shredcertificate_policy"),
                     tenants.rls.AppendOnly(name="keys_shredcertificate_append"),
-                    models.UniqueConstraint(fields=("tenant_id",), name="keys_shredcertificate_one"),
+                    models.UniqueConstraint(fields=("tenant_id",), name="keys_shredcertificate_tenant"),
                 ],
             },
         ),

@@ -51,7 +51,7 @@ class ShredCertificate(TenantModel):
         constraints = [
             TenantPolicy(name="keys_shredcertificate_policy"),
             AppendOnly(name="keys_shredcertificate_append"),
-            models.UniqueConstraint(fields=["tenant_id"], name="keys_shredcertificate_one"),
+            models.UniqueConstraint(fields=["tenant_id"], name="keys_shredcertificate_tenant"),
         ]
 
     def __str__(self) -> str:

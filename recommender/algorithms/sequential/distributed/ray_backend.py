@@ -21,7 +21,7 @@ from recommender.algorithms.sequential.network import NextItemNetwork
 from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.types import Histories, ProgressCallback
 
-REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
+REPOSITORY_ROOT = Path(__file__).resolve().parents[4]
 POLL_SECONDS = 0.5
 
 
@@ -48,15 +48,15 @@ class RayBackend:
     ) -> bool:
         """As Crew.rounds. The rows travel once to each machine, the network back once, gradients with every batch."""
         task = {
-            "kind": type(trainer),
+            "trainer_type": type(trainer),
             "config": trainer.config,
             "items": trainer.items,
             "state": save(network.state_dict()),
-            "facts": None if network.item_features is None else network.item_features.numpy()[:-1],
-            "draws": rng.bit_generator.state,
+            "item_features": None if network.item_features is None else network.item_features.numpy()[:-1],
+            "rng_state": rng.bit_generator.state,
             "seed": int(torch.initial_seed()) % 2**31,
             "epochs": epochs,
-            "rate": learning_rate,
+            "learning_rate": learning_rate,
         }
         try:
             with _RayConnection(self.address):
@@ -83,7 +83,7 @@ class RayBackend:
             crew = [made.remote(rank, self.n_workers) for rank in range(self.n_workers)]
             meeting = ray.get(crew[0].find_rendezvous_address.remote())
             rows_there = ray.put((rows.indptr, rows.item, rows.weight))
-            running = [worker.learn.remote(task, rows_there, meeting) for worker in crew]
+            running = [worker.train_network.remote(task, rows_there, meeting) for worker in crew]
             return _poll_progress(trainer, crew[0], running)
         finally:
             for worker in crew:
@@ -98,7 +98,7 @@ def _poll_progress(trainer: SequentialTrainer[Any], first_worker: Any, pending_r
         done, waiting = ray.wait(waiting, num_returns=1, timeout=POLL_SECONDS)
         # An error of one ends all: the others would wait for it for ever.
         ray.get(done)
-        trainer.on_progress(trainer.name, ray.get(first_worker.done.remote()))
+        trainer.on_progress(trainer.name, ray.get(first_worker.get_progress.remote()))
     return bytes(ray.get(pending_results[0]))
 
 

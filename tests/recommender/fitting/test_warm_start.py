@@ -23,7 +23,7 @@ from recommender.fitting.warm_start import warm_start_models
 from recommender.types import Histories, ignore_progress
 from tests.recommender.checkerboard import EVERY, ITEMS, SMALL
 
-FORMER = Path(__file__).parent / "written_sequence"
+FORMER = Path(__file__).parents[1] / "sasrec_artefact"
 NETWORKS = ("sequence", "recurrent", "convolutional")
 
 

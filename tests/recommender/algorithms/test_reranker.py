@@ -19,7 +19,7 @@ from recommender.fitting.reranker_training import (
     select_top_candidates,
 )
 from recommender.types import DataError, Float32Array, Histories
-from tests.recommender.rehearsals import CASES, only_both_together, rehearsal_of
+from tests.recommender.candidate_scores import CASES, only_both_together, rehearsal_of
 
 EQUAL = Blend({"one": 1.0, "other": 1.0})
 
@@ -176,6 +176,6 @@ def test_an_ensemble_serves_in_the_order_of_its_second_stage(ensemble: Ensemble)
 
 
 def test_a_second_stage_without_its_trees_is_refused(ensemble: Ensemble) -> None:
-    files = {name: data for name, data in ensemble.to_files().items() if name != "second_stage.onnx"}
+    files = {name: data for name, data in ensemble.to_files().items() if name != "reranker.onnx"}
     with pytest.raises(DataError, match="trees of the second stage are missing"):
         Ensemble.from_files(files)

@@ -8,7 +8,7 @@ import pytest
 from recommender.algorithms.common.score_blend import Blend
 from recommender.fitting.blend_weights import CandidateScores, compute_blend_ndcg
 from recommender.fitting.model_selection import list_active_models, prune_models
-from tests.recommender.rehearsals import CASES, WIDTH, rehearsal_of
+from tests.recommender.candidate_scores import CASES, WIDTH, rehearsal_of
 
 QUICK = {"popularity": 0.1, "useful": 1.0, "other": 1.0, "copy": 2.0}
 BLEND = Blend({"popularity": 0.01, "useful": 0.5, "other": 1.0, "copy": 0.5})

@@ -30,7 +30,7 @@ def test_the_blend_knows_the_checkerboard(ensemble: Ensemble) -> None:
 def test_the_card_tells_what_was_measured(ensemble: Ensemble) -> None:
     assert set(ensemble.training_report["validation"]) == {*ensemble.models, "blend"}
     assert ensemble.training_report["beats_popularity"] is True
-    assert ensemble.training_report["left_out"] == {}
+    assert ensemble.training_report["skipped"] == {}
     assert set(ensemble.training_report["score_one_ms"]) == set(ensemble.models)
 
 
@@ -79,8 +79,8 @@ def test_tiny_data_sets_are_learned_and_what_cannot_be_is_said(rows: Sequence[Se
         Dataset.from_sequences(rows, n_items=3), profile="fast", rng=np.random.default_rng(0)
     )
     assert np.isfinite(ensemble.score(Histories.from_lists([[0], []]))).all()
-    assert "content" in ensemble.training_report["left_out"]
-    assert set(ensemble.models) | set(ensemble.training_report["left_out"]) == set(PROFILE_MODELS["fast"])
+    assert "content" in ensemble.training_report["skipped"]
+    assert set(ensemble.models) | set(ensemble.training_report["skipped"]) == set(PROFILE_MODELS["fast"])
 
 
 def test_nothing_at_all_is_refused() -> None:

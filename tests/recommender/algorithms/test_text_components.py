@@ -21,7 +21,7 @@ from tests.recommender.checkerboard import QUICK
 
 UNCHOSEN = (20, 21, 22, 23)
 # All that these texts share is a colour.
-FEW: dict[str, Any] = QUICK | {"directions": 2}
+FEW: dict[str, Any] = QUICK | {"text_components": 2}
 LEARNERS: dict[str, SequentialTrainer[Any]] = {
     "sequence": SASRecTrainer(SASRecConfig(**FEW)),
     "recurrent": GRU4RecTrainer(GRU4RecConfig(hidden_size=16, **FEW)),
@@ -86,7 +86,7 @@ def test_networks_place_an_item_that_nobody_chose_by_its_text(name: str, partly_
 
 
 def test_texts_can_be_left_out_of_a_network(partly_chosen: Dataset) -> None:
-    config = replace(LEARNERS["sequence"].config, directions=0)
+    config = replace(LEARNERS["sequence"].config, text_components=0)
     mute = replace_texts(partly_chosen)
     with_texts, without = (SASRecTrainer(config) for _ in range(2))
     assert unchosen_gap(with_texts, partly_chosen) == unchosen_gap(without, mute)

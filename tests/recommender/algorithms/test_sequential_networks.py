@@ -31,7 +31,7 @@ TRAINERS: dict[str, SequentialTrainer[Any]] = {
     "lstm": GRU4RecTrainer(GRU4RecConfig(cell="lstm", hidden_size=24, **SHAPE)),
     "convolution": NextItNetTrainer(NextItNetConfig(blocks=3, **SHAPE)),
 }
-FORMER = Path(__file__).parent / "written_sequence"
+FORMER = Path(__file__).parents[1] / "sasrec_artefact"
 
 
 @pytest.fixture(params=list(TRAINERS))
