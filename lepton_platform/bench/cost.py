@@ -63,7 +63,7 @@ def _measure_model(
     """One measurement in a process of its own, for a peak of memory can't be taken back. Raises RuntimeError."""
     asked = [model, str(events), str(items), "--profile", profile]
     done = subprocess.run(
-        [sys.executable, "-m", "recommender.benchmarks.scaling", *asked],
+        [sys.executable, "-m", "recommender.benchmarks", "scaling", *asked],
         cwd=BASE_DIR,
         capture_output=True,
         text=True,

@@ -29,11 +29,12 @@ from recommender.algorithms.base import Recommender
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.popularity.popularity import Popularity, PopularityConfig
 from recommender.dataset import Dataset, Split
+from recommender.evaluation.candidate_scores import CandidateScores
 from recommender.evaluation.evaluator import MetricAccumulator, evaluate_blend, evaluate_models
 from recommender.evaluation.metrics import ConfidenceInterval, bootstrap_interval, ndcg_at_k
 from recommender.features.tfidf import join_text_fields
-from recommender.fitting.blend_weights import CandidateScores, fit_blend
-from recommender.fitting.training_profiles import TrainingProfileName, build_model_factories
+from recommender.fitting.blend_weights import fit_blend
+from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
 from recommender.types import InsufficientDataError, Int64Array, ProgressCallback
 
 BLEND, INFORMED_BLEND = "blend", "blend with course knowledge"
@@ -148,7 +149,7 @@ def evaluate_education(
     )
     tallies = evaluate_models(everyone, test, k=k)
     for name, blend in blends.items():
-        tallies[name] = evaluate_blend(everyone, blend, test, k=k)["blend"]
+        tallies[name] = evaluate_blend(everyone, blend, test, k=k)
     seen = np.bincount(test.train.item, minlength=dataset.n_items)
     return EducationResult(
         cutoff=datetime.fromtimestamp(cut / 1000, UTC),
@@ -166,8 +167,8 @@ def _fit_models(
     data: Dataset, profile: TrainingProfileName, rng: np.random.Generator, report: ProgressCallback
 ) -> EducationModels:
     members: EducationModels = {}
-    for name, make in build_model_factories(profile, report).items():
-        member = make()
+    for name, spec in build_model_specs(profile, report).items():
+        member = spec.build()
         try:
             member.fit(data, rng)
         except InsufficientDataError:

@@ -255,9 +255,7 @@ def compute_category_baseline(
     probabilities = np.zeros(len(cold_split.split))
     for case, target in enumerate(cold_split.split.target.tolist()):
         history_categories = item_category[cold_split.split.histories.slice_row(case)]
-        counts = np.bincount(
-            history_categories[history_categories >= 0], minlength=len(category_numbers)
-        )
+        counts = np.bincount(history_categories[history_categories >= 0], minlength=len(category_numbers))
         most_frequent = np.argsort(-counts, kind="stable")[:TOP_CATEGORIES]
         top_categories = most_frequent[counts[most_frequent] > 0].tolist()
         target_category = int(item_category[target])

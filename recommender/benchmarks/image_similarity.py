@@ -96,9 +96,7 @@ def _encode_images(
     return np.concatenate(embeddings), np.concatenate(labels)
 
 
-def _compute_precision(
-    model: VisualSimilarity, labels: Int64Array, rows: Int64Array, k: int
-) -> Float64Array:
+def _compute_precision(model: VisualSimilarity, labels: Int64Array, rows: Int64Array, k: int) -> Float64Array:
     """Fraction of each row's neighbours that are of its class, shape (rows,)."""
     neighbours = model.find_similar_items(rows.astype(np.int32), min(k, len(labels) - 1)).items
     # Item -1 marks a missing neighbour and counts as wrong.

@@ -28,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of classes, or of IDX files")
     parser.add_argument("--prefix", default="", help="prefix of the IDX files' names, e.g. t10k")
     parser.add_argument(
-        "--max-images", type=parse_positive_int, help="size of a random sample of the images, drawn with --seed"
+        "--max-images",
+        type=parse_positive_int,
+        help="size of a random sample of the images, drawn with --seed",
     )
     parser.add_argument("--k", type=parse_positive_int, default=10)
     parser.add_argument("--seed", type=int, default=0)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recommender.algorithms.ensemble.registry import RELATIVE_COST
 from recommender.dataset import Dataset
 from recommender.dataset.interaction_files import read_interactions
 from recommender.dataset.item_files import read_item_texts
 from recommender.dataset.splits import VALIDATION_PROTOCOLS
-from recommender.algorithms.ensemble.registry import RELATIVE_COST
 from recommender.types import DataError
 
 

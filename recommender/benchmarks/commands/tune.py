@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trials", type=parse_positive_int, default=20, help="trials of each model in each of its two stages"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--log", type=Path, help="file of all trials; an interrupted search resumes from it"
-    )
+    parser.add_argument("--log", type=Path, help="file of all trials; an interrupted search resumes from it")
     parser.add_argument("--json", type=Path, help="output file for the settings, for evaluate --tuned")
 
 
@@ -95,9 +93,7 @@ def format_tuning_table(report: Mapping[str, Any]) -> str:
         searched = _format_gain(summary["ndcg"])
         held_out = _format_gain(summary["held_out_ndcg"])
         settings = ", ".join(f"{key} {_format_value(value)}" for key, value in summary["settings"].items())
-        rows.append(
-            f"{name:16}  {summary['trials']:6}  {searched}  {held_out}  {settings or 'defaults'}"
-        )
+        rows.append(f"{name:16}  {summary['trials']:6}  {searched}  {held_out}  {settings or 'defaults'}")
     blend = report["blend"]
     if blend:
         rows.append(

@@ -5,7 +5,8 @@ import pytest
 
 from recommender.algorithms.base import top_k
 from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
-from recommender.fitting.blend_weights import PADDING_SCORE, CandidateScores, fit_blend
+from recommender.evaluation.candidate_scores import PADDING_SCORE, CandidateScores
+from recommender.fitting.blend_weights import fit_blend
 from recommender.types import DataError, Histories
 
 

@@ -19,7 +19,7 @@ from recommender.algorithms.sequential.network import NextItemNetwork
 from recommender.algorithms.sequential.sasrec import OnnxSequentialModel, SASRec, SASRecConfig
 from recommender.algorithms.sequential.trainer import ITEM_PARAMETERS, SASRecTrainer, SequentialTrainer
 from recommender.dataset import Dataset
-from recommender.fitting.fit_ensemble import ProgressTracker
+from recommender.fitting.progress_tracker import ProgressTracker
 from recommender.fitting.warm_start import warm_start_models
 from recommender.types import Histories, ignore_progress
 from tests.recommender.checkerboard import EVERY, ITEMS, SMALL
