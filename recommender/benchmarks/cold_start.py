@@ -21,7 +21,7 @@ from recommender.evaluation.metrics import bootstrap_interval, recall_at_k
 from recommender.fitting.blend_weights import fit_blend
 from recommender.fitting.fit_ensemble import fit_ensemble
 from recommender.fitting.fit_options import FitOptions
-from recommender.fitting.training_profiles import TrainingProfileName, build_model_factories
+from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
 from recommender.types import (
     DataError,
     Float32Array,
@@ -163,10 +163,10 @@ def list_interacted_items(dataset: Dataset) -> Int64Array:
 
 def _fit_content_models(data: Dataset, rng: np.random.Generator) -> dict[str, Recommender[Any]]:
     """Raises DataError where no item has content."""
-    factories = build_model_factories("full", ignore_progress, CONTENT_MODELS, ordered=data.is_ordered)
+    specs = build_model_specs("full", ignore_progress, CONTENT_MODELS, ordered=data.is_ordered)
     models: dict[str, Recommender[Any]] = {}
-    for name, build_model in factories.items():
-        model = build_model()
+    for name, spec in specs.items():
+        model = spec.build()
         try:
             model.fit(data, rng)
         except InsufficientDataError:

@@ -16,7 +16,7 @@ from recommender.dataset import Dataset, ItemContent
 from recommender.fitting.fit_ensemble import fit_ensemble
 from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.quantization import quantize_ensemble
-from recommender.fitting.training_profiles import TrainingProfileName, build_model_factories
+from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
 from recommender.types import Int64Array, ignore_progress
 
 EVENTS_PER_USER = 9
@@ -93,7 +93,7 @@ def measure_model_cost(
         seconds, peak_mib = time.process_time() - started, get_peak_rss_mib()
         memory_bytes = quantized.memory_bytes
     else:
-        model = build_model_factories(profile, ignore_progress, [name])[name]()
+        model = build_model_specs(profile, ignore_progress, [name])[name].build()
         model.fit(data, rng)
         seconds, peak_mib = time.process_time() - started, get_peak_rss_mib()
         quantized = model.quantize()

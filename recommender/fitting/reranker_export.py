@@ -78,4 +78,4 @@ def _float32_floor(threshold: float) -> np.float32:
     rounded = np.float32(threshold)
     if float(rounded) <= threshold:
         return rounded
-    return np.nextafter(rounded, np.float32(-np.inf))
+    return np.float32(np.nextafter(rounded, np.float32(-np.inf)))

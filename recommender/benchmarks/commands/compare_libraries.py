@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:  # noqa: ARG001 - the interface of all sub-commands
     """Prints a line for each result; results so far are written to --json even when a library is missing."""
     split = VALIDATION_PROTOCOLS[options.protocol](read_dataset(options))
     k, seed = options.k, options.seed

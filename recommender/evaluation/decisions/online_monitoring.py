@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from recommender.evaluation.decisions.promotion_gate import DecisionReason
+from recommender.evaluation.decisions.promotion_gate import DecisionReason, ReasonParameters
 from recommender.types import BoolArray, DataError, Float64Array, Int32Array
 
 Signal = Literal["clicks", "conversions", "dismissals"]
@@ -100,7 +100,7 @@ class InterimAnalysis:
         reasons = []
         for signal in self.degraded:
             current, previous = self.rates[signal]
-            parameters = {
+            parameters: ReasonParameters = {
                 "current": current,
                 "previous": previous,
                 "recommendations": self.n_current,
