@@ -65,9 +65,9 @@ def test_a_rehearsal_counts_ties_against_the_target() -> None:
     rehearsal.add_batch(
         {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), Histories.from_lists([[]])
     )
-    assert rehearsal.ndcg(np.ones(1), 10) == 0.0
+    assert rehearsal.compute_ndcg(np.ones(1), 10) == 0.0
 
 
 def test_padding_never_displaces_a_target() -> None:
     rehearsal = CandidateScores(("a",), [np.array([[[0.0, PADDING_SCORE, PADDING_SCORE]]], np.float32)])
-    assert rehearsal.ndcg(np.ones(1), 10) == 1.0
+    assert rehearsal.compute_ndcg(np.ones(1), 10) == 1.0

@@ -93,7 +93,7 @@ def test_a_slice_that_loses_beyond_chance_is_named() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"confidence": 1.0}, {"confidence": 0.4}, {"least_gain": -0.1}, {"most_loss": 1.0}, {"draws": 5_000}],
+    [{"confidence": 1.0}, {"confidence": 0.4}, {"min_gain": -0.1}, {"max_loss": 1.0}, {"n_resamples": 5_000}],
 )
 def test_a_rule_that_cannot_be_kept_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(DataError):
