@@ -36,7 +36,7 @@ class HttpConnection:
 
     def __init__(self, base_url: str, *, timeout_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
         parts = urlsplit(base_url)
-        connection_class = http.client.HTTPConnection
+        connection_class: type[http.client.HTTPConnection] = http.client.HTTPConnection
         if parts.scheme == "https":
             connection_class = http.client.HTTPSConnection
         self._connection = connection_class(

@@ -77,8 +77,8 @@ def _send_events(
     bench: BenchPlatform, rng: np.random.Generator, count: int, *, profiles: int, chunk_size: int = 250_000
 ) -> None:
     """Sends `count` events; bodies are made in chunks, which bounds memory."""
-    for first in range(0, count, chunk_size):
-        n_batches = min(chunk_size, count - first) // BATCH_SIZE
+    for offset in range(0, count, chunk_size):
+        n_batches = min(chunk_size, count - offset) // BATCH_SIZE
         calls = []
         for body in _generate_bodies(rng, n_batches, profiles):
             calls.append(HttpCall("POST", "/api/v1/events", body))

@@ -13,6 +13,7 @@ import numpy as np
 
 from lepton_platform.bench.load import GENERATOR, HttpCall, LoadResult, run_load
 from lepton_platform.bench.platform import BenchPlatform
+from recommender.types import Float64Array
 
 MessageCallback = Callable[[str], None]
 BenchMetrics = dict[str, float | int | str]
@@ -52,8 +53,8 @@ def measure_ingest(bench: BenchPlatform, on_message: MessageCallback) -> BenchMe
         "events_per_second": round(encrypted_rate * BATCH_SIZE),
         "plain_events_per_second": round(plain_rate * BATCH_SIZE),
         "ratio_to_plain_insert": round(encrypted_rate / plain_rate, 3),
-        "batch_p50_ms": round(float(np.percentile(latencies, 50)), 2),
-        "batch_p99_ms": round(float(np.percentile(latencies, 99)), 2),
+        "batch_p50_ms": _compute_percentile(latencies, 50),
+        "batch_p99_ms": _compute_percentile(latencies, 99),
         "events": len(rounds) * BATCHES_PER_ROUND * BATCH_SIZE,
         "load_generator": GENERATOR,
     }
@@ -74,6 +75,10 @@ def _send_bodies(bench: BenchPlatform, path: str, bodies: Sequence[bytes]) -> Lo
 def _compute_rate(loads: Sequence[LoadResult]) -> float:
     """Calls a second over all loads."""
     return sum(load.n_calls for load in loads) / sum(load.seconds for load in loads)
+
+
+def _compute_percentile(latencies_ms: Float64Array, q: float) -> float:
+    return round(float(np.percentile(latencies_ms, q)), 2)
 
 
 def measure_recommend(bench: BenchPlatform, on_message: MessageCallback) -> BenchMetrics:
@@ -100,8 +105,8 @@ def measure_recommend(bench: BenchPlatform, on_message: MessageCallback) -> Benc
     latencies = np.concatenate([load.latencies_ms for load in loads["recommend"]])
     return {
         "requests_per_second": round(rate, 1),
-        "p50_ms": round(float(np.percentile(latencies, 50)), 2),
-        "p99_ms": round(float(np.percentile(latencies, 99)), 2),
+        "p50_ms": _compute_percentile(latencies, 50),
+        "p99_ms": _compute_percentile(latencies, 99),
         "ratio_to_hello": round(rate / _compute_rate(loads["hello"]), 3),
         "ratio_to_rls_view": round(rate / _compute_rate(loads["rls"]), 3),
         "trained_in_seconds": round(training_seconds, 1),
@@ -125,9 +130,9 @@ def _train_synthetic(bench: BenchPlatform, on_message: MessageCallback) -> float
     item_numbers = cluster_of_event * CLUSTER_SIZE + rank_in_cluster
     start = datetime.now(UTC) - timedelta(days=30)
     profiles_per_batch = BATCH_SIZE // EVENTS_PER_PROFILE
-    for first in range(0, PROFILES, profiles_per_batch):
+    for offset in range(0, PROFILES, profiles_per_batch):
         events = []
-        for profile in range(first, min(first + profiles_per_batch, PROFILES)):
+        for profile in range(offset, min(offset + profiles_per_batch, PROFILES)):
             for step, item in enumerate(item_numbers[profile]):
                 at = start + timedelta(minutes=int(profile), hours=5 * step)
                 events.append(_build_event(f"p{profile}", f"i{item}", at))
@@ -176,8 +181,8 @@ def measure_scan(bench: BenchPlatform, on_message: MessageCallback) -> BenchMetr
 
 def send_items(bench: BenchPlatform, count: int) -> None:
     """Stores items i0 to i(count - 1)."""
-    for first in range(0, count, BATCH_SIZE):
-        items = [_build_item(number) for number in range(first, min(first + BATCH_SIZE, count))]
+    for offset in range(0, count, BATCH_SIZE):
+        items = [_build_item(number) for number in range(offset, min(offset + BATCH_SIZE, count))]
         bench.call_api("POST", "/api/v1/items/batch", {"items": items})
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.defects.seeds import Seed
 
 CLEANING, FACTS = "tests/recommender/dataset/test_cleaning.py", "tests/training/test_facts.py"
-ENCODERS, SELECTION = "tests/recommender/features/test_feature_encoders.py", "tests/recommender/features/test_selection.py"
+ENCODERS, SELECTION = (
+    "tests/recommender/features/test_feature_encoders.py",
+    "tests/recommender/features/test_selection.py",
+)
 
 FEATURE_SEEDS = (
     Seed(

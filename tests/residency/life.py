@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
+from lepton_platform.http_client import HttpResponse
+from lepton_platform.management.isolation.clients import ClientRequest
 from lepton_platform.management.isolation.tenant_pair import PROBE_PNG
 from tests.faults.platform import until
 from tests.residency.sides import Side
@@ -118,7 +119,7 @@ class Life:
         assert answer.status < 300, (path, answer)
         return json.loads(answer.body)
 
-    def ask(self, method: str, path: str, body: Any) -> ClientResponse:
+    def ask(self, method: str, path: str, body: Any) -> HttpResponse:
         content = b"" if body is None else json.dumps(body).encode()
         return self.side.ask(ClientRequest(method, self._path(path), content), self.key)
 
