@@ -91,9 +91,9 @@ class Life:
         assert self.call("DELETE", f"profiles/{self.people[0]}", None)["rows"] > 0
         self._lived("erasure")
         region, tenant = self.side.region, f"shop-{self.side.region}"
-        self.side.manage("rotate_keys", "--region", region, "--what", "region-kek")
-        self.side.manage("rotate_keys", "--tenant", tenant, "--what", "tenant-kek")
-        self.side.manage("rotate_keys", "--tenant", tenant, "--what", "purpose")
+        self.side.manage("rotate_keys", "--region", region, "--key-type", "region-kek")
+        self.side.manage("rotate_keys", "--tenant", tenant, "--key-type", "tenant-kek")
+        self.side.manage("rotate_keys", "--tenant", tenant, "--key-type", "purpose")
         assert self.call("GET", f"items/{self.items[0]}", None)["title"].startswith(self.traces.prefix)
         self._lived("rotation of all keys")
 
