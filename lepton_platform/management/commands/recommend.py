@@ -40,7 +40,7 @@ class Command(BaseCommand):
         self._print_answer(answer)
 
     def _print_answer(self, answer: RecommendAnswer) -> None:
-        stage = answer.stage
+        stage: str = answer.stage
         if answer.fallback_reason:
             stage = f"{stage} ({answer.fallback_reason})"
         self.stdout.write(f"stage {stage}, model {answer.model_version or 'none'}")

@@ -70,7 +70,7 @@ def find_catalog_problems(alias: str) -> list[str]:
     relations = list_relations(alias)
     if not relations:
         return ["no table has tenants' rows: the catalogue was not read"]
-    problems = []
+    problems: list[str] = []
     for relation in relations:
         problems += relation.find_problems(is_control_plane=alias == "default")
     with connections[alias].cursor() as cursor:
