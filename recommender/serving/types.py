@@ -1,4 +1,4 @@
-"""What serving is asked and what it answers. The API encodes these structs as they are."""
+"""Request and response structs of serving; the API encodes and decodes them without translation."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class RecommendationReason(msgspec.Struct, frozen=True):
-    """`evidence` are ids of items or of rules, or names of categories or of aspects; `share` is this kind's part of the
-    item's score."""
+    """Why an item was recommended.
+
+    `evidence` has ids of items or rules, or names of categories or aspects. `contribution` is the fraction of the item's
+    score, 0 to 1, that this kind of reason accounts for; None where the score is not a sum of such parts.
+    """
 
     kind: Literal[
         "from_history",
@@ -43,10 +46,12 @@ class RecommendationReason(msgspec.Struct, frozen=True):
     ]
     text: str
     evidence: list[str]
-    share: float | None = None
+    contribution: float | None = None
 
 
 class RecommendedItem(msgspec.Struct, frozen=True):
+    """One item of an answer, with the catalogue fields that a client shows."""
+
     id: str
     score: float
     title: str
@@ -58,7 +63,7 @@ class RecommendedItem(msgspec.Struct, frozen=True):
 
 
 class RecommendAnswer(msgspec.Struct, frozen=True):
-    """`returned` below `requested` always comes with `truncated_reason`."""
+    """An answer. `truncated_reason` is set whenever `returned` is below `requested`."""
 
     recommendation_id: str
     requested: int
