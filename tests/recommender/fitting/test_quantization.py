@@ -117,7 +117,11 @@ def test_the_card_tells_what_it_costs_and_what_it_saves(split: Split) -> None:
     assert mine["file_bytes_before"] == sum(map(len, members["transitions"].to_files().values()))
     assert mine["file_bytes_after"] == sum(map(len, served.models["transitions"].to_files().values()))
     assert mine["file_bytes_after"] < mine["file_bytes_before"]
-    assert mine["memory_bytes_after"] == measure_memory_bytes(served.models["transitions"]) < mine["memory_bytes_before"]
+    assert (
+        mine["memory_bytes_after"]
+        == measure_memory_bytes(served.models["transitions"])
+        < mine["memory_bytes_before"]
+    )
     assert told["members"]["popularity"]["compressed"] is False
 
 
