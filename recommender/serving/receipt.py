@@ -19,7 +19,12 @@ _INSERT_RECEIPT = f"WITH kept AS ({receipts.INSERT_RECEIPT}) {counters.INSERT_SE
 
 
 def write_receipt(
-    s: Scope, answer: RecommendAnswer, user: UserContext, item_numbers: Sequence[int], *, scenario: str
+    s: Scope,
+    answer: RecommendAnswer,
+    user: UserContext,
+    item_numbers: Sequence[int],
+    *,
+    scenario: str,
 ) -> None:
     """Inserts the encrypted receipt and adds to the counters of requests and items; one statement."""
     facts = {
@@ -29,6 +34,11 @@ def write_receipt(
         "scenario": scenario,
         "k": answer.requested,
     }
-    receipt_values = receipts.build_row(s, UUID(answer.recommendation_id), user.profile_key, facts)
+    receipt_values = receipts.build_row(
+        s,
+        UUID(answer.recommendation_id),
+        user.profile_key,
+        facts,
+    )
     counter_values = (s.tenant_id, answer.stage, scenario, answer.returned)
     s.cursor().execute(_INSERT_RECEIPT, (*receipt_values, *counter_values), prepare=True)

@@ -14,8 +14,10 @@ from uuid_utils.compat import uuid7
 from recommender.serving import receipt, scoring, user_context
 from recommender.serving.catalogue.filters import ItemFilter, can_show, parse_filter
 from recommender.serving.catalogue.index import BoolArray, CatalogueIndex
+from recommender.serving.content_scoring import SlotArray
 from recommender.serving.explanations import reasons as model_reasons
-from recommender.serving.scoring import Ranking, SlotArray
+from recommender.serving.fallback_reasons import explain_fallback, explain_truncation
+from recommender.serving.ranking import Ranking
 from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import RecommendAnswer, RecommendationReason, RecommendedItem, RecommendRequest
@@ -29,7 +31,10 @@ from tenants.scope import Actor, Scope, scope
 _BLOCK_GROWTH = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class SelectedItem:
     """A slot of the final list with its row as stored in this transaction."""
 
@@ -38,7 +43,10 @@ class SelectedItem:
     stored: StoredItem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class PreparedRequest:
     """A request with its parsed filter and the snapshot that answers it: everything found before a transaction opens."""
 
@@ -77,12 +85,37 @@ def answer_request(s: Scope, prepared: PreparedRequest) -> RecommendAnswer:
     has_profile_rules = snapshot.tenant_rules.rules.has_profile_rules
     user = user_context.load_user_context(s, request, with_profile=has_profile_rules)
     ranking = _rank_items(snapshot, user, explain=request.reasons)
-    excluded_slots = _find_excluded_slots(s, snapshot, user, request)
+    excluded_slots = _find_excluded_slots(
+        s,
+        snapshot,
+        user,
+        request,
+    )
     allowed = mask_allowed_slots(snapshot.catalogue, item_filter, excluded_slots)
-    selected = select_available_items(s, snapshot, ranking, allowed, request.k, item_filter)
-    answer = _build_answer(s, snapshot, user, ranking, selected, request)
+    selected = select_available_items(
+        s,
+        snapshot,
+        ranking,
+        allowed,
+        request.k,
+        item_filter,
+    )
+    answer = _build_answer(
+        s,
+        snapshot,
+        user,
+        ranking,
+        selected,
+        request,
+    )
     item_numbers = [item.stored.item_no for item in selected]
-    receipt.write_receipt(s, answer, user, item_numbers, scenario=request.scenario)
+    receipt.write_receipt(
+        s,
+        answer,
+        user,
+        item_numbers,
+        scenario=request.scenario,
+    )
     return answer
 
 
@@ -119,7 +152,12 @@ def select_available_items(
         Items by descending score.
     """
     selected: list[SelectedItem] = []
-    for block in _iter_best_first(snapshot.catalogue, ranking.scores, allowed=allowed, block_size=k):
+    for block in _iter_best_first(
+        snapshot.catalogue,
+        ranking.scores,
+        allowed=allowed,
+        block_size=k,
+    ):
         numbers = snapshot.catalogue.item_numbers[block].tolist()
         rows = catalog.load_items_by_number(s, numbers)
         for slot, number in zip(block.tolist(), numbers, strict=True):
@@ -160,14 +198,21 @@ def _rank_items(snapshot: TenantSnapshot, user: UserContext, *, explain: bool) -
 
 
 def _find_excluded_slots(
-    s: Scope, snapshot: TenantSnapshot, user: UserContext, request: RecommendRequest
+    s: Scope,
+    snapshot: TenantSnapshot,
+    user: UserContext,
+    request: RecommendRequest,
 ) -> SlotArray:
     excluded = user_context.find_excluded_items(s, request.exclude)
     return snapshot.catalogue.get_slots(np.concatenate([user.seen, user.disliked, excluded]))
 
 
 def _iter_best_first(
-    catalogue: CatalogueIndex, scores: Float32Array, *, allowed: BoolArray, block_size: int
+    catalogue: CatalogueIndex,
+    scores: Float32Array,
+    *,
+    allowed: BoolArray,
+    block_size: int,
 ) -> Iterator[SlotArray]:
     """Allowed slots by falling score, equal scores by newer item, in growing blocks.
 
@@ -184,9 +229,8 @@ def _iter_best_first(
 
 
 def _select_best_slots(scores: Float32Array, count: int, catalogue: CatalogueIndex) -> SlotArray:
-    if count >= scores.size:
-        candidates = np.arange(scores.size)
-    else:
+    candidates = np.arange(scores.size)
+    if count < scores.size:
         # argpartition is linear in the number of slots; only the `count` best are then sorted.
         candidates = np.argpartition(scores, -count)[-count:]
     # lexsort sorts by its last key first: score, then item number; both descending because negated.
@@ -204,47 +248,25 @@ def _build_answer(
 ) -> RecommendAnswer:
     reasons_by_item: list[list[RecommendationReason]] = [[] for _ in selected]
     if request.reasons:
-        reasons_by_item = model_reasons.explain_items(s, snapshot, ranking, selected)
+        reasons_by_item = model_reasons.explain_items(
+            s,
+            snapshot,
+            ranking,
+            selected,
+        )
     truncated_reason = None
     if len(selected) < request.k:
-        truncated_reason = _explain_truncation(snapshot, request)
+        truncated_reason = explain_truncation(snapshot, request)
     return RecommendAnswer(
         recommendation_id=str(uuid7()),
         requested=request.k,
         returned=len(selected),
         truncated_reason=truncated_reason,
         stage=ranking.stage if selected else "empty",
-        fallback_reason=_explain_fallback(snapshot, user, ranking),
+        fallback_reason=explain_fallback(snapshot, user, ranking),
         model_version=snapshot.version.name if snapshot.version else None,
         items=[
             to_recommended_item(item, reasons)
             for item, reasons in zip(selected, reasons_by_item, strict=True)
         ],
     )
-
-
-def _explain_truncation(snapshot: TenantSnapshot, request: RecommendRequest) -> str:
-    if not snapshot.catalogue.can_be_shown.any():
-        return "The catalogue has no available items."
-    if request.filter:
-        return "No more available items match the filter and were not chosen or excluded before."
-    return "All other available items were chosen, disliked or excluded before."
-
-
-def _explain_fallback(snapshot: TenantSnapshot, user: UserContext, ranking: Ranking) -> str | None:
-    """Why a stage later than the model was used; None if the model was used."""
-    if user.not_personalised_reason:
-        return user.not_personalised_reason
-    if ranking.stage == "empty":
-        return "The catalogue is empty."
-    if ranking.stage == "knowledge":
-        return "No model has learned from this history yet; the tenant's own rules and triples were used."
-    if snapshot.bundle is None:
-        return snapshot.model_problem or "No model has been trained yet."
-    if ranking.stage in ("model", "model_session"):
-        return snapshot.model_problem or None
-    if ranking.stage == "content":
-        return "The model has no learned behaviour for this history yet."
-    if ranking.history.size:
-        return "No trained model is better than popularity for this tenant."
-    return "The user has no history."

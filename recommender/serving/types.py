@@ -10,6 +10,18 @@ from recommender.serving.catalogue.filters import FilterValue
 from tenants.data.types import Id, Scenario
 
 Stage = Literal["model", "model_session", "content", "knowledge", "popular", "recent", "empty"]
+ReasonKind = Literal[
+    "from_history",
+    "similar",
+    "similar_image",
+    "linked",
+    "rule",
+    "shared",
+    "pattern",
+    "popular",
+    "recent",
+    "well_reviewed",
+]
 MAX_K = 200
 
 
@@ -18,7 +30,13 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     profile_id: Id | None = None
     session: Annotated[list[Id], msgspec.Meta(max_length=200)] | None = None
-    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 10
+    k: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=MAX_K,
+        ),
+    ] = 10
     scenario: Scenario = "default"
     exclude: Annotated[list[Id], msgspec.Meta(max_length=1000)] = []
     filter: dict[str, dict[str, FilterValue]] | None = None
@@ -32,18 +50,7 @@ class RecommendationReason(msgspec.Struct, frozen=True):
     score, 0 to 1, that this kind of reason accounts for; None where the score is not a sum of such parts.
     """
 
-    kind: Literal[
-        "from_history",
-        "similar",
-        "similar_image",
-        "linked",
-        "rule",
-        "shared",
-        "pattern",
-        "popular",
-        "recent",
-        "well_reviewed",
-    ]
+    kind: ReasonKind
     text: str
     evidence: list[str]
     contribution: float | None = None

@@ -32,7 +32,10 @@ PERSONALISATION_OFF = "Personalisation is switched off for this tenant."
 CONSENT_MISSING = "This profile has not consented to personal recommendations."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class UserContext:
     """What the ranking may use of a user. All item arrays hold item numbers.
 
@@ -57,7 +60,10 @@ class UserContext:
     profile: ProfileInput | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class _ProfileRow:
     """The result of _CONTEXT_QUERY for one profile."""
 
@@ -77,13 +83,26 @@ def load_user_context(s: Scope, request: RecommendRequest, *, with_profile: bool
     if request.profile_id is None:
         state = tenant_state.get_state(s)
         refusal = "" if state.privacy.personalisation == "on" else PERSONALISATION_OFF
-        return _build_anonymous_context(session, profile_key=None, not_personalised_reason=refusal)
+        return _build_anonymous_context(
+            session,
+            profile_key=None,
+            not_personalised_reason=refusal,
+        )
     profile_key = profiles.derive_profile_key(s, request.profile_id)
     row = _fetch_profile_row(s, profile_key)
     refusal = _check_personalisation(row.state, consent=row.consent)
     if refusal:
-        return _build_anonymous_context(session, profile_key=None, not_personalised_reason=refusal)
-    user = _build_profile_context(profile_key, row.history, session, row.state.event_kinds)
+        return _build_anonymous_context(
+            session,
+            profile_key=None,
+            not_personalised_reason=refusal,
+        )
+    user = _build_profile_context(
+        profile_key,
+        row.history,
+        session,
+        row.state.event_kinds,
+    )
     if not with_profile:
         return user
     return replace(user, profile=profiles.load_profiles(s, [profile_key]).get(profile_key))
@@ -95,15 +114,29 @@ def find_excluded_items(s: Scope, ids: list[str]) -> ItemNumberArray:
 
 
 def _fetch_profile_row(s: Scope, profile_key: bytes) -> _ProfileRow:
-    values = {"tenant": s.tenant_id, "key": profile_key, "limit": CHUNK_EVENTS}
+    values = {
+        "tenant": s.tenant_id,
+        "key": profile_key,
+        "limit": CHUNK_EVENTS,
+    }
     row = s.cursor(binary=True).execute(_CONTEXT_QUERY, values, prepare=True).fetchone()
     if row is None:
-        no_history = timeline.open_history(s.ref, profile_key, [], None)
+        no_history = timeline.open_history(
+            s.ref,
+            profile_key,
+            [],
+            None,
+        )
         return _ProfileRow(tenant_state.from_row(None), 0, no_history)
     # set_config() returns a column too; it has no use here.
     *settings, _synchronous_commit, consent, seen, seqs, bodies = row
     chunks = list(zip(seqs or [], bodies or [], strict=True))
-    history = timeline.open_history(s.ref, profile_key, chunks, None if seen is None else (seen,))
+    history = timeline.open_history(
+        s.ref,
+        profile_key,
+        chunks,
+        None if seen is None else (seen,),
+    )
     return _ProfileRow(tenant_state.from_row(tuple(settings)), consent or 0, history)
 
 

@@ -66,9 +66,7 @@ def load_history(s: Scope, profile_key: bytes, *, limit: int = records.CHUNK_EVE
     """
     tail, seen = s.cursor(binary=True), s.cursor(binary=True)
     with tail.connection.pipeline():
-        tail.execute(
-            TAIL, {"tenant": s.tenant_id, "key": profile_key, "limit": limit}, prepare=True
-        )
+        tail.execute(TAIL, {"tenant": s.tenant_id, "key": profile_key, "limit": limit}, prepare=True)
         seen.execute(SEEN, {"tenant": s.tenant_id, "key": profile_key}, prepare=True)
     return open_history(s.ref, profile_key, tail.fetchall(), seen.fetchone())
 
