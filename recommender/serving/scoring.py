@@ -21,14 +21,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from recommender.algorithms.content.feature_interactions import FeatureInteractionModel
-from recommender.algorithms.content.review_score import ReviewScore
-from recommender.algorithms.content.tfidf_content import TfidfContent
-from recommender.algorithms.content.triple_similarity import TripleSimilarity
-from recommender.algorithms.content.visual_similarity import VisualSimilarity
-from recommender.algorithms.ensemble.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.ensemble.registry import MODELS_PLACING_EVERY_ITEM, NON_BEHAVIOURAL_MODELS
 from recommender.algorithms.popularity.popularity import Popularity
-from recommender.algorithms.popularity.recent_popularity import RecentPopularity
 from recommender.serving.content_scoring import (
     SlotArray,
     compute_new_item_scores,
@@ -40,18 +34,6 @@ from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import Stage
 from recommender.types import Float32Array
 
-# Models that do not learn how one user's events relate to each other.
-_NON_BEHAVIOURAL_MODELS = (
-    TfidfContent.name,
-    VisualSimilarity.name,
-    TripleSimilarity.name,
-    FeatureInteractionModel.name,
-    Popularity.name,
-    RecentPopularity.name,
-    ReviewScore.name,
-)
-# These models rank all items of their training set; a raw score of zero would be a rank, not "no evidence".
-_MODELS_WITHOUT_NEW_ITEMS = (FeatureInteractionModel.name, *SEQUENTIAL_MODELS)
 _MAX_HISTORY = 50
 # A rule has the weight of this many events (pseudo-count), so that observed behaviour outweighs it as the history grows.
 PRIOR_EVENTS = 5
@@ -172,7 +154,7 @@ def has_behavioural_model(snapshot: TenantSnapshot) -> bool:
     if snapshot.bundle is None:
         return False
     weights = snapshot.bundle.ensemble.blend.weights
-    return any(weight and name not in _NON_BEHAVIOURAL_MODELS for name, weight in weights.items())
+    return any(weight and name not in NON_BEHAVIOURAL_MODELS for name, weight in weights.items())
 
 
 def _has_active_content(snapshot: TenantSnapshot) -> bool:
@@ -243,7 +225,7 @@ def _score_new_items(
     blended = np.zeros(n_new_items, dtype=np.float32)
     for name, model_weight in snapshot.bundle.ensemble.blend.weights.items():
         stats = score_stats.get(name, NO_STATS)
-        if stats.is_constant or name in _MODELS_WITHOUT_NEW_ITEMS:
+        if stats.is_constant or name in MODELS_PLACING_EVERY_ITEM:
             continue
         raw_scores = compute_new_item_scores(
             snapshot,
