@@ -112,7 +112,7 @@ FEATURE_SEEDS = (
     Seed(
         "features of who refused are learned",
         "recommender/tenant_data/interactions.py",
-        'if profile.consent == "granted" if opt_in else profile.consent != "refused":',
+        "if allows_profiling(state.privacy, parse_consent(profile)):",
         "if profile.id:",
         FACTS,
     ),

@@ -8,9 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from lepton_platform.tasks.tenants import get_tenant_by_slug
-from recommender import serving
+from recommender.serving.recommend import recommend
 from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import MAX_K, RecommendAnswer
+from recommender.serving.types import MAX_K, RecommendRequest
 from tenants.errors import DomainError
 from tenants.scope import Actor
 
@@ -27,14 +28,14 @@ class Command(BaseCommand):
         parser.add_argument("--reasons", action="store_true")
 
     def handle(self, **options: Any) -> None:
-        request = serving.RecommendRequest(
+        request = RecommendRequest(
             profile_id=options["profile_id"], k=options["k"], reasons=options["reasons"]
         )
         try:
             tenant = get_tenant_by_slug(options["tenant"], reason="recommend command")
             # A command is a new process: its snapshot cache is empty, and loads in the background otherwise.
             get_snapshot_cache().refresh_now(tenant)
-            answer = serving.recommend(tenant, request, actor=ACTOR)
+            answer = recommend(tenant, request, actor=ACTOR)
         except DomainError as error:
             raise CommandError(error.detail) from error
         self._print_answer(answer)
@@ -48,8 +49,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{rank:3}. {item.score:9.4f}  {item.id}  {item.title}")
             for reason in item.reasons:
                 text = reason.text
-                if reason.share is not None:
-                    text = f"{text} {reason.share:.0%}"
+                if reason.contribution is not None:
+                    text = f"{text} {reason.contribution:.0%}"
                 self.stdout.write(f"       {text}: {', '.join(reason.evidence)}")
         if answer.truncated_reason:
             self.stdout.write(answer.truncated_reason)
