@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from lepton_platform.tasks.tenants import get_tenant_by_slug
 from recommender.serving.recommend import recommend
 from recommender.serving.snapshot.cache import get_snapshot_cache
-from recommender.serving.types import MAX_K, RecommendAnswer
-from recommender.serving.types import MAX_K, RecommendRequest
+from recommender.serving.types import MAX_K, RecommendAnswer, RecommendRequest
 from tenants.errors import DomainError
 from tenants.scope import Actor
 
