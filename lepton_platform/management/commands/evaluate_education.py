@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from lepton_platform.demo import education
-from lepton_platform.demo.findings import format_result
+from lepton_platform.demo.education_report import format_result
 from recommender.types import ignore_progress
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from lepton_platform import demo
+from lepton_platform.demo.installation import DemoTenant, ensure_credentials, load_demo
+from lepton_platform.demo.loading import DemoError
 from lepton_platform.embedded.instance_directory import InstanceDirectory, write_private_json
 from tenants.errors import DomainError
 
@@ -20,9 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, **_options: Any) -> None:
         try:
-            tenants = demo.load_demo(self._print_progress)
-            account = demo.ensure_credentials()
-        except (demo.DemoError, DomainError) as error:
+            tenants = load_demo(self._print_progress)
+            account = ensure_credentials()
+        except (DemoError, DomainError) as error:
             raise CommandError(str(error)) from error
         run_file = {
             "base_url": settings.LEPTON_BASE_URL,
@@ -46,7 +47,7 @@ class Command(BaseCommand):
     previous_text = ""
 
 
-def _build_curl_command(base_url: str, tenant: demo.DemoTenant) -> str:
+def _build_curl_command(base_url: str, tenant: DemoTenant) -> str:
     """A request for recommendations, quoted for a POSIX shell."""
     key = shlex.quote(f"Authorization: Bearer {tenant.api_key}")
     body = shlex.quote(json.dumps({"profile_id": tenant.example_profile, "k": 5, "reasons": True}))
