@@ -90,7 +90,8 @@ class CourseBaseline(Recommender[EmptyConfig]):
 
     def _is_last_course(self, history: Int32Array) -> BoolArray:
         """Shape (n_items,): items of the course of the history's last item."""
-        return np.equal(self.courses.course, self.courses.course[history[-1]])
+        is_same: BoolArray = self.courses.course == self.courses.course[history[-1]]
+        return is_same
 
 
 class NextAssessmentRule(CourseBaseline):
