@@ -86,10 +86,11 @@ def test_a_promotion_that_was_overtaken_is_refused_with_the_reason(shop: Workspa
 
 
 def test_a_refusal_is_said_in_the_readers_language_on_every_page(shop: Workspace, owner: Any) -> None:
+    slice_parameters = {"slice": "language=zh", "baseline_name": "live", "cases": 61}
     reasons = (
         DecisionReason("worse_than_live", {"k": 10, "candidate": 0.031, "baseline": 0.052}),
-        DecisionReason("slice_worse", {"slice": "language=zh", "baseline_name": "live", "cases": 61, "k": 10, "candidate": 0.01, "baseline": 0.04}),
-    )  # fmt: skip
+        DecisionReason("slice_worse", slice_parameters | {"k": 10, "candidate": 0.01, "baseline": 0.04}),
+    )
     refuse(shop, reasons)
     said = {}
     for language in ("en", "zh-hans"):
