@@ -24,14 +24,14 @@ class WordPieceTokenizer:
     def __init__(self, content: bytes) -> None:
         if find_spec("tokenizers") is None:
             raise DataError(
-                "The package tokenizers is not installed; workers need it for this sentiment head."
+                "The package tokenizers is not installed; workers need it for this sentiment classifier."
             )
         from tokenizers import Tokenizer  # noqa: PLC0415 - only classifiers with a BERT need the package
 
         try:
             self._tokenizer = Tokenizer.from_str(content.decode())
         except Exception as error:  # the package raises bare exceptions
-            raise DataError("The tokenizer of this sentiment head cannot be read.") from error
+            raise DataError("The tokenizer of this sentiment classifier cannot be read.") from error
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
 

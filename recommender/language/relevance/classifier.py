@@ -57,7 +57,7 @@ class RelevanceClassifier:
                 weight = file.get_tensor("weight")
                 bias = file.get_tensor("bias")
             if metadata["format"] != FORMAT:
-                raise DataError(f"{path.name} is not an agreement head of this version.")
+                raise DataError(f"{path.name} is not a relevance classifier of this version.")
             return cls(
                 encoder=metadata["encoder"],
                 weight=weight,
@@ -67,7 +67,7 @@ class RelevanceClassifier:
         except DataError:
             raise
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise DataError(f"{path.name} is not an agreement head.") from error
+            raise DataError(f"{path.name} is not a relevance classifier.") from error
 
 
 @cache

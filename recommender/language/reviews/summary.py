@@ -145,7 +145,6 @@ class ReviewSummaryTable:
         )
 
     def to_bytes(self) -> bytes:
-<<<<<<< HEAD
         """Serialises to safetensors: an array per field, metadata `format`, `aspect_names` and `intents` (JSON lists)."""
         metadata = {
             "format": FORMAT,
@@ -153,13 +152,6 @@ class ReviewSummaryTable:
             "intents": json.dumps(INTENTS),
         }
         return save({name: getattr(self, name) for name in _ARRAY_FIELDS}, metadata)
-=======
-        arrays = {name: getattr(self, name) for name in _ARRAY_FIELDS}
-        return save(
-            arrays,
-            {"format": FORMAT, "aspect_names": json.dumps(self.aspect_names), "intents": json.dumps(INTENTS)},
-        )
->>>>>>> house
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ReviewSummaryTable:
