@@ -98,7 +98,7 @@ def _render_convolution(name: str, input_name: str, kernel_size: int) -> str:
 
 
 def _build_constants() -> dict[str, np.ndarray]:
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "sequence_axis": np.array([1], np.int64),
         "last_axis": np.array([-1], np.int64),
         "one": np.array(1, np.float32),
