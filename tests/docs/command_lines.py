@@ -19,7 +19,8 @@ PAGE = ROOT / "docs" / "commands.md"
 MANAGE_FOLDER = ROOT / "lepton_platform" / "management" / "commands"
 # Packages that can be run with `python -m` and have sub-commands.
 COMMAND_PACKAGES = tuple(
-    ".".join(path.parent.relative_to(ROOT).parts) for path in sorted((ROOT / "recommender").rglob("__main__.py"))
+    ".".join(path.parent.relative_to(ROOT).parts)
+    for path in sorted((ROOT / "recommender").rglob("__main__.py"))
 )
 _MARKER = re.compile(r"<!-- (?P<name>[\w. ]+) -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -81,7 +82,9 @@ def build_tables() -> Mapping[str, str]:
 
 def update_page(text: str, tables: Mapping[str, str]) -> str:
     """The page with the tables of today's parsers."""
-    return _MARKER.sub(lambda match: f"<!-- {match['name']} -->\n\n{tables[match['name']]}\n\n<!-- end -->", text)
+    return _MARKER.sub(
+        lambda match: f"<!-- {match['name']} -->\n\n{tables[match['name']]}\n\n<!-- end -->", text
+    )
 
 
 def _iter_table_lines(commands: Mapping[str, CommandLine]) -> Iterator[str]:
@@ -95,7 +98,9 @@ def _list_django_options() -> frozenset[str]:
     from django.core.management.base import BaseCommand
 
     parser = BaseCommand().create_parser("manage.py", "none")
-    return frozenset(option for action in parser._actions for option in action.option_strings) | {"--skip-checks"}
+    return frozenset(option for action in parser._actions for option in action.option_strings) | {
+        "--skip-checks"
+    }
 
 
 _DJANGO_OPTIONS = _list_django_options()

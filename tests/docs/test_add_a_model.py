@@ -48,7 +48,11 @@ def test_the_example_is_restored_from_its_files(markov_chain: type[Recommender[A
 
 def test_the_example_declares_what_every_model_declares(markov_chain: type[Recommender[Any]]) -> None:
     assert markov_chain.name not in MODEL_REGISTRY
-    declared = [name for name in vars(Recommender)["__annotations__"] if "name label config_type relative_cost".count(name)]
+    declared = [
+        name
+        for name in vars(Recommender)["__annotations__"]
+        if "name label config_type relative_cost".count(name)
+    ]
     assert all(hasattr(markov_chain, name) for name in declared)
     assert get_search_spaces(markov_chain.config_type)[1].keys() == {"smoothing"}
 

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 from django.urls import clear_url_caches
 
-from lepton_platform.portal import urls
+from lepton_platform import urls
 from tenants.control import actions as control
 from tests.docs.markdown import open_document
 from tests.platform.tenants import open_test_tenant
@@ -34,7 +34,7 @@ def example_page(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     for name in ("lepton_platform/portal/views/event_kinds.py", "lepton_platform/portal/urls.py"):
         exec(GUIDE.get_block(name), module.__dict__)  # noqa: S102
-    monkeypatch.setattr(urls, "urlpatterns", [*urls.urlpatterns, module.URL])
+    monkeypatch.setattr(urls, "urlpatterns", [module.URL, *urls.urlpatterns])
     clear_url_caches()
     yield
     monkeypatch.undo()
@@ -48,7 +48,9 @@ def sign_in(email: str, actor: Any) -> tuple[Client, Any]:
     return client, user
 
 
-def test_an_owner_reads_the_page_and_a_stranger_gets_404(example_page: None, database: None, actor: Any) -> None:
+def test_an_owner_reads_the_page_and_a_stranger_gets_404(
+    example_page: None, database: None, actor: Any
+) -> None:
     client, owner = sign_in("ada@docs.example", actor)
     stranger, _user = sign_in("eve@docs.example", actor)
     open_test_tenant(actor=actor, slug="guide-books", name="Guide Books", owner=owner)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.urls import clear_url_caches, path
 
-from lepton_platform.api import urls
+from lepton_platform import urls
 from lepton_platform.api.dispatch import build_api_view
 from tenants.regions import TenantRef
 from tests.docs.markdown import open_document
@@ -23,7 +23,11 @@ def example_route(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The operation of the guide at its address."""
     module = ModuleType("event_kinds_of_the_guide")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    for name in ("lepton_platform/api/v1/event_kinds.py", "lepton_platform/api/routes.py", "tests/api/test_event_kinds.py"):
+    for name in (
+        "lepton_platform/api/v1/event_kinds.py",
+        "lepton_platform/api/routes.py",
+        "tests/api/test_event_kinds.py",
+    ):
         exec(GUIDE.get_block(name), module.__dict__)  # noqa: S102
     address, operations = module.ROUTE
     pattern = path(f"api/v1/{address}", build_api_view(*operations))

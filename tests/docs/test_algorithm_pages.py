@@ -14,7 +14,16 @@ from recommender.algorithms.common.search_space import get_search_spaces
 from recommender.algorithms.ensemble.registry import MODEL_CLASSES
 from tests.docs.markdown import DOCS, Document, open_document
 
-MODEL_SECTIONS = ["Idea", "Formula", "Hyper-parameters", "Cost", "When it wins", "Measured", "Reference", "Class"]
+MODEL_SECTIONS = [
+    "Idea",
+    "Formula",
+    "Hyper-parameters",
+    "Cost",
+    "When it wins",
+    "Measured",
+    "Reference",
+    "Class",
+]
 PAGES = {cls.name: DOCS / "algorithms" / f"{cls.__module__.rpartition('.')[2]}.md" for cls in MODEL_CLASSES}
 MODELS = [pytest.param(cls, id=cls.name) for cls in MODEL_CLASSES]
 

@@ -17,7 +17,10 @@ SECTIONS = ["Context", "Decision", "Alternatives", "Consequences", "Revisit when
 def test_a_decision_follows_the_template(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     number = path.name[:4]
-    assert re.match(rf"# {number} \S.*\n\n- Status: (proposed|accepted|superseded by .+)\n- Date: \d{{4}}-\d\d-\d\d\n", text)
+    assert re.match(
+        rf"# {number} \S.*\n\n- Status: (proposed|accepted|superseded by .+)\n- Date: \d{{4}}-\d\d-\d\d\n",
+        text,
+    )
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == SECTIONS
 
 

@@ -27,9 +27,11 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(document: Document) -
             continue
         path, _, anchor = link.partition("#")
         target = (document.path.parent / path).resolve() if path else document.path
-        if not target.exists() or not target.is_relative_to(ROOT):
-            broken.append(link)
-        elif anchor and anchor not in Document(target).list_anchors():
+        if (
+            not target.exists()
+            or not target.is_relative_to(ROOT)
+            or (anchor and anchor not in Document(target).list_anchors())
+        ):
             broken.append(link)
     assert broken == []
 
@@ -50,3 +52,13 @@ def test_every_page_of_a_folder_is_in_its_index(folder: str) -> None:
 def test_every_page_is_reached_from_the_index() -> None:
     links = {(DOCS / link.partition("#")[0]).resolve() for link in Document(DOCS / "README.md").list_links()}
     assert set(DOCS.glob("*.md")) - {DOCS / "README.md"} <= links
+
+
+def test_documents_named_in_the_source_exist() -> None:
+    missing = []
+    for folder in ("lepton_platform", "recommender", "tenants", "tests"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for name in re.findall(r"docs/[\w/.-]+\.md", path.read_text(encoding="utf-8")):
+                if not (ROOT / name).exists():
+                    missing.append(f"{path.relative_to(ROOT)}: {name}")
+    assert missing == []

@@ -12,7 +12,10 @@ PAGE = open_document("docs/proofs.md")
 def test_every_row_has_a_test_and_every_marked_row_is_listed() -> None:
     marked = set()
     for path in (ROOT / "tests").rglob("test_*.py"):
-        marked |= {int(number) for number in re.findall(r"mark\.proof\(row=(\d+)\)", path.read_text(encoding="utf-8"))}
+        marked |= {
+            int(number)
+            for number in re.findall(r"mark\.proof\(row=(\d+)\)", path.read_text(encoding="utf-8"))
+        }
     assert {int(row[0]) for row in PAGE.get_table("row")} == marked
 
 

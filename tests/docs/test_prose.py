@@ -10,7 +10,13 @@ from tests.docs.markdown import Document, list_documents, open_document
 
 FORBIDDEN = (
     # The idiom of earlier versions: things do not speak, hear or know.
-    *(r"\bspeaks?\b(?! of|s? well)", r"\bhears?\b", r"\bmade anew\b", r"\bnobody may be asked\b", r"\bgoes on from\b"),
+    *(
+        r"\bspeaks?\b(?! of|s? well)",
+        r"\bhears?\b",
+        r"\bmade anew\b",
+        r"\bnobody may be asked\b",
+        r"\bgoes on from\b",
+    ),
     *(r"\bearns? its place\b", r"\bthe dearest\b", r"\bwritten anew\b", r"\blooked at again\b"),
     # Machine paths, package registries, and talk of how the text came about.
     *(r"/work/", r"/tmp/", r"pypi\.org", r"files\.pythonhosted", r"\bsession of\b", r"\bthe helper\b"),
@@ -28,4 +34,15 @@ def test_the_readme_is_about_a_hundred_lines() -> None:
 
 def test_the_glossary_defines_the_words_of_the_readme() -> None:
     terms = {row[0] for table in open_document("docs/glossary.md").iter_tables() for row in table[1:]}
-    assert {"tenant", "profile", "member", "item", "event", "timeline", "scope", "claim", "gate", "blend"} <= terms
+    assert {
+        "tenant",
+        "profile",
+        "member",
+        "item",
+        "event",
+        "timeline",
+        "scope",
+        "claim",
+        "gate",
+        "blend",
+    } <= terms

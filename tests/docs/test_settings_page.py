@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from lepton_platform.env import Env, read_environment
+from lepton_platform.env import read_environment
 from tests.docs.markdown import ROOT, open_document
 
 PAGE = open_document("docs/settings.md")
-INTEGERS = {
-    "LEPTON_MODEL_CACHE_MIB": "model_cache_mib",
-    "LEPTON_RAY_WORKERS": "ray_workers",
-    "LEPTON_RAY_MIN_EVENTS": "ray_min_events",
-    "LEPTON_POOL_SIZE": "pool_size",
-    "LEPTON_GATE_MIN_GAIN_PERCENT": "gate_min_gain_percent",
-}
+# Settings whose default is a value, not a rule.
+WITH_DEFAULT = (
+    *("LEPTON_MODEL_CACHE_MIB", "LEPTON_RAY_WORKERS", "LEPTON_RAY_MIN_EVENTS", "LEPTON_POOL_SIZE"),
+    *("LEPTON_GATE_MIN_GAIN_PERCENT", "LEPTON_BASE_URL"),
+)
+BUILD = {"LEPTON_ROLE": "build", "LEPTON_REGIONS": "eu"}
 
 
 class RecordingEnvironment(Mapping[str, str]):
@@ -38,11 +37,11 @@ class RecordingEnvironment(Mapping[str, str]):
         return len(self._values)
 
 
-def read_with_recording() -> tuple[Env, set[str]]:
-    """The settings of a build process with one region `eu`, and the variables that were read."""
-    environment = RecordingEnvironment({"LEPTON_ROLE": "build", "LEPTON_REGIONS": "eu"})
-    env = read_environment(environment)
-    return env, {re.sub("_EU$", "_<REGION>", name) for name in environment.names}
+def list_read_names() -> set[str]:
+    """The variables that a build process with one region reads."""
+    environment = RecordingEnvironment(BUILD)
+    read_environment(environment)
+    return {re.sub("_EU$", "_<REGION>", name) for name in environment.names}
 
 
 def list_documented() -> dict[str, str]:
@@ -54,7 +53,7 @@ def list_documented() -> dict[str, str]:
 
 def test_the_page_lists_what_env_reads() -> None:
     documented = {name for name in list_documented() if not name.endswith("_MIGRATE")}
-    assert documented == read_with_recording()[1]
+    assert documented == list_read_names()
 
 
 def test_every_database_has_its_migrator_address() -> None:
@@ -63,10 +62,17 @@ def test_every_database_has_its_migrator_address() -> None:
     assert {name.removesuffix("_MIGRATE") for name in databases - plain} == plain
 
 
-@pytest.mark.parametrize("name", list(INTEGERS))
-def test_the_default_of_a_number_is_that_of_the_code(name: str) -> None:
-    env, _names = read_with_recording()
-    assert int(list_documented()[name]) == getattr(env, INTEGERS[name])
+@pytest.mark.parametrize("name", WITH_DEFAULT)
+def test_the_documented_default_is_that_of_the_code(name: str) -> None:
+    default = list_documented()[name].strip("`")
+    assert read_environment({**BUILD, name: default}) == read_environment(BUILD)
+    changed = default.replace("8000", "8001") if "://" in default else str(int(default) + 1)
+    assert read_environment({**BUILD, name: changed}) != read_environment(BUILD)
+
+
+def test_the_default_regions_are_those_of_the_code() -> None:
+    env = read_environment({"LEPTON_ROLE": "build"})
+    assert list_documented()["LEPTON_REGIONS"].strip("`") == ",".join(env.regions)
 
 
 def test_the_settings_of_up_are_those_of_its_module() -> None:
