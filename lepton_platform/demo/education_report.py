@@ -1,4 +1,4 @@
-"""The evaluation of the education data in words and a table."""
+"""Formats the evaluation of the education data as text with a table."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from recommender.evaluation.metrics import ConfidenceInterval
 
 
 def format_result(result: EducationResult, k: int) -> str:
+    """Lines with the split, a table of metrics (best nDCG first), paired differences and blend weights."""
     lines = [
         f"Cut {result.cutoff:%Y-%m-%d}; {result.n_students:,} students asked for their next submission; "
         f"{result.unseen_target_fraction:.0%} of the targets had never been submitted before the cut.",
@@ -14,21 +15,17 @@ def format_result(result: EducationResult, k: int) -> str:
         f"{'':30}{f'nDCG@{k}':>9}  {'95% interval':16}{f'recall@{k}':>10}",
     ]
     best_first = sorted(result.metrics.items(), key=lambda entry: -entry[1][f"ndcg@{k}"])
-    for name, figures in best_first:
-        low, high = figures[f"ndcg@{k}_interval"]
-        lines.append(
-            f"{name:30}{figures[f'ndcg@{k}']:9.4f}  {f'{low:.4f}-{high:.4f}':16}{figures[f'recall@{k}']:10.4f}"
-        )
-    lines += [
-        "",
-        *(
-            f"{pair}: {_format_difference(gap)}, {_describe_difference(gap)}"
-            for pair, gap in result.differences.items()
-        ),
-        "",
-    ]
-    for name, weights in result.weights.items():
-        lines.append(f"weights of the {name}: " + ", ".join(f"{m} {w:.3f}" for m, w in weights.items() if w))
+    for name, metrics in best_first:
+        low, high = metrics[f"ndcg@{k}_interval"]
+        interval = f"{low:.4f}-{high:.4f}"
+        lines.append(f"{name:30}{metrics[f'ndcg@{k}']:9.4f}  {interval:16}{metrics[f'recall@{k}']:10.4f}")
+    lines.append("")
+    for pair, difference in result.differences.items():
+        lines.append(f"{pair}: {_format_difference(difference)}, {_describe_difference(difference)}")
+    lines.append("")
+    for blend, weights in result.weights.items():
+        positive = ", ".join(f"{model} {weight:.3f}" for model, weight in weights.items() if weight)
+        lines.append(f"weights of the {blend}: {positive}")
     return "\n".join(lines)
 
 
