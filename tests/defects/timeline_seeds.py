@@ -140,7 +140,7 @@ TIMELINE_SEEDS = (
         "an erasure is not in the ledger",
         _ERASURE,
         "(mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)",
-        "from tenants.keys.queries import keyring; record = keyring(tenant).tombstone(key)",
+        "from tenants.keys.queries import get_keyring; mark = get_keyring(tenant).derive_tombstone(key)",
         _ERASED,
     ),
     Seed(
@@ -154,7 +154,7 @@ TIMELINE_SEEDS = (
         "events do not wait for the disk",
         _EVENTS,
         "    chunks = prepared.seal_chunks(s, seq)\n",
-        '    seal_chunks = prepared.seal_chunks(s, seq)\n    s.cursor().execute("SET LOCAL synchronous_commit = off")\n',
+        '    chunks = prepared.seal_chunks(s, seq)\n    s.cursor().execute("SET LOCAL synchronous_commit = off")\n',
         "tests/data/test_ingest.py",
     ),
     Seed(
@@ -189,7 +189,7 @@ TIMELINE_SEEDS = (
         "events of those who refused are stored",
         _BATCH,
         "        if not self.has_consent[who]:\n",
-        "        if not self.has_consent[profile_index] and self.opt_in:\n",
+        "        if not self.has_consent[who] and self.opt_in:\n",
         "tests/data/test_ingest.py",
     ),
     Seed(
