@@ -118,15 +118,15 @@ TIMELINE_SEEDS = (
     Seed(
         "an erasure does not wait for older transactions",
         _ERASURE,
-        "    _wait_for_older_transactions(tenant, marked_in, actor=actor)\n",
+        "    _wait_for_older_transactions(tenant, recorded_xid, actor=actor)\n",
         "",
         _ERASED,
     ),
     Seed(
         "an erasure looks once and believes it",
         _ERASURE,
-        "        if not left:\n",
-        "        if left or not left:\n",
+        "        if not remaining_tables:\n",
+        "        if remaining_tables or not remaining_tables:\n",
         f"{_RACES}::test_a_merge_that_wins_over_an_erasure_is_erased_too",
     ),
     Seed(
@@ -139,8 +139,8 @@ TIMELINE_SEEDS = (
     Seed(
         "an erasure is not in the ledger",
         _ERASURE,
-        "(mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)",
-        "from tenants.keys.queries import get_keyring; mark = get_keyring(tenant).derive_tombstone(key)",
+        "(tombstone,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)",
+        "from tenants.keys.queries import get_keyring; tombstone = get_keyring(tenant).derive_tombstone(key)",
         _ERASED,
     ),
     Seed(
