@@ -27,7 +27,7 @@ def write_receipt(
         "scenario": scenario,
         "k": answer.requested,
     }
-    row = receipts.build_row(s, UUID(answer.recommendation_id), user.profile_key, facts)
+    row = receipts.build_receipt_row(s, UUID(answer.recommendation_id), user.profile_key, facts)
     s.cursor().execute(
         _INSERT_RECEIPT, (*row, s.tenant_id, answer.stage, scenario, answer.returned), prepare=True
     )

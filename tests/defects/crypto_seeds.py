@@ -254,8 +254,8 @@ CRYPTO_SEEDS = (
     Seed(
         "reviews are not sealed",
         "tenants/data/actions/reviews.py",
-        "reviews.get_review_cipher(s.ref).seal_many([msgspec.json.encode(entry) for entry in entries], keys)",
-        "[msgspec.json.encode(entry) for entry in entries]",
+        "    sealed = reviews.get_review_cipher(s.ref).seal_many(bodies, keys)\n",
+        "    sealed = bodies\n",
         _AT_REST,
     ),
     Seed(

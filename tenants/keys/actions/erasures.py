@@ -29,9 +29,9 @@ def record_tombstones(
         KeyServiceUnavailable: The keyring can't be loaded.
     """
     keyring = get_keyring(tenant)
+    tombstones = [keyring.derive_tombstone(pseudonym) for pseudonym in pseudonyms]
     rows = []
-    for pseudonym in pseudonyms:
-        tombstone = keyring.derive_tombstone(pseudonym)
+    for tombstone in tombstones:
         rows.append(ErasureLedgerEntry(tenant_id=tenant.id, mark=tombstone, erased_at=erased_at))
     with keys_scope(tenant, actor=actor):
         # `replayed` is reset to its default: after a restore the new erasure has to be replayed too.
@@ -41,7 +41,7 @@ def record_tombstones(
             unique_fields=["tenant_id", "mark"],
             update_fields=["erased_at", "replayed"],
         )
-    return [row.mark for row in rows]
+    return tombstones
 
 
 def mark_replayed(tenant: TenantRef, tombstones: Sequence[bytes], *, actor: Actor) -> int:
