@@ -1,4 +1,4 @@
-"""Finds better settings: for a data set in files, or for a tenant, whose next trainings keep them."""
+"""Tunes hyper-parameters: for a data set in files, or for a tenant, whose next trainings use the result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACTOR = Actor("system", "tune")
 
 
 class Command(BaseCommand):
-    help = "Tunes the members on validation events, for files (--data) or for a tenant, in a training of its own."
+    help = "Tunes the models on validation events: for files (--data), or for a tenant in a training."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,10 +43,9 @@ class Command(BaseCommand):
 
     def _tune_tenant(self, options: dict[str, Any]) -> None:
         view = get_view_by_slug(options["tenant"], reason="tune command")
-        tenant, tuning = (
-            view.ref,
-            limit_tuning_parameters(view.plan, seconds=options["seconds"], trials=options["trials"]),
-        )
+        tenant = view.ref
+        # The plan bounds time and trials.
+        tuning = limit_tuning_parameters(view.plan, seconds=options["seconds"], trials=options["trials"])
         with scope(tenant, actor=ACTOR) as s:
             job = actions.request_job(s, "train", parameters={"profile": options["profile"], **tuning})
         run_training_job(tenant, job.id, owner=get_worker_name(), actor=ACTOR)
@@ -54,6 +53,7 @@ class Command(BaseCommand):
             job, version = jobs.get_job(s, job.id), queries.find_version_of_job(s, job.id)
         if job.state != "succeeded" or version is None:
             raise CommandError(f"The training is {job.state}. {job.reason}".strip())
-        if card := version.metrics.get("tuning"):
-            self.stdout.write(format_tuning_table(card))
+        tuning_report = version.metrics.get("tuning")
+        if tuning_report:
+            self.stdout.write(format_tuning_table(tuning_report))
         self.stdout.write(f"{version.name} is {version.state}. {version.reason}".strip())

@@ -55,7 +55,7 @@ def test_the_command_quotes_each_size_and_the_exponents(
     monkeypatch.setattr(bench_cost.subprocess, "run", measured)
     out = tmp_path / "cost.json"
     call_command(
-        "bench", "cost", "--members=ease", "--times=1,2", "--items=100,300", "--events=900", json=out
+        "bench", "cost", "--models=ease", "--event-multiples=1,2", "--items=100,300", "--events=900", json=out
     )
     assert asked == [["ease", "900", "100"], ["ease", "1800", "100"], ["ease", "2700", "300"]]
     figures = json.loads(out.read_text())
@@ -66,7 +66,7 @@ def test_the_command_quotes_each_size_and_the_exponents(
 
 def test_a_member_that_does_not_exist_is_one_sentence() -> None:
     with pytest.raises(CommandError, match="There is no member 'oracle'"):
-        call_command("bench", "cost", "--members=oracle", "--times=1", "--items=50", "--events=100")
+        call_command("bench", "cost", "--models=oracle", "--event-multiples=1", "--items=50", "--events=100")
 
 
 @pytest.mark.parametrize("items", [10, 12_000, 200_000, 10_000_000])

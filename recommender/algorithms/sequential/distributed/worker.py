@@ -46,7 +46,7 @@ class DistributedWorker:
             timeout=RENDEZVOUS_TIMEOUT,
         )
         try:
-            trainer = task["trainer_type"](task["config"], report=self._record_progress)
+            trainer = task["trainer_type"](task["config"], on_progress=self._record_progress)
             trainer.items = task["items"]
             network = NextItemNetwork(
                 trainer.config, trainer.items, trainer._build_mixer, task["item_features"]
