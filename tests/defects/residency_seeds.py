@@ -91,7 +91,7 @@ RESIDENCY_SEEDS = (
         "a process reads the other regions' keys",
         _ENV,
         "return _add_addresses(source, names) if is_served else names",
-        "return _add_addresses(source, region)",
+        "return _add_addresses(source, names)",
         "tests/platform/test_env.py",
     ),
 )
