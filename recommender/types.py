@@ -144,9 +144,7 @@ class Histories:
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             low, high = self.indptr[start], self.indptr[stop]
-            chunk = Histories(
-                self.indptr[start : stop + 1] - low, self.item[low:high], self.weight[low:high]
-            )
+            chunk = Histories(self.indptr[start : stop + 1] - low, self.item[low:high], self.weight[low:high])
             chunks.append((slice(start, stop), chunk))
         return chunks
 

@@ -166,15 +166,15 @@ IMAGE_SEEDS = (
     Seed(
         "ties of cold items count for the target",
         "recommender/benchmarks/cold_start.py",
-        "(part >= wanted).sum(axis=1) - 1",
-        "(part > wanted).sum(axis=1)",
+        "np.asarray((scores >= target_scores).sum(axis=1) - 1, dtype=np.int64)",
+        "np.asarray((scores > target_scores).sum(axis=1), dtype=np.int64)",
         "tests/recommender/benchmarks/test_cold_start.py",
     ),
     Seed(
         "a hidden item is still learned from",
         "recommender/benchmarks/cold_start.py",
-        "    train = last.train.filter_events(~hidden[last.train.item])\n",
-        "    train = last.train\n",
+        "    train = last_out.train.filter_events(~is_cold[last_out.train.item])\n",
+        "    train = last_out.train\n",
         "tests/recommender/benchmarks/test_cold_start.py",
     ),
 )
