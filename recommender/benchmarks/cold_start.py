@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from recommender.algorithms.base import Recommender, top_k
-from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.common.score_blend import Blend
 from recommender.benchmarks.cli import CommandOutput, parse_positive_int, require_parent_folder
 from recommender.dataset import Dataset, Split, leave_last_out
 from recommender.dataset.interaction_files import read_interactions
@@ -22,6 +22,7 @@ from recommender.evaluation.metrics import bootstrap_interval, recall_at_k
 from recommender.fitting.blend_weights import CANDIDATES_PER_MODEL, CandidateScores, fit_blend
 from recommender.fitting.fit_ensemble import fit_ensemble
 from recommender.fitting.training_profiles import TrainingProfileName, build_model_factories
+from recommender.numeric import scale_to_z_scores
 from recommender.types import (
     DataError,
     Float32Array,

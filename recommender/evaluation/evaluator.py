@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender, top_k
-from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Split
 from recommender.evaluation.metrics import (
@@ -21,6 +21,7 @@ from recommender.evaluation.metrics import (
     recall_at_k,
 )
 from recommender.fitting.blend_weights import CANDIDATES_PER_MODEL, CandidateScores
+from recommender.numeric import scale_to_z_scores
 from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 
 MAX_BATCH_SIZE = 1024
@@ -97,7 +98,7 @@ def evaluate_models(
         target = split.target[rows]
         scores = {name: scale_to_z_scores(member.score(part)) for name, member in models.items()}
         if ensemble:
-            tallies["blend"].add_batch(ensemble.combine_scores(scores, part), part, target)
+            tallies["blend"].add_batch(ensemble.combine(scores, part), part, target)
         most = CANDIDATES_PER_MODEL if candidate_scores else 0
         best = {
             name: tallies[name].add_batch(scores[name], part, target, min_top_items=most) for name in models

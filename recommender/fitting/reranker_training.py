@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.ensemble.reranker import (
+    FEATURES_INPUT,
     N_CANDIDATES,
     GradientBoostedReranker,
     build_candidate_features,
@@ -170,7 +171,7 @@ def fit_trees(candidate_lists: CandidateLists, rng: np.random.Generator) -> Hist
 
 
 def export_trees(trees: HistGradientBoostingClassifier) -> bytes:
-    """ONNX: `evidence` float32 (rows, columns) to `logit` float32 (rows, 1), as decision_function."""
+    """ONNX: `features` float32 (rows, columns) to `logit` float32 (rows, 1), as decision_function."""
     nodes: dict[str, list[Any]] = {name: [] for name in _NODE_ATTRIBUTES}
     leaves: dict[str, list[Any]] = {"treeids": [], "nodeids": [], "weights": []}
     for number, (tree,) in enumerate(trees._predictors):
@@ -195,12 +196,12 @@ def export_trees(trees: HistGradientBoostingClassifier) -> bytes:
         **{f"target_{name}": values for name, values in leaves.items()},
     }
     operator = helper.make_node(
-        "TreeEnsembleRegressor", ["evidence"], ["logit"], domain="ai.onnx.ml", **settings
+        "TreeEnsembleRegressor", [FEATURES_INPUT], ["logit"], domain="ai.onnx.ml", **settings
     )
     graph = helper.make_graph(
         [operator],
         "second_stage",
-        [helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["rows", trees.n_features_in_])],
+        [helper.make_tensor_value_info(FEATURES_INPUT, TensorProto.FLOAT, ["rows", trees.n_features_in_])],
         [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["rows", 1])],
     )
     versions = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 3)]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.algorithms.common.score_blend import scale_to_z_scores
 from recommender.algorithms.content.triple_similarity import TripleSimilarity
 from recommender.algorithms.content.visual_similarity import VisualSimilarity
 from recommender.algorithms.ensemble.registry import MODELS_PLACING_EVERY_ITEM, NON_BEHAVIOURAL_MODELS
 from recommender.algorithms.popularity.popularity import Popularity
+from recommender.numeric import scale_to_z_scores
 from recommender.serving.rules.matching import ActiveRule, compute_rule_boosts
 from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import Stage
@@ -139,16 +139,21 @@ def _rank_by_model(
 ) -> Ranking:
     assert snapshot.bundle is not None  # noqa: S101 - rank() asked before
     ensemble = snapshot.bundle.ensemble
-    members = ensemble.score_by_model(history, weight)
+    row = ensemble.clean_history(history, weight)
+    model_scores = ensemble.model_scores(row)
     late = snapshot.catalogue.n_slots > snapshot.n_model_items
     moments = (
-        {name: _compute_mean_and_std(scores) for name, scores in members.items()} if late or explain else {}
+        {name: _compute_mean_and_std(scores) for name, scores in model_scores.items()}
+        if late or explain
+        else {}
     )
-    # Standardised in place.
-    blended = ensemble.combine_history_scores(members, history)
+    # Standardised in place, so after the statistics of the raw scores.
+    z_scores = {name: scale_to_z_scores(scores) for name, scores in model_scores.items()}
+    blended = ensemble.combine(z_scores, row)[0]
     if late:
         blended = np.concatenate([blended, _score_new_items(snapshot, history, weight, moments)])
-    return Ranking(stage, blended, history, weight, moments, members if explain else {})
+    explained = {name: scores[0] for name, scores in z_scores.items()} if explain else {}
+    return Ranking(stage, blended, history, weight, moments, explained)
 
 
 def _compute_mean_and_std(scores: Float32Array) -> tuple[float, float]:

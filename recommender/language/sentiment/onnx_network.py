@@ -11,6 +11,7 @@ import onnxruntime
 
 from recommender.language.encoders.sentencepiece import SentencePieceTokenizer
 from recommender.language.encoders.wordpiece import WordPieceTokenizer
+from recommender.onnx.session import create_session
 from recommender.types import DataError, Float32Array
 
 # A sum and its layer norm in one step takes five times as long as one after the other (onnxruntime 1.32).
@@ -54,16 +55,7 @@ class OnnxSentimentNetwork:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            return onnxruntime.InferenceSession(
-                self.graph,
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=_DISABLED_OPTIMIZERS,
-            )
+            return create_session(self.graph, disabled_optimizers=_DISABLED_OPTIMIZERS)
         except Exception as fault:  # what onnxruntime raises for a damaged graph is of many kinds
             raise DataError("The network of this sentiment head cannot be read.") from fault

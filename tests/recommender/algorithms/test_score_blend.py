@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import top_k
-from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.common.score_blend import Blend
 from recommender.fitting.blend_weights import PADDING_SCORE, CandidateScores, fit_blend
+from recommender.numeric import scale_to_z_scores
 from recommender.types import DataError, Histories
 
 

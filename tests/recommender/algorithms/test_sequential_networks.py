@@ -18,7 +18,8 @@ from recommender.algorithms.sequential.nextitnet import NextItNetConfig
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
 from recommender.algorithms.sequential.onnx_export import export_float32, export_int8
 from recommender.algorithms.sequential.sasrec import SASRec, SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer, SequentialTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
+from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, Histories
 from tests.recommender.checkerboard import QUICK

@@ -13,7 +13,7 @@ from recommender.algorithms.content.triple_similarity import TripleSimilarity
 from recommender.algorithms.content.visual_similarity import VisualSimilarity
 from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
-from recommender.algorithms.sequential.trainer import SASRecTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset
 from recommender.types import Histories, InsufficientDataError
 from tests.recommender.checkerboard import ITEMS, PERSONAL, checkerboard

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper, parser
 
+from recommender.onnx.int8 import quantize_rows
 from recommender.onnx.quantization import quantize_dynamic_int8
 
 BertWeights = Mapping[str, np.ndarray[Any, Any]]
@@ -85,8 +86,8 @@ def export_bert(weights: BertWeights, shape: BertShape) -> onnx.ModelProto:
     layers = "".join(_LAYER_TEXT.format(n=n, after=n + 1, epsilon=shape.epsilon) for n in range(shape.layers))
     model = parser.parse_model(_GRAPH_TEXT.format(layers=layers, epsilon=shape.epsilon, count=shape.layers))
     words = weights["words"]
-    scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-9) / 127
-    table = {"words": np.rint(words / scale).astype(np.int8), "words_scale": scale.astype(np.float32)}
+    codes, scale = quantize_rows(words)
+    table = {"words": codes, "words_scale": scale[:, None]}
     model.graph.initializer.extend(
         numpy_helper.from_array(np.array(value, order="C"), name)
         for name, value in {**_build_constants(shape), **weights, **table}.items()
