@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.common.similarity_matrix import sum_item_vectors
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.numeric import normalize_rows
 from recommender.types import BoolArray, Float32Array, Histories, Int32Array
 
@@ -42,6 +43,10 @@ class EmbeddingSimilarity(Recommender[SimilarityConfigT]):
     def has_vector(self) -> BoolArray:
         """Which items have a vector, bool (items)."""
         return np.asarray(abs(self.vectors).sum(axis=1)).ravel() > 0
+
+    def vectors_for(self, content: NewItemContent) -> Any:
+        """Returns the vectors of items that were added after training, float32 (new items, width), array or CSR."""
+        raise NotImplementedError
 
     def compute_user_vector(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
         """Returns the mean vector of one history, float32 (width), of length one or zero.

@@ -14,6 +14,7 @@ from scipy import sparse
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.algorithms.common.search_space import FloatRange, IntRange, SearchSpace
 from recommender.algorithms.common.similarity_matrix import compute_recency_weights, sum_item_vectors
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.dataset import Dataset
 from recommender.features.tfidf import TfidfVectorizer
 from recommender.features.tfidf import normalize_rows as normalize_csr_rows
@@ -65,6 +66,10 @@ class TfidfContent(Recommender[TfidfContentConfig]):
         min_items = self.config.min_items if data.n_items >= _SMALL_CATALOGUE else 1
         self.vectorizer = TfidfVectorizer.fit(texts, min_items=min_items, max_terms=self.config.max_terms)
         self._set_vectors(self.vectorizer.transform(texts))
+
+    def vectors_for(self, content: NewItemContent) -> sparse.csr_matrix:
+        """Returns the vectors of items that were added after training, CSR float32 (new items, terms)."""
+        return self.transform_texts(content.texts)
 
     def transform_texts(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Returns the vectors of texts of items that were not in the fit: CSR float32 (len(texts), terms)."""

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from recommender.algorithms.base import Arrays
 from recommender.algorithms.content.embedding_similarity import EmbeddingSimilarity, EmbeddingSimilarityConfig
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.dataset import Dataset
 from recommender.features.tfidf import normalize_rows as normalize_csr_rows
 from recommender.types import Float32Array, InsufficientDataError
@@ -67,6 +68,10 @@ class TripleSimilarity(EmbeddingSimilarity[EmbeddingSimilarityConfig]):
         counts = np.array([item_counts[token] for token in self._vocabulary], dtype=np.float64)
         idf = np.log((1 + len(triple_tokens)) / (1 + counts)) + 1
         self._idf: Float32Array = idf.astype(np.float32)
+
+    def vectors_for(self, content: NewItemContent) -> sparse.csr_matrix:
+        """float32 CSR (new items, tokens) of items that were added after training."""
+        return self.transform_tokens(content.triple_tokens)
 
     def transform_tokens(self, triple_tokens: Sequence[TripleTokens]) -> sparse.csr_matrix:
         """Returns the vectors of items, CSR float32 (len(triple_tokens), tokens); unknown tokens are ignored."""

@@ -9,7 +9,9 @@ import numpy as np
 
 from recommender.algorithms.base import Arrays
 from recommender.algorithms.content.embedding_similarity import EmbeddingSimilarity, EmbeddingSimilarityConfig
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.dataset import Dataset
+from recommender.features.images import EMBEDDING_WIDTH
 from recommender.numeric import normalize_rows
 from recommender.onnx.int8 import dequantize, quantize_rows
 from recommender.types import Float16Array, Float32Array, InsufficientDataError
@@ -80,6 +82,15 @@ class VisualSimilarity(EmbeddingSimilarity[VisualSimilarityConfig]):
             components = centred.T @ (components / np.sqrt(variances[selected]))
         self._components = np.ascontiguousarray(components, dtype=np.float32)
 
+    def vectors_for(self, content: NewItemContent) -> Float32Array:
+        """Returns the vectors of items that were added after training, float32 (new items, dimensions).
+
+        An item without an image has a row of zeros.
+        """
+        no_image = np.zeros(EMBEDDING_WIDTH, np.float16)
+        embeddings = [no_image if vector is None else vector for vector in content.image_embeddings]
+        return self.transform_images(np.stack(embeddings))
+
     def transform_images(self, image_embeddings: Float32Array | Float16Array) -> Float32Array:
         """Reduces image embeddings.
 
@@ -90,7 +101,8 @@ class VisualSimilarity(EmbeddingSimilarity[VisualSimilarityConfig]):
             float32 (n, dimensions), rows of length one, or zero for no image.
         """
         embeddings = np.asarray(image_embeddings, dtype=np.float32)
-        reduced = normalize_rows((embeddings - self._mean) @ self._components)
+        centred = np.asarray(embeddings - self._mean, dtype=np.float32)
+        reduced = normalize_rows(centred @ self._components)
         # Without this, subtracting the mean would turn "no image" into a direction of its own.
         reduced[~embeddings.any(axis=1)] = 0
         return reduced

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +22,7 @@ FEATURES_INPUT = "features"
 _N_BLEND_FEATURES = 3
 
 
+@dataclass(frozen=True)
 class GradientBoostedReranker:
     """Trees that map candidate features to a logit, which is added to the blended score.
 
@@ -29,10 +31,11 @@ class GradientBoostedReranker:
     trees: ONNX from `features` float32 (rows, columns) to the logit float32 (rows, 1).
     """
 
-    def __init__(self, model_names: tuple[str, ...], logit_weight: float, trees: bytes) -> None:
-        self.model_names = model_names
-        self.logit_weight = logit_weight
-        self.trees = trees
+    model_names: tuple[str, ...]
+    logit_weight: float
+    trees: bytes
+
+    def __post_init__(self) -> None:
         # Damaged trees fail here, when a model is loaded, and not at the first request.
         _ = self._session
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from recommender.algorithms.sequential.network import NextItemNetwork
 from recommender.types import Int32Array, Int64Array
 
 
@@ -77,3 +79,40 @@ def find_accidental_hits(targets: Int32Array, negatives: Int32Array) -> Int64Arr
     position = np.minimum(np.searchsorted(negatives, targets), len(negatives) - 1)
     rows = np.flatnonzero(negatives[position] == targets)
     return np.stack([rows, position[rows]])
+
+
+def compute_next_item_loss(
+    network: NextItemNetwork,
+    padded_items: Int32Array,
+    negatives: Int32Array,
+    *,
+    padding_idx: int,
+    temperature: float,
+) -> Tensor:
+    """Computes the mean cross-entropy of the next items of a batch.
+
+    Args:
+        network: The network to train.
+        padded_items: int32 (rows, length), padded at the end.
+        negatives: Sampled items, distinct and ascending.
+        padding_idx: The item number of the padding.
+        temperature: Divisor of the cosines.
+    """
+    n_padded = padded_items.size
+    # One look-up for all items: each look-up's gradient is as large as the whole table.
+    items = torch.from_numpy(np.concatenate([padded_items.ravel(), negatives]))
+    embeddings = network.embed_items(items)
+    inputs = embeddings[:n_padded].view(*padded_items.shape, -1)
+    targets = padded_items[:, 1:]
+    is_target = targets != padding_idx
+    with torch.autocast("cpu", torch.bfloat16):
+        predictions = network(inputs[:, :-1])
+    query = functional.normalize(predictions[is_target].float(), dim=-1)
+    positive = functional.normalize(inputs[:, 1:][is_target].float(), dim=-1)
+    negative = functional.normalize(embeddings[n_padded:].float(), dim=-1)
+    accidental_hits = torch.from_numpy(find_accidental_hits(targets[is_target], negatives))
+    # torch has no type annotation for autograd.Function.apply.
+    loss: Tensor = SampledSoftmax.apply(  # type: ignore[no-untyped-call]
+        query, positive, negative, accidental_hits, temperature
+    )
+    return loss

@@ -7,9 +7,8 @@ from abc import abstractmethod
 import numpy as np
 import torch
 from safetensors.numpy import load, save
-from torch import Tensor
-from torch.nn import functional
 
+from recommender.algorithms.base import Arrays
 from recommender.algorithms.common.embedding_table import EmbeddingTable
 from recommender.algorithms.sequential.base import OnnxSequentialModel, SequentialConfigT
 from recommender.algorithms.sequential.batches import group_by_length, pad_right
@@ -25,7 +24,7 @@ from recommender.algorithms.sequential.optimization import (
     deterministic_torch,
     one_cycle_factor,
 )
-from recommender.algorithms.sequential.sampled_softmax import SampledSoftmax, find_accidental_hits
+from recommender.algorithms.sequential.sampled_softmax import compute_next_item_loss
 from recommender.dataset import Dataset
 from recommender.features.text_svd import compute_text_svd
 from recommender.types import (
@@ -211,7 +210,7 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         )
         # The embeddings are stored in the table. The projection belongs to SVD components that the next training
         # computes anew.
-        state = {"events": np.array(data.n_events, np.int64)}
+        state: Arrays = {"events": np.array(data.n_events, np.int64)}
         for name, parameter in network.state_dict().items():
             if name not in ITEM_PARAMETERS:
                 state[name] = to_numpy(parameter)
@@ -269,35 +268,12 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         negatives = np.unique(rng.integers(0, self.items, self.config.negatives, np.int32))
         if not len(histories):
             return 0
-        loss = self._compute_loss(network, pad_right(histories, self.items), negatives)
+        loss = compute_next_item_loss(
+            network,
+            padded_items=pad_right(histories, self.items),
+            negatives=negatives,
+            padding_idx=self.items,
+            temperature=self.config.temperature,
+        )
         torch.autograd.backward(loss)
         return int((histories.lengths - 1).sum())
-
-    def _compute_loss(
-        self, network: NextItemNetwork, padded_items: Int32Array, negatives: Int32Array
-    ) -> Tensor:
-        """Computes the mean cross-entropy of the next items.
-
-        Args:
-            network: The network to train.
-            padded_items: int32 (rows, length), padded at the end with the number of items.
-            negatives: Sampled items, distinct and ascending.
-        """
-        n_padded = padded_items.size
-        # One look-up for all items: each look-up's gradient is as large as the whole table.
-        items = torch.from_numpy(np.concatenate([padded_items.ravel(), negatives]))
-        embeddings = network.embed_items(items)
-        inputs = embeddings[:n_padded].view(*padded_items.shape, -1)
-        targets = padded_items[:, 1:]
-        is_target = targets != self.items
-        with torch.autocast("cpu", torch.bfloat16):
-            predictions = network(inputs[:, :-1])
-        query = functional.normalize(predictions[is_target].float(), dim=-1)
-        positive = functional.normalize(inputs[:, 1:][is_target].float(), dim=-1)
-        negative = functional.normalize(embeddings[n_padded:].float(), dim=-1)
-        accidental_hits = torch.from_numpy(find_accidental_hits(targets[is_target], negatives))
-        # torch has no type annotation for autograd.Function.apply.
-        loss: Tensor = SampledSoftmax.apply(  # type: ignore[no-untyped-call]
-            query, positive, negative, accidental_hits, self.config.temperature
-        )
-        return loss

@@ -178,5 +178,5 @@ def test_an_ensemble_serves_in_the_order_of_its_second_stage(ensemble: Ensemble)
 
 def test_a_second_stage_without_its_trees_is_refused(ensemble: Ensemble) -> None:
     files = {name: data for name, data in ensemble.to_files().items() if name != "reranker.onnx"}
-    with pytest.raises(DataError, match="trees of the second stage are missing"):
+    with pytest.raises(DataError, match="trees of the reranker are missing"):
         Ensemble.from_files(files)

@@ -31,11 +31,6 @@ def test_a_blend_without_scores_is_refused() -> None:
         Blend({"a": 1.0}).combine({})
 
 
-def test_a_blend_survives_json() -> None:
-    blend = Blend({"a": 0.25, "b": 1.0})
-    assert Blend.from_json(blend.to_json()) == blend
-
-
 def rehearsed(noise: float) -> CandidateScores:
     rng = np.random.default_rng(1)
     target = rng.integers(0, 60, 300).astype(np.int32)

@@ -86,7 +86,7 @@ def test_every_matrix_is_stored_in_eight_bits(network: NextItemNetwork) -> None:
         if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= SIZE * SIZE
     ]
     assert len(small) >= 3
-    assert {name.split("_")[-1] for name in wide} <= {"position", "mask"}
+    assert {name.split("_")[-1] for name in wide} <= {"embedding", "mask"}
 
 
 def test_no_place_sees_a_later_one(network: NextItemNetwork) -> None:

@@ -85,7 +85,7 @@ class Spoiled(Transitions):
 
     def _quantize_arrays(self, arrays: Arrays) -> Arrays:
         narrow = super()._quantize_arrays(arrays)
-        return narrow | {"value": np.zeros_like(narrow["value"])}
+        return narrow | {"data": np.zeros_like(narrow["data"])}
 
 
 def fitted_on(split: Split, *members: Recommender[Any]) -> dict[str, Recommender[Any]]:

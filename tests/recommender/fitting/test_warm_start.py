@@ -32,7 +32,7 @@ NETWORKS = ("sequence", "recurrent", "convolutional")
 
 def read_back(model: Any) -> OnnxSequentialModel[Any]:
     """What a serving process has of it, in fewer bytes."""
-    served = MODEL_REGISTRY[model.name].from_files(model.compressed().to_files())
+    served = MODEL_REGISTRY[model.name].from_files(model.quantize().to_files())
     assert isinstance(served, OnnxSequentialModel)
     return served
 
@@ -68,10 +68,10 @@ def test_what_it_goes_on_from_is_what_was_learned(every_fitted: dict[str, Any]) 
     served = read_back(every_fitted["sequence"])
     trainer = SASRecTrainer(SMALL)
     assert trainer.warm_start(served, np.arange(ITEMS, dtype=np.int32), np.random.default_rng(5))
-    mine, its = trainer._trained_network, every_fitted["sequence"]._learned
+    mine, its = trainer._trained_network, every_fitted["sequence"]._trained_network
     assert mine is not None
     # The table was kept in one byte a number.
-    np.testing.assert_allclose(mine.get_item_embeddings(), its.table(), atol=0.02)
+    np.testing.assert_allclose(mine.get_item_embeddings(), its.get_item_embeddings(), atol=0.02)
     stored = its.state_dict()
     for name, one in mine.state_dict().items():
         if name not in ITEM_PARAMETERS:
