@@ -1,6 +1,6 @@
-"""The whole configuration, read once: `os.environ`, then the embedded services' `$LEPTON_HOME/services.json`.
+"""The configuration of a process, read once from `os.environ` and the embedded services' `$LEPTON_HOME/services.json`.
 
-A wrong setting is one sentence (`WrongSetting`); `settings.py` prints it and exits with status 2.
+An invalid setting raises `InvalidSetting` with one sentence, which `settings.py` prints before it exits with status 2.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _PLACEHOLDER_KEY = base64.b64encode(bytes(32)).decode()
 
 
 class InvalidSetting(Exception):
-    """One sentence that names the setting and what it must be."""
+    """A setting is missing or has a wrong value; the message names the setting and what it must be."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionConfig:
-    """Every region has names; a region that this process does not serve has empty addresses and no key."""
+    """Names and addresses of a region. A region that this process does not serve has empty addresses and no key."""
 
     code: str
     name_en: str
@@ -43,6 +43,8 @@ class RegionConfig:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
+    """A parsed `postgresql://` URL; `options` are its query parameters."""
+
     host: str
     port: int
     name: str
@@ -53,10 +55,12 @@ class DatabaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """`databases` by Django alias: `default`, and `data_<region>` and `keys_<region>` of what this process serves,
-    for its role. Settings of other regions are not read, whether they are there or not.
+    """All settings of a process.
 
-    Role `build` needs no services: it serves commands that touch no data (assets, translations, type checks).
+    `databases` maps Django aliases to URLs for the process's role: `default`, and `data_<region>` and
+    `keys_<region>` of each served region. Settings of other regions are never read.
+
+    Role `build` has placeholders for all services: it is for commands without data (assets, translations, type checks).
     """
 
     role: ProcessRole
@@ -74,7 +78,7 @@ class Env:
     model_cache_mib: int
     ray_address: str
     ray_workers: int
-    ray_from_events: int
+    ray_min_events: int
     language_models: str
     pool_size: int
     mail_url: str = field(repr=False)
@@ -83,26 +87,33 @@ class Env:
 
 
 def get_default_home() -> Path:
+    """`/var/lib/lepton` for root, whose services run as another account; else `.lepton` in the project folder."""
     return Path("/var/lib/lepton") if os.geteuid() == 0 else BASE_DIR / ".lepton"
 
 
 def get_home_directory(environ: Mapping[str, str]) -> Path:
+    """LEPTON_HOME or its default, as an absolute path."""
     return Path(environ.get("LEPTON_HOME") or get_default_home()).expanduser().absolute()
 
 
 def uses_embedded_services(environ: Mapping[str, str]) -> bool:
-    """True unless the control plane's database is named from outside."""
+    """True unless DATABASE_URL_CONTROL names an external control database."""
     return not environ.get("DATABASE_URL_CONTROL")
 
 
 def read_environment(environ: Mapping[str, str]) -> Env:
-    """Raises WrongSetting."""
+    """Reads and validates all settings.
+
+    Raises:
+        InvalidSetting: the first setting that is missing or wrong.
+    """
     home = get_home_directory(environ)
     role = _parse_role(environ.get("LEPTON_ROLE", "app"))
     is_build = role == "build"
-    source = _SettingReader(
-        environ if is_build else _merge_embedded_settings(environ, home), is_build=is_build
-    )
+    settings = environ
+    if not is_build:
+        settings = _merge_embedded_settings(environ, home)
+    source = _SettingReader(settings, is_build=is_build)
     codes = _parse_regions(source.get_text("LEPTON_REGIONS", "cn,eu,us"))
     broker_url = source.get_url(
         "BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build_default="redis://127.0.0.1:1/0"
@@ -125,9 +136,7 @@ def read_environment(environ: Mapping[str, str]) -> Env:
         model_cache_mib=source.get_integer("LEPTON_MODEL_CACHE_MIB", 512, min_value=16, max_value=1_048_576),
         ray_address=source.get_text("LEPTON_RAY_ADDRESS", ""),
         ray_workers=source.get_integer("LEPTON_RAY_WORKERS", 2, min_value=1, max_value=1_000),
-        ray_from_events=source.get_integer(
-            "LEPTON_RAY_MIN_EVENTS", 20_000_000, min_value=0, max_value=10**12
-        ),
+        ray_min_events=source.get_integer("LEPTON_RAY_MIN_EVENTS", 20_000_000, min_value=0, max_value=10**12),
         language_models=source.get_directory("LEPTON_LANGUAGE_MODELS"),
         pool_size=source.get_integer("LEPTON_POOL_SIZE", 8, min_value=1, max_value=200),
         mail_url=source.get_url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
@@ -140,6 +149,8 @@ def read_environment(environ: Mapping[str, str]) -> Env:
 
 @dataclass(frozen=True, slots=True)
 class _SettingReader:
+    """Reads settings by name; `build_default` replaces a missing value in role `build` only."""
+
     values: Mapping[str, str]
     is_build: bool
 
@@ -165,9 +176,8 @@ class _SettingReader:
     ) -> str:
         value = self.get_text(name, default, build_default=build_default)
         if _split_url(name, value).scheme not in schemes:
-            raise InvalidSetting(
-                f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}."
-            )
+            prefixes = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise InvalidSetting(f"{name} must be a URL that starts with {prefixes}.")
         return value
 
     def get_secret(self, name: str) -> str:
@@ -188,7 +198,7 @@ class _SettingReader:
     def get_directory(self, name: str) -> str:
         value = self.get_text(name, "")
         if value and not Path(value).is_dir():
-            raise InvalidSetting(f"{name} must be a folder that is there.")
+            raise InvalidSetting(f"{name} must be an existing folder.")
         return value
 
     def get_integer(self, name: str, default: int, *, min_value: int, max_value: int) -> int:
@@ -202,7 +212,7 @@ class _SettingReader:
 
 
 def _merge_embedded_settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Embedded settings count only while no external control database is named: the two never mix."""
+    """Adds the embedded services' settings, unless an external control database is named: the two never mix."""
     if not uses_embedded_services(environ):
         return dict(environ)
     file = home / "services.json"
@@ -212,7 +222,9 @@ def _merge_embedded_settings(environ: Mapping[str, str], home: Path) -> dict[str
         return dict(environ)
     except (OSError, ValueError) as error:
         raise InvalidSetting(f"{file} cannot be read: {error}.") from error
-    return {**services, **{name: value for name, value in environ.items() if value}}
+    # A variable that is set but empty must not hide the embedded value.
+    overrides = {name: value for name, value in environ.items() if value}
+    return {**services, **overrides}
 
 
 def _parse_role(value: str) -> ProcessRole:
@@ -224,6 +236,7 @@ def _parse_role(value: str) -> ProcessRole:
 def _split_url(name: str, value: str) -> SplitResult:
     try:
         parts = urlsplit(value)
+        # urlsplit parses the port lazily: reading it raises ValueError for a port that is no number.
         _ = parts.port
     except ValueError as error:
         raise InvalidSetting(f"{name} is not a URL.") from error
@@ -239,28 +252,30 @@ def _parse_regions(value: str) -> tuple[str, ...]:
 
 def _parse_served_regions(value: str, codes: tuple[str, ...]) -> tuple[str, ...]:
     serves = tuple(code.strip() for code in value.split(",") if code.strip())
+    # An empty list is an error instead of "all regions": a mistake must not widen what a process can read.
     if not serves:
         raise InvalidSetting("LEPTON_SERVED_REGIONS must list at least one region.")
-    if unknown := sorted(set(serves) - set(codes)):
+    unknown = sorted(set(serves) - set(codes))
+    if unknown:
         raise InvalidSetting(f"LEPTON_SERVED_REGIONS lists {unknown[0]!r}, which LEPTON_REGIONS does not.")
     return serves
 
 
 def _build_region(source: _SettingReader, code: str, *, is_served: bool) -> RegionConfig:
     suffix = code.upper()
-    english, _comma, chinese = source.get_text(
-        f"LEPTON_REGION_NAME_{suffix}", ",".join(_REGION_NAMES.get(code, (suffix, suffix)))
-    ).partition(",")
+    default_names = ",".join(_REGION_NAMES.get(code, (suffix, suffix)))
+    names_text = source.get_text(f"LEPTON_REGION_NAME_{suffix}", default_names)
+    english, _comma, chinese = names_text.partition(",")
     names = RegionConfig(code, english.strip(), (chinese or english).strip())
     return _add_addresses(source, names) if is_served else names
 
 
 def _add_addresses(source: _SettingReader, region: RegionConfig) -> RegionConfig:
     suffix = region.code.upper()
-    place = f"OBJECT_STORE_URL_{suffix}"
-    store = source.get_text(place, build_default="file:///nowhere")
-    if not _split_url(place, store).scheme:
-        raise InvalidSetting(f"{place} must be a URL, e.g. file:///folder or s3://bucket/prefix.")
+    setting = f"OBJECT_STORE_URL_{suffix}"
+    store = source.get_text(setting, build_default="file:///nowhere")
+    if not _split_url(setting, store).scheme:
+        raise InvalidSetting(f"{setting} must be a URL, e.g. file:///folder or s3://bucket/prefix.")
     return replace(
         region,
         object_store_url=store,
@@ -293,25 +308,28 @@ def _read_database(source: _SettingReader, name: str) -> DatabaseUrl:
 
 
 def _resolve_valkey_url(source: _SettingReader, broker_url: str) -> str:
-    """The cache and the rate limiter; database 1 of the broker when the broker is Valkey."""
+    """URL of the cache and the rate limiter; by default database 1 of the broker, when the broker is Valkey."""
     if broker_url.startswith(("redis://", "rediss://")):
-        return source.get_url(
-            "VALKEY_URL", ("redis", "rediss"), default=re.sub(r"/\d*$", "", broker_url) + "/1"
-        )
+        default = re.sub(r"/\d*$", "", broker_url) + "/1"
+        return source.get_url("VALKEY_URL", ("redis", "rediss"), default=default)
     if not source.values.get("VALKEY_URL"):
         raise InvalidSetting("VALKEY_URL must be set when BROKER_URL is not a Valkey or Redis address.")
     return source.get_url("VALKEY_URL", ("redis", "rediss"))
 
 
 def _parse_hosts(value: str, base_url: str) -> tuple[str, ...]:
-    """Names served to the outside are spelled out; for a loopback address its other spellings count too."""
+    """The host of the base URL and the listed hosts; for a loopback address `localhost` and `127.0.0.1` too."""
     hosts = [host.strip() for host in value.split(",") if host.strip()]
     if "*" in hosts:
         raise InvalidSetting("LEPTON_ALLOWED_HOSTS must name the hosts; `*` would accept any.")
-    own = urlsplit(base_url).hostname
-    if not own:
+    base_host = urlsplit(base_url).hostname
+    if not base_host:
         raise InvalidSetting("LEPTON_BASE_URL must name a host.")
-    return tuple(dict.fromkeys([own, *hosts, *(("localhost", "127.0.0.1") if _is_loopback(own) else ())]))
+    hosts.insert(0, base_host)
+    if _is_loopback(base_host):
+        hosts += ["localhost", "127.0.0.1"]
+    # Removes duplicates and keeps the order.
+    return tuple(dict.fromkeys(hosts))
 
 
 def _is_loopback(host: str) -> bool:

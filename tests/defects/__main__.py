@@ -25,7 +25,17 @@ from tests.defects.seeds import Seed
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = (
-    *("manage.py", "pyproject.toml", "Makefile", ".ci", "README.md"),
+    *(
+        "manage.py",
+        "pyproject.toml",
+        "Makefile",
+        ".ci",
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "LICENSE",
+    ),
     *("lepton_platform", "recommender", "tenants", "templates", "tests", "deploy", "docs"),
 )
 PASSED, FAILED = 0, 1

@@ -261,8 +261,8 @@ CRYPTO_SEEDS = (
     Seed(
         "the log keeps half of an id with spaces",
         "lepton_platform/logs.py",
-        "(?P<kept>/api/{_API_ROUTES})/[^\\n]*",
-        "(?P<kept>/api/{_API_ROUTES})/[^\\s]*",
+        "(?P<route>/api/{_API_ROUTES})/[^\\n]*",
+        "(?P<route>/api/{_API_ROUTES})/[^\\s]*",
         "tests/api/test_logs.py",
     ),
     Seed(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from recommender.algorithms.base import top_k
-from recommender.fitting.blend_weights import CandidateScores
+from recommender.evaluation.candidate_scores import CandidateScores
 from recommender.numeric import scale_to_z_scores
 from recommender.types import Float32Array, Histories
 

@@ -13,7 +13,7 @@ from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 
 # Up to this many histories, each is scored by summing its own rows; above, one sparse matrix product is quicker.
 MAX_ROWWISE_HISTORIES = 64
-# Entries kept in each row of a quantised matrix: half of the bytes at no measured loss (docs/decisions/compression.md).
+# Entries kept in each row of a quantised matrix: half of the bytes at no measured loss (docs/decisions/0019-quantize-models-before-serving.md).
 QUANTIZED_NEIGHBOURS = 64
 # Distances are capped: the weight of an older event is negligible at every decay in use, and float32 would underflow.
 _MAX_DISTANCE = 500

@@ -16,7 +16,7 @@ from recommender.types import Float32Array, Histories
 
 N_CANDIDATES = 100
 MAX_HISTORY_LENGTH = 50
-# Name of the ONNX input, shared with the export in fitting.reranker_training.
+# Name of the ONNX input, shared with the export in fitting.reranker_export.
 FEATURES_INPUT = "features"
 # Columns of build_candidate_features that describe the blended score and the rank, beside those of models and query.
 _N_BLEND_FEATURES = 3
