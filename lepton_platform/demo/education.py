@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.time_units import DAY_MS
 from lepton_platform.demo.course_baselines import (
     CourseCatalogue,
     DueDateRule,
@@ -29,7 +30,6 @@ from recommender.algorithms.base import Recommender
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.popularity.popularity import Popularity, PopularityConfig
 from recommender.dataset import Dataset, Split
-from recommender.dataset.cleaning import DAY_MS
 from recommender.evaluation.candidate_scores import CandidateScores
 from recommender.evaluation.evaluator import MetricAccumulator, evaluate_blend, evaluate_models
 from recommender.evaluation.metrics import ConfidenceInterval, bootstrap_interval, ndcg_at_k

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, Histories, InsufficientDataError, Int32Array
-
-_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Popularity(Recommender[PopularityConfig]):
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
         event_weights = np.maximum(data.weight, 0).astype(np.float64)
         if self.config.half_life_days > 0 and data.has_timestamps:
-            age_days = (data.timestamp.max() - data.timestamp) / _DAY_MS
+            age_days = (data.timestamp.max() - data.timestamp) / DAY_MS
             event_weights *= np.exp2(-age_days / self.config.half_life_days)
         if not event_weights.sum() > 0:
             raise InsufficientDataError("there are no events")
