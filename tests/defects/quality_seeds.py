@@ -155,8 +155,8 @@ QUALITY_SEEDS = (
     Seed(
         "a command on files starts a database",
         "lepton_platform/cli.py",
-        '"evaluate_images", "evaluate_language",',
-        '"evaluate_images",',
+        '"evaluate_education", "help",',
+        '"help",',
         "tests/platform/test_entry.py",
     ),
 )
