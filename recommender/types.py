@@ -35,8 +35,8 @@ def ignore_progress(_phase: str, _fraction: float) -> None:
     """A ProgressCallback that does nothing."""
 
 
-def compute_indptr(lengths: Int64Array) -> Int64Array:
-    """CSR row pointers: row i of the given length is the slice indptr[i]:indptr[i + 1]."""
+def compute_indptr(lengths: Int64Array | BoolArray) -> Int64Array:
+    """CSR row pointers for rows of these lengths: row i is the slice indptr[i]:indptr[i + 1]."""
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
