@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -143,7 +144,7 @@ def _build_network_trainer(options: argparse.Namespace, out: TextIO) -> NetworkT
     finetune = get_finetuner(options.network)
 
     def train_network(
-        texts: tuple[str, ...],
+        texts: Sequence[str],
         is_positive: BoolArray,
         initial: OnnxSentimentNetwork | None,
     ) -> OnnxSentimentNetwork:
