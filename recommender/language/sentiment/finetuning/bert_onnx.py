@@ -92,7 +92,11 @@ def export_bert(weights: BertWeights, shape: BertShape) -> onnx.ModelProto:
     for n in range(shape.layers):
         layers += _LAYER_TEXT.format(n=n, next=n + 1, epsilon=shape.epsilon)
     model = parser.parse_model(_GRAPH_TEXT.format(layers=layers, epsilon=shape.epsilon, count=shape.layers))
-    initializers = {**_build_constants(shape), **weights, **_quantize_words(weights["words"])}
+    initializers = {
+        **_build_constants(shape),
+        **weights,
+        **_quantize_words(weights["words"]),
+    }
     for name, value in initializers.items():
         # numpy_helper needs C order.
         model.graph.initializer.append(numpy_helper.from_array(np.array(value, order="C"), name))
@@ -102,7 +106,9 @@ def export_bert(weights: BertWeights, shape: BertShape) -> onnx.ModelProto:
     return model
 
 
-def _quantize_words(words: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+def _quantize_words(
+    words: np.ndarray[Any, Any],
+) -> dict[str, np.ndarray[Any, Any]]:
     # Symmetric quantisation per row; the lower bound avoids a division by zero for rows of zeros.
     scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-9) / 127
     return {
