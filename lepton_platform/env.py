@@ -5,8 +5,6 @@ An invalid setting raises `InvalidSetting` with one sentence, which `settings.py
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import json
 import os
@@ -15,18 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from lepton_platform.setting_reader import InvalidSetting, SettingReader, split_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ProcessRole = Literal["app", "migrate", "build"]
 _REGION_NAMES = {"cn": ("China", "中国"), "eu": ("European Union", "欧盟"), "us": ("United States", "美国")}
 _KMS_SCHEMES = ("file", "awskms", "vault")
 _REGION_CODE = re.compile(r"[a-z][a-z0-9]{1,11}")
-_PLACEHOLDER_KEY = base64.b64encode(bytes(32)).decode()
-
-
-class InvalidSetting(Exception):
-    """A setting is missing or has a wrong value; the message names the setting and what it must be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +108,7 @@ def read_environment(environ: Mapping[str, str]) -> Env:
     settings = environ
     if not is_build:
         settings = _merge_embedded_settings(environ, home)
-    source = _SettingReader(settings, is_build=is_build)
+    source = SettingReader(settings, is_build=is_build)
     codes = _parse_regions(source.get_text("LEPTON_REGIONS", "cn,eu,us"))
     broker_url = source.get_url(
         "BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build_default="redis://127.0.0.1:1/0"
@@ -147,70 +142,6 @@ def read_environment(environ: Mapping[str, str]) -> Env:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _SettingReader:
-    """Reads settings by name; `build_default` replaces a missing value in role `build` only."""
-
-    values: Mapping[str, str]
-    is_build: bool
-
-    def get_text(self, name: str, default: str | None = None, *, build_default: str | None = None) -> str:
-        value = self.values.get(name, "").strip()
-        if value:
-            return value
-        if self.is_build and build_default is not None:
-            return build_default
-        if default is None:
-            raise InvalidSetting(
-                f"{name} is not set: start the embedded services with `make run`, or set it."
-            )
-        return default
-
-    def get_url(
-        self,
-        name: str,
-        schemes: tuple[str, ...],
-        *,
-        default: str | None = None,
-        build_default: str | None = None,
-    ) -> str:
-        value = self.get_text(name, default, build_default=build_default)
-        if _split_url(name, value).scheme not in schemes:
-            prefixes = " or ".join(f"{scheme}://" for scheme in schemes)
-            raise InvalidSetting(f"{name} must be a URL that starts with {prefixes}.")
-        return value
-
-    def get_secret(self, name: str) -> str:
-        value = self.get_text(name, build_default="build-only-" * 5)
-        if len(value) < 32:
-            raise InvalidSetting(f"{name} must have at least 32 characters.")
-        return value
-
-    def get_key(self, name: str) -> bytes:
-        try:
-            value = base64.b64decode(self.get_text(name, build_default=_PLACEHOLDER_KEY), validate=True)
-        except binascii.Error as error:
-            raise InvalidSetting(f"{name} must be base64.") from error
-        if len(value) < 32:
-            raise InvalidSetting(f"{name} must hold at least 32 bytes in base64.")
-        return value
-
-    def get_directory(self, name: str) -> str:
-        value = self.get_text(name, "")
-        if value and not Path(value).is_dir():
-            raise InvalidSetting(f"{name} must be an existing folder.")
-        return value
-
-    def get_integer(self, name: str, default: int, *, min_value: int, max_value: int) -> int:
-        try:
-            value = int(self.get_text(name, str(default)))
-        except ValueError as error:
-            raise InvalidSetting(f"{name} must be a whole number.") from error
-        if not min_value <= value <= max_value:
-            raise InvalidSetting(f"{name} must lie between {min_value} and {max_value}.")
-        return value
-
-
 def _merge_embedded_settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
     """Adds the embedded services' settings, unless an external control database is named: the two never mix."""
     if not uses_embedded_services(environ):
@@ -233,16 +164,6 @@ def _parse_role(value: str) -> ProcessRole:
     return cast(ProcessRole, value)
 
 
-def _split_url(name: str, value: str) -> SplitResult:
-    try:
-        parts = urlsplit(value)
-        # urlsplit parses the port lazily: reading it raises ValueError for a port that is no number.
-        _ = parts.port
-    except ValueError as error:
-        raise InvalidSetting(f"{name} is not a URL.") from error
-    return parts
-
-
 def _parse_regions(value: str) -> tuple[str, ...]:
     codes = tuple(code.strip() for code in value.split(",") if code.strip())
     if not codes or len(set(codes)) != len(codes) or not all(_REGION_CODE.fullmatch(code) for code in codes):
@@ -261,7 +182,7 @@ def _parse_served_regions(value: str, codes: tuple[str, ...]) -> tuple[str, ...]
     return serves
 
 
-def _build_region(source: _SettingReader, code: str, *, is_served: bool) -> RegionConfig:
+def _build_region(source: SettingReader, code: str, *, is_served: bool) -> RegionConfig:
     suffix = code.upper()
     default_names = ",".join(_REGION_NAMES.get(code, (suffix, suffix)))
     names_text = source.get_text(f"LEPTON_REGION_NAME_{suffix}", default_names)
@@ -270,11 +191,11 @@ def _build_region(source: _SettingReader, code: str, *, is_served: bool) -> Regi
     return _add_addresses(source, names) if is_served else names
 
 
-def _add_addresses(source: _SettingReader, region: RegionConfig) -> RegionConfig:
+def _add_addresses(source: SettingReader, region: RegionConfig) -> RegionConfig:
     suffix = region.code.upper()
     setting = f"OBJECT_STORE_URL_{suffix}"
     store = source.get_text(setting, build_default="file:///nowhere")
-    if not _split_url(setting, store).scheme:
+    if not split_url(setting, store).scheme:
         raise InvalidSetting(f"{setting} must be a URL, e.g. file:///folder or s3://bucket/prefix.")
     return replace(
         region,
@@ -285,7 +206,7 @@ def _add_addresses(source: _SettingReader, region: RegionConfig) -> RegionConfig
 
 
 def _read_databases(
-    source: _SettingReader, served_regions: tuple[str, ...], role: ProcessRole
+    source: SettingReader, served_regions: tuple[str, ...], role: ProcessRole
 ) -> dict[str, DatabaseUrl]:
     planes = {"default": "CONTROL"}
     for code in served_regions:
@@ -295,11 +216,11 @@ def _read_databases(
     return {alias: _read_database(source, f"DATABASE_URL_{plane}{suffix}") for alias, plane in planes.items()}
 
 
-def _read_database(source: _SettingReader, name: str) -> DatabaseUrl:
+def _read_database(source: SettingReader, name: str) -> DatabaseUrl:
     value = source.get_url(
         name, ("postgresql", "postgres"), build_default="postgresql://build:build@127.0.0.1:1/build"
     )
-    parts = _split_url(name, value)
+    parts = split_url(name, value)
     database = unquote(parts.path.lstrip("/"))
     if not parts.hostname or not database or not parts.username:
         raise InvalidSetting(f"{name} must look like postgresql://role:password@host:5432/database.")
@@ -307,7 +228,7 @@ def _read_database(source: _SettingReader, name: str) -> DatabaseUrl:
     return DatabaseUrl(parts.hostname, parts.port or 5432, database, *account, dict(parse_qsl(parts.query)))
 
 
-def _resolve_valkey_url(source: _SettingReader, broker_url: str) -> str:
+def _resolve_valkey_url(source: SettingReader, broker_url: str) -> str:
     """URL of the cache and the rate limiter; by default database 1 of the broker, when the broker is Valkey."""
     if broker_url.startswith(("redis://", "rediss://")):
         default = re.sub(r"/\d*$", "", broker_url) + "/1"

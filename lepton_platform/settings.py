@@ -14,16 +14,16 @@ from lepton_platform.cache import JsonCacheSerializer
 from lepton_platform.env import (
     BASE_DIR,
     DatabaseUrl,
-    InvalidSetting,
     read_environment,
     uses_embedded_services,
 )
 from lepton_platform.logs import build_logging_settings
+from lepton_platform.setting_reader import InvalidSetting
 
 try:
     ENV = read_environment(os.environ)
-except InvalidSetting as wrong:
-    sys.stderr.write(f"{wrong}\n")
+except InvalidSetting as error:
+    sys.stderr.write(f"{error}\n")
     raise SystemExit(2) from None
 
 _IS_HTTPS = ENV.base_url.startswith("https://")

@@ -83,7 +83,7 @@ def _measure_model(
     """
     arguments = [model, str(events), str(items), "--profile", profile]
     completed = subprocess.run(
-        [sys.executable, "-m", "recommender.benchmarks.scaling", *arguments],
+        [sys.executable, "-m", "recommender.benchmarks", "scaling", *arguments],
         cwd=BASE_DIR,
         capture_output=True,
         text=True,

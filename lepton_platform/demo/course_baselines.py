@@ -13,9 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
-from recommender.dataset.cleaning import DAY_MS
 from recommender.types import BoolArray, Float32Array, Float64Array, Histories, Int32Array, Int64Array
 
 # An assessment this many days overdue is ranked behind all upcoming ones.

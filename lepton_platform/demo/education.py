@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from common.time_units import DAY_MS
 from lepton_platform.demo.course_baselines import (
     CourseCatalogue,
     DueDateRule,
@@ -29,12 +30,12 @@ from recommender.algorithms.base import Recommender
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.popularity.popularity import Popularity, PopularityConfig
 from recommender.dataset import Dataset, Split
-from recommender.dataset.cleaning import DAY_MS
+from recommender.evaluation.candidate_scores import CandidateScores
 from recommender.evaluation.evaluator import MetricAccumulator, evaluate_blend, evaluate_models
 from recommender.evaluation.metrics import ConfidenceInterval, bootstrap_interval, ndcg_at_k
 from recommender.features.tfidf import join_text_fields
-from recommender.fitting.blend_weights import CandidateScores, fit_blend
-from recommender.fitting.training_profiles import TrainingProfileName, build_model_factories
+from recommender.fitting.blend_weights import fit_blend
+from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
 from recommender.types import InsufficientDataError, Int64Array, ProgressCallback
 
 BLEND, INFORMED_BLEND = "blend", "blend with course knowledge"
@@ -173,7 +174,7 @@ def evaluate_education(
     )
     accumulators = evaluate_models(test_models, test, k=k)
     for name, blend in blends.items():
-        accumulators[name] = evaluate_blend(test_models, blend, test, k=k)["blend"]
+        accumulators[name] = evaluate_blend(test_models, blend, test, k=k)
     event_counts = np.bincount(test.train.item, minlength=dataset.n_items)
     metrics = {}
     for name, accumulator in accumulators.items():
@@ -194,8 +195,8 @@ def _fit_models(
 ) -> EducationModels:
     """The models of the profile, without those that the data does not suffice for."""
     models: EducationModels = {}
-    for name, make_model in build_model_factories(profile, report).items():
-        model = make_model()
+    for name, spec in build_model_specs(profile, report).items():
+        model = spec.build()
         try:
             model.fit(data, rng)
         except InsufficientDataError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from common.atomic_files import PRIVATE_MODE, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +63,10 @@ class InstanceDirectory:
         self.logs.mkdir(exist_ok=True, mode=0o700)
 
 
-def write_private_file(path: Path, text: str) -> None:
-    """Replaces `path` atomically with a file of mode 0600 that is flushed to disk before the rename."""
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    # O_EXCL: never writes into a file or symbolic link that somebody else put there.
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
 def write_private_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON with `write_private_file`."""
-    write_private_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Replaces `path` atomically by `value` as indented JSON, readable by the owner only."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode(), mode=PRIVATE_MODE)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -36,7 +36,7 @@ COPIED = (
         "CHANGELOG.md",
         "LICENSE",
     ),
-    *("lepton_platform", "recommender", "tenants", "templates", "tests", "deploy", "docs"),
+    *("common", "lepton_platform", "recommender", "tenants", "templates", "tests", "deploy", "docs"),
 )
 PASSED, FAILED = 0, 1
 WORKERS = 2

@@ -15,8 +15,8 @@ FACTORS_SEEDS = (
     Seed(
         "a history is folded in without its confidence",
         "recommender/algorithms/factorization/als.py",
-        "system = confidence[:, :, None] * (spread",
-        "system = np.ones_like(confidence)[:, :, None] * (spread",
+        "system = confidence[:, :, None] * (projected",
+        "system = np.ones_like(confidence)[:, :, None] * (projected",
         "tests/recommender/algorithms/test_als.py",
     ),
     Seed(
@@ -42,22 +42,22 @@ FACTORS_SEEDS = (
     ),
     Seed(
         "serving loads the library that only trains",
-        "recommender/algorithms/ensemble/ensemble.py",
+        "recommender/algorithms/ensemble/registry.py",
         "from recommender.algorithms.factorization.als import ImplicitALS",
-        "from recommender.algorithms.factorization.als_training import FactorsTrainer as ImplicitALS",
+        "from recommender.algorithms.factorization.als_training import ImplicitALSTrainer as ImplicitALS",
         "tests/recommender/algorithms/test_serving_has_no_torch.py",
     ),
     Seed(
         "a row of zeros in one byte a value says something",
         "recommender/algorithms/common/embedding_table.py",
-        "steps = np.where(values.any(axis=1), scale, np.float32(0))",
-        "steps = scale",
+        "scales = np.where(values.any(axis=1), scale, np.float32(0))",
+        "scales = scale",
         "tests/recommender/algorithms/test_embedding_table.py",
     ),
     Seed(
         "what a kernel holds is not counted",
         "recommender/algorithms/common/memory_usage.py",
-        'yield id(value), getattr(value, "bytes_outside", 0)',
+        'yield id(value), getattr(value, "session_bytes", 0)',
         "yield id(value), 0",
         "tests/recommender/algorithms/test_embedding_table.py",
     ),
@@ -92,8 +92,8 @@ FACTORS_SEEDS = (
     Seed(
         "an event of long ago is named as a reason",
         "recommender/algorithms/neighbourhood/model.py",
-        "fade = np.where(counts, compute_recency_weights(row, self.config.decay), 0)",
-        "fade = np.where(counts | True, compute_recency_weights(row, self.config.decay), 0)",
+        "event_weights = np.where(is_recent, compute_recency_weights(row, self.config.decay), 0)",
+        "event_weights = np.where(is_recent | True, compute_recency_weights(row, self.config.decay), 0)",
         "tests/recommender/algorithms/test_neighbourhood_model.py",
     ),
     Seed(

@@ -17,9 +17,9 @@ GROWTH_SEEDS = (
     ),
     Seed(
         "the greatest value of a row is not its own",
-        "recommender/algorithms/common/int8.py",
-        "step = compute_scales(np.abs(values).max(axis=1, initial=0))",
-        "scale = compute_scales(np.full(len(values), np.abs(values).max(initial=0)))",
+        "recommender/onnx/int8.py",
+        "scales = compute_scales(np.abs(values).max(axis=1, initial=0))",
+        "scales = compute_scales(np.full(len(values), np.abs(values).max(initial=0)))",
         _COMPRESSION,
     ),
     Seed(
@@ -74,8 +74,8 @@ GROWTH_SEEDS = (
     Seed(
         "a setting beyond its range is taken",
         "recommender/algorithms/common/search_space.py",
-        "if name in ranges and ranges[name].contains(value)}",
-        "if name in ranges}",
+        "if name in ranges and ranges[name].contains(value):",
+        "if name in ranges:",
         _TUNING,
     ),
     Seed(
@@ -102,8 +102,8 @@ GROWTH_SEEDS = (
     Seed(
         "a network goes on with the items of yesterday",
         "recommender/algorithms/sequential/trainer.py",
-        "rows[:-1][known] = table[previous_index[known]]",
-        "histories[:-1][known] = get_item_embeddings[: known.sum()]",
+        "embeddings[:-1][is_trained] = previous_embeddings[previous_index[is_trained]]",
+        "embeddings[:-1][is_trained] = previous_embeddings[: is_trained.sum()]",
         "tests/recommender/fitting/test_warm_start.py",
     ),
     Seed(

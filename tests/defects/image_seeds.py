@@ -138,20 +138,20 @@ IMAGE_SEEDS = (
     Seed(
         "an item without an image looks like all others",
         "recommender/algorithms/content/visual_similarity.py",
-        "        reduced[~given.any(axis=1)] = 0\n",
+        "        reduced[~embeddings.any(axis=1)] = 0\n",
         "",
         UNMET,
     ),
     Seed(
         "the vectors of a saved look are rounded otherwise than in memory",
         "recommender/algorithms/content/visual_similarity.py",
-        "np.concatenate(parts).astype(np.float16).astype(np.float32)",
-        "np.concatenate(parts)",
+        "np.concatenate(batches).astype(np.float16).astype(np.float32)",
+        "np.concatenate(batches)",
         "tests/recommender/algorithms/test_untrained_items.py tests/recommender/algorithms/test_recommender_contract.py",
     ),
     Seed(
         "a network places items that nobody chose by chance",
-        "recommender/algorithms/sequential/sasrec.py",
+        "recommender/algorithms/sequential/base.py",
         "        if len(self._untrained_items):\n",
         "        if len(self._untrained_items) > self.items:\n",
         UNMET,
@@ -218,8 +218,8 @@ KNOWLEDGE_SEEDS = (
     Seed(
         "a stated triple about no item is taken",
         "tenants/data/actions/knowledge.py",
-        "        if triple.head not in known\n",
-        "        if not triple.head\n",
+        "        if triple.head not in item_numbers:\n",
+        "        if not triple.head:\n",
         "tests/api/test_knowledge.py",
     ),
     Seed(

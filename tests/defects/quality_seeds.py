@@ -147,15 +147,15 @@ QUALITY_SEEDS = (
     Seed(
         "an item that cannot be read back is stored",
         "tenants/data/actions/catalog.py",
-        "elif fault := _check_item(entry):",
-        'elif fault := "":',
+        "problem = _check_item(item)",
+        'problem = ""',
         "tests/training/test_bad_input.py",
     ),
     Seed(
         "a command on files starts a database",
         "lepton_platform/cli.py",
-        '"evaluate_images", "evaluate_language",',
-        '"evaluate_images",',
+        '"evaluate_education", "help",',
+        '"help",',
         "tests/platform/test_entry.py",
     ),
 )

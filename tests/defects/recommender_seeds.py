@@ -120,15 +120,15 @@ RECOMMENDER_SEEDS = (
     Seed(
         "the second stage moves items of the history",
         "recommender/algorithms/ensemble/reranker.py",
-        "        unseen[np.repeat(np.arange(len(rows)), lengths), histories.item] = -np.inf\n",
+        "        unseen[seen_rows, histories.item] = -np.inf\n",
         "",
         "tests/recommender/algorithms/test_reranker.py",
     ),
     Seed(
         "the second stage is forgotten when a model is saved",
         "recommender/algorithms/ensemble/ensemble.py",
-        'ranker = _load_reranker(head.get("ranker"), files)',
-        "reranker = None",
+        'reranker=_load_reranker(manifest.get("reranker"), files)',
+        "reranker=None",
         "tests/recommender/algorithms/test_reranker.py",
     ),
     Seed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,25 +20,25 @@ from lepton_platform.demo.education import (
     RULE,
     EducationResult,
 )
-from recommender.algorithms.base import Recommender
 from recommender.algorithms.neighbourhood.transitions import Transitions
 from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset
 from recommender.evaluation.metrics import ConfidenceInterval
+from recommender.fitting.training_profiles import ModelSpec
 from recommender.types import ignore_progress
 
 DAY = 86_400_000
 STEPS = 8
 
 
-def _quick(_profile: str, _report: Any) -> Mapping[str, Callable[[], Recommender[Any]]]:
-    return {"popularity": Popularity, "transitions": Transitions}
+def _quick(_profile: str, _report: Any) -> Mapping[str, ModelSpec]:
+    return {"popularity": ModelSpec(Popularity, None), "transitions": ModelSpec(Transitions, None)}
 
 
 @pytest.fixture
 def result(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
     """Sixty students hand in one assessment every ten days, each at a pace of their own."""
-    monkeypatch.setattr(education, "build_model_factories", _quick)
+    monkeypatch.setattr(education, "build_model_specs", _quick)
     rows = [(student, step, 10 * step + student % 7) for student in range(60) for step in range(STEPS)]
     dataset = Dataset.from_events(
         [f"s{student}" for student, _, _ in rows],

@@ -6,21 +6,23 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import re
+import runpy
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "commands.md"
 MANAGE_FOLDER = ROOT / "lepton_platform" / "management" / "commands"
-# Packages that can be run with `python -m` and have sub-commands.
+# Packages that can be run with `python -m`.
 COMMAND_PACKAGES = tuple(
     ".".join(path.parent.relative_to(ROOT).parts)
-    for path in sorted((ROOT / "recommender").rglob("__main__.py"))
+    for root in ("lepton_platform", "recommender")
+    for path in sorted((ROOT / root).rglob("__main__.py"))
 )
 _MARKER = re.compile(r"<!-- (?P<name>[\w. ]+) -->\n.*?<!-- end -->", re.DOTALL)
 
@@ -62,14 +64,50 @@ def load_manage_commands() -> dict[str, CommandLine]:
     return commands
 
 
+class _ParserFound(Exception):
+    """Carries the parser of a program that was about to parse its arguments."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        super().__init__()
+        self.parser = parser
+
+
+def _capture_parser(package: str, *arguments: str) -> argparse.ArgumentParser:
+    """The parser of `python -m package arguments...`, which is stopped before it parses."""
+
+    def stop(parser: argparse.ArgumentParser, *_arguments: object, **_options: object) -> None:
+        raise _ParserFound(parser)
+
+    with (
+        mock.patch.object(sys, "argv", [package, *arguments]),
+        mock.patch.object(argparse.ArgumentParser, "parse_args", stop),
+    ):
+        try:
+            runpy.run_module(package, run_name="__main__")
+        except _ParserFound as found:
+            return found.parser
+    raise RuntimeError(f"{package} has no parser.")
+
+
+def _find_subparsers(
+    parser: argparse.ArgumentParser,
+) -> argparse._SubParsersAction[argparse.ArgumentParser] | None:
+    actions = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return actions[0] if actions else None
+
+
 def load_module_commands(package: str) -> dict[str, CommandLine]:
-    """Sub-commands of `python -m package` by name."""
-    module = importlib.import_module(f"{package}.__main__")
+    """Sub-commands of `python -m package` by name; a program without any is one command with an empty name."""
+    parser = _capture_parser(package)
+    subparsers = _find_subparsers(parser)
+    if subparsers is None:
+        return {"": CommandLine(f"python -m {package}", parser.description or "", parser)}
     commands = {}
-    for name, subcommand in module.SUBCOMMANDS.items():
-        parser = module.build_parser(name)
-        choices = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
-        commands[name] = CommandLine(name, subcommand.help, choices[name])
+    for choice in subparsers._choices_actions:
+        # A program may add the options of the chosen sub-command only.
+        chosen = _find_subparsers(_capture_parser(package, choice.dest))
+        assert chosen is not None
+        commands[choice.dest] = CommandLine(choice.dest, choice.help or "", chosen.choices[choice.dest])
     return commands
 
 

@@ -10,7 +10,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.common.int8 import dequantize, quantize_csr_rows, quantize_rows
 from recommender.algorithms.common.memory_usage import measure_memory_bytes
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.common.similarity_matrix import MAX_ROWWISE_HISTORIES
@@ -20,6 +19,7 @@ from recommender.algorithms.neighbourhood.transitions import Transitions
 from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset, Split, leave_last_out
 from recommender.fitting.quantization import quantize_ensemble, select_quantized_models
+from recommender.onnx.int8 import dequantize, quantize_csr_rows, quantize_rows
 from recommender.types import Histories
 
 
@@ -85,7 +85,7 @@ class Spoiled(Transitions):
 
     def _quantize_arrays(self, arrays: Arrays) -> Arrays:
         narrow = super()._quantize_arrays(arrays)
-        return narrow | {"value": np.zeros_like(narrow["value"])}
+        return narrow | {"data": np.zeros_like(narrow["data"])}
 
 
 def fitted_on(split: Split, *members: Recommender[Any]) -> dict[str, Recommender[Any]]:
@@ -100,20 +100,20 @@ BLEND = Blend({"popularity": 0.01, "transitions": 1.0})
 def test_a_member_that_would_lose_too_much_is_served_as_it_was_trained(split: Split) -> None:
     members = fitted_on(split, Popularity(), Spoiled())
     card = select_quantized_models(members, BLEND, split, k=10)
-    assert card["members"]["transitions"]["compressed"] is False
+    assert card["models"]["transitions"]["compressed"] is False
     assert card["ndcg@10_after"] >= card["ndcg@10_before"] * (1 - card["limit"])
-    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"compression": card}))
+    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"quantization": card}))
     assert served.models["transitions"] is members["transitions"]
 
 
 def test_the_card_tells_what_it_costs_and_what_it_saves(split: Split) -> None:
     members = fitted_on(split, Popularity(), Transitions())
     card = select_quantized_models(members, BLEND, split, k=10)
-    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"compression": card}))
-    told = served.training_report["compression"]
+    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"quantization": card}))
+    told = served.training_report["quantization"]
     assert told["ndcg@10_after"] >= told["ndcg@10_before"] * 0.99
     assert told["cases"] == len(split)
-    mine = told["members"]["transitions"]
+    mine = told["models"]["transitions"]
     assert mine["compressed"] is True
     assert mine["file_bytes_before"] == sum(map(len, members["transitions"].to_files().values()))
     assert mine["file_bytes_after"] == sum(map(len, served.models["transitions"].to_files().values()))
@@ -123,7 +123,7 @@ def test_the_card_tells_what_it_costs_and_what_it_saves(split: Split) -> None:
         == measure_memory_bytes(served.models["transitions"])
         < mine["memory_bytes_before"]
     )
-    assert told["members"]["popularity"]["compressed"] is False
+    assert told["models"]["popularity"]["compressed"] is False
 
 
 def test_without_a_measurement_everything_is_served_as_it_was_trained(split: Split) -> None:
