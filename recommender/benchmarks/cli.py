@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
+from recommender.algorithms.ensemble.registry import RELATIVE_COST
 from recommender.benchmarks.evaluation_report import evaluate_dataset, format_evaluation_table
 from recommender.dataset.cleaning import Cleaner, CleaningReport
 from recommender.dataset.interaction_files import read_interactions
 from recommender.dataset.item_files import read_item_texts
 from recommender.dataset.splits import VALIDATION_PROTOCOLS
-from recommender.fitting.training_profiles import NO_OVERRIDES, RELATIVE_COST, ParameterOverrides
+from recommender.fitting.training_profiles import NO_OVERRIDES, ParameterOverrides
 from recommender.types import DataError
 
 

@@ -35,7 +35,7 @@ from recommender.types import (
 
 BATCH_SIZE = 1_024
 # Members that know an item by what it is; no other can place one that nobody chose.
-CONTENT_MODELS = ("content", "look", "knowledge")
+CONTENT_MODELS = ("content", "visual_similarity", "triple_similarity")
 # How many of a profile's categories the second bar draws from.
 TOP_CATEGORIES = 3
 CATEGORY_BASELINE, RANDOM_BASELINE, SERVED_BLEND = "top categories at random", "random", "as served"

@@ -15,7 +15,9 @@ import numpy as np
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.ensemble.registry import RELATIVE_COST
 from recommender.algorithms.ensemble.reranker import GradientBoostedReranker
+from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.dataset import Dataset, EvaluationProtocol, Split
 from recommender.dataset.splits import VALIDATION_PROTOCOLS
 from recommender.evaluation.evaluator import evaluate_blend, evaluate_models
@@ -26,7 +28,6 @@ from recommender.fitting.model_selection import prune_models
 from recommender.fitting.reranker_training import fit_reranker_if_better
 from recommender.fitting.training_profiles import (
     NO_OVERRIDES,
-    RELATIVE_COST,
     TRAINING_PROFILES,
     ModelFactories,
     ParameterOverrides,
@@ -87,6 +88,7 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     overrides: ParameterOverrides = NO_OVERRIDES,
     serving_budget_ms: float = math.inf,
     clock: Clock = time.thread_time,
+    backend: DistributedBackend | None = None,
 ) -> Ensemble:
     """An ensemble that has learned from every event of `dataset`, with weights from hidden ones.
 
@@ -104,7 +106,12 @@ def fit_ensemble(  # noqa: PLR0913 - the choices of one fit, all keyword-only
     progress = ProgressTracker(report)
     names = model_names or select_default_models(profile, dataset)
     makers = build_model_factories(
-        profile, progress.report_step, names, overrides=overrides, ordered=dataset.is_ordered
+        profile,
+        progress.report_step,
+        names,
+        overrides=overrides,
+        ordered=dataset.is_ordered,
+        backend=backend,
     )
     progress.total = 1.35 * sum(RELATIVE_COST[name] for name in makers)
     fitting = FitState()

@@ -6,20 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from recommender.algorithms.base import Recommender
+from recommender.algorithms.base import ContentKind, Recommender
 from recommender.algorithms.common.search_space import filter_valid_overrides
 from recommender.algorithms.content.feature_interactions_training import FeatureInteractionTrainer
-from recommender.algorithms.content.review_score import ReviewScore
-from recommender.algorithms.content.tfidf_content import TfidfContent
-from recommender.algorithms.content.triple_similarity import TripleSimilarity
-from recommender.algorithms.content.visual_similarity import VisualSimilarity
-from recommender.algorithms.ensemble.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.ensemble.registry import MODEL_CLASSES, ORDER_SENSITIVE, RELATIVE_COST
 from recommender.algorithms.factorization.als_training import ImplicitALSTrainer
-from recommender.algorithms.neighbourhood.ease import Ease
-from recommender.algorithms.neighbourhood.item_knn import ItemKNN
-from recommender.algorithms.neighbourhood.transitions import Transitions
-from recommender.algorithms.popularity.popularity import Popularity
-from recommender.algorithms.popularity.recent_popularity import RecentPopularity
+from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
 from recommender.algorithms.sequential.sasrec import SASRecConfig
@@ -46,24 +38,6 @@ TRAINING_PROFILES: Mapping[TrainingProfileName, TrainingProfile] = {
     ),
 }
 
-# About how long each member takes beside the others, for honest percentages.
-RELATIVE_COST: Mapping[str, float] = {
-    "popularity": 0.01,
-    "recent_popularity": 0.01,
-    "reputation": 0.01,
-    "transitions": 0.02,
-    "item_neighbours": 0.02,
-    "content": 0.05,
-    "look": 0.05,
-    "knowledge": 0.05,
-    "features": 0.1,
-    "factors": 0.1,
-    "ease": 0.2,
-    "sequence": 1.0,
-    "recurrent": 1.5,
-    "convolutional": 1.5,
-}
-
 # What has earned its place in the blend; the others are fitted where they are asked for by name.
 FAST_MODELS = ("popularity", "transitions", "item_neighbours", "content", "factors", "ease", "sequence")
 PROFILE_MODELS: Mapping[TrainingProfileName, tuple[str, ...]] = {
@@ -77,7 +51,6 @@ ModelFactories = dict[str, ModelFactory]
 ParameterOverrides = Mapping[str, Mapping[str, Any]]
 """By member, the settings that differ from the defaults."""
 NO_OVERRIDES: ParameterOverrides = {}
-ORDER_SENSITIVE = SEQUENTIAL_MODELS | {Transitions.name}
 _NO_DECAY = {"decay": 1.0, "history": 500}
 # Without fading a whole history has the confidence that its latest events have else.
 UNORDERED_OVERRIDES: ParameterOverrides = {
@@ -89,13 +62,17 @@ UNORDERED_OVERRIDES: ParameterOverrides = {
 
 
 def select_models_for_data(dataset: Dataset) -> tuple[str, ...]:
-    """Members of every profile wherever the data has what they read."""
-    there = {
-        VisualSimilarity.name: dataset.image_embeddings is not None,
-        TripleSimilarity.name: bool(dataset.triple_tokens and any(dataset.triple_tokens)),
-        ReviewScore.name: dataset.review_features is not None,
-    }
-    return tuple(name for name, found in there.items() if found)
+    """Names of the models that belong to every profile because the data has all side data that they read.
+
+    Models that read texts are listed in the profiles instead."""
+    available: set[ContentKind] = set()
+    if dataset.image_embeddings is not None:
+        available.add("image")
+    if dataset.triple_tokens and any(dataset.triple_tokens):
+        available.add("triples")
+    if dataset.review_features is not None:
+        available.add("reviews")
+    return tuple(cls.name for cls in MODEL_CLASSES if cls.reads_content and cls.reads_content <= available)
 
 
 def select_default_models(profile: TrainingProfileName, dataset: Dataset) -> tuple[str, ...]:
@@ -111,13 +88,14 @@ def build_model_factories(
     *,
     overrides: ParameterOverrides = NO_OVERRIDES,
     ordered: bool = True,
+    backend: DistributedBackend | None = None,
 ) -> ModelFactories:
     """Makers of unfitted members by name, quickest first; `report` hears how far the slow ones are.
 
     Those of the profile where no names are given. `changes` are settings of members that differ from the profile's;
     what this version cannot set is passed over. Where events are not `ordered`, none fades, and no member that reads an
     order is made unasked. Raises DataError for a name that no member has."""
-    makers = _build_all_factories(TRAINING_PROFILES[profile], report)
+    makers = _build_all_factories(TRAINING_PROFILES[profile], report, backend)
     if not ordered:
         makers |= {
             name: _wrap_factory(makers[name], settings) for name, settings in UNORDERED_OVERRIDES.items()
@@ -151,20 +129,15 @@ def _wrap_factory(
     return build_model
 
 
-def _build_all_factories(training_profile: TrainingProfile, report: ProgressCallback) -> ModelFactories:
-    return {
-        "popularity": Popularity,
-        "recent_popularity": RecentPopularity,
-        "reputation": ReviewScore,
-        "transitions": Transitions,
-        "item_neighbours": ItemKNN,
-        "content": TfidfContent,
-        "look": VisualSimilarity,
-        "knowledge": TripleSimilarity,
+def _build_all_factories(
+    training_profile: TrainingProfile, report: ProgressCallback, backend: DistributedBackend | None
+) -> ModelFactories:
+    # Models whose fitting needs libraries that serving does not load.
+    trainers: ModelFactories = {
         "features": FeatureInteractionTrainer,
         "factors": lambda: ImplicitALSTrainer(on_progress=report),
-        "ease": Ease,
-        "sequence": lambda: SASRecTrainer(training_profile.sequence, on_progress=report),
-        "recurrent": lambda: GRU4RecTrainer(on_progress=report),
-        "convolutional": lambda: NextItNetTrainer(on_progress=report),
+        "sequence": lambda: SASRecTrainer(training_profile.sequence, on_progress=report, backend=backend),
+        "recurrent": lambda: GRU4RecTrainer(on_progress=report, backend=backend),
+        "convolutional": lambda: NextItNetTrainer(on_progress=report, backend=backend),
     }
+    return {cls.name: trainers.get(cls.name, cls) for cls in MODEL_CLASSES}

@@ -11,8 +11,10 @@ import numpy as np
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.ensemble.registry import RELATIVE_COST
 from recommender.algorithms.neighbourhood.ease import Ease
 from recommender.algorithms.popularity.popularity import Popularity
+from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.algorithms.sequential.sasrec import OnnxSequentialModel
 from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset, EvaluationProtocol
@@ -21,7 +23,7 @@ from recommender.evaluation.evaluator import evaluate_blend
 from recommender.evaluation.metrics import bootstrap_interval, ndcg_at_k
 from recommender.fitting.fit_ensemble import ProgressTracker, fit_ensemble
 from recommender.fitting.quantization import quantize_ensemble
-from recommender.fitting.training_profiles import RELATIVE_COST, TrainingProfileName, build_model_factories
+from recommender.fitting.training_profiles import TrainingProfileName, build_model_factories
 from recommender.types import DataError, InsufficientDataError, Int32Array, ProgressCallback, ignore_progress
 
 WarmStartModels = Mapping[str, Recommender[Any]]
@@ -34,6 +36,7 @@ def warm_start_models(
     profile: TrainingProfileName,
     progress: ProgressTracker,
     rng: np.random.Generator,
+    backend: DistributedBackend | None = None,
 ) -> dict[str, Recommender[Any]] | None:
     """The members in use as members that can learn; item i of today was the live model's place[i] (-1: it was not there).
 
@@ -42,7 +45,8 @@ def warm_start_models(
     weights = live.blend.weights
     used = [name for name in live.models if weights.get(name) or name == Popularity.name]
     members = {}
-    for name, make in build_model_factories(profile, progress.report_step, used).items():
+    factories = build_model_factories(profile, progress.report_step, used, backend=backend)
+    for name, make in factories.items():
         former, member = live.models[name], make()
         member.config = former.config
         if isinstance(member, Ease):

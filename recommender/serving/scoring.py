@@ -9,14 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.algorithms.common.score_blend import scale_to_z_scores
-from recommender.algorithms.content.feature_interactions import FeatureInteractionModel
-from recommender.algorithms.content.review_score import ReviewScore
-from recommender.algorithms.content.tfidf_content import TfidfContent
 from recommender.algorithms.content.triple_similarity import TripleSimilarity
 from recommender.algorithms.content.visual_similarity import VisualSimilarity
-from recommender.algorithms.ensemble.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.ensemble.registry import MODELS_PLACING_EVERY_ITEM, NON_BEHAVIOURAL_MODELS
 from recommender.algorithms.popularity.popularity import Popularity
-from recommender.algorithms.popularity.recent_popularity import RecentPopularity
 from recommender.serving.rules.matching import ActiveRule, compute_rule_boosts
 from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import Stage
@@ -26,18 +22,6 @@ SlotArray = NDArray[np.int32]
 _NO_SLOTS: SlotArray = np.empty(0, dtype=np.int32)
 _NO_WEIGHTS: Float32Array = np.empty(0, dtype=np.float32)
 _RECENCY_DECAY = 0.7
-# What is known of an item without anybody's choices, or without regard to whose history is asked about.
-_NON_BEHAVIOURAL_MODELS = (
-    TfidfContent.name,
-    VisualSimilarity.name,
-    TripleSimilarity.name,
-    FeatureInteractionModel.name,
-    Popularity.name,
-    RecentPopularity.name,
-    ReviewScore.name,
-)
-# A score of zero is no absence of evidence to these: they give every item a place.
-_MODELS_WITHOUT_NEW_ITEMS = (FeatureInteractionModel.name, *SEQUENTIAL_MODELS)
 _MAX_HISTORY = 50
 # Rules count like this many choices: what is known beforehand gives way to what is learned.
 PRIOR_EVENTS = 5
@@ -140,7 +124,7 @@ def rank_similar_images(snapshot: TenantSnapshot, slot: SlotArray) -> Ranking:
 
 def _has_behavioural_model(snapshot: TenantSnapshot) -> bool:
     weights = snapshot.bundle.ensemble.blend.weights if snapshot.bundle else {}
-    return any(weight and name not in _NON_BEHAVIOURAL_MODELS for name, weight in weights.items())
+    return any(weight and name not in NON_BEHAVIOURAL_MODELS for name, weight in weights.items())
 
 
 def _has_active_content(snapshot: TenantSnapshot) -> bool:
@@ -187,7 +171,7 @@ def _score_new_items(
     scores = np.zeros(width, dtype=np.float32)
     for name, share in snapshot.bundle.ensemble.blend.weights.items():
         mean, deviation = score_stats.get(name, (0.0, 0.0))
-        if deviation <= 1e-12 or name in _MODELS_WITHOUT_NEW_ITEMS:
+        if deviation <= 1e-12 or name in MODELS_PLACING_EVERY_ITEM:
             continue
         scores += np.float32(share) * (
             (compute_new_item_scores(snapshot, name, history, weight) - mean) / deviation

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recommender.serving.types import RecommendRequest
 from tenants.data.queries import item_numbers, profiles, tenant_state, timeline
+from tenants.data.queries.consent import allows_profiling
 from tenants.data.records import CHUNK_EVENTS
 from tenants.data.types import EventKind, ProfileInput, SpaceState
 from tenants.scope import Scope
@@ -25,7 +26,6 @@ FROM data_tenantstate, LATERAL (
 ) AS tail
 WHERE tenant_id = %s
 """  # noqa: S608 - constant parts
-_CONSENT_GRANTED, _CONSENT_REFUSED = 1, 2
 _NO_ITEMS: ItemNumberArray = np.empty(0, dtype=np.int64)
 
 PERSONALISATION_OFF = "Personalisation is switched off for this tenant."
@@ -59,7 +59,7 @@ def load_user_context(s: Scope, request: RecommendRequest, *, with_profile: bool
         return _build_anonymous_context(
             session,
             profile_key=None,
-            not_personalised_reason=_check_personalisation(state, consent=_CONSENT_GRANTED),
+            not_personalised_reason="" if state.privacy.personalisation == "on" else PERSONALISATION_OFF,
         )
     key = profiles.derive_profile_key(s, request.profile_id)
     state, consent, past = _fetch_profile_row(s, key)
@@ -98,8 +98,7 @@ def _fetch_profile_row(s: Scope, profile_key: bytes) -> tuple[SpaceState, int, t
 def _check_personalisation(state: SpaceState, *, consent: int) -> str:
     if state.privacy.personalisation == "off":
         return PERSONALISATION_OFF
-    needed = consent == _CONSENT_GRANTED if state.privacy.basis == "opt_in" else consent != _CONSENT_REFUSED
-    return "" if needed else CONSENT_MISSING
+    return "" if allows_profiling(state.privacy, consent) else CONSENT_MISSING
 
 
 def _build_anonymous_context(

@@ -11,13 +11,14 @@ import numpy as np
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.common.search_space import get_search_spaces
+from recommender.algorithms.ensemble.registry import RELATIVE_COST
+from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.dataset import Split
 from recommender.evaluation.evaluator import evaluate_blend, evaluate_models
 from recommender.evaluation.metrics import ndcg_at_k
 from recommender.fitting.blend_weights import CandidateScores, fit_blend
 from recommender.fitting.training_profiles import (
     NO_OVERRIDES,
-    RELATIVE_COST,
     ModelFactories,
     ModelFactory,
     ParameterOverrides,
@@ -100,6 +101,7 @@ def tune_models(  # noqa: PLR0913 - the choices of one search, all keyword-only
     k: int = 10,
     report: ProgressCallback = ignore_progress,
     log: SearchLog | None = None,
+    backend: DistributedBackend | None = None,
 ) -> TuningResult:
     """Settings of the members named, or of the profile's, quickest member first.
 
@@ -112,7 +114,9 @@ def tune_models(  # noqa: PLR0913 - the choices of one search, all keyword-only
     if len(split) < 2 or not split.train.n_events:
         return TuningResult({}, {"seconds": 0.0, "members": {}, "together": None})
     run = _TuningRun(split, budget, previous, seed, k, report, log)
-    makers = build_model_factories(profile, run.report_progress, model_names, ordered=split.train.is_ordered)
+    makers = build_model_factories(
+        profile, run.report_progress, model_names, ordered=split.train.is_ordered, backend=backend
+    )
     found = {
         name: search for name, make in makers.items() if (search := run.tune_model(name, make, len(makers)))
     }

@@ -35,8 +35,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "reviews of who refused become opinions",
         "recommender/tenant_data/reviews.py",
-        "if one.profile_key is None or (one.profile_key in self._consent_keys) is self._opt_in",
-        "if one.profile_key is None or one.profile_key",
+        "[review for review in live if self._consent.allows(review.profile_key)]",
+        "list(live)",
         f"{TRAINING}::test_reviews_of_who_refused_are_not_read",
     ),
     Seed(

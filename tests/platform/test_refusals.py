@@ -164,10 +164,10 @@ def test_a_refusal_is_one_sentence_and_status_2(database, monkeypatch, capsys):
 def test_every_check_of_a_database_is_made():
     """A check that nobody asks refuses nothing."""
     asked = {
-        "role_problems",
-        "ownership_problems",
-        "activity_problems",
-        "policy_problems",
-        "durability_problems",
+        "check_role",
+        "check_ownership",
+        "check_activity_tracking",
+        "check_row_policies",
+        "check_durability",
     }
     assert {check.__name__ for check in checks._DATABASE_CHECKS} == asked

@@ -145,7 +145,7 @@ def test_training_learns_from_triples_alone_and_newcomers_have_theirs(
     run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
     ready = get_snapshot_cache().refresh_now(tenant)
     assert ready.bundle is not None
-    assert "knowledge" in ready.bundle.ensemble.models
+    assert "triple_similarity" in ready.bundle.ensemble.models
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="late")])
     state(tenant, actor, ("late", "made_of", "clay"))

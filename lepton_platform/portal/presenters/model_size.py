@@ -62,7 +62,15 @@ def present_quantization(metrics: Mapping[str, Any]) -> QuantizationSummary | No
         ModelSize(
             name,
             bool(one.get("compressed")),
-            *(int(one.get(key, 0)) for key in ("file_bytes_before", "file_bytes_after", "memory_bytes_before", "memory_bytes_after")),
+            *(
+                int(one.get(key, 0))
+                for key in (
+                    "file_bytes_before",
+                    "file_bytes_after",
+                    "memory_bytes_before",
+                    "memory_bytes_after",
+                )
+            ),
         )
         for name, one in card["members"].items()
     ]

@@ -35,6 +35,10 @@ class TfidfContent(Recommender[TfidfContentConfig]):
     """Cosine between an item and the faded mean of the history; new items are scored through vectors_of()."""
 
     name = "content"
+    label = "Text similarity"
+    relative_cost = 0.05
+    reads_content = frozenset({"text"})
+    uses_behaviour = False
     config_type = TfidfContentConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:

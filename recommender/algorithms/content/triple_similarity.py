@@ -23,7 +23,11 @@ class TripleSimilarity(EmbeddingSimilarity[EmbeddingSimilarityConfig]):
     """The vector space of a knowledge graph (Di Noia et al., Linked open data to support content-based recommender
     systems, I-SEMANTICS 2012): an item has idf(t) = ln((1 + n) / (1 + n_t)) + 1 at each of its tokens t, scaled to length one."""
 
-    name = "knowledge"
+    name = "triple_similarity"
+    label = "Triple similarity"
+    relative_cost = 0.05
+    reads_content = frozenset({"triples"})
+    uses_behaviour = False
     config_type = EmbeddingSimilarityConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:

@@ -32,7 +32,11 @@ class VisualSimilarity(EmbeddingSimilarity[VisualSimilarityConfig]):
     """Cosine after principal components (Pearson 1901): the mean look says nothing about likeness, and a tenth of the
     directions holds what tells images apart. An item without an image scores zero, as if it looked like none."""
 
-    name = "look"
+    name = "visual_similarity"
+    label = "Image similarity"
+    relative_cost = 0.05
+    reads_content = frozenset({"image"})
+    uses_behaviour = False
     config_type = VisualSimilarityConfig
 
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:

@@ -21,6 +21,9 @@ class PopularityConfig:
 
 class Popularity(Recommender[PopularityConfig]):
     name = "popularity"
+    label = "Popularity"
+    relative_cost = 0.01
+    uses_behaviour = False
     config_type = PopularityConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:

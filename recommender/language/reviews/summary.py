@@ -135,7 +135,8 @@ class ReviewSummaryTable:
     def to_bytes(self) -> bytes:
         arrays = {name: getattr(self, name) for name in _ARRAY_FIELDS}
         return save(
-            arrays, {"format": FORMAT, "aspect_names": json.dumps(self.aspect_names), "intents": json.dumps(INTENTS)}
+            arrays,
+            {"format": FORMAT, "aspect_names": json.dumps(self.aspect_names), "intents": json.dumps(INTENTS)},
         )
 
     @classmethod

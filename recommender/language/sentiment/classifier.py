@@ -84,7 +84,9 @@ class SentimentClassifier:
             arrays["network_weights"] = np.frombuffer(self.network.weights, np.uint8)
             arrays["network_tokenizer"] = np.frombuffer(self.network.tokenizer, np.uint8)
             arrays["network_blend_weight"] = np.array([self.network.blend_weight], np.float32)
-        return save(arrays, {"format": FORMAT, "metadata": json.dumps(asdict(self.metadata), ensure_ascii=False)})
+        return save(
+            arrays, {"format": FORMAT, "metadata": json.dumps(asdict(self.metadata), ensure_ascii=False)}
+        )
 
     @classmethod
     def load(cls, path: Path) -> SentimentClassifier:
@@ -95,7 +97,10 @@ class SentimentClassifier:
                 if told.get("format") != FORMAT:
                     raise DataError(f"{path.name} is not a sentiment head of this version.")
                 card = SentimentMetadata(**json.loads(told["metadata"]))
-                arrays = {name: file.get_tensor(name) for name in ("ngram_weights", "lexicon_weights", "embedding_weights", "bias")}
+                arrays = {
+                    name: file.get_tensor(name)
+                    for name in ("ngram_weights", "lexicon_weights", "embedding_weights", "bias")
+                }
                 network = _read_network(file)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as fault:
             if isinstance(fault, DataError):

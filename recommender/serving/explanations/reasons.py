@@ -13,7 +13,7 @@ from recommender.algorithms.content.review_score import ReviewScore
 from recommender.algorithms.content.tfidf_content import TfidfContent
 from recommender.algorithms.content.triple_similarity import TripleSimilarity
 from recommender.algorithms.content.visual_similarity import VisualSimilarity
-from recommender.algorithms.ensemble.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.ensemble.registry import SEQUENTIAL_MODELS
 from recommender.algorithms.popularity.popularity import Popularity
 from recommender.serving.explanations import review_reasons as explanations_review_reasons
 from recommender.serving.explanations.attribution import (

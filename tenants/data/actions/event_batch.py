@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from tenants.crypto import Purpose
+from tenants.data.queries.consent import ConsentFilter
 from tenants.data.queries.item_numbers import find_item_numbers
 from tenants.data.records import CHUNK_EVENTS, RECORD_DTYPE, VERSION, Records, encode_chunk_row_id
 from tenants.data.types import EventInput, EventKind, EventReceipt, RowError, SpaceState
@@ -142,12 +143,12 @@ def prepare_events(
     state: SpaceState,
     kinds: dict[str, EventKind],
     *,
-    keys_with_consent_record: set[bytes],
+    consent: ConsentFilter,
     erased_at: dict[bytes, int],
 ) -> PreparedEvents:
     """Rejects what can't be taken, drops repeats within the batch, and packs the rest."""
     items = find_item_numbers(batch.scope, (event.item_id for event in batch.events))
-    judge = _EventValidator(batch, state, items, keys_with_consent_record, erased_at)
+    judge = _EventValidator(batch, state, items, consent, erased_at)
     seen: set[tuple[int, int]] = set()
     receipt, rows = EventReceipt(), []
     for row, event in enumerate(batch.events):
@@ -172,19 +173,15 @@ class _EventValidator:
         batch: EventBatch,
         state: SpaceState,
         items: dict[str, int],
-        keys_with_consent_record: set[bytes],
+        consent: ConsentFilter,
         erased_at: dict[bytes, int],
     ) -> None:
         self.batch, self.items, self.erased_at = batch, items, erased_at
-        self.opt_in = state.privacy.basis == "opt_in"
+        self.opt_in = consent.opt_in
         self.max_time_ms = batch.now_ms + FUTURE_TOLERANCE_MS
         self.retention_days = state.privacy.event_retention_days
         self.min_time_ms = batch.now_ms - self.retention_days * DAY_MS
-        allowed = [
-            key in keys_with_consent_record if self.opt_in else key not in keys_with_consent_record
-            for key in batch.keys
-        ]
-        self.has_consent = [*allowed, True]
+        self.has_consent = [consent.allows(key) for key in batch.keys]
 
     def check_event(self, row: int, event: EventInput) -> RowError | None:
         who = self.batch.profile_index[row]

@@ -6,12 +6,12 @@ import msgspec
 
 from tenants import audit
 from tenants.data.queries import profiles
+from tenants.data.queries.consent import parse_consent
 from tenants.data.types import Attribute, ProfileInput, ProfileView, RowError, UpsertResult
 from tenants.errors import TooLarge
 from tenants.scope import Scope
 
 MAX_PROFILES = 1_000
-_CONSENT = {None: 0, "granted": 1, "refused": 2}
 _UPSERT = """
 INSERT INTO data_profile (tenant_id, profile_key, consent, body, created_at, updated_at)
 SELECT %s, k, c, b, now(), now() FROM unnest(%b::bytea[], %b::int2[], %b::bytea[]) AS t(k, c, b)
@@ -69,7 +69,7 @@ def _write_profiles(s: Scope, entries: dict[bytes, ProfileInput]) -> list[bool]:
     keys = sorted(entries)
     bodies = [msgspec.json.encode(entries[key]) for key in keys]
     sealed = profiles.get_profile_cipher(s.ref).seal_many(bodies, keys)
-    consents = [_CONSENT[entries[key].consent] for key in keys]
+    consents = [parse_consent(entries[key]).value for key in keys]
     rows = s.cursor().execute(_UPSERT, (s.tenant_id, keys, consents, sealed)).fetchall()
     audit.record_entry(s, "profiles.upsert", "profiles", count=len(keys))
     return [bool(row[0]) for row in rows]

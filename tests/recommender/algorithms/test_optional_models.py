@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.fitting.training_profiles import OPTIONAL_MODELS, TrainingProfileName, build_model_factories
 from recommender.types import ignore_progress
 

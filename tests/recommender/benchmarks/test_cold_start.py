@@ -123,7 +123,13 @@ def test_the_command_prints_the_table_and_writes_the_figures(
     more = ("--share", "0.5", "--k", "6", "--json", str(figures), "--triples", str(triples))
     run_cold_start_evaluation(options(*files, *more), out=out, progress=io.StringIO())
     written = json.loads(figures.read_text())
-    assert set(written["results"]) == {"content", "knowledge", "blend", RANDOM_BASELINE, CATEGORY_BASELINE}
+    assert set(written["results"]) == {
+        "content",
+        "triple_similarity",
+        "blend",
+        RANDOM_BASELINE,
+        CATEGORY_BASELINE,
+    }
     assert "12 items hidden" in out.getvalue()
     assert "top categories at random" in out.getvalue()
 

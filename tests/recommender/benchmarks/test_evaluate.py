@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY, RELATIVE_COST
 from recommender.benchmarks.cli import add_evaluation_arguments, run_evaluation
 from recommender.benchmarks.evaluation_report import evaluate_dataset
 from recommender.dataset import Dataset
@@ -18,7 +18,6 @@ from recommender.dataset.interaction_files import read_interactions
 from recommender.fitting.training_profiles import (
     OPTIONAL_MODELS,
     PROFILE_MODELS,
-    RELATIVE_COST,
     build_model_factories,
 )
 from recommender.types import DataError, ignore_progress

@@ -13,7 +13,8 @@ import torch
 from django.core.management import CommandError, call_command
 
 from recommender.algorithms.common.score_blend import Blend
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY, Ensemble
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.algorithms.sequential.network import NextItemNetwork
 from recommender.algorithms.sequential.sasrec import OnnxSequentialModel, SASRec, SASRecConfig
 from recommender.algorithms.sequential.trainer import ITEM_PARAMETERS, SASRecTrainer, SequentialTrainer

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommender.algorithms.common.search_space import filter_valid_overrides, get_search_spaces
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.algorithms.popularity.recent_popularity import RecentPopularity, RecentPopularityConfig
 from recommender.dataset import Dataset, Split
 from recommender.dataset.splits import time_split
