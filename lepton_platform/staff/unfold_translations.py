@@ -1,6 +1,6 @@
-"""Texts that staff pages show and that are written elsewhere, so that `makemessages` finds them here.
+"""Texts that other packages show on staff pages, listed for `makemessages`.
 
-django-unfold ships no Chinese; refusals come from the actions as English sentences.
+django-unfold has no Chinese translation. Errors of actions are English sentences.
 """
 
 from django.utils.translation import gettext_noop as _

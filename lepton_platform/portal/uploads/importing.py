@@ -1,4 +1,4 @@
-"""Loads a parsed file in batches, each a transaction of its own; what was not taken is said."""
+"""Stores the items of an uploaded file in batches, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tenants.scope import scope
 
 @dataclass(slots=True)
 class CatalogueImportResult:
+    """The counts of stored items, and the rejected rows in the order of the file."""
+
     created: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -25,22 +27,26 @@ class CatalogueImportResult:
 
 
 def import_items(workspace: WorkspaceContext, parsed: ParsedUpload) -> CatalogueImportResult:
-    outcome = CatalogueImportResult(rejected=list(parsed.rejected))
+    """Stores the parsed items. Batches before a failing one stay stored; importing the file again is harmless."""
+    result = CatalogueImportResult(rejected=list(parsed.rejected))
     for start in range(0, len(parsed.items), catalog.MAX_ITEMS):
-        _import_batch(workspace, parsed, start, outcome)
-    outcome.rejected.sort(key=lambda one: one.number)
-    return outcome
+        _import_batch(workspace, parsed, start, result)
+    result.rejected.sort(key=lambda row: row.number)
+    return result
 
 
 def _import_batch(
-    workspace: WorkspaceContext, parsed: ParsedUpload, start: int, outcome: CatalogueImportResult
+    workspace: WorkspaceContext, parsed: ParsedUpload, start: int, result: CatalogueImportResult
 ) -> None:
     with scope(workspace.tenant_ref, actor=workspace.actor) as s:
-        result = catalog.upsert_items(s, parsed.items[start : start + catalog.MAX_ITEMS])
-    outcome.created += result.created
-    outcome.updated += result.updated
-    outcome.unchanged += result.unchanged
-    for error in result.rejected:
-        at = start + error.row
+        upserted = catalog.upsert_items(s, parsed.items[start : start + catalog.MAX_ITEMS])
+    result.created += upserted.created
+    result.updated += upserted.updated
+    result.unchanged += upserted.unchanged
+    for error in upserted.rejected:
+        # error.row counts within the batch.
+        index = start + error.row
         reason = translate_field_error(FieldError(error.pointer, error.code, error.detail))
-        outcome.rejected.append(RejectedUploadRow(parsed.row_numbers[at], reason, parsed.raw_rows[at]))
+        result.rejected.append(
+            RejectedUploadRow(number=parsed.row_numbers[index], reason=reason, row=parsed.raw_rows[index])
+        )
