@@ -126,15 +126,14 @@ class TenantAdmin(DirectoryAdmin):
         return response
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Only what the tenant's state allows."""
+        """Returns the action that the tenant's status allows."""
         tenant = self.get_object(request, object_id)
-        offered = # The one action that each status offers, by the name of its method.
-_STATUS_ACTIONS[tenant.status] if tenant else None
-        return [
-            each
-            for each in super().get_actions_detail(request, object_id)
-            if each.action_name.endswith(f"_{offered}")
-        ]
+        if tenant is None:
+            return []
+        # unfold prefixes the method's name with the model's.
+        suffix = f"_{_STATUS_ACTIONS[tenant.status]}"
+        actions = super().get_actions_detail(request, object_id)
+        return [action for action in actions if action.action_name.endswith(suffix)]
 
     @confirm_action(
         _("Suspend"),
