@@ -88,12 +88,12 @@ def test_scripts_and_everything_else_come_from_here(staff: Client) -> None:
 
 
 def test_the_dashboard_counts_what_is_there(staff: Client, make_tenant: Any) -> None:
-    before = staff.get("/staff/").context["figures"]
+    before = staff.get("/staff/").context["dashboard"]
     make_tenant(region="us")
-    after = staff.get("/staff/").context["figures"]
+    after = staff.get("/staff/").context["dashboard"]
     assert after.active_tenants == before.active_tenants + 1
-    assert [row.figures.tenants for row in after.regions] == [
-        row.figures.tenants + (row.figures.code == "us") for row in before.regions
+    assert [row.statistics.tenants for row in after.regions] == [
+        row.statistics.tenants + (row.statistics.code == "us") for row in before.regions
     ]
 
 

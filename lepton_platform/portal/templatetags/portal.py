@@ -105,7 +105,7 @@ def format_compact(value: float | None) -> str:
     """Formats a number in short: 1.24M, 12.4K, 950; in Chinese 124万 and 1.24万; None as a dash."""
     if value is None:
         return MISSING
-    suffixes = _NUMBER_SUFFIXES
+    suffixes: Sequence[tuple[float, float, str]] = _NUMBER_SUFFIXES
     if (get_language() or "").startswith("zh"):
         suffixes = _NUMBER_SUFFIXES_ZH
     for min_value, unit, suffix in suffixes:

@@ -26,7 +26,6 @@ _UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _ACTOR_USER_ID = Case(
     When(
         actor_kind__in=["user", "staff"],
-        # Actor ids are texts: those of users are UUIDs, those of keys and of the system are not and can't be cast.
         actor_id__regex=_UUID_PATTERN,
         then=Cast("actor_id", UUIDField()),
     ),
