@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-_RULE, _LIVE, _DRIFT = (f"recommender/evaluation/decisions/{name}.py" for name in ("promotion_gate", "online_monitoring", "drift"))
+_RULE, _LIVE, _DRIFT = (
+    f"recommender/evaluation/decisions/{name}.py" for name in ("promotion_gate", "online_monitoring", "drift")
+)
 _GATE, _FEEDBACK = "recommender/training/gate.py", "recommender/monitoring/outcomes.py"
 _ON_RULE, _ON_GATE = "tests/recommender/evaluation/test_promotion_gate.py", "tests/training/test_gate.py"
 _ON_LIVE, _ON_DRIFT = (

@@ -15,7 +15,8 @@ from django.db.models import Count, Model
 from django.db.utils import ProgrammingError
 
 from lepton_platform import wsgi_handlers
-from recommender.serving import RecommendRequest, recommend
+from recommender.serving.recommend import recommend
+from recommender.serving.types import RecommendRequest
 from tenants import regions
 from tenants.base import ScopedManager
 from tenants.data.actions.catalog import upsert_items

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from recommender.serving.recommend import recommend
-from recommender.serving.rules.matching import validation
+from recommender.serving.rules import validation
 from recommender.serving.similar import find_similar_items
 from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import RecommendAnswer, RecommendRequest
@@ -63,7 +63,7 @@ def test_an_empty_tenant_answers_a_profile_by_its_rules(tenant: TenantRef, actor
     nurse, cook = ask(tenant, actor, profile_id="ann"), ask(tenant, actor, profile_id="bob")
     assert (nurse.stage, ids(nurse)) == ("knowledge", ["d", "f"])
     assert nurse.fallback_reason is not None
-    assert nurse.fallback_reason.startswith("Nothing is learned about this yet")
+    assert nurse.fallback_reason.startswith("No model has learned from this history yet")
     assert [(why.kind, why.evidence) for why in nurse.items[0].reasons] == [("rule", ["about d"])]
     assert (cook.stage, ids(cook)) == ("recent", ["f", "c"])
 

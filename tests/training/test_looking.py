@@ -76,7 +76,7 @@ def put(owner: Any, item_id: str, kind: str, number: int) -> None:
 
 
 def alike(owner: Any, item_id: str, k: int = 5) -> list[dict[str, Any]]:
-    answer = owner.get(f"{API}/items/{item_id}/similar", {"by": "look", "k": k})
+    answer = owner.get(f"{API}/items/{item_id}/similar", {"by": "image", "k": k})
     assert answer.status_code == 200
     found: list[dict[str, Any]] = answer.json()["data"]
     return found
@@ -92,7 +92,7 @@ def test_an_image_put_through_the_api_is_found_by_its_look(
         found = alike(owner, f"{kind}-3", EACH - 1)
         assert {item["id"].partition("-")[0] for item in found} == {kind}
         assert found[0]["reasons"] == [
-            {"kind": "similar_image", "text": "Looks alike", "evidence": [f"{kind}-3"], "share": None}
+            {"kind": "similar_image", "text": "Looks alike", "evidence": [f"{kind}-3"], "contribution": None}
         ]
 
 

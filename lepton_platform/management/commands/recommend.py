@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from lepton_platform.tasks.tenants import get_tenant_by_slug
-from recommender import serving
+from recommender.serving.recommend import recommend
 from recommender.serving.snapshot.cache import get_snapshot_cache
-from recommender.serving.types import MAX_K
+from recommender.serving.types import MAX_K, RecommendRequest
 from tenants.errors import DomainError
 from tenants.scope import Actor
 
@@ -27,13 +27,13 @@ class Command(BaseCommand):
         parser.add_argument("--reasons", action="store_true")
 
     def handle(self, **options: Any) -> None:
-        request = serving.RecommendRequest(
+        request = RecommendRequest(
             profile_id=options["profile_id"], k=options["k"], reasons=options["reasons"]
         )
         try:
             tenant = get_tenant_by_slug(options["tenant"], reason="recommend command")
             get_snapshot_cache().refresh_now(tenant)
-            answer = serving.recommend(tenant, request, actor=ACTOR)
+            answer = recommend(tenant, request, actor=ACTOR)
         except DomainError as error:
             raise CommandError(error.detail) from error
         because = f" ({answer.fallback_reason})" if answer.fallback_reason else ""
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         for place, item in enumerate(answer.items, start=1):
             self.stdout.write(f"{place:3}. {item.score:9.4f}  {item.id}  {item.title}")
             for why in item.reasons:
-                share = "" if why.share is None else f" {why.share:.0%}"
-                self.stdout.write(f"       {why.text}{share}: {', '.join(why.evidence)}")
+                contribution = "" if why.contribution is None else f" {why.contribution:.0%}"
+                self.stdout.write(f"       {why.text}{contribution}: {', '.join(why.evidence)}")
         if answer.truncated_reason:
             self.stdout.write(answer.truncated_reason)

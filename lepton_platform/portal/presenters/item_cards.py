@@ -81,4 +81,4 @@ def _build_reason_line(reason: RecommendationReason, item_views: Mapping[str, It
         view = item_views.get(evidence)
         title = view.item.title if view else None
         names.append(title or evidence)
-    return ReasonLine(text=reason.text, evidence=names, contribution=reason.share)
+    return ReasonLine(text=reason.text, evidence=names, contribution=reason.contribution)
