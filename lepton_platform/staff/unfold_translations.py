@@ -72,7 +72,7 @@ REFUSALS = (
     _("A currency is three letters, like EUR."),
     _("A time zone is a name like Asia/Shanghai."),
     _("There is no such region."),
-    _("The platform does not speak this language."),
+    _("The platform does not support this language."),
     _("Only an active tenant can be suspended."),
     _("This tenant is not suspended."),
     _("This e-mail address has an account already."),

@@ -87,8 +87,8 @@ def _check_health(code: str, plane: str) -> tuple[str, str]:
     if code not in regions.list_served():
         return "elsewhere", str(_("Not served here"))
     if is_database_available(f"{plane}_{code}"):
-        return "ok", str(_("Answers"))
-    return "down", str(_("No answer"))
+        return "ok", str(_("Available"))
+    return "down", str(_("Unreachable"))
 
 
 def _get_url_scheme(code: str, field_name: str) -> str:
