@@ -99,6 +99,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     ),
 }
 
+# Errors after which the same request may succeed.
 _BUSY_ERRORS = (postgres.DeadlockDetected, postgres.SerializationFailure, postgres.LockNotAvailable)
 
 
@@ -204,9 +205,11 @@ def _build_error_headers(error: DomainError, status: int) -> dict[str, str]:
     if isinstance(error, MethodNotAllowed):
         return {"Allow": ", ".join(error.allowed)}
     if isinstance(error, QuotaExceeded):
+        # Retry-After has whole seconds; 0 would make clients repeat the request at once.
         return {"Retry-After": str(max(1, math.ceil(error.retry_after_seconds)))}
     if status == 401:
         return {"WWW-Authenticate": 'Bearer realm="lepton"'}
+    # There is no estimate of how long an outage or another request takes.
     if status == 503 or isinstance(error, IdempotencyInFlight):
         return {"Retry-After": str(RETRY_SECONDS)}
     return {}

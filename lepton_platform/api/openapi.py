@@ -26,6 +26,7 @@ JsonObject = dict[str, Any]
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 _REF = "#/components/schemas/{name}"
+# Codes that authentication, the rate limit, the scope check and the database can give for every operation.
 _COMMON_CODES = (
     "unauthenticated",
     "forbidden",
@@ -97,6 +98,7 @@ def list_error_codes(template: str, operation: ApiOperation) -> list[str]:
     codes = {*_COMMON_CODES, *operation.error_codes}
     if not isinstance(operation.body, EmptyBody):
         codes.update(_BODY_CODES)
+    # Path parameters have a length limit, query parameters a format.
     if operation.query_parameters or "{" in template:
         codes.add("invalid")
     if operation.is_idempotent_by_key:
@@ -115,6 +117,7 @@ def _describe_operation(template: str, operation: ApiOperation) -> JsonObject:
         "summary": operation.summary,
         "description": f"{operation.description}\n\nNeeds the scope `{operation.required_scope}`.".strip(),
         "tags": [template.partition("/")[0]],
+        # The scope names are not scopes of OAuth; OpenAPI 3.1 allows role names for any scheme.
         "security": [{"apiKey": [operation.required_scope]}],
         "parameters": [*_describe_path_parameters(template), *_describe_query_parameters(operation)],
         "responses": _describe_responses(template, operation),
@@ -180,9 +183,11 @@ def _describe_response(response: ResponseSpec) -> JsonObject:
         "description": response.description,
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
     }
+    # The types that a stored image may have.
     if response.data_type is bytes:
         schema["content"] = {media_type: {} for media_type in ("image/jpeg", "image/png", "image/webp")}
     elif response.data_type is not None:
+        # Examples are partly Structs, which the JSON encoder of the document does not know.
         example = msgspec.to_builtins(response.example)
         media = {"schema": _build_reference(response.data_type), "examples": {"example": {"value": example}}}
         schema["content"] = {"application/json": media}

@@ -32,6 +32,7 @@ class KeyForm(forms.Form):
         help_text=_("Where the key is used, e.g. “shop server”."),
         widget=forms.TextInput(attrs={**_INPUT_ATTRIBUTES, "autocomplete": "off"}),
     )
+    # Scopes are shown by their names, which the API documentation uses too.
     scopes = forms.MultipleChoiceField(
         label=_("Allowed"),
         choices=[(name, name) for name in sorted(API_SCOPES)],
@@ -92,6 +93,7 @@ class InviteForm(forms.Form):
 
 
 class RoleForm(forms.Form):
+    # The page submits the form when a role is chosen, so it needs no label.
     role = forms.ChoiceField(choices=MemberRole.choices)
 
 
@@ -162,6 +164,7 @@ class UploadForm(forms.Form):
     def clean_file(self) -> Any:
         """Raises ValidationError for a file above the size limit."""
         file = self.cleaned_data["file"]
+        # Django has spooled a large upload to disk; nothing of it was parsed yet.
         if file.size > MAX_UPLOAD_MIB * 1024 * 1024:
             raise forms.ValidationError(_("The file is larger than 32 MiB."))
         return file
@@ -183,6 +186,7 @@ class PreviewForm(forms.Form):
     )
     scenario = forms.RegexField(
         label=_("Scenario"),
+        # Shorter than the API allows, because to_recommend_request() adds a prefix.
         regex=r"^[A-Za-z0-9_.\-]{1,50}$",
         initial="default",
         widget=forms.TextInput(attrs=_INPUT_ATTRIBUTES),
@@ -213,6 +217,7 @@ class PreviewForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Raises ValidationError if the fields together are no valid request."""
+        # With an invalid field the request would be refused for the same reason a second time.
         if not self.errors:
             try:
                 self.to_recommend_request()

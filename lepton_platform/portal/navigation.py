@@ -57,6 +57,7 @@ def build_navigation(
         return [link]
 
     return [
+        # Groups are kept even without links; the template shows their headings.
         NavigationGroup(
             _("Workspace"),
             [

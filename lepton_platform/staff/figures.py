@@ -23,6 +23,7 @@ from tenants.scope import Actor, control_ops, data_ops, scope
 log = structlog.get_logger(__name__)
 
 CHART_DAYS = 14
+# The dashboard may be reloaded often; counting reads one table of every tenant.
 _CACHE_SECONDS = 60.0
 _SYSTEM = Actor("system", "staff-dashboard")
 _lock = threading.Lock()
@@ -66,6 +67,7 @@ def count_events_by_day(tenants: list[TenantView]) -> Counter[date]:
     Row-level security allows reading the counters of one tenant at a time, so the cost grows with the number of tenants.
     """
     global _cached_events
+    # One thread counts at a time; the others wait for its result instead of repeating the queries.
     with _lock:
         if _cached_events is None or time.monotonic() - _cached_events[0] > _CACHE_SECONDS:
             _cached_events = (time.monotonic(), _count_events(tenants))
@@ -82,6 +84,7 @@ def is_database_available(alias: str) -> bool:
     try:
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")
+    # Drivers raise different errors for a refused connection, a timeout and a full pool.
     except Exception as error:
         log.warning("database_unreachable", database=alias, reason=type(error).__name__)
         return False
@@ -132,6 +135,7 @@ def _count_tenant_events(tenant: TenantView, last_day: date) -> Counter[date]:
             for row in counters.list_daily_counts(s, first_day, last_day):
                 if row.metric == "events":
                     by_day[row.day] += row.count
+    # An unreachable region must not hide the events of the others.
     except DomainError as error:
         log.warning("events_not_counted", tenant=str(tenant.id), reason=error.code)
     return by_day

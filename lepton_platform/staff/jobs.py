@@ -63,6 +63,7 @@ def list_jobs(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
 
     Raises Http404 for a region that this installation does not serve.
     """
+    # Without a choice the first served region is shown.
     region = request.GET.get("region") or next(iter(regions.list_served()))
     if region not in regions.list_served():
         raise Http404

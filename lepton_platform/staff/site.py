@@ -58,6 +58,7 @@ class StaffSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Shows the dashboard."""
+        # Django's admin passes its own variables in extra_context.
         context = {**(extra_context or {}), "dashboard": build_dashboard(get_staff_actor(request))}
         response: TemplateResponse = super().index(request, context)
         return response

@@ -90,6 +90,7 @@ def present_item(view: ItemView) -> ItemResponse:
 )
 def upsert_item(request: ApiRequest[ItemInput], s: Scope) -> ApiResponse:
     """Stores one item and returns it."""
+    # The action works on batches; for one item the first error is that of the item.
     result = actions.upsert_items(s, [request.body])
     if result.rejected:
         error = result.rejected[0]
@@ -136,8 +137,10 @@ def list_items(request: ApiRequest[None], s: Scope) -> ApiResponse:
     after = pagination.decode_cursor(s.tenant_id, "items", request.query, int)
     limit = pagination.parse_page_size(request.query)
     search = request.query.get("search", "")
+    # Search decrypts and compares row by row, so a long text would cost time for every row.
     if len(search) > MAX_SEARCH_LENGTH:
         raise Invalid.from_field("/query/search", "length", f"At most {MAX_SEARCH_LENGTH} characters.")
+    # The API lists retired items too, so that clients can synchronise their catalogue.
     rows, position = catalog.list_items(s, after=after or 0, limit=limit, search=search, live_only=False)
     cursor = pagination.encode_cursor(s.tenant_id, "items", position)
     return to_json_response(ItemPage([present_item(row) for row in rows], cursor, cursor is not None))

@@ -26,6 +26,7 @@ JOB_EXAMPLE = {
     "id": "01936f6e-8a10-7cc1-9c1f-3b5a6c7d8e9f",
     "kind": "train",
     "state": "running",
+    # An English label; the portal translates it.
     "phase": "fit ease",
     "percent": 42,
     "attempt": 1,
@@ -59,6 +60,7 @@ def parse_job_id(request: ApiRequest[None]) -> UUID:
 )
 def list_jobs(request: ApiRequest[None], s: Scope) -> ApiResponse:
     """Returns a page of the tenant's jobs."""
+    # Job ids are UUIDs of version 7, which sort by creation time.
     after = pagination.decode_cursor(s.tenant_id, "jobs", request.query, UUID)
     rows, position = jobs.list_jobs(s, after=after, limit=pagination.parse_page_size(request.query))
     cursor = pagination.encode_cursor(s.tenant_id, "jobs", position)

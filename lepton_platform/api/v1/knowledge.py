@@ -38,6 +38,7 @@ def _list_page(
     load_rows: Callable[..., tuple[list[Any], bytes | None]],
     page_type: Callable[[list[Any], str | None, bool], RulePage | TriplePage],
 ) -> ApiResponse:
+    # Rules and triples are stored by a keyed hash of their id; its bytes are the position.
     after = pagination.decode_cursor(s.tenant_id, name, request.query, bytes.fromhex)
     limit = pagination.parse_page_size(request.query)
     rows, position = load_rows(s, after=after or b"", limit=limit)
@@ -77,6 +78,7 @@ _REJECTED = RowError(1, "/rules/1/profile/attributes.occuption", "unknown_attrib
 )
 def put_rules(request: ApiRequest[DecodedBatch[RuleInput]], s: Scope) -> ApiResponse:
     """Replaces all rules."""
+    # Attribute names are checked against the stored profiles and items, which needs the tenant's scope.
     result = validation.replace_rules(s, request.body.rows)
     return to_json_response(finalize_batch(request.body, result, name="rules"))
 

@@ -62,6 +62,7 @@ class ModelVersionResponse(msgspec.Struct, frozen=True, kw_only=True):
 class ModelList(msgspec.Struct, frozen=True):
     data: list[ModelVersionResponse]
     next_cursor: None
+    # The list is limited, not paged; it has the fields of a page so that clients can treat all lists alike.
     has_more: bool
 
 
@@ -110,6 +111,7 @@ def present_version(view: VersionView) -> ModelVersionResponse:
 def parse_version_number(request: ApiRequest[None]) -> int:
     """Returns the version number of the path (`3` or `v3`). Raises NotFound for a malformed number too."""
     text = request.path["version"].removeprefix("v")
+    # isdigit() is also true for superscripts, which int() refuses; ten digits exceed the database's integer.
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise NotFound
     return int(text)
@@ -135,6 +137,7 @@ def train_model(request: ApiRequest[TrainModelRequest], s: Scope) -> ApiResponse
     """Queues a training."""
     parameters: dict[str, Any] = {"profile": request.body.profile}
     if request.body.tune:
+        # The budget comes from the plan, never from the client.
         parameters |= limit_tuning_parameters(request.caller.plan)
     return to_json_response(jobs.request_job(s, "train", parameters=parameters), status=202)
 
@@ -191,5 +194,6 @@ def promote_model(request: ApiRequest[None], s: Scope) -> ApiResponse:
 )
 def roll_back_model(_request: ApiRequest[None], s: Scope) -> ApiResponse:
     """Activates the previous version."""
+    # `expected` makes the call fail if another request changed the active version meanwhile.
     version = actions.roll_back(s, expected=queries.get_active_number(s))
     return to_json_response(present_version(version))

@@ -73,6 +73,7 @@ def present_profile(view: ProfileView) -> ProfileResponse:
 def put_profile(request: ApiRequest[ProfileBody], s: Scope) -> ApiResponse:
     """Stores a profile and returns it."""
     profile_id = request.path["profile_id"]
+    # The id is part of the address, so the body has none.
     row = ProfileInput(id=profile_id, **msgspec.structs.asdict(request.body))
     result = actions.upsert_profiles(s, [row])
     if result.rejected:
@@ -130,5 +131,6 @@ def patch_profile_attributes(request: ApiRequest[AttributeChanges], s: Scope) ->
 )
 def erase_profile_data(request: ApiRequest[None]) -> ApiResponse:
     """Erases a profile. It runs without a transaction here, because the erasure spans two databases."""
+    # Row counts by table would show which kinds of data existed; only their sum is returned.
     erasure = erase_profile(request.tenant, request.path["profile_id"], actor=request.actor)
     return to_json_response(ErasureResponse(erasure.erased_at, sum(erasure.deleted.values())))

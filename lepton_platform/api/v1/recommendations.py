@@ -17,6 +17,7 @@ from tenants.errors import Invalid
 from tenants.scope import scope
 
 MAX_K = 100
+# Literal types have no values at run time; get_args returns them.
 SIMILARITY_MODES: tuple[str, ...] = get_args(SimilarityMode)
 
 
@@ -81,6 +82,7 @@ _REQUEST = {
 )
 def recommend(request: ApiRequest[RecommendationRequest]) -> ApiResponse:
     """Returns recommendations. The candidate model is loaded before the transaction is opened, because loading may take seconds."""
+    # Loading a model may take seconds; inside the transaction it would hold a database connection.
     prepared = serving.prepare_request(request.tenant, request.body)
     with scope(request.tenant, actor=request.actor) as s:
         return run_once(s, request, lambda: to_json_response(serving.answer_request(s, prepared)))
@@ -130,6 +132,7 @@ def _parse_similarity_mode(request: ApiRequest[None]) -> SimilarityMode:
 
 def _parse_k(request: ApiRequest[None]) -> int:
     text = request.query.get("k", "10")
+    # See parse_page_size() for the length limit.
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_K:
         raise Invalid.from_field("/query/k", "range", f"A whole number from 1 to {MAX_K}.")
     return int(text)

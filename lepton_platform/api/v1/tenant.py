@@ -96,6 +96,7 @@ def get_tenant(request: ApiRequest[None], s: Scope) -> ApiResponse:
             region=request.tenant.region,
             vertical=request.caller.vertical,
             plan=request.caller.plan,
+            # Copies the fields of the plan that the response declares.
             limits=msgspec.convert(get_plan(request.caller.plan), TenantLimits, from_attributes=True),
             usage=TenantUsage(live, items, profiles.count_profiles(s)),
             event_kinds={name: kind.weight for name, kind in state.event_kinds.items()},
@@ -126,6 +127,7 @@ def get_privacy(_request: ApiRequest[None], s: Scope) -> ApiResponse:
 )
 def update_privacy(request: ApiRequest[PrivacyChanges], s: Scope) -> ApiResponse:
     """Changes the given privacy settings."""
+    # UNSET fields are left out, so that replace() keeps their stored values.
     changes = msgspec.to_builtins(request.body)
     settings = msgspec.structs.replace(tenant_state.get_state(s).privacy, **changes)
     return to_json_response(actions.update_privacy(s, settings).privacy)

@@ -11,6 +11,7 @@ from lepton_platform.portal.presenters.json_values import get_mapping, get_numbe
 from recommender.registry.reasons import translate_signal_name, translate_slice_name
 from recommender.registry.types import VersionView
 
+# Values of `data-tone`, the colour of a badge in portal.css.
 LEVEL_TONES = {"steady": "good", "moved": "warn", "drifted": "bad", "unknown": "calm"}
 
 
@@ -83,6 +84,7 @@ def present_online_metrics(version: VersionView) -> OnlineMetrics | None:
         return None
     dropped = version.live.get("dropped", [])
     outcomes = []
+    # A pair: the rate of this version and that of the baseline version.
     for name, (current_rate, previous_rate) in rates.items():
         outcomes.append(
             OutcomeRow(
@@ -126,6 +128,7 @@ def _present_shift(name: str, shift: Mapping[str, Any]) -> DriftRow:
 
 
 def _present_slice(name: str, comparison: Mapping[str, Any]) -> SliceMetrics:
+    # Both comparisons contain the candidate's own nDCG; the one with the baseline always exists.
     against_popularity = get_mapping(comparison, "popularity")
     against_live = get_mapping(comparison, "live")
     return SliceMetrics(

@@ -169,6 +169,7 @@ def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
     dropped = get_mapping(get_mapping(metrics, "choice"), "dropped")
     models = [_present_model(name, metrics) for name in {**weights, **dropped}]
     models.sort(key=lambda model: -(model.weight or 0.0))
+    # Skipped models have neither a weight nor metrics.
     for name, reason in get_mapping(metrics, "models_skipped").items():
         models.append(ModelMetrics(name, exclusion_reason=translate_sentence(str(reason))))
     return models
@@ -176,6 +177,7 @@ def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
 
 def _present_model(name: str, metrics: Mapping[str, Any]) -> ModelMetrics:
     weights = get_mapping(metrics, "weights")
+    # Weights are not normalised when they are stored.
     total_weight = sum(float(weight) for weight in weights.values()) or 1.0
     validation = get_mapping(get_mapping(metrics, "validation"), name)
     selection = get_mapping(metrics, "choice")
@@ -198,5 +200,6 @@ def _list_skipped(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
         count = get_integer(counts, reason)
         if count:
             skipped.append((translate_skip_reason(reason), count))
+    # sort() is stable, so reasons with equal counts keep their stored order.
     skipped.sort(key=lambda row: -row[1])
     return skipped

@@ -88,6 +88,7 @@ def present_tuning(metrics: Mapping[str, Any]) -> list[TuningSummary]:
             TuningSummary(
                 name=name,
                 n_trials=int(tuning["trials"]),
+                # None if no trial finished within the budget.
                 default_ndcg=float(tuning["held_out"]["defaults"] or 0.0),
                 best_ndcg=float(tuning["held_out"]["best"] or 0.0),
                 settings=list(tuning["settings"].items()),

@@ -61,6 +61,7 @@ def load_onboarding(workspace: WorkspaceContext) -> OnboardingProgress:
         has_model = registry.get_active_number(s) is not None
         # At most one training is open at a time, so the newest jobs include every open one.
         newest_jobs, _has_more = jobs.list_jobs(s, limit=_MAX_JOBS)
+    # Keys and members are in the control database, which has its own scope.
     with control_scope(workspace.tenant.id, actor=workspace.actor) as control:
         has_key = bool(list_api_keys(control))
         has_colleague = len(list_members(control)) > 1

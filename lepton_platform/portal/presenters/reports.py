@@ -19,6 +19,7 @@ from tenants.data.queries import catalog, counters, receipts, tenant_state
 from tenants.data.queries.counters import DailyCount
 from tenants.scope import scope
 
+# Coverage of the latest requests only: a receipt has a list of items, and a period may have millions.
 _MAX_RECEIPTS = 2_000
 
 
@@ -98,6 +99,7 @@ class WorkspaceReport:
     @property
     def rate_chart(self) -> dict[str, Any] | None:
         """Click-through rate by day in per cent; None if no item was recommended."""
+        # Properties compute their series anew, so it is read once.
         served_items = self.served_items
         if not served_items.total:
             return None

@@ -149,6 +149,7 @@ def build_rate_stat(label: str, numerator: TimeSeries, denominator: TimeSeries) 
     (current,) = compute_rates([numerator.total], [denominator.total])
     (previous,) = compute_rates([numerator.previous_total], [denominator.previous_total])
     daily_rates = [rate or 0.0 for rate in compute_rates(numerator.values, denominator.values)]
+    # Click rates are often below 1 %, so two decimals are shown.
     value = format_percent(current, 2)
     if current is None or previous is None:
         return Stat(label, value, daily_rates)

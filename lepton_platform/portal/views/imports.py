@@ -17,6 +17,7 @@ from lepton_platform.portal.uploads.importing import CatalogueImportResult, impo
 from lepton_platform.portal.uploads.parsing import parse_upload
 from tenants.errors import Invalid
 
+# Rows in the page's table, and rows that the page can post back for the download.
 MAX_SHOWN_ROWS = 50
 MAX_REJECTED_ROWS = 5_000
 EXAMPLE_CSV = (
@@ -70,6 +71,7 @@ def _parse_rows(text: str) -> list[list[object]]:
         rows = json.loads(text)
     except ValueError as error:
         raise Invalid.from_field("/rows", "unreadable", _("The rows can't be read.")) from error
+    # The rows come back from the browser, so their form is checked again.
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise Invalid.from_field("/rows", "unreadable", _("The rows can't be read."))
     return rows[:MAX_REJECTED_ROWS]

@@ -42,6 +42,7 @@ def show_keys(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse
 def rotate_key(request: HttpRequest, workspace: WorkspaceContext, key_id: str) -> HttpResponse:
     """Creates a successor of a key and shows its secret once."""
     form = OverlapForm(request.POST)
+    # An invalid choice gets the default overlap instead of an error page: the key is to be replaced.
     hours = form.cleaned_data["hours"] if form.is_valid() else 24
     with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
         new_key = rotate_api_key(s, key_id, overlap=timedelta(hours=hours))

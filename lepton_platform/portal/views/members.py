@@ -73,6 +73,7 @@ def _invite_member(workspace: WorkspaceContext, form: InviteForm) -> bool:
         raise Forbidden
     try:
         with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
+            # A new account gets the language of the page.
             actions.invite_member(s, **form.cleaned_data, language=get_language() or "en")
     except Invalid as error:
         add_error_to_form(form, error)

@@ -83,10 +83,12 @@ def show_job_progress(request: HttpRequest, workspace: WorkspaceContext, job_id:
 @member_required("models.write", refused_url="portal:models")
 def train_model(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
     """Queues a training, or shows the one that is queued or running."""
+    # The full profile takes much longer; it can be requested by API.
     parameters: dict[str, Any] = {"profile": "fast"}
     if request.POST.get("tune"):
         parameters |= limit_tuning_parameters(workspace.tenant.plan)
     with scope(workspace.tenant_ref, actor=workspace.actor) as s:
+        # At most one training per tenant is open; the action returns it if there is one.
         job = request_job(s, "train", parameters=parameters)
     if job.state == "running":
         messages.success(request, _("A training is running already."))

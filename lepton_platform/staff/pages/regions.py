@@ -19,6 +19,7 @@ from tenants import regions
 from tenants.control.models import Region
 from tenants.control.models.tenant import TenantStatus
 
+# The colours of unfold's label for each state.
 _HEALTH = {"ok": "success", "down": "danger", "elsewhere": "default"}
 
 

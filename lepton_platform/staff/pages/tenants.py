@@ -30,6 +30,7 @@ from tenants.scope import Actor, control_scope
 _STATUS = {"active": "success", "suspended": "danger", "opening": "warning"}
 # The one action that each status offers, by the name of its method.
 _STATUS_ACTIONS = {"opening": "finish", "active": "suspend", "suspended": "resume"}
+# Keys, storage and addresses are derived from these fields.
 _READONLY_FIELDS = ("slug", "vertical", "region", "status", "created_at", "identifier")
 
 
@@ -100,6 +101,7 @@ class TenantAdmin(DirectoryAdmin):
         """Calls the action that changes or opens the tenant."""
         actor = get_staff_actor(request)
         if change:
+            # Only changed fields, so that the audit entry lists what was changed.
             changed = {field: form.cleaned_data[field] for field in form.changed_data}
             with control_scope(obj.pk, actor=actor) as s:
                 update_tenant(s, **changed)
@@ -175,6 +177,7 @@ class TenantAdmin(DirectoryAdmin):
 
         def finish_tenant() -> None:
             with control_scope(UUID(str(object_id)), actor=get_staff_actor(request)) as s:
+                # The scope is closed before finish_opening(), which opens scopes of its own.
                 entry = queries.get_tenant(s)
             finish_opening(entry, owner=None, actor=get_staff_actor(request))
 
@@ -219,6 +222,7 @@ def _load_tenant_context(tenant: Tenant, actor: Actor) -> dict[str, Any]:
         return {
             "model": model_health.load_model_health(TenantRef(tenant.pk, tenant.region_id)),
             "members": queries.list_members(s),
+            # A replaced key is valid until its overlap ends.
             "live_keys": sum(key.state in {"active", "replaced"} for key in queries.list_api_keys(s)),
             "audit": queries.list_audit_entries(s, limit=8),
         }
