@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from recommender.dataset import Dataset, ItemContent
 from recommender.dataset.cleaning import Cleaner, CleaningReport
+from recommender.evaluation.slices import SegmentColumn
 from recommender.features.encoders import FeatureTable
 from recommender.features.specification import (
     DeniedAttributes,
@@ -29,7 +30,7 @@ from recommender.features.specification import (
 )
 from recommender.features.tfidf import join_text_fields
 from recommender.tenant_data import user_segments as tenant_data_user_segments
-from recommender.tenant_data.user_segments import AttributeValues, SegmentColumn
+from recommender.tenant_data.user_segments import AttributeValues
 from tenants.data.presets import list_denied_attributes
 from tenants.data.queries import catalog, profiles, tenant_state, timeline
 from tenants.data.queries.consent import allows_profiling, load_consent_filter, parse_consent

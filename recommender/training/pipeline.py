@@ -18,6 +18,7 @@ from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.dataset import Split, leave_last_out
 from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.model_selection import SERVING_BUDGET_MS
 from recommender.fitting.training_profiles import TRAINING_PROFILES, ParameterOverrides
 from recommender.registry import actions, artefacts, queries
@@ -33,7 +34,8 @@ from recommender.training.job_parameters import TrainingParameters
 from recommender.training.packaging import build_version_metrics, package_model
 from recommender.training.refresh_schedule import get_last_full_training
 from recommender.training.side_data import EnrichedData, load_side_data
-from recommender.tuning.tuner import SearchLog, tune_models
+from recommender.tuning.search_log import SearchLog
+from recommender.tuning.tuner import TuningOptions, tune_models
 from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -162,24 +164,24 @@ def _train_from_scratch(
     if not len(split):
         ensemble = fit_ensemble(
             enriched.full_dataset,
-            profile=profile,
+            FitOptions(profile=profile, overrides=changes, backend=backend),
             rng=rng,
             report=heartbeat.report_progress,
-            overrides=changes,
-            backend=backend,
         )
         reasons = (gate.create_few_cases_reason(0),) if source.dataset.n_events else ()
         judged = {"protocol": None, "cases": 0, **tuned}
         return ensemble, GateResult(reasons, build_version_metrics(ensemble, source, judged))
     ensemble = fit_ensemble(
         enriched.add_past_reviews(split.train),
-        profile=profile,
+        FitOptions(
+            profile=profile,
+            refit_on_all=False,
+            overrides=changes,
+            serving_budget_ms=SERVING_BUDGET_MS,
+            backend=backend,
+        ),
         rng=rng,
         report=heartbeat.report_progress,
-        refit_on_all=False,
-        overrides=changes,
-        serving_budget_ms=SERVING_BUDGET_MS,
-        backend=backend,
     ).prune_models(keep=_FALLBACK_MODELS)
     heartbeat.start_phase("evaluating", low=70, high=75)
     fair = protocol == "time-split" and gate.is_fair_comparison(until, source.dataset, split)
@@ -218,11 +220,13 @@ def _tune_settings(
     heartbeat.start_phase("tuning", low=20, high=32)
     found = tune_models(
         leave_last_out(split.train),
-        profile=parameters.profile,
-        budget=parameters.tuning_budget,
-        previous=previous_settings,
+        TuningOptions(
+            budget=parameters.tuning_budget,
+            profile=parameters.profile,
+            previous=previous_settings,
+            backend=backend,
+        ),
         report=heartbeat.report_progress,
-        backend=backend,
         log=SearchLog.from_checkpoint(
             parameters.checkpoint, lambda state: heartbeat.save_checkpoint({"tuning": state})
         ),

@@ -131,6 +131,8 @@ def test_the_same_file_twice_changes_nothing(shop: Workspace, owner: Any) -> Non
 def test_the_palette_finds_items_and_needs_two_letters(shop: Workspace, owner: Any) -> None:
     with scope(shop.ref, actor=ACTOR) as s:
         change.retire_item(s, "sku-5")
-    assert "Ceramic pour-over set 1" in owner.get(shop.page("search-items"), {"q": "ceramic"}).content.decode()
+    assert (
+        "Ceramic pour-over set 1" in owner.get(shop.page("search-items"), {"q": "ceramic"}).content.decode()
+    )
     assert "desk lamp 5" not in owner.get(shop.page("search-items"), {"q": "desk lamp"}).content.decode()
     assert owner.get(shop.page("search-items"), {"q": "c"}).content == b""

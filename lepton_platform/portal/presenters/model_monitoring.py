@@ -134,7 +134,7 @@ def _present_slice(name: str, comparison: Mapping[str, Any]) -> SliceMetrics:
     return SliceMetrics(
         name=translate_slice_name(name),
         n_cases=int(against_popularity.get("cases", 0)),
-        ndcg=against_popularity.get("ours"),
-        popularity_ndcg=against_popularity.get("theirs"),
-        live_ndcg=against_live.get("theirs"),
+        ndcg=against_popularity.get("candidate"),
+        popularity_ndcg=against_popularity.get("baseline"),
+        live_ndcg=against_live.get("baseline"),
     )

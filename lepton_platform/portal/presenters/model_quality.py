@@ -166,7 +166,7 @@ def build_quality_chart(versions: Sequence[VersionView]) -> dict[str, Any] | Non
 def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
     """Lists the models by descending weight, then those that could not be trained."""
     weights = get_mapping(metrics, "weights")
-    dropped = get_mapping(get_mapping(metrics, "choice"), "dropped")
+    dropped = get_mapping(get_mapping(metrics, "selection"), "dropped")
     models = [_present_model(name, metrics) for name in {**weights, **dropped}]
     models.sort(key=lambda model: -(model.weight or 0.0))
     # Skipped models have neither a weight nor metrics.
@@ -180,14 +180,14 @@ def _present_model(name: str, metrics: Mapping[str, Any]) -> ModelMetrics:
     # Weights are not normalised when they are stored.
     total_weight = sum(float(weight) for weight in weights.values()) or 1.0
     validation = get_mapping(get_mapping(metrics, "validation"), name)
-    selection = get_mapping(metrics, "choice")
+    selection = get_mapping(metrics, "selection")
     return ModelMetrics(
         name=name,
         weight=float(weights.get(name, 0.0)) / total_weight,
         ndcg=get_number(validation, NDCG),
         recall=get_number(validation, RECALL),
         coverage=get_number(validation, COVERAGE),
-        ndcg_without=get_number(get_mapping(selection, "without"), name),
+        ndcg_without=get_number(get_mapping(selection, "ndcg_without"), name),
         seconds=get_number(get_mapping(metrics, "seconds"), name),
         exclusion_reason=translate_exclusion(str(get_mapping(selection, "dropped").get(name, ""))),
     )

@@ -64,10 +64,10 @@ class TuningSummary:
 
 def present_quantization(metrics: Mapping[str, Any]) -> QuantizationSummary | None:
     """Returns the effect of quantization, or None for a version without a measurement."""
-    report = metrics.get("compression")
-    if not isinstance(report, dict) or not report.get("members"):
+    report = metrics.get("quantization")
+    if not isinstance(report, dict) or not report.get("models"):
         return None
-    sizes = [_present_size(name, values) for name, values in report["members"].items()]
+    sizes = [_present_size(name, values) for name, values in report["models"].items()]
     sizes.sort(key=lambda size: -size.file_bytes_before)
     return QuantizationSummary(
         ndcg_before=float(report.get("ndcg@10_before", 0.0)),
@@ -83,14 +83,14 @@ def present_tuning(metrics: Mapping[str, Any]) -> list[TuningSummary]:
     if not isinstance(report, dict):
         return []
     summaries = []
-    for name, tuning in report.get("members", {}).items():
+    for name, tuning in report.get("models", {}).items():
         summaries.append(
             TuningSummary(
                 name=name,
                 n_trials=int(tuning["trials"]),
                 # None if no trial finished within the budget.
-                default_ndcg=float(tuning["held_out"]["defaults"] or 0.0),
-                best_ndcg=float(tuning["held_out"]["best"] or 0.0),
+                default_ndcg=float(tuning["held_out_ndcg"]["defaults"] or 0.0),
+                best_ndcg=float(tuning["held_out_ndcg"]["best"] or 0.0),
                 settings=list(tuning["settings"].items()),
             )
         )

@@ -13,8 +13,7 @@ from lepton_platform.portal.form_errors import add_error_to_form
 from lepton_platform.portal.forms import UploadForm
 from lepton_platform.portal.pages import render_page
 from lepton_platform.portal.tables import build_csv_response, format_csv
-from lepton_platform.portal.uploads.importing import CatalogueImportResult, import_items
-from lepton_platform.portal.uploads.parsing import parse_upload
+from lepton_platform.portal.uploads import CatalogueImportResult, import_catalogue
 from tenants.errors import Invalid
 
 # Rows in the page's table, and rows that the page can post back for the download.
@@ -60,7 +59,7 @@ def _import_upload(workspace: WorkspaceContext, form: UploadForm) -> CatalogueIm
     """Returns the result, or None if the file can't be read; the form then has the error."""
     file = form.cleaned_data["file"]
     try:
-        return import_items(workspace, parse_upload(file.name, file.read()))
+        return import_catalogue(workspace, file.name, file.read())
     except Invalid as error:
         add_error_to_form(form, error)
         return None
