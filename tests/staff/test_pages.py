@@ -107,8 +107,8 @@ def test_a_region_that_does_not_answer_is_said_and_not_hidden(
 
     monkeypatch.setattr(figures, "data_ops", down)
     monkeypatch.setattr(regions, "is_database_available", lambda _alias: False)
-    assert "No answer" in staff.get("/staff/").content.decode()
-    assert "No answer" in staff.get("/staff/control/region/").content.decode()
+    assert "Unreachable" in staff.get("/staff/").content.decode()
+    assert "Unreachable" in staff.get("/staff/control/region/").content.decode()
 
 
 def test_the_search_finds_pages_tenants_and_users(staff: Client, tenant: TenantRef, actor: Actor) -> None:
