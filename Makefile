@@ -62,7 +62,7 @@ bench: env
 	$(BIN)/python manage.py bench recommend --json build/bench-recommend.json
 	$(BIN)/python manage.py bench scan --json build/bench-scan.json
 
-# What evaluate_peers compares with. Without dependencies: they are in the lock file, in versions rectools does not ask for.
+# The libraries of `python -m recommender.benchmarks compare-libraries`. Without dependencies: they are in the lock file, in versions rectools does not ask for.
 .PHONY: env-peers
 env-peers: env
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(REQUIREMENTS)/peers.txt
