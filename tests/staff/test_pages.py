@@ -123,6 +123,6 @@ def test_a_region_served_elsewhere_is_not_called_silent(staff: Client, settings:
     settings.LEPTON_SERVED_REGIONS = ("eu",)
     page = staff.get("/staff/").content.decode()
     assert page.count("Not served here") == 2
-    assert "No answer" not in page
+    assert "Unreachable" not in page
     listed = staff.get("/staff/control/region/").content.decode()
     assert listed.count("Not served here") == 4
