@@ -1,4 +1,4 @@
-"""Defaults of a vertical. Dated 2026-11; a tenant may tighten them; not legal advice."""
+"""Default settings of each vertical, as of 2026-11. A tenant may make them stricter. They are not legal advice."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PRIVACY_PRESETS: dict[str, PrivacySettings] = {
 
 
 def list_denied_attributes(vertical: str, settings: PrivacySettings) -> tuple[str, ...]:
-    """What the vertical denies and what the tenant denies beside it: no setting takes anything of the first away."""
+    """Returns the attributes denied by the vertical or by the tenant, sorted. Settings can't allow what the vertical denies."""
     return tuple(sorted({*PRIVACY_PRESETS[vertical].denied_attributes, *settings.denied_attributes}))
 
 

@@ -1,4 +1,4 @@
-"""What goes into and comes out of a tenant's space, as msgspec structs shared by API, importers and pages."""
+"""Inputs and results of the data plane, as msgspec structs that API, importers and pages share."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Labels = Annotated[list[Label], msgspec.Meta(max_length=50)]
 
 
 class ItemInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One catalogue entry as the client states it. An upsert replaces the whole entry."""
+    """A catalogue item as the client sends it. An upsert replaces the whole item."""
 
     id: Id
     title: ShortText = ""
@@ -45,7 +45,7 @@ class ItemInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class EventInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Something a profile or an anonymous session did with an item. `at` defaults to the time of receipt."""
+    """An interaction of a profile or an anonymous session with an item. `at` defaults to the time of receipt."""
 
     item_id: Id
     kind: Name
@@ -61,6 +61,8 @@ class EventInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ProfileInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A profile (end user) as the client sends it. Without `consent` an upsert keeps the stored consent."""
+
     id: Id
     attributes: Attributes = {}
     language: Language | None = None
@@ -68,7 +70,7 @@ class ProfileInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`id` makes a review an upsert; without one the same text on the same item by the same profile counts once."""
+    """A review. With `id` it replaces the stored review; without, a review with equal item, profile and text."""
 
     item_id: Id
     profile_id: Id | None = None
@@ -81,8 +83,10 @@ class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class RuleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the tenant knows beforehand: profiles that pass all of `profile` get items that pass all of `items` sooner,
-    or later with a weight below zero. Tests are those of a recommendation's filter; without `profile` it is for everybody."""
+    """A business rule: items that match `items` are boosted for profiles that match `profile`, or demoted if `weight` < 0.
+
+    The conditions are those of a recommendation's filter, and all of them must match. An empty `profile` matches everybody.
+    """
 
     id: Id
     items: FilterConditions
@@ -91,7 +95,7 @@ class RuleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class TripleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`head` is an item's id; `tail` another item's, or the name of anything that items can have in common."""
+    """A knowledge graph triple. `head` is an item id; `tail` an item id or the name of an entity that items share."""
 
     head: Id
     relation: Name
@@ -99,7 +103,7 @@ class TripleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a tenant decided about its customers' data; defaults come from its vertical (presets.py)."""
+    """The tenant's settings for its customers' data; the defaults depend on the vertical (presets.py)."""
 
     basis: Literal["notice", "opt_in"]
     personalisation: Literal["on", "off"]
@@ -109,7 +113,7 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class RowError(msgspec.Struct, frozen=True):
-    """A row that was not taken, and why; `row` counts from 0 in the caller's batch."""
+    """The reason why a row was rejected; `row` counts from 0 in the caller's batch."""
 
     row: int
     pointer: str
@@ -118,6 +122,8 @@ class RowError(msgspec.Struct, frozen=True):
 
 
 class UpsertResult(msgspec.Struct):
+    """Counts of written rows, and rejected rows."""
+
     created: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -125,14 +131,14 @@ class UpsertResult(msgspec.Struct):
 
 
 class RulesResult(msgspec.Struct):
-    """The tenant's rules are the `taken` ones from now on, and no others."""
+    """The result of replacing the rules: the number of `accepted` rules, which are now all rules of the tenant."""
 
     accepted: int = 0
     rejected: list[RowError] = msgspec.field(default_factory=list)
 
 
 class EventReceipt(msgspec.Struct):
-    """`accepted` events are committed when the scope's block ends without an error."""
+    """The result of an ingest call. `accepted` events are durable when the scope has ended without an error."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -141,6 +147,8 @@ class EventReceipt(msgspec.Struct):
 
 
 class ItemView(msgspec.Struct, frozen=True):
+    """An item as API and pages show it."""
+
     item: ItemInput
     live: bool
     version: int
@@ -150,7 +158,7 @@ class ItemView(msgspec.Struct, frozen=True):
 
 
 class StoredItem(msgspec.Struct, frozen=True):
-    """An item as serving and training see it: by number, with its body opened."""
+    """An item as serving and training read it: with its number and its catalogue version."""
 
     item_no: int
     version: int
@@ -159,6 +167,8 @@ class StoredItem(msgspec.Struct, frozen=True):
 
 
 class ProfileView(msgspec.Struct, frozen=True):
+    """A profile and its number of stored events."""
+
     profile: ProfileInput
     created_at: datetime
     updated_at: datetime
@@ -166,11 +176,15 @@ class ProfileView(msgspec.Struct, frozen=True):
 
 
 class ReviewView(msgspec.Struct, frozen=True):
+    """A review and its time."""
+
     review: ReviewInput
     at: datetime
 
 
 class JobView(msgspec.Struct, frozen=True):
+    """A background job."""
+
     id: UUID
     kind: str
     state: str
@@ -188,14 +202,14 @@ class JobView(msgspec.Struct, frozen=True):
 
 
 class EventKind(msgspec.Struct, frozen=True):
-    """`weight` 0 is not an interaction; below 0 is a dislike."""
+    """Number and training weight of an event kind. Weight 0 is not an interaction; a negative weight is a dislike."""
 
     number: int
     weight: float
 
 
 class SpaceState(msgspec.Struct, frozen=True):
-    """The tenant's row of settings and counters."""
+    """The tenant's settings and counters. `tombstones` is the number of erasures, 0 if there was none."""
 
     vertical: str
     privacy: PrivacySettings
