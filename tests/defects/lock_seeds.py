@@ -32,8 +32,8 @@ _NESTED = """    if any(opened.alias == new_scope.alias for opened in list_open_
     _drop_lost_connection(connection)
     if connection.in_atomic_block:
         raise ScopeNested(f"A transaction on {new_scope.alias} is open; a scope is the outermost block.")
-    with _translate_database_errors():
-        raw = _get_live_connection(connection)
+    with translate_database_errors():
+        raw = get_live_connection(connection)
         with transaction.atomic(using=new_scope.alias, durable=True):
 """
 
@@ -207,8 +207,8 @@ LOCK_SEEDS = (
         _SCOPE,
         _NESTED,
         """    connection = connections[new_scope.alias]
-    with _translate_database_errors():
-        raw = _get_live_connection(connection)
+    with translate_database_errors():
+        raw = get_live_connection(connection)
         with transaction.atomic(using=new_scope.alias):
 """,
         _MISSING,
