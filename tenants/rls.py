@@ -156,7 +156,12 @@ class CompositeForeignKey(SqlConstraint):
     """A foreign key whose first column is `tenant_id`, so a cascade or a check never crosses tenants."""
 
     def __init__(
-        self, *, name: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]
+        self,
+        *,
+        name: str,
+        columns: Sequence[str],
+        to_table: str,
+        to_columns: Sequence[str],
     ) -> None:
         super().__init__(name=name)
         if columns[0] != "tenant_id" or to_columns[0] != "tenant_id":

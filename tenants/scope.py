@@ -139,7 +139,13 @@ def scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) ->
         StoreUnavailable: The database is not reachable, at the first statement or at commit.
     """
     alias = regions.get_data_alias(tenant.region)
-    new_scope = Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL)
+    new_scope = Scope(
+        alias,
+        f"tenant:{tenant.id}",
+        actor,
+        tenant,
+        seal=_SEAL,
+    )
     with _open_transaction(new_scope, lifetime) as opened:
         yield opened
 
@@ -148,7 +154,13 @@ def scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) ->
 def keys_scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) -> Iterator[Scope]:
     """Opens the tenant's rows in the keys database of its region. Raises as `scope`."""
     alias = regions.get_keys_alias(tenant.region)
-    new_scope = Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL)
+    new_scope = Scope(
+        alias,
+        f"tenant:{tenant.id}",
+        actor,
+        tenant,
+        seal=_SEAL,
+    )
     with _open_transaction(new_scope, lifetime) as opened:
         yield opened
 
@@ -192,11 +204,22 @@ def keys_ops(region: str, purpose: str, *, actor: Actor, reason: str) -> Iterato
 
 
 @contextmanager
-def _open_ops_scope(alias: str, purpose: str, actor: Actor, reason: str) -> Iterator[Scope]:
+def _open_ops_scope(
+    alias: str,
+    purpose: str,
+    actor: Actor,
+    reason: str,
+) -> Iterator[Scope]:
     if not reason or not purpose.replace("-", "").isalnum():
         raise ScopeRequired("Crossing tenants needs a purpose and a reason.")
     log.debug("cross_tenant", database=alias, purpose=purpose, actor=str(actor), reason=reason)
-    new_scope = Scope(alias, f"ops:{purpose}", actor, reason=reason, seal=_SEAL)
+    new_scope = Scope(
+        alias,
+        f"ops:{purpose}",
+        actor,
+        reason=reason,
+        seal=_SEAL,
+    )
     with _open_transaction(new_scope, LIFETIME) as opened:
         yield opened
 

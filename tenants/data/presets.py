@@ -42,7 +42,11 @@ PRIVACY_PRESETS: dict[str, PrivacySettings] = {
     "finance": _build_privacy("opt_in", 180, 20, ["sex", "gender", "marital", "marital_state", "postcode"]),
     "education": _build_privacy("opt_in", 425, 10, ["disability", "discipline", "emotion"]),
     "medical": _build_privacy(
-        "opt_in", 30, 20, ["genetics", "psychiatry", "hiv", "reproductive"], personalisation="off"
+        "opt_in",
+        30,
+        20,
+        ["genetics", "psychiatry", "hiv", "reproductive"],
+        personalisation="off",
     ),
 }
 

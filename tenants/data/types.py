@@ -8,9 +8,24 @@ from uuid import UUID
 
 import msgspec
 
+# msgspec enforces these limits when it decodes a request, not when Python code constructs a struct.
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.\-]+$")]
-Scenario = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_.\-]+$")]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=40,
+        pattern=r"^[A-Za-z0-9_.\-]+$",
+    ),
+]
+Scenario = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=60,
+        pattern=r"^[A-Za-z0-9_.\-]+$",
+    ),
+]
 ShortText = Annotated[str, msgspec.Meta(max_length=500)]
 LongText = Annotated[str, msgspec.Meta(max_length=20_000)]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -19,10 +34,12 @@ Language = Annotated[str, msgspec.Meta(min_length=2, max_length=12)]
 Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
 Price = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
+# The range of PostgreSQL's bigint; Python integers are unbounded.
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Attribute = str | Int64 | float | bool | list[str]
 Attributes = Annotated[dict[Label, Attribute], msgspec.Meta(max_length=100)]
 Scalar = str | Int64 | float | bool
+# Field -> operator -> operand, e.g. {"price": {"lte": 20}}.
 FilterConditions = Annotated[dict[Label, dict[Label, Scalar | list[Scalar]]], msgspec.Meta(max_length=20)]
 Labels = Annotated[list[Label], msgspec.Meta(max_length=50)]
 

@@ -69,7 +69,7 @@ LOCK_SEEDS = (
     ),
     Seed(
         "a plan that no longer holds is an error of the server",
-        "tenants/scope.py",
+        "tenants/connections.py",
         'in ("RevalidateCachedQuery", "FetchPreparedStatement")',
         "in ()",
         "tests/platform/test_pool.py",

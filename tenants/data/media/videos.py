@@ -34,7 +34,13 @@ _MAGIC, _HEADER = b"film", struct.Struct("<4sBHH")
 _DECODED, _TOO_MANY_PIXELS, _UNKNOWN_CODEC, _BROKEN = 0, 3, 4, 5
 
 
-def extract_key_frames(content: bytes, content_type: str, *, count: int, side: int) -> list[Image.Image]:
+def extract_key_frames(
+    content: bytes,
+    content_type: str,
+    *,
+    count: int,
+    side: int,
+) -> list[Image.Image]:
     """Returns up to `count` evenly spaced frames as RGB images of equal size, at most `side` pixels on a side.
 
     Raises:
@@ -63,12 +69,26 @@ def _require_container(content: bytes, declared: VideoContainer) -> None:
         raise Invalid.from_field("", "image_type_mismatch", detail)
 
 
-def _decode_frames(content: bytes, container: VideoContainer, *, count: int, side: int) -> bytes:
+def _decode_frames(
+    content: bytes,
+    container: VideoContainer,
+    *,
+    count: int,
+    side: int,
+) -> bytes:
     """Runs the decoder and returns its output, which is not trusted before `_parse_frames` has validated it."""
     with _acquire_decoder_lock(), _open_memory_file() as source, _open_memory_file() as result:
         source.write(content)
         source.flush()
-        _raise_for_status(_run_decoder(source, result, container, count=count, side=side))
+        _raise_for_status(
+            _run_decoder(
+                source,
+                result,
+                container,
+                count=count,
+                side=side,
+            )
+        )
         result.seek(0)
         # One byte more than the largest valid output, so that a longer one is recognised.
         return result.read(_HEADER.size + count * side * side * 3 + 1)
@@ -95,7 +115,12 @@ def _open_memory_file() -> Iterator[BinaryIO]:
 
 
 def _run_decoder(
-    source: BinaryIO, result: BinaryIO, container: VideoContainer, *, count: int, side: int
+    source: BinaryIO,
+    result: BinaryIO,
+    container: VideoContainer,
+    *,
+    count: int,
+    side: int,
 ) -> int:
     """Returns the exit status; a timeout counts as SIGXCPU."""
     limits = (count, side, MAX_SIDE, MAX_FRAMES, MAX_PIXELS, CPU_SECONDS, MEMORY_BYTES)

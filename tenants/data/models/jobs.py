@@ -27,7 +27,11 @@ class Job(TenantModel):
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.UUIDField()
     kind = models.CharField(max_length=20)
-    state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.QUEUED)
+    state = models.CharField(
+        max_length=12,
+        choices=JobState.choices,
+        default=JobState.QUEUED,
+    )
     phase = models.CharField(max_length=60, default="")
     percent = models.SmallIntegerField(default=0)
     attempt = models.SmallIntegerField(default=0)

@@ -78,7 +78,13 @@ class CounterDelta(TenantModel):
 class Counter(TenantModel):
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.NEVER_PERSONAL)
 
-    pk = models.CompositePrimaryKey("tenant_id", "day", "metric", "kind", "scenario")
+    pk = models.CompositePrimaryKey(
+        "tenant_id",
+        "day",
+        "metric",
+        "kind",
+        "scenario",
+    )
     day = models.DateField()
     metric = models.CharField(max_length=20)
     kind = models.CharField(max_length=40)

@@ -72,7 +72,12 @@ def get_item_no(s: Scope, item_id: str) -> int:
 
 
 def list_items(
-    s: Scope, *, after: int = 0, limit: int = 50, search: str = "", live_only: bool = True
+    s: Scope,
+    *,
+    after: int = 0,
+    limit: int = 50,
+    search: str = "",
+    live_only: bool = True,
 ) -> tuple[list[ItemView], int | None]:
     """Returns a page of items in the order of their numbers.
 
@@ -108,7 +113,13 @@ def _is_match(item: ItemInput, search: str) -> bool:
     return any(search in text.casefold() for text in texts)
 
 
-def list_changed_items(s: Scope, version: int, *, after_no: int = 0, limit: int = 5_000) -> list[StoredItem]:
+def list_changed_items(
+    s: Scope,
+    version: int,
+    *,
+    after_no: int = 0,
+    limit: int = 5_000,
+) -> list[StoredItem]:
     """Returns items written after (version, item_no), ordered by both, retired items included.
 
     The last item of a page is the start of the next.
@@ -135,7 +146,14 @@ def _open_items(s: Scope, rows: Sequence[tuple[Any, ...]]) -> list[StoredItem]:
     bodies = get_item_cipher(s.ref).open_many(sealed, row_ids)
     items = []
     for (number, version, live, _sealed), body in zip(rows, bodies, strict=True):
-        items.append(StoredItem(item_no=number, version=version, live=live, item=_decoder.decode(body)))
+        items.append(
+            StoredItem(
+                item_no=number,
+                version=version,
+                live=live,
+                item=_decoder.decode(body),
+            )
+        )
     return items
 
 

@@ -49,7 +49,13 @@ def encode_embedding_row_id(item_no: int, encoder: str) -> bytes:
     return catalog.encode_item_row_id(item_no) + encoder.encode()
 
 
-def list_pending(s: Scope, encoder: str, *, after: int = 0, limit: int = 32) -> list[PendingImage]:
+def list_pending(
+    s: Scope,
+    encoder: str,
+    *,
+    after: int = 0,
+    limit: int = 32,
+) -> list[PendingImage]:
     """Returns images of live items without an embedding of `encoder`, by item number, beginning after `after`."""
     rows = s.cursor(binary=True).execute(_PENDING, (s.tenant_id, after, encoder, limit)).fetchall()
     cipher = get_keyring(s.ref).get_cipher(Purpose.CATALOGUE, table="itemimage", column="body")

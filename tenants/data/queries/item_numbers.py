@@ -13,6 +13,7 @@ from uuid import UUID
 from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
+# Total over all tenants of the process.
 _MAX_IDS = 500_000
 _cached_numbers: OrderedDict[UUID, dict[str, int]] = OrderedDict()
 _lock = Lock()

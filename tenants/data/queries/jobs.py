@@ -61,7 +61,11 @@ def _to_view(row: tuple[Any, ...]) -> JobView:
 
 
 def list_jobs(
-    s: Scope, *, after: UUID | None = None, limit: int = 50, kind: str | None = None
+    s: Scope,
+    *,
+    after: UUID | None = None,
+    limit: int = 50,
+    kind: str | None = None,
 ) -> tuple[list[JobView], UUID | None]:
     """Returns a page of jobs, newest first, and the cursor of the next page or None at the end."""
     rows = s.cursor().execute(_PAGE, (s.tenant_id, after, after, kind, kind, limit + 1)).fetchall()

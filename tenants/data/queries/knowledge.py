@@ -47,12 +47,24 @@ def count_statements(s: Scope, kind: StatementKind) -> int:
 
 def list_rules(s: Scope, *, after: bytes = b"", limit: int = 50) -> tuple[list[RuleInput], bytes | None]:
     """Returns a page of rules, ordered by their keyed hash, and the cursor of the next page or None at the end."""
-    return _load_page(s, "rule", RuleInput, after, limit)
+    return _load_page(
+        s,
+        "rule",
+        RuleInput,
+        after,
+        limit,
+    )
 
 
 def list_triples(s: Scope, *, after: bytes = b"", limit: int = 50) -> tuple[list[TripleInput], bytes | None]:
     """Returns a page of triples, as `list_rules`."""
-    return _load_page(s, "triple", TripleInput, after, limit)
+    return _load_page(
+        s,
+        "triple",
+        TripleInput,
+        after,
+        limit,
+    )
 
 
 def load_rules(s: Scope) -> list[RuleInput]:
@@ -69,13 +81,23 @@ def _load_all(s: Scope, kind: StatementKind, input_type: type[InputT]) -> list[I
     statements: list[InputT] = []
     after: bytes | None = b""
     while after is not None:
-        page, after = _load_page(s, kind, input_type, after, _PAGE_SIZE)
+        page, after = _load_page(
+            s,
+            kind,
+            input_type,
+            after,
+            _PAGE_SIZE,
+        )
         statements += page
     return statements
 
 
 def _load_page(
-    s: Scope, kind: StatementKind, input_type: type[InputT], after: bytes, limit: int
+    s: Scope,
+    kind: StatementKind,
+    input_type: type[InputT],
+    after: bytes,
+    limit: int,
 ) -> tuple[list[InputT], bytes | None]:
     rows = s.cursor(binary=True).execute(_PAGE, (s.tenant_id, kind, after, limit + 1)).fetchall()
     # One row more than the limit was fetched to see whether there is a next page.

@@ -57,7 +57,13 @@ def iter_latest_receipts(s: Scope, *, limit: int = 5_000) -> Iterator[dict[str, 
         yield msgspec.json.decode(get_receipt_cipher(s.ref).open(body, receipt_id.bytes))
 
 
-def list_receipts(s: Scope, since: datetime, before: UUID, *, limit: int = 5_000) -> list[StoredReceipt]:
+def list_receipts(
+    s: Scope,
+    since: datetime,
+    before: UUID,
+    *,
+    limit: int = 5_000,
+) -> list[StoredReceipt]:
     """Returns a page of receipts issued from `since` on with ids below `before`, newest first."""
     values = (s.tenant_id, to_min_receipt_id(since), before, limit)
     rows = s.cursor(binary=True).execute(_PAGE, values).fetchall()

@@ -31,6 +31,7 @@ _SCAN = """
 SELECT review_key, item_no, profile_key, at, body FROM data_review
 WHERE tenant_id = %s AND review_key > %b AND at >= %s ORDER BY review_key LIMIT %s
 """
+# The time of the oldest of the newest reviews; no row if there are fewer.
 _CUTOFF = "SELECT at FROM data_review WHERE tenant_id = %s ORDER BY at DESC OFFSET %s LIMIT 1"
 _COUNT = "SELECT count(*) FROM data_review WHERE tenant_id = %s"
 
@@ -41,7 +42,11 @@ def get_review_cipher(tenant: TenantRef) -> BoundCipher:
 
 
 def list_item_reviews(
-    s: Scope, item_id: str, *, before: tuple[datetime, bytes] | None = None, limit: int = 50
+    s: Scope,
+    item_id: str,
+    *,
+    before: tuple[datetime, bytes] | None = None,
+    limit: int = 50,
 ) -> tuple[list[ReviewView], tuple[datetime, bytes] | None]:
     """Returns a page of an item's reviews, newest first, and the cursor of the next page or None at the end.
 
@@ -77,7 +82,11 @@ class StoredReview:
 
 
 def scan_reviews(
-    tenant: TenantRef, *, actor: Actor, max_reviews: int, page_size: int = 2_000
+    tenant: TenantRef,
+    *,
+    actor: Actor,
+    max_reviews: int,
+    page_size: int = 2_000,
 ) -> Iterator[list[StoredReview]]:
     """Yields pages of the newest reviews, ordered by key.
 

@@ -76,7 +76,10 @@ def load_history(s: Scope, profile_key: bytes, *, limit: int = records.CHUNK_EVE
 
 
 def open_history(
-    tenant: TenantRef, profile_key: bytes, chunks: list[tuple[Any, ...]], seen: tuple[Any, ...] | None
+    tenant: TenantRef,
+    profile_key: bytes,
+    chunks: list[tuple[Any, ...]],
+    seen: tuple[Any, ...] | None,
 ) -> ProfileHistory:
     """Opens rows of TAIL (seq, body) and SEEN (body, or None without a row)."""
     row_ids = [records.encode_chunk_row_id(profile_key, seq) for seq, _body in chunks]
@@ -110,7 +113,11 @@ def scan_histories(
 
 
 def scan_recent_chunks(
-    tenant: TenantRef, since: datetime, *, actor: Actor, page_size: int = 20_000
+    tenant: TenantRef,
+    since: datetime,
+    *,
+    actor: Actor,
+    page_size: int = 20_000,
 ) -> Iterator[tuple[bytes, Records]]:
     """Yields (profile key, events) of chunks whose last event is not before `since`, ordered by profile.
 
