@@ -23,7 +23,7 @@ _MIN_RELATIVE_VARIANCE = 1e-6
 
 @dataclass(frozen=True)
 class VisualSimilarityConfig(EmbeddingSimilarityConfig):
-    """Parameters of `VisualSimilarity` beside those of `EmbeddingSimilarity`.
+    """Parameters of `VisualSimilarity`, in addition to those of `EmbeddingSimilarity`.
 
     dimensions: Number of principal components kept.
     sample_size: Items that the components are computed from, at most.
