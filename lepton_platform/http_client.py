@@ -44,7 +44,11 @@ class HttpConnection:
         )
 
     def send_request(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         """Sends one request and reads the whole response.
 

@@ -22,7 +22,10 @@ TIMEOUT_SECONDS = 4 * 3600
 def add_arguments(parser: ArgumentParser) -> None:
     """Adds the options that only this benchmark has."""
     parser.add_argument(
-        "--models", type=_parse_names, default=MODELS, help="for cost: names with commas between"
+        "--models",
+        type=_parse_names,
+        default=MODELS,
+        help="for cost: names with commas between",
     )
     parser.add_argument(
         "--event-multiples",
@@ -31,7 +34,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="for cost: multiples of --events",
     )
     parser.add_argument(
-        "--items", type=_parse_numbers, default=CATALOGUE_SIZES, help="for cost: sizes of the catalogue"
+        "--items",
+        type=_parse_numbers,
+        default=CATALOGUE_SIZES,
+        help="for cost: sizes of the catalogue",
     )
     parser.add_argument("--profile", choices=["fast", "full"], default="fast", help="for cost")
 
@@ -75,7 +81,12 @@ def _fit_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _measure_model(
-    model: str, events: int, items: int, profile: str, metrics: BenchMetrics, on_message: MessageCallback
+    model: str,
+    events: int,
+    items: int,
+    profile: str,
+    metrics: BenchMetrics,
+    on_message: MessageCallback,
 ) -> dict[str, Any]:
     """Measures once, adds the row to `metrics` and returns it.
 

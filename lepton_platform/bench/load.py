@@ -40,7 +40,11 @@ class LoadFailed(Exception):
 
 
 def run_load(
-    base_url: str, calls: Sequence[HttpCall], *, headers: dict[str, str], threads: int
+    base_url: str,
+    calls: Sequence[HttpCall],
+    *,
+    headers: dict[str, str],
+    threads: int,
 ) -> LoadResult:
     """Sends every call once, with `threads` connections that take the next call when they are free.
 

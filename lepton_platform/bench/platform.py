@@ -147,6 +147,11 @@ def _run_management_command(environment: Mapping[str, str], *arguments: str) -> 
 
 def _run_process(argv: list[str], environment: Mapping[str, str]) -> str:
     completed = subprocess.run(
-        argv, env=dict(environment), cwd=BASE_DIR, check=True, capture_output=True, text=True
+        argv,
+        env=dict(environment),
+        cwd=BASE_DIR,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return completed.stdout

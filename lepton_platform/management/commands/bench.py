@@ -37,6 +37,7 @@ class Command(BaseCommand):
         cost.add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
+        """Runs one benchmark; metrics go to stdout and --json, messages to stderr. Raises CommandError."""
         started_at = time.monotonic()
 
         def report_line(line: str) -> None:

@@ -19,12 +19,16 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--profile", choices=("fast", "full"), default="fast")
         parser.add_argument(
-            "--test-fraction", type=float, default=0.1, help="fraction of events after the cut-off"
+            "--test-fraction",
+            type=float,
+            default=0.1,
+            help="fraction of events after the cut-off",
         )
         parser.add_argument("--k", type=int, default=10)
         parser.add_argument("--seed", type=int, default=0)
 
     def handle(self, **options: Any) -> None:
+        """Prints the comparison as a table."""
         dataset, courses = education.load_education_data()
         result = education.evaluate_education(
             dataset,

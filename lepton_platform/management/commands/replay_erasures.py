@@ -27,6 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        """Prints the numbers of tenants, profiles and rows for each region. Raises CommandError."""
         regions = [options["region"]] if options["region"] else sorted(settings.LEPTON_SERVED_REGIONS)
         try:
             for region in regions:

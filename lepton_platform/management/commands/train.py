@@ -34,6 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        """Prints the version, its state and its metrics. Raises CommandError if the training does not succeed."""
         try:
             view = get_view_by_slug(options["tenant"], reason="train command")
             tenant = view.ref

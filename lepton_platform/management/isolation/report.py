@@ -68,7 +68,10 @@ def check_region(region: str, client: ApiClient) -> IsolationReport:
 
 
 def _run_attack(
-    report: IsolationReport, client: ApiClient, attacker: ProbeTenant, victim: ProbeTenant
+    report: IsolationReport,
+    client: ApiClient,
+    attacker: ProbeTenant,
+    victim: ProbeTenant,
 ) -> None:
     before = fingerprint(victim.tenant.ref)
     report.results = list(run_attack(client, attacker, victim))
@@ -77,7 +80,10 @@ def _run_attack(
 
 
 def _run_controls(
-    report: IsolationReport, client: ApiClient, attacker: ProbeTenant, victim: ProbeTenant
+    report: IsolationReport,
+    client: ApiClient,
+    attacker: ProbeTenant,
+    victim: ProbeTenant,
 ) -> None:
     """Repeats the attack with the victim's own key: data must be visible and rows must change."""
     before = fingerprint(victim.tenant.ref)
