@@ -29,7 +29,7 @@ FractionCallback = Callable[[float], None]
 class ApiEvaluationResult:
     """Metrics over all users with at least two events; the target is each user's last event, the catalogue is full.
 
-    `stages` counts answers by serving stage, `seconds` are by phase.
+    `stages` counts responses by serving stage, `seconds` are by phase.
     """
 
     users: int
@@ -90,8 +90,8 @@ def evaluate_api(
     timer.run_phase("events", lambda report: _send_events(client, cases, report))
     timer.run_phase("training", lambda report: _train_model(client, profile, report))
     timer.run_phase("loading", lambda _report: _wait_for_model(client, cases[0]))
-    answers = timer.run_phase("asking", lambda report: _request_recommendations(client, cases, k, report))
-    return _compute_result(cases, answers, timer.seconds, k)
+    responses = timer.run_phase("asking", lambda report: _request_recommendations(client, cases, k, report))
+    return _compute_result(cases, responses, timer.seconds, k)
 
 
 class _PhaseTimer:
@@ -227,16 +227,16 @@ def _request_recommendations(
 
 def _compute_result(
     cases: list[HeldOutCase],
-    answers: list[Any],
+    responses: list[Any],
     seconds: dict[str, float],
     k: int,
 ) -> ApiEvaluationResult:
     dcg, n_hits = 0.0, 0
     stages: dict[str, int] = {}
-    for case, answer in zip(cases, answers, strict=True):
-        stage = answer["stage"]
+    for case, response in zip(cases, responses, strict=True):
+        stage = response["stage"]
         stages[stage] = stages.get(stage, 0) + 1
-        item_ids = [item["id"] for item in answer["items"][:k]]
+        item_ids = [item["id"] for item in response["items"][:k]]
         if case.target in item_ids:
             n_hits += 1
             rank = item_ids.index(case.target)
@@ -247,6 +247,6 @@ def _compute_result(
         ndcg=dcg / len(cases),
         recall=n_hits / len(cases),
         stages=stages,
-        model_version=answers[0]["model_version"],
+        model_version=responses[0]["model_version"],
         seconds=seconds,
     )

@@ -104,6 +104,7 @@ def _measure_model(
     if completed.returncode:
         error_lines = completed.stderr.strip().splitlines() or [f"status {completed.returncode}"]
         raise RuntimeError(f"{model} at {events:,} events and {items:,} items: {error_lines[-1]}")
+    # Libraries may print warnings before the result.
     row: dict[str, Any] = json.loads(completed.stdout.splitlines()[-1])
     on_message(
         f"{model:16} {events:>10,} events {items:>8,} items  {row['seconds']:9.2f} s  {row['peak_mib']:7,} MiB"

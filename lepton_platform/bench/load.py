@@ -69,6 +69,7 @@ def run_load(
                 call = next(pending, None)
             if call is None:
                 break
+            # Outside the lock, so that only the request itself is timed.
             started_at = time.perf_counter()
             response = connection.send_request(call.method, call.path, call.body, headers)
             latencies_ms.append((time.perf_counter() - started_at) * 1000)

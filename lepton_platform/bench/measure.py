@@ -91,6 +91,7 @@ def measure_recommend(bench: BenchPlatform, on_message: MessageCallback) -> Benc
     training_seconds = _train_synthetic(bench, on_message)
     requests = _build_recommend_calls(6_000)
     _require_model(bench)
+    # Warm-up, not counted.
     run_load(bench.url, requests[:1_000], headers=bench.headers, threads=CONNECTIONS)
     on_message("measuring")
     loads: dict[str, list[LoadResult]] = {"recommend": [], "hello": [], "rls": []}
@@ -148,6 +149,7 @@ def _train_synthetic(bench: BenchPlatform, on_message: MessageCallback) -> float
                 events.append(_build_event(f"p{profile}", f"i{item}", at))
         bench.call_api("POST", "/api/v1/events", {"events": events})
     on_message("training")
+    # The worker starts after the events, so that it does not compete with the ingestion.
     bench.start_worker()
     return _train_model(bench)
 

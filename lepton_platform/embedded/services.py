@@ -124,6 +124,7 @@ def _start_services(
     regions: Sequence[str],
     report: StatusCallback,
 ) -> EmbeddedServices:
+    # Others must not attach to services that are being replaced.
     home.services_file.unlink(missing_ok=True)
     n_orphans = terminate_orphans(home.path) + terminate_engines((home.postgres / "data", home.valkey))
     if n_orphans:

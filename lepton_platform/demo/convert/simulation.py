@@ -91,6 +91,7 @@ def _simulate_visitor(
     rng: np.random.Generator,
 ) -> list[tuple[str, str, str, str, datetime]]:
     """Rows of (id, profile_id, item_id, kind, at)."""
+    # At least three views; the mean is still `mean_views`.
     views = 3 + rng.poisson(parameters.mean_views - 3)
     chosen = _choose_items(favourite, views, item_pool, parameters, rng)
     rows = []

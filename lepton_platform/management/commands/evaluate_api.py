@@ -49,6 +49,7 @@ class Command(BaseCommand):
                     k=options["k"],
                     on_progress=self._print_progress,
                 )
+                # A server that is stopped next would wait for the open connection.
                 client.close()
         except (CallFailed, DataError, DomainError, RuntimeError) as error:
             raise CommandError(str(error)) from error

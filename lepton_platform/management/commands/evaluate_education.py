@@ -14,6 +14,7 @@ from recommender.types import ignore_progress
 
 class Command(BaseCommand):
     help = "Compares the blend with popularity and with the rule 'next assessment of the course' on the education data."
+    # The checks need a database, this command does not.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -41,6 +41,7 @@ class Command(BaseCommand):
             n_tenants += 1
             n_profiles += replay.erased
             n_rows += replay.rows
+            # Only exceptions are listed; most tenants have nothing to repeat.
             if replay.erased:
                 self.stdout.write(
                     f"Tenant {replay.tenant.id}: profiles erased again: {replay.erased}; rows: {replay.rows}."
