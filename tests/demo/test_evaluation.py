@@ -59,7 +59,7 @@ def test_the_rule_is_right_where_everybody_follows_the_course(result: EducationR
     assert result.metrics[RULE]["ndcg@3"] == 1.0
 
 
-def test_every_model_is_asked_the_same_students(result: EducationResult) -> None:
+def test_every_model_is_evaluated_on_the_same_students(result: EducationResult) -> None:
     assert {BLEND, INFORMED_BLEND, RULE, CALENDAR, POPULARITY, RECENT_POPULARITY} <= result.metrics.keys()
     assert {figures["cases"] for figures in result.metrics.values()} == {result.n_students}
 
@@ -69,11 +69,11 @@ def test_knowledge_is_in_one_blend_and_not_in_the_other(result: EducationResult)
     assert RULE in result.weights[INFORMED_BLEND]
 
 
-def test_the_text_says_who_wins(result: EducationResult) -> None:
+def test_the_text_names_the_winner(result: EducationResult) -> None:
     lines = education_report.format_result(result, 3).splitlines()
-    verdicts = [line.rpartition(", ")[2] for line in lines if " against " in line]
-    assert len(verdicts) == 5
-    assert set(verdicts) <= {"the first wins", "the second wins", "the data shows no difference"}
+    outcomes = [line.rpartition(", ")[2] for line in lines if " against " in line]
+    assert len(outcomes) == 5
+    assert set(outcomes) <= {"the first wins", "the second wins", "the data shows no difference"}
 
 
 def test_a_winner_needs_its_whole_interval_on_one_side(result: EducationResult) -> None:
