@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lepton_platform.demo.education import EducationResult
+from lepton_platform.demo.education.evaluation import EducationResult
 from recommender.evaluation.metrics import ConfidenceInterval
 
 

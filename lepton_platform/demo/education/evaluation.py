@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from common.time_units import DAY_MS
-from lepton_platform.demo.course_baselines import (
+from lepton_platform.demo.education.course_baselines import (
     CourseCatalogue,
     DueDateRule,
     NextAssessmentRule,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lepton_platform.demo.course_baselines import (
+from lepton_platform.demo.education.course_baselines import (
     CourseCatalogue,
     DueDateRule,
     NextAssessmentRule,
     PreviousPresentationRule,
 )
-from lepton_platform.demo.education import split_at_cutoff
+from lepton_platform.demo.education.evaluation import split_at_cutoff
 from recommender.dataset import Dataset
 from recommender.types import Histories
 
