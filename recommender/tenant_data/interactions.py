@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.dataset import Dataset, ItemContent
-from recommender.dataset.cleaning import Cleaner, CleaningReport
+from recommender.dataset.cleaning import Cleaner
+from recommender.dataset.cleaning_report import CleaningReport
 from recommender.evaluation.slices import SegmentColumn
 from recommender.features.encoders import FeatureTable
 from recommender.features.specification import (
