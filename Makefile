@@ -7,6 +7,7 @@ REQUIREMENTS := deploy/requirements
 RUN_STAMP := $(VENV)/installed-lock
 DEV_STAMP := $(VENV)/installed-dev
 COVERAGE_FLOOR := 86
+TEMPLATES := templates lepton_platform/staff/templates
 
 .PHONY: run env env-dev test lint types format bench test-faults test-defects
 
@@ -38,6 +39,7 @@ test: lint types browser
 lint: env-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/djlint --check --lint --quiet $(TEMPLATES)
 	$(BIN)/lint-imports
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
@@ -47,6 +49,7 @@ types: env-dev
 format: env-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/djlint --reformat --quiet $(TEMPLATES)
 
 .PHONY: browser
 browser: env-dev

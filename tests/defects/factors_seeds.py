@@ -78,15 +78,15 @@ FACTORS_SEEDS = (
     Seed(
         "who did much after the cut counts more than others",
         "recommender/benchmarks/evaluation_report.py",
-        "tally.summarize_metrics(rng, split.user)",
-        "tally.summarize_metrics(rng)",
+        "accumulator.summarize_metrics(rng, split.user)",
+        "accumulator.summarize_metrics(rng)",
         "tests/recommender/benchmarks/test_evaluate.py",
     ),
     Seed(
         "what is asked after the cut is learned from",
         "recommender/dataset/splits.py",
-        "dataset.filter_events(before), histories.slice_prefixes",
-        "dataset, histories.slice_prefixes",
+        "train=dataset.filter_events(is_before_cutoff),",
+        "train=dataset,",
         "tests/recommender/dataset/test_splits.py",
     ),
     Seed(

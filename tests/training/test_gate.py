@@ -12,6 +12,7 @@ import pytest
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Dataset
+from recommender.evaluation.slices import SegmentColumn
 from recommender.training import gate
 from tests.proofs import Scale
 from tests.training.streets import ITEMS, codes, fitted, judged, shuffled, street
@@ -67,7 +68,7 @@ def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
     broken = _Broken(
         ours, of_history={split.histories.slice_row(n).tobytes() for n in _cases(split.user, country)}
     )
-    verdict = judged(broken, split, live, labels=((("country", country, ("DE", "FR")),), ()))  # type: ignore[arg-type]
+    verdict = judged(broken, split, live, labels=((SegmentColumn("country", country, ("DE", "FR")),), ()))
     assert verdict.metrics["served"]["ndcg@10"] > verdict.metrics["live"]["ndcg@10"]
     assert set(codes(verdict)) == {"slice_worse"}
     assert {reason.parameters["slice"] for reason in verdict.reasons} == {"country=FR"}
@@ -79,7 +80,7 @@ def test_groups_too_small_to_judge_are_not_quoted() -> None:
     few[split.user[:49]] = 0
     many = np.full(split.train.n_users, -1, np.int32)
     many[split.user[:50]] = 0
-    labels = (("language", few, ("zh",)), ("country", many, ("CN",)))
+    labels = (SegmentColumn("language", few, ("zh",)), SegmentColumn("country", many, ("CN",)))
     verdict = judged(fitted(split), split, labels=(labels, ()))
     assert {"language=zh", "country=CN"} & verdict.metrics["gate"]["slices"].keys() == {"country=CN"}
 
@@ -142,7 +143,7 @@ class _Broken(Ensemble):
 
     def score(self, histories):  # type: ignore[no-untyped-def]
         scores = super().score(histories)
-        flipped = [n for n in range(len(histories)) if histories.row(n).tobytes() in self._of_history]
+        flipped = [n for n in range(len(histories)) if histories.slice_row(n).tobytes() in self._of_history]
         scores[flipped] *= -1
         return scores
 

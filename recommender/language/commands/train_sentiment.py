@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
+from common.atomic_files import write_atomically
 from recommender.console import ProgressPrinter
 from recommender.language.commands import build_default_models
 from recommender.language.encoders.base import MULTILINGUAL
@@ -21,10 +23,17 @@ from recommender.language.preprocessing.corpora import (
     split_train_test_rows,
 )
 from recommender.language.sentiment.classifier import SentimentClassifier
-from recommender.language.sentiment.config import SentimentFitOptions, get_default_config
+from recommender.language.sentiment.config import (
+    SentimentFitOptions,
+    get_default_config,
+)
 from recommender.language.sentiment.evaluation import NetworkTrainer
 from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
-from recommender.language.sentiment.training import evaluate_accuracy, fit_nbsvm_pair, replace_accuracies
+from recommender.language.sentiment.training import (
+    evaluate_accuracy,
+    fit_nbsvm_pair,
+    replace_accuracies,
+)
 from recommender.types import BoolArray, DataError
 
 
@@ -91,7 +100,11 @@ def _build_defaults(options: argparse.Namespace, out: TextIO) -> None:
     folder = options.data[0]
     for classifier in build_default_models.build_sentiment_classifiers(folder):
         out.write(_format_summary(classifier))
-        _write_artefact(classifier.to_bytes(), options.out, f"sentiment-{classifier.metadata.language}")
+        _write_artefact(
+            classifier.to_bytes(),
+            options.out,
+            f"sentiment-{classifier.metadata.language}",
+        )
     relevance_classifier = build_default_models.build_relevance_classifier(folder)
     out.write(f"agreement: balanced accuracy {relevance_classifier.accuracy:.4f} on a held-out tenth\n")
     _write_artefact(relevance_classifier.to_bytes(), options.out, "agreement")
@@ -143,7 +156,7 @@ def _build_network_trainer(options: argparse.Namespace, out: TextIO) -> NetworkT
     finetune = get_finetuner(options.network)
 
     def train_network(
-        texts: tuple[str, ...],
+        texts: Sequence[str],
         is_positive: BoolArray,
         initial: OnnxSentimentNetwork | None,
     ) -> OnnxSentimentNetwork:
@@ -173,7 +186,4 @@ def _write_artefact(content: bytes, folder: Path | None, name: str) -> None:
     """Replaces the file atomically: readers see the old or the new content."""
     if folder is None:
         return
-    path = folder / f"{name}.safetensors"
-    partial_path = path.with_suffix(".part")
-    partial_path.write_bytes(content)
-    partial_path.replace(path)
+    write_atomically(folder / f"{name}.safetensors", content)

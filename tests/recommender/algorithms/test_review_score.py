@@ -47,7 +47,7 @@ def test_without_reviews_the_model_is_refused_with_the_reason(features: ItemRevi
 
 
 def test_review_features_of_another_catalogue_are_refused() -> None:
-    with pytest.raises(DataError, match="one row of opinions"):
+    with pytest.raises(DataError, match="one row of review features"):
         make_data(replace(FEATURES, mean_sentiment=SENTIMENT[:2], aspect_sentiment=ASPECTS[:2]))
 
 

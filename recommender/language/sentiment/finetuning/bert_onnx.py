@@ -93,7 +93,11 @@ def export_bert(weights: BertWeights, shape: BertShape) -> onnx.ModelProto:
     for n in range(shape.layers):
         layers += _LAYER_TEXT.format(n=n, next=n + 1, epsilon=shape.epsilon)
     model = parser.parse_model(_GRAPH_TEXT.format(layers=layers, epsilon=shape.epsilon, count=shape.layers))
-    initializers = {**_build_constants(shape), **weights, **_quantize_words(weights["words"])}
+    initializers = {
+        **_build_constants(shape),
+        **weights,
+        **_quantize_words(weights["words"]),
+    }
     for name, value in initializers.items():
         # numpy_helper needs C order.
         model.graph.initializer.append(numpy_helper.from_array(np.array(value, order="C"), name))
