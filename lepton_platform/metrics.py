@@ -109,7 +109,7 @@ def _collect_model_metrics() -> Iterator[Metric]:
         for name, pair in version.live.get("rates", {}).items():
             rate.add_metric([*names, name, "now"], float(pair[0]))
             rate.add_metric([*names, name, "before"], float(pair[1]))
-        if (measured := version.metrics.get("served", {}).get("ndcg@10")) is not None:
+        if (measured := version.metrics.get("candidate", {}).get("ndcg@10")) is not None:
             quality.add_metric(names, float(measured))
     yield from (quality, shifted, alarm, rate)
 

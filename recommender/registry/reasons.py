@@ -1,4 +1,7 @@
-"""What was decided about a model, in plain words of either language. Rows keep the code and the figures."""
+"""Texts of the decisions about a model version, in the reader's language.
+
+Rows store a code and parameters (`DecisionReason`); the sentence is built when it is shown.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from recommender.evaluation.decisions.promotion_gate import DecisionReason
 
 LANGUAGES = ("en", "zh-hans")
 SENTENCES = {
-    "few_cases": gettext_noop("Only %(cases)s profiles can be asked about; %(needed)s are needed to judge."),
+    "few_cases": gettext_noop("Only %(cases)s profiles have held-out events; %(needed)s are needed for a comparison."),
     "not_better": gettext_noop("Not better than popularity beyond chance: nDCG@%(k)s %(ours)s against %(theirs)s."),
     "gain_too_small": gettext_noop(
         "Better than popularity by %(gain)s only; at least %(needed)s is asked for: "
@@ -31,18 +34,18 @@ SENTENCES = {
     ),
     "popularity_instead": gettext_noop("Popularity serves instead."),
     "overtaken": gettext_noop("Another version was promoted while this one trained."),
-    "rolled_back": gettext_noop("Taken back on request."),
+    "rolled_back": gettext_noop("Rolled back on request."),
     "clicks_dropped": gettext_noop(
-        "Taken back by itself: %(now)s of its %(answers)s answers were clicked, against %(before)s with %(version)s "
-        "in the same places; that is more than chance."
+        "Rolled back automatically: %(now)s of its %(answers)s answers were clicked, against %(before)s with %(version)s "
+        "in the same scenarios; the difference is significant."
     ),
     "conversions_dropped": gettext_noop(
-        "Taken back by itself: %(now)s of its %(answers)s answers led to a purchase or the like, against %(before)s "
-        "with %(version)s in the same places; that is more than chance."
+        "Rolled back automatically: %(now)s of its %(answers)s answers led to a conversion, against %(before)s "
+        "with %(version)s in the same scenarios; the difference is significant."
     ),
     "dismissals_rose": gettext_noop(
-        "Taken back by itself: %(now)s of its %(answers)s answers were dismissed, against %(before)s with %(version)s "
-        "in the same places; that is more than chance."
+        "Rolled back automatically: %(now)s of its %(answers)s answers were dismissed, against %(before)s with %(version)s "
+        "in the same scenarios; the difference is significant."
     ),
 }  # fmt: skip
 _SLICE_NAMES = {
@@ -71,47 +74,57 @@ _SIGNAL_NAMES = {
     "drifted": gettext_noop("Drifted"),
     "unknown": gettext_noop("Too little data"),
 }
+# Parameters that are shown as percentages, with one and with two decimals.
 _FRACTIONS = {"gain", "needed", "allowed"}
 _RATES = {"now", "before"}
 
 
 def parse_reasons(rows: Iterable[Mapping[str, Any]]) -> tuple[DecisionReason, ...]:
-    return tuple(DecisionReason(str(row["code"]), dict(row.get("parameters", {}))) for row in rows)
+    """Reasons from the JSON of a version or job: objects with "code" and "parameters"."""
+    reasons: list[DecisionReason] = []
+    for row in rows:
+        reasons.append(DecisionReason(str(row["code"]), dict(row.get("parameters", {}))))
+    return tuple(reasons)
 
 
 def translate_reasons(reasons: Sequence[DecisionReason]) -> str:
-    """All of them in the language of the reader; a code that this version does not know stands as it is."""
+    """One sentence for each reason, in the active language; an unknown code is shown as it is."""
     return " ".join(_translate_reason(reason) for reason in reasons)
 
 
 def translate_reasons_into(language: str, reasons: Sequence[DecisionReason]) -> str:
+    """`translate_reasons` in one of LANGUAGES."""
     with translation.override(language):
         return translate_reasons(reasons)
 
 
 def translate_reasons_to_english(reasons: Sequence[DecisionReason]) -> str:
+    """`translate_reasons` in English, for rows, the audit log and the log."""
     return translate_reasons_into("en", reasons)
 
 
 def translate_slice_name(name: str) -> str:
-    """A slice's name for people: "new profiles", "language zh"."""
+    """A slice's name for display, such as "new profiles" or "language zh"; slices are named "kind" or "kind=value"."""
     kind, _equals, value = name.partition("=")
-    said = _(_SLICE_NAMES[kind]) if kind in _SLICE_NAMES else kind
-    return f"{said} {value}" if value else said
+    label = _(_SLICE_NAMES[kind]) if kind in _SLICE_NAMES else kind
+    return f"{label} {value}" if value else label
 
 
 def translate_signal_name(name: str) -> str:
-    """A signal of the watch, a measure of drift or its level, for people."""
+    """The name of an online signal, of a drift signal or of a drift level, for display."""
     return _(_SIGNAL_NAMES[name]) if name in _SIGNAL_NAMES else name
 
 
 def _translate_reason(reason: DecisionReason) -> str:
     if reason.code not in SENTENCES:
         return reason.code
-    blanks = {name: _format_parameter(reason.code, name, value) for name, value in reason.parameters.items()}
+    parameters = {
+        name: _format_parameter(reason.code, name, value) for name, value in reason.parameters.items()
+    }
     try:
-        return _(SENTENCES[reason.code]) % blanks
+        return _(SENTENCES[reason.code]) % parameters
     except KeyError:
+        # A stored reason may lack a parameter that the sentence of this release has.
         return reason.code
 
 
@@ -122,4 +135,6 @@ def _format_parameter(code: str, name: str, value: object) -> str:
         return str(value)
     if name in _FRACTIONS and code != "few_cases":
         return f"{value:.1%}"
-    return f"{value:.2%}" if name in _RATES else f"{value:.4f}"
+    if name in _RATES:
+        return f"{value:.2%}"
+    return f"{value:.4f}"

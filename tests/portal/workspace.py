@@ -171,7 +171,7 @@ def refuse(workspace: Workspace, reasons: tuple[DecisionReason, ...]) -> None:
 
 def observe(workspace: Workspace) -> None:
     """What the watch wrote on the version in service."""
-    live = {"against": "v0", "answers": 900, "rates": {"clicks": [0.04, 0.12], "dismissals": [0.02, 0.01]}}
+    live = {"baseline_version": "v0", "recommendations": 900, "rates": {"clicks": [0.04, 0.12], "dismissals": [0.02, 0.01]}}
     hours, scores = {"value": 0.31, "level": "drifted"}, {"value": None, "level": "unknown"}
     drift = {
         "level": "drifted",
@@ -196,21 +196,21 @@ def _metrics(ndcg: float) -> dict[str, Any]:
 
     members = {"ease": 0.55, "sequence": 0.3, "content": 0.1, "popularity": 0.05}
     return {
-        "serves": "model",
+        "serving_mode": "model",
         "cases": 812,
         "gate": {"slices": {"new_profiles": _slice(120), "country=FR": _slice(64)}},
-        "served": measures(ndcg),
+        "candidate": measures(ndcg),
         "popularity": measures(0.033),
         "weights": members,
         "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
-        "choice": {
+        "selection": {
             "without": {"ease": 0.0213, "sequence": 0.0314, "content": 0.0322, "recurrent": 0.0331},
             "dropped": {"recurrent": "no_gain"},
         },
         "seconds": dict.fromkeys(members, 4.2),
         "data": {"events": 4_120, "events_skipped": {"bot": 3_600, "immediate repetition": 12}},
         "refreshed_from": 41,
-        "compression": {
+        "quantization": {
             "cases": 640,
             "ndcg@10_before": 0.0712,
             "ndcg@10_after": 0.0709,

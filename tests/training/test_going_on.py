@@ -69,10 +69,10 @@ def test_a_refresh_serves_what_it_learned_on_top_of_the_live_model(served: Tenan
     assert (second.version, second.state) == (2, "active")
     assert second.metrics["refreshed_from"] == 1
     assert second.metrics["weights"] == first.metrics["weights"]
-    assert second.metrics["served"]["ndcg@10"] > 2 * second.metrics["popularity"]["ndcg@10"]
+    assert second.metrics["candidate"]["ndcg@10"] > 2 * second.metrics["popularity"]["ndcg@10"]
     assert second.metrics["live"]["fair"] is True
     assert second.metrics["data"]["items"] == ITEMS + 10
-    assert second.metrics["full"] == refresh_schedule.get_last_full_training(first)
+    assert second.parsed_metrics.full == refresh_schedule.get_last_full_training(first)
 
 
 def test_it_is_judged_by_events_that_neither_model_has_seen(
@@ -146,7 +146,7 @@ def test_beat_orders_a_refresh_between_full_trainings(served: TenantRef, actor: 
     [
         {"full": {"at": (datetime.now(UTC) - timedelta(days=8)).isoformat(), "events_stored": 1700}},
         {"full": {"at": datetime.now(UTC).isoformat(), "events_stored": 1000}},
-        {"serves": "popularity"},
+        {"serving_mode": "popularity"},
     ],
     ids=["a week ago", "half as many events", "popularity"],
 )

@@ -163,7 +163,7 @@ def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
         tenant, actor, ("ann", "a", "view"), ("bo", "b", "view"), ("cy", "a", "view"), ("ann", "b", "view")
     )
     source = load(tenant, actor)
-    labels = {name: (of_user, values) for name, of_user, values in source.user_segments}
+    labels = {column.name: (column.codes, column.values) for column in source.user_segments}
     assert labels["language"][1] == ("en",)
     assert set(labels["country"][1]) == {"DE", "CN"}
     assert labels["region"][1] == ("#1",)
@@ -172,7 +172,7 @@ def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
     country, names = labels["country"]
     assert names[country[of_ann]] == "DE"
     assert sorted(country.tolist()) == [-1, 0, 1]
-    assert (source.item_segments[0][0], source.item_segments[0][2]) == ("item_language", ("zh",))
+    assert (source.item_segments[0].name, source.item_segments[0].values) == ("item_language", ("zh",))
 
 
 def test_a_place_that_the_tenant_denies_makes_no_group(tenant: TenantRef, actor: Actor) -> None:

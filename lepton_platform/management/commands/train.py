@@ -47,7 +47,7 @@ class Command(BaseCommand):
         if job.state != "succeeded" or version is None:
             raise CommandError(f"The training is {job.state}. {job.reason}".strip())
         self.stdout.write(f"{version.name} is {version.state}. {version.reason}".strip())
-        for who in ("served", "popularity", "live"):
+        for who in ("candidate", "popularity", "live"):
             if figures := version.metrics.get(who):
                 self.stdout.write(
                     f"{who:12} nDCG@10 {figures['ndcg@10']:.4f}  recall@10 {figures['recall@10']:.4f}"

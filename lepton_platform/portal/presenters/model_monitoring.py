@@ -77,7 +77,7 @@ def present_online_metrics(version: VersionView) -> OnlineMetrics | None:
         OutcomeRow(translate_signal_name(name), float(pair[0]), float(pair[1]), name in dropped)
         for name, pair in rates.items()
     ]
-    return OnlineMetrics(str(version.live.get("against", "")), int(version.live.get("answers", 0)), followed)
+    return OnlineMetrics(str(version.live.get("baseline_version", "")), int(version.live.get("recommendations", 0)), followed)
 
 
 def present_drift(version: VersionView) -> DriftSummary | None:

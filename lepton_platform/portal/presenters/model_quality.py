@@ -103,7 +103,7 @@ class ModelQuality:
 
 def present_quality(version: VersionView) -> ModelQuality:
     metrics = version.metrics
-    served, reviews = _ensure_mapping(metrics.get("served")), _ensure_mapping(metrics.get("reviews"))
+    served, reviews = _ensure_mapping(metrics.get("candidate")), _ensure_mapping(metrics.get("reviews"))
     return ModelQuality(
         version=version,
         ndcg=_get_number(served, NDCG),
@@ -140,7 +140,7 @@ def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
     """The heaviest first, those that could not learn last."""
     weights, seconds = _ensure_mapping(metrics.get("weights")), _ensure_mapping(metrics.get("seconds"))
     measured = _ensure_mapping(metrics.get("validation"))
-    choice = _ensure_mapping(metrics.get("choice"))
+    choice = _ensure_mapping(metrics.get("selection"))
     without, dropped = _ensure_mapping(choice.get("without")), _ensure_mapping(choice.get("dropped"))
     total = sum(float(weight) for weight in weights.values()) or 1.0
     found = [

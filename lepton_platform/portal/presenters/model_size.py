@@ -55,7 +55,7 @@ class TuningSummary:
 
 def present_quantization(metrics: Mapping[str, Any]) -> QuantizationSummary | None:
     """None for a version whose form was not measured."""
-    card = metrics.get("compression")
+    card = metrics.get("quantization")
     if not isinstance(card, dict) or not card.get("members"):
         return None
     sizes = [

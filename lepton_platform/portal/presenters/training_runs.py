@@ -58,9 +58,9 @@ def describe_phase(phase: str) -> str:
         "tuning": _("Looking for better settings"),
         "embedding images": _("Looking at images"),
         "reading reviews": _("Reading reviews"),
-        "learning": _("Learning"),
+        "training": _("Training the models"),
         "evaluating": _("Measuring quality"),
-        "refitting on all data": _("Learning from everything"),
+        "refitting on all data": _("Refitting on all data"),
         "publishing": _("Encrypting and publishing"),
     }
     return words.get(phase, phase)

@@ -14,7 +14,7 @@ from recommender.evaluation.decisions.promotion_gate import (
     compare_paired,
     evaluate_gate,
 )
-from recommender.evaluation.slices import build_case_slices
+from recommender.evaluation.slices import SegmentColumn, build_case_slices
 from recommender.types import DataError, Float64Array
 from tests.proofs import Scale
 
@@ -112,7 +112,9 @@ def test_slices_hold_the_cases_that_they_name() -> None:
     at = np.array([1, 99, 2, 99, *range(3, 14), 99, 1, 90, 99], np.int64)
     data = Dataset.from_events(user, item, timestamp=at)
     split = time_split(data, cutoff_ms=95)
-    found = build_case_slices(split, [("language", np.array([0, 1, -1, 0], np.int32), ("en", "zh"))])
+    found = build_case_slices(
+        split, [SegmentColumn("language", np.array([0, 1, -1, 0], np.int32), ("en", "zh"))]
+    )
     asked = {data.user_ids[u]: n for n, u in enumerate(split.user)}
     held = {name: {who for who, n in asked.items() if mask[n]} for name, mask in found.items()}
     assert held["new_profiles"] == {"a", "b", "d"}
