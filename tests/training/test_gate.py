@@ -144,7 +144,7 @@ class _Broken(Ensemble):
 
     def score(self, histories):  # type: ignore[no-untyped-def]
         scores = super().score(histories)
-        flipped = [n for n in range(len(histories)) if histories.row(n).tobytes() in self._of_history]
+        flipped = [n for n in range(len(histories)) if histories.slice_row(n).tobytes() in self._of_history]
         scores[flipped] *= -1
         return scores
 

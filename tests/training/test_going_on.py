@@ -84,7 +84,7 @@ def test_it_is_judged_by_events_that_neither_model_has_seen(
     judge = gate.evaluate_candidate
 
     def watched(ensemble: Any, split: Any, *args: Any, **kwargs: Any) -> Any:
-        seen.append((split.train, ensemble.members["popularity"]._counts.sum()))
+        seen.append((split.train, ensemble.models["popularity"]._counts.sum()))
         return judge(ensemble, split, *args, **kwargs)
 
     monkeypatch.setattr(model_refresh.gate, "evaluate_candidate", watched)
@@ -92,7 +92,7 @@ def test_it_is_judged_by_events_that_neither_model_has_seen(
     (train, counted), *others = seen
     assert others == []
     assert until is not None
-    assert (train.at > until.timestamp() * 1000).sum() == pytest.approx(PROFILES * 2, abs=PROFILES // 2)
+    assert (train.timestamp > until.timestamp() * 1000).sum() == pytest.approx(PROFILES * 2, abs=PROFILES // 2)
     assert counted == pytest.approx(train.weight.sum(), rel=1e-4)
 
 
