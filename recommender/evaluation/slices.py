@@ -57,9 +57,7 @@ def build_case_slices(
     return {name: mask for name, mask in slices.items() if mask.any() and not mask.all()}
 
 
-def _build_segment_slices(
-    segments: SegmentColumns, rows: Int32Array | Int64Array
-) -> dict[str, BoolArray]:
+def _build_segment_slices(segments: SegmentColumns, rows: Int32Array | Int64Array) -> dict[str, BoolArray]:
     """Slices of the cases by the segment value of each case's row (its user or its target)."""
     slices = {}
     for segment in segments:

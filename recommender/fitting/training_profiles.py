@@ -1,9 +1,10 @@
-"""How much work a fit may take."""
+"""Training profiles, and the models that a training fits: which ones, in which order, with which configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from recommender.algorithms.base import ContentKind, Recommender
@@ -20,11 +21,18 @@ from recommender.dataset import Dataset
 from recommender.types import DataError, ProgressCallback
 
 TrainingProfileName = Literal["fast", "full"]
+ParameterOverrides = Mapping[str, Mapping[str, Any]]
+"""By model name, hyper-parameters that differ from the defaults."""
+NO_OVERRIDES: ParameterOverrides = {}
 
 
 @dataclass(frozen=True)
 class TrainingProfile:
-    """most_cases bounds how many hidden events the blend is learned from and judged by."""
+    """How much work a training may take.
+
+    sequence: configuration of SASRec.
+    max_cases: validation cases that blend weights and reranker are fitted on.
+    """
 
     sequence: SASRecConfig
     max_cases: int
@@ -38,7 +46,7 @@ TRAINING_PROFILES: Mapping[TrainingProfileName, TrainingProfile] = {
     ),
 }
 
-# What has earned its place in the blend; the others are fitted where they are asked for by name.
+# Models that improve the blend on public data sets; the others are fitted where they are named.
 FAST_MODELS = ("popularity", "transitions", "item_neighbours", "content", "factors", "ease", "sequence")
 PROFILE_MODELS: Mapping[TrainingProfileName, tuple[str, ...]] = {
     "full": (*FAST_MODELS, "recurrent", "convolutional"),
@@ -46,13 +54,9 @@ PROFILE_MODELS: Mapping[TrainingProfileName, tuple[str, ...]] = {
 }
 OPTIONAL_MODELS = tuple(name for name in RELATIVE_COST if name not in PROFILE_MODELS["full"])
 
-ModelFactory = Callable[[], Recommender[Any]]
-ModelFactories = dict[str, ModelFactory]
-ParameterOverrides = Mapping[str, Mapping[str, Any]]
-"""By member, the settings that differ from the defaults."""
-NO_OVERRIDES: ParameterOverrides = {}
 _NO_DECAY = {"decay": 1.0, "history": 500}
-# Without fading a whole history has the confidence that its latest events have else.
+# For data without an order of events: all events of a history count alike. ALS adds up their confidence, so that a whole
+# history without decay gets a lower confidence per event.
 UNORDERED_OVERRIDES: ParameterOverrides = {
     "item_neighbours": _NO_DECAY,
     "content": _NO_DECAY,
@@ -61,10 +65,34 @@ UNORDERED_OVERRIDES: ParameterOverrides = {
 }
 
 
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model that is not built yet: a constructor that takes a configuration, and the configuration."""
+
+    construct: Callable[[Any], Recommender[Any]]
+    config: Any
+
+    def build(self) -> Recommender[Any]:
+        """A new model, not fitted."""
+        return self.construct(self.config)
+
+    def replace_config(self, values: Mapping[str, Any]) -> ModelSpec:
+        """The same model with some fields of its configuration replaced."""
+        return replace(self, config=replace(self.config, **values))
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> ModelSpec:
+        """As `replace_config`, without hyper-parameters that this version does not have or that are out of range."""
+        return self.replace_config(filter_valid_overrides(type(self.config), overrides))
+
+
+ModelSpecs = dict[str, ModelSpec]
+
+
 def select_models_for_data(dataset: Dataset) -> tuple[str, ...]:
     """Names of the models that belong to every profile because the data has all side data that they read.
 
-    Models that read texts are listed in the profiles instead."""
+    Models that read texts are listed in the profiles instead.
+    """
     available: set[ContentKind] = set()
     if dataset.image_embeddings is not None:
         available.add("image")
@@ -76,12 +104,14 @@ def select_models_for_data(dataset: Dataset) -> tuple[str, ...]:
 
 
 def select_default_models(profile: TrainingProfileName, dataset: Dataset) -> tuple[str, ...]:
-    """Those of the profile and of what the data has; without an order none that reads one."""
+    """Names of the profile's models and of those for the side data; without order-sensitive ones for unordered data."""
     names = (*PROFILE_MODELS[profile], *select_models_for_data(dataset))
-    return names if dataset.is_ordered else tuple(name for name in names if name not in ORDER_SENSITIVE)
+    if dataset.is_ordered:
+        return names
+    return tuple(name for name in names if name not in ORDER_SENSITIVE)
 
 
-def build_model_factories(
+def build_model_specs(
     profile: TrainingProfileName,
     report: ProgressCallback,
     names: Sequence[str] = (),
@@ -89,55 +119,50 @@ def build_model_factories(
     overrides: ParameterOverrides = NO_OVERRIDES,
     ordered: bool = True,
     backend: DistributedBackend | None = None,
-) -> ModelFactories:
-    """Makers of unfitted members by name, quickest first; `report` hears how far the slow ones are.
+) -> ModelSpecs:
+    """Specifications of models by name, in the order of `MODEL_CLASSES`.
 
-    Those of the profile where no names are given. `changes` are settings of members that differ from the profile's;
-    what this version cannot set is passed over. Where events are not `ordered`, none fades, and no member that reads an
-    order is made unasked. Raises DataError for a name that no member has."""
-    makers = _build_all_factories(TRAINING_PROFILES[profile], report, backend)
+    Args:
+        profile: training profile.
+        report: receives the progress of models with slow fits.
+        names: models to build; by default those of the profile, without order-sensitive ones for unordered data.
+        overrides: hyper-parameters by model name; values that this version cannot use are ignored.
+        ordered: whether the order of events is meaningful. If not, no model weights events by recency.
+        backend: distributed backend of the sequential models.
+
+    Raises:
+        DataError: a name without a model.
+    """
+    specs = _build_all_specs(TRAINING_PROFILES[profile], report, backend)
+    for name in names:
+        if name not in specs:
+            raise DataError(f"There is no model {name!r}; there are {', '.join(specs)}.")
     if not ordered:
-        makers |= {
-            name: _wrap_factory(makers[name], settings) for name, settings in UNORDERED_OVERRIDES.items()
-        }
-    unknown = [name for name in names if name not in makers]
-    if unknown:
-        raise DataError(f"There is no member {unknown[0]!r}; there are {', '.join(makers)}.")
-    chosen = names or [name for name in PROFILE_MODELS[profile] if ordered or name not in ORDER_SENSITIVE]
-    return {
-        name: apply_overrides(make, overrides.get(name, {}))
-        for name, make in makers.items()
-        if name in chosen
-    }
+        for name, values in UNORDERED_OVERRIDES.items():
+            specs[name] = specs[name].replace_config(values)
+    if not names:
+        names = [name for name in PROFILE_MODELS[profile] if ordered or name not in ORDER_SENSITIVE]
+    selected = {}
+    for name, spec in specs.items():
+        if name in names:
+            selected[name] = spec.with_overrides(overrides.get(name, {}))
+    return selected
 
 
-def apply_overrides(factory: ModelFactory, overrides: Mapping[str, Any]) -> ModelFactory:
-    """A maker of the same member with some settings changed."""
-    return _wrap_factory(factory, overrides, validate=filter_valid_overrides) if overrides else factory
-
-
-def _wrap_factory(
-    factory: ModelFactory,
-    settings: Mapping[str, Any],
-    validate: Callable[[type[Any], Mapping[str, Any]], Mapping[str, Any]] = lambda _kind, given: given,
-) -> ModelFactory:
-    def build_model() -> Recommender[Any]:
-        model = factory()
-        model.config = replace(model.config, **validate(type(model.config), settings))
-        return model
-
-    return build_model
-
-
-def _build_all_factories(
+def _build_all_specs(
     training_profile: TrainingProfile, report: ProgressCallback, backend: DistributedBackend | None
-) -> ModelFactories:
+) -> ModelSpecs:
     # Models whose fitting needs libraries that serving does not load.
-    trainers: ModelFactories = {
+    trainers: dict[str, Callable[[Any], Recommender[Any]]] = {
         "features": FeatureInteractionTrainer,
-        "factors": lambda: ImplicitALSTrainer(on_progress=report),
-        "sequence": lambda: SASRecTrainer(training_profile.sequence, on_progress=report, backend=backend),
-        "recurrent": lambda: GRU4RecTrainer(on_progress=report, backend=backend),
-        "convolutional": lambda: NextItNetTrainer(on_progress=report, backend=backend),
+        "factors": partial(ImplicitALSTrainer, on_progress=report),
+        "sequence": partial(SASRecTrainer, on_progress=report, backend=backend),
+        "recurrent": partial(GRU4RecTrainer, on_progress=report, backend=backend),
+        "convolutional": partial(NextItNetTrainer, on_progress=report, backend=backend),
     }
-    return {cls.name: trainers.get(cls.name, cls) for cls in MODEL_CLASSES}
+    specs = {}
+    for model_class in MODEL_CLASSES:
+        name = model_class.name
+        specs[name] = ModelSpec(trainers.get(name, model_class), model_class.config_type())
+    specs["sequence"] = replace(specs["sequence"], config=training_profile.sequence)
+    return specs

@@ -34,7 +34,7 @@ def write_receipt(
         "scenario": scenario,
         "k": answer.requested,
     }
-    receipt_values = receipts.build_row(
+    receipt_values = receipts.build_receipt_row(
         s,
         UUID(answer.recommendation_id),
         user.profile_key,

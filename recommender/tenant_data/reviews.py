@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from recommender.dataset import ItemReviewFeatures
 from recommender.features.specification import DeniedAttributes
 from recommender.language.preprocessing.lexicon import load_aspect_names, load_aspect_terms
-from recommender.language.reviews.analyzer import ReviewAnalyzer, ReviewText
-from recommender.language.reviews.summary import (
+from recommender.language.reviews.aggregation import (
     AnalysedReview,
     ReviewAnalysis,
-    ReviewSummaryTable,
     aggregate_reviews,
     build_review_features,
 )
+from recommender.language.reviews.analyzer import ReviewAnalyzer, ReviewText
+from recommender.language.reviews.summary import ReviewSummaryTable
 from tenants.data.presets import list_denied_attributes
 from tenants.data.queries import reviews, tenant_state
 from tenants.data.queries.consent import ConsentFilter, load_consent_filter

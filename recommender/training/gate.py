@@ -154,7 +154,7 @@ def build_gate_config(training_data: TrainingData) -> GateConfig:
 
 def create_few_cases_reason(n_cases: int, config: GateConfig = DEFAULT_GATE_CONFIG) -> DecisionReason:
     """The reason of a split that is too small to decide on."""
-    return DecisionReason("few_cases", {"cases": n_cases, "needed": config.min_cases})
+    return DecisionReason("few_cases", {"cases": n_cases, "min_cases": config.min_cases})
 
 
 def is_fair_comparison(trained_until: datetime | None, dataset: Dataset, split: Split) -> bool:
@@ -188,7 +188,7 @@ def _select_unseen_targets(split: Split, max_cases: int) -> Split:
     rows = np.flatnonzero(~is_repeated)
     if rows.size > max_cases:
         rows = rows[np.linspace(0, rows.size - 1, max_cases).astype(np.int64)]
-    return Split(split.train, split.histories.take_rows(rows), split.target[rows], split.user[rows])
+    return split.take(rows)
 
 
 def _build_aligned_scorer(

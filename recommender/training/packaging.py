@@ -58,7 +58,7 @@ def package_model(
         files = Bundle(ensemble, enriched.training_data.item_numbers, enriched.review_summaries).to_files()
         _check_round_trip(ensemble, files)
         manifest = artefacts.write_artefact(tenant, artefact_id, files)
-        quantization = ensemble.training_report.get("compression")
+        quantization = ensemble.training_report.get("quantization")
         metrics = msgspec.structs.replace(metrics, quantization=quantization)
     return TrainedModel(
         job_id=job_id,
@@ -91,8 +91,8 @@ def build_version_metrics(
         full=details.full,
         weights=dict(ensemble.blend.weights),
         validation=report.get("validation"),
-        selection=report.get("choice", {}),
-        reranker=report.get("second_stage", {}),
+        selection=report.get("selection", {}),
+        reranker=report.get("reranker", {}),
         models_skipped=report.get("skipped", {}),
         seconds=report.get("seconds", {}),
         data=_summarize_data(training_data),

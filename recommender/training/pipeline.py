@@ -20,6 +20,7 @@ from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.dataset import Split, leave_last_out
 from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.model_selection import SERVING_BUDGET_MS
 from recommender.fitting.training_profiles import TRAINING_PROFILES, ParameterOverrides
 from recommender.registry import actions, artefacts, queries
@@ -36,7 +37,8 @@ from recommender.training.job_parameters import TrainingParameters
 from recommender.training.packaging import TrainingDetails, build_version_metrics, package_model
 from recommender.training.refresh_schedule import get_last_full_training
 from recommender.training.side_data import EnrichedData, load_side_data
-from recommender.tuning.tuner import SearchLog, tune_models
+from recommender.tuning.search_log import SearchLog
+from recommender.tuning.tuner import TuningOptions, tune_models
 from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -181,16 +183,15 @@ def _train_from_scratch(run: _TrainingRun, previous_settings: ParameterOverrides
     details = TrainingDetails(protocol=held_out.protocol, settings=tuned.overrides, tuning=tuned.report)
     if not len(split):
         return _train_without_evaluation(run, tuned, details, rng)
-    fitted = fit_ensemble(
-        run.enriched.add_past_reviews(split.train),
+    options = FitOptions(
         profile=run.parameters.profile,
-        rng=rng,
-        report=run.heartbeat.report_progress,
         refit_on_all=False,
         overrides=tuned.overrides,
         serving_budget_ms=SERVING_BUDGET_MS,
         backend=run.backend,
     )
+    past_data = run.enriched.add_past_reviews(split.train)
+    fitted = fit_ensemble(past_data, options, rng=rng, report=run.heartbeat.report_progress)
     ensemble = fitted.prune_models(keep=_FALLBACK_MODELS)
     run.heartbeat.start_phase(phases.EVALUATING)
     is_fair = held_out.protocol == "time-split" and gate.is_fair_comparison(
@@ -217,14 +218,12 @@ def _train_without_evaluation(
 ) -> CandidateModel:
     """Trains on everything; if there are events, the gate's reason is that there are too few cases."""
     training_data = run.enriched.training_data
-    ensemble = fit_ensemble(
-        run.enriched.full_dataset,
+    options = FitOptions(
         profile=run.parameters.profile,
-        rng=rng,
-        report=run.heartbeat.report_progress,
         overrides=tuned.overrides,
         backend=run.backend,
     )
+    ensemble = fit_ensemble(run.enriched.full_dataset, options, rng=rng, report=run.heartbeat.report_progress)
     reasons: tuple[DecisionReason, ...] = ()
     if training_data.dataset.n_events:
         reasons = (gate.create_few_cases_reason(0),)
@@ -245,14 +244,17 @@ def _tune_settings(run: _TrainingRun, split: Split, previous_settings: Parameter
     search_log = SearchLog.from_checkpoint(
         run.parameters.checkpoint, lambda state: run.heartbeat.save_checkpoint({"tuning": state})
     )
+    options = TuningOptions(
+        budget=budget,
+        profile=run.parameters.profile,
+        previous=previous_settings,
+        backend=run.backend,
+    )
     tuned = tune_models(
         leave_last_out(split.train),
-        profile=run.parameters.profile,
-        budget=budget,
-        previous=previous_settings,
+        options,
         report=run.heartbeat.report_progress,
         log=search_log,
-        backend=run.backend,
     )
     return _TunedSettings(tuned.overrides, tuned.report)
 

@@ -11,7 +11,7 @@ import numpy as np
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.dataset import Dataset, Split
-from recommender.fitting.fit_ensemble import ProgressTracker
+from recommender.fitting.progress_tracker import ProgressTracker
 from recommender.fitting.training_profiles import TRAINING_PROFILES, TrainingProfileName
 from recommender.fitting.warm_start import refit_models, warm_start_models
 from recommender.registry.bundle import Bundle

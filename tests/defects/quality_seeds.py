@@ -147,8 +147,8 @@ QUALITY_SEEDS = (
     Seed(
         "an item that cannot be read back is stored",
         "tenants/data/actions/catalog.py",
-        "elif fault := _check_item(entry):",
-        'elif fault := "":',
+        "problem = _check_item(item)",
+        'problem = ""',
         "tests/training/test_bad_input.py",
     ),
     Seed(

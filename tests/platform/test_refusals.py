@@ -81,7 +81,7 @@ def test_visible_statements_are_refused(as_superuser, database):
 def test_a_server_that_may_lose_acknowledged_events_is_refused(as_superuser):
     as_superuser.execute("SET synchronous_commit = off")
     assert checks.check_durability(as_superuser) == [
-        "synchronous_commit is off: what is acknowledged could be lost. Set it to on."
+        "synchronous_commit is off: acknowledged events could be lost. Set it to on."
     ]
 
 

@@ -204,7 +204,7 @@ def _metrics(ndcg: float) -> dict[str, Any]:
         "weights": members,
         "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
         "selection": {
-            "without": {"ease": 0.0213, "sequence": 0.0314, "content": 0.0322, "recurrent": 0.0331},
+            "ndcg_without": {"ease": 0.0213, "sequence": 0.0314, "content": 0.0322, "recurrent": 0.0331},
             "dropped": {"recurrent": "no_gain"},
         },
         "seconds": dict.fromkeys(members, 4.2),
@@ -214,7 +214,7 @@ def _metrics(ndcg: float) -> dict[str, Any]:
             "cases": 640,
             "ndcg@10_before": 0.0712,
             "ndcg@10_after": 0.0709,
-            "members": {
+            "models": {
                 "ease": {
                     "compressed": True,
                     "file_bytes_before": 8_000_000,
@@ -232,20 +232,20 @@ def _metrics(ndcg: float) -> dict[str, Any]:
             },
         },
         "tuning": {
-            "members": {
+            "models": {
                 "ease": {
                     "trials": 21,
-                    "held_out": {"defaults": 0.0411, "best": 0.0433},
+                    "held_out_ndcg": {"defaults": 0.0411, "best": 0.0433},
                     "settings": {"regularisation": 61.5},
                 },
-                "content": {"trials": 17, "held_out": {"defaults": 0.031, "best": 0.03}, "settings": {}},
+                "content": {"trials": 17, "held_out_ndcg": {"defaults": 0.031, "best": 0.03}, "settings": {}},
             },
         },
     }
 
 
 def _slice(cases: int) -> dict[str, Any]:
-    return {"popularity": {"ours": 0.04, "theirs": 0.03, "low": 0.002, "high": 0.02, "cases": cases}}
+    return {"popularity": {"candidate": 0.04, "baseline": 0.03, "low": 0.002, "high": 0.02, "cases": cases}}
 
 
 def finish_jobs(workspace: Workspace, state: str, **said: Any) -> None:

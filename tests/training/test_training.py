@@ -55,7 +55,7 @@ def test_what_is_published_is_the_smaller_form_with_its_cost(walkers: TenantRef,
         artefacts.read_artefact(walkers, active.artefact_id, active.manifest)
     ).ensemble
     stored = {name: sum(map(len, member.to_files().values())) for name, member in ensemble.models.items()}
-    mine = {name: size for name, size in stored.items() if card["members"][name]["compressed"]}
+    mine = {name: size for name, size in stored.items() if card["models"][name]["compressed"]}
     assert mine
     assert "step" in ensemble.models["transitions"]._to_arrays()
 
@@ -65,7 +65,7 @@ def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor:
     with scope(noise, actor=actor) as s:
         active = queries.get_active_version(s)
     assert job.state == "succeeded"
-    assert job.reason.startswith("Not better than popularity beyond chance")
+    assert job.reason.startswith("Not significantly better than popularity")
     assert active is not None
     assert active.metrics["serving_mode"] == "popularity"
     assert active.metrics["weights"] != {"popularity": 1.0}
@@ -221,7 +221,7 @@ def test_what_nobody_can_be_asked_about_is_not_promoted(tenant: TenantRef, actor
     job = done(tenant, actor)
     with scope(tenant, actor=actor) as s:
         active = queries.get_active_version(s)
-    assert job.reason.startswith("Only 0 profiles have held-out events")
+    assert job.reason.startswith("Only 0 users have test events")
     assert active is not None
     assert active.metrics["serving_mode"] == "popularity"
 

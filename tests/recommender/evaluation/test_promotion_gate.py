@@ -84,7 +84,7 @@ def test_a_slice_that_loses_beyond_chance_is_named() -> None:
     ours, bar = gains_of(0.6, 2_000, 1), gains_of(0.2, 2_000, 2)
     ours[mask] = 0.0
     found = evaluate_gate(GateInput(ours, bar, slices={"new_profiles": mask}), rng(), CONFIG, k=10)
-    assert [(r.code, r.parameters["slice"], r.parameters["than"]) for r in found.reasons] == [
+    assert [(r.code, r.parameters["slice"], r.parameters["baseline_name"]) for r in found.reasons] == [
         ("slice_worse", "new_profiles", "popularity")
     ]
     few = GateInput(ours, bar, slices={"new_profiles": mask & (np.arange(2_000) < 49)})
@@ -93,7 +93,7 @@ def test_a_slice_that_loses_beyond_chance_is_named() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"confidence": 1.0}, {"confidence": 0.4}, {"least_gain": -0.1}, {"most_loss": 1.0}, {"draws": 5_000}],
+    [{"confidence": 1.0}, {"confidence": 0.4}, {"min_gain": -0.1}, {"max_loss": 1.0}, {"n_resamples": 5_000}],
 )
 def test_a_rule_that_cannot_be_kept_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(DataError):

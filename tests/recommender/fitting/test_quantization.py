@@ -100,20 +100,20 @@ BLEND = Blend({"popularity": 0.01, "transitions": 1.0})
 def test_a_member_that_would_lose_too_much_is_served_as_it_was_trained(split: Split) -> None:
     members = fitted_on(split, Popularity(), Spoiled())
     card = select_quantized_models(members, BLEND, split, k=10)
-    assert card["members"]["transitions"]["compressed"] is False
+    assert card["models"]["transitions"]["compressed"] is False
     assert card["ndcg@10_after"] >= card["ndcg@10_before"] * (1 - card["limit"])
-    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"compression": card}))
+    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"quantization": card}))
     assert served.models["transitions"] is members["transitions"]
 
 
 def test_the_card_tells_what_it_costs_and_what_it_saves(split: Split) -> None:
     members = fitted_on(split, Popularity(), Transitions())
     card = select_quantized_models(members, BLEND, split, k=10)
-    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"compression": card}))
-    told = served.training_report["compression"]
+    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"quantization": card}))
+    told = served.training_report["quantization"]
     assert told["ndcg@10_after"] >= told["ndcg@10_before"] * 0.99
     assert told["cases"] == len(split)
-    mine = told["members"]["transitions"]
+    mine = told["models"]["transitions"]
     assert mine["compressed"] is True
     assert mine["file_bytes_before"] == sum(map(len, members["transitions"].to_files().values()))
     assert mine["file_bytes_after"] == sum(map(len, served.models["transitions"].to_files().values()))
@@ -123,7 +123,7 @@ def test_the_card_tells_what_it_costs_and_what_it_saves(split: Split) -> None:
         == measure_memory_bytes(served.models["transitions"])
         < mine["memory_bytes_before"]
     )
-    assert told["members"]["popularity"]["compressed"] is False
+    assert told["models"]["popularity"]["compressed"] is False
 
 
 def test_without_a_measurement_everything_is_served_as_it_was_trained(split: Split) -> None:
