@@ -78,7 +78,13 @@ def measure_drift(
         reference=REFERENCE_WINDOW,
     )
     stats = load_window_stats(tenant, windows, actor=actor)
-    shifts = _compute_shifts(tenant, version, stats.reference, stats.latest, config)
+    shifts = _compute_shifts(
+        tenant,
+        version,
+        stats.reference,
+        stats.latest,
+        config,
+    )
     report = DriftReport(shifts, stats.reference, stats.latest)
     observation = report.to_json(windows)
     with scope(tenant, actor=actor) as s:
@@ -104,7 +110,11 @@ def _compute_shifts(
     reference_answers = _recommend_to_sample(tenant, version, reference)
     latest_answers = _recommend_to_sample(tenant, version, latest)
     if reference_answers is None or latest_answers is None:
-        return {**shifts, "scores": UNKNOWN_SHIFT, "coverage": UNKNOWN_SHIFT}
+        return {
+            **shifts,
+            "scores": UNKNOWN_SHIFT,
+            "coverage": UNKNOWN_SHIFT,
+        }
     shifts["scores"] = measure_score_shift(
         _compute_mean_scores(reference_answers), _compute_mean_scores(latest_answers), config
     )

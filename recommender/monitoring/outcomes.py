@@ -123,10 +123,28 @@ def load_served_recommendations(
     previous_start = versions.activated_at - comparison_window
     numbering = _Numbering()
     active_window = (max(versions.activated_at, now - comparison_window), now)
-    current = _load_outcomes(tenant, versions.active, active_window, numbering, actor)
+    current = _load_outcomes(
+        tenant,
+        versions.active,
+        active_window,
+        numbering,
+        actor,
+    )
     previous_window = (previous_start, versions.activated_at)
-    previous = _load_outcomes(tenant, versions.previous, previous_window, numbering, actor)
-    newest_event_ms = _mark_outcomes(tenant, (current, previous), previous_start, attribution_window, actor)
+    previous = _load_outcomes(
+        tenant,
+        versions.previous,
+        previous_window,
+        numbering,
+        actor,
+    )
+    newest_event_ms = _mark_outcomes(
+        tenant,
+        (current, previous),
+        previous_start,
+        attribution_window,
+        actor,
+    )
     cutoff_ms = min(newest_event_ms, _to_epoch_ms(now))
     return VersionRecommendations(
         current=current.select_closed(cutoff_ms, attribution_window),
@@ -174,7 +192,10 @@ def _load_outcomes(
 
 
 def _iter_receipts(
-    tenant: TenantRef, start: datetime, end: datetime, actor: Actor
+    tenant: TenantRef,
+    start: datetime,
+    end: datetime,
+    actor: Actor,
 ) -> Iterator[StoredReceipt]:
     """Newest first."""
 

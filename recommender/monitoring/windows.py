@@ -62,7 +62,12 @@ class DriftWindows:
 
     @classmethod
     def from_durations(
-        cls, now: datetime, trained_until: datetime, *, latest: timedelta, reference: timedelta
+        cls,
+        now: datetime,
+        trained_until: datetime,
+        *,
+        latest: timedelta,
+        reference: timedelta,
     ) -> DriftWindows:
         """Windows of these durations.
 

@@ -42,7 +42,13 @@ def publish_model(s: Scope, trained: TrainedModel, *, expected: int | None) -> V
     if earlier is not None:
         return earlier
     row = _insert_version(s, trained)
-    audit.record_entry(s, "model.trained", f"v{row.version}", state=row.state, reason=row.reason)
+    audit.record_entry(
+        s,
+        "model.trained",
+        f"v{row.version}",
+        state=row.state,
+        reason=row.reason,
+    )
     if not trained.refused and not _swap_active_version(s, row.version, expected=expected):
         _set_state(s, row.version, ModelState.CANDIDATE, reasons=_OVERTAKEN)
     return queries.get_version(s, row.version)
@@ -169,7 +175,14 @@ def _swap_active_version(s: Scope, number: int, *, expected: int | None) -> bool
     else:
         # The condition is part of the UPDATE, so of two concurrent moves only one changes a row.
         pointer = ActiveModel.objects.filter(tenant_id=s.tenant_id, version=expected)
-        moved = pointer.update(version=number, moves=models.F("moves") + 1, changed_at=Now()) == 1
+        moved = (
+            pointer.update(
+                version=number,
+                moves=models.F("moves") + 1,
+                changed_at=Now(),
+            )
+            == 1
+        )
     if not moved:
         return False
     if expected is not None and expected != number:
@@ -184,7 +197,9 @@ def _restore_previous_version(s: Scope, number: int) -> None:
         ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).delete()
         return
     ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).update(
-        version=target.version, moves=models.F("moves") + 1, changed_at=Now()
+        version=target.version,
+        moves=models.F("moves") + 1,
+        changed_at=Now(),
     )
     _set_state(s, target.version, ModelState.ACTIVE)
 

@@ -93,7 +93,11 @@ def _describe_file(content: bytes) -> dict[str, Any]:
 
 
 def _build_stream_context(artefact_id: UUID, name: str) -> StreamContext:
-    return StreamContext(purpose=Purpose.MODEL, version=str(artefact_id), name=name)
+    return StreamContext(
+        purpose=Purpose.MODEL,
+        version=str(artefact_id),
+        name=name,
+    )
 
 
 def _escape_file_name(name: str) -> str:

@@ -67,6 +67,10 @@ def find_roll_back_target(s: Scope) -> VersionView | None:
     number = get_active_number(s)
     if number is None:
         return None
-    retired = ModelVersion.objects.filter(tenant_id=s.tenant_id, state=ModelState.RETIRED, has_artefact=True)
+    retired = ModelVersion.objects.filter(
+        tenant_id=s.tenant_id,
+        state=ModelState.RETIRED,
+        has_artefact=True,
+    )
     row = retired.filter(version__lt=number).order_by("-version").first()
     return to_version_view(row) if row else None

@@ -143,6 +143,26 @@ def evaluate_candidate(
     return GateResult(decision.reasons, replace(metrics, gate=dict(decision.metrics)))
 
 
+def evaluate_on_tenant(
+    ensemble: Ensemble,
+    split: Split,
+    live: Bundle | None,
+    training_data: TrainingData,
+    *,
+    live_is_fair: bool,
+) -> GateResult:
+    """`evaluate_candidate` with the tenant's items, segments and thresholds."""
+    return evaluate_candidate(
+        ensemble,
+        split,
+        live,
+        training_data.item_numbers,
+        live_is_fair=live_is_fair,
+        segments=(training_data.user_segments, training_data.item_segments),
+        config=build_gate_config(training_data),
+    )
+
+
 def build_gate_config(training_data: TrainingData) -> GateConfig:
     """The gate's thresholds for a tenant: the configured gain, and no slice below the tenant's smallest reported group."""
     return replace(

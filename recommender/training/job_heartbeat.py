@@ -35,7 +35,14 @@ class JobHeartbeat:
     heartbeat has found that the job was cancelled or leased by another worker.
     """
 
-    def __init__(self, tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
+    def __init__(
+        self,
+        tenant: TenantRef,
+        job_id: UUID,
+        *,
+        owner: str,
+        actor: Actor,
+    ) -> None:
         self._tenant = tenant
         self._job_id = job_id
         self._owner = owner
@@ -46,7 +53,11 @@ class JobHeartbeat:
         self._lease_lost = False
         self._checkpoint_saved_at = 0.0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run_heartbeat, name="lepton-lease", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run_heartbeat,
+            name="lepton-lease",
+            daemon=True,
+        )
 
     def __enter__(self) -> JobHeartbeat:
         self._send_heartbeat()

@@ -31,7 +31,13 @@ class _JobResult:
     outcome: dict[str, Any] = field(default_factory=dict)
 
 
-def run_training_job(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
+def run_training_job(
+    tenant: TenantRef,
+    job_id: UUID,
+    *,
+    owner: str,
+    actor: Actor,
+) -> None:
     """Trains a job and stores its final state.
 
     Does nothing if the job is done, cancelled, parked or leased by another worker: messages may be delivered twice. If the
@@ -57,7 +63,13 @@ def run_training_job(tenant: TenantRef, job_id: UUID, *, owner: str, actor: Acto
         )
 
 
-def _train(tenant: TenantRef, job: JobView, *, owner: str, actor: Actor) -> _JobResult:
+def _train(
+    tenant: TenantRef,
+    job: JobView,
+    *,
+    owner: str,
+    actor: Actor,
+) -> _JobResult:
     """Maps exceptions to final states; lets through those after which another attempt may succeed."""
     try:
         with JobHeartbeat(tenant, job.id, owner=owner, actor=actor) as heartbeat:

@@ -84,14 +84,11 @@ def train_and_publish(
         job_id: the job; the version names it.
         parameters: the job's parameters.
         actor: recorded with each scope and in the audit log.
-        heartbeat: progress and cancellation.
+        heartbeat: progress and cancellation; its TrainingCancelled and LeaseLost pass through.
 
     Raises:
         DataError: there is nothing to train on.
-        TrainingCancelled: the job was cancelled.
-        LeaseLost: another worker has leased the job.
-        StoreUnavailable: the object store does not answer.
-        KeyServiceUnavailable: the key service does not answer.
+        StoreUnavailable, KeyServiceUnavailable: the object store or the key service does not answer.
     """
     heartbeat.start_phase(phases.READING_EVENTS)
     training_data = interactions.load_training_data(tenant, actor=actor, report=heartbeat.report_fraction)
@@ -197,15 +194,8 @@ def _train_from_scratch(run: _TrainingRun, previous_settings: ParameterOverrides
     is_fair = held_out.protocol == "time-split" and gate.is_fair_comparison(
         live_trained_until, training_data.dataset, split
     )
-    result = gate.evaluate_candidate(
-        ensemble,
-        split,
-        _load_live_bundle(run.tenant, run.live),
-        training_data.item_numbers,
-        live_is_fair=is_fair,
-        segments=(training_data.user_segments, training_data.item_segments),
-        config=gate.build_gate_config(training_data),
-    )
+    live_bundle = _load_live_bundle(run.tenant, run.live)
+    result = gate.evaluate_on_tenant(ensemble, split, live_bundle, training_data, live_is_fair=is_fair)
     metrics = build_version_metrics(ensemble, training_data, result.metrics, details)
     run.heartbeat.start_phase(phases.REFITTING)
     for model in ensemble.models.values():

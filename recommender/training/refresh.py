@@ -57,8 +57,8 @@ def refresh_model(
         model that cannot be warm-started.
     """
     training_data = enriched.training_data
-    dataset = training_data.dataset
-    split = _split_new_events(dataset, trained_until, TRAINING_PROFILES[profile].max_cases)
+    max_cases = TRAINING_PROFILES[profile].max_cases
+    split = _split_new_events(training_data.dataset, trained_until, max_cases)
     if split is None:
         return None
     started = time.perf_counter()
@@ -75,20 +75,15 @@ def refresh_model(
     )
     if models is None:
         return None
-    if not refit_models(models, enriched.add_past_reviews(split.train), progress=progress, rng=rng):
+    past_data = enriched.add_past_reviews(split.train)
+    if not refit_models(models, past_data, progress=progress, rng=rng):
         return None
     report = {**live.ensemble.training_report, "seconds": {}, "skipped": {}}
-    ensemble = Ensemble(models, live.ensemble.blend, dataset.n_items, report, live.ensemble.reranker)
+    n_items = training_data.dataset.n_items
+    ensemble = Ensemble(models, live.ensemble.blend, n_items, report, live.ensemble.reranker)
     heartbeat.start_phase(phases.REFRESH_EVALUATING)
-    result = gate.evaluate_candidate(
-        ensemble,
-        split,
-        live,
-        training_data.item_numbers,
-        live_is_fair=True,
-        segments=(training_data.user_segments, training_data.item_segments),
-        config=gate.build_gate_config(training_data),
-    )
+    # The split holds out events that are newer than the live model's, so the comparison with it is fair.
+    result = gate.evaluate_on_tenant(ensemble, split, live, training_data, live_is_fair=True)
     heartbeat.start_phase(phases.REFRESH_REFITTING)
     if not refit_models(models, enriched.full_dataset, progress=progress, rng=rng):
         return None
