@@ -81,7 +81,7 @@ GROWTH_SEEDS = (
     Seed(
         "a plan does not bound a search",
         "lepton_platform/tasks/tuning_limits.py",
-        "min(seconds, longest)",
+        "min(seconds, max_seconds)",
         "seconds",
         "tests/training/test_tuning_job.py",
     ),

@@ -71,7 +71,7 @@ def test_the_task_takes_it_back_with_a_reason_in_both_languages_and_a_line_in_th
     assert [reason.code for reason in left.reasons] == ["clicks_dropped"]
     assert left.reason.startswith("Rolled back automatically: ")
     assert "with v1 in the same scenarios" in left.reason
-    assert translate_reasons_into("zh-hans", left.reasons).startswith("已自动撤回")
+    assert translate_reasons_into("zh-hans", left.reasons).startswith("已自动回滚")
     with scope(pair, actor=actor) as s:
         lines = [line for line in audit_log.list_entries(s, limit=50) if line.verb == "model.rolled_back"]
     assert [(line.subject, line.facts["codes"], line.facts["active"]) for line in lines] == [
