@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender, top_k
-from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.common.score_blend import Blend
 from recommender.dataset import Dataset, Split, leave_last_out
 from recommender.dataset.triples import Triple, build_triple_tokens
 from recommender.evaluation.candidate_scores import CANDIDATES_PER_MODEL, CandidateScores
@@ -22,6 +22,7 @@ from recommender.fitting.blend_weights import fit_blend
 from recommender.fitting.fit_ensemble import fit_ensemble
 from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
+from recommender.numeric import scale_to_z_scores
 from recommender.types import (
     DataError,
     Float32Array,

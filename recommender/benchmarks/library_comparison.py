@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from recommender.algorithms.common.co_occurrence import build_interaction_matrix
 from recommender.algorithms.sequential.sasrec import SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Split
 from recommender.evaluation.evaluator import MetricAccumulator, choose_batch_size, evaluate_scorer
 from recommender.evaluation.metrics import ndcg_at_k, recall_at_k

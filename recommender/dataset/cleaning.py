@@ -1,44 +1,52 @@
-"""What is taken out of the events before anything learns from them, with a count for each rule."""
+"""Removes events that models should not learn from, and counts them by rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from common.time_units import DAY_MS
+from recommender.dataset.cleaning_report import CleaningReport, RuleCount
 from recommender.dataset.dataset import Dataset
-from recommender.types import BoolArray, DataError, Float32Array, Float64Array, Int32Array, Int64Array
+from recommender.types import (
+    BoolArray,
+    DataError,
+    Float32Array,
+    Float64Array,
+    Int32Array,
+    Int64Array,
+    compute_indptr,
+)
 
 MINUTE_MS = 60_000
-# 1.4826 makes the median absolute deviation of normal data its standard deviation.
+# For normally distributed data, 1.4826 times the median absolute deviation is the standard deviation.
 MAD_TO_SIGMA = 1.4826
-# Of events without a possible time or a usable weight there is nothing to keep.
+# Rules that may remove all events: events without a possible time or a usable weight are of no use.
 INVALID_EVENT_RULES = ("impossible time", "unusable weight")
-WOULD_REMOVE_ALL = "It would have left nothing, so it was not applied."
+WOULD_REMOVE_ALL = "The rule was not applied, because it would have removed all events."
 
 
 @dataclass(frozen=True, slots=True)
 class CleaningConfig:
-    """Bounds of the rules, in the order in which they are applied. The defaults spare whatever a person can do.
+    """Thresholds of the rules, in the order of application. The defaults keep everything that a person can do.
 
-    impossible time: before 1970, or more than `future` after now. Zero is an unknown time and stays.
-    unusable weight: NaN, infinite, zero or below.
-    bot: all events of a profile whose busiest UTC day has at least `bot_day_events` (one a minute through sixteen
-    waking hours is 960), or which touched at least `bot_items` different items, and whose figure's logarithm lies more
-    than `bot_bound` deviations above the median of all profiles. Deviation: 1.4826 MAD, and at least a factor of two;
-    3.5 is the bound of the modified z-score (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993). Fewer
-    than `bot_least_users` profiles make no crowd to compare with: then nobody is a bot. Judged before bursts are cut short.
-    burst: the event that has `burst_events` of the same profile in the `burst_window` before it; what came before
-    stays. A moment on a full minute is no evidence of speed: it comes from a clock of minutes or days.
-    immediate repetition: the same item again with nothing between; the first stays with the greatest weight.
-    repetition in window: the same item again within `repeat_window` of the time before, whatever came between.
-    short history: profiles and items with fewer events than asked, again and again until all have enough, or for
-    `most_passes`; 1 is a single pass. Items stay in the catalogue.
+    impossible time: before 1970, or more than `max_future` after now. Zero is an unknown time and is kept.
+    unusable weight: NaN, infinite, zero or negative.
+    bot: all events of a user who has at least `bot_day_events` on the busiest UTC day (960 is one per minute through
+        sixteen hours) or at least `bot_items` different items, and whose logarithm of that number is more than
+        `bot_max_sigmas` deviations above the median of all users. The deviation is 1.4826 MAD, at least a factor of two;
+        3.5 is the threshold of the modified z-score (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993).
+        Skipped with fewer than `bot_min_users` users. Applied before bursts are removed.
+    burst: an event that follows `burst_events` events of the same user within `burst_window`; those are kept. Events on
+        a full minute are ignored: their times are rounded to minutes or days and are no evidence of speed.
+    immediate repetition: the same item as in the previous event; the first event is kept with the greatest weight.
+    repetition in window: the same item less than `repeat_window` after its previous event, with other items between.
+    short history: users with fewer than `min_user_events` and items with fewer than `min_item_events`, repeated until all
+        have enough or for `max_passes` passes. Items stay in the catalogue.
     """
 
     max_future: timedelta = timedelta(days=1)
@@ -54,59 +62,35 @@ class CleaningConfig:
     max_passes: int = 20
 
     def __post_init__(self) -> None:
-        counts = (self.burst_events, self.bot_day_events, self.bot_items, self.bot_min_users)
-        if min(*counts, self.min_user_events, self.min_item_events, self.max_passes) < 1:
+        counts = (
+            self.burst_events,
+            self.bot_day_events,
+            self.bot_items,
+            self.bot_min_users,
+            self.min_user_events,
+            self.min_item_events,
+            self.max_passes,
+        )
+        if min(counts) < 1:
             raise DataError("Every count of the cleaning rules must be at least 1.")
         if min(self.max_future, self.burst_window, self.repeat_window) < timedelta(0):
             raise DataError("No window of the cleaning rules may be negative.")
         if not self.bot_max_sigmas > 0:
-            raise DataError("The bound for bots must be above 0.")
-
-
-@dataclass(frozen=True, slots=True)
-class RuleCount:
-    """Events removed, and the profiles they belonged to. `skipped` says why the rule was not applied."""
-
-    events: int = 0
-    users: int = 0
-    skipped: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CleaningReport:
-    """Counts by rule, in the order of application; `users` are those with an event."""
-
-    rules: Mapping[str, RuleCount] = field(default_factory=lambda: MappingProxyType({}))
-    events_before: int = 0
-    events_after: int = 0
-    users_before: int = 0
-    users_after: int = 0
-
-    def count_removed_events(self) -> dict[str, int]:
-        """Events by rule, for the rules that removed any."""
-        return {name: count.events for name, count in self.rules.items() if count.events}
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "rules": {
-                name: {"events": count.events, "users": count.users}
-                | ({"skipped": count.skipped} if count.skipped else {})
-                for name, count in self.rules.items()
-            },
-            "events": [self.events_before, self.events_after],
-            "users": [self.users_before, self.users_after],
-        }
+            raise DataError("The threshold for bots must be above 0.")
 
 
 @dataclass(frozen=True, slots=True)
 class _Events:
-    """Columns of events, grouped by user and in time order there; `items` is the size of the catalogue."""
+    """Columns of events, grouped by user and in time order within a user."""
 
     user: Int64Array
     item: Int32Array
     timestamp: Int64Array
     weight: Float32Array
     n_items: int
+
+    def __len__(self) -> int:
+        return len(self.user)
 
     def filter_events(self, mask: BoolArray) -> _Events:
         return _Events(
@@ -118,161 +102,185 @@ class _Events:
         return self.user * self.n_items + self.item
 
 
+CleaningRule = Callable[[_Events], _Events]
+
+
 class Cleaner:
-    """Applies the rules of `config`. Pure: the same data and moment give the same answer."""
+    """Applies the rules of `config`. The result depends on the data and the given time only."""
 
     def __init__(self, config: CleaningConfig | None = None) -> None:
         self.config = config or CleaningConfig()
 
     def clean(self, dataset: Dataset, *, now: datetime) -> tuple[Dataset, CleaningReport]:
-        """The data set itself where nothing is removed. Users who lost their last event leave, items never.
+        """Removes events; users without remaining events are removed too, items are not.
 
-        Where any event has a possible time and a usable weight, some are left. Memory: about 80 bytes an event; time:
-        that of a sort."""
-        owners = dataset.raw_histories.row_ids()
-        events = _Events(owners, dataset.item, dataset.timestamp, dataset.weight, dataset.n_items)
+        If any event has a possible time and a usable weight, at least one event remains. Needs about 80 bytes of memory
+        per event, and the time of a sort.
+
+        Returns:
+            The cleaned data set (the same object where nothing was removed) and the report.
+        """
+        user = dataset.raw_histories.row_ids()
+        events = _Events(user, dataset.item, dataset.timestamp, dataset.weight, dataset.n_items)
         counts: dict[str, RuleCount] = {}
         for name, rule in self._build_rules(now).items():
-            events, counts[name] = _apply_rule(rule, events, may_empty=name in INVALID_EVENT_RULES)
-        left = np.bincount(events.user, minlength=dataset.n_users)
-        had = np.diff(dataset.indptr)
+            may_remove_all = name in INVALID_EVENT_RULES
+            events, counts[name] = _apply_rule(rule, events, may_remove_all=may_remove_all)
+        counts_before = np.diff(dataset.indptr)
+        counts_after = np.bincount(events.user, minlength=dataset.n_users)
         report = CleaningReport(
-            MappingProxyType(counts),
-            dataset.n_events,
-            len(events.user),
-            _count_nonzero(had),
-            _count_nonzero(left),
+            rules=MappingProxyType(counts),
+            events_before=dataset.n_events,
+            events_after=len(events),
+            users_before=_count_nonzero(counts_before),
+            users_after=_count_nonzero(counts_after),
         )
-        return (
-            _rebuild_dataset(dataset, events, left, had) if report.count_removed_events() else dataset
-        ), report
+        if report.count_removed_events():
+            dataset = _rebuild_dataset(dataset, events, counts_before, counts_after)
+        return dataset, report
 
-    def _build_rules(self, now: datetime) -> dict[str, Callable[[_Events], _Events]]:
+    def _build_rules(self, now: datetime) -> dict[str, CleaningRule]:
+        """Rules by name, in the order of application."""
         config = self.config
         latest = int((now + config.max_future).timestamp() * 1000)
+        repeat_window = _to_milliseconds(config.repeat_window)
         return {
             "impossible time": lambda e: e.filter_events((e.timestamp >= 0) & (e.timestamp <= latest)),
             "unusable weight": lambda e: e.filter_events(np.isfinite(e.weight) & (e.weight > 0)),
             "bot": lambda e: e.filter_events(~_mask_bots(e, config)),
             "burst": lambda e: e.filter_events(~_mask_bursts(e, config)),
             "immediate repetition": _merge_immediate_repeats,
-            "repetition in window": lambda e: _merge_repeats_in_window(
-                e, _to_milliseconds(config.repeat_window)
-            ),
+            "repetition in window": lambda e: _merge_repeats_in_window(e, repeat_window),
             "short history": lambda e: _filter_k_core(e, config),
         }
 
 
-def _apply_rule(
-    rule: Callable[[_Events], _Events], events: _Events, *, may_empty: bool
-) -> tuple[_Events, RuleCount]:
-    if not len(events.user):
+def _apply_rule(rule: CleaningRule, events: _Events, *, may_remove_all: bool) -> tuple[_Events, RuleCount]:
+    if not len(events):
         return events, RuleCount()
-    left = rule(events)
-    removed = len(events.user) - len(left.user)
-    if not len(left.user) and not may_empty:
+    remaining = rule(events)
+    n_removed = len(events) - len(remaining)
+    if not len(remaining) and not may_remove_all:
         return events, RuleCount(skipped=WOULD_REMOVE_ALL)
-    if not removed:
-        return left, RuleCount()
-    size = int(events.user.max()) + 1
-    lost = np.bincount(events.user, minlength=size) - np.bincount(left.user, minlength=size)
-    return left, RuleCount(removed, _count_nonzero(lost))
+    if not n_removed:
+        # Repetitions merged into an event change its weight, so that `remaining` is returned.
+        return remaining, RuleCount()
+    n_users = int(events.user.max()) + 1
+    counts_before = np.bincount(events.user, minlength=n_users)
+    counts_after = np.bincount(remaining.user, minlength=n_users)
+    return remaining, RuleCount(n_removed, _count_nonzero(counts_before - counts_after))
 
 
 def _mask_bursts(events: _Events, config: CleaningConfig) -> BoolArray:
-    found = np.zeros(len(events.user), dtype=np.bool_)
-    telling = np.flatnonzero(events.timestamp % MINUTE_MS != 0)
-    n = config.burst_events
-    late, early = telling[n:], telling[:-n]
-    same = events.user[late] == events.user[early]
-    found[late] = same & (
-        events.timestamp[late] - events.timestamp[early] < _to_milliseconds(config.burst_window)
-    )
-    return found
+    """Events that follow at least `burst_events` others of the same user within the window, bool (events,)."""
+    is_burst = np.zeros(len(events), dtype=np.bool_)
+    # Whole-minute times are assumed to be rounded and are no evidence of speed.
+    precise = np.flatnonzero(events.timestamp % MINUTE_MS != 0)
+    # Each precise event and the one that is `burst_events` precise events before it.
+    later, earlier = precise[config.burst_events :], precise[: -config.burst_events]
+    is_same_user = events.user[later] == events.user[earlier]
+    elapsed = events.timestamp[later] - events.timestamp[earlier]
+    is_burst[later] = is_same_user & (elapsed < _to_milliseconds(config.burst_window))
+    return is_burst
 
 
 def _mask_bots(events: _Events, config: CleaningConfig) -> BoolArray:
-    """Every event of a profile that is far outside what the others do, by its busiest day or by its breadth."""
-    users = int(events.user.max()) + 1
+    """All events of users who are outliers by their busiest day or by their number of items, bool (events,)."""
+    n_users = int(events.user.max()) + 1
     if _count_nonzero(np.bincount(events.user)) < config.bot_min_users:
-        return np.zeros(len(events.user), dtype=np.bool_)
-    broad = np.bincount(np.unique(events.encode_pairs()) // events.n_items, minlength=users)
-    bots = _mask_outliers(_count_busiest_day(events, users), config.bot_day_events, config.bot_max_sigmas)
-    bots |= _mask_outliers(broad, config.bot_items, config.bot_max_sigmas)
-    return np.asarray(bots[events.user], dtype=np.bool_)
+        return np.zeros(len(events), dtype=np.bool_)
+    distinct_pairs = np.unique(events.encode_pairs())
+    items_per_user = np.bincount(distinct_pairs // events.n_items, minlength=n_users)
+    busiest_day = _count_busiest_day(events, n_users)
+    is_bot = _mask_outliers(busiest_day, config.bot_day_events, config.bot_max_sigmas)
+    is_bot |= _mask_outliers(items_per_user, config.bot_items, config.bot_max_sigmas)
+    return np.asarray(is_bot[events.user], dtype=np.bool_)
 
 
 def _count_busiest_day(events: _Events, n_users: int) -> Int64Array:
-    """Most events of each user in one UTC day; unknown times count for none."""
-    most = np.zeros(n_users, dtype=np.int64)
-    known = events.timestamp > 0
-    user, day = events.user[known], events.timestamp[known] // DAY_MS
+    """The largest number of events of each user on one UTC day, int64 (n_users,); unknown times are not counted."""
+    busiest_day = np.zeros(n_users, dtype=np.int64)
+    has_time = events.timestamp > 0
+    user, day = events.user[has_time], events.timestamp[has_time] // DAY_MS
     if len(user):
-        starts = np.flatnonzero(np.r_[True, (user[1:] != user[:-1]) | (day[1:] != day[:-1])])
-        np.maximum.at(most, user[starts], np.diff(np.r_[starts, len(user)]))
-    return most
+        # Events are in time order within a user: each day of a user is a run of consecutive events.
+        is_new_run = (user[1:] != user[:-1]) | (day[1:] != day[:-1])
+        run_starts = np.flatnonzero(np.r_[True, is_new_run])
+        run_lengths = np.diff(np.r_[run_starts, len(user)])
+        np.maximum.at(busiest_day, user[run_starts], run_lengths)
+    return busiest_day
 
 
 def _mask_outliers(counts: Int64Array, min_count: int, max_sigmas: float) -> BoolArray:
-    """Figures of at least `floor` that are outside the robust bound of all figures above zero, in logarithms."""
-    some = counts > 0
-    if not some.any():
+    """Counts of at least `min_count` whose logarithm is a robust outlier among those of all counts above zero."""
+    is_positive = counts > 0
+    if not is_positive.any():
         return np.zeros(len(counts), dtype=np.bool_)
     logs: Float64Array = np.log(np.maximum(counts, 1))
-    middle = float(np.median(logs[some]))
-    deviation = max(MAD_TO_SIGMA * float(np.median(np.abs(logs[some] - middle))), float(np.log(2)))
-    return np.asarray((counts >= min_count) & (logs > middle + max_sigmas * deviation), dtype=np.bool_)
+    median = float(np.median(logs[is_positive]))
+    mad = float(np.median(np.abs(logs[is_positive] - median)))
+    # At least a factor of two: with identical counts the MAD is zero.
+    deviation = max(MAD_TO_SIGMA * mad, float(np.log(2)))
+    is_outlier = logs > median + max_sigmas * deviation
+    return np.asarray((counts >= min_count) & is_outlier, dtype=np.bool_)
 
 
 def _merge_immediate_repeats(events: _Events) -> _Events:
-    again = (events.user[1:] == events.user[:-1]) & (events.item[1:] == events.item[:-1])
-    return _merge_runs(events, np.arange(len(events.user)), np.r_[True, ~again])
+    is_repeat = (events.user[1:] == events.user[:-1]) & (events.item[1:] == events.item[:-1])
+    return _merge_runs(events, np.arange(len(events)), np.r_[True, ~is_repeat])
 
 
 def _merge_repeats_in_window(events: _Events, window: int) -> _Events:
     pairs = events.encode_pairs()
-    order = np.argsort(pairs, kind="stable")  # stable: in time order within a pair
-    pair, at = pairs[order], events.timestamp[order]
-    again = (pair[1:] == pair[:-1]) & (at[:-1] > 0) & (at[1:] - at[:-1] < window)
-    return _merge_runs(events, order, np.r_[True, ~again])
+    # A stable sort keeps the events of a pair in time order.
+    order = np.argsort(pairs, kind="stable")
+    pair, timestamp = pairs[order], events.timestamp[order]
+    has_time = timestamp[:-1] > 0
+    elapsed = timestamp[1:] - timestamp[:-1]
+    is_repeat = (pair[1:] == pair[:-1]) & has_time & (elapsed < window)
+    return _merge_runs(events, order, np.r_[True, ~is_repeat])
 
 
 def _merge_runs(events: _Events, order: Int64Array, is_run_start: BoolArray) -> _Events:
-    """In the given order each run that starts where `first` holds becomes its first event, with the greatest weight."""
+    """Merges runs of events, in the given order, into their first event, which gets the greatest weight of the run."""
     if is_run_start.all():
         return events
     starts = np.flatnonzero(is_run_start)
     weight = events.weight.copy()
+    # reduceat takes the maximum from each start to the next one.
     weight[order[starts]] = np.maximum.reduceat(events.weight[order], starts)
-    kept = np.zeros(len(order), dtype=np.bool_)
-    kept[order[starts]] = True
-    return _Events(events.user, events.item, events.timestamp, weight, events.n_items).filter_events(kept)
+    is_kept = np.zeros(len(order), dtype=np.bool_)
+    is_kept[order[starts]] = True
+    return replace(events, weight=weight).filter_events(is_kept)
 
 
 def _filter_k_core(events: _Events, config: CleaningConfig) -> _Events:
-    for _pass in range(config.max_passes):
-        enough = np.bincount(events.user)[events.user] >= config.min_user_events
-        enough &= np.bincount(events.item)[events.item] >= config.min_item_events
-        if enough.all():
+    for _ in range(config.max_passes):
+        # Removing an item shortens histories, and removing a user makes items rarer: hence several passes.
+        has_enough = np.bincount(events.user)[events.user] >= config.min_user_events
+        has_enough &= np.bincount(events.item)[events.item] >= config.min_item_events
+        if has_enough.all():
             break
-        events = events.filter_events(enough)
-        if not len(events.user):
+        events = events.filter_events(has_enough)
+        if not len(events):
             break
     return events
 
 
 def _rebuild_dataset(
-    dataset: Dataset, events: _Events, counts_after: Int64Array, counts_before: Int64Array
+    dataset: Dataset, events: _Events, counts_before: Int64Array, counts_after: Int64Array
 ) -> Dataset:
-    stays = (counts_after > 0) | (counts_before == 0)
+    # Users who never had an event stay.
+    is_kept = (counts_after > 0) | (counts_before == 0)
+    kept_ids = [name for name, keep in zip(dataset.user_ids, is_kept, strict=False) if keep]
     return replace(
         dataset,
-        n_users=int(stays.sum()),
-        indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts_after[stays])]).astype(np.int64),
+        n_users=int(is_kept.sum()),
+        indptr=compute_indptr(counts_after[is_kept]),
         item=events.item,
         timestamp=events.timestamp,
         weight=events.weight,
-        user_ids=tuple(name for name, stay in zip(dataset.user_ids, stays, strict=False) if stay),
+        user_ids=tuple(kept_ids),
     )
 
 

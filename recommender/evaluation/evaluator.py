@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender, top_k
-from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Split
 from recommender.evaluation.candidate_scores import CANDIDATES_PER_MODEL, CandidateScores
@@ -21,6 +21,7 @@ from recommender.evaluation.metrics import (
     rank_targets,
     recall_at_k,
 )
+from recommender.numeric import scale_to_z_scores
 from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 
 MAX_BATCH_SIZE = 1024
@@ -127,7 +128,7 @@ def evaluate_models(
         scores = {name: scale_to_z_scores(model.score(chunk)) for name, model in models.items()}
         if ensemble:
             # Before the loop below, which overwrites scores of items of the history.
-            accumulators["blend"].add_batch(ensemble.combine_scores(scores, chunk), chunk, target)
+            accumulators["blend"].add_batch(ensemble.combine(scores, chunk), chunk, target)
         top_items = {}
         for name, model_scores in scores.items():
             top_items[name] = accumulators[name].add_batch(

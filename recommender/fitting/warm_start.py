@@ -13,8 +13,8 @@ from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.algorithms.ensemble.registry import RELATIVE_COST
 from recommender.algorithms.neighbourhood.ease import Ease
 from recommender.algorithms.popularity.popularity import Popularity
+from recommender.algorithms.sequential.base import OnnxSequentialModel
 from recommender.algorithms.sequential.gradient_sync import DistributedBackend
-from recommender.algorithms.sequential.sasrec import OnnxSequentialModel
 from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset
 from recommender.fitting.progress_tracker import ProgressTracker

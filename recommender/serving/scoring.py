@@ -23,7 +23,12 @@ import numpy as np
 
 from recommender.algorithms.ensemble.registry import MODELS_PLACING_EVERY_ITEM, NON_BEHAVIOURAL_MODELS
 from recommender.algorithms.popularity.popularity import Popularity
-from recommender.serving.content_scoring import SlotArray, compute_new_item_scores, score_by_content
+from recommender.numeric import scale_to_z_scores
+from recommender.serving.content_scoring import (
+    SlotArray,
+    compute_new_item_scores,
+    score_by_content,
+)
 from recommender.serving.ranking import NO_STATS, Ranking, ScoreStats
 from recommender.serving.rules.matching import ActiveRule, compute_rule_boosts
 from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
@@ -145,13 +150,15 @@ def rank_by_model(
     """
     assert snapshot.bundle is not None  # noqa: S101 - checked by the callers
     ensemble = snapshot.bundle.ensemble
-    model_scores = ensemble.score_by_model(history, weight)
+    row = ensemble.clean_history(history, weight)
+    model_scores = ensemble.model_scores(row)
     has_new_items = snapshot.catalogue.n_slots > snapshot.n_model_items
     score_stats: dict[str, ScoreStats] = {}
     if has_new_items or explain:
-        # Before the next call, which standardises the arrays of `model_scores` in place.
+        # Before the arrays of `model_scores` are standardised in place.
         score_stats = {name: ScoreStats.from_scores(scores) for name, scores in model_scores.items()}
-    blended = ensemble.combine_history_scores(model_scores, history)
+    z_scores = {name: scale_to_z_scores(scores) for name, scores in model_scores.items()}
+    blended = ensemble.combine(z_scores, row)[0]
     if has_new_items:
         blended = np.concatenate([blended, _score_new_items(snapshot, history, weight, score_stats)])
     return Ranking(
@@ -160,7 +167,7 @@ def rank_by_model(
         history=history,
         weight=weight,
         score_stats=score_stats,
-        model_scores=model_scores if explain else {},
+        model_scores={name: scores[0] for name, scores in z_scores.items()} if explain else {},
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.dataset import Dataset, ItemContent
-from recommender.dataset.cleaning import Cleaner, CleaningReport
+from recommender.dataset.cleaning import Cleaner
+from recommender.dataset.cleaning_report import CleaningReport
 from recommender.tenant_data.item_positions import ItemPositions
 from recommender.tenant_data.user_segments import NO_VALUES, AttributeValues
 from tenants.data.records import Records

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.dataset import Dataset
-from recommender.dataset.cleaning import CleaningReport
+from recommender.dataset.cleaning_report import CleaningReport
 from recommender.evaluation.slices import SegmentColumn
 from recommender.tenant_data.interaction_builder import InteractionBuilder
 from recommender.tenant_data.item_text import build_item_text

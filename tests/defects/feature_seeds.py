@@ -14,22 +14,22 @@ FEATURE_SEEDS = (
     Seed(
         "cleaning empties a small data set",
         "recommender/dataset/cleaning.py",
-        "if not len(left.user) and not may_empty:",
-        "if len(counts_after.user) and may_empty:",
+        "if not len(remaining) and not may_remove_all:",
+        "if len(remaining) and may_remove_all:",
         CLEANING,
     ),
     Seed(
         "a clock of days is taken for a burst",
         "recommender/dataset/cleaning.py",
-        "telling = np.flatnonzero(events.timestamp % MINUTE_MS != 0)",
-        "telling = np.arange(len(n_events.timestamp))",
+        "precise = np.flatnonzero(events.timestamp % MINUTE_MS != 0)",
+        "precise = np.arange(len(events))",
         CLEANING,
     ),
     Seed(
         "cleaning knows no crowd",
         "recommender/dataset/cleaning.py",
         "if _count_nonzero(np.bincount(events.user)) < config.bot_min_users:",
-        "if not len(n_events.user):",
+        "if not len(events):",
         CLEANING,
     ),
     Seed(
@@ -43,7 +43,7 @@ FEATURE_SEEDS = (
         "cleaning forgets the greater weight of a repetition",
         "recommender/dataset/cleaning.py",
         "np.maximum.reduceat(events.weight[order], starts)",
-        "n_events.weight[order[starts]]",
+        "events.weight[order[starts]]",
         CLEANING,
     ),
     Seed(
@@ -55,7 +55,7 @@ FEATURE_SEEDS = (
     ),
     Seed(
         "evaluation cleans unasked",
-        "recommender/benchmarks/cli.py",
+        "recommender/benchmarks/commands/evaluate.py",
         "    if options.clean:\n",
         "    if True:\n",
         "tests/recommender/benchmarks/test_evaluate.py::test_data_is_cleaned_only_when_asked",

@@ -26,15 +26,15 @@ QUALITY_SEEDS = (
     Seed(
         "a tiny gain is promoted",
         _RULE,
-        "comparison.relative_gain < config.min_gain",
-        "comparison.relative_gain < 0",
+        "gain < config.min_gain:",
+        "gain < 0:",
         _ON_RULE,
     ),
     Seed(
         "a slice may lose",
         _RULE,
-        "        if one.is_worse\n",
-        "        if one.is_worse and one.is_better\n",
+        "            if slice_comparison.is_worse:\n",
+        "            if slice_comparison.is_worse and slice_comparison.is_better:\n",
         _ON_RULE,
     ),
     Seed(
@@ -82,8 +82,9 @@ QUALITY_SEEDS = (
     Seed(
         "another mix of places is taken for a drop",
         _LIVE,
-        "estimate_rate(old, one, shared, shares)) for one",
-        "estimate_rate(old, one, shared, np.bincount(old.scenario) / len(old))) for one",
+        "previous_rate = estimate_rate(previous, signal, scenarios, weights)",
+        "own_weights = np.bincount(np.searchsorted(scenarios, previous.scenario), minlength=scenarios.size) / len(previous)\n"
+        "        previous_rate = estimate_rate(previous, signal, scenarios, own_weights)",
         _ON_LIVE,
     ),
     Seed(
@@ -121,7 +122,7 @@ QUALITY_SEEDS = (
         '"model.promoted"',
         _ON_ROLL_BACK,
     ),
-    Seed("chance is an alarm", _DRIFT, "value if value > chance else 0.0", "value", _ON_DRIFT),
+    Seed("chance is an alarm", _DRIFT, "value if value > chance_level else 0.0", "value", _ON_DRIFT),
     Seed("three profiles are an alarm", _DRIFT, "if min(profiles) < config.min_profiles or", "if", _ON_DRIFT),
     Seed(
         "a denied place makes a group",
@@ -154,8 +155,8 @@ QUALITY_SEEDS = (
     Seed(
         "a command on files starts a database",
         "lepton_platform/cli.py",
-        '"evaluate_images", "evaluate_language",',
-        '"evaluate_images",',
+        '"evaluate_education", "help",',
+        '"help",',
         "tests/platform/test_entry.py",
     ),
 )

@@ -57,9 +57,9 @@ def list_shell_text(document: Document) -> list[str]:
 
 
 def list_unknown_options(command: CommandLine, arguments: str) -> list[str]:
-    known = {option for action in command.parser._actions for option in action.option_strings}
+    options = {option for action in command.parser._actions for option in action.option_strings}
     used = [word.partition("=")[0] for word in shlex.split(arguments, comments=True) if word.startswith("--")]
-    return [option for option in used if option not in known]
+    return [option for option in used if option not in options]
 
 
 @pytest.mark.parametrize("document", list_documents(), ids=lambda document: document.name)

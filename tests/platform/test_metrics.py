@@ -31,7 +31,9 @@ def fresh() -> Iterator[None]:
 def shop(database: None) -> Workspace:
     """Its model has drifted, and is clicked less than the one before."""
     workspace = open_workspace()
-    made = TrainedModel(uuid4(), uuid4(), "fast", {}, {"candidate": {"ndcg@10": 0.05}}, datetime.now(UTC), None)
+    made = TrainedModel(
+        uuid4(), uuid4(), "fast", {}, {"candidate": {"ndcg@10": 0.05}}, datetime.now(UTC), None
+    )
     drift = {
         "level": "drifted",
         "shifts": {

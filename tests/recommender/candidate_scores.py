@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from recommender.algorithms.base import top_k
-from recommender.algorithms.common.score_blend import scale_to_z_scores
 from recommender.evaluation.candidate_scores import CandidateScores
+from recommender.numeric import scale_to_z_scores
 from recommender.types import Float32Array, Histories
 
 CASES, WIDTH = 1500, 40

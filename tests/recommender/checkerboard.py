@@ -26,7 +26,7 @@ from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
 from recommender.algorithms.sequential.nextitnet import NextItNetConfig
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
 from recommender.algorithms.sequential.sasrec import SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset, ItemContent, ItemReviewFeatures
 
 ITEMS = 24

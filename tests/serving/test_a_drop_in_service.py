@@ -80,7 +80,13 @@ def plant_a_regression(shop: TenantRef, actor: Actor) -> None:
     artefact_id = uuid7()
     manifest = artefacts.write_artefact(shop, artefact_id, Bundle(ensemble, source.item_numbers).to_files())
     made = TrainedModel(
-        uuid4(), artefact_id, "fast", manifest, {"serving_mode": "model"}, datetime.now(UTC), source.latest_event_at
+        uuid4(),
+        artefact_id,
+        "fast",
+        manifest,
+        {"serving_mode": "model"},
+        datetime.now(UTC),
+        source.latest_event_at,
     )
     with scope(shop, actor=actor) as s:
         actions.publish_model(s, made, expected=1)

@@ -68,7 +68,7 @@ def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
     broken = _Broken(
         ours, of_history={split.histories.slice_row(n).tobytes() for n in _cases(split.user, country)}
     )
-    verdict = judged(broken, split, live, labels=((SegmentColumn("country", country, ("DE", "FR")),), ()))  # type: ignore[arg-type]
+    verdict = judged(broken, split, live, labels=((SegmentColumn("country", country, ("DE", "FR")),), ()))
     assert verdict.metrics.candidate["ndcg@10"] > verdict.metrics.live["ndcg@10"]
     assert set(codes(verdict)) == {"slice_worse"}
     assert {reason.parameters["slice"] for reason in verdict.reasons} == {"country=FR"}

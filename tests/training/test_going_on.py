@@ -92,7 +92,9 @@ def test_it_is_judged_by_events_that_neither_model_has_seen(
     (train, counted), *others = seen
     assert others == []
     assert until is not None
-    assert (train.timestamp > until.timestamp() * 1000).sum() == pytest.approx(PROFILES * 2, abs=PROFILES // 2)
+    assert (train.timestamp > until.timestamp() * 1000).sum() == pytest.approx(
+        PROFILES * 2, abs=PROFILES // 2
+    )
     assert counted == pytest.approx(train.weight.sum(), rel=1e-4)
 
 

@@ -24,7 +24,8 @@ from recommender.benchmarks.commands.options import (
 from recommender.benchmarks.evaluation_report import evaluate_dataset
 from recommender.benchmarks.evaluation_table import format_evaluation_table
 from recommender.console import ProgressPrinter
-from recommender.dataset.cleaning import Cleaner, CleaningReport
+from recommender.dataset.cleaning import Cleaner
+from recommender.dataset.cleaning_report import CleaningReport
 from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.training_profiles import NO_OVERRIDES, ParameterOverrides
 from recommender.types import DataError

@@ -10,7 +10,11 @@ import numpy as np
 
 from recommender.language.encoders.use import UniversalSentenceEncoder
 from recommender.language.intents.classifier import load_intent_dataset
-from recommender.language.preprocessing.corpora import LabelledTexts, concatenate_texts, split_train_test_rows
+from recommender.language.preprocessing.corpora import (
+    LabelledTexts,
+    concatenate_texts,
+    split_train_test_rows,
+)
 from recommender.language.preprocessing.resources import read_resource_rows
 from recommender.language.preprocessing.review_datasets import (
     read_clothing_reviews,
@@ -18,11 +22,17 @@ from recommender.language.preprocessing.review_datasets import (
     read_product_sentences,
     read_pros_and_cons,
 )
-from recommender.language.preprocessing.text import Language
+from recommender.language.preprocessing.text import Language, parse_language
 from recommender.language.relevance.classifier import RelevanceClassifier
-from recommender.language.relevance.training import evaluate_balanced_accuracy, fit_relevance_classifier
+from recommender.language.relevance.training import (
+    evaluate_balanced_accuracy,
+    fit_relevance_classifier,
+)
 from recommender.language.sentiment.classifier import SentimentClassifier
-from recommender.language.sentiment.config import SentimentConfig, SentimentFitOptions
+from recommender.language.sentiment.config import (
+    SentimentConfig,
+    SentimentFitOptions,
+)
 from recommender.language.sentiment.training import (
     evaluate_accuracy,
     fit_sentiment_classifier,
@@ -61,7 +71,9 @@ def read_sources(folder: Path) -> Mapping[str, LabelledTexts]:
     }
 
 
-def build_sentiment_classifiers(folder: Path) -> tuple[SentimentClassifier, SentimentClassifier]:
+def build_sentiment_classifiers(
+    folder: Path,
+) -> tuple[SentimentClassifier, SentimentClassifier]:
     """Builds the English and the Chinese classifier, each with its accuracy on a held-out tenth of every source.
 
     The accuracies of the Chinese classifier, whose training texts are mostly English, are those on English texts.
@@ -81,10 +93,16 @@ def load_own_sentences() -> list[OwnSentence]:
     """Returns the sentences of this project in both languages: short reviews, and sentences whose intent has a polarity."""
     sentences = []
     for label, language, text in read_resource_rows("sentiments.tsv"):
-        sentences.append(OwnSentence("zh" if language == "zh" else "en", text, label == "1"))
+        sentences.append(OwnSentence(parse_language(language), text, label == "1"))
     for sentence in load_intent_dataset():
         if sentence.intent in ("buy_again", "return", "complain"):
-            sentences.append(OwnSentence(sentence.language, sentence.text, sentence.intent == "buy_again"))
+            sentences.append(
+                OwnSentence(
+                    sentence.language,
+                    sentence.text,
+                    sentence.intent == "buy_again",
+                )
+            )
     return sentences
 
 

@@ -16,15 +16,25 @@ from recommender.language.encoders.base import MULTILINGUAL
 from recommender.language.encoders.use import UniversalSentenceEncoder
 from recommender.language.intents.classifier import load_intent_dataset
 from recommender.language.intents.evaluation import evaluate_intents
-from recommender.language.preprocessing.corpora import LabelledTexts, read_labelled_table
-from recommender.language.sentiment.classifier import load_default_sentiment_classifier
-from recommender.language.sentiment.config import SentimentFitOptions, get_default_config
+from recommender.language.preprocessing.corpora import (
+    LabelledTexts,
+    read_labelled_table,
+)
+from recommender.language.sentiment.classifier import (
+    load_default_sentiment_classifier,
+)
+from recommender.language.sentiment.config import (
+    SentimentFitOptions,
+    get_default_config,
+)
 from recommender.language.sentiment.evaluation import (
     NetworkTrainer,
     evaluate_sentiment,
     measure_throughput,
 )
-from recommender.language.sentiment.evaluation_chinese import evaluate_chinese_sets
+from recommender.language.sentiment.evaluation_chinese import (
+    evaluate_chinese_sets,
+)
 from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
 from recommender.language.sentiment.training import fit_nbsvm_pair
 from recommender.types import BoolArray, DataError
@@ -119,7 +129,8 @@ def _evaluate_sentiment_sets(folder: Path, options: argparse.Namespace) -> Itera
         train_network = _build_network_trainer(options.network, options.seed)
     train_path, test_path = (folder / name for name in SST2_FILES)
     if "en" in options.languages and train_path.is_file() and test_path.is_file():
-        train, test = read_labelled_table(train_path), read_labelled_table(test_path)
+        train = read_labelled_table(train_path)
+        test = read_labelled_table(test_path)
         yield "SST-2 dev", _evaluate_sst2(train, test, train_network)
     chinese_paths = {}
     for name, file_name in CHINESE_FILES.items():

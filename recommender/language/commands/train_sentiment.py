@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -21,10 +22,17 @@ from recommender.language.preprocessing.corpora import (
     split_train_test_rows,
 )
 from recommender.language.sentiment.classifier import SentimentClassifier
-from recommender.language.sentiment.config import SentimentFitOptions, get_default_config
+from recommender.language.sentiment.config import (
+    SentimentFitOptions,
+    get_default_config,
+)
 from recommender.language.sentiment.evaluation import NetworkTrainer
 from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
-from recommender.language.sentiment.training import evaluate_accuracy, fit_nbsvm_pair, replace_accuracies
+from recommender.language.sentiment.training import (
+    evaluate_accuracy,
+    fit_nbsvm_pair,
+    replace_accuracies,
+)
 from recommender.types import BoolArray, DataError
 
 
@@ -91,7 +99,11 @@ def _build_defaults(options: argparse.Namespace, out: TextIO) -> None:
     folder = options.data[0]
     for classifier in build_default_models.build_sentiment_classifiers(folder):
         out.write(_format_summary(classifier))
-        _write_artefact(classifier.to_bytes(), options.out, f"sentiment-{classifier.metadata.language}")
+        _write_artefact(
+            classifier.to_bytes(),
+            options.out,
+            f"sentiment-{classifier.metadata.language}",
+        )
     relevance_classifier = build_default_models.build_relevance_classifier(folder)
     out.write(f"agreement: balanced accuracy {relevance_classifier.accuracy:.4f} on a held-out tenth\n")
     _write_artefact(relevance_classifier.to_bytes(), options.out, "agreement")
@@ -143,7 +155,7 @@ def _build_network_trainer(options: argparse.Namespace, out: TextIO) -> NetworkT
     finetune = get_finetuner(options.network)
 
     def train_network(
-        texts: tuple[str, ...],
+        texts: Sequence[str],
         is_positive: BoolArray,
         initial: OnnxSentimentNetwork | None,
     ) -> OnnxSentimentNetwork:

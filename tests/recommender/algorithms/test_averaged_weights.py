@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from recommender.algorithms.sequential.network import CausalSelfAttention, NextItemNetwork
+from recommender.algorithms.sequential.attention import CausalSelfAttention
+from recommender.algorithms.sequential.network import NextItemNetwork
+from recommender.algorithms.sequential.optimization import WeightAverager
 from recommender.algorithms.sequential.sasrec import SASRecConfig
-from recommender.algorithms.sequential.trainer import WeightAverager
 
 
 def network() -> NextItemNetwork:

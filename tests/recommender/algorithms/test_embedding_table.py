@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.common.embedding_table import QUANTIZATION_BLOCK, EmbeddingTable
+from recommender.algorithms.common.embedding_table_onnx import quantize_table
 from recommender.algorithms.common.memory_usage import measure_memory_bytes
 from recommender.types import Float32Array
 
@@ -23,7 +24,7 @@ def table(width: int, items: int = 300) -> Float32Array:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_narrow_table_says_nearly_what_the_wide_one_says(width: int) -> None:
     wide, asked = table(width), np.random.default_rng(1).normal(size=(40, width)).astype(np.float32)
-    narrow = EmbeddingTable(wide).quantize()
+    narrow = quantize_table(EmbeddingTable(wide))
     expected = asked @ wide.T
     # Of each item, however short its row: both factors are at most half a step of 1/127 off.
     size = np.linalg.norm(wide, axis=1) * np.linalg.norm(asked, axis=1)[:, None]
@@ -33,13 +34,13 @@ def test_a_narrow_table_says_nearly_what_the_wide_one_says(width: int) -> None:
 
 
 def test_many_and_no_vectors_can_be_asked() -> None:
-    narrow = EmbeddingTable(table(QUANTIZATION_BLOCK)).quantize()
+    narrow = quantize_table(EmbeddingTable(table(QUANTIZATION_BLOCK)))
     assert narrow.dot(np.zeros((0, QUANTIZATION_BLOCK), np.float32)).shape == (0, 300)
     assert not narrow.dot(np.zeros((2, QUANTIZATION_BLOCK), np.float32)).any()
 
 
 def test_rows_are_read_one_by_one_or_all_together() -> None:
-    narrow = EmbeddingTable(table(5)).quantize()
+    narrow = quantize_table(EmbeddingTable(table(5)))
     assert np.array_equal(
         narrow.get_rows(np.array([[9, 2], [0, 299]], np.int32))[1, 0], narrow.to_float32()[0]
     )
@@ -49,14 +50,14 @@ def test_rows_are_read_one_by_one_or_all_together() -> None:
 def test_a_scaled_table_multiplies_each_row() -> None:
     by = np.linspace(0.5, 2, 300, dtype=np.float32)
     asked = np.ones((2, 5), np.float32)
-    for vectors in (EmbeddingTable(table(5)), EmbeddingTable(table(5)).quantize()):
+    for vectors in (EmbeddingTable(table(5)), quantize_table(EmbeddingTable(table(5)))):
         np.testing.assert_allclose(
             vectors.scale_rows(by).dot(asked), vectors.dot(asked) * by, rtol=1e-4, atol=1e-4
         )
 
 
 def test_what_was_stored_is_read_back() -> None:
-    for vectors in (EmbeddingTable(table(5)), EmbeddingTable(table(5)).quantize()):
+    for vectors in (EmbeddingTable(table(5)), quantize_table(EmbeddingTable(table(5)))):
         again = EmbeddingTable.from_arrays(vectors.to_arrays("table"), "table")
         assert again.is_quantized is vectors.is_quantized
         asked = np.ones((2, 5), np.float32)
@@ -64,8 +65,8 @@ def test_what_was_stored_is_read_back() -> None:
 
 
 def test_a_narrow_table_of_before_the_kernel_is_read_wide() -> None:
-    arrays = EmbeddingTable(table(5)).quantize().to_arrays("table")
-    del arrays["product"]
+    arrays = quantize_table(EmbeddingTable(table(5))).to_arrays("table")
+    del arrays["matmul_graph"]
     old = EmbeddingTable.from_arrays(arrays, "table")
     assert not old.is_quantized
     assert old.to_float32().dtype == np.float32
@@ -73,7 +74,7 @@ def test_a_narrow_table_of_before_the_kernel_is_read_wide() -> None:
 
 
 def test_what_the_kernel_holds_is_counted_once_it_is_made() -> None:
-    narrow = EmbeddingTable(table(QUANTIZATION_BLOCK)).quantize()
+    narrow = quantize_table(EmbeddingTable(table(QUANTIZATION_BLOCK)))
     before = measure_memory_bytes({"a": narrow})
     assert before == pytest.approx(300 * QUANTIZATION_BLOCK + 300 * 4, rel=0.5)
     assert (

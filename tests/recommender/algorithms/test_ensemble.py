@@ -15,6 +15,7 @@ from recommender.fitting.fit_ensemble import fit_ensemble
 from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.model_selection import list_active_models
 from recommender.fitting.training_profiles import PROFILE_MODELS
+from recommender.numeric import scale_to_z_scores
 from recommender.types import DataError, Histories, TrainingCancelled
 
 
@@ -46,10 +47,14 @@ def test_one_history_scores_as_it_does_among_others(ensemble: Ensemble) -> None:
     np.testing.assert_allclose(alone, together[0], atol=0.05)
 
 
-def test_contributions_add_up_to_the_score(ensemble: Ensemble) -> None:
-    history = np.array([0, 2], np.int32)
-    parts = ensemble.compute_contributions(ensemble.score_by_model(history), 4)
-    assert sum(parts.values()) == pytest.approx(float(ensemble.score_history(history)[4]), abs=1e-4)
+def test_the_combined_model_scores_are_the_score(ensemble: Ensemble) -> None:
+    history = ensemble.clean_history(np.array([0, 2], np.int32))
+    model_scores = ensemble.model_scores(history)
+    z_scores = {name: scale_to_z_scores(scores) for name, scores in model_scores.items()}
+    blended = sum(z_scores[name][0, 4] * weight for name, weight in ensemble.blend.weights.items() if weight)
+    combined = ensemble.combine(z_scores, history)
+    assert np.array_equal(combined[0], ensemble.score_history(history.item))
+    assert float(combined[0, 4]) == pytest.approx(float(blended), abs=1e-4)
 
 
 def test_a_saved_ensemble_loads_equal(ensemble: Ensemble, tmp_path: Path) -> None:

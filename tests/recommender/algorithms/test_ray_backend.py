@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.sequential.sasrec import SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset, leave_last_out
 from recommender.tuning.model_search import evaluate_ndcg
 from recommender.types import Histories, TrainingCancelled

@@ -129,7 +129,7 @@ def test_one_event_is_enough_for_popularity() -> None:
 def test_the_others_say_why_one_event_is_not_enough(personal: str) -> None:
     with pytest.raises(
         InsufficientDataError,
-        match=r"no user chose two different items|no item has an? \w+|nothing is stated|no item has enough reviews",
+        match=r"no user chose two different items|no item has an? \w+|no item has triples|no item has enough reviews",
     ):
         EVERY[personal]().fit(Dataset.from_sequences([[1]], n_items=3), np.random.default_rng(0))
 

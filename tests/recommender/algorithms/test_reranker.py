@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.algorithms.ensemble.reranker import GradientBoostedReranker
 from recommender.algorithms.neighbourhood.transitions import Transitions
@@ -18,6 +18,7 @@ from recommender.fitting.reranker_training import (
     fit_trees,
     select_top_candidates,
 )
+from recommender.numeric import scale_to_z_scores
 from recommender.types import DataError, Float32Array, Histories
 from tests.recommender.candidate_scores import CASES, only_both_together, rehearsal_of
 
@@ -177,5 +178,5 @@ def test_an_ensemble_serves_in_the_order_of_its_second_stage(ensemble: Ensemble)
 
 def test_a_second_stage_without_its_trees_is_refused(ensemble: Ensemble) -> None:
     files = {name: data for name, data in ensemble.to_files().items() if name != "reranker.onnx"}
-    with pytest.raises(DataError, match="trees of the second stage are missing"):
+    with pytest.raises(DataError, match="trees of the reranker are missing"):
         Ensemble.from_files(files)

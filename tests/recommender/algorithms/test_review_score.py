@@ -47,7 +47,7 @@ def test_without_reviews_it_cannot_learn_and_says_so(opinions: ItemReviewFeature
 
 
 def test_opinions_of_another_catalogue_are_refused() -> None:
-    with pytest.raises(DataError, match="one row of opinions"):
+    with pytest.raises(DataError, match="one row of review features"):
         data(replace(SAID, mean_sentiment=REGARD[:2], aspect_sentiment=FIT[:2]))
 
 

@@ -8,8 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from recommender.algorithms.sequential.network import ByteDropout
-from recommender.algorithms.sequential.sampled_softmax import SampledSoftmax
-from recommender.algorithms.sequential.trainer import find_accidental_hits
+from recommender.algorithms.sequential.sampled_softmax import SampledSoftmax, find_accidental_hits
 
 TEMPERATURE = 0.2
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import top_k
-from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.common.score_blend import Blend
 from recommender.evaluation.candidate_scores import PADDING_SCORE, CandidateScores
 from recommender.fitting.blend_weights import fit_blend
+from recommender.numeric import scale_to_z_scores
 from recommender.types import DataError, Histories
 
 
@@ -29,11 +30,6 @@ def test_a_member_without_weight_does_not_count() -> None:
 def test_a_blend_without_scores_is_refused() -> None:
     with pytest.raises(DataError):
         Blend({"a": 1.0}).combine({})
-
-
-def test_a_blend_survives_json() -> None:
-    blend = Blend({"a": 0.25, "b": 1.0})
-    assert Blend.from_json(blend.to_json()) == blend
 
 
 def rehearsed(noise: float) -> CandidateScores:

@@ -18,7 +18,8 @@ from recommender.algorithms.sequential.nextitnet import NextItNetConfig
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
 from recommender.algorithms.sequential.onnx_export import export_float32, export_int8
 from recommender.algorithms.sequential.sasrec import SASRec, SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer, SequentialTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
+from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, Histories
 from tests.recommender.checkerboard import QUICK
@@ -85,7 +86,7 @@ def test_every_matrix_is_stored_in_eight_bits(network: NextItemNetwork) -> None:
         if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= SIZE * SIZE
     ]
     assert len(small) >= 3
-    assert {name.split("_")[-1] for name in wide} <= {"position", "mask"}
+    assert {name.split("_")[-1] for name in wide} <= {"embedding", "mask"}
 
 
 def test_no_place_sees_a_later_one(network: NextItemNetwork) -> None:

@@ -13,7 +13,8 @@ from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
 from recommender.algorithms.sequential.nextitnet import NextItNetConfig
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
 from recommender.algorithms.sequential.sasrec import SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer, SequentialTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
+from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset, ItemContent
 from recommender.features.text_svd import compute_text_svd
 from recommender.types import Float32Array, Histories

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import Recommender
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.algorithms.content.triple_similarity import TripleSimilarity
 from recommender.algorithms.content.visual_similarity import VisualSimilarity
 from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
-from recommender.algorithms.sequential.trainer import SASRecTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset
 from recommender.types import Histories, InsufficientDataError
 from tests.recommender.checkerboard import ITEMS, PERSONAL, checkerboard
@@ -66,10 +67,14 @@ def test_by_what_they_are_they_are_told_apart(member: Recommender[Any], wider: D
 @pytest.mark.parametrize("member", [VisualSimilarity(), TripleSimilarity()])
 def test_newcomers_are_placed_as_if_they_had_been_there(member: Any, wider: Dataset) -> None:
     member.fit(wider, np.random.default_rng(0))
-    given = wider.image_embeddings if isinstance(member, VisualSimilarity) else wider.triple_tokens
-    assert given is not None
-    late, there = member.vectors_of(given[ITEMS:]), member.vectors[ITEMS:]
-    difference = abs(late - there)
+    assert wider.image_embeddings is not None
+    assert wider.triple_tokens is not None
+    content = NewItemContent(
+        texts=[""] * len(wider.triple_tokens[ITEMS:]),
+        image_embeddings=list(wider.image_embeddings[ITEMS:].astype(np.float16)),
+        triple_tokens=wider.triple_tokens[ITEMS:],
+    )
+    difference = abs(member.vectors_for(content) - member.vectors[ITEMS:])
     assert float(difference.max()) < 1e-3
 
 
@@ -110,7 +115,7 @@ def test_a_single_image_and_equal_images_make_no_trouble(looks: int) -> None:
 
 @pytest.mark.parametrize(
     ("member", "reason"),
-    [(VisualSimilarity(), "no item has an image"), (TripleSimilarity(), "nothing is stated")],
+    [(VisualSimilarity(), "no item has an image"), (TripleSimilarity(), "no item has triples")],
 )
 def test_where_nothing_is_known_the_member_says_so(member: Recommender[Any], reason: str) -> None:
     bare = replace(checkerboard(), image_embeddings=None, triple_tokens=None)
