@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from recommender.tenant_data.paging import iter_item_pages
 from recommender.types import BoolArray, Int64Array
 from tenants.data.queries import tenant_state, timeline
@@ -19,7 +20,6 @@ from tenants.data.records import Records
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-DAY_MS = 86_400_000
 HOUR_BINS = 8
 # Bins of a profile's events in a day: 1, 2, 3-4, 5-8, 9-16, 17 and more.
 ACTIVITY_EDGES = np.array([2, 3, 5, 9, 17])

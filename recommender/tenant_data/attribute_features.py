@@ -6,14 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from recommender.features.denied_attributes import DeniedAttributes, normalize_name
 from recommender.features.encoders import FeatureTable
 from recommender.features.specification import (
-    DeniedAttributes,
     Feature,
     FeatureKind,
     FeatureRole,
     FeatureSpecification,
-    normalize_name,
 )
 from recommender.tenant_data.paging import iter_item_pages, iter_profile_pages
 from tenants.data.presets import list_denied_attributes

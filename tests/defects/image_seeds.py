@@ -110,13 +110,13 @@ IMAGE_SEEDS = (
     Seed(
         "one unreadable image stops the looking",
         "recommender/features/image_encoder.py",
-        "            except DataError:\n                faulty.append(place)",
-        "            except ZeroDivisionError:\n                faulty.append(place)",
+        "            except DataError:\n                unreadable.append(position)",
+        "            except ZeroDivisionError:\n                unreadable.append(position)",
         f"tests/recommender/features/test_image_encoder.py {LOOKING}::test_an_image_that_cannot_be_read_hinders_no_other",
     ),
     Seed(
         "the image network pads on the wrong side",
-        "recommender/features/image_encoder.py",
+        "recommender/features/efficientnet_onnx.py",
         'auto_pad="SAME_UPPER"',
         'auto_pad="SAME_LOWER"',
         "tests/recommender/features/test_image_encoder.py",
