@@ -48,9 +48,9 @@ FEATURE_SEEDS = (
     ),
     Seed(
         "cleaning is not counted",
-        "recommender/tenant_data/interactions.py",
+        "recommender/tenant_data/interaction_builder.py",
         "for name, count in cleaning.count_removed_events().items():",
-        "for name, count in {}.n_items():",
+        "for name, count in {}.items():",
         "tests/training/test_sources.py",
     ),
     Seed(
@@ -104,15 +104,15 @@ FEATURE_SEEDS = (
     ),
     Seed(
         "a denied feature hides in a tag",
-        "recommender/tenant_data/interactions.py",
-        "if len(part) == 1 or self._is_allowed(part[0])]",
-        "if part]",
+        "recommender/tenant_data/attribute_features.py",
+        "if len(parts) == 1 or self._is_allowed(parts[0]):",
+        "if parts:",
         FACTS,
     ),
     Seed(
         "features of who refused are learned",
-        "recommender/tenant_data/interactions.py",
-        "if allows_profiling(state.privacy, parse_consent(profile)):",
+        "recommender/tenant_data/attribute_features.py",
+        "if allows_profiling(page.state.privacy, parse_consent(profile)):",
         "if profile.id:",
         FACTS,
     ),
