@@ -20,15 +20,9 @@ from recommender.dataset import Dataset, ItemContent
 from recommender.dataset.cleaning import Cleaner
 from recommender.dataset.cleaning_report import CleaningReport
 from recommender.evaluation.slices import SegmentColumn
+from recommender.features.denied_attributes import DeniedAttributes, normalize_name
 from recommender.features.encoders import FeatureTable
-from recommender.features.specification import (
-    DeniedAttributes,
-    Feature,
-    FeatureKind,
-    FeatureRole,
-    FeatureSpecification,
-    normalize_name,
-)
+from recommender.features.specification import Feature, FeatureKind, FeatureRole, FeatureSpecification
 from recommender.features.tfidf import join_text_fields
 from recommender.tenant_data import user_segments as tenant_data_user_segments
 from recommender.tenant_data.user_segments import AttributeValues

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.dataset import ItemReviewFeatures
-from recommender.features.specification import DeniedAttributes
+from recommender.features.denied_attributes import DeniedAttributes
 from recommender.language.preprocessing.lexicon import load_aspect_names, load_aspect_terms
 from recommender.language.reviews.aggregation import (
     AnalysedReview,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from recommender.evaluation.slices import SegmentColumn
-from recommender.features.specification import DeniedAttributes, normalize_name
+from recommender.features.denied_attributes import DeniedAttributes, normalize_name
 from tenants.data.presets import list_denied_attributes
 from tenants.data.queries import profiles, tenant_state
 from tenants.data.types import ProfileInput

@@ -19,8 +19,8 @@ IMAGE_SEEDS = (
     Seed(
         "an image may be of another type than it says",
         "tenants/data/media/images.py",
-        "        if found != _FORMAT_NAMES[expected_format]:\n",
-        "        if not found:\n",
+        "        if actual != expected:\n",
+        "        if not actual:\n",
         PICTURES,
     ),
     Seed(
@@ -33,8 +33,8 @@ IMAGE_SEEDS = (
     Seed(
         "a damaged image is an error of ours",
         "tenants/data/media/images.py",
-        "        except Exception as fault:\n",
-        "        except ZeroDivisionError as fault:\n",
+        "        except Exception as error:\n",
+        "        except ZeroDivisionError as error:\n",
         PICTURES,
     ),
     Seed(
@@ -82,8 +82,8 @@ IMAGE_SEEDS = (
     Seed(
         "what decodes a video is believed",
         "tenants/data/media/videos.py",
-        "if not is_sound or len(output) != _HEADER.size + frames * size:",
-        "if not is_sound:",
+        "if not is_valid or len(output) != _HEADER.size + n_frames * frame_bytes:",
+        "if not is_valid:",
         READER,
     ),
     Seed(
@@ -110,13 +110,13 @@ IMAGE_SEEDS = (
     Seed(
         "one unreadable image stops the looking",
         "recommender/features/image_encoder.py",
-        "            except DataError:\n                faulty.append(place)",
-        "            except ZeroDivisionError:\n                faulty.append(place)",
+        "            except DataError:\n                unreadable.append(position)",
+        "            except ZeroDivisionError:\n                unreadable.append(position)",
         f"tests/recommender/features/test_image_encoder.py {LOOKING}::test_an_image_that_cannot_be_read_hinders_no_other",
     ),
     Seed(
         "the image network pads on the wrong side",
-        "recommender/features/image_encoder.py",
+        "recommender/features/efficientnet_onnx.py",
         'auto_pad="SAME_UPPER"',
         'auto_pad="SAME_LOWER"',
         "tests/recommender/features/test_image_encoder.py",

@@ -48,7 +48,7 @@ def test_a_connection_that_its_server_ended_is_replaced(tenant, actor, superuser
     with scope(tenant, actor=actor) as s:
         pid = s.cursor().execute(PID).fetchone()[0]
     superuser("data_eu").execute("SELECT pg_terminate_backend(%s)", (pid,))
-    monkeypatch.setattr("tenants.scope._IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("tenants.connections._IDLE_SECONDS", 0.0)
     with scope(tenant, actor=actor) as s:
         assert s.cursor().execute(PID).fetchone()[0] != pid
 

@@ -23,7 +23,11 @@ from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 _VERSION_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(
+    frozen=True,
+    slots=True,
+    eq=False,
+)
 class _RootKeys:
     newest: int
     keys: Mapping[int, KeyHandle]
@@ -53,7 +57,11 @@ class LocalKms:
 
     def create_key_file(self) -> None:
         """Creates the file with one new root key, unless it exists."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path.parent.mkdir(
+            parents=True,
+            exist_ok=True,
+            mode=0o700,
+        )
         with self._lock_folder():
             if not self._path.exists():
                 self._write_keys(_RootKeys(1, {1: KeyHandle.generate()}))

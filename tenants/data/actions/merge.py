@@ -155,7 +155,10 @@ def _update_seen_items(s: Scope, profiles: list[ProfileChunks], kinds: dict[str,
 
 
 def _update_counters(
-    s: Scope, before: list[ProfileChunks], after: list[ProfileChunks], kinds: dict[str, EventKind]
+    s: Scope,
+    before: list[ProfileChunks],
+    after: list[ProfileChunks],
+    kinds: dict[str, EventKind],
 ) -> None:
     """Subtracts the events that are in `before` and not in `after` from the daily counters."""
     surplus: Counter[tuple[int, str, int]] = Counter()
@@ -168,7 +171,13 @@ def _update_counters(
     for (day, metric, kind), count in surplus.items():
         if count:
             # Records do not hold the scenario; the correction is booked without one.
-            rows.append(str(np.datetime64(day, "D")), metric, names[kind], "", -count)
+            rows.append(
+                str(np.datetime64(day, "D")),
+                metric,
+                names[kind],
+                "",
+                -count,
+            )
     if rows.counts:
         s.cursor().execute(INSERT_COUNTS, rows.to_parameters(s.tenant_id))
 

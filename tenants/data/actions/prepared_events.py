@@ -86,7 +86,13 @@ class PreparedEvents:
         rows = CounterRows()
         for metric, metric_counts in counts.items():
             for (day, kind, scenario), count in metric_counts.items():
-                rows.append(_format_day(day), metric, self.kind_names[kind], scenario, count)
+                rows.append(
+                    _format_day(day),
+                    metric,
+                    self.kind_names[kind],
+                    scenario,
+                    count,
+                )
         return rows
 
 
