@@ -13,7 +13,7 @@ READ = [
     "models/",
     "preview/",
     "privacy/",
-    "search-items/?q=linen",
+    "catalogue/search/?q=linen",
 ]
 ANALYSE = ["reports/", "reports/csv/", "members/"]
 EDIT = ["catalogue/import/", "keys/"]
