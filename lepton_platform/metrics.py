@@ -71,6 +71,7 @@ def _count_jobs() -> Metric:
 
 def _collect_model_metrics() -> Iterator[Metric]:
     gauges = _ModelGauges()
+    # A list, so that no control scope is open while tenants' scopes are.
     for tenant in _list_active_tenants():
         version = _load_active_version(tenant.ref)
         if version is not None:

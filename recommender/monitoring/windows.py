@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from recommender.types import BoolArray, Int64Array
 from tenants.data.queries import catalog, tenant_state, timeline
 from tenants.data.queries.consent import load_consent_filter
@@ -18,7 +19,6 @@ from tenants.data.records import Records
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-DAY_MS = 86_400_000
 HOUR_BINS = 8
 ACTIVITY_EDGES = np.array([2, 3, 5, 9, 17])
 MAX_CATEGORIES = 20

@@ -101,7 +101,7 @@ GROWTH_SEEDS = (
     ),
     Seed(
         "a network goes on with the items of yesterday",
-        "recommender/algorithms/sequential/trainer.py",
+        "recommender/algorithms/sequential/stored_weights.py",
         "embeddings[:-1][is_trained] = previous_embeddings[previous_index[is_trained]]",
         "embeddings[:-1][is_trained] = previous_embeddings[: is_trained.sum()]",
         "tests/recommender/fitting/test_warm_start.py",

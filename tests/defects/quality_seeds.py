@@ -155,7 +155,7 @@ QUALITY_SEEDS = (
     Seed(
         "a command on files starts a database",
         "lepton_platform/cli.py",
-        '"evaluate_education", "help",',
+        '"spectacular",\n    "help",',
         '"help",',
         "tests/platform/test_entry.py",
     ),

@@ -16,13 +16,14 @@ from recommender.serving.types import RecommendAnswer, RecommendedItem, Recommen
 from tenants.errors import Invalid
 from tenants.scope import scope
 
-MAX_K = 100
+# Below `recommender.serving.types.MAX_K`, which bounds requests from inside the platform.
+MAX_API_K = 100
 # Literal types have no values at run time; get_args returns them.
 SIMILARITY_MODES: tuple[str, ...] = get_args(SimilarityMode)
 
 
 class RecommendationRequest(RecommendRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 10
+    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_API_K)] = 10
 
 
 class SimilarItems(msgspec.Struct, frozen=True):
@@ -98,7 +99,7 @@ def recommend(request: ApiRequest[RecommendationRequest]) -> ApiResponse:
         QueryParameter(
             "k",
             "Maximum number of items.",
-            {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": 10},
+            {"type": "integer", "minimum": 1, "maximum": MAX_API_K, "default": 10},
         ),
         QueryParameter(
             "by",
@@ -133,6 +134,6 @@ def _parse_similarity_mode(request: ApiRequest[None]) -> SimilarityMode:
 def _parse_k(request: ApiRequest[None]) -> int:
     text = request.query.get("k", "10")
     # See parse_page_size() for the length limit.
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_K:
-        raise Invalid.from_field("/query/k", "range", f"A whole number from 1 to {MAX_K}.")
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_API_K:
+        raise Invalid.from_field("/query/k", "range", f"A whole number from 1 to {MAX_API_K}.")
     return int(text)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from common.atomic_files import write_atomically
 from recommender.benchmarks.commands.options import (
     add_dataset_arguments,
     add_models_argument,
@@ -72,10 +73,8 @@ def _open_search_log(path: Path | None) -> SearchLog:
         return SearchLog()
 
     def save_checkpoint(checkpoint: Mapping[str, Any]) -> None:
-        # Written beside the file and renamed, so that an interruption leaves the previous checkpoint intact.
-        unfinished = path.with_suffix(path.suffix + ".part")
-        unfinished.write_text(json.dumps(checkpoint), encoding="utf-8")
-        unfinished.replace(path)
+        # An interruption leaves the previous checkpoint intact.
+        write_atomically(path, json.dumps(checkpoint).encode())
 
     checkpoint = {}
     try:

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import numpy as np
 
+from common.atomic_files import write_atomically
 from recommender.console import ProgressPrinter
 from recommender.language.commands import build_default_models
 from recommender.language.encoders.base import MULTILINGUAL
@@ -185,7 +186,4 @@ def _write_artefact(content: bytes, folder: Path | None, name: str) -> None:
     """Replaces the file atomically: readers see the old or the new content."""
     if folder is None:
         return
-    path = folder / f"{name}.safetensors"
-    partial_path = path.with_suffix(".part")
-    partial_path.write_bytes(content)
-    partial_path.replace(path)
+    write_atomically(folder / f"{name}.safetensors", content)
