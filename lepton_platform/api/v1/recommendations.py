@@ -17,14 +17,14 @@ from recommender.serving.types import RecommendAnswer, RecommendedItem, Recommen
 from tenants.errors import Invalid
 from tenants.scope import scope
 
-# Lower than the limit of the serving package, which evaluations and the command line use.
-MAX_ITEMS = 100
+# Below `recommender.serving.types.MAX_K`, which bounds requests from inside the platform.
+MAX_API_K = 100
 # Literal types have no values at run time; get_args returns them.
 SIMILARITY_MODES: tuple[str, ...] = get_args(SimilarityMode)
 
 
 class RecommendationRequest(RecommendRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_ITEMS)] = 10
+    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_API_K)] = 10
 
 
 class SimilarItems(msgspec.Struct, frozen=True):
@@ -100,7 +100,7 @@ def recommend(request: ApiRequest[RecommendationRequest]) -> ApiResponse:
         QueryParameter(
             "k",
             "Maximum number of items.",
-            {"type": "integer", "minimum": 1, "maximum": MAX_ITEMS, "default": 10},
+            {"type": "integer", "minimum": 1, "maximum": MAX_API_K, "default": 10},
         ),
         QueryParameter(
             "by",
@@ -116,7 +116,7 @@ def find_similar_items(request: ApiRequest[None]) -> ApiResponse:
     items = serving.find_similar_items(
         request.tenant,
         request.path["item_id"],
-        parse_count(request.query, "k", default=10, maximum=MAX_ITEMS),
+        parse_count(request.query, "k", default=10, maximum=MAX_API_K),
         mode=_parse_similarity_mode(request),
         actor=request.actor,
     )
