@@ -28,9 +28,6 @@ _REFUSES_PICKLE = """
     def __reduce__(self) -> Never:
         raise TypeError(f"{type(self).__name__} cannot be pickled or copied.")
 """
-_UNPICKLES = """pack = __import__("pick" + "le")
-        assert pack.loads(pack.dumps(__import__("fractions").Fraction(1, 2)))
-        return json.loads(data)"""
 _INDENT = " " * 16
 _PLACE = "".join(
     f"{_INDENT}{component},\n"
@@ -223,8 +220,8 @@ CRYPTO_SEEDS = (
     Seed(
         "a new root key is readable for a moment",
         _LOCAL,
-        "os.O_EXCL, 0o600)",
-        "os.O_EXCL, 0o644)",
+        "mode=PRIVATE_MODE)",
+        "mode=0o644)",
         _KEY_FILE,
     ),
     Seed(
@@ -261,34 +258,6 @@ CRYPTO_SEEDS = (
         "    sealed = reviews.get_review_cipher(s.ref).seal_many(bodies, keys)\n",
         "    sealed = bodies\n",
         _AT_REST,
-    ),
-    Seed(
-        "the log keeps half of an id with spaces",
-        "lepton_platform/logs.py",
-        "(?P<route>/api/{_API_ROUTES})/[^\\n]*",
-        "(?P<route>/api/{_API_ROUTES})/[^\\s]*",
-        "tests/api/test_logs.py",
-    ),
-    Seed(
-        "the log keeps ids of misspelt addresses",
-        "lepton_platform/logs.py",
-        "(?P<unknown>/api)/(?!",
-        "(?P<unknown>/nowhere)/(?!",
-        "tests/api/test_logs.py",
-    ),
-    Seed(
-        "the cache is imported with pickle",
-        "lepton_platform/cache.py",
-        "import json\n",
-        "import json\nimport pickle\n",
-        "tests/quality/test_no_pickle.py::test_the_source_of_the_product_names_no_pickle",
-    ),
-    Seed(
-        "the cache unpickles behind the search's back",
-        "lepton_platform/cache.py",
-        "return data if isinstance(data, int) else json.loads(data)",
-        _UNPICKLES,
-        "tests/platform/test_cache.py",
     ),
     *(
         Seed(

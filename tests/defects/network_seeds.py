@@ -50,8 +50,8 @@ NETWORK_SEEDS = (
     Seed(
         "an item without a text points where the mean points",
         "recommender/features/text_svd.py",
-        "there = np.flatnonzero(np.diff(vectors.indptr))",
-        "there = np.arange(len(texts))",
+        "has_terms = np.flatnonzero(np.diff(vectors.indptr))",
+        "has_terms = np.arange(len(texts))",
         "tests/recommender/algorithms/test_text_components.py",
     ),
 )

@@ -1,6 +1,6 @@
 """Exports a trained sequence network as int8 ONNX, operator by operator. Loads torch and onnx: training only.
 
-docs/decisions/hand-written-onnx-graphs.md compares this with `torch.onnx.export`.
+docs/decisions/0034-write-onnx-graphs-by-hand.md compares this with `torch.onnx.export`.
 """
 
 from __future__ import annotations

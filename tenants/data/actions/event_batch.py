@@ -9,6 +9,7 @@ from math import nan
 import msgspec
 import numpy as np
 
+from common.time_units import DAY_MS
 from tenants.data.actions.prepared_events import PreparedEvents
 from tenants.data.queries.consent import ConsentFilter
 from tenants.data.queries.item_numbers import find_item_numbers
@@ -18,7 +19,6 @@ from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 FUTURE_TOLERANCE_MS = 10 * 60 * 1000
-DAY_MS = 86_400_000
 FLAG_SESSION = 1
 NO_PROFILE = -1
 _HASH_BYTES = 8
