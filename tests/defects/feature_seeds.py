@@ -20,15 +20,15 @@ FEATURE_SEEDS = (
     ),
     Seed(
         "a clock of days is taken for a burst",
-        "recommender/dataset/cleaning.py",
+        "recommender/dataset/cleaning_rules.py",
         "precise = np.flatnonzero(events.timestamp % MINUTE_MS != 0)",
         "precise = np.arange(len(events))",
         CLEANING,
     ),
     Seed(
         "cleaning knows no crowd",
-        "recommender/dataset/cleaning.py",
-        "if _count_nonzero(np.bincount(events.user)) < config.bot_min_users:",
+        "recommender/dataset/cleaning_rules.py",
+        "if count_nonzero(np.bincount(events.user)) < config.bot_min_users:",
         "if not len(events):",
         CLEANING,
     ),
@@ -41,7 +41,7 @@ FEATURE_SEEDS = (
     ),
     Seed(
         "cleaning forgets the greater weight of a repetition",
-        "recommender/dataset/cleaning.py",
+        "recommender/dataset/cleaning_rules.py",
         "np.maximum.reduceat(events.weight[order], starts)",
         "events.weight[order[starts]]",
         CLEANING,
