@@ -12,7 +12,11 @@ EPSILON = 1e-12
 
 def normalize_rows(vectors: Float32Array) -> Float32Array:
     """Scales each row to Euclidean length one, shape (n, width), float32; rows of zeros stay zero."""
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    norms = np.linalg.norm(
+        vectors,
+        axis=1,
+        keepdims=True,
+    )
     return np.asarray(vectors / np.maximum(norms, np.float32(EPSILON)), dtype=np.float32)
 
 
@@ -25,5 +29,10 @@ def scale_to_z_scores(scores: Float32Array) -> Float32Array:
     # The sum of squares without a temporary array as large as the scores.
     variance = np.einsum("...i,...i->...", scores, scores) / scores.shape[-1]
     deviation = np.sqrt(variance)[..., None]
-    scores *= np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > EPSILON)
+    scores *= np.divide(
+        1,
+        deviation,
+        out=np.zeros_like(deviation),
+        where=deviation > EPSILON,
+    )
     return scores

@@ -65,7 +65,11 @@ class Recommender(ABC, Generic[ConfigT]):
         # Arrays as they were quantised; kept so that saving a quantised model does not quantise twice.
         self._serialized_arrays: Arrays | None = None
 
-    def fit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         """Fits the model on all events of `data`, discarding any earlier fit.
 
         Raises:
@@ -77,7 +81,11 @@ class Recommender(ABC, Generic[ConfigT]):
         self._serialized_arrays = None
         self._fit(data, rng)
 
-    def fit_partial(self, data: Dataset, rng: np.random.Generator) -> None:
+    def fit_partial(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         """Updates the model with data that extends the data of the last fit, over the same catalogue.
 
         Refits from scratch unless a subclass can continue.
@@ -95,7 +103,11 @@ class Recommender(ABC, Generic[ConfigT]):
             scores[rows] = self._score_batch(batch)
         return scores
 
-    def score_history(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
+    def score_history(
+        self,
+        history: Int32Array,
+        weight: Float32Array | None = None,
+    ) -> Float32Array:
         """Scores all items for one history: float32 (items), equal to `score` up to rounding.
 
         Args:
@@ -113,7 +125,13 @@ class Recommender(ABC, Generic[ConfigT]):
         scores: Float32Array = self._score_batch(history)[0]
         return scores
 
-    def recommend(self, histories: Histories, k: int, *, exclude_seen: bool = True) -> Recommendations:
+    def recommend(
+        self,
+        histories: Histories,
+        k: int,
+        *,
+        exclude_seen: bool = True,
+    ) -> Recommendations:
         """Returns the k best items of each history; item -1 with score -inf where fewer than k exist."""
         clean = histories.drop_unknown_and_repeats(self.items)
         recommendations = create_empty_recommendations(len(histories), k)
@@ -126,7 +144,11 @@ class Recommender(ABC, Generic[ConfigT]):
             recommendations.scores[rows] = best.scores
         return recommendations
 
-    def find_similar_items(self, items: Int32Array, k: int) -> Recommendations:
+    def find_similar_items(
+        self,
+        items: Int32Array,
+        k: int,
+    ) -> Recommendations:
         """Returns the k most similar items of each item, without the item itself.
 
         Raises:
@@ -227,14 +249,20 @@ class Recommender(ABC, Generic[ConfigT]):
         """Sets the fitted state from what `_to_arrays` and `_build_extra_files` returned."""
 
 
-def create_empty_recommendations(n_rows: int, k: int) -> Recommendations:
+def create_empty_recommendations(
+    n_rows: int,
+    k: int,
+) -> Recommendations:
     """Returns recommendations of shape (n_rows, k) without any item: -1 with score -inf."""
     items = np.full((n_rows, k), -1, np.int32)
     scores = np.full((n_rows, k), -np.inf, np.float32)
     return Recommendations(items, scores)
 
 
-def top_k(scores: Float32Array, k: int) -> Recommendations:
+def top_k(
+    scores: Float32Array,
+    k: int,
+) -> Recommendations:
     """Returns the k greatest of each row, best first, ties by lower item number; -1 and -inf where none is left."""
     n_rows, n_items = scores.shape
     recommendations = create_empty_recommendations(n_rows, k)
@@ -246,13 +274,20 @@ def top_k(scores: Float32Array, k: int) -> Recommendations:
     # lexsort sorts by its last key first: by falling score, then by item number.
     order = np.lexsort((candidates, -candidate_scores), axis=1)
     candidates = np.take_along_axis(candidates, order, axis=1)
-    candidate_scores = np.take_along_axis(candidate_scores, order, axis=1)
+    candidate_scores = np.take_along_axis(
+        candidate_scores,
+        order,
+        axis=1,
+    )
     recommendations.items[:, :width] = np.where(np.isfinite(candidate_scores), candidates, -1)
     recommendations.scores[:, :width] = candidate_scores
     return recommendations
 
 
-def _select_candidates(scores: Float32Array, width: int) -> Int64Array:
+def _select_candidates(
+    scores: Float32Array,
+    width: int,
+) -> Int64Array:
     """Returns the columns of the `width` greatest scores of each row, in no order: int64 (rows, width)."""
     if width == scores.shape[1]:
         return np.broadcast_to(np.arange(width), scores.shape).astype(np.int64)

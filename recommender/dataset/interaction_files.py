@@ -119,7 +119,10 @@ def _parse_weights(path: Path, frame: pl.DataFrame) -> Float32Array:
 
 
 def _parse_numbers(
-    path: Path, frame: pl.DataFrame, column: str, is_valid: Callable[[pl.Series], pl.Series]
+    path: Path,
+    frame: pl.DataFrame,
+    column: str,
+    is_valid: Callable[[pl.Series], pl.Series],
 ) -> pl.Series:
     """The column as float64. Raises DataError for the first value that is no number or not valid."""
     numbers = frame[column].cast(pl.Float64, strict=False)
@@ -136,7 +139,11 @@ def _parse_timestamps(path: Path, frame: pl.DataFrame) -> Int64Array:
     """Milliseconds since 1970, int64 (rows,)."""
     column = frame["timestamp"]
     if column.dtype == pl.String:
-        dates = column.str.to_datetime(strict=False, time_zone="UTC", time_unit="ms")
+        dates = column.str.to_datetime(
+            strict=False,
+            time_zone="UTC",
+            time_unit="ms",
+        )
         # Text that is no date may still be a number.
         if not dates.is_null().any():
             return np.asarray(dates.dt.epoch("ms").to_numpy(), dtype=np.int64)

@@ -101,7 +101,11 @@ class _FeatureSelector:
     """The columns that are still selected, and those dropped so far."""
 
     def __init__(
-        self, matrix: FeatureMatrix, target: Int64Array, rows: Int64Array, config: FeatureSelectionConfig
+        self,
+        matrix: FeatureMatrix,
+        target: Int64Array,
+        rows: Int64Array,
+        config: FeatureSelectionConfig,
     ) -> None:
         self._names, self._origins = matrix.names, matrix.origins
         self._discrete = np.array(matrix.discrete, dtype=np.bool_)
@@ -188,5 +192,10 @@ class _FeatureSelector:
             information[indicators] = mutual_info_classif(is_nonzero, target, discrete_features=True)
         if len(numbers):
             dense = values[:, numbers].toarray().astype(np.float64)
-            information[numbers] = mutual_info_classif(dense, target, discrete_features=False, random_state=0)
+            information[numbers] = mutual_info_classif(
+                dense,
+                target,
+                discrete_features=False,
+                random_state=0,
+            )
         return information

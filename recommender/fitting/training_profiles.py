@@ -41,7 +41,12 @@ class TrainingProfile:
 TRAINING_PROFILES: Mapping[TrainingProfileName, TrainingProfile] = {
     "full": TrainingProfile(SASRecConfig(), max_cases=30_000),
     "fast": TrainingProfile(
-        SASRecConfig(learning_rate=3e-3, epochs=20, finetune_epochs=1, max_training_positions=1_000_000),
+        SASRecConfig(
+            learning_rate=3e-3,
+            epochs=20,
+            finetune_epochs=1,
+            max_training_positions=1_000_000,
+        ),
         max_cases=4_000,
     ),
 }

@@ -27,7 +27,10 @@ def quantize_rows(values: Float32Array) -> tuple[Int8Array, Float32Array]:
     return _round_to_codes(values, scales[:, None]), scales
 
 
-def dequantize(values: np.ndarray[Any, Any], scale: Float32Array | None) -> Float32Array:
+def dequantize(
+    values: np.ndarray[Any, Any],
+    scale: Float32Array | None,
+) -> Float32Array:
     """Restores float32 values.
 
     Args:
@@ -43,7 +46,10 @@ def dequantize(values: np.ndarray[Any, Any], scale: Float32Array | None) -> Floa
     return np.asarray(restored, dtype=np.float32)
 
 
-def quantize_csr_rows(values: Float32Array, indptr: Int64Array) -> tuple[Int8Array, Float32Array]:
+def quantize_csr_rows(
+    values: Float32Array,
+    indptr: Int64Array,
+) -> tuple[Int8Array, Float32Array]:
     """Quantises the data array of a CSR matrix: codes int8 (entries) and scales float32 (rows).
 
     Row i holds values[indptr[i]:indptr[i + 1]].
@@ -57,11 +63,17 @@ def quantize_csr_rows(values: Float32Array, indptr: Int64Array) -> tuple[Int8Arr
     return _round_to_codes(values, np.repeat(scales, lengths)), scales
 
 
-def cast_indices(indices: np.ndarray[Any, Any], n_columns: int) -> np.ndarray[Any, Any]:
+def cast_indices(
+    indices: np.ndarray[Any, Any],
+    n_columns: int,
+) -> np.ndarray[Any, Any]:
     """Casts column numbers below `n_columns` to uint16 if they fit, else to int32."""
     dtype = np.uint16 if n_columns <= 1 << 16 else np.int32
     return indices.astype(dtype)
 
 
-def _round_to_codes(values: Float32Array, scale: Float32Array) -> Int8Array:
+def _round_to_codes(
+    values: Float32Array,
+    scale: Float32Array,
+) -> Int8Array:
     return np.asarray(np.rint(values / scale), dtype=np.int8)

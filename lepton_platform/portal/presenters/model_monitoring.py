@@ -95,8 +95,8 @@ def present_online_metrics(version: VersionView) -> OnlineMetrics | None:
             )
         )
     return OnlineMetrics(
-        baseline_version=str(version.live.get("against", "")),
-        n_requests=int(version.live.get("answers", 0)),
+        baseline_version=str(version.live.get("baseline_version", "")),
+        n_requests=int(version.live.get("recommendations", 0)),
         outcome_rates=outcomes,
     )
 

@@ -114,7 +114,7 @@ class ModelQuality:
 def present_quality(version: VersionView) -> ModelQuality:
     """Reads the stored metrics of a version. Keys that are missing or have another type count as not measured."""
     metrics = version.metrics
-    candidate = get_mapping(metrics, "served")
+    candidate = get_mapping(metrics, "candidate")
     data = get_mapping(metrics, "data")
     reviews = get_mapping(metrics, "reviews")
     n_reviews = None

@@ -13,7 +13,10 @@ from recommender.types import Histories, InsufficientDataError
 ROWS_PER_BLOCK = 2048
 
 
-def build_interaction_matrix(histories: Histories, items: int) -> sparse.csr_matrix:
+def build_interaction_matrix(
+    histories: Histories,
+    items: int,
+) -> sparse.csr_matrix:
     """Builds the binary matrix float32 (len(histories), items): one where the user chose the item.
 
     Raises:

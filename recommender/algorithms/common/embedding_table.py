@@ -28,7 +28,10 @@ class EmbeddingTable:
     """
 
     def __init__(
-        self, values: Float32Array | Int8Array, scale: Float32Array | None = None, matmul_graph: bytes = b""
+        self,
+        values: Float32Array | Int8Array,
+        scale: Float32Array | None = None,
+        matmul_graph: bytes = b"",
     ) -> None:
         """Stores the table; codes without a graph are dequantised.
 
@@ -103,7 +106,11 @@ class EmbeddingTable:
         """Returns the table with row i multiplied by factors[i]; an int8 table shares its codes with this one."""
         if self._scale is None:
             return EmbeddingTable(self._values * factors[:, None])
-        return EmbeddingTable(self._values, self._scale * factors, self._matmul_graph)
+        return EmbeddingTable(
+            self._values,
+            scale=self._scale * factors,
+            matmul_graph=self._matmul_graph,
+        )
 
     def to_arrays(self, name: str) -> Arrays:
         """Returns the arrays to store: the table under `name`, and for int8 also `scale` and `matmul_graph`."""
@@ -115,20 +122,34 @@ class EmbeddingTable:
         return arrays
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, name: str) -> EmbeddingTable:
+    def from_arrays(
+        cls,
+        arrays: Arrays,
+        name: str,
+    ) -> EmbeddingTable:
         """Restores a table from `to_arrays`; int8 codes without a graph are dequantised."""
         graph = b""
         if "matmul_graph" in arrays:
             graph = arrays["matmul_graph"].tobytes()
-        return cls(values=arrays[name], scale=arrays.get("scale"), matmul_graph=graph)
+        return cls(
+            values=arrays[name],
+            scale=arrays.get("scale"),
+            matmul_graph=graph,
+        )
 
 
 def _create_matmul_session(
-    matmul_graph: bytes, values: np.ndarray[Any, Any], scale: Float32Array
+    matmul_graph: bytes,
+    values: np.ndarray[Any, Any],
+    scale: Float32Array,
 ) -> onnxruntime.InferenceSession:
     n_items, width = values.shape
     n_blocks = count_blocks(width)
-    codes = np.full((n_items, n_blocks * QUANTIZATION_BLOCK), _ZERO_POINT, np.uint8)
+    codes = np.full(
+        (n_items, n_blocks * QUANTIZATION_BLOCK),
+        _ZERO_POINT,
+        np.uint8,
+    )
     # Flipping the sign bit of an int8 code adds 128 to it as an unsigned number.
     codes[:, :width] = values.view(np.uint8) ^ 0x80
     # The kernel subtracts the zero point in floating point, so a row of zeros would keep a rounding error.

@@ -19,7 +19,10 @@ def quantize_table(table: EmbeddingTable) -> EmbeddingTable:
     return EmbeddingTable(values, scale, build_matmul_graph(*values.shape))
 
 
-def build_matmul_graph(n_items: int, width: int) -> bytes:
+def build_matmul_graph(
+    n_items: int,
+    width: int,
+) -> bytes:
     """Builds ONNX from `vectors` float32 (rows, width) to `scores` float32 (rows, items).
 
     The table is not part of the graph: its codes and scales are external initialisers, passed to the session.
@@ -36,25 +39,37 @@ def build_matmul_graph(n_items: int, width: int) -> bytes:
         block_size=QUANTIZATION_BLOCK,
         accuracy_level=INT8_ACCURACY_LEVEL,
     )
+    vectors = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["rows", width])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", n_items])
+    codes_shape = (n_items, n_blocks, QUANTIZATION_BLOCK)
     graph = helper.make_graph(
         nodes=[node],
         name="matmul_graph",
-        inputs=[helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["rows", width])],
-        outputs=[helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", n_items])],
+        inputs=[vectors],
+        outputs=[scores],
         initializer=[
-            _make_external_initializer("values", TensorProto.UINT8, n_items, n_blocks, QUANTIZATION_BLOCK),
-            _make_external_initializer("scales", TensorProto.FLOAT, n_items * n_blocks),
+            _make_external_initializer("values", TensorProto.UINT8, codes_shape),
+            _make_external_initializer("scales", TensorProto.FLOAT, (n_items * n_blocks,)),
         ],
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
     # onnxruntime reads IR versions up to 10 in every release that the project supports.
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    model = helper.make_model(
+        graph,
+        opset_imports=opsets,
+        ir_version=10,
+    )
     return bytes(model.SerializeToString())
 
 
-def _make_external_initializer(name: str, data_type: int, *shape: int) -> TensorProto:
+def _make_external_initializer(name: str, data_type: int, shape: tuple[int, ...]) -> TensorProto:
     """Makes an initialiser without values; the session receives them under `name`."""
-    tensor = TensorProto(name=name, data_type=data_type, dims=shape, data_location=TensorProto.EXTERNAL)
+    tensor = TensorProto(
+        name=name,
+        data_type=data_type,
+        dims=shape,
+        data_location=TensorProto.EXTERNAL,
+    )
     # The "file" of the values: onnxruntime looks the name up among the arrays passed to the session.
     location = tensor.external_data.add()
     location.key = "location"

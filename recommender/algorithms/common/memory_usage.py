@@ -23,7 +23,10 @@ def measure_memory_bytes(model: object) -> int:
     return sum(sizes.values())
 
 
-def _iter_buffers(value: Any, visited: set[int]) -> Iterator[tuple[int, int]]:
+def _iter_buffers(
+    value: Any,
+    visited: set[int],
+) -> Iterator[tuple[int, int]]:
     """Yields (identity, bytes) of every buffer below `value`; shared buffers may be yielded twice."""
     if id(value) in visited:
         return
@@ -42,7 +45,10 @@ def _iter_buffers(value: Any, visited: set[int]) -> Iterator[tuple[int, int]]:
         yield id(value), getattr(value, "session_bytes", 0)
 
 
-def _iter_mapping_buffers(mapping: Mapping[Any, Any], visited: set[int]) -> Iterator[tuple[int, int]]:
+def _iter_mapping_buffers(
+    mapping: Mapping[Any, Any],
+    visited: set[int],
+) -> Iterator[tuple[int, int]]:
     # A mapping to integers is a vocabulary: its keys and its hash table are what takes the memory.
     if isinstance(next(iter(mapping.values()), None), int):
         key_bytes = sum(map(sys.getsizeof, mapping))

@@ -59,7 +59,10 @@ def get_search_spaces(config_type: type[Any]) -> tuple[SearchSpace, SearchSpace]
     return inference_space, training_space
 
 
-def filter_valid_overrides(config_type: type[Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def filter_valid_overrides(
+    config_type: type[Any],
+    overrides: Mapping[str, Any],
+) -> dict[str, Any]:
     """Returns the overrides that this version still accepts.
 
     Stored results of earlier searches may name parameters or hold values that the search space no longer contains.

@@ -13,27 +13,44 @@ from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 
 # Up to this many histories, each is scored by summing its own rows; above, one sparse matrix product is quicker.
 MAX_ROWWISE_HISTORIES = 64
-# Entries kept in each row of a quantised matrix: half of the bytes at no measured loss (docs/decisions/0019-quantize-models-before-serving.md).
+# Entries kept in each row of a quantised matrix: half of the bytes at no measured loss,
+# see docs/decisions/0019-quantize-models-before-serving.md.
 QUANTIZED_NEIGHBOURS = 64
 # Distances are capped: the weight of an older event is negligible at every decay in use, and float32 would underflow.
 _MAX_DISTANCE = 500
 
 
-def compute_recency_weights(histories: Histories, decay: float) -> Float32Array:
+def compute_recency_weights(
+    histories: Histories,
+    decay: float,
+) -> Float32Array:
     """Returns the weight of each event, float32 (events): its own weight times decay ** (distance from the end)."""
     distance = np.minimum(histories.distance_from_end(), _MAX_DISTANCE)
     fading = np.power(np.float32(decay), distance.astype(np.float32))
     return (histories.weight * fading).astype(np.float32)
 
 
-def to_csr(histories: Histories, n_items: int, values: Float32Array) -> sparse.csr_matrix:
+def to_csr(
+    histories: Histories,
+    n_items: int,
+    values: Float32Array,
+) -> sparse.csr_matrix:
     """Returns float32 (len(histories), n_items) with one value per event; an item that occurs twice has the sum."""
     shape = (len(histories), n_items)
     # A copy: scipy sorts a matrix' own indices in place, which would reorder the events of the histories.
-    return sparse.csr_matrix((values, histories.item, histories.indptr), shape=shape, copy=True)
+    return sparse.csr_matrix(
+        (values, histories.item, histories.indptr),
+        shape=shape,
+        copy=True,
+    )
 
 
-def sum_item_vectors(histories: Histories, item_vectors: Any, *, decay: float) -> Any:
+def sum_item_vectors(
+    histories: Histories,
+    item_vectors: Any,
+    *,
+    decay: float,
+) -> Any:
     """Sums the vectors of each history's items, weighted by `compute_recency_weights`.
 
     Args:
@@ -48,7 +65,10 @@ def sum_item_vectors(histories: Histories, item_vectors: Any, *, decay: float) -
     return to_csr(histories, item_vectors.shape[0], weights) @ item_vectors
 
 
-def select_top_n_per_row(matrix: sparse.csr_matrix, n: int) -> sparse.csr_matrix:
+def select_top_n_per_row(
+    matrix: sparse.csr_matrix,
+    n: int,
+) -> sparse.csr_matrix:
     """Returns float32 of the same shape with the n entries of each row that are greatest in absolute value."""
     rows = matrix.tocsr()
     rows.sort_indices()
@@ -77,7 +97,11 @@ class SparseSimilarity:
         )
 
     def _set_arrays(
-        self, indptr: Int64Array, indices: Int32Array, data: np.ndarray[Any, Any], scale: Float32Array | None
+        self,
+        indptr: Int64Array,
+        indices: Int32Array,
+        data: np.ndarray[Any, Any],
+        scale: Float32Array | None,
     ) -> None:
         self._indptr = indptr
         self._indices = indices
@@ -97,17 +121,29 @@ class SparseSimilarity:
             data = data * np.repeat(self._scale, np.diff(self._indptr))
         return sparse.csr_matrix((data, self._indices, self._indptr), shape=(self.items, self.items))
 
-    def score(self, histories: Histories, decay: float) -> Float32Array:
+    def score(
+        self,
+        histories: Histories,
+        decay: float,
+    ) -> Float32Array:
         """Returns float32 (len(histories), items): the recency-weighted sum of the rows of each history's items."""
         if len(histories) > MAX_ROWWISE_HISTORIES:
-            weights = to_csr(histories, self.items, compute_recency_weights(histories, decay))
+            weights = to_csr(
+                histories,
+                self.items,
+                compute_recency_weights(histories, decay),
+            )
             return np.asarray((weights @ self.matrix).todense(), dtype=np.float32)
         scores = np.empty((len(histories), self.items), np.float32)
         for rows, history in histories.iter_chunks(1):
             scores[rows] = self.score_history(history, decay)
         return scores
 
-    def score_history(self, history: Histories, decay: float) -> Float32Array:
+    def score_history(
+        self,
+        history: Histories,
+        decay: float,
+    ) -> Float32Array:
         """Returns float32 (items): `score` for one history."""
         if not len(history.item):
             return np.zeros(self.items, np.float32)
@@ -120,7 +156,11 @@ class SparseSimilarity:
         data = np.concatenate([self._data[span] for span in row_spans])
         entry_weights = np.repeat(weights, [span.stop - span.start for span in row_spans])
         # bincount sums the entries of equal columns; it is several times as fast as np.add.at.
-        return np.bincount(columns, weights=data * entry_weights, minlength=self.items).astype(np.float32)
+        return np.bincount(
+            columns,
+            weights=data * entry_weights,
+            minlength=self.items,
+        ).astype(np.float32)
 
     def get_rows(self, items: Int32Array) -> Float32Array:
         """Returns the dense rows of the items, float32 (len(items), n_items)."""
@@ -131,7 +171,11 @@ class SparseSimilarity:
             row[self._indices[span]] = self._data[span] * scale
         return rows
 
-    def extract_submatrix(self, rows: Int32Array, columns: Int32Array) -> Float32Array:
+    def extract_submatrix(
+        self,
+        rows: Int32Array,
+        columns: Int32Array,
+    ) -> Float32Array:
         """Returns the entries at the crossings of rows and columns, float32 (len(rows), len(columns))."""
         entries = np.zeros((len(rows), len(columns)), np.float32)
         for entry_row, item in zip(entries, rows.tolist(), strict=True):

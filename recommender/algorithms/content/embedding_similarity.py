@@ -48,7 +48,11 @@ class EmbeddingSimilarity(Recommender[SimilarityConfigT]):
         """Returns the vectors of items that were added after training, float32 (new items, width), array or CSR."""
         raise NotImplementedError
 
-    def compute_user_vector(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
+    def compute_user_vector(
+        self,
+        history: Int32Array,
+        weight: Float32Array | None = None,
+    ) -> Float32Array:
         """Returns the mean vector of one history, float32 (width), of length one or zero.
 
         Args:
@@ -61,7 +65,11 @@ class EmbeddingSimilarity(Recommender[SimilarityConfigT]):
 
     def _compute_user_vectors(self, histories: Histories) -> Float32Array:
         recent = histories.take_last(self.config.history)
-        vector_sums = sum_item_vectors(recent, self.vectors, decay=self.config.decay)
+        vector_sums = sum_item_vectors(
+            recent,
+            self.vectors,
+            decay=self.config.decay,
+        )
         return normalize_rows(to_dense(vector_sums))
 
     def _score_batch(self, histories: Histories) -> Float32Array:

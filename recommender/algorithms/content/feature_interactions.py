@@ -62,10 +62,19 @@ class FeatureInteractionModel(Recommender[FeatureInteractionConfig]):
     places_every_item = True
     config_type = FeatureInteractionConfig
 
-    def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        _data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         raise InsufficientDataError("this process serves feature models and does not train them")
 
-    def _set_parameters(self, vectors: Float32Array, weight: Float32Array, bias: Float32Array) -> None:
+    def _set_parameters(
+        self,
+        vectors: Float32Array,
+        weight: Float32Array,
+        bias: Float32Array,
+    ) -> None:
         """Sets vectors float32 (items, dimensions), weight float32 (dimensions) and bias float32 (1)."""
         self._vectors = vectors
         self._weight = weight
@@ -76,7 +85,11 @@ class FeatureInteractionModel(Recommender[FeatureInteractionConfig]):
     def compute_user_features(self, histories: Histories) -> Float32Array:
         """Returns x_u, float32 (len(histories), dimensions), of length one, or zero without features."""
         recent = histories.take_last(self.config.history)
-        vector_sums = sum_item_vectors(recent, self._vectors, decay=self.config.decay)
+        vector_sums = sum_item_vectors(
+            recent,
+            self._vectors,
+            decay=self.config.decay,
+        )
         return normalize_rows(np.asarray(vector_sums, dtype=np.float32))
 
     def _score_batch(self, histories: Histories) -> Float32Array:
@@ -101,7 +114,11 @@ class FeatureInteractionModel(Recommender[FeatureInteractionConfig]):
         vectors, scale = quantize_rows(arrays["vectors"])
         return arrays | {"vectors": vectors, "scale": scale}
 
-    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        _files: Mapping[str, bytes],
+    ) -> None:
         self._set_parameters(
             vectors=dequantize(arrays["vectors"], arrays.get("scale")),
             weight=arrays["weight"],

@@ -35,7 +35,11 @@ class TrainingPairs:
 class FeatureInteractionTrainer(FeatureInteractionModel):
     """A `FeatureInteractionModel` that can be fitted: logistic regression on sampled pairs."""
 
-    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         if data.content is None or not data.content.has_text:
             raise InsufficientDataError("no item has a text")
         if not (data.histories.lengths >= 2).any():
@@ -44,9 +48,16 @@ class FeatureInteractionTrainer(FeatureInteractionModel):
         vectors = append_review_features(text_vectors, data.review_features)
         width = vectors.shape[1]
         # The user features of the training pairs are computed from the item vectors only; weights are set below.
-        self._set_parameters(vectors, weight=np.ones(width, np.float32), bias=np.zeros(1, np.float32))
+        self._set_parameters(
+            vectors,
+            weight=np.ones(width, np.float32),
+            bias=np.zeros(1, np.float32),
+        )
         pairs = self._sample_pairs(data.histories, rng)
-        regression = LogisticRegression(C=1 / self.config.l2_penalty, max_iter=200)
+        regression = LogisticRegression(
+            C=1 / self.config.l2_penalty,
+            max_iter=200,
+        )
         regression.fit(pairs.interactions, pairs.is_chosen)
         self._set_parameters(
             vectors,
@@ -54,26 +65,48 @@ class FeatureInteractionTrainer(FeatureInteractionModel):
             bias=regression.intercept_.astype(np.float32),
         )
 
-    def _compute_text_svd(self, texts: tuple[str, ...], rng: np.random.Generator) -> Float32Array:
+    def _compute_text_svd(
+        self,
+        texts: tuple[str, ...],
+        rng: np.random.Generator,
+    ) -> Float32Array:
         """Projects TF-IDF onto its largest singular vectors: float32 (items, dimensions), rows of length one."""
         min_items = self.config.min_items if len(texts) >= _SMALL_CATALOGUE else 1
-        vectorizer = TfidfVectorizer.fit(texts, min_items=min_items, max_terms=self.config.max_terms)
+        vectorizer = TfidfVectorizer.fit(
+            texts,
+            min_items=min_items,
+            max_terms=self.config.max_terms,
+        )
         tfidf = vectorizer.transform(texts)
         if tfidf.nnz == 0:
             raise InsufficientDataError("no item has a text")
         n_components = min(self.config.dimensions, *tfidf.shape)
         seed = int(rng.integers(2**31))
-        _, _, components = randomized_svd(tfidf, n_components, random_state=seed)
+        _, _, components = randomized_svd(
+            tfidf,
+            n_components,
+            random_state=seed,
+        )
         return normalize_rows(np.asarray(tfidf @ components.T, dtype=np.float32))
 
-    def _sample_pairs(self, histories: Histories, rng: np.random.Generator) -> TrainingPairs:
+    def _sample_pairs(
+        self,
+        histories: Histories,
+        rng: np.random.Generator,
+    ) -> TrainingPairs:
         """Samples observed events with the features of the events before them, and random negatives for each."""
         event_positions = np.arange(len(histories.item))
         row_starts = np.repeat(histories.indptr[:-1], histories.lengths)
         # The first event of a history has no events before it.
         targets = np.flatnonzero(event_positions > row_starts)
         if len(targets) > self.config.max_pairs:
-            targets = np.sort(rng.choice(targets, self.config.max_pairs, replace=False))
+            targets = np.sort(
+                rng.choice(
+                    targets,
+                    self.config.max_pairs,
+                    replace=False,
+                )
+            )
         # x_u is computed from the events before the target: with the target it would contain the answer.
         prefixes = histories.slice_prefixes(targets, max_length=self.config.history)
         user_features = self.compute_user_features(prefixes)
@@ -88,7 +121,10 @@ class FeatureInteractionTrainer(FeatureInteractionModel):
         return TrainingPairs(interactions.reshape(-1, user_features.shape[1]), is_chosen.ravel())
 
 
-def append_review_features(vectors: Float32Array, review_features: ItemReviewFeatures | None) -> Float32Array:
+def append_review_features(
+    vectors: Float32Array,
+    review_features: ItemReviewFeatures | None,
+) -> Float32Array:
     """Appends review features as further columns and scales the rows to length one.
 
     The review features of items that have some get a root mean square length of `_REVIEW_FEATURE_SCALE`. Without

@@ -45,7 +45,11 @@ class ReviewScore(Recommender[ReviewScoreConfig]):
     uses_behaviour = False
     config_type = ReviewScoreConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         features = data.review_features
         if features is None or not features.has_values:
             raise InsufficientDataError("no item has enough reviews")
@@ -56,7 +60,11 @@ class ReviewScore(Recommender[ReviewScoreConfig]):
 
     def _score_batch(self, histories: Histories) -> Float32Array:
         recent = histories.take_last(self.config.history)
-        vector_sums = sum_item_vectors(recent, self._aspect_vectors, decay=self.config.decay)
+        vector_sums = sum_item_vectors(
+            recent,
+            self._aspect_vectors,
+            decay=self.config.decay,
+        )
         user_aspects = normalize_rows(np.asarray(vector_sums, dtype=np.float32))
         aspect_affinity = user_aspects @ self._aspect_vectors.T
         scores = self._item_scores + np.float32(self.config.aspect_weight) * aspect_affinity
@@ -72,7 +80,11 @@ class ReviewScore(Recommender[ReviewScoreConfig]):
         aspect_vectors, scale = quantize_rows(self._aspect_vectors)
         return arrays | {"aspect_vectors": aspect_vectors, "scale": scale}
 
-    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        _files: Mapping[str, bytes],
+    ) -> None:
         self._item_scores = arrays["item_scores"]
         self._aspect_vectors = dequantize(arrays["aspect_vectors"], arrays.get("scale"))
 

@@ -59,12 +59,20 @@ class TfidfContent(Recommender[TfidfContentConfig]):
     uses_behaviour = False
     config_type = TfidfContentConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         if data.content is None or not data.content.has_text:
             raise InsufficientDataError("no item has a text")
         texts = data.content.texts
         min_items = self.config.min_items if data.n_items >= _SMALL_CATALOGUE else 1
-        self.vectorizer = TfidfVectorizer.fit(texts, min_items=min_items, max_terms=self.config.max_terms)
+        self.vectorizer = TfidfVectorizer.fit(
+            texts,
+            min_items=min_items,
+            max_terms=self.config.max_terms,
+        )
         self._set_vectors(self.vectorizer.transform(texts))
 
     def vectors_for(self, content: NewItemContent) -> sparse.csr_matrix:
@@ -75,7 +83,11 @@ class TfidfContent(Recommender[TfidfContentConfig]):
         """Returns the vectors of texts of items that were not in the fit: CSR float32 (len(texts), terms)."""
         return self.vectorizer.transform(texts)
 
-    def compute_user_vector(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
+    def compute_user_vector(
+        self,
+        history: Int32Array,
+        weight: Float32Array | None = None,
+    ) -> Float32Array:
         """Returns the mean vector of one history, float32 (terms), of length one or zero.
 
         Args:
@@ -89,7 +101,11 @@ class TfidfContent(Recommender[TfidfContentConfig]):
         user_vector = np.zeros(self.vectors.shape[1], np.float32)
         weights = compute_recency_weights(history, self.config.decay)
         # Adds the few rows directly: a product of sparse matrices costs more for one history.
-        for item, weight in zip(history.item.tolist(), weights.tolist(), strict=True):
+        for item, weight in zip(
+            history.item.tolist(),
+            weights.tolist(),
+            strict=True,
+        ):
             span = slice(self.vectors.indptr[item], self.vectors.indptr[item + 1])
             # A column occurs once in a row, so the indexed addition counts every entry.
             user_vector[self.vectors.indices[span]] += self.vectors.data[span] * np.float32(weight)
@@ -111,7 +127,11 @@ class TfidfContent(Recommender[TfidfContentConfig]):
 
     def _score_batch(self, histories: Histories) -> Float32Array:
         recent = histories.take_last(self.config.history)
-        vector_sums = sum_item_vectors(recent, self.vectors, decay=self.config.decay)
+        vector_sums = sum_item_vectors(
+            recent,
+            self.vectors,
+            decay=self.config.decay,
+        )
         scores = normalize_csr_rows(vector_sums) @ self._items_by_term
         return np.asarray(scores.todense(), dtype=np.float32)
 
@@ -141,7 +161,11 @@ class TfidfContent(Recommender[TfidfContentConfig]):
         terms = list(self.vectorizer.vocabulary)
         return {_VOCABULARY_FILE: json.dumps(terms, ensure_ascii=False).encode()}
 
-    def _restore_state(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        files: Mapping[str, bytes],
+    ) -> None:
         terms = json.loads(files[_VOCABULARY_FILE])
         vocabulary = {term: number for number, term in enumerate(terms)}
         self.vectorizer = TfidfVectorizer(vocabulary, arrays["idf"])

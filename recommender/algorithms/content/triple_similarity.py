@@ -37,7 +37,11 @@ class TripleSimilarity(EmbeddingSimilarity[EmbeddingSimilarityConfig]):
     uses_behaviour = False
     config_type = EmbeddingSimilarityConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         if data.triple_tokens is None or not any(data.triple_tokens):
             raise InsufficientDataError("no item has triples")
         self._fit_idf(data.triple_tokens)
@@ -45,7 +49,9 @@ class TripleSimilarity(EmbeddingSimilarity[EmbeddingSimilarityConfig]):
 
     @classmethod
     def from_triples(
-        cls, all_items: Sequence[TripleTokens], trained_items: Sequence[TripleTokens]
+        cls,
+        all_items: Sequence[TripleTokens],
+        trained_items: Sequence[TripleTokens],
     ) -> TripleSimilarity:
         """Builds the model directly from triples, before any training.
 
@@ -97,7 +103,11 @@ class TripleSimilarity(EmbeddingSimilarity[EmbeddingSimilarityConfig]):
     def _build_extra_files(self) -> dict[str, bytes]:
         return {_TOKENS_FILE: json.dumps(list(self._vocabulary), ensure_ascii=False).encode()}
 
-    def _restore_state(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        files: Mapping[str, bytes],
+    ) -> None:
         tokens = json.loads(files[_TOKENS_FILE])
         self._vocabulary = {token: number for number, token in enumerate(tokens)}
         self._idf = arrays["idf"]

@@ -23,7 +23,7 @@ _MIN_RELATIVE_VARIANCE = 1e-6
 
 @dataclass(frozen=True)
 class VisualSimilarityConfig(EmbeddingSimilarityConfig):
-    """Parameters of `VisualSimilarity` beside those of `EmbeddingSimilarity`.
+    """Parameters of `VisualSimilarity`, in addition to those of `EmbeddingSimilarity`.
 
     dimensions: Number of principal components kept.
     sample_size: Items that the components are computed from, at most.
@@ -47,14 +47,22 @@ class VisualSimilarity(EmbeddingSimilarity[VisualSimilarityConfig]):
     uses_behaviour = False
     config_type = VisualSimilarityConfig
 
-    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         embeddings = data.image_embeddings
         if embeddings is None or not embeddings.any():
             raise InsufficientDataError("no item has an image")
         # An item without an image has a row of zeros.
         sample = np.flatnonzero(embeddings.any(axis=1))
         if sample.size > self.config.sample_size:
-            sample = rng.choice(sample, self.config.sample_size, replace=False)
+            sample = rng.choice(
+                sample,
+                self.config.sample_size,
+                replace=False,
+            )
         self._fit_pca(embeddings[np.sort(sample)].astype(np.float32))
         batches = []
         for start in range(0, data.n_items, TRANSFORM_BATCH_SIZE):
@@ -118,7 +126,11 @@ class VisualSimilarity(EmbeddingSimilarity[VisualSimilarityConfig]):
         vectors, scale = quantize_rows(self.vectors)
         return arrays | {"vectors": vectors, "scale": scale}
 
-    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        _files: Mapping[str, bytes],
+    ) -> None:
         self._mean = arrays["mean"]
         self._components = arrays["components"]
         self.vectors = dequantize(arrays["vectors"], arrays.get("scale")).astype(np.float32)

@@ -52,7 +52,11 @@ class Ensemble:
             scores[rows] = self.combine(z_scores, batch)
         return scores
 
-    def score_history(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
+    def score_history(
+        self,
+        history: Int32Array,
+        weight: Float32Array | None = None,
+    ) -> Float32Array:
         """Scores all items for one history: float32 (items), equal to `score` up to rounding.
 
         Args:
@@ -65,7 +69,11 @@ class Ensemble:
         combined: Float32Array = self.combine(z_scores, row)[0]
         return combined
 
-    def clean_history(self, history: Int32Array, weight: Float32Array | None = None) -> Histories:
+    def clean_history(
+        self,
+        history: Int32Array,
+        weight: Float32Array | None = None,
+    ) -> Histories:
         """Returns the history as one row without unknown items and immediate repeats."""
         return Histories.from_single(history, weight).drop_unknown_and_repeats(self.items)
 
@@ -82,7 +90,11 @@ class Ensemble:
             name: self.models[name].score_clean_history(history)[None] for name in self._list_active_models()
         }
 
-    def combine(self, z_scores: Mapping[str, Float32Array], histories: Histories) -> Float32Array:
+    def combine(
+        self,
+        z_scores: Mapping[str, Float32Array],
+        histories: Histories,
+    ) -> Float32Array:
         """Blends and reranks standardised scores.
 
         Args:
@@ -102,9 +114,19 @@ class Ensemble:
         kept_names = {*self._list_active_models(), *keep}
         models = {name: model for name, model in self.models.items() if name in kept_names}
         weights = {name: weight for name, weight in self.blend.weights.items() if name in models}
-        return replace(self, models=models, blend=Blend(weights))
+        return replace(
+            self,
+            models=models,
+            blend=Blend(weights),
+        )
 
-    def recommend(self, histories: Histories, k: int, *, exclude_seen: bool = True) -> Recommendations:
+    def recommend(
+        self,
+        histories: Histories,
+        k: int,
+        *,
+        exclude_seen: bool = True,
+    ) -> Recommendations:
         """Returns the k best items of each history, as `Recommender.recommend`."""
         clean = histories.drop_unknown_and_repeats(self.items)
         recommendations = create_empty_recommendations(len(histories), k)
@@ -171,7 +193,10 @@ class Ensemble:
         """Writes the files of `to_files` below the folder, which is created."""
         for name, content in self.to_files().items():
             path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(
+                parents=True,
+                exist_ok=True,
+            )
             path.write_bytes(content)
 
     @classmethod
@@ -182,7 +207,8 @@ class Ensemble:
 
 
 def _load_reranker(
-    manifest: Mapping[str, Any] | None, files: Mapping[str, bytes]
+    manifest: Mapping[str, Any] | None,
+    files: Mapping[str, bytes],
 ) -> GradientBoostedReranker | None:
     if manifest is None:
         return None
@@ -195,7 +221,10 @@ def _load_reranker(
     )
 
 
-def _load_model(name: str, files: Mapping[str, bytes]) -> Recommender[Any]:
+def _load_model(
+    name: str,
+    files: Mapping[str, bytes],
+) -> Recommender[Any]:
     if name not in MODEL_REGISTRY:
         raise DataError(f"This version has no model {name!r}.")
     prefix = f"{name}/"

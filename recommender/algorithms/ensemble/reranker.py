@@ -50,7 +50,10 @@ class GradientBoostedReranker:
         return logits.reshape(features.shape[:-1])
 
     def rerank(
-        self, blended: Float32Array, z_scores: Mapping[str, Float32Array], histories: Histories
+        self,
+        blended: Float32Array,
+        z_scores: Mapping[str, Float32Array],
+        histories: Histories,
     ) -> None:
         """Reorders the best unseen items of each row by blended score plus weighted logit, in place.
 
@@ -82,7 +85,11 @@ class GradientBoostedReranker:
         )
         adjusted = blended_scores + np.float32(self.logit_weight) * self.compute_logits(features)
         # Stable, so that ties keep the order of the blend.
-        order = np.argsort(np.where(is_candidate, -adjusted, np.inf), axis=1, kind="stable")
+        order = np.argsort(
+            np.where(is_candidate, -adjusted, np.inf),
+            axis=1,
+            kind="stable",
+        )
         reordered_items = np.take_along_axis(items, order, axis=1)
         # The r-th best score goes to the item of rank r in the new order.
         blended[row_of_candidate[is_candidate], reordered_items[is_candidate]] = candidates.scores[
@@ -90,7 +97,10 @@ class GradientBoostedReranker:
         ]
 
 
-def compute_query_features(z_scores: Mapping[str, Float32Array], histories: Histories) -> Float32Array:
+def compute_query_features(
+    z_scores: Mapping[str, Float32Array],
+    histories: Histories,
+) -> Float32Array:
     """Computes the features of each history, float32 (rows, 2).
 
     Column 0 is the length of the history, at most `MAX_HISTORY_LENGTH`; column 1 the popularity z-score of its latest
@@ -106,7 +116,9 @@ def compute_query_features(z_scores: Mapping[str, Float32Array], histories: Hist
 
 
 def build_candidate_features(
-    model_scores: Float32Array, blended: Float32Array, query_features: Float32Array
+    model_scores: Float32Array,
+    blended: Float32Array,
+    query_features: Float32Array,
 ) -> Float32Array:
     """Builds the features of candidates, float32 (rows, candidates, columns).
 
@@ -125,11 +137,15 @@ def build_candidate_features(
     # Views into the columns, filled without temporary arrays.
     scores = features[..., :n_models]
     gaps = features[..., n_models : 2 * n_models]
-    others = features[..., 2 * n_models :]
+    shared = features[..., 2 * n_models :]
     scores[:] = model_scores.transpose(1, 2, 0)
-    np.subtract(scores, scores.max(axis=1, keepdims=True), out=gaps)
-    others[..., 0] = blended
-    others[..., 1] = blended - blended[:, :1]
-    others[..., 2] = np.arange(n_candidates)
-    others[..., _N_BLEND_FEATURES:] = query_features[:, None]
+    np.subtract(
+        scores,
+        scores.max(axis=1, keepdims=True),
+        out=gaps,
+    )
+    shared[..., 0] = blended
+    shared[..., 1] = blended - blended[:, :1]
+    shared[..., 2] = np.arange(n_candidates)
+    shared[..., _N_BLEND_FEATURES:] = query_features[:, None]
     return features

@@ -62,7 +62,11 @@ class ImplicitALS(Recommender[ImplicitALSConfig]):
     relative_cost = 0.1
     config_type = ImplicitALSConfig
 
-    def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        _data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         raise InsufficientDataError("this process serves factor models and does not train them")
 
     def _set_factors(self, factors: EmbeddingTable) -> None:
@@ -107,7 +111,11 @@ class ImplicitALS(Recommender[ImplicitALSConfig]):
         strength = np.where(is_recent, np.maximum(histories.weight, 0) * fading, 0)
         return np.asarray(self.config.confidence * strength, dtype=np.float32)
 
-    def _solve_user_factors(self, item_factors: Float32Array, confidence: Float32Array) -> Float32Array:
+    def _solve_user_factors(
+        self,
+        item_factors: Float32Array,
+        confidence: Float32Array,
+    ) -> Float32Array:
         """Solves for x_u, float32 (n, factors).
 
         With G = Y'Y + reg I the solution is G^-1 V' (I + A V G^-1 V')^-1 (1 + a). By the push-through identity it
@@ -151,5 +159,9 @@ class ImplicitALS(Recommender[ImplicitALSConfig]):
 
         return quantize_table(self._factors).to_arrays("factors")
 
-    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        _files: Mapping[str, bytes],
+    ) -> None:
         self._set_factors(EmbeddingTable.from_arrays(arrays, "factors"))

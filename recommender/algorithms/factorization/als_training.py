@@ -18,7 +18,10 @@ class ImplicitALSTrainer(ImplicitALS):
     """An `ImplicitALS` that can be fitted."""
 
     def __init__(
-        self, config: ImplicitALSConfig | None = None, *, on_progress: ProgressCallback = ignore_progress
+        self,
+        config: ImplicitALSConfig | None = None,
+        *,
+        on_progress: ProgressCallback = ignore_progress,
     ) -> None:
         """Creates an unfitted model.
 
@@ -29,7 +32,11 @@ class ImplicitALSTrainer(ImplicitALS):
         super().__init__(config)
         self.on_progress = on_progress
 
-    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         interactions = build_interaction_matrix(data.histories, data.n_items)
         # implicit reads the stored value as the whole confidence of a choice.
         confidence = interactions * np.float32(1 + self.config.confidence)
@@ -39,7 +46,11 @@ class ImplicitALSTrainer(ImplicitALS):
             factors = self._fit_factors(sparse.csr_matrix(confidence), seed)
             self._set_factors(EmbeddingTable(factors))
 
-    def _fit_factors(self, confidence: sparse.csr_matrix, seed: int) -> Float32Array:
+    def _fit_factors(
+        self,
+        confidence: sparse.csr_matrix,
+        seed: int,
+    ) -> Float32Array:
         model = AlternatingLeastSquares(
             factors=min(self.config.factors, *confidence.shape),
             regularization=self.config.regularisation,
@@ -47,12 +58,21 @@ class ImplicitALSTrainer(ImplicitALS):
             num_threads=1,
             random_state=seed,
         )
-        model.fit(confidence, show_progress=False, callback=self._report_progress)
+        model.fit(
+            confidence,
+            show_progress=False,
+            callback=self._report_progress,
+        )
         factors = np.array(model.item_factors, dtype=np.float32)
         users_per_item = np.diff(confidence.tocsc().indptr)
         # The solver only shrinks the random start of an item without events; it should score zero.
         factors[users_per_item == 0] = 0
         return factors
 
-    def _report_progress(self, iteration: int, _seconds: float, _loss: float | None) -> None:
+    def _report_progress(
+        self,
+        iteration: int,
+        _seconds: float,
+        _loss: float | None,
+    ) -> None:
         self.on_progress(self.name, (iteration + 1) / self.config.iterations)

@@ -54,7 +54,11 @@ class Ease(NeighbourhoodModel[EaseConfig]):
     relative_cost = 0.2
     config_type = EaseConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         self.fit_note = ""
         interactions = build_interaction_matrix(data.histories, data.n_items)
         users_per_item = np.asarray(interactions.sum(axis=0)).ravel()
@@ -78,7 +82,11 @@ class Ease(NeighbourhoodModel[EaseConfig]):
         )
         return select_top_n_per_row(weights, self.config.neighbours)
 
-    def _solve_dense(self, interactions: sparse.csr_matrix, active_items: Int64Array) -> sparse.csr_matrix:
+    def _solve_dense(
+        self,
+        interactions: sparse.csr_matrix,
+        active_items: Int64Array,
+    ) -> sparse.csr_matrix:
         """Computes B = I - P / diag(P), with P the inverse of X'X + lambda I, cut to the strongest of each row.
 
         Args:
@@ -120,10 +128,18 @@ def compute_spd_inverse(matrix: Float32Array) -> Float32Array:
     Raises:
         InsufficientDataError: The matrix is not positive definite.
     """
-    factor, info = linalg.lapack.spotrf(matrix, lower=1, overwrite_a=1)
+    factor, info = linalg.lapack.spotrf(
+        matrix,
+        lower=1,
+        overwrite_a=1,
+    )
     if info:
         raise InsufficientDataError("the co-occurrence of items is not positive definite")
-    inverse, _ = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+    inverse, _ = linalg.lapack.spotri(
+        factor,
+        lower=1,
+        overwrite_c=1,
+    )
     # spotri fills the lower triangle only; it is mirrored block by block to bound the temporary memory.
     for start in range(0, len(inverse), _BLOCK_ROWS):
         stop = start + _BLOCK_ROWS

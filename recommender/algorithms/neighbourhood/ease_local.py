@@ -48,7 +48,11 @@ class _CooccurrenceRows:
             item_counts=gram.diagonal().astype(np.float64),
         )
 
-    def find_nearest_items(self, item: int, max_items: int) -> _NearestItems:
+    def find_nearest_items(
+        self,
+        item: int,
+        max_items: int,
+    ) -> _NearestItems:
         """Finds the other items with the greatest cosine to `item`, at most `max_items`."""
         span = slice(self.indptr[item], self.indptr[item + 1])
         is_other = self.indices[span] != item
@@ -74,7 +78,11 @@ class _CooccurrenceRows:
         block_columns = self.position_in_block[self.indices[entries]]
         block_rows = np.repeat(np.arange(len(items)), lengths)
         is_inside = block_columns >= 0
-        submatrix = np.zeros((len(items), len(items)), np.float32, order="F")
+        submatrix = np.zeros(
+            (len(items), len(items)),
+            np.float32,
+            order="F",
+        )
         submatrix[block_rows[is_inside], block_columns[is_inside]] = self.data[entries[is_inside]]
         # Only the touched positions are reset, for the next item.
         self.position_in_block[items] = -1
@@ -82,7 +90,10 @@ class _CooccurrenceRows:
 
 
 def solve_per_item(
-    interactions: sparse.csr_matrix, *, regularisation: float, n_candidates: int
+    interactions: sparse.csr_matrix,
+    *,
+    regularisation: float,
+    n_candidates: int,
 ) -> sparse.csr_matrix:
     """Fits one ridge regression per item on the items that share most users with it.
 
@@ -119,10 +130,19 @@ def solve_per_item(
     return sparse.csr_matrix((np.concatenate(weights), coordinates), shape=(n_items, n_items))
 
 
-def _solve_ridge(gram: Float32Array, target_counts: Float32Array, regularisation: float) -> Float32Array:
+def _solve_ridge(
+    gram: Float32Array,
+    target_counts: Float32Array,
+    regularisation: float,
+) -> Float32Array:
     """Solves (G + regularisation I) x = target_counts by Cholesky decomposition; overwrites `gram`."""
     gram[np.diag_indices_from(gram)] += regularisation
-    _, solution, info = linalg.lapack.sposv(gram, target_counts, lower=1, overwrite_a=1)
+    _, solution, info = linalg.lapack.sposv(
+        gram,
+        target_counts,
+        lower=1,
+        overwrite_a=1,
+    )
     if info:
         raise InsufficientDataError("the co-occurrence of items is not positive definite")
     return np.asarray(solution, dtype=np.float32).ravel()

@@ -56,7 +56,11 @@ class ItemKNN(NeighbourhoodModel[ItemKNNConfig]):
     relative_cost = 0.02
     config_type = ItemKNNConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         histories = data.histories.take_last(self.config.max_training_history)
         interactions = build_interaction_matrix(histories, data.n_items)
         item_counts = np.asarray(interactions.sum(axis=0), dtype=np.float32).ravel()
@@ -67,7 +71,10 @@ class ItemKNN(NeighbourhoodModel[ItemKNNConfig]):
         self._similarity_matrix = SparseSimilarity(sparse.csr_matrix(sparse.vstack(blocks).T))
 
     def _select_top_similar(
-        self, cooccurrence: sparse.csr_matrix, rows: slice, item_counts: Float32Array
+        self,
+        cooccurrence: sparse.csr_matrix,
+        rows: slice,
+        item_counts: Float32Array,
     ) -> sparse.csr_matrix:
         """Returns the N greatest similarities of each target item of `rows`, the item itself excluded.
 
@@ -83,11 +90,16 @@ class ItemKNN(NeighbourhoodModel[ItemKNNConfig]):
         is_other = targets != pairs.col
         coordinates = (pairs.row[is_other], pairs.col[is_other])
         matrix = sparse.csr_matrix(
-            (similarity[is_other], coordinates), shape=cooccurrence.shape, dtype=np.float32
+            (similarity[is_other], coordinates),
+            shape=cooccurrence.shape,
+            dtype=np.float32,
         )
         nearest = select_top_n_per_row(matrix, self.config.neighbours)
         totals = np.asarray(nearest.sum(axis=1)).ravel()
         scale = np.power(
-            totals, -self.config.normalisation_power, out=np.zeros_like(totals), where=totals > 0
+            totals,
+            -self.config.normalisation_power,
+            out=np.zeros_like(totals),
+            where=totals > 0,
         )
         return sparse.csr_matrix(sparse.diags(scale) @ nearest)

@@ -41,7 +41,10 @@ class NeighbourhoodModel(Recommender[DecayConfigT]):
     _similarity_matrix: SparseSimilarity
 
     def compute_contributions(
-        self, history: Int32Array, weight: Float32Array, items: Int32Array
+        self,
+        history: Int32Array,
+        weight: Float32Array,
+        items: Int32Array,
     ) -> Float32Array:
         """Splits scores into the contributions of single events.
 
@@ -55,7 +58,8 @@ class NeighbourhoodModel(Recommender[DecayConfigT]):
         """
         row = Histories.from_single(history, weight)
         is_recent = row.distance_from_end() < self.config.history
-        event_weights = np.where(is_recent, compute_recency_weights(row, self.config.decay), 0)
+        recency_weights = compute_recency_weights(row, self.config.decay)
+        event_weights = np.where(is_recent, recency_weights, 0)
         similarities = self._similarity_matrix.extract_submatrix(history, items)
         return event_weights.astype(np.float32)[:, None] * similarities
 
@@ -77,5 +81,9 @@ class NeighbourhoodModel(Recommender[DecayConfigT]):
     def _quantize_arrays(self, _arrays: Arrays) -> Arrays:
         return self._similarity_matrix.quantize_top_n(QUANTIZED_NEIGHBOURS)
 
-    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        _files: Mapping[str, bytes],
+    ) -> None:
         self._similarity_matrix = SparseSimilarity.from_arrays(arrays)

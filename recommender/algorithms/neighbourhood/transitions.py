@@ -43,7 +43,11 @@ class Transitions(NeighbourhoodModel[TransitionsConfig]):
     reads_order = True
     config_type = TransitionsConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         counts = self._count_transitions(data.histories, data.n_items)
         if counts.nnz == 0:
             raise InsufficientDataError("no user chose two different items")
@@ -53,7 +57,11 @@ class Transitions(NeighbourhoodModel[TransitionsConfig]):
         top_transitions = select_top_n_per_row(sparse.csr_matrix(scaled), self.config.neighbours)
         self._similarity_matrix = SparseSimilarity(top_transitions)
 
-    def _count_transitions(self, histories: Histories, n_items: int) -> sparse.csr_matrix:
+    def _count_transitions(
+        self,
+        histories: Histories,
+        n_items: int,
+    ) -> sparse.csr_matrix:
         """Counts pairs of different items of one history, float32 (items, items), row the earlier item."""
         row_ids = histories.row_ids()
         counts = sparse.csr_matrix((n_items, n_items), dtype=np.float32)
@@ -71,4 +79,9 @@ class Transitions(NeighbourhoodModel[TransitionsConfig]):
 
 def inverse_sqrt(totals: Float32Array) -> Float32Array:
     """Returns 1 / sqrt(x) of each value, and zero for zero."""
-    return np.divide(1, np.sqrt(totals), out=np.zeros_like(totals), where=totals > 0)
+    return np.divide(
+        1,
+        np.sqrt(totals),
+        out=np.zeros_like(totals),
+        where=totals > 0,
+    )

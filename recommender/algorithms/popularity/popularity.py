@@ -32,28 +32,48 @@ class Popularity(Recommender[PopularityConfig]):
     uses_behaviour = False
     config_type = PopularityConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         event_weights = np.maximum(data.weight, 0).astype(np.float64)
         if self.config.half_life_days > 0 and data.has_timestamps:
             age_days = (data.timestamp.max() - data.timestamp) / DAY_MS
             event_weights *= np.exp2(-age_days / self.config.half_life_days)
         if not event_weights.sum() > 0:
             raise InsufficientDataError("there are no events")
-        counts = np.bincount(data.item, weights=event_weights, minlength=data.n_items)
+        counts = np.bincount(
+            data.item,
+            weights=event_weights,
+            minlength=data.n_items,
+        )
         self._counts = counts.astype(np.float32)
 
     def _score_batch(self, histories: Histories) -> Float32Array:
-        return np.repeat(self._counts[None, :], len(histories), axis=0)
+        return np.repeat(
+            self._counts[None, :],
+            len(histories),
+            axis=0,
+        )
 
     def score_clean_history(self, _history: Histories) -> Float32Array:
         """Returns a copy of the counts, which callers may overwrite: float32 (items)."""
         return self._counts.copy()
 
     def _compute_similarities(self, items: Int32Array) -> Float32Array:
-        return np.repeat(self._counts[None, :], len(items), axis=0)
+        return np.repeat(
+            self._counts[None, :],
+            len(items),
+            axis=0,
+        )
 
     def _to_arrays(self) -> Arrays:
         return {"count": self._counts}
 
-    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        _files: Mapping[str, bytes],
+    ) -> None:
         self._counts = arrays["count"]

@@ -33,7 +33,11 @@ class RecentPopularity(Popularity):
     uses_behaviour = False
     config_type = RecentPopularityConfig
 
-    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         super()._fit(data, rng)
         self.fit_note = ""
         if not data.has_timestamps:

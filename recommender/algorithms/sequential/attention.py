@@ -53,9 +53,24 @@ class CausalSelfAttention(SequenceMixer):
         n_rows, length, size = x.shape
         heads = self.config.heads
         # (3, rows, heads, length, size of a head)
-        stacked = self.query_key_value(x).view(n_rows, length, 3, heads, size // heads).permute(2, 0, 3, 1, 4)
+        stacked = (
+            self.query_key_value(x)
+            .view(n_rows, length, 3, heads, size // heads)
+            .permute(
+                2,
+                0,
+                3,
+                1,
+                4,
+            )
+        )
         query, key, value = stacked[0], stacked[1], stacked[2]
-        context = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
+        context = functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            is_causal=True,
+        )
         joined_heads = context.transpose(1, 2).reshape(n_rows, length, size)
         return torch.as_tensor(self.output_projection(joined_heads))
 

@@ -83,11 +83,18 @@ class OnnxSequentialModel(Recommender[SequentialConfigT]):
     weights: bytes = b""
     _item_embeddings: EmbeddingTable
 
-    def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        _data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
         raise InsufficientDataError("this process serves sequence models and does not train them")
 
     def _set_network(
-        self, network: bytes, item_embeddings: EmbeddingTable, untrained_items: Int32Array
+        self,
+        network: bytes,
+        item_embeddings: EmbeddingTable,
+        untrained_items: Int32Array,
     ) -> None:
         """Sets the fitted state.
 
@@ -107,7 +114,11 @@ class OnnxSequentialModel(Recommender[SequentialConfigT]):
         self._unit_embeddings = item_embeddings.scale_rows(1 / norms).prepare_session()
         self._mean_vector = self._compute_mean_vector(embeddings, norms)
 
-    def _compute_mean_vector(self, embeddings: Float32Array, norms: Float32Array) -> Float32Array:
+    def _compute_mean_vector(
+        self,
+        embeddings: Float32Array,
+        norms: Float32Array,
+    ) -> Float32Array:
         """Computes the mean unit vector of the trained items: its dot product with a prediction is their mean score."""
         is_trained = np.ones(len(embeddings), np.bool_)
         is_trained[self._untrained_items] = False
@@ -183,7 +194,11 @@ class OnnxSequentialModel(Recommender[SequentialConfigT]):
             files[_WEIGHTS_FILE] = self.weights
         return files
 
-    def _restore_state(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        files: Mapping[str, bytes],
+    ) -> None:
         self.weights = files.get(_WEIGHTS_FILE, b"")
         self._set_network(
             network=files[_NETWORK_FILE],

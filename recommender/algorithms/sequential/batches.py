@@ -7,7 +7,11 @@ import numpy as np
 from recommender.types import Histories, Int32Array, Int64Array
 
 
-def group_by_length(lengths: Int64Array, batch_size: int, rng: np.random.Generator) -> list[Int64Array]:
+def group_by_length(
+    lengths: Int64Array,
+    batch_size: int,
+    rng: np.random.Generator,
+) -> list[Int64Array]:
     """Groups the rows with two or more events into batches of similar length, in random order.
 
     With batches of any lengths, padding to the longest would be most of the work: the mean length is far below it.
@@ -27,7 +31,10 @@ def group_by_length(lengths: Int64Array, batch_size: int, rng: np.random.Generat
     return [batches[number] for number in rng.permutation(len(batches))]
 
 
-def pad_right(histories: Histories, padding_idx: int) -> Int32Array:
+def pad_right(
+    histories: Histories,
+    padding_idx: int,
+) -> Int32Array:
     """Returns the histories as a matrix, int32 (rows, greatest length), padded with `padding_idx` at the end."""
     lengths = histories.lengths
     matrix = np.full((len(histories), int(lengths.max())), padding_idx, np.int32)

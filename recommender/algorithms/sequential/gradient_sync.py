@@ -19,7 +19,11 @@ class GradientSync(Protocol):
     def select_shard(self, batch: Int64Array) -> Int64Array:
         """Returns the rows of a batch that this process computes; may be empty."""
 
-    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
+    def sync_gradients(
+        self,
+        parameters: Iterable[nn.Parameter],
+        n_positions: int,
+    ) -> None:
         """Replaces each gradient by its mean over the processes.
 
         Args:
@@ -35,7 +39,11 @@ class SingleProcessSync:
         """Returns the whole batch."""
         return batch
 
-    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
+    def sync_gradients(
+        self,
+        parameters: Iterable[nn.Parameter],
+        n_positions: int,
+    ) -> None:
         """Does nothing: the gradients are those of the whole batch."""
 
 
@@ -45,7 +53,11 @@ class DataParallelSync:
     A step equals the step of one process on the whole batch, up to rounding.
     """
 
-    def __init__(self, rank: int, world_size: int) -> None:
+    def __init__(
+        self,
+        rank: int,
+        world_size: int,
+    ) -> None:
         self._rank = rank
         self._world_size = world_size
 
@@ -53,7 +65,11 @@ class DataParallelSync:
         """Returns every `world_size`-th row, so that shards have similar lengths."""
         return batch[self._rank :: self._world_size]
 
-    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
+    def sync_gradients(
+        self,
+        parameters: Iterable[nn.Parameter],
+        n_positions: int,
+    ) -> None:
         """Averages the gradients in one message; a parameter without a gradient counts as zeros."""
         parameters = list(parameters)
         weighted_gradients = []

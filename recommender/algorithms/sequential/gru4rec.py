@@ -16,7 +16,7 @@ RecurrentCell = Literal["gru", "lstm"]
 
 @dataclass(frozen=True)
 class GRU4RecConfig(SequentialConfig):
-    """Parameters of `GRU4Rec` beside those of `SequentialConfig`.
+    """Parameters of `GRU4Rec`, in addition to those of `SequentialConfig`.
 
     cell: Kind of the recurrent cell.
     hidden_size: Width of the cell's state.

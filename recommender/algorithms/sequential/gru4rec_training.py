@@ -36,7 +36,11 @@ class RecurrentMixer(SequenceMixer):
         super().__init__()
         cell_class = {"gru": nn.GRU, "lstm": nn.LSTM}[config.cell]
         self.cell_type = config.cell
-        self.rnn = cell_class(config.dimensions, config.hidden_size, batch_first=True)
+        self.rnn = cell_class(
+            config.dimensions,
+            config.hidden_size,
+            batch_first=True,
+        )
         self.output_projection = nn.Linear(config.hidden_size, config.dimensions)
 
     def forward(self, x: Tensor) -> Tensor:

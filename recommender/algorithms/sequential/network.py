@@ -68,7 +68,11 @@ class ByteDropout(nn.Module):
 class MixerBlock(nn.Module):
     """A sequence mixer and a feed-forward layer, each with a residual connection and a norm before it."""
 
-    def __init__(self, config: SequentialConfig, mixer: SequenceMixer) -> None:
+    def __init__(
+        self,
+        config: SequentialConfig,
+        mixer: SequenceMixer,
+    ) -> None:
         super().__init__()
         size = config.dimensions
         self.mixer_norm = nn.LayerNorm(size)
@@ -125,10 +129,16 @@ class NextItemNetwork(nn.Module):
         padding_features = np.zeros_like(item_features[:1])
         self.item_features = torch.from_numpy(np.vstack([item_features, padding_features]))
         self.feature_projection = nn.Linear(
-            item_features.shape[1], self.item_embedding.embedding_dim, bias=False
+            item_features.shape[1],
+            self.item_embedding.embedding_dim,
+            bias=False,
         )
 
-    def add_item_features(self, item_features: Float32Array, is_trained: BoolArray) -> None:
+    def add_item_features(
+        self,
+        item_features: Float32Array,
+        is_trained: BoolArray,
+    ) -> None:
         """Adds features to a network that was trained without them.
 
         The projection is fitted by ridge regression from the features to the trained embeddings, which do not change:
@@ -145,7 +155,11 @@ class NextItemNetwork(nn.Module):
         ridge = np.eye(n_features, dtype=np.float32) * max(mean_square * FEATURE_RIDGE, 1e-6)
         gram = trained_features.T @ trained_features + ridge
         projection = np.linalg.solve(gram, trained_features.T @ embeddings[is_trained]).astype(np.float32)
-        residuals = np.where(is_trained[:, None], embeddings - item_features @ projection, 0)
+        residuals = np.where(
+            is_trained[:, None],
+            embeddings - item_features @ projection,
+            0,
+        )
         self._init_feature_projection(item_features)
         with torch.no_grad():
             self.feature_projection.weight.copy_(torch.from_numpy(projection.T.copy()))
@@ -182,7 +196,10 @@ class NextItemNetwork(nn.Module):
         return [block for block in self.blocks if isinstance(block, MixerBlock)]
 
 
-def export_linear(name: str, layer: nn.Linear) -> Arrays:
+def export_linear(
+    name: str,
+    layer: nn.Linear,
+) -> Arrays:
     """Returns a layer's weight, transposed for `MatMul(x, weight)`, as `name`, and its bias as `<name>_bias`."""
     return {name: to_numpy(layer.weight).T, f"{name}_bias": to_numpy(layer.bias)}
 

@@ -13,7 +13,7 @@ from recommender.algorithms.sequential.base import (
 
 @dataclass(frozen=True)
 class NextItNetConfig(SequentialConfig):
-    """Parameters of `NextItNet` beside those of `SequentialConfig`.
+    """Parameters of `NextItNet`, in addition to those of `SequentialConfig`.
 
     kernel_size: Events that block b reads, 2 ** b steps apart. Together the blocks read
         1 + (kernel_size - 1) * (2 ** blocks - 1) events.

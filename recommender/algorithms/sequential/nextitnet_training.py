@@ -37,7 +37,11 @@ class GatedDilatedConvolution(SequenceMixer):
     would learn the projection again for every tap, from too few events. Gate: Dauphin et al., ICML 2017.
     """
 
-    def __init__(self, config: NextItNetConfig, dilation: int) -> None:
+    def __init__(
+        self,
+        config: NextItNetConfig,
+        dilation: int,
+    ) -> None:
         super().__init__()
         size = config.dimensions
         n_taps = config.kernel_size
@@ -53,7 +57,11 @@ class GatedDilatedConvolution(SequenceMixer):
         # Zeros before the first position: (last dimension: none), (time: the reach of the kernel before, none after).
         padded = functional.pad(value, (0, 0, self.tap_offsets[-1], 0))
         convolved = torch.zeros_like(value)
-        for offset, tap in zip(self.tap_offsets, self.kernel.to(value.dtype), strict=True):
+        for offset, tap in zip(
+            self.tap_offsets,
+            self.kernel.to(value.dtype),
+            strict=True,
+        ):
             convolved = convolved + padded[:, offset : offset + x.shape[1]] * tap
         return torch.as_tensor(self.output_projection(convolved * torch.sigmoid(gate)))
 

@@ -33,7 +33,11 @@ class WeightAverager:
 
     def install_mean(self) -> None:
         """Replaces the network's weights by the mean; without a snapshot they stay."""
-        for total, weight in zip(self.sums, self.weights, strict=bool(self.sums)):
+        for total, weight in zip(
+            self.sums,
+            self.weights,
+            strict=bool(self.sums),
+        ):
             weight.copy_(total / self.n_snapshots)
 
 

@@ -47,12 +47,23 @@ class SampledSoftmax(torch.autograd.Function):
         negative_exp[accidental_hits[0], accidental_hits[1]] = 0
         positive_logit = ((query * positive).sum(1) - 1) / temperature
         total = negative_exp.sum(1) + positive_logit.exp()
-        ctx.save_for_backward(query, positive, query_16, negatives_16, negative_exp, positive_logit, total)
+        ctx.save_for_backward(
+            query,
+            positive,
+            query_16,
+            negatives_16,
+            negative_exp,
+            positive_logit,
+            total,
+        )
         ctx.temperature = temperature
         return (total.log() - positive_logit).mean()
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+    def backward(
+        ctx: Any,
+        grad_output: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Returns the gradients of query, positive and negatives."""
         query, positive, query_16, negatives_16, negative_exp, positive_logit, total = ctx.saved_tensors
         # Factor of the mean over rows and of the temperature.
@@ -69,7 +80,10 @@ class SampledSoftmax(torch.autograd.Function):
         )
 
 
-def find_accidental_hits(targets: Int32Array, negatives: Int32Array) -> Int64Array:
+def find_accidental_hits(
+    targets: Int32Array,
+    negatives: Int32Array,
+) -> Int64Array:
     """Finds negatives that equal a row's target: int64 (2, m), positions in `targets` and in `negatives`.
 
     Args:
@@ -113,6 +127,10 @@ def compute_next_item_loss(
     accidental_hits = torch.from_numpy(find_accidental_hits(targets[is_target], negatives))
     # torch has no type annotation for autograd.Function.apply.
     loss: Tensor = SampledSoftmax.apply(  # type: ignore[no-untyped-call]
-        query, positive, negative, accidental_hits, temperature
+        query,
+        positive,
+        negative,
+        accidental_hits,
+        temperature,
     )
     return loss

@@ -9,7 +9,7 @@ from recommender.algorithms.sequential.base import OnnxSequentialModel, Sequenti
 
 @dataclass(frozen=True)
 class SASRecConfig(SequentialConfig):
-    """Parameters of `SASRec` beside those of `SequentialConfig`.
+    """Parameters of `SASRec`, in addition to those of `SequentialConfig`.
 
     heads: Number of attention heads; divides `dimensions`.
     """

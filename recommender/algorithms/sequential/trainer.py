@@ -6,9 +6,7 @@ from abc import abstractmethod
 
 import numpy as np
 import torch
-from safetensors.numpy import load, save
 
-from recommender.algorithms.base import Arrays
 from recommender.algorithms.common.embedding_table import EmbeddingTable
 from recommender.algorithms.sequential.base import OnnxSequentialModel, SequentialConfigT
 from recommender.algorithms.sequential.batches import group_by_length, pad_right
@@ -17,7 +15,7 @@ from recommender.algorithms.sequential.gradient_sync import (
     GradientSync,
     SingleProcessSync,
 )
-from recommender.algorithms.sequential.network import NextItemNetwork, SequenceMixer, to_numpy
+from recommender.algorithms.sequential.network import NextItemNetwork, SequenceMixer
 from recommender.algorithms.sequential.onnx_export import export_int8
 from recommender.algorithms.sequential.optimization import (
     WeightAverager,
@@ -25,6 +23,7 @@ from recommender.algorithms.sequential.optimization import (
     one_cycle_factor,
 )
 from recommender.algorithms.sequential.sampled_softmax import compute_next_item_loss
+from recommender.algorithms.sequential.stored_weights import copy_weights, serialize_weights
 from recommender.dataset import Dataset
 from recommender.features.text_svd import compute_text_svd
 from recommender.types import (
@@ -42,8 +41,6 @@ FINETUNE_NEW_FRACTION = 0.15
 # At a constant rate the weights oscillate around an optimum; those of the last 1 / AVERAGING_DIVISOR of the epochs are
 # averaged.
 AVERAGING_DIVISOR = 4
-# Parameters whose shape depends on the items or features of one training.
-ITEM_PARAMETERS = frozenset({"item_embedding.weight", "feature_projection.weight"})
 
 
 class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
@@ -76,10 +73,17 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
     def _build_mixer(self, block: int) -> SequenceMixer:
         """Builds the mixer of the block with this number, with random parameters."""
 
-    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         with deterministic_torch(rng):
             self._trained_network = NextItemNetwork(
-                self.config, data.n_items, self._build_mixer, self._compute_text_components(data, rng)
+                self.config,
+                data.n_items,
+                self._build_mixer,
+                self._compute_text_components(data, rng),
             )
             self._train_and_export(
                 self._trained_network,
@@ -117,7 +121,10 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
             )
 
     def _add_features_after_warm_start(
-        self, network: NextItemNetwork, data: Dataset, rng: np.random.Generator
+        self,
+        network: NextItemNetwork,
+        data: Dataset,
+        rng: np.random.Generator,
     ) -> None:
         """Adds text features to a warm-started network, once: only now is the catalogue with its texts known."""
         is_trained = self._warm_started_items
@@ -144,29 +151,19 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         Returns:
             False if the previous model has no stored weights or other shapes; nothing is changed then.
         """
-        stored = load(previous.weights) if previous.weights else {}
         with deterministic_torch(rng):
-            network = NextItemNetwork(self.config, len(previous_index), self._build_mixer)
-        shared_parameters = {}
-        for name, parameter in network.state_dict().items():
-            if name in ITEM_PARAMETERS:
-                continue
-            if name not in stored or stored[name].shape != tuple(parameter.shape):
-                return False
-            shared_parameters[name] = torch.from_numpy(stored[name])
-        previous_embeddings = previous.get_item_embeddings()
-        if previous_embeddings.shape[1] != self.config.dimensions:
+            network = NextItemNetwork(
+                self.config,
+                len(previous_index),
+                self._build_mixer,
+            )
+        warm_start = copy_weights(network, previous, previous_index)
+        if warm_start is None:
             return False
-        was_untrained = np.isin(previous_index, previous.untrained_items)
-        is_trained = (previous_index >= 0) & ~was_untrained
-        embeddings = to_numpy(network.item_embedding.weight)
-        # The last row is the padding item.
-        embeddings[:-1][is_trained] = previous_embeddings[previous_index[is_trained]]
-        network.load_state_dict({**shared_parameters, "item_embedding.weight": torch.from_numpy(embeddings)})
         self.items = len(previous_index)
         self._trained_network = network
-        self._trained_events = int(stored["events"])
-        self._warm_started_items = is_trained
+        self._trained_events = warm_start.n_events
+        self._warm_started_items = warm_start.is_trained
         return True
 
     def _train_and_export(
@@ -185,16 +182,30 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         affordable_epochs = self.config.max_training_positions // len(histories.item)
         epochs = max(1, min(epochs, affordable_epochs))
         is_trained = self._backend is not None and self._backend.train_epochs(
-            self, network, histories, rng, epochs=epochs, learning_rate=learning_rate
+            self,
+            network,
+            histories,
+            rng,
+            epochs=epochs,
+            learning_rate=learning_rate,
         )
         if not is_trained:
             self.train_epochs(
-                network, histories, rng, SingleProcessSync(), epochs=epochs, learning_rate=learning_rate
+                network,
+                histories,
+                rng,
+                SingleProcessSync(),
+                epochs=epochs,
+                learning_rate=learning_rate,
             )
         self._export_network(network, data)
         self._trained_events = data.n_events
 
-    def _export_network(self, network: NextItemNetwork, data: Dataset) -> None:
+    def _export_network(
+        self,
+        network: NextItemNetwork,
+        data: Dataset,
+    ) -> None:
         """Sets the served network, and the weights that a later training continues from."""
         embeddings = network.get_item_embeddings()
         projected_features = network.embed_features_only()
@@ -208,13 +219,7 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
             item_embeddings=EmbeddingTable(embeddings),
             untrained_items=without_events[~has_features],
         )
-        # The embeddings are stored in the table. The projection belongs to SVD components that the next training
-        # computes anew.
-        state: Arrays = {"events": np.array(data.n_events, np.int64)}
-        for name, parameter in network.state_dict().items():
-            if name not in ITEM_PARAMETERS:
-                state[name] = to_numpy(parameter)
-        self.weights = save(state)
+        self.weights = serialize_weights(network, data.n_events)
 
     def train_epochs(
         self,
@@ -239,7 +244,12 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         Raises:
             TrainingCancelled: `on_progress` raised it.
         """
-        optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.0, fused=True)
+        optimizer = torch.optim.AdamW(
+            network.parameters(),
+            lr=learning_rate,
+            weight_decay=0.0,
+            fused=True,
+        )
         averager = WeightAverager(network)
         first_averaged_epoch = epochs - epochs // AVERAGING_DIVISOR
         network.train()
@@ -261,7 +271,10 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         network.eval()
 
     def _compute_gradients(
-        self, network: NextItemNetwork, histories: Histories, rng: np.random.Generator
+        self,
+        network: NextItemNetwork,
+        histories: Histories,
+        rng: np.random.Generator,
     ) -> int:
         """Sets the gradients of the mean loss over these rows; returns the number of positions in that mean."""
         # Drawn before the early return: every process has to draw the same numbers.

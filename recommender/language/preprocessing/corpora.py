@@ -17,6 +17,7 @@ from recommender.types import BoolArray, DataError, Int64Array
 _TEXT_COLUMNS = ("text", "review", "sentence")
 _POSITIVE = frozenset({"1", "positive", "pos", "true", "praise", "+"})
 _NEGATIVE = frozenset({"0", "-1", "negative", "neg", "false", "blame", "-"})
+_LABELS = _POSITIVE | _NEGATIVE
 MAX_BYTES = 1 << 30
 
 
@@ -91,7 +92,7 @@ def read_labelled_table(path: Path) -> LabelledTexts:
     columns = frame.select(text_columns[0], "label")
     for text, label in columns.iter_rows():
         normalized_label = str(label).strip().casefold()
-        if not text or normalized_label not in _POSITIVE | _NEGATIVE:
+        if not text or normalized_label not in _LABELS:
             continue
         texts.append(text)
         is_positive.append(normalized_label in _POSITIVE)

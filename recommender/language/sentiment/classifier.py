@@ -208,9 +208,9 @@ def extract_lexicon_features(texts: Sequence[str], language: Language) -> Float3
                 signs.append(opinion.sign)
         if signs:
             balance = sum(signs) / len(signs) ** 0.5
-            has_praise = max(signs) > 0
-            has_blame = min(signs) < 0
-            features[row] = balance, has_praise, has_blame
+            has_positive = max(signs) > 0
+            has_negative = min(signs) < 0
+            features[row] = balance, has_positive, has_negative
     return features
 
 

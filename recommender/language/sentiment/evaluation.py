@@ -138,10 +138,10 @@ def measure_throughput(
 def _build_long_texts(texts: Sequence[str], count: int) -> list[str]:
     """`count` texts of at least TOKENS_PER_REVIEW tokens, each joined from consecutive given texts."""
     source = cycle(texts)
-    return [_join_until_long(source) for _ in range(count)]
+    return [_join_long_text(source) for _ in range(count)]
 
 
-def _join_until_long(source: Iterator[str]) -> str:
+def _join_long_text(source: Iterator[str]) -> str:
     pieces = list[str]()
     n_tokens = 0
     while n_tokens < TOKENS_PER_REVIEW:

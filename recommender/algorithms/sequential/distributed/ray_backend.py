@@ -87,7 +87,12 @@ class RayBackend:
         network.eval()
         return True
 
-    def _run_workers(self, trainer: NetworkTraining, task: TrainingTask, histories: Histories) -> bytes:
+    def _run_workers(
+        self,
+        trainer: NetworkTraining,
+        task: TrainingTask,
+        histories: Histories,
+    ) -> bytes:
         """Starts the workers, waits for them and returns the trained parameters."""
         resources = [{"CPU": self.cpus_per_worker}] * self.n_workers
         group = placement_group(resources, strategy="SPREAD")
@@ -112,14 +117,22 @@ class RayBackend:
             remove_placement_group(group)
 
 
-def _poll_progress(trainer: NetworkTraining, first_worker: Any, pending_results: list[Any]) -> bytes:
+def _poll_progress(
+    trainer: NetworkTraining,
+    first_worker: Any,
+    pending_results: list[Any],
+) -> bytes:
     """Waits for all workers and returns the first one's result.
 
     Reports the progress of the first worker; an exception of `trainer.on_progress` ends the run.
     """
     waiting = list(pending_results)
     while waiting:
-        finished, waiting = ray.wait(waiting, num_returns=1, timeout=POLL_SECONDS)
+        finished, waiting = ray.wait(
+            waiting,
+            num_returns=1,
+            timeout=POLL_SECONDS,
+        )
         # Raises the error of a failed worker: the others would wait for it until their timeout.
         ray.get(finished)
         trainer.on_progress(trainer.name, ray.get(first_worker.get_progress.remote()))

@@ -51,7 +51,11 @@ class DistributedWorker:
     `get_progress` may be called from another thread meanwhile.
     """
 
-    def __init__(self, rank: int, world_size: int) -> None:
+    def __init__(
+        self,
+        rank: int,
+        world_size: int,
+    ) -> None:
         self._rank = rank
         self._world_size = world_size
         self._progress = 0.0
@@ -69,7 +73,10 @@ class DistributedWorker:
         return self._progress
 
     def train_network(
-        self, task: TrainingTask, history_arrays: tuple[Any, Any, Any], rendezvous_address: str
+        self,
+        task: TrainingTask,
+        history_arrays: tuple[Any, Any, Any],
+        rendezvous_address: str,
     ) -> bytes:
         """Joins the other workers and trains.
 
@@ -94,10 +101,19 @@ class DistributedWorker:
             distributed.destroy_process_group()
         return save(network.state_dict()) if self._rank == 0 else b""
 
-    def _train_joined(self, task: TrainingTask, history_arrays: tuple[Any, Any, Any]) -> NextItemNetwork:
+    def _train_joined(
+        self,
+        task: TrainingTask,
+        history_arrays: tuple[Any, Any, Any],
+    ) -> NextItemNetwork:
         trainer = task.trainer_type(task.config, on_progress=self._record_progress)
         trainer.items = task.items
-        network = NextItemNetwork(trainer.config, trainer.items, trainer._build_mixer, task.item_features)
+        network = NextItemNetwork(
+            trainer.config,
+            trainer.items,
+            trainer._build_mixer,
+            task.item_features,
+        )
         network.load_state_dict(load(task.state))
         rng = np.random.default_rng()
         rng.bit_generator.state = task.rng_state
@@ -115,7 +131,11 @@ class DistributedWorker:
             )
         return network
 
-    def _record_progress(self, _phase: str, fraction: float) -> None:
+    def _record_progress(
+        self,
+        _phase: str,
+        fraction: float,
+    ) -> None:
         self._progress = fraction
 
 
