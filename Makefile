@@ -57,7 +57,7 @@ bench: env
 	@mkdir -p build
 	$(BIN)/python manage.py bench ingest --json build/bench-ingest.json
 	$(BIN)/python manage.py bench recommend --json build/bench-recommend.json
-	$(BIN)/python manage.py bench train --json build/bench-train.json
+	$(BIN)/python manage.py bench scan --json build/bench-scan.json
 
 # What evaluate_peers compares with. Without dependencies: they are in the lock file, in versions rectools does not ask for.
 .PHONY: env-peers

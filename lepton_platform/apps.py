@@ -12,12 +12,16 @@ class PlatformConfig(AppConfig):
     name = "lepton_platform"
 
     def ready(self) -> None:
-        """Logging, then the checks that worker and beat run before they touch anything; `wsgi` runs them itself."""
+        """Configures logging and connects the start-up checks of Celery's worker and beat.
+
+        Web processes run the checks in `lepton_platform.wsgi`.
+        """
         from lepton_platform.checks import exit_on_startup_errors  # noqa: PLC0415 - its models need ready apps
 
         def run_startup_checks(**_kwargs: Any) -> None:
             exit_on_startup_errors()
 
         logs.apply_logging()
+        # weak=False: a weak reference would drop the receiver when this method returns.
         signals.worker_init.connect(run_startup_checks, weak=False)
         signals.beat_init.connect(run_startup_checks, weak=False)

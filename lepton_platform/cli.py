@@ -1,4 +1,4 @@
-"""How `manage.py` prepares a command: which database role it gets, and whether it needs running services."""
+"""Entry point of `manage.py`: chooses the database role of a command and starts the embedded services it needs."""
 
 from __future__ import annotations
 
@@ -15,23 +15,30 @@ from lepton_platform.env import get_home_directory, uses_embedded_services
 _MIGRATOR_COMMANDS = {"migrate", "migrate_all", "sqlmigrate", "showmigrations"}
 _COMMANDS_WITHOUT_DATA = {
     "compilemessages", "makemessages", "makemigrations", "collectstatic", "findstatic", "spectacular",
-    "evaluate", "evaluate_cold", "evaluate_education", "evaluate_images", "evaluate_language", "evaluate_peers", "evaluate_refresh",
-    "train_sentiment", "convert_demo", "help", "version", "--help", "--version", "diffsettings",
+    "evaluate_education", "evaluate_language", "train_sentiment", "help", "version", "--help", "--version", "diffsettings",
 }  # fmt: skip
 _COMMANDS_WITH_OWN_SERVICES = {"up", "db", "bench"}
 
 
 def needs_services(command: str, environment: Mapping[str, str]) -> bool:
-    """Whether the embedded services have to run while this command does."""
-    return command not in _COMMANDS_WITHOUT_DATA | _COMMANDS_WITH_OWN_SERVICES and uses_embedded_services(
-        environment
-    )
+    """Whether the command reads or writes data and no external database is configured."""
+    if command in _COMMANDS_WITHOUT_DATA or command in _COMMANDS_WITH_OWN_SERVICES:
+        return False
+    return uses_embedded_services(environment)
 
 
 def main(argv: Sequence[str]) -> None:
-    """Embedded services that no other process runs are started for the length of the command."""
+    """Runs a management command. Embedded services that are not running yet are started and stopped around it.
+
+    Args:
+        argv: as `sys.argv`.
+
+    Raises:
+        SystemExit: with status 1 when the embedded services do not start.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
     command = argv[1] if len(argv) > 1 else "help"
+    # The role must be set before Django reads the settings, which open one set of credentials only.
     if command in _MIGRATOR_COMMANDS:
         os.environ["LEPTON_ROLE"] = "migrate"
     elif command in _COMMANDS_WITHOUT_DATA or command in _COMMANDS_WITH_OWN_SERVICES:
@@ -41,8 +48,8 @@ def main(argv: Sequence[str]) -> None:
         return
     try:
         services = ensure_services(get_home_directory(os.environ))
-    except ServiceError as failed:
-        sys.stderr.write(f"{failed}\n")
+    except ServiceError as error:
+        sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None
     try:
         execute_from_command_line(list(argv))

@@ -1,12 +1,10 @@
-"""The whole configuration, read once: `os.environ`, then the embedded services' `$LEPTON_HOME/services.json`.
+"""The configuration of a process, read once from `os.environ` and the embedded services' `$LEPTON_HOME/services.json`.
 
-A wrong setting is one sentence (`WrongSetting`); `settings.py` prints it and exits with status 2.
+An invalid setting raises `InvalidSetting` with one sentence, which `settings.py` prints before it exits with status 2.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import json
 import os
@@ -15,23 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast, get_args
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from lepton_platform.setting_reader import InvalidSetting, SettingReader, split_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ProcessRole = Literal["app", "migrate", "build"]
 _REGION_NAMES = {"cn": ("China", "中国"), "eu": ("European Union", "欧盟"), "us": ("United States", "美国")}
 _KMS_SCHEMES = ("file", "awskms", "vault")
 _REGION_CODE = re.compile(r"[a-z][a-z0-9]{1,11}")
-_PLACEHOLDER_KEY = base64.b64encode(bytes(32)).decode()
-
-
-class InvalidSetting(Exception):
-    """One sentence that names the setting and what it must be."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegionConfig:
-    """Every region has names; a region that this process does not serve has empty addresses and no key."""
+    """Names and addresses of a region. A region that this process does not serve has empty addresses and no key."""
 
     code: str
     name_en: str
@@ -43,6 +38,8 @@ class RegionConfig:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
+    """A parsed `postgresql://` URL; `options` are its query parameters."""
+
     host: str
     port: int
     name: str
@@ -53,10 +50,12 @@ class DatabaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class Env:
-    """`databases` by Django alias: `default`, and `data_<region>` and `keys_<region>` of what this process serves,
-    for its role. Settings of other regions are not read, whether they are there or not.
+    """All settings of a process.
 
-    Role `build` needs no services: it serves commands that touch no data (assets, translations, type checks).
+    `databases` maps Django aliases to URLs for the process's role: `default`, and `data_<region>` and
+    `keys_<region>` of each served region. Settings of other regions are never read.
+
+    Role `build` has placeholders for all services: it is for commands without data (assets, translations, type checks).
     """
 
     role: ProcessRole
@@ -74,7 +73,7 @@ class Env:
     model_cache_mib: int
     ray_address: str
     ray_workers: int
-    ray_from_events: int
+    ray_min_events: int
     language_models: str
     pool_size: int
     mail_url: str = field(repr=False)
@@ -83,26 +82,33 @@ class Env:
 
 
 def get_default_home() -> Path:
+    """`/var/lib/lepton` for root, whose services run as another account; else `.lepton` in the project folder."""
     return Path("/var/lib/lepton") if os.geteuid() == 0 else BASE_DIR / ".lepton"
 
 
 def get_home_directory(environ: Mapping[str, str]) -> Path:
+    """LEPTON_HOME or its default, as an absolute path."""
     return Path(environ.get("LEPTON_HOME") or get_default_home()).expanduser().absolute()
 
 
 def uses_embedded_services(environ: Mapping[str, str]) -> bool:
-    """True unless the control plane's database is named from outside."""
+    """True unless DATABASE_URL_CONTROL names an external control database."""
     return not environ.get("DATABASE_URL_CONTROL")
 
 
 def read_environment(environ: Mapping[str, str]) -> Env:
-    """Raises WrongSetting."""
+    """Reads and validates all settings.
+
+    Raises:
+        InvalidSetting: the first setting that is missing or wrong.
+    """
     home = get_home_directory(environ)
     role = _parse_role(environ.get("LEPTON_ROLE", "app"))
     is_build = role == "build"
-    source = _SettingReader(
-        environ if is_build else _merge_embedded_settings(environ, home), is_build=is_build
-    )
+    settings = environ
+    if not is_build:
+        settings = _merge_embedded_settings(environ, home)
+    source = SettingReader(settings, is_build=is_build)
     codes = _parse_regions(source.get_text("LEPTON_REGIONS", "cn,eu,us"))
     broker_url = source.get_url(
         "BROKER_URL", ("redis", "rediss", "amqp", "amqps"), build_default="redis://127.0.0.1:1/0"
@@ -125,9 +131,7 @@ def read_environment(environ: Mapping[str, str]) -> Env:
         model_cache_mib=source.get_integer("LEPTON_MODEL_CACHE_MIB", 512, min_value=16, max_value=1_048_576),
         ray_address=source.get_text("LEPTON_RAY_ADDRESS", ""),
         ray_workers=source.get_integer("LEPTON_RAY_WORKERS", 2, min_value=1, max_value=1_000),
-        ray_from_events=source.get_integer(
-            "LEPTON_RAY_MIN_EVENTS", 20_000_000, min_value=0, max_value=10**12
-        ),
+        ray_min_events=source.get_integer("LEPTON_RAY_MIN_EVENTS", 20_000_000, min_value=0, max_value=10**12),
         language_models=source.get_directory("LEPTON_LANGUAGE_MODELS"),
         pool_size=source.get_integer("LEPTON_POOL_SIZE", 8, min_value=1, max_value=200),
         mail_url=source.get_url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
@@ -138,71 +142,8 @@ def read_environment(environ: Mapping[str, str]) -> Env:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _SettingReader:
-    values: Mapping[str, str]
-    is_build: bool
-
-    def get_text(self, name: str, default: str | None = None, *, build_default: str | None = None) -> str:
-        value = self.values.get(name, "").strip()
-        if value:
-            return value
-        if self.is_build and build_default is not None:
-            return build_default
-        if default is None:
-            raise InvalidSetting(
-                f"{name} is not set: start the embedded services with `make run`, or set it."
-            )
-        return default
-
-    def get_url(
-        self,
-        name: str,
-        schemes: tuple[str, ...],
-        *,
-        default: str | None = None,
-        build_default: str | None = None,
-    ) -> str:
-        value = self.get_text(name, default, build_default=build_default)
-        if _split_url(name, value).scheme not in schemes:
-            raise InvalidSetting(
-                f"{name} must be a URL that starts with {' or '.join(f'{s}://' for s in schemes)}."
-            )
-        return value
-
-    def get_secret(self, name: str) -> str:
-        value = self.get_text(name, build_default="build-only-" * 5)
-        if len(value) < 32:
-            raise InvalidSetting(f"{name} must have at least 32 characters.")
-        return value
-
-    def get_key(self, name: str) -> bytes:
-        try:
-            value = base64.b64decode(self.get_text(name, build_default=_PLACEHOLDER_KEY), validate=True)
-        except binascii.Error as error:
-            raise InvalidSetting(f"{name} must be base64.") from error
-        if len(value) < 32:
-            raise InvalidSetting(f"{name} must hold at least 32 bytes in base64.")
-        return value
-
-    def get_directory(self, name: str) -> str:
-        value = self.get_text(name, "")
-        if value and not Path(value).is_dir():
-            raise InvalidSetting(f"{name} must be a folder that is there.")
-        return value
-
-    def get_integer(self, name: str, default: int, *, min_value: int, max_value: int) -> int:
-        try:
-            value = int(self.get_text(name, str(default)))
-        except ValueError as error:
-            raise InvalidSetting(f"{name} must be a whole number.") from error
-        if not min_value <= value <= max_value:
-            raise InvalidSetting(f"{name} must lie between {min_value} and {max_value}.")
-        return value
-
-
 def _merge_embedded_settings(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Embedded settings count only while no external control database is named: the two never mix."""
+    """Adds the embedded services' settings, unless an external control database is named: the two never mix."""
     if not uses_embedded_services(environ):
         return dict(environ)
     file = home / "services.json"
@@ -212,22 +153,15 @@ def _merge_embedded_settings(environ: Mapping[str, str], home: Path) -> dict[str
         return dict(environ)
     except (OSError, ValueError) as error:
         raise InvalidSetting(f"{file} cannot be read: {error}.") from error
-    return {**services, **{name: value for name, value in environ.items() if value}}
+    # A variable that is set but empty must not hide the embedded value.
+    overrides = {name: value for name, value in environ.items() if value}
+    return {**services, **overrides}
 
 
 def _parse_role(value: str) -> ProcessRole:
     if value not in get_args(ProcessRole):
         raise InvalidSetting("LEPTON_ROLE must be app, migrate or build.")
     return cast(ProcessRole, value)
-
-
-def _split_url(name: str, value: str) -> SplitResult:
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError as error:
-        raise InvalidSetting(f"{name} is not a URL.") from error
-    return parts
 
 
 def _parse_regions(value: str) -> tuple[str, ...]:
@@ -239,28 +173,30 @@ def _parse_regions(value: str) -> tuple[str, ...]:
 
 def _parse_served_regions(value: str, codes: tuple[str, ...]) -> tuple[str, ...]:
     serves = tuple(code.strip() for code in value.split(",") if code.strip())
+    # An empty list is an error instead of "all regions": a mistake must not widen what a process can read.
     if not serves:
         raise InvalidSetting("LEPTON_SERVED_REGIONS must list at least one region.")
-    if unknown := sorted(set(serves) - set(codes)):
+    unknown = sorted(set(serves) - set(codes))
+    if unknown:
         raise InvalidSetting(f"LEPTON_SERVED_REGIONS lists {unknown[0]!r}, which LEPTON_REGIONS does not.")
     return serves
 
 
-def _build_region(source: _SettingReader, code: str, *, is_served: bool) -> RegionConfig:
+def _build_region(source: SettingReader, code: str, *, is_served: bool) -> RegionConfig:
     suffix = code.upper()
-    english, _comma, chinese = source.get_text(
-        f"LEPTON_REGION_NAME_{suffix}", ",".join(_REGION_NAMES.get(code, (suffix, suffix)))
-    ).partition(",")
+    default_names = ",".join(_REGION_NAMES.get(code, (suffix, suffix)))
+    names_text = source.get_text(f"LEPTON_REGION_NAME_{suffix}", default_names)
+    english, _comma, chinese = names_text.partition(",")
     names = RegionConfig(code, english.strip(), (chinese or english).strip())
     return _add_addresses(source, names) if is_served else names
 
 
-def _add_addresses(source: _SettingReader, region: RegionConfig) -> RegionConfig:
+def _add_addresses(source: SettingReader, region: RegionConfig) -> RegionConfig:
     suffix = region.code.upper()
-    place = f"OBJECT_STORE_URL_{suffix}"
-    store = source.get_text(place, build_default="file:///nowhere")
-    if not _split_url(place, store).scheme:
-        raise InvalidSetting(f"{place} must be a URL, e.g. file:///folder or s3://bucket/prefix.")
+    setting = f"OBJECT_STORE_URL_{suffix}"
+    store = source.get_text(setting, build_default="file:///nowhere")
+    if not split_url(setting, store).scheme:
+        raise InvalidSetting(f"{setting} must be a URL, e.g. file:///folder or s3://bucket/prefix.")
     return replace(
         region,
         object_store_url=store,
@@ -270,7 +206,7 @@ def _add_addresses(source: _SettingReader, region: RegionConfig) -> RegionConfig
 
 
 def _read_databases(
-    source: _SettingReader, served_regions: tuple[str, ...], role: ProcessRole
+    source: SettingReader, served_regions: tuple[str, ...], role: ProcessRole
 ) -> dict[str, DatabaseUrl]:
     planes = {"default": "CONTROL"}
     for code in served_regions:
@@ -280,11 +216,11 @@ def _read_databases(
     return {alias: _read_database(source, f"DATABASE_URL_{plane}{suffix}") for alias, plane in planes.items()}
 
 
-def _read_database(source: _SettingReader, name: str) -> DatabaseUrl:
+def _read_database(source: SettingReader, name: str) -> DatabaseUrl:
     value = source.get_url(
         name, ("postgresql", "postgres"), build_default="postgresql://build:build@127.0.0.1:1/build"
     )
-    parts = _split_url(name, value)
+    parts = split_url(name, value)
     database = unquote(parts.path.lstrip("/"))
     if not parts.hostname or not database or not parts.username:
         raise InvalidSetting(f"{name} must look like postgresql://role:password@host:5432/database.")
@@ -292,26 +228,29 @@ def _read_database(source: _SettingReader, name: str) -> DatabaseUrl:
     return DatabaseUrl(parts.hostname, parts.port or 5432, database, *account, dict(parse_qsl(parts.query)))
 
 
-def _resolve_valkey_url(source: _SettingReader, broker_url: str) -> str:
-    """The cache and the rate limiter; database 1 of the broker when the broker is Valkey."""
+def _resolve_valkey_url(source: SettingReader, broker_url: str) -> str:
+    """URL of the cache and the rate limiter; by default database 1 of the broker, when the broker is Valkey."""
     if broker_url.startswith(("redis://", "rediss://")):
-        return source.get_url(
-            "VALKEY_URL", ("redis", "rediss"), default=re.sub(r"/\d*$", "", broker_url) + "/1"
-        )
+        default = re.sub(r"/\d*$", "", broker_url) + "/1"
+        return source.get_url("VALKEY_URL", ("redis", "rediss"), default=default)
     if not source.values.get("VALKEY_URL"):
         raise InvalidSetting("VALKEY_URL must be set when BROKER_URL is not a Valkey or Redis address.")
     return source.get_url("VALKEY_URL", ("redis", "rediss"))
 
 
 def _parse_hosts(value: str, base_url: str) -> tuple[str, ...]:
-    """Names served to the outside are spelled out; for a loopback address its other spellings count too."""
+    """The host of the base URL and the listed hosts; for a loopback address `localhost` and `127.0.0.1` too."""
     hosts = [host.strip() for host in value.split(",") if host.strip()]
     if "*" in hosts:
         raise InvalidSetting("LEPTON_ALLOWED_HOSTS must name the hosts; `*` would accept any.")
-    own = urlsplit(base_url).hostname
-    if not own:
+    base_host = urlsplit(base_url).hostname
+    if not base_host:
         raise InvalidSetting("LEPTON_BASE_URL must name a host.")
-    return tuple(dict.fromkeys([own, *hosts, *(("localhost", "127.0.0.1") if _is_loopback(own) else ())]))
+    hosts.insert(0, base_host)
+    if _is_loopback(base_host):
+        hosts += ["localhost", "127.0.0.1"]
+    # Removes duplicates and keeps the order.
+    return tuple(dict.fromkeys(hosts))
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,18 +1,20 @@
-"""What a web process does once when its application stands."""
+"""Garbage collector settings of a web worker."""
 
 from __future__ import annotations
 
 import gc
 
-# As many new containers before the youngest are looked through; Python's 700 is less than one request makes.
+# Container allocations before a collection of the youngest generation: Python's default of 700 is less than one
+# request allocates.
 YOUNG_THRESHOLD, MIDDLE_THRESHOLD, OLD_THRESHOLD = 10_000, 20, 20
 
 
 def freeze_gc() -> None:
-    """Keeps the collector away from what lives as long as the process: code, settings, models, the schema.
+    """Tunes the garbage collector for a web worker. Call once, after the application is loaded.
 
-    A request makes some thousands of containers and frees nearly all of them by counting; the few cycles that it leaves are
-    no reason to walk the application."""
+    Freezes all objects created so far (code, settings, models, schema), so that collections skip them. Raises the
+    thresholds, because a request allocates thousands of containers and reference counting frees nearly all of them.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_THRESHOLD, MIDDLE_THRESHOLD, OLD_THRESHOLD)

@@ -1,4 +1,4 @@
-"""JSON lines on standard error, with secrets removed before they are written."""
+"""Logging as JSON lines on standard error; secrets and end users' ids are redacted before a line is written."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _SECRET_VALUE = re.compile(
     re.I,
 )
 
-# Addresses of the API hold the clients' ids, also when they are misspelt, and queries hold what people searched for.
-# An id may hold spaces and quotes, and logged paths are not percent-encoded: nothing tells where it ends, so the rest
-# of the line goes.
+# API paths contain clients' ids, misspelt API paths do too, and query strings contain search terms.
+# An id may contain spaces and quotes and logged paths are not percent-encoded, so the end of an id can't be found:
+# the rest of the line is removed.
 _API_ROUTES = r"v1/(?:items|profiles|events|reviews|recommendations|models|jobs|knowledge|tenant)"
 _LOGGED_PATH = re.compile(
-    rf"(?P<kept>/api/{_API_ROUTES})/[^\n]*"
+    rf"(?P<route>/api/{_API_ROUTES})/[^\n]*"
     rf"|(?P<unknown>/api)/(?!(?:{_API_ROUTES}|schema)(?:[?\s\"']|$))[^\n]*"
     r"|(?P<path>(?<![:\w])/[^\s?\"']*)\?[^\s\"']*",
     re.I,
@@ -35,7 +35,7 @@ _LOGGED_PATH = re.compile(
 
 
 def redact_secrets(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """A structlog processor: hides values by their field's name, and by their look wherever they stand."""
+    """structlog processor: redacts values of fields with a secret name, and secrets and paths inside any text."""
     return {name: _redact_value(name, value) for name, value in event.items()}
 
 
@@ -54,8 +54,10 @@ def _redact_value(name: str, value: Any) -> Any:
 
 
 def _redact_ids(match: re.Match[str]) -> str:
-    kept = match["kept"] or match["unknown"]
-    return f"{kept}/{_REDACTED}" if kept else f"{match['path']}?{_REDACTED}"
+    route = match["route"] or match["unknown"]
+    if route:
+        return f"{route}/{_REDACTED}"
+    return f"{match['path']}?{_REDACTED}"
 
 
 def _build_shared_processors() -> list[Any]:
@@ -70,7 +72,12 @@ def _build_shared_processors() -> list[Any]:
 
 
 def build_logging_settings() -> dict[str, Any]:
-    """For `logging.config.dictConfig`; foreign loggers pass the same processors. Commands tell people less."""
+    """Settings for `logging.config.dictConfig`; loggers of other packages pass the same processors.
+
+    The level is INFO in long-running processes and WARNING in management commands.
+    """
+    # Only long-running processes have LEPTON_PROCESS set.
+    level = "INFO" if "LEPTON_PROCESS" in os.environ else "WARNING"
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -85,7 +92,7 @@ def build_logging_settings() -> dict[str, Any]:
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"handlers": ["stderr"], "level": "INFO" if "LEPTON_PROCESS" in os.environ else "WARNING"},
+        "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.server": {"level": "WARNING"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
@@ -99,6 +106,7 @@ def build_logging_settings() -> dict[str, Any]:
 
 
 def configure_structlog() -> None:
+    """Sends structlog events to the standard library's handlers."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -112,6 +120,6 @@ def configure_structlog() -> None:
 
 
 def apply_logging() -> None:
-    """Both structlog and the standard library, for a process that does not go through Django's set-up."""
+    """Configures structlog and the standard library's logging of this process."""
     configure_structlog()
     logging.config.dictConfig(build_logging_settings())

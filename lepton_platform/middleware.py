@@ -1,4 +1,4 @@
-"""Health answers before anything else, and the response headers that no package sets."""
+"""Middleware for health checks, request ids and response headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from lepton_platform.metrics import export_metrics, find_unavailable_databases
+from lepton_platform.health import find_unavailable_databases
+from lepton_platform.metrics import export_metrics
 
 log = structlog.get_logger(__name__)
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -20,9 +21,10 @@ _PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb
 
 
 class HealthMiddleware:
-    """`/healthz`: the process answers. `/readyz`: so do its databases. Neither needs a host or session.
+    """Serves `/healthz`, `/readyz` and `/metrics` before any other middleware, so without host check and session.
 
-    `/metrics` is for whoever holds LEPTON_METRICS_TOKEN, as `Authorization: Bearer`; without that setting it is absent.
+    `/healthz` is answered while the process runs, `/readyz` with 200 while its databases answer, else with 503.
+    `/metrics` requires `Authorization: Bearer` with LEPTON_METRICS_TOKEN and is 404 otherwise.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -32,8 +34,9 @@ class HealthMiddleware:
         if request.path == "/healthz":
             return HttpResponse("ok\n", content_type="text/plain")
         if request.path == "/readyz":
-            missing = find_unavailable_databases()
-            return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+            unavailable = find_unavailable_databases()
+            status = 503 if unavailable else 200
+            return JsonResponse({"ready": not unavailable, "missing": unavailable}, status=status)
         if request.path == "/metrics" and _can_read_metrics(request):
             return HttpResponse(export_metrics(), content_type=CONTENT_TYPE_LATEST)
         return self._get_response(request)
@@ -41,12 +44,16 @@ class HealthMiddleware:
 
 def _can_read_metrics(request: HttpRequest) -> bool:
     token = settings.LEPTON_METRICS_TOKEN
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return bool(token) and secrets.compare_digest(given.encode(), token.encode())
+    sent_token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    # Without a token in the settings nobody may read: an empty header would equal it.
+    return bool(token) and secrets.compare_digest(sent_token.encode(), token.encode())
 
 
 class HeadersMiddleware:
-    """Permissions policy everywhere; on the staff pages the wider script policy that their toolkit needs."""
+    """Adds the Permissions-Policy and Cross-Origin-Resource-Policy headers to every response.
+
+    Widens the content security policy of the staff pages, because django-unfold evaluates Alpine expressions.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -56,6 +63,7 @@ class HeadersMiddleware:
         response.headers.setdefault("Permissions-Policy", _PERMISSIONS_POLICY)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         if request.path.startswith("/staff/"):
+            # django-csp merges this attribute into the policy of the response.
             response._csp_update = {  # type: ignore[attr-defined]
                 "script-src": settings.LEPTON_STAFF_SCRIPT_SOURCES,
                 "style-src": [SELF, "'unsafe-inline'"],
@@ -64,9 +72,9 @@ class HeadersMiddleware:
 
 
 class RequestLogMiddleware:
-    """Gives each request an id, which every log line of it carries, and logs those that fail.
+    """Binds a request id to all log lines of a request and logs responses of status 500 and above.
 
-    The line names the route, never the path or the query: those hold ids of a client's end users.
+    The log line contains the route but neither path nor query, because those contain ids of end users.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -76,7 +84,7 @@ class RequestLogMiddleware:
         request_id = secrets.token_hex(8)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         response = self._get_response(request)
         response.headers.setdefault("X-Request-Id", request_id)
         if response.status_code >= 500:
@@ -86,6 +94,6 @@ class RequestLogMiddleware:
                 method=request.method,
                 route=match.route if match else None,
                 status=response.status_code,
-                milliseconds=round(1000 * (time.perf_counter() - began), 1),
+                milliseconds=round(1000 * (time.perf_counter() - started_at), 1),
             )
         return response

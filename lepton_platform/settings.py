@@ -14,16 +14,16 @@ from lepton_platform.cache import JsonCacheSerializer
 from lepton_platform.env import (
     BASE_DIR,
     DatabaseUrl,
-    InvalidSetting,
     read_environment,
     uses_embedded_services,
 )
 from lepton_platform.logs import build_logging_settings
+from lepton_platform.setting_reader import InvalidSetting
 
 try:
     ENV = read_environment(os.environ)
-except InvalidSetting as wrong:
-    sys.stderr.write(f"{wrong}\n")
+except InvalidSetting as error:
+    sys.stderr.write(f"{error}\n")
     raise SystemExit(2) from None
 
 _IS_HTTPS = ENV.base_url.startswith("https://")
@@ -40,7 +40,7 @@ LEPTON_GATE_MIN_GAIN_PERCENT = ENV.gate_min_gain_percent
 LEPTON_METRICS_TOKEN = ENV.metrics_token
 LEPTON_RAY_ADDRESS = ENV.ray_address
 LEPTON_RAY_WORKERS = ENV.ray_workers
-LEPTON_RAY_MIN_EVENTS = ENV.ray_from_events
+LEPTON_RAY_MIN_EVENTS = ENV.ray_min_events
 LEPTON_LANGUAGE_MODELS = ENV.language_models
 
 SECRET_KEY = ENV.secret_key
@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
+# Used by `wsgi_handlers.ApiHandler` for requests below /api/v1/.
 LEPTON_API_MIDDLEWARE = [
     "lepton_platform.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -116,14 +117,17 @@ TEMPLATES = [
 ]
 
 
+# psycopg's `prepare_threshold`: executions of a statement before it is prepared on the server.
 _NEVER_PREPARE = 2**31 - 1
 
 
 def _build_database(alias: str, url: DatabaseUrl) -> dict[str, Any]:
-    """The application role binds on the server, so that no statement holds a value, and uses a pool.
+    """The DATABASES entry of one alias.
 
-    A scope looks after its own connection: a question before every request would cost the hot path a round trip.
-    Statements are prepared where the code asks for it, none for being frequent (`Scope.cursor` tells why).
+    Parameters are bound on the server, so that no statement text contains a value. The application role uses a
+    connection pool. Data connections have no health check before each request: it would cost the hot path a round
+    trip, and `Scope` replaces a broken connection itself. Statements are prepared only where the code requests it
+    (reason in `Scope.cursor`).
     """
     options: dict[str, Any] = {
         **url.options,
@@ -191,11 +195,10 @@ ACCOUNT_PREVENT_ENUMERATION = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = False
 
-# Without a mail server letters are files below LEPTON_HOME.
+# Without a mail server e-mails are written to files below LEPTON_HOME.
 _MAIL_URL = urlsplit(ENV.mail_url)
-EMAIL_BACKEND = (
-    f"django.core.mail.backends.{'filebased' if _MAIL_URL.scheme == 'file' else 'smtp'}.EmailBackend"
-)
+_MAIL_BACKEND = "filebased" if _MAIL_URL.scheme == "file" else "smtp"
+EMAIL_BACKEND = f"django.core.mail.backends.{_MAIL_BACKEND}.EmailBackend"
 EMAIL_FILE_PATH = unquote(_MAIL_URL.path)
 EMAIL_HOST, EMAIL_PORT = _MAIL_URL.hostname or "", _MAIL_URL.port or 25
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_MAIL_URL.username or ""), unquote(_MAIL_URL.password or "")
@@ -210,6 +213,7 @@ FORMAT_MODULE_PATH = ["lepton_platform.staff.formats"]
 LOCALE_PATHS = [BASE_DIR / "lepton_platform" / "locale"]
 
 STATIC_URL = "/static/"
+# Uploaded images go through the encrypted object store; nothing may reach Django's default file storage.
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -259,7 +263,7 @@ UNFOLD: dict[str, Any] = {
         "navigation": "lepton_platform.staff.navigation.build_sidebar",
     },
 }
-# django-unfold evaluates Alpine expressions; only the staff pages may.
+# django-unfold evaluates Alpine expressions, which needs unsafe-eval; `HeadersMiddleware` grants it to staff pages only.
 LEPTON_STAFF_SCRIPT_SOURCES = [SELF, UNSAFE_EVAL]
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
@@ -281,5 +285,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 }
 
 CELERY_BROKER_URL = ENV.broker_url
+# `PlatformConfig.ready` applies LOGGING: Django's own set-up would run before structlog is configured.
 LOGGING_CONFIG = None
 LOGGING = build_logging_settings()

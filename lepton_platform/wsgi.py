@@ -1,3 +1,5 @@
+"""Entry point of the web server: loads the application, then refuses to serve if a start-up check fails."""
+
 from __future__ import annotations
 
 import os

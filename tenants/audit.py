@@ -1,4 +1,4 @@
-"""One line for every change that matters, in the transaction of the change, append-only."""
+"""The audit log: one append-only row per recorded change, written in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -19,8 +19,18 @@ VALUES (%s, %s, now(), %s, %s, %s, %s, %s::jsonb)
 
 
 def record_entry(s: Scope, verb: str, subject: str, **facts: str | int | float | bool | None) -> None:
-    """`facts` hold no personal data and no secret: names of things, counts and states."""
-    plane = "control" if s.alias == CONTROL else s.alias.partition("_")[0]
+    """Inserts an audit row into the plane of the scope, and logs the verb.
+
+    Args:
+        s: The open scope; names the actor and the tenant.
+        verb: What was done, e.g. "profiles.upsert".
+        subject: What it was done to.
+        facts: Names of resources, counts and states; no personal data and no secrets.
+    """
+    plane = "control"
+    if s.alias != CONTROL:
+        # Aliases of regional planes are "data_<region>" and "keys_<region>".
+        plane = s.alias.partition("_")[0]
     tenant = s.tenant.id if s.tenant else None
     s.cursor().execute(
         _INSERT.format(table=f"{plane}_auditentry"),

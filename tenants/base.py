@@ -1,4 +1,4 @@
-"""What every model of a tenant has: its tenant, a manager that refuses without a scope, and a stated life."""
+"""Base classes of tenant models: the tenant id, a manager that requires a scope, and a declared lifecycle."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _ALIAS_PREFIXES = {"control": "default", "keys": "keys_"}
 
 
 class ScopedManager(models.Manager[models.Model]):
-    """Refuses reads and writes without an open scope on its plane. It hides no filter: queries name the tenant."""
+    """Raises ScopeRequired unless a scope on the model's plane is open. It adds no filter: queries name the tenant."""
 
     def get_queryset(self) -> models.QuerySet[models.Model]:
+        """Raises ScopeRequired without an open scope on the model's plane."""
         get_current_scope(_ALIAS_PREFIXES.get(self.model._meta.app_label, "data_"))
         return super().get_queryset()
 

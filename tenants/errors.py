@@ -1,4 +1,4 @@
-"""What can go wrong, as nouns with a code. No HTTP here: one handler in the API maps codes to answers."""
+"""Errors of the domain. Each has a stable code; the exception handler of the API maps codes to HTTP statuses."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ class FieldError:
 
 
 class DomainError(Exception):
+    """Base class. `detail` is the text for the caller: the argument, else the docstring of the class."""
+
     code: ClassVar[str] = "error"
 
     def __init__(self, detail: str = "") -> None:
@@ -24,7 +26,7 @@ class DomainError(Exception):
 
 
 class NotFound(DomainError):
-    """There is no such thing in this space."""
+    """No such object exists in this space."""
 
     code = "not_found"
 
@@ -35,11 +37,14 @@ class Invalid(DomainError):
     code = "invalid"
 
     def __init__(self, errors: list[FieldError], detail: str = "") -> None:
-        super().__init__(detail or (errors[0].detail if errors else ""))
+        if not detail and errors:
+            detail = errors[0].detail
+        super().__init__(detail)
         self.errors = errors
 
     @classmethod
     def from_field(cls, pointer: str, code: str, detail: str) -> Invalid:
+        """Creates the error of a single field."""
         return cls([FieldError(pointer, code, detail)])
 
 
@@ -90,25 +95,25 @@ class RegionNotServed(DomainError):
 
 
 class KeyServiceUnavailable(DomainError):
-    """The key service does not answer; nothing was read or written."""
+    """The key service is not reachable; nothing was read or written."""
 
     code = "key_service_unavailable"
 
 
 class StoreUnavailable(DomainError):
-    """The database or object store does not answer; nothing was half-written."""
+    """The database or object store is not reachable; no partial write remains."""
 
     code = "store_unavailable"
 
 
 class DecryptionFailed(DomainError):
-    """The value is not what was sealed for this place."""
+    """The value was not sealed for this place, or it was changed."""
 
     code = "decryption_failed"
 
 
 class ScopeRequired(DomainError):
-    """Tenant data was asked for outside a scope."""
+    """Tenant data was accessed outside a scope."""
 
     code = "scope_required"
 

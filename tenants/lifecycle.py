@@ -1,4 +1,4 @@
-"""How long a kind of row is kept, and what export and erasure do with it. Every model states it."""
+"""Lifecycle of rows: retention, export and erasure. Every model declares one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ExportPolicy(StrEnum):
-    """What a person's or tenant's export holds of these rows."""
+    """Whether the export of a profile or of a tenant contains these rows."""
 
     NOTHING = "nothing"
     WITH_PROFILE = "with profile"
@@ -16,7 +16,7 @@ class ExportPolicy(StrEnum):
 
 
 class ErasurePolicy(StrEnum):
-    """What erasing a person or a tenant does to these rows."""
+    """Whether the erasure of a profile or of a tenant deletes these rows."""
 
     WITH_PROFILE = "with profile"
     WITH_TENANT = "with tenant"
@@ -26,7 +26,11 @@ class ErasurePolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """`kept_for` is None for rows that live as long as their tenant; `tenant_sets` when the tenant may shorten it."""
+    """The lifecycle of one model's rows.
+
+    `retention` is None for rows that are kept as long as their tenant exists. With `is_tenant_configurable` the tenant
+    may shorten it.
+    """
 
     retention: timedelta | None
     export: ExportPolicy
@@ -35,4 +39,5 @@ class Lifecycle:
 
 
 def days(count: int) -> timedelta:
+    """Returns a period of `count` days."""
     return timedelta(days=count)

@@ -1,8 +1,8 @@
-"""Row-level security as schema: the functions that read a signed claim, and constraints that emit policies.
+"""Row-level security: SQL functions that verify a signed claim, and model constraints that create policies.
 
-Policies are declared in `Meta.constraints` and carried by migrations. Django skips a constraint whose
-`constraint_sql()` returns None without a word, so the statements go to `deferred_sql`, and the tests read
-pg_policy and pg_class instead of trusting the models.
+Policies are declared in `Meta.constraints` and created by migrations. Django silently skips a constraint whose
+`constraint_sql()` returns None, so the statements are appended to `deferred_sql`, and tests check pg_policy and pg_class
+instead of the models.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.db.migrations import RunSQL
 
 APP_ROLE = "lepton_app"
 _HMAC_BLOCK_BYTES = 64
+# True for every row, because no tenant has the nil UUID. Its purpose is the call at planning time: see TenantPolicy.
 _CLAIM_CHECK = f"(tenant_id IS DISTINCT FROM '{UUID(int=0)}' OR tenant_id = app.require_claim())"
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ BEGIN
     RETURN app.claim() LIKE 'ops:%';
 END $$;
 
--- NULL, for the planner to ask: it calls this once a statement, so it looks at the claim and not at its signature.
+-- Returns NULL. The planner calls it once per statement, so it checks form and expiry of the claim, not the signature.
 CREATE OR REPLACE FUNCTION app.require_claim() RETURNS uuid
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -115,7 +116,7 @@ GRANT EXECUTE ON FUNCTION app.require_claim() TO lepton_app;
 
 
 def install_functions() -> RunSQL:
-    """The first operation of every plane's migrations; may run again. Needs the roles of deploy/postgres/roles.sql."""
+    """Returns the first operation of every plane's migrations. It is idempotent and needs deploy/postgres/roles.sql."""
     return RunSQL(FUNCTIONS, RunSQL.noop)
 
 
@@ -124,52 +125,56 @@ class _Cursor(Protocol):
 
 
 def install_scope_key(cursor: _Cursor, key: bytes, *, slot: int = 0) -> None:
-    """Stores the two HMAC pads of `key`, as the migrator; the key itself never enters the database."""
-    block = (
-        key.ljust(_HMAC_BLOCK_BYTES, b"\0")
-        if len(key) <= _HMAC_BLOCK_BYTES
-        else hashlib.sha256(key).digest().ljust(_HMAC_BLOCK_BYTES, b"\0")
-    )
+    """Stores the two HMAC pads of `key` in `slot`, as the migrator. The key itself is not stored.
+
+    Two slots allow a change of the key without downtime: claims of either key are valid.
+    """
+    if len(key) > _HMAC_BLOCK_BYTES:
+        # RFC 2104: a key longer than the block is hashed first.
+        key = hashlib.sha256(key).digest()
+    block = key.ljust(_HMAC_BLOCK_BYTES, b"\0")
     cursor.execute(
         "INSERT INTO app.scope_secret (slot, inner_pad, outer_pad) VALUES (%s, %s, %s) "
         "ON CONFLICT (slot) DO UPDATE SET inner_pad = excluded.inner_pad, outer_pad = excluded.outer_pad",
-        (slot, bytes(b ^ 0x36 for b in block), bytes(b ^ 0x5C for b in block)),
+        (slot, bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)),
     )
 
 
 def _require_value(value: T | None) -> T:
-    """Django's signatures allow None where it never passes it."""
+    """Narrows the type: Django's signatures allow None, but Django never passes it."""
     if value is None:
         raise TypeError("A constraint needs its model and schema editor.")
     return value
 
 
 class SqlConstraint(models.BaseConstraint, ABC):
-    """A table guarantee that Django has no word for; subclasses say the SQL."""
+    """A guarantee of a table that Django has no constraint class for. Subclasses return the SQL."""
 
     @abstractmethod
     def create_statements(self, table: str, name: str) -> list[str]:
-        """SQL that makes it, one statement each."""
+        """Returns the SQL statements that create the guarantee."""
 
     @abstractmethod
     def drop_statement(self, table: str, name: str) -> str:
-        """SQL that takes it away."""
+        """Returns the SQL statement that drops the guarantee."""
 
     def constraint_sql(
         self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
     ) -> Any:
-        _require_value(schema_editor).deferred_sql.extend(
-            self._render_statements(_require_value(model), _require_value(schema_editor))
-        )
+        """Appends the statements to `deferred_sql`; they run after the table was created."""
+        editor = _require_value(schema_editor)
+        editor.deferred_sql.extend(self._render_statements(_require_value(model), editor))
 
     def create_sql(
         self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
     ) -> Any:
+        """Returns the statements that add the guarantee to an existing table."""
         return ";\n".join(self._render_statements(_require_value(model), _require_value(schema_editor)))
 
     def remove_sql(
         self, model: type[models.Model] | None, schema_editor: BaseDatabaseSchemaEditor | None
     ) -> Any:
+        """Returns the statement that drops the guarantee."""
         quote = _require_value(schema_editor).quote_name
         return self.drop_statement(quote(_require_value(model)._meta.db_table), quote(self.name))
 
@@ -177,7 +182,7 @@ class SqlConstraint(models.BaseConstraint, ABC):
         return self.create_statements(editor.quote_name(model._meta.db_table), editor.quote_name(self.name))
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
-        """PostgreSQL enforces it; there is nothing to check on an instance."""
+        """Checks nothing: PostgreSQL enforces the guarantee."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SqlConstraint) and self.deconstruct() == other.deconstruct()
@@ -187,61 +192,57 @@ class SqlConstraint(models.BaseConstraint, ABC):
 
 
 class TenantPolicy(SqlConstraint):
-    """FORCE row-level security: rows of the claimed tenant only, for reads and writes.
+    """FORCE ROW LEVEL SECURITY: reads and writes see only rows of the claimed tenant.
 
-    A claim is checked for rows only. Without one a statement raises even where it would look at none: the planner
-    calls a stable function beside a column to estimate how many rows match. The part for it is always true.
+    PostgreSQL evaluates a policy per row, so without `_CLAIM_CHECK` a statement without a claim would pass on an empty
+    table. The planner evaluates the stable function in `_CLAIM_CHECK` to estimate selectivity, so such a statement
+    raises at planning time.
     """
 
     condition = "tenant_id = (SELECT app.current_tenant())"
     write_condition = condition
 
     def create_statements(self, table: str, name: str) -> list[str]:
+        """See SqlConstraint."""
         return [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
-            f"CREATE POLICY {name} ON {table} {self.render_clauses()}",
+            f"CREATE POLICY {name} ON {table} "
+            f"USING (({self.condition}) AND {_CLAIM_CHECK}) WITH CHECK ({self.write_condition})",
         ]
 
-    @classmethod
-    def render_clauses(cls) -> str:
-        return f"USING (({cls.condition}) AND {_CLAIM_CHECK}) WITH CHECK ({cls.write_condition})"
-
     def drop_statement(self, table: str, name: str) -> str:
+        """See SqlConstraint."""
         return f"DROP POLICY {name} ON {table}"
 
 
 class TenantOrOpsPolicy(TenantPolicy):
-    """For job leases, the outbox and the control plane, which hold no end-user data: also `ops:` claims."""
+    """Also allows `ops:` claims: for job leases, the outbox and the control plane, which hold no end-user data."""
 
     condition = "(SELECT app.is_ops()) OR tenant_id = (SELECT app.scoped_tenant())"
     write_condition = condition
 
 
 class MembershipPolicy(TenantOrOpsPolicy):
-    """Also a signed-in user's own rows, to read."""
+    """Also allows a signed-in user to read their own rows."""
 
     condition = TenantOrOpsPolicy.condition + " OR user_id = (SELECT app.scoped_user())"
 
 
-def replace_policies(policy: type[TenantPolicy], *tables: str) -> RunSQL:
-    """Gives policies that an earlier version made their present form."""
-    statements = [f"ALTER POLICY {table}_policy ON {table} {policy.render_clauses()}" for table in tables]
-    return RunSQL(";\n".join(statements), RunSQL.noop)
-
-
 class AppendOnly(SqlConstraint):
-    """The application role may add and read, never change or remove."""
+    """Revokes UPDATE, DELETE and TRUNCATE from the application role; it may insert and select."""
 
     def create_statements(self, table: str, name: str) -> list[str]:
+        """See SqlConstraint."""
         return [f"REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {APP_ROLE}"]
 
     def drop_statement(self, table: str, name: str) -> str:
+        """See SqlConstraint."""
         return f"GRANT UPDATE, DELETE ON {table} TO {APP_ROLE}"
 
 
 class CompositeForeignKey(SqlConstraint):
-    """A foreign key that starts with `tenant_id`, so that no delete or check crosses tenants."""
+    """A foreign key whose first column is `tenant_id`, so a cascade or a check never crosses tenants."""
 
     def __init__(
         self, *, name: str, columns: Sequence[str], to_table: str, to_columns: Sequence[str]
@@ -252,18 +253,20 @@ class CompositeForeignKey(SqlConstraint):
         self.columns, self.to_table, self.to_columns = tuple(columns), to_table, tuple(to_columns)
 
     def create_statements(self, table: str, name: str) -> list[str]:
+        """See SqlConstraint."""
         return [
             f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({', '.join(self.columns)}) "
             f'REFERENCES "{self.to_table}" ({", ".join(self.to_columns)}) ON DELETE CASCADE'
         ]
 
     def drop_statement(self, table: str, name: str) -> str:
+        """See SqlConstraint."""
         return f"ALTER TABLE {table} DROP CONSTRAINT {name}"
 
     def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        """Returns path, positional and keyword arguments for the migration writer."""
         path, args, kwargs = super().deconstruct()
-        return (
-            path,
-            tuple(args),
-            {**kwargs, "columns": self.columns, "to_table": self.to_table, "to_columns": self.to_columns},
-        )
+        kwargs["columns"] = self.columns
+        kwargs["to_table"] = self.to_table
+        kwargs["to_columns"] = self.to_columns
+        return path, tuple(args), kwargs

@@ -1,4 +1,4 @@
-"""Sends each app to its plane. There is no default database for tenant data."""
+"""The database router: each app belongs to one plane. Tenant data has no default database."""
 
 from __future__ import annotations
 
@@ -13,16 +13,24 @@ _ALIAS_PREFIXES = {"data": "data_", "recommender": "data_", "keys": "keys_"}
 
 
 class PlaneRouter:
+    """Routes the apps of the data and keys planes to the database of the open scope, all others to the control plane."""
+
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
-        """Raises ScopeRequired for tenant data without an open scope."""
+        """Returns the database alias. Raises ScopeRequired for tenant data without an open scope."""
         prefix = _ALIAS_PREFIXES.get(model._meta.app_label)
-        return get_current_scope(prefix).alias if prefix else CONTROL
+        if prefix is None:
+            return CONTROL
+        return get_current_scope(prefix).alias
 
     db_for_write = db_for_read
 
     def allow_relation(self, obj1: Model, obj2: Model, **hints: Any) -> bool:
+        """Allows relations within a plane only."""
         return _ALIAS_PREFIXES.get(obj1._meta.app_label) == _ALIAS_PREFIXES.get(obj2._meta.app_label)
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        """Allows an app's migrations on the databases of its plane only."""
         prefix = _ALIAS_PREFIXES.get(app_label)
-        return db.startswith(prefix) if prefix else db == CONTROL
+        if prefix is None:
+            return db == CONTROL
+        return db.startswith(prefix)

@@ -1,7 +1,10 @@
-"""The tenant door. A scope is one outermost transaction whose first statement is a signed claim.
+"""Scopes: access to tenant data. A scope is an outermost transaction whose first statement binds a signed claim.
 
-Nothing else can make a `Scope`, and without one no tenant table can be read or written: the managers refuse
-(`current_scope`), the router has no database to offer, and PostgreSQL's policies raise.
+Only the context managers of this module create a `Scope`. Without an open scope no tenant table can be read or written:
+model managers raise (`get_current_scope`), the router has no database to return, and PostgreSQL's policies raise.
+
+A signed claim has these fields, separated by "|": subject (`tenant:<uuid>`, `user:<uuid>` or `ops:<purpose>`), expiry in
+Unix seconds, HMAC-SHA256 of both in hexadecimal.
 """
 
 from __future__ import annotations
@@ -33,17 +36,19 @@ log = structlog.get_logger(__name__)
 LIFETIME = timedelta(minutes=5)
 _IDLE_SECONDS = 1.0
 _MAX_STALE_CONNECTIONS = 100
-# Within a claim plans may be kept; the role's own setting makes a statement without one be planned, and so noticed.
+# plan_cache_mode: inside a scope plans may be cached. The role's default forces a new plan for each statement, so that
+# a statement outside a scope is planned and the policies' planner check raises (see TenantPolicy).
 _BIND_CLAIM = """
 SELECT coalesce(current_setting('app.scope', true), ''), set_config('app.scope', %s, true),
        set_config('plan_cache_mode', 'auto', true)
 """
+# When each connection was last known to work, in seconds of time.monotonic().
 _used_at: WeakKeyDictionary[psycopg.Connection[Any], float] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts; stands in the audit log."""
+    """The user, API key or process that acts; recorded in the audit log."""
 
     kind: Literal["user", "key", "system", "staff"]
     id: str
@@ -54,14 +59,14 @@ class Actor:
 
 @dataclass(slots=True)
 class _ScopeState:
-    """Whether a scope's block is over, also for a context that has not noticed."""
+    """Whether the block of a scope has ended. Shared by all contexts that hold a copy of the scope's variable."""
 
     is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:
-    """An open door to one tenant's rows in one database. Valid only inside its `with` block."""
+    """Access to one tenant's rows in one database. Valid only inside its `with` block."""
 
     alias: str
     claim: str
@@ -73,36 +78,40 @@ class Scope:
 
     def __post_init__(self) -> None:
         if self.seal is not _SEAL:
-            raise ScopeRequired("A Scope is made by scope() only.")
+            raise ScopeRequired("Only scope() creates a Scope.")
 
     @property
     def tenant_id(self) -> UUID:
+        """The tenant's id. Raises ScopeRequired for a claim that names no tenant."""
         return self.ref.id
 
     @property
     def ref(self) -> TenantRef:
-        """Raises ScopeRequired for a claim that names no tenant."""
+        """The tenant. Raises ScopeRequired for a claim that names no tenant."""
         if self.tenant is None:
             raise ScopeRequired("This scope names no tenant.")
         return self.tenant
 
     def cursor(self, *, binary: bool = False) -> psycopg.Cursor[tuple[Any, ...]]:
-        """A server-side binding cursor on the scope's own connection; `binary` asks for binary results.
+        """Creates a cursor with server-side binding on the scope's connection; `binary` requests binary results.
 
-        Frequent statements are executed with `prepare=True`: parsing and planning cost more than their rows. Only those with
-        parameters: the plan of one without is kept outside of scopes too, and with it the answer to whether there is a claim.
+        Frequent statements are executed with `prepare=True`, because parsing and planning cost more than fetching their
+        rows. Statements without parameters are never prepared: PostgreSQL would keep their plan outside of scopes too, and
+        a cached plan skips the planner check for a claim.
         """
         cursor = psycopg.Cursor(_get_raw_connection(connections[self.alias]))
-        cursor.format = Format.BINARY if binary else Format.TEXT
+        if binary:
+            cursor.format = Format.BINARY
         return cursor
 
 
+# Constructing a Scope needs this object, which only this module holds.
 _SEAL = object()
 _open_scopes: ContextVar[tuple[Scope, ...]] = ContextVar("lepton_open_scopes", default=())
 
 
 def get_current_scope(alias_prefix: str = "") -> Scope:
-    """The innermost open scope whose database alias starts with `alias_prefix`. Raises ScopeRequired."""
+    """Returns the innermost open scope whose database alias starts with `alias_prefix`. Raises ScopeRequired."""
     for opened in reversed(list_open_scopes()):
         if opened.alias.startswith(alias_prefix):
             return opened
@@ -110,63 +119,73 @@ def get_current_scope(alias_prefix: str = "") -> Scope:
 
 
 def list_open_scopes() -> tuple[Scope, ...]:
+    """Returns the open scopes of this context, outermost first."""
     return tuple(opened for opened in _open_scopes.get() if not opened.state.is_closed)
 
 
 @contextmanager
 def scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) -> Iterator[Scope]:
-    """The tenant's space in its region's data database. Raises ScopeNested, RegionNotServed, StoreUnavailable."""
+    """Opens the tenant's rows in the data database of its region.
+
+    Args:
+        tenant: The tenant and its region.
+        actor: Recorded in the audit log.
+        lifetime: The claim expires after this time; later statements raise.
+
+    Raises:
+        ScopeNested: A scope or a transaction on this database is open.
+        RegionNotServed: This process does not serve the region.
+        StoreUnavailable: The database is not reachable, at the first statement or at commit.
+    """
     alias = regions.get_data_alias(tenant.region)
-    with _open_transaction(
-        Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL), lifetime
-    ) as opened:
+    new_scope = Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL)
+    with _open_transaction(new_scope, lifetime) as opened:
         yield opened
 
 
 @contextmanager
 def keys_scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) -> Iterator[Scope]:
-    """The tenant's rows in its region's keys database."""
+    """Opens the tenant's rows in the keys database of its region. Raises as `scope`."""
     alias = regions.get_keys_alias(tenant.region)
-    with _open_transaction(
-        Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL), lifetime
-    ) as opened:
+    new_scope = Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL)
+    with _open_transaction(new_scope, lifetime) as opened:
         yield opened
 
 
 @contextmanager
 def control_scope(tenant_id: UUID, *, actor: Actor) -> Iterator[Scope]:
-    """One tenant's rows of the control plane (members, API keys, audit)."""
+    """Opens one tenant's rows of the control plane (members, API keys, audit). Raises ScopeNested, StoreUnavailable."""
     ref = TenantRef(tenant_id, "")
-    with _open_transaction(
-        Scope(regions.CONTROL, f"tenant:{tenant_id}", actor, ref, seal=_SEAL), LIFETIME
-    ) as opened:
+    new_scope = Scope(regions.CONTROL, f"tenant:{tenant_id}", actor, ref, seal=_SEAL)
+    with _open_transaction(new_scope, LIFETIME) as opened:
         yield opened
 
 
 @contextmanager
 def user_scope(user_id: UUID, *, actor: Actor) -> Iterator[Scope]:
-    """A signed-in user's own memberships, before a tenant is chosen. Reads only."""
-    with _open_transaction(Scope(regions.CONTROL, f"user:{user_id}", actor, seal=_SEAL), LIFETIME) as opened:
+    """Opens a signed-in user's own memberships for reading, before a tenant is chosen."""
+    new_scope = Scope(regions.CONTROL, f"user:{user_id}", actor, seal=_SEAL)
+    with _open_transaction(new_scope, LIFETIME) as opened:
         yield opened
 
 
 @contextmanager
 def control_ops(purpose: str, *, actor: Actor, reason: str) -> Iterator[Scope]:
-    """The control plane across tenants; `reason` is logged."""
+    """Opens the control plane across tenants. `reason` is logged. Raises ScopeRequired without purpose or reason."""
     with _open_ops_scope(regions.CONTROL, purpose, actor, reason) as opened:
         yield opened
 
 
 @contextmanager
 def data_ops(region: str, purpose: str, *, actor: Actor, reason: str) -> Iterator[Scope]:
-    """Job leases and the outbox of a region across tenants; every other table stays shut."""
+    """Opens job leases and the outbox of a region across tenants; policies of all other tables still deny access."""
     with _open_ops_scope(regions.get_data_alias(region), purpose, actor, reason) as opened:
         yield opened
 
 
 @contextmanager
 def keys_ops(region: str, purpose: str, *, actor: Actor, reason: str) -> Iterator[Scope]:
-    """The wrapped keys of a region across tenants, for rewrapping under a new region key."""
+    """Opens the wrapped keys of a region across tenants, for rewrapping under a new root key."""
     with _open_ops_scope(regions.get_keys_alias(region), purpose, actor, reason) as opened:
         yield opened
 
@@ -176,9 +195,8 @@ def _open_ops_scope(alias: str, purpose: str, actor: Actor, reason: str) -> Iter
     if not reason or not purpose.replace("-", "").isalnum():
         raise ScopeRequired("Crossing tenants needs a purpose and a reason.")
     log.debug("cross_tenant", database=alias, purpose=purpose, actor=str(actor), reason=reason)
-    with _open_transaction(
-        Scope(alias, f"ops:{purpose}", actor, reason=reason, seal=_SEAL), LIFETIME
-    ) as opened:
+    new_scope = Scope(alias, f"ops:{purpose}", actor, reason=reason, seal=_SEAL)
+    with _open_transaction(new_scope, LIFETIME) as opened:
         yield opened
 
 
@@ -199,16 +217,19 @@ def _open_transaction(new_scope: Scope, lifetime: timedelta) -> Iterator[Scope]:
 
 
 def _yield_scope(new_scope: Scope, raw: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Scope]:
-    reset = _open_scopes.set((*list_open_scopes(), new_scope))
+    reset_token = _open_scopes.set((*list_open_scopes(), new_scope))
     try:
         yield new_scope
     finally:
         new_scope.state.is_closed = True
-        _reset_scopes(reset, raw)
+        _reset_scopes(reset_token, raw)
 
 
 def _reset_scopes(reset_token: Token[tuple[Scope, ...]], raw: psycopg.Connection[tuple[Any, ...]]) -> None:
-    """A generator that nobody closed may end in any thread; its transaction must end there and then."""
+    """Restores the context variable. Closes the connection if the scope ends in another context than it began.
+
+    A generator that was not exhausted is closed by the garbage collector, in any thread; its transaction must not stay open.
+    """
     try:
         _open_scopes.reset(reset_token)
     except ValueError as error:
@@ -217,7 +238,7 @@ def _reset_scopes(reset_token: Token[tuple[Scope, ...]], raw: psycopg.Connection
 
 
 def _drop_lost_connection(connection: BaseDatabaseWrapper) -> None:
-    """Behind a scope that ended elsewhere this thread's connection still believes in its transaction."""
+    """Reconnects after a scope of this thread ended in another one: Django still counts its transaction as open."""
     if any(opened.state.is_closed and opened.alias == connection.alias for opened in _open_scopes.get()):
         _open_scopes.set(list_open_scopes())
         connection.close()
@@ -225,7 +246,7 @@ def _drop_lost_connection(connection: BaseDatabaseWrapper) -> None:
 
 
 def _bind_claim(raw: psycopg.Connection[tuple[Any, ...]], signed_claim: str) -> None:
-    """The claim, for this transaction; a connection that still had one is thrown away."""
+    """Binds the claim for this transaction. Closes the connection if an earlier claim is still bound."""
     row = psycopg.Cursor(raw).execute(_BIND_CLAIM, (signed_claim,), prepare=True).fetchone()
     if row is None or row[0] != "":
         raw.close()
@@ -233,36 +254,48 @@ def _bind_claim(raw: psycopg.Connection[tuple[Any, ...]], signed_claim: str) -> 
 
 
 def _get_live_connection(connection: BaseDatabaseWrapper) -> psycopg.Connection[tuple[Any, ...]]:
-    """The raw connection. One that lay idle is asked whether its server still answers, and else replaced."""
+    """Returns the raw connection; one that was idle for a second is tested first and replaced if it is lost."""
     for _ in range(_MAX_STALE_CONNECTIONS):
         raw = _get_raw_connection(connection)
-        if time.monotonic() - _used_at.get(raw, -_IDLE_SECONDS) < _IDLE_SECONDS or connection.is_usable():
+        is_recent = time.monotonic() - _used_at.get(raw, -_IDLE_SECONDS) < _IDLE_SECONDS
+        if is_recent or connection.is_usable():
             return raw
+        # Closing discards this connection of the pool; the next round takes another one.
         connection.close()
     return _get_raw_connection(connection)
 
 
 @contextmanager
 def _translate_database_errors() -> Iterator[None]:
-    """A lost database is StoreUnavailable, whether at the first statement or at commit.
+    """Raises StoreUnavailable for a lost database, at the first statement as at commit.
 
-    So is a prepared statement that no longer holds, because a migration changed a column's type or somebody dropped it:
-    after the rollback psycopg prepares anew, and the next call finds it well."""
+    Also for a prepared statement that became invalid, because a migration changed a column's type or the statement was
+    deallocated: psycopg prepares it again after the rollback, so a retry succeeds.
+    """
     try:
         yield
     except (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
         if _is_connection_lost(error):
-            raise StoreUnavailable("The database does not answer; nothing was half-written.") from error
+            raise StoreUnavailable("The database is not reachable; no partial write remains.") from error
         raise
     except (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName) as error:
         if error.diag.source_function in ("RevalidateCachedQuery", "FetchPreparedStatement"):
-            raise StoreUnavailable("The database was changed meanwhile; nothing was half-written.") from error
+            raise StoreUnavailable(
+                "The database schema changed in the meantime; no partial write remains."
+            ) from error
         raise
 
 
 def _is_connection_lost(error: Exception) -> bool:
-    """True for lost or refused connections (class 08, 57P, no SQLSTATE); false for deadlocks and the like."""
-    cause = error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error
+    """Returns whether the connection was lost or refused; False for deadlocks and other errors of a statement.
+
+    SQLSTATE classes: 08 connection exception, 57P operator intervention, 53 insufficient resources; none if the server
+    did not respond.
+    """
+    cause = error
+    if isinstance(error.__cause__, psycopg.Error):
+        # Django wraps psycopg's error, which has the SQLSTATE.
+        cause = error.__cause__
     state = getattr(cause, "sqlstate", None)
     return state is None or state.startswith(("08", "57P", "53"))
 
@@ -274,6 +307,8 @@ def _get_raw_connection(connection: BaseDatabaseWrapper) -> psycopg.Connection[t
 
 
 def sign_claim(alias: str, claim: str, lifetime: timedelta) -> str:
-    """`claim|expiry|HMAC-SHA256`, the expiry in whole seconds of Unix time."""
-    body = f"{claim}|{int(time.time() + lifetime.total_seconds())}"
-    return f"{body}|{hmac.digest(regions.derive_scope_key(alias), body.encode(), hashlib.sha256).hex()}"
+    """Returns the signed claim for one database (fields: see the module docstring)."""
+    expiry = int(time.time() + lifetime.total_seconds())
+    body = f"{claim}|{expiry}"
+    signature = hmac.digest(regions.derive_scope_key(alias), body.encode(), hashlib.sha256)
+    return f"{body}|{signature.hex()}"

@@ -1,1 +1,1 @@
-"""Load tests of the running platform, each with a baseline in the same run on the same server."""
+"""Benchmarks of the platform; load tests have a baseline in the same run on the same server."""

@@ -1,10 +1,10 @@
-"""The platform as its own evaluation: a tenant fed, trained and asked through the API, then counted."""
+"""End-to-end evaluation: a tenant is filled, trained and queried through the API; metrics as in `evaluate`."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,12 +20,17 @@ from recommender.dataset.table_files import read_table
 
 BATCH_SIZE = 1000
 TIME_SPAN = timedelta(days=300)
+MODEL_TIMEOUT_SECONDS = 120
 PhaseCallback = Callable[[str, float], None]
+FractionCallback = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
 class ApiEvaluationResult:
-    """Figures over all users with at least two events, on the last event of each, full catalogue."""
+    """Metrics over all users with at least two events; the target is each user's last event, the catalogue is full.
+
+    `stages` counts answers by serving stage, `seconds` are by phase.
+    """
 
     users: int
     ndcg: float
@@ -35,116 +40,154 @@ class ApiEvaluationResult:
     seconds: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
+        """All fields, for the JSON report."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOutCase:
-    """One user: what the platform is told, and what it must find."""
+    """One user: events that are sent (in order) and the item to be recommended."""
 
     user: str
     history: list[str]
-    hidden: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class _TimedEvent:
+    at: datetime
+    event: dict[str, Any]
 
 
 def evaluate_api(
-    client: BenchClient, data: Path, items: Path | None, *, profile: str, k: int, on_progress: PhaseCallback
+    client: BenchClient,
+    data: Path,
+    items: Path | None,
+    *,
+    profile: str,
+    k: int,
+    on_progress: PhaseCallback,
 ) -> ApiEvaluationResult:
-    """Raises CallFailed and DataError. Sequences without times get increasing ones within the last 300 days."""
+    """Runs the phases items, events, training, loading and asking, then computes the metrics.
+
+    Args:
+        client: a client of an empty tenant.
+        data: interactions, as for `evaluate`. Events get increasing times within the last 300 days.
+        items: descriptions of the items, or None.
+        profile: training profile, fast or full.
+        k: length of the recommendation lists.
+        on_progress: receives phase and fraction.
+
+    Raises:
+        CallFailed: the API refuses a request.
+        DataError: a file can't be read.
+        RuntimeError: rows are rejected or the training fails.
+    """
     dataset = read_interactions(data)
     cases = _build_cases(dataset)
-    clock = _PhaseTimer(on_progress)
-    clock.run_phase("items", lambda done: _send_items(client, dataset, items, done))
-    clock.run_phase("events", lambda done: _send_events(client, cases, done))
-    clock.run_phase("training", lambda done: _train_model(client, profile, done))
-    clock.run_phase("loading", lambda _done: _wait_for_model(client, cases[0]))
-    answers = clock.run_phase("asking", lambda done: _request_recommendations(client, cases, k, done))
-    return _compute_result(cases, answers, clock.seconds, k)
+    timer = _PhaseTimer(on_progress)
+    timer.run_phase("items", lambda report: _send_items(client, dataset, items, report))
+    timer.run_phase("events", lambda report: _send_events(client, cases, report))
+    timer.run_phase("training", lambda report: _train_model(client, profile, report))
+    timer.run_phase("loading", lambda _report: _wait_for_model(client, cases[0]))
+    answers = timer.run_phase("asking", lambda report: _request_recommendations(client, cases, k, report))
+    return _compute_result(cases, answers, timer.seconds, k)
 
 
 class _PhaseTimer:
-    def __init__(self, on_progress: PhaseCallback) -> None:
-        self._on_progress, self.seconds = on_progress, dict[str, float]()
+    """Runs phases one after the other and stores the seconds of each."""
 
-    def run_phase(self, phase: str, function: Callable[[Callable[[float], None]], Any]) -> Any:
-        started = time.perf_counter()
+    def __init__(self, on_progress: PhaseCallback) -> None:
+        self._on_progress = on_progress
+        self.seconds: dict[str, float] = {}
+
+    def run_phase(self, phase: str, function: Callable[[FractionCallback], Any]) -> Any:
+        started_at = time.perf_counter()
         result = function(lambda fraction: self._on_progress(phase, fraction))
-        self.seconds[phase] = round(time.perf_counter() - started, 1)
+        self.seconds[phase] = round(time.perf_counter() - started_at, 1)
         self._on_progress(phase, 1.0)
         return result
 
 
 def _build_cases(dataset: Dataset) -> list[HeldOutCase]:
-    found = []
+    cases = []
     for user in range(dataset.n_users):
+        # CSR: the events of user u are dataset.item[indptr[u]:indptr[u + 1]], in time order.
         events = dataset.item[dataset.indptr[user] : dataset.indptr[user + 1]].tolist()
         if len(events) >= 2:
-            names = [dataset.item_ids[item] for item in events]
-            found.append(HeldOutCase(dataset.user_ids[user], names[:-1], names[-1]))
-    return found
+            item_ids = [dataset.item_ids[item] for item in events]
+            cases.append(HeldOutCase(dataset.user_ids[user], item_ids[:-1], item_ids[-1]))
+    return cases
 
 
 def _send_items(
-    client: BenchClient, dataset: Dataset, path: Path | None, on_progress: Callable[[float], None]
+    client: BenchClient, dataset: Dataset, path: Path | None, on_progress: FractionCallback
 ) -> None:
-    known = (
-        {} if path is None else {str(row["item_id"]): row for row in read_table(path).iter_rows(named=True)}
-    )
-    names = list(dict.fromkeys([*dataset.item_ids, *known]))
-    rows = [_build_item(name, known.get(name, {})) for name in names]
-    batches = [{"items": rows[start : start + BATCH_SIZE]} for start in range(0, len(rows), BATCH_SIZE)]
-    answers = client.run_in_threads(
-        lambda body: client.post("items/batch", body), batches, threads=2, on_progress=on_progress
-    )
-    _raise_on_rejected(answers)
+    descriptions: dict[str, dict[str, Any]] = {}
+    if path is not None:
+        for row in read_table(path).iter_rows(named=True):
+            descriptions[str(row["item_id"])] = row
+    # dict.fromkeys removes duplicates and keeps the order.
+    item_ids = dict.fromkeys([*dataset.item_ids, *descriptions])
+    items = [_build_item(item_id, descriptions.get(item_id, {})) for item_id in item_ids]
+    _send_in_batches(client, "items/batch", "items", items, on_progress)
 
 
-def _build_item(name: str, row: dict[str, Any]) -> dict[str, Any]:
+def _build_item(item_id: str, row: dict[str, Any]) -> dict[str, Any]:
+    """An item within the API's limits of length."""
     return {
-        "id": name,
+        "id": item_id,
         "title": str(row.get("title") or "")[:500],
         "description": str(row.get("description") or "")[:20_000],
         "categories": [label[:200] for label in parse_category_path(row.get("categories"))][:50],
     }
 
 
-def _send_events(client: BenchClient, cases: list[HeldOutCase], on_progress: Callable[[float], None]) -> None:
-    """In time order over all users, as they would have come."""
+def _send_events(client: BenchClient, cases: list[HeldOutCase], on_progress: FractionCallback) -> None:
+    """Sends the histories in time order over all users, as a live client would."""
     rng = np.random.default_rng(0)
     start = datetime.now(UTC) - TIME_SPAN - timedelta(days=1)
-    rows = []
+    timed_events = []
     for case in cases:
+        # A random phase keeps users with equally long histories from having the same times.
         phase = float(rng.random())
-        for place, item in enumerate(case.history):
-            at = start + TIME_SPAN * ((place + phase) / len(case.history))
-            rows.append((at, {"profile_id": case.user, "item_id": item, "kind": "purchase"}))
-    rows.sort(key=lambda row: row[0])
-    events = [{**event, "at": at.isoformat()} for at, event in rows]
-    batches = [{"events": events[first : first + BATCH_SIZE]} for first in range(0, len(events), BATCH_SIZE)]
-    answers = client.run_in_threads(
-        lambda body: client.post("events", body), batches, threads=2, on_progress=on_progress
+        for position, item in enumerate(case.history):
+            at = start + TIME_SPAN * ((position + phase) / len(case.history))
+            event = {"profile_id": case.user, "item_id": item, "kind": "purchase", "at": at.isoformat()}
+            timed_events.append(_TimedEvent(at, event))
+    timed_events.sort(key=lambda timed: timed.at)
+    events = [timed.event for timed in timed_events]
+    _send_in_batches(client, "events", "events", events, on_progress)
+
+
+def _send_in_batches(
+    client: BenchClient, path: str, field: str, rows: Sequence[Any], on_progress: FractionCallback
+) -> None:
+    """Posts the rows in bodies `{field: [...]}`. Raises RuntimeError if any row is rejected."""
+    bodies = []
+    for start in range(0, len(rows), BATCH_SIZE):
+        bodies.append({field: rows[start : start + BATCH_SIZE]})
+    receipts = client.run_in_threads(
+        lambda body: client.post(path, body), bodies, threads=2, on_progress=on_progress
     )
-    _raise_on_rejected(answers)
+    for receipt in receipts:
+        if receipt["rejected"]:
+            raise RuntimeError(f"The platform rejected rows: {receipt['rejected'][:3]}")
 
 
-def _raise_on_rejected(answers: list[Any]) -> None:
-    for answer in answers:
-        if answer["rejected"]:
-            raise RuntimeError(f"The platform rejected rows: {answer['rejected'][:3]}")
-
-
-def _train_model(client: BenchClient, profile: str, on_progress: Callable[[float], None]) -> None:
+def _train_model(client: BenchClient, profile: str, on_progress: FractionCallback) -> None:
     job = client.post("models/train", {"profile": profile})
     while job["state"] in ("queued", "running"):
         time.sleep(2)
         job = client.get(f"jobs/{job['id']}")
         on_progress(job["percent"] / 100)
+    # A job that succeeds with a reason has trained a model that the promotion gate refused.
     if job["state"] != "succeeded" or job["reason"]:
         raise RuntimeError(f"The training ended as {job['state']}: {job['reason'] or 'no reason given'}")
 
 
 def _wait_for_model(client: BenchClient, case: HeldOutCase) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + MODEL_TIMEOUT_SECONDS
     while client.post("recommendations", {"profile_id": case.user})["stage"] != "model":
         if time.monotonic() > deadline:
             raise RuntimeError("The web server did not load the model within two minutes.")
@@ -152,7 +195,7 @@ def _wait_for_model(client: BenchClient, case: HeldOutCase) -> None:
 
 
 def _request_recommendations(
-    client: BenchClient, cases: list[HeldOutCase], k: int, on_progress: Callable[[float], None]
+    client: BenchClient, cases: list[HeldOutCase], k: int, on_progress: FractionCallback
 ) -> list[Any]:
     return client.run_in_threads(
         lambda case: client.post("recommendations", {"profile_id": case.user, "k": k}),
@@ -165,17 +208,19 @@ def _request_recommendations(
 def _compute_result(
     cases: list[HeldOutCase], answers: list[Any], seconds: dict[str, float], k: int
 ) -> ApiEvaluationResult:
-    gain, hits, stages = 0.0, 0, dict[str, int]()
+    dcg, n_hits = 0.0, 0
+    stages: dict[str, int] = {}
     for case, answer in zip(cases, answers, strict=True):
         stages[answer["stage"]] = stages.get(answer["stage"], 0) + 1
-        ids = [item["id"] for item in answer["items"]][:k]
-        if case.hidden in ids:
-            hits += 1
-            gain += 1 / math.log2(ids.index(case.hidden) + 2)
+        item_ids = [item["id"] for item in answer["items"]][:k]
+        if case.target in item_ids:
+            n_hits += 1
+            # One relevant item: the ideal DCG is 1, and rank r (from 0) contributes 1 / log2(r + 2).
+            dcg += 1 / math.log2(item_ids.index(case.target) + 2)
     return ApiEvaluationResult(
         users=len(cases),
-        ndcg=gain / len(cases),
-        recall=hits / len(cases),
+        ndcg=dcg / len(cases),
+        recall=n_hits / len(cases),
         stages=stages,
         model_version=answers[0]["model_version"],
         seconds=seconds,

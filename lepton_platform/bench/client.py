@@ -1,4 +1,4 @@
-"""A client's developer: JSON over keep-alive connections with one API key."""
+"""A client of the JSON API with one API key, which waits out rate limits and restarts."""
 
 from __future__ import annotations
 
@@ -6,38 +6,41 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from threading import local
 from typing import Any
-from urllib.parse import urlsplit
+
+from lepton_platform.http_client import HttpConnection, HttpResponse, build_authorization
 
 MAX_ATTEMPTS = 60
 
 
 class CallFailed(Exception):
-    """An answer that is not 2xx; the message holds method, path, status and body."""
+    """A response that is not 2xx; the message holds method, path, status and body."""
 
 
 class BenchClient:
-    """Each thread has its own connection. 429 and 503 are waited out, as their Retry-After says."""
+    """Sends requests below `/api/v1/`; safe for threads, each has its own connection.
+
+    Responses 429 and 503 are retried after their Retry-After, failed connections after half a second.
+    """
 
     def __init__(self, base_url: str, key: str) -> None:
-        self._address = urlsplit(base_url)
-        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._base_url = base_url
+        self._headers = {**build_authorization(key), "Content-Type": "application/json"}
         self._thread_state = local()
 
     def get(self, path: str) -> Any:
-        return self._request_with_retries("GET", path, None)
+        """The parsed body of a GET. Raises CallFailed."""
+        return self._request_with_retries("GET", path, b"")
 
     def post(self, path: str, body: object) -> Any:
+        """The parsed body of the response to a JSON POST. Raises CallFailed."""
         return self._request_with_retries("POST", path, json.dumps(body).encode())
 
     def close(self) -> None:
-        """Ends this thread's connection, for which a server that stops would wait; others end with theirs."""
-        connection = getattr(self._thread_state, "connection", None)
-        if connection is not None:
-            connection.close()
-            self._thread_state.connection = None
+        """Closes this thread's connection; a server that stops would wait for it. Others end with their threads."""
+        self._get_connection().close()
 
     def run_in_threads(
         self,
@@ -47,34 +50,43 @@ class BenchClient:
         threads: int,
         on_progress: Callable[[float], None],
     ) -> list[Any]:
-        """`work` of each row, in the order of the rows; `done` hears the fraction."""
-        found = []
-        with ThreadPoolExecutor(threads) as pool:
-            for number, answer in enumerate(pool.map(function, rows), start=1):
-                found.append(answer)
-                on_progress(number / len(rows))
-        return found
+        """Calls `function` for each row in a thread pool.
 
-    def _request_with_retries(self, method: str, path: str, body: bytes | None) -> Any:
+        Args:
+            function: called with one row.
+            rows: the rows.
+            threads: size of the pool.
+            on_progress: receives the fraction of finished rows.
+
+        Returns:
+            The results in the order of the rows.
+        """
+        results = []
+        with ThreadPoolExecutor(threads) as pool:
+            for count, result in enumerate(pool.map(function, rows), start=1):
+                results.append(result)
+                on_progress(count / len(rows))
+        return results
+
+    def _request_with_retries(self, method: str, path: str, body: bytes) -> Any:
         for _ in range(MAX_ATTEMPTS):
             try:
-                status, wait, content = self._send_request(method, path, body)
+                response = self._send_request(method, path, body)
             except (HTTPException, OSError):
-                self._thread_state.connection = None
                 time.sleep(0.5)
                 continue
-            if status < 300:
-                return json.loads(content)
-            if status not in (429, 503):
-                raise CallFailed(f"{method} {path}: {status} {content[:500].decode(errors='replace')}")
-            time.sleep(wait)
+            if response.is_success:
+                return json.loads(response.body)
+            if response.status not in (429, 503):
+                raise CallFailed(f"{method} {path}: {response.status} {response.get_text()}")
+            time.sleep(float(response.headers.get("Retry-After") or 1))
         raise CallFailed(f"{method} {path}: no answer after {MAX_ATTEMPTS} attempts")
 
-    def _send_request(self, method: str, path: str, body: bytes | None) -> tuple[int, float, bytes]:
-        connection = getattr(self._thread_state, "connection", None)
-        if connection is None:
-            connection = HTTPConnection(self._address.hostname or "127.0.0.1", self._address.port, timeout=60)
-            self._thread_state.connection = connection
-        connection.request(method, f"/api/v1/{path}", body, self._headers)
-        response = connection.getresponse()
-        return response.status, float(response.headers.get("Retry-After") or 1), response.read()
+    def _send_request(self, method: str, path: str, body: bytes) -> HttpResponse:
+        return self._get_connection().send_request(method, f"/api/v1/{path}", body, self._headers)
+
+    def _get_connection(self) -> HttpConnection:
+        if not hasattr(self._thread_state, "connection"):
+            self._thread_state.connection = HttpConnection(self._base_url)
+        connection: HttpConnection = self._thread_state.connection
+        return connection

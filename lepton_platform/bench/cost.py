@@ -1,4 +1,4 @@
-"""The cost curve: time and memory of every member at more and more events, and at more and more items."""
+"""Benchmark `cost`: time and memory of every model as events grow, and as the catalogue grows."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ from typing import Any
 from lepton_platform.bench.measure import BenchMetrics, MessageCallback
 from lepton_platform.env import BASE_DIR
 
-EVENTS, ITEMS = 200_000, 12_000
+EVENTS = 200_000
 EVENT_MULTIPLES = (1, 2, 4, 8)
 CATALOGUE_SIZES = (12_000, 50_000, 200_000)
-# What the profiles serve; the first, for its process pays for imports, is measured like the others.
+# The models of the training profiles.
 MODELS = ("popularity", "transitions", "item_neighbours", "content", "ease", "sequence", "ensemble")
-DEADLINE_SECONDS = 4 * 3600
+TIMEOUT_SECONDS = 4 * 3600
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Adds the options that only this benchmark has."""
     parser.add_argument(
-        "--members", type=_parse_names, default=MODELS, help="for cost: names with commas between"
+        "--models", type=_parse_names, default=MODELS, help="for cost: names with commas between"
     )
     parser.add_argument(
-        "--times", type=_parse_numbers, default=EVENT_MULTIPLES, help="for cost: multiples of --events"
+        "--event-multiples",
+        type=_parse_numbers,
+        default=EVENT_MULTIPLES,
+        help="for cost: multiples of --events",
     )
     parser.add_argument(
         "--items", type=_parse_numbers, default=CATALOGUE_SIZES, help="for cost: sizes of the catalogue"
@@ -33,22 +37,35 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def measure_scaling(options: dict[str, Any], on_message: MessageCallback) -> BenchMetrics:
-    """Flat figures, `member.size.what`. At more items there are as many events an item as at the fewest."""
-    events, fewest = options["events"] or EVENTS, min(options["items"])
-    figures: BenchMetrics = {"events": events, "profile": options["profile"]}
-    for member in options["members"]:
-        grown = [
-            _measure_model(member, events * times, fewest, options["profile"], figures, on_message)
-            for times in options["times"]
-        ]
-        if len(grown) > 1:
-            figures |= {f"{member}.{name}": value for name, value in _fit_exponents(grown).items()}
+    """Measures each model at several numbers of events, then at several catalogue sizes.
+
+    At larger catalogues the number of events an item is that of the smallest.
+
+    Args:
+        options: values of `add_arguments`, and `events` (None for the default).
+        on_message: receives one line for each measurement.
+
+    Returns:
+        Metrics named `model.events.items.metric`, and `model.*_exponent` of the growth with events.
+
+    Raises:
+        RuntimeError: a measurement fails.
+    """
+    events, min_items = options["events"] or EVENTS, min(options["items"])
+    profile = options["profile"]
+    metrics: BenchMetrics = {"events": events, "profile": profile}
+    for model in options["models"]:
+        rows = []
+        for multiple in options["event_multiples"]:
+            rows.append(_measure_model(model, events * multiple, min_items, profile, metrics, on_message))
+        # An exponent needs two points.
+        if len(rows) > 1:
+            for name, exponent in _fit_exponents(rows).items():
+                metrics[f"{model}.{name}"] = exponent
         for items in options["items"]:
-            if items != fewest:
-                _measure_model(
-                    member, events * items // fewest, items, options["profile"], figures, on_message
-                )
-    return figures
+            if items != min_items:
+                _measure_model(model, events * items // min_items, items, profile, metrics, on_message)
+    return metrics
 
 
 def _fit_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -60,37 +77,42 @@ def _fit_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
 def _measure_model(
     model: str, events: int, items: int, profile: str, metrics: BenchMetrics, on_message: MessageCallback
 ) -> dict[str, Any]:
-    """One measurement in a process of its own, for a peak of memory can't be taken back. Raises RuntimeError."""
-    asked = [model, str(events), str(items), "--profile", profile]
-    done = subprocess.run(
-        [sys.executable, "-m", "recommender.benchmarks.scaling", *asked],
+    """Measures once, adds the row to `metrics` and returns it.
+
+    Each measurement runs in a process of its own, because the peak memory of a process never falls.
+    """
+    arguments = [model, str(events), str(items), "--profile", profile]
+    completed = subprocess.run(
+        [sys.executable, "-m", "recommender.benchmarks", "scaling", *arguments],
         cwd=BASE_DIR,
         capture_output=True,
         text=True,
         check=False,
-        timeout=DEADLINE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
     )
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-        raise RuntimeError(f"{model} at {events:,} events and {items:,} items: {last[0]}")
-    row: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    if completed.returncode:
+        error_lines = completed.stderr.strip().splitlines() or [f"status {completed.returncode}"]
+        raise RuntimeError(f"{model} at {events:,} events and {items:,} items: {error_lines[-1]}")
+    row: dict[str, Any] = json.loads(completed.stdout.splitlines()[-1])
     on_message(
         f"{model:16} {events:>10,} events {items:>8,} items  {row['seconds']:9.2f} s  {row['peak_mib']:7,} MiB"
-        f"  {row['file_bytes'] / 2**20:7.1f} MiB served  {row['score_one_ms']:7.3f} ms"
+        f"  {row['file_bytes'] / 2**20:7.1f} MiB file  {row['score_one_ms']:7.3f} ms"
     )
-    metrics |= {f"{model}.{events}.{items}.{name}": value for name, value in row.items()}
+    for name, value in row.items():
+        metrics[f"{model}.{events}.{items}.{name}"] = value
     return row
 
 
 def _parse_names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
-        raise ArgumentTypeError("name at least one member")
+        raise ArgumentTypeError("name at least one model")
     return names
 
 
 def _parse_numbers(text: str) -> tuple[int, ...]:
-    numbers = tuple(int(part) for part in text.split(","))
-    if min(numbers) < 1:
+    """Positive integers with commas between, ascending."""
+    numbers = sorted(int(number) for number in text.split(","))
+    if numbers[0] < 1:
         raise ArgumentTypeError("must be at least 1")
-    return tuple(sorted(numbers))
+    return tuple(numbers)

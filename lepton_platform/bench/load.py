@@ -1,6 +1,6 @@
-"""The load generator: threads with one keep-alive connection each (standard library `http.client`).
+"""The load generator: threads with one keep-alive connection each.
 
-Bodies are serialised before the clock starts, so the generator costs the shared cores little.
+Request bodies are serialised before the clock starts, so that the generator takes little time of the shared cores.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
 
 import numpy as np
+
+from lepton_platform.http_client import HttpConnection
 
 GENERATOR = "http.client threads"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
+    """One request, ready to be sent."""
+
     method: str
     path: str
     body: bytes = b""
@@ -26,65 +28,64 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """`seconds` of wall time for all calls; latencies in milliseconds."""
+    """`seconds`: wall time for all calls. `latencies_ms`: shape (n_calls,), in no particular order."""
 
     n_calls: int
     seconds: float
     latencies_ms: np.ndarray[tuple[int], np.dtype[np.float64]]
 
-    @property
-    def calls_per_second(self) -> float:
-        return self.n_calls / self.seconds
-
-    def latency_percentile(self, q: float) -> float:
-        return float(np.percentile(self.latencies_ms, q))
-
 
 class LoadFailed(Exception):
-    """A call was not answered as it should be; a benchmark with errors has no figure."""
+    """A response was not 2xx; a benchmark with errors has no result."""
 
 
 def run_load(
     base_url: str, calls: Sequence[HttpCall], *, headers: dict[str, str], threads: int
 ) -> LoadResult:
-    """Sends every call once, `threads` at a time, each connection taking the next when it is free.
+    """Sends every call once, with `threads` connections that take the next call when they are free.
 
-    Raises LoadFailed at the first answer that is not 2xx.
+    Args:
+        base_url: address of the server.
+        calls: the requests.
+        headers: sent with each.
+        threads: number of threads and connections.
+
+    Raises:
+        LoadFailed: for the first response that is not 2xx.
     """
-    place = urlsplit(base_url)
     failures: list[str] = []
-
-    waiting = iter(calls)
-    taking = threading.Lock()
+    pending = iter(calls)
+    pending_lock = threading.Lock()
 
     def send_calls(latencies_ms: list[float]) -> None:
-        connection = HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=60)
+        connection = HttpConnection(base_url)
+        # One failure stops all threads.
         while not failures:
-            with taking:
-                call = next(waiting, None)
+            with pending_lock:
+                call = next(pending, None)
             if call is None:
                 break
-            start = time.perf_counter()
-            connection.request(call.method, call.path, call.body or None, headers)
-            response = connection.getresponse()
-            content = response.read()
-            latencies_ms.append((time.perf_counter() - start) * 1000)
-            if response.status >= 300:
-                failures.append(f"{call.method} {call.path}: {response.status} {content[:300]!r}")
+            started_at = time.perf_counter()
+            response = connection.send_request(call.method, call.path, call.body, headers)
+            latencies_ms.append((time.perf_counter() - started_at) * 1000)
+            if not response.is_success:
+                failures.append(f"{call.method} {call.path}: {response.status} {response.get_text(300)}")
         connection.close()
 
-    latencies: list[list[float]] = [[] for _ in range(threads)]
-    seconds = _run_threads(send_calls, latencies)
+    latencies_by_thread: list[list[float]] = [[] for _ in range(threads)]
+    seconds = _run_threads(send_calls, latencies_by_thread)
     if failures:
         raise LoadFailed(failures[0])
-    return LoadResult(len(calls), seconds, np.concatenate([np.array(part) for part in latencies]))
+    latencies = np.concatenate([np.array(latencies) for latencies in latencies_by_thread])
+    return LoadResult(len(calls), seconds, latencies)
 
 
-def _run_threads(send_calls: Callable[[list[float]], None], latencies: list[list[float]]) -> float:
-    pool = [threading.Thread(target=send_calls, args=(part,)) for part in latencies]
-    start = time.perf_counter()
+def _run_threads(send_calls: Callable[[list[float]], None], latencies_by_thread: list[list[float]]) -> float:
+    """Runs one thread for each list; returns the wall time in seconds."""
+    pool = [threading.Thread(target=send_calls, args=(latencies,)) for latencies in latencies_by_thread]
+    started_at = time.perf_counter()
     for thread in pool:
         thread.start()
     for thread in pool:
         thread.join()
-    return time.perf_counter() - start
+    return time.perf_counter() - started_at

@@ -1,4 +1,7 @@
-"""`python -m lepton_platform.bench.scan`: reads every timeline of the region's only tenant, as training does."""
+"""`python -m lepton_platform.bench.scan`: reads all histories of the region's only tenant, as a training does.
+
+Prints one JSON line with scan_events_per_second, events and profiles.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import django
 
 
 def main() -> None:
+    """Raises ValueError unless there is exactly one tenant."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lepton_platform.settings")
     django.setup()
     from tenants.control.queries import list_tenants  # noqa: PLC0415 - models need the set-up above
@@ -20,15 +24,15 @@ def main() -> None:
     actor = Actor("system", "bench")
     with control_ops("bench", actor=actor, reason="finds the bench's tenant") as s:
         (tenant,) = list_tenants(s)
-    started = time.perf_counter()
-    sizes = [events.size for _, events in timeline.scan_histories(tenant.ref, actor=actor)]
-    seconds = time.perf_counter() - started
-    figures = {
-        "scan_events_per_second": round(sum(sizes) / seconds),
-        "events": sum(sizes),
-        "profiles": len(sizes),
+    started_at = time.perf_counter()
+    history_sizes = [events.size for _, events in timeline.scan_histories(tenant.ref, actor=actor)]
+    seconds = time.perf_counter() - started_at
+    metrics = {
+        "scan_events_per_second": round(sum(history_sizes) / seconds),
+        "events": sum(history_sizes),
+        "profiles": len(history_sizes),
     }
-    sys.stdout.write(json.dumps(figures) + "\n")
+    sys.stdout.write(json.dumps(metrics) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The production application with the baselines' addresses beside its own."""
+"""The production application with the URLs of the baselines added."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Five tenants on open data: loaded, trained, with an account and API keys. See ATTRIBUTION.md."""
+"""Five demo tenants on open data: conversion, loading, training and evaluation. Sources: ATTRIBUTION.md.
 
-from lepton_platform.demo.access import DemoCredentials
-from lepton_platform.demo.installation import DemoTenant, ensure_credentials, load_demo
-from lepton_platform.demo.loading import DemoError
-
-__all__ = ["DemoCredentials", "DemoError", "DemoTenant", "ensure_credentials", "load_demo"]
+Nothing is imported here, so that `python -m lepton_platform.demo.convert` needs no Django settings.
+"""

@@ -1,4 +1,8 @@
-"""What the course catalogue itself knows about the next assessment: order, calendar and earlier presentations."""
+"""Baselines from the course catalogue for the next assessment: course order, due dates, earlier presentations.
+
+A presentation is one run of a module (e.g. 2014 J). In these recommenders an item is a course (step 0) or an
+assessment of it (steps from 1).
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,25 @@ from typing import ClassVar
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
 from recommender.types import BoolArray, Float32Array, Float64Array, Histories, Int32Array, Int64Array
 
-DAY_MS = 86_400_000
-# An assessment this long overdue is no longer what comes next.
+# An assessment this many days overdue is ranked behind all upcoming ones.
 GRACE_DAYS = 14
-# Observations of a pair of assessments that count as much as all observations of its last one.
+# Weight of the transition counts of the last assessment against those of the last two (additive smoothing).
 PAIR_PRIOR = 5.0
 SECOND_NEXT_WEIGHT = 0.2
 
 
 @dataclass(frozen=True)
 class CourseCatalogue:
-    """By item: course number, step within the course (0: the course itself), template (the same assessment of
-    every presentation has the same one) and due time (ms)."""
+    """Arrays of shape (n_items,).
+
+    `course`: course number. `step`: position within the course, 0 for the course itself. `template`: the same number
+    for the same assessment of every presentation. `due_at`: due time, ms since 1970.
+    """
 
     course: Int64Array
     step: Int64Array
@@ -33,18 +40,19 @@ class CourseCatalogue:
 
     @property
     def is_course(self) -> BoolArray:
+        """Shape (n_items,): items that are courses, not assessments."""
         return np.equal(self.step, 0)
 
 
 @dataclass(frozen=True)
 class EmptyConfig:
-    """Nothing to set."""
+    """These baselines have no hyper-parameters."""
 
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
 class CourseBaseline(Recommender[EmptyConfig]):
-    """Scores one history at a time; zero for what it has nothing to say about."""
+    """Scores one history at a time; items without evidence score 0."""
 
     config_type = EmptyConfig
 
@@ -53,24 +61,26 @@ class CourseBaseline(Recommender[EmptyConfig]):
         self.courses = courses
 
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
-        """Nothing to learn from events."""
+        """The catalogue is the model; subclasses may count events."""
 
     def _score_batch(self, histories: Histories) -> Float32Array:
         scores = np.zeros((len(histories), self.items), np.float32)
-        for number in range(len(histories)):
-            row = histories.slice_row(number)
-            if len(row):
-                scores[number] = self._score_next_items(row)
+        for row in range(len(histories)):
+            history = histories.slice_row(row)
+            if len(history):
+                scores[row] = self._score_next_items(history)
         return scores
 
     @abstractmethod
-    def _score_next_items(self, history: Int32Array) -> Float32Array: ...
+    def _score_next_items(self, history: Int32Array) -> Float32Array:
+        """Scores, shape (n_items,), for a history of item numbers in time order, not empty."""
 
     def _compute_similarities(self, items: Int32Array) -> Float32Array:
-        """Neighbouring steps of the same course."""
+        """Shape (len(items), n_items): 1 / (1 + distance in steps) within a course, 0 across courses."""
         course, step = self.courses.course, self.courses.step
-        near = 1 / (1 + np.abs(step[items][:, None] - step[None, :]))
-        return np.where(course[items][:, None] == course[None, :], near, 0).astype(np.float32)
+        proximity = 1 / (1 + np.abs(step[items][:, None] - step[None, :]))
+        is_same_course = course[items][:, None] == course[None, :]
+        return np.where(is_same_course, proximity, 0).astype(np.float32)
 
     def _to_arrays(self) -> Arrays:
         return vars(self.courses).copy()
@@ -78,63 +88,86 @@ class CourseBaseline(Recommender[EmptyConfig]):
     def _restore_state(self, arrays: Arrays, files: Mapping[str, bytes]) -> None:
         self.courses = CourseCatalogue(**arrays)
 
+    def _is_last_course(self, history: Int32Array) -> BoolArray:
+        """Shape (n_items,): items of the course of the history's last item."""
+        is_same: BoolArray = self.courses.course == self.courses.course[history[-1]]
+        return is_same
+
 
 class NextAssessmentRule(CourseBaseline):
-    """The rule: assessments of the course last worked on, first those after the furthest step, by due day."""
+    """Assessments of the last course in course order; those after the furthest step reached come first."""
 
     name: ClassVar[str] = "rule"
 
     def _score_next_items(self, history: Int32Array) -> Float32Array:
-        course, step = self.courses.course, self.courses.step
-        mine = course == course[history[-1]]
-        furthest = step[history[mine[history]]].max()
-        ahead = (step > furthest).astype(np.float32)
-        return np.where(mine & ~self.courses.is_course, ahead + 1 / (1 + step), 0).astype(np.float32)
+        step = self.courses.step
+        in_course = self._is_last_course(history)
+        # in_course[history] selects the history's own items of that course.
+        furthest_step = step[history[in_course[history]]].max()
+        is_ahead = (step > furthest_step).astype(np.float32)
+        # 1 / (1 + step) is at most 1/2, so every item ahead scores above every item behind.
+        scores = np.where(in_course & ~self.courses.is_course, is_ahead + 1 / (1 + step), 0)
+        return scores.astype(np.float32)
 
 
 class DueDateRule(CourseBaseline):
-    """Assessments of all courses taken, by due time from the moment of asking on; of one day in course order."""
+    """Assessments of all courses in the history by due time from `request_time_ms` on, then those overdue."""
 
     name: ClassVar[str] = "calendar"
 
     def __init__(self, courses: CourseCatalogue, request_time_ms: int) -> None:
         super().__init__(courses)
-        days = (courses.due_at - request_time_ms) / DAY_MS + courses.step / 1000
-        upcoming = 1 + 1 / (1 + GRACE_DAYS + np.maximum(days, -GRACE_DAYS))
-        self._item_scores = np.where(days >= -GRACE_DAYS, upcoming, 1 / (1 + np.abs(days)))
+        # step / 1000 orders assessments that are due on the same day.
+        days_left = (courses.due_at - request_time_ms) / DAY_MS + courses.step / 1000
+        upcoming_scores = 1 + 1 / (1 + GRACE_DAYS + np.maximum(days_left, -GRACE_DAYS))
+        overdue_scores = 1 / (1 + np.abs(days_left))
+        self._item_scores = np.where(days_left >= -GRACE_DAYS, upcoming_scores, overdue_scores)
         self._item_scores[courses.is_course] = 0
 
     def _score_next_items(self, history: Int32Array) -> Float32Array:
-        taken = np.isin(self.courses.course, self.courses.course[history])
-        return np.where(taken, self._item_scores, 0).astype(np.float32)
+        in_taken_course = np.isin(self.courses.course, self.courses.course[history])
+        return np.where(in_taken_course, self._item_scores, 0).astype(np.float32)
 
 
 class PreviousPresentationRule(CourseBaseline):
-    """What students of any presentation of the module handed in next after the same last two assessments."""
+    """Second-order Markov chain over assessment templates, fitted on all presentations of the modules.
+
+    The probability of the next template given the last two is smoothed with the probability given the last one.
+    """
 
     name: ClassVar[str] = "earlier presentations"
 
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
-        size = int(self.courses.template.max()) + 1
-        after_one, self._pair_counts = np.zeros((size, size)), dict[tuple[int, int], Float64Array]()
+        n_templates = int(self.courses.template.max()) + 1
+        counts = np.zeros((n_templates, n_templates))
+        self._pair_counts: dict[tuple[int, int], Float64Array] = {}
         for start, stop in zip(data.indptr[:-1].tolist(), data.indptr[1:].tolist(), strict=True):
-            for seen in self._split_by_course(data.item[start:stop]):
-                np.add.at(after_one, (seen[:-1], seen[1:]), 1)
-                for first, second, third in zip(seen, seen[1:], seen[2:], strict=False):
-                    self._pair_counts.setdefault((first, second), np.zeros(size))[third] += 1
-        self._next_probabilities = after_one / np.maximum(after_one.sum(axis=1, keepdims=True), 1)
+            for templates in self._split_by_course(data.item[start:stop]):
+                # add.at counts repeated pairs; counts[a, b] += 1 with index arrays would count them once.
+                np.add.at(counts, (templates[:-1], templates[1:]), 1)
+                for before_last, last, following in zip(
+                    templates, templates[1:], templates[2:], strict=False
+                ):
+                    pair = self._pair_counts.setdefault((before_last, last), np.zeros(n_templates))
+                    pair[following] += 1
+        self._next_probabilities = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def _split_by_course(self, history: Int32Array) -> list[list[int]]:
-        course = self.courses.course[history]
-        return [self.courses.template[history[course == one]].tolist() for one in np.unique(course)]
+        """The templates of each course in the history, in time order."""
+        courses = self.courses.course[history]
+        return [self.courses.template[history[courses == course]].tolist() for course in np.unique(courses)]
 
     def _score_next_items(self, history: Int32Array) -> Float32Array:
-        mine = self.courses.course == self.courses.course[history[-1]]
-        seen = self.courses.template[history[mine[history]]]
-        chance = self._next_probabilities[seen[-1]]
-        pair = self._pair_counts.get((int(seen[-2]), int(seen[-1]))) if len(seen) > 1 else None
-        if pair is not None:
-            chance = (pair + PAIR_PRIOR * chance) / (pair.sum() + PAIR_PRIOR)
-        chance = np.where(np.isin(np.arange(len(chance)), seen), 0, chance)
-        chance = chance + SECOND_NEXT_WEIGHT * (chance @ self._next_probabilities)
-        return np.where(mine, chance[self.courses.template], 0).astype(np.float32)
+        in_course = self._is_last_course(history)
+        seen = self.courses.template[history[in_course[history]]]
+        probabilities = self._next_probabilities[seen[-1]]
+        pair_counts = None
+        if len(seen) > 1:
+            pair_counts = self._pair_counts.get((int(seen[-2]), int(seen[-1])))
+        if pair_counts is not None:
+            probabilities = (pair_counts + PAIR_PRIOR * probabilities) / (pair_counts.sum() + PAIR_PRIOR)
+        is_seen = np.isin(np.arange(len(probabilities)), seen)
+        probabilities = np.where(is_seen, 0, probabilities)
+        # The assessment after the next one, because students skip assessments.
+        probabilities = probabilities + SECOND_NEXT_WEIGHT * (probabilities @ self._next_probabilities)
+        return np.where(in_course, probabilities[self.courses.template], 0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The demo of one installation, from nothing or from wherever an earlier call stopped."""
+"""Loads and trains all demo tenants of an installation, or what an interrupted earlier call has left to do."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from tenants.control.queries import Account
 from tenants.control.read_models import TenantView
 from tenants.privacy.onboarding import open_tenant
 
+# Fraction of the progress bar for loading; the remainder is for training.
 LOADING_FRACTION = 0.4
 SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True)
 class DemoTenant:
-    """`example_profile` has a history worth asking about."""
+    """A loaded tenant, as written to run.json. `example_profile` has a history with good recommendations."""
 
     name: str
     slug: str
@@ -35,42 +36,46 @@ class DemoTenant:
 
 
 def ensure_credentials() -> DemoCredentials:
-    """An account that owns every demo tenant. Its password is the one of run.json, or new."""
+    """Credentials of the account that owns every demo tenant; the password of run.json if it is valid, else a new one."""
     return access.ensure_credentials(actor=ACTOR)
 
 
 def load_demo(report: DemoProgressCallback) -> list[DemoTenant]:
-    """The demo tenants of the regions served here, loaded and trained; the first is the best to show.
+    """Loads and trains the demo tenants of the served regions. Fast when nothing is missing.
 
-    One that staff suspended is left as it is and is not returned.
+    Args:
+        report: receives a text and the fraction of all work, 0 to 1.
 
-    Quick when nothing is missing; a killed load goes on where it stopped. `report` hears what is being done
-    and the fraction of the whole, 0 to 1. Raises DemoError and the actions' errors.
+    Returns:
+        The tenants, without those that staff suspended; the first is the one to show to users.
+
+    Raises:
+        DemoError: a row was rejected.
+        DomainError: from the actions.
     """
     owner = access.ensure_account(actor=ACTOR)
-    wanted = [spec for spec in SPECS if spec.region in regions.list_served()]
-    made, lessons = [], []
-    for number, spec in enumerate(wanted):
+    specs = [spec for spec in SPECS if spec.region in regions.list_served()]
+    demo_tenants, training_requests = [], []
+    for index, spec in enumerate(specs):
         tenant = _ensure_tenant(spec, owner)
         if tenant.status == SUSPENDED:
             continue
-        _fill_tenant(
-            spec,
-            tenant,
-            _scale_progress(report, LOADING_FRACTION * number / len(wanted), LOADING_FRACTION / len(wanted)),
-        )
-        lessons.append(training.request_training(spec.name_en, tenant.ref))
-        made.append(_describe_tenant(spec, tenant))
-    waited = [lesson for lesson in lessons if lesson is not None]
-    for failed in training.wait_for_trainings(
-        waited, _scale_progress(report, LOADING_FRACTION, 1 - LOADING_FRACTION)
-    ):
-        report(failed, 1.0)
+        span = LOADING_FRACTION / len(specs)
+        _fill_tenant(spec, tenant, _scale_progress(report, index * span, span))
+        # A worker may train this tenant while the next one is loaded.
+        request = training.request_training(spec.name_en, tenant.ref)
+        if request is not None:
+            training_requests.append(request)
+        demo_tenants.append(_describe_tenant(spec, tenant))
+    report_training = _scale_progress(report, LOADING_FRACTION, 1 - LOADING_FRACTION)
+    for failure in training.wait_for_trainings(training_requests, report_training):
+        report(failure, 1.0)
     report("demo tenants are ready", 1.0)
-    return made
+    return demo_tenants
 
 
 def _scale_progress(report: DemoProgressCallback, start: float, span: float) -> DemoProgressCallback:
+    """A callback for a step that covers [start, start + span] of the whole."""
     return lambda text, fraction: report(text, start + span * fraction)
 
 
@@ -94,9 +99,9 @@ def _describe_tenant(spec: DemoSpec, tenant: TenantView) -> DemoTenant:
 
 
 def _ensure_tenant(spec: DemoSpec, owner: Account) -> TenantView:
-    known = {membership.tenant.slug: membership.tenant for membership in queries.list_memberships(owner)}
-    if spec.slug in known:
-        return known[spec.slug]
+    for membership in queries.list_memberships(owner):
+        if membership.tenant.slug == spec.slug:
+            return membership.tenant
     return open_tenant(
         name=spec.name,
         slug=spec.slug,

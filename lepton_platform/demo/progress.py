@@ -1,7 +1,7 @@
-"""How far the load of one demo tenant came, so that a killed load goes on where it stopped.
+"""Progress of the load of one demo tenant, stored so that an interrupted load resumes.
 
-The file is written after the batch's transaction has ended: at worst one batch is sent twice, which the
-tenant's space recognises.
+The file is written after the batch's transaction: at worst one batch is sent twice, and its rows are recognised by
+their ids.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lepton_platform.embedded.instance_directory import read_json, write_private
 
 @dataclass
 class DemoLoadState:
-    """`batches` counts those committed, by table. Bound to one tenant id: a new database starts anew."""
+    """Numbers of committed batches by table. Bound to a tenant id: with a new database the load starts again."""
 
     file: Path
     tenant_id: UUID
@@ -27,19 +27,26 @@ class DemoLoadState:
 
     @classmethod
     def from_directory(cls, directory: Path, slug: str, tenant_id: UUID) -> DemoLoadState:
+        """Reads `<slug>.json`; an empty state if there is none or it belongs to another tenant id."""
         file = directory / f"{slug}.json"
-        kept = read_json(file)
-        if kept.get("tenant_id") != str(tenant_id):
+        stored = read_json(file)
+        if stored.get("tenant_id") != str(tenant_id):
             return cls(file, tenant_id, datetime.now(UTC).replace(microsecond=0))
         return cls(
-            file, tenant_id, datetime.fromisoformat(kept["loaded_at"]), kept["batches"], kept["finished"]
+            file=file,
+            tenant_id=tenant_id,
+            loaded_at=datetime.fromisoformat(stored["loaded_at"]),
+            committed_batches=stored["batches"],
+            is_finished=stored["finished"],
         )
 
     def record_batch(self, table: str) -> None:
+        """Call after a batch of the table is committed."""
         self.committed_batches[table] = self.committed_batches.get(table, 0) + 1
         self._save_state()
 
     def mark_finished(self) -> None:
+        """Call after all tables are loaded."""
         self.is_finished = True
         self._save_state()
 

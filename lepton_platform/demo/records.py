@@ -1,8 +1,8 @@
-"""The demo tables as the inputs of a tenant's space, moved to the present.
+"""The demo tables as inputs of the API's actions, with times moved to the present.
 
-A vertical keeps events for a limited time and the sources are years old: every time is moved forward by the
-same whole number of weeks, so that the newest event lies within the week before the load. What is older than
-the tenant keeps is left out.
+The sources are years old, and a vertical keeps events for a limited time. All times are shifted by the same number
+of whole weeks (which keeps weekdays), so that the newest event is within the week before the load. Events that the
+tenant would not keep are skipped.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
 DATA_DIRECTORY = Path(__file__).parent / "data"
 BATCH_SIZE = 1_000
 WEEK = timedelta(days=7)
-# Room between the load and the moment when the oldest events reach their limit.
+# Time between the load and the moment when the oldest loaded events exceed the retention.
 MARGIN = timedelta(days=3)
 _DAYS_AGO_SUFFIX, _DATE_SUFFIX = "_days_ago", "_on"
 
 
 @dataclass(frozen=True)
 class DemoRecords:
-    """`loaded_at`: when the first load began; a resumed load with the same moment gets the same rows."""
+    """`loaded_at`: when the first load began. A resumed load passes the same time and gets the same rows."""
 
     spec: DemoSpec
     loaded_at: datetime
@@ -38,64 +38,75 @@ class DemoRecords:
     data_directory: Path = DATA_DIRECTORY
 
     def iter_items(self) -> Iterator[list[ItemInput]]:
+        """Batches of items in file order."""
         frame = self._read_table("items")
         if self.spec.only_items_with_events:
-            frame = frame.join(
-                self._events.select(id="item_id").unique(), on="id", how="semi", maintain_order="left"
-            )
+            frame = self._keep_with_events(frame, "item_id")
         for rows in _iter_batches(frame):
-            yield [ItemInput(**row | {"attributes": json.loads(row["attributes"])}) for row in rows]
+            batch = []
+            for row in rows:
+                attributes = json.loads(row["attributes"])
+                batch.append(ItemInput(**{**row, "attributes": attributes}))
+            yield batch
 
     def iter_profiles(self) -> Iterator[list[ProfileInput]]:
-        """Those with events only: nothing else is known about the others here."""
-        used = self._events.select(id="profile_id").unique()
-        for rows in _iter_batches(
-            self._read_table("profiles").join(used, on="id", how="semi", maintain_order="left")
-        ):
-            yield [
-                ProfileInput(**row | {"attributes": self._resolve_dates(row["attributes"])}) for row in rows
-            ]
+        """Batches of profiles that have events; without events a profile would have no effect."""
+        frame = self._keep_with_events(self._read_table("profiles"), "profile_id")
+        for rows in _iter_batches(frame):
+            batch = []
+            for row in rows:
+                attributes = self._resolve_dates(row["attributes"])
+                batch.append(ProfileInput(**{**row, "attributes": attributes}))
+            yield batch
 
     def iter_events(self) -> Iterator[list[EventInput]]:
-        """Ordered by profile, then time, so that a profile's history lies in few chunks."""
+        """Batches of events by profile, then time, so that a profile's history is stored in few chunks."""
         for rows in _iter_batches(self._events):
             yield [EventInput(**row) for row in rows]
 
     def iter_reviews(self) -> Iterator[list[ReviewInput]]:
+        """Batches of reviews; nothing for a tenant without reviews. The sources have no times."""
         if not self._get_path("reviews").exists():
             return
         for rows in _iter_batches(self._read_table("reviews")):
             yield [ReviewInput(**row, at=self.loaded_at) for row in rows]
 
     def count_rows(self) -> int:
-        """About how many rows there are in all tables."""
-        reviews = self._read_table("reviews").height if self._get_path("reviews").exists() else 0
-        return (
-            self._read_table("items").height
-            + self._events["profile_id"].n_unique()
-            + self._events.height
-            + reviews
+        """Upper bound of the number of rows of all batches, for progress reports."""
+        n_rows = (
+            self._read_table("items").height + self._events["profile_id"].n_unique() + self._events.height
         )
+        if self._get_path("reviews").exists():
+            n_rows += self._read_table("reviews").height
+        return n_rows
 
     @cached_property
     def _events(self) -> pl.DataFrame:
+        """The events with shifted times, within retention."""
         events = self._read_table("events")
         if self.spec.events_before is not None:
             events = events.filter(pl.col("at") < self.spec.events_before)
-        moved = events.with_columns(pl.col("at") + self._calculate_shift(events["at"].max()))
-        return moved.filter(pl.col("at") > self.loaded_at - self.retention + MARGIN)
+        shifted = events.with_columns(pl.col("at") + self._calculate_shift(events["at"].max()))
+        return shifted.filter(pl.col("at") > self.loaded_at - self.retention + MARGIN)
 
     def _calculate_shift(self, newest: Any) -> timedelta:
         age: timedelta = self.loaded_at - newest
+        # timedelta // timedelta is the integer number of whole weeks.
         return age // WEEK * WEEK
 
-    def _resolve_dates(self, attributes: str) -> dict[str, Any]:
-        """`x_days_ago: 30` becomes `x_on: <date>`."""
-        stated: dict[str, Any] = json.loads(attributes)
-        for name in [name for name in stated if name.endswith(_DAYS_AGO_SUFFIX)]:
-            day = self.loaded_at - timedelta(days=stated.pop(name))
-            stated[name.removesuffix(_DAYS_AGO_SUFFIX) + _DATE_SUFFIX] = day.date().isoformat()
-        return stated
+    def _keep_with_events(self, frame: pl.DataFrame, event_column: str) -> pl.DataFrame:
+        """Rows whose id occurs in a column of the events."""
+        used_ids = self._events.select(id=event_column).unique()
+        return frame.join(used_ids, on="id", how="semi", maintain_order="left")
+
+    def _resolve_dates(self, attributes_json: str) -> dict[str, Any]:
+        """Parses the attributes and replaces `x_days_ago: 30` by `x_on: <date>`."""
+        attributes: dict[str, Any] = json.loads(attributes_json)
+        for name in list(attributes):
+            if name.endswith(_DAYS_AGO_SUFFIX):
+                date = self.loaded_at - timedelta(days=attributes.pop(name))
+                attributes[name.removesuffix(_DAYS_AGO_SUFFIX) + _DATE_SUFFIX] = date.date().isoformat()
+        return attributes
 
     def _read_table(self, table: str) -> pl.DataFrame:
         return pl.read_parquet(self._get_path(table))
@@ -105,8 +116,9 @@ class DemoRecords:
 
 
 def _iter_batches(frame: pl.DataFrame) -> Iterator[list[dict[str, Any]]]:
-    for part in frame.iter_slices(BATCH_SIZE):
-        yield [
-            {name: value for name, value in row.items() if value is not None}
-            for row in part.iter_rows(named=True)
-        ]
+    """Batches of rows without their null values, so that the inputs' defaults apply."""
+    for batch in frame.iter_slices(BATCH_SIZE):
+        rows = []
+        for row in batch.iter_rows(named=True):
+            rows.append({name: value for name, value in row.items() if value is not None})
+        yield rows

@@ -1,17 +1,21 @@
-"""Which tenants the demo has. What is simulated stands in the tenant's name, in both languages."""
+"""The demo tenants. A tenant's name states which of its data is simulated, in both languages."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-# The portal and the API answer in the tenant's language, the name is the same everywhere.
+# Separates the two languages of a name: texts are shown in the reader's language, but a tenant has one name.
 _SEPARATOR = " · "
 
 
 @dataclass(frozen=True)
 class DemoSpec:
-    """`until` leaves out later events; `kind_weights` say how much the tenant's own event kinds count."""
+    """One demo tenant.
+
+    `folder`: its tables below DATA_DIRECTORY. `events_before`: later events are skipped. `kind_weights`: training
+    weights of the tenant's own event kinds.
+    """
 
     slug: str
     folder: str
@@ -30,8 +34,11 @@ class DemoSpec:
 
     @property
     def name(self) -> str:
-        first, second = self.name_en, self.name_zh
-        return _SEPARATOR.join((second, first) if self.language == "zh-hans" else (first, second))
+        """Both names; that in the tenant's language comes first."""
+        names = [self.name_en, self.name_zh]
+        if self.language == "zh-hans":
+            names.reverse()
+        return _SEPARATOR.join(names)
 
 
 SPECS: tuple[DemoSpec, ...] = (

@@ -1,4 +1,4 @@
-"""A first model for each demo tenant, made by a worker or by this process, whoever is free first."""
+"""Trains a first model for each demo tenant, in a worker or in this process, whichever is free first."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RETRY_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """A training that was asked for."""
+    """A queued training job; `name` is the tenant's, for messages."""
 
     name: str
     tenant: TenantRef
@@ -34,58 +34,68 @@ class TrainingRequest:
 
 
 def request_training(name: str, tenant: TenantRef) -> TrainingRequest | None:
-    """None where a training has ended in a version before; a worker may start at once."""
+    """Queues a training; None if the tenant has a model version already."""
     with scope(tenant, actor=ACTOR) as s:
         if registry.list_versions(s, limit=1):
             return None
-        return TrainingRequest(
-            name, tenant, job_actions.request_job(s, "train", parameters={"profile": "fast"}).id
-        )
+        job = job_actions.request_job(s, "train", parameters={"profile": "fast"})
+    return TrainingRequest(name, tenant, job.id)
 
 
 def wait_for_trainings(
     training_requests: Sequence[TrainingRequest], report: DemoProgressCallback
 ) -> list[str]:
-    """Returns when no training is open; one line for each that failed."""
+    """Waits until all jobs have ended.
+
+    Args:
+        training_requests: the jobs; this process runs those that no worker takes.
+        report: receives a text and the fraction of all jobs.
+
+    Returns:
+        One line for each job that failed.
+    """
     if not training_requests:
         return []
-    here = _InlineWorker(training_requests)
-    here.start()
+    worker = _InlineWorker(training_requests)
+    worker.start()
+    failures = []
     try:
-        ended = [
-            _wait_for_job(lesson, here, _scale_progress(report, number, len(training_requests)))
-            for number, lesson in enumerate(training_requests)
-        ]
+        for index, request in enumerate(training_requests):
+            scaled = _scale_progress(report, index, len(training_requests))
+            job = _wait_for_job(request, worker, scaled)
+            if job.state != "succeeded":
+                failures.append(f"{request.name}: {job.reason}")
     finally:
-        here.stop_event.set()
-    return [
-        f"{lesson.name}: {job.reason}"
-        for lesson, job in zip(training_requests, ended, strict=True)
-        if job.state != "succeeded"
-    ]
+        worker.stop_event.set()
+    return failures
 
 
 class _InlineWorker(threading.Thread):
-    """Takes, one after the other, the jobs that no worker has; also those whose worker was lost."""
+    """Runs the jobs that no worker has taken, one after the other, and jobs whose worker died.
+
+    `error` is set when a job raised; the thread has then ended.
+    """
 
     def __init__(self, training_requests: Sequence[TrainingRequest]) -> None:
         super().__init__(name="demo-training", daemon=True)
-        self.training_requests, self.stop_event = training_requests, threading.Event()
+        self.training_requests = training_requests
+        self.stop_event = threading.Event()
         self.error: Exception | None = None
 
     def run(self) -> None:
+        """Thread body: tries every job in turn until `stop_event` is set."""
         try:
             while not self.stop_event.wait(RETRY_SECONDS):
-                for lesson in self.training_requests:
-                    _run_training(lesson)
-        except Exception as fault:
-            self.error = fault
+                for request in self.training_requests:
+                    _run_training(request)
+        except Exception as error:
+            self.error = error
         finally:
             connections.close_all()
 
 
 def _run_training(training_request: TrainingRequest) -> None:
-    """Does nothing when the job is over or another process has it."""
+    """Does nothing when the job has ended or another process holds its lease."""
     from recommender.training.job_runner import run_training_job  # noqa: PLC0415 - torch loads only where something is trained
 
     run_training_job(
@@ -99,6 +109,7 @@ def _run_training(training_request: TrainingRequest) -> None:
 def _wait_for_job(
     training_request: TrainingRequest, worker: _InlineWorker, report: DemoProgressCallback
 ) -> JobView:
+    """The ended job. Raises what ended the inline worker."""
     while worker.error is None:
         with scope(training_request.tenant, actor=ACTOR) as s:
             job = jobs.get_job(s, training_request.job_id)
@@ -110,4 +121,5 @@ def _wait_for_job(
 
 
 def _scale_progress(report: DemoProgressCallback, index: int, n_parts: int) -> DemoProgressCallback:
+    """A callback for part `index` of `n_parts` equal parts."""
     return lambda text, fraction: report(text, (index + fraction) / n_parts)

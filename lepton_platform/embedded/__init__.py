@@ -1,1 +1,1 @@
-"""A private PostgreSQL and Valkey for one machine: the same engines as in production, from wheels."""
+"""Embedded PostgreSQL and Valkey for one machine: the engines of production, installed from wheels."""

@@ -1,4 +1,4 @@
-"""Roles and databases of the private PostgreSQL, from the same SQL that a production cluster gets."""
+"""Roles and databases of the embedded PostgreSQL, made by the SQL scripts that a production cluster uses too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OWNER, MIGRATOR, APPLICATION = "lepton_owner", "lepton_migrate", "lepton_app"
 
 
 def build_database_names(regions: Iterable[str]) -> dict[str, str]:
-    """Database for each plane, keyed as in `DATABASE_URL_<PLANE>`."""
+    """Database name of each plane, keyed as in `DATABASE_URL_<PLANE>`."""
     planes = {"CONTROL": "lepton_control"}
     for region in regions:
         planes[f"DATA_{region.upper()}"] = f"lepton_data_{region}"
@@ -25,14 +25,21 @@ def build_database_names(regions: Iterable[str]) -> dict[str, str]:
 
 
 def prepare_databases(server: PostgresServer, databases: Iterable[str], passwords: Mapping[str, str]) -> None:
-    """Idempotent: what exists is left alone, roles and grants are brought to what the scripts say."""
+    """Creates missing roles and databases, and sets grants and passwords. Idempotent.
+
+    Args:
+        server: the running server.
+        databases: names of the databases.
+        passwords: password of each login role.
+    """
     with server.connect("postgres") as connection:
         connection.execute(_read_script("roles.sql"))
         for role, password in passwords.items():
             _set_password(connection, role, password)
-        found = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
-        missing = [name for name in databases if name not in found]
-        for name in missing:
+        existing = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+        for name in databases:
+            if name in existing:
+                continue
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(OWNER))
             )
@@ -46,7 +53,7 @@ def _read_script(name: str) -> bytes:
 
 
 def _set_password(connection: psycopg.Connection[tuple[Any, ...]], role: str, password: str) -> None:
-    """Hashed here, so that the password itself never reaches the server's memory or log."""
+    """Sends the SCRAM verifier instead of the password, which then never reaches the server's memory or log."""
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
     connection.execute(
         sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier.decode()))

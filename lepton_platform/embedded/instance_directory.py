@@ -1,79 +1,76 @@
-"""Where one installation keeps its state: `$LEPTON_HOME`."""
+"""The directory of one installation, `$LEPTON_HOME`, and its private files."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.atomic_files import PRIVATE_MODE, write_atomically
+
 
 @dataclass(frozen=True, slots=True)
 class InstanceDirectory:
-    """Paths below `$LEPTON_HOME`; each engine's folder belongs to the account that runs the engine."""
+    """Paths below `$LEPTON_HOME`; each engine's folder is owned by the account that runs the engine."""
 
     path: Path
 
     @property
     def services_file(self) -> Path:
-        """The embedded services in the names of the environment; read by `lepton_platform.env`."""
+        """Settings of the running embedded services, keyed like environment variables; read by `lepton_platform.env`."""
         return self.path / "services.json"
 
     @property
     def secrets_file(self) -> Path:
-        """What only the supervisor needs: superuser and role passwords, ports."""
+        """Passwords, keys and ports, for the supervisor only."""
         return self.path / "supervisor.json"
 
     @property
     def run_file(self) -> Path:
+        """Base URL, demo account and API keys, for the user of the machine."""
         return self.path / "run.json"
 
     @property
     def lock_file(self) -> Path:
+        """Locked by the process that owns the services."""
         return self.path / "supervisor.lock"
 
     @property
     def postgres(self) -> Path:
+        """PostgreSQL's folder."""
         return self.path / "postgres"
 
     @property
     def valkey(self) -> Path:
+        """Valkey's folder."""
         return self.path / "valkey"
 
     @property
     def binaries(self) -> Path:
+        """Copies of engine binaries, for accounts that can't reach the installed packages."""
         return self.path / "binaries"
 
     @property
     def logs(self) -> Path:
+        """One log file for each service and program."""
         return self.path / "logs"
 
     def create_directories(self) -> None:
-        """Other accounts may pass through the folder, and read nothing in it."""
+        """Creates the folders. Mode 0711 lets the engines' accounts pass through to their own folders, but not list."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
         self.path.chmod(0o711)
         self.logs.mkdir(exist_ok=True, mode=0o700)
 
 
-def write_private_file(path: Path, text: str) -> None:
-    """Replaces `path` in one step with a file of mode 0600, durable before it is visible."""
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
 def write_private_json(path: Path, value: Any) -> None:
-    write_private_file(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Replaces `path` atomically by `value` as indented JSON, readable by the owner only."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode(), mode=PRIVATE_MODE)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Empty when the file does not exist."""
+    """The JSON object in a file; an empty one when the file does not exist."""
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,17 +1,16 @@
-"""`manage.py up`: the whole platform on one machine, from nothing."""
+"""`manage.py up`: services, migrations, web server, worker and beat of one machine."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lepton_platform import http_client
 from lepton_platform.embedded import process_commands
 from lepton_platform.embedded.errors import ServiceError
 from lepton_platform.embedded.instance_directory import InstanceDirectory, read_json
@@ -20,10 +19,14 @@ from lepton_platform.embedded.supervisor import Supervisor
 
 READY_TIMEOUT_SECONDS = 90.0
 MAX_COMMAND_ATTEMPTS = 5
+# Exit status of a command that refuses its settings: another attempt would refuse them again.
+REFUSED_STATUS = 2
 
 
 @dataclass(slots=True)
 class LocalInstance:
+    """The platform on one machine. With `embedded` false, the services of `environ` are used and none is started."""
+
     home: InstanceDirectory
     root: Path
     environ: Mapping[str, str]
@@ -32,25 +35,23 @@ class LocalInstance:
     url: str = field(init=False)
 
     def __post_init__(self) -> None:
-        last = read_json(self.home.run_file).get("base_url", "")
-        self.url = process_commands.choose_base_url(self.environ, previous_url=last)
+        previous_url = read_json(self.home.run_file).get("base_url", "")
+        self.url = process_commands.choose_base_url(self.environ, previous_url=previous_url)
 
     def run(self, *, with_demo: bool) -> None:
-        """Until KeyboardInterrupt. Raises ServiceFailed, after ending what it had started."""
-        children = process_commands.build_environment(self.environ, home=self.home.path, url=self.url)
+        """Starts everything, then supervises it until KeyboardInterrupt.
+
+        Raises:
+            ServiceError: something does not start or does not stay up. All processes are ended first.
+        """
+        environment = process_commands.build_environment(self.environ, home=self.home.path, url=self.url)
         with self._run_services() as services:
             supervisor = Supervisor(services, self.root, self.report)
-            self._run_command(supervisor, children, "migrate_all")
+            self._run_command(supervisor, environment, "migrate_all")
             try:
-                for program in (
-                    process_commands.build_web_program(children, url=self.url),
-                    process_commands.build_worker_program(children),
-                    process_commands.build_beat_program(children),
-                ):
-                    self.report(f"starting {program.name}")
-                    supervisor.start(program)
+                self._start_programs(supervisor, environment)
                 if with_demo:
-                    self._run_command(supervisor, children, "load_demo")
+                    self._run_command(supervisor, environment, "load_demo")
                 self._wait_until_ready(supervisor)
                 self._print_welcome(with_demo=with_demo)
                 while True:
@@ -74,61 +75,60 @@ class LocalInstance:
         finally:
             services.stop()
 
+    def _start_programs(self, supervisor: Supervisor, environment: Mapping[str, str]) -> None:
+        programs = (
+            process_commands.build_web_program(environment, url=self.url),
+            process_commands.build_worker_program(environment),
+            process_commands.build_beat_program(environment),
+        )
+        for program in programs:
+            self.report(f"starting {program.name}")
+            supervisor.start(program)
+
     def _run_command(self, supervisor: Supervisor, environment: Mapping[str, str], command: str) -> None:
-        """A command that may be interrupted by a dying service: it is asked again, as it may run twice."""
+        """Runs a management command that is idempotent; repeats it if it fails, e.g. because a service died."""
         argv = [sys.executable, str(self.root / "manage.py"), command]
         for attempt in range(1, MAX_COMMAND_ATTEMPTS + 1):
-            child = subprocess.Popen(argv, env=dict(environment), cwd=self.root)
+            process = subprocess.Popen(argv, env=dict(environment), cwd=self.root)
             try:
-                while child.poll() is None:
+                while process.poll() is None:
                     supervisor.check_programs()
                     time.sleep(0.1)
             finally:
-                if child.poll() is None:
-                    child.terminate()
-                    child.wait()
-            if child.returncode == 0:
+                if process.poll() is None:
+                    process.terminate()
+                    process.wait()
+            if process.returncode == 0:
                 return
-            if child.returncode == 2:
+            if process.returncode == REFUSED_STATUS:
                 break
             self.report(f"{command} failed, attempt {attempt} of {MAX_COMMAND_ATTEMPTS}")
             time.sleep(1.0)
         raise ServiceError(f"{command} failed; see the lines above.")
 
     def _wait_until_ready(self, supervisor: Supervisor) -> None:
-        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            supervisor.check_programs()
-            if _is_ready(f"{self.url}/readyz"):
-                return
-            time.sleep(0.1)
-        raise ServiceError(f"The web server does not answer at {self.url}; see {self.home.logs}/web.log.")
+        if not http_client.wait_until_ready(
+            self.url, timeout_seconds=READY_TIMEOUT_SECONDS, before_poll=supervisor.check_programs
+        ):
+            raise ServiceError(f"The web server does not answer at {self.url}; see {self.home.logs}/web.log.")
 
     def _print_welcome(self, *, with_demo: bool) -> None:
         self.report(f"ready at {self.url}")
         if not with_demo:
             return
-        facts = read_json(self.home.run_file)
-        tenant = facts["tenants"][0]
+        run_file = read_json(self.home.run_file)
+        tenant = run_file["tenants"][0]
         lines = (
             "",
-            f"  Portal    {facts['base_url']}/",
-            f"  Sign in   {facts['sign_in']['email']}   {facts['sign_in']['password']}",
-            f"  API docs  {facts['base_url']}/docs",
+            f"  Portal    {run_file['base_url']}/",
+            f"  Sign in   {run_file['sign_in']['email']}   {run_file['sign_in']['password']}",
+            f"  API docs  {run_file['base_url']}/docs",
             f"  Tenant    {tenant['name']}",
             "",
-            f"  {facts['curl']}",
+            f"  {run_file['curl']}",
             "",
             f"  All tenants and keys: {self.home.run_file}. Ctrl-C stops everything.",
             "",
         )
         sys.stdout.write("\n".join(lines) + "\n")
         sys.stdout.flush()
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own address, http or https
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

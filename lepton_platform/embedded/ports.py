@@ -1,3 +1,5 @@
+"""Free TCP ports of the loopback interface."""
+
 from __future__ import annotations
 
 import socket
@@ -5,7 +7,9 @@ from collections.abc import Collection
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen on the port."""
     with socket.socket() as probe:
+        # Without it, connections in TIME_WAIT of a server that just stopped would make its port look taken.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -15,7 +19,7 @@ def is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def find_free_port(preferred: int = 0, *, excluded: Collection[int] = ()) -> int:
-    """`preferred` when nobody listens there, else one that the kernel picks."""
+    """Returns `preferred` if it is free and not excluded, else a port chosen by the kernel."""
     if preferred and preferred not in excluded and is_free(preferred):
         return preferred
     while True:

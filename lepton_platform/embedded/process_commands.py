@@ -1,4 +1,4 @@
-"""The processes of one machine: web server, worker, beat."""
+"""Command lines of the processes of one machine: web server, Celery worker and beat."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ DEFAULT_PORT = 8000
 
 
 def choose_base_url(environ: Mapping[str, str], *, previous_url: str = "") -> str:
-    """The configured address, or a port on this machine: the last one if it is free, else 8000, else any."""
-    if configured := environ.get("LEPTON_BASE_URL"):
-        return configured
-    return f"http://127.0.0.1:{find_free_port(urlsplit(previous_url).port or DEFAULT_PORT)}"
+    """LEPTON_BASE_URL, or a loopback address: the port of the previous run or 8000 if it is free, else any free port."""
+    configured_url = environ.get("LEPTON_BASE_URL")
+    if configured_url:
+        return configured_url
+    port = find_free_port(urlsplit(previous_url).port or DEFAULT_PORT)
+    return f"http://127.0.0.1:{port}"
 
 
 def build_environment(environ: Mapping[str, str], *, home: Path, url: str) -> dict[str, str]:
-    """For every child: the same settings, and the role of the application."""
+    """The environment of every child process: the settings of `environ` with the default role `app`."""
+    # LEPTON_ROLE is this command's own; MAKE* variables of `make run` would reach a make that a child starts.
+    removed = {"LEPTON_ROLE", "MAKEFLAGS", "MAKELEVEL"}
+    inherited = {name: value for name, value in environ.items() if name not in removed}
     return {
-        **{
-            name: value
-            for name, value in environ.items()
-            if name not in {"LEPTON_ROLE", "MAKEFLAGS", "MAKELEVEL"}
-        },
+        **inherited,
         "LEPTON_HOME": str(home),
         "LEPTON_BASE_URL": url,
         "DJANGO_SETTINGS_MODULE": "lepton_platform.settings",
@@ -37,9 +38,10 @@ def build_environment(environ: Mapping[str, str], *, home: Path, url: str) -> di
 
 
 def build_web_program(environment: Mapping[str, str], *, url: str) -> Program:
-    """Processes rather than threads: a request is mostly computing, and threads of one process wait for each other.
+    """The web server (granian).
 
-    Mathematics libraries get one thread each: the requests themselves run side by side.
+    It uses processes rather than threads, because requests are CPU-bound and the GIL serialises threads.
+    OMP_NUM_THREADS is 1, because concurrent requests already use all cores.
     """
     parts = urlsplit(url)
     default_port = 443 if parts.scheme == "https" else 80
@@ -56,6 +58,7 @@ def build_web_program(environment: Mapping[str, str], *, url: str) -> Program:
 
 
 def build_worker_program(environment: Mapping[str, str]) -> Program:
+    """The Celery worker, with LEPTON_WORKER_PROCESSES (default 2) pool processes."""
     argv = [
         *_build_celery_command(), "worker", "--pool", "prefork", "--concurrency", environment.get("LEPTON_WORKER_PROCESSES") or "2",
         "--without-gossip", "--without-mingle", "--loglevel", "INFO", "--hostname", "worker@%h",
@@ -64,6 +67,7 @@ def build_worker_program(environment: Mapping[str, str]) -> Program:
 
 
 def build_beat_program(environment: Mapping[str, str]) -> Program:
+    """Celery beat, which sends the scheduled tasks."""
     return Program(
         "beat",
         [*_build_celery_command(), "beat", "--loglevel", "INFO"],

@@ -1,4 +1,4 @@
-"""Starting, ending and finding the processes of one installation."""
+"""Starts, ends and finds the processes of one installation."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import psutil
 
 from lepton_platform.embedded.service_account import ServiceAccount
 
+# Environment variable of every child process; marks it as belonging to the installation of this path.
 SUPERVISED_HOME_VARIABLE = "LEPTON_SUPERVISED_HOME"
 ENGINES = frozenset({"postgres", "valkey-server"})
 MAX_LOG_BYTES = 50 * 1024 * 1024
@@ -35,7 +36,20 @@ def spawn_process(  # noqa: PLR0913 - the arguments of a process; all but one ke
     stdin: bytes | None = None,
     parent_death_signal: signal.Signals = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """A child in its own session: Ctrl-C reaches the supervisor alone. It ends when its parent is killed."""
+    """Starts a child process in its own session, so that Ctrl-C reaches the supervisor only.
+
+    On Linux the kernel sends `parent_death_signal` to the child when the thread that started it ends.
+
+    Args:
+        argv: the command line.
+        log: file to which output is appended; renamed to `.log.old` when it exceeds MAX_LOG_BYTES.
+        home: the installation, stored in the child's environment for `terminate_orphans`.
+        cwd: working directory.
+        environment: the child's whole environment, apart from the mark.
+        account: the account to run as; None for the present one.
+        stdin: bytes to write to standard input, which is then closed; None for /dev/null.
+        parent_death_signal: see above.
+    """
 
     def set_parent_death_signal() -> None:
         if _libc is not None:
@@ -43,11 +57,14 @@ def spawn_process(  # noqa: PLR0913 - the arguments of a process; all but one ke
 
     if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
         log.replace(log.with_suffix(".log.old"))
-    identity: dict[str, Any] = account.build_popen_arguments() if account else {}
+    identity: dict[str, Any] = {}
+    if account:
+        identity = account.build_popen_arguments()
+    stdin_source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
     with log.open("ab") as output:
         child = subprocess.Popen(
             list(argv),
-            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdin=stdin_source,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=cwd,
@@ -57,6 +74,7 @@ def spawn_process(  # noqa: PLR0913 - the arguments of a process; all but one ke
             **identity,
         )
     if child.stdin is not None and stdin is not None:
+        # A child that exits at once closes the pipe; the caller sees its exit status.
         with contextlib.suppress(BrokenPipeError):
             child.stdin.write(stdin)
         child.stdin.close()
@@ -66,7 +84,7 @@ def spawn_process(  # noqa: PLR0913 - the arguments of a process; all but one ke
 def terminate_process(
     child: subprocess.Popen[bytes], stop_signal: signal.Signals, *, timeout_seconds: float
 ) -> None:
-    """Asks, waits, then kills the child's whole group."""
+    """Sends `stop_signal`, waits up to the timeout, then kills the child's process group."""
     if child.poll() is None:
         child.send_signal(stop_signal)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -76,18 +94,21 @@ def terminate_process(
 
 
 def kill_process_group(child: subprocess.Popen[bytes]) -> None:
-    """What a dead child leaves behind in its session, e.g. a server's own workers."""
+    """Kills all processes of the child's session, e.g. the workers that a dead server left behind."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
 
 def terminate_orphans(home: Path) -> int:
-    """Ends what a killed supervisor of `home` left running, found by its mark; returns how many."""
+    """Ends marked processes that a killed supervisor of `home` left running; returns their number."""
     return _terminate_all(process for process in psutil.process_iter() if _is_supervised(process, str(home)))
 
 
 def terminate_engines(directories: Iterable[Path]) -> int:
-    """Ends engines that work in one of the folders; they overwrite their environment, so no mark is left."""
+    """Ends PostgreSQL and Valkey processes whose working directory is one of the folders; returns their number.
+
+    They are not found by the mark, because they overwrite their environment with the process title.
+    """
     resolved = {str(folder.resolve()) for folder in directories}
     return _terminate_all(
         process for process in psutil.process_iter() if _is_engine_process(process, resolved)
@@ -107,7 +128,11 @@ def _terminate_all(candidates: Iterable[psutil.Process]) -> int:
 
 
 def _request_termination(process: psutil.Process) -> None:
-    """PostgreSQL's own children leave by themselves when their parent is gone, and mistake SIGINT for an order."""
+    """SIGTERM, or for PostgreSQL's main process SIGINT (fast shutdown).
+
+    PostgreSQL's child processes (titled `postgres: ...`) get no signal: they exit with the main process, and SIGINT
+    would cancel their query instead.
+    """
     if process.name() != "postgres":
         process.terminate()
     elif not process.cmdline()[0].startswith("postgres: "):
@@ -115,7 +140,7 @@ def _request_termination(process: psutil.Process) -> None:
 
 
 def _wait_for_exit(timeout_seconds: float, processes: Iterable[psutil.Process]) -> list[psutil.Process]:
-    """Waits for them to end. A zombie counts as ended: its own parent, not we, must collect it."""
+    """Waits for the processes to end and returns those alive at the deadline. Zombies count as ended."""
     deadline = time.monotonic() + timeout_seconds
     alive = list(processes)
     while alive and time.monotonic() < deadline:

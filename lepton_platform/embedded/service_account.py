@@ -1,4 +1,4 @@
-"""PostgreSQL refuses to run as root: root's services run as an unprivileged account."""
+"""The account that runs the engines: PostgreSQL refuses to run as root."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from lepton_platform.embedded.errors import ServiceError
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
+    """An account of the machine; `name` is empty for the present account."""
+
     name: str
     uid: int
     gid: int
 
     def prepare_directory(self, directory: Path) -> None:
-        """Makes `folder` exist, private to this account."""
+        """Creates the folder if needed and makes it private to this account."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         directory.chmod(0o700)
         if directory.stat().st_uid != self.uid:
             os.chown(directory, self.uid, self.gid)
 
     def can_run(self, binary: Path) -> bool:
-        """Whether this account reaches and executes `binary`; folders above it may be closed."""
+        """Whether this account can execute `binary`. It is run, because a parent folder may be closed to the account."""
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 [str(binary), "--version"],
                 capture_output=True,
                 check=False,
@@ -38,17 +40,17 @@ class ServiceAccount:
             )
         except OSError:
             return False
-        return done.returncode == 0
+        return completed.returncode == 0
 
     def build_popen_arguments(self) -> dict[str, Any]:
-        """Arguments for Popen: nothing when this process already is the account."""
+        """Popen arguments that switch to this account; empty when this process runs as it already."""
         if os.geteuid() != 0:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def get_service_account() -> ServiceAccount:
-    """The present account, or `postgres` or `nobody` when it is root."""
+    """The present account; for root `postgres`, or `nobody` if there is none. Raises ServiceError."""
     if os.geteuid() != 0:
         return ServiceAccount("", os.geteuid(), os.getegid())
     for name in ("postgres", "nobody"):

@@ -1,4 +1,4 @@
-"""`ensure_services`: the private PostgreSQL and Valkey of one `$LEPTON_HOME`, running."""
+"""`ensure_services`: the embedded PostgreSQL and Valkey of one `$LEPTON_HOME`, running."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from lepton_platform.embedded import databases, instance_state, postgres, valkey
 from lepton_platform.embedded.errors import ServiceError
 from lepton_platform.embedded.instance_directory import InstanceDirectory, read_json, write_private_json
+from lepton_platform.embedded.instance_state import InstanceState
 from lepton_platform.embedded.postgres import PostgresServer
 from lepton_platform.embedded.processes import terminate_engines, terminate_orphans, terminate_process
 from lepton_platform.embedded.service_account import get_service_account
@@ -25,7 +26,10 @@ StatusCallback = Callable[[str], None]
 
 @dataclass(slots=True, repr=False)
 class EmbeddedServices:
-    """Running services. `owned` is false when another process of the same `$LEPTON_HOME` started them."""
+    """Running services and the settings that reach them (`environment`).
+
+    `is_owned` is false when another process of the same `$LEPTON_HOME` started them; `processes` is then empty.
+    """
 
     home: InstanceDirectory
     environment: dict[str, str]
@@ -36,11 +40,12 @@ class EmbeddedServices:
 
     @property
     def is_owned(self) -> bool:
+        """Whether this process started the services and holds the lock."""
         return self.lock_descriptor >= 0
 
     def restart_dead(self) -> list[str]:
-        """Starts again what died, on the same port; returns the names. Raises ServiceFailed."""
-        dead = [name for name, child in self.processes.items() if child.poll() is not None]
+        """Restarts engines that exited, on the same ports; returns their names. Raises ServiceError."""
+        dead = [name for name, process in self.processes.items() if process.poll() is not None]
         for name in dead:
             engine = self.postgres if name == "postgres" else self.valkey
             if engine is not None:
@@ -48,10 +53,11 @@ class EmbeddedServices:
         return dead
 
     def stop(self) -> None:
-        """Ends what this process started; nothing for services of another process."""
+        """Stops what this process started and releases the lock; does nothing for services of another process."""
         if "valkey" in self.processes:
             terminate_process(self.processes.pop("valkey"), signal.SIGTERM, timeout_seconds=10)
         if "postgres" in self.processes:
+            # SIGINT is PostgreSQL's fast shutdown: it aborts open transactions instead of waiting for clients.
             terminate_process(self.processes.pop("postgres"), signal.SIGINT, timeout_seconds=30)
         if self.is_owned:
             os.close(self.lock_descriptor)
@@ -61,24 +67,36 @@ class EmbeddedServices:
 def ensure_services(
     home: Path, *, regions: Sequence[str] = DEFAULT_REGIONS, report: StatusCallback = lambda _line: None
 ) -> EmbeddedServices:
-    """Attaches to the running services of `home`, or ends a killed supervisor's orphans and starts them.
+    """Attaches to the running services of `home`; if there are none, stops orphaned engines and starts new ones.
 
-    Call from a thread that lives as long as the services: they end with it. Raises ServiceFailed.
+    Call from a thread that lives as long as the services: Linux ends child processes with the thread that started
+    them (parent-death signal).
+
+    Args:
+        home: the instance's `$LEPTON_HOME`.
+        regions: codes of the regions that get data and keys databases.
+        report: receives one line for each step.
+
+    Raises:
+        ServiceError: an engine does not start.
     """
-    place = InstanceDirectory(home.resolve())
-    place.create_directories()
-    lock = _acquire_lock(place)
+    directory = InstanceDirectory(home.resolve())
+    directory.create_directories()
+    lock = _acquire_lock(directory)
     if lock is None:
-        return _attach_services(place)
+        return _attach_services(directory)
     try:
-        return _start_services(place, lock, regions=regions, report=report)
+        return _start_services(directory, lock, regions=regions, report=report)
     except BaseException:
         os.close(lock)
         raise
 
 
 def _acquire_lock(home: InstanceDirectory) -> int | None:
-    """A lock that the kernel lets go when its holder dies; None while another process holds it."""
+    """The descriptor of the locked file, or None while another process holds the lock.
+
+    The kernel releases the lock when its holder dies, so a killed supervisor leaves no stale lock.
+    """
     descriptor = os.open(home.lock_file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -89,10 +107,11 @@ def _acquire_lock(home: InstanceDirectory) -> int | None:
 
 
 def _attach_services(home: InstanceDirectory, timeout_seconds: float = 60.0) -> EmbeddedServices:
-    """Waits until the other process has written its settings, which it removes before it starts."""
+    """Waits for `services.json`, which the owner removes before it starts the engines and writes afterwards."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
-        if environment := read_json(home.services_file):
+        environment = read_json(home.services_file)
+        if environment:
             return EmbeddedServices(home, environment)
         time.sleep(0.1)
     raise ServiceError(f"Another process holds {home.lock_file} but its services do not answer.")
@@ -102,40 +121,57 @@ def _start_services(
     home: InstanceDirectory, lock: int, *, regions: Sequence[str], report: StatusCallback
 ) -> EmbeddedServices:
     home.services_file.unlink(missing_ok=True)
-    if ended := terminate_orphans(home.path) + terminate_engines((home.postgres / "data", home.valkey)):
-        report(f"ended {ended} processes of an interrupted run")
-    kept = instance_state.load_state(home, regions)
+    n_orphans = terminate_orphans(home.path) + terminate_engines((home.postgres / "data", home.valkey))
+    if n_orphans:
+        report(f"ended {n_orphans} processes of an interrupted run")
+    state = instance_state.load_state(home, regions)
     account = get_service_account()
     server = PostgresServer(
-        home,
-        account,
-        postgres.find_usable_binaries(home, account),
-        kept.postgres_port,
-        kept.superuser_password,
+        home=home,
+        account=account,
+        binaries=postgres.find_usable_binaries(home, account),
+        port=state.postgres_port,
+        password=state.superuser_password,
     )
     cache = ValkeyServer(
-        home, account, valkey.find_usable_binary(home, account), kept.valkey_port, kept.valkey_password
+        home=home,
+        account=account,
+        binary=valkey.find_usable_binary(home, account),
+        port=state.valkey_port,
+        password=state.valkey_password,
     )
     services = EmbeddedServices(home, {}, server, cache, lock_descriptor=lock)
     try:
-        report("starting PostgreSQL")
-        server.prepare()
-        services.processes["postgres"] = server.start()
-        report("starting Valkey")
-        cache.prepare()
-        services.processes["valkey"] = cache.start()
-        databases.prepare_databases(
-            server,
-            list(databases.build_database_names(regions).values()),
-            {databases.MIGRATOR: kept.migrator_password, databases.APPLICATION: kept.application_password},
-        )
+        _start_engines(services, server, cache, report)
+        _prepare_databases(server, state, regions)
         instance_state.prepare_region_folders(home, regions)
     except BaseException:
+        # The caller closes the lock.
         services.lock_descriptor = -1
         services.stop()
         raise
     services.environment = instance_state.build_environment(
-        home, kept, regions, broker_url=cache.build_url(0)
+        home, state, regions, broker_url=cache.build_url(0)
     )
     write_private_json(home.services_file, services.environment)
     return services
+
+
+def _start_engines(
+    services: EmbeddedServices, server: PostgresServer, cache: ValkeyServer, report: StatusCallback
+) -> None:
+    report("starting PostgreSQL")
+    server.prepare()
+    services.processes["postgres"] = server.start()
+    report("starting Valkey")
+    cache.prepare()
+    services.processes["valkey"] = cache.start()
+
+
+def _prepare_databases(server: PostgresServer, state: InstanceState, regions: Sequence[str]) -> None:
+    passwords = {
+        databases.MIGRATOR: state.migrator_password,
+        databases.APPLICATION: state.application_password,
+    }
+    names = list(databases.build_database_names(regions).values())
+    databases.prepare_databases(server, names, passwords)

@@ -1,4 +1,4 @@
-"""Keeps services and programs running: restarts what dies, ends everything when told to."""
+"""Keeps services and programs running: restarts those that exit and ends all of them on `stop`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_EARLY_EXITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One of our own long-running processes."""
+    """The command line and environment of a long-running process of the platform."""
 
     name: str
     argv: Sequence[str]
@@ -30,6 +30,8 @@ class Program:
 
 @dataclass(slots=True)
 class _RunningProgram:
+    """`early_exits` counts exits in a row before STABLE_AFTER_SECONDS; `restart_at` is set while it waits to restart."""
+
     program: Program
     process: subprocess.Popen[bytes]
     started_at: float
@@ -39,7 +41,7 @@ class _RunningProgram:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Programs are started in order and ended in reverse; the services outlive them."""
+    """Starts programs in order and stops them in reverse order; does not stop the services."""
 
     services: EmbeddedServices
     cwd: Path
@@ -48,17 +50,24 @@ class Supervisor:
     _programs: list[_RunningProgram] = field(default_factory=list)
 
     def start(self, program: Program) -> None:
-        self._programs.append(_RunningProgram(program, self._spawn_program(program), self.clock()))
+        """Starts a program and supervises it from now on."""
+        running = _RunningProgram(program, self._spawn_program(program), self.clock())
+        self._programs.append(running)
 
     def check_programs(self) -> None:
-        """Looks once after everybody. Raises ServiceFailed for what cannot be kept up."""
+        """Restarts services and programs that exited. Call a few times a second.
+
+        Raises:
+            ServiceError: a program exited more than MAX_EARLY_EXITS times in a row soon after its start, or a
+                service does not start.
+        """
         for name in self.services.restart_dead():
             self.report(f"{name} had died and runs again")
         for running in self._programs:
             self._check_program(running)
 
     def stop(self) -> None:
-        """All are asked at once, then waited for, the last started first."""
+        """Ends all programs. Every one gets SIGTERM first, so that they shut down at the same time."""
         for running in reversed(self._programs):
             if running.process.poll() is None:
                 running.process.terminate()
@@ -67,11 +76,12 @@ class Supervisor:
             terminate_process(running.process, SIGTERM, timeout_seconds=running.program.stop_timeout_seconds)
 
     def get_log_file(self, program: Program) -> Path:
+        """The file that receives the program's output."""
         return self.services.home.logs / f"{program.name}.log"
 
     def get_pid(self, name: str) -> int:
-        """Raises StopIteration for a name that was not started."""
-        return next(one.process.pid for one in self._programs if one.program.name == name)
+        """Process id of a started program. Raises StopIteration for another name."""
+        return next(running.process.pid for running in self._programs if running.program.name == name)
 
     def _spawn_program(self, program: Program) -> subprocess.Popen[bytes]:
         return spawn_process(
@@ -91,9 +101,13 @@ class Supervisor:
             return
         if running.process.poll() is None:
             return
+        # The program's own workers may have survived it and would keep its port.
         kill_process_group(running.process)
-        lived = self.clock() - running.started_at
-        running.early_exits = running.early_exits + 1 if lived < STABLE_AFTER_SECONDS else 0
+        lifetime = self.clock() - running.started_at
+        if lifetime < STABLE_AFTER_SECONDS:
+            running.early_exits += 1
+        else:
+            running.early_exits = 0
         if running.early_exits > MAX_EARLY_EXITS:
             log = self.get_log_file(running.program)
             raise ServiceError(f"{running.program.name} does not stay up; {log} ends:\n{read_log_tail(log)}")
@@ -103,5 +117,7 @@ class Supervisor:
 
 
 def calculate_restart_delay(early_exits: int) -> float:
-    """At once after a long life; 1, 2, 4 ... seconds when it keeps dying young."""
-    return min(2.0 ** (early_exits - 1), MAX_PAUSE_SECONDS) if early_exits else 0.0
+    """Seconds before a restart: 0 after a stable run, then 1, 2, 4, ... up to MAX_PAUSE_SECONDS."""
+    if early_exits == 0:
+        return 0.0
+    return min(2.0 ** (early_exits - 1), MAX_PAUSE_SECONDS)

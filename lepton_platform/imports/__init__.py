@@ -1,1 +1,1 @@
-"""Files of items and events: read as a stream, row by row, with the rows that were not taken returned."""
+"""Import of item and event files: streamed row by row; rejected rows are returned with reasons."""

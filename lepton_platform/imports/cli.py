@@ -1,83 +1,90 @@
-"""What the two import commands share: arguments, progress, the file of rejected rows, the closing lines."""
+"""Shared by the import commands: arguments, progress bar, the file of rejected rows and the summary."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lepton_platform.imports.loading import ImportResult, RejectedRow
-from tenants.control.queries import list_tenants
+from lepton_platform.imports.loading import ImportFormat, ImportResult, RejectedRow, load_file
+from lepton_platform.tasks.tenants import get_tenant_by_slug
 from tenants.errors import DomainError
 from tenants.regions import TenantRef
-from tenants.scope import Actor, control_ops
+from tenants.scope import Actor
 
 ACTOR = Actor("system", "import")
-FileLoader = Callable[[TenantRef, Path, Callable[[RejectedRow], None], Callable[[int], None]], ImportResult]
+T = TypeVar("T")
 
 
 def add_import_arguments(parser: ArgumentParser) -> None:
+    """Adds the arguments of `run_import`: file, --tenant and --rejected."""
     parser.add_argument("file", type=Path, help="CSV, TSV, JSONL or Parquet")
-    parser.add_argument("--tenant", required=True, help="the tenant's address name")
+    parser.add_argument("--tenant", required=True, help="the tenant's slug")
     parser.add_argument("--rejected", type=Path, help="where rejected rows go (default: FILE.rejected.jsonl)")
 
 
-def run_import(command: BaseCommand, options: dict[str, Any], load_file: FileLoader) -> None:
-    """Raises CommandError with one sentence."""
+def run_import(command: BaseCommand, options: dict[str, Any], import_format: ImportFormat[T]) -> None:
+    """Imports `options["file"]` and prints a summary.
+
+    Raises:
+        CommandError: no such file or tenant, or the file can't be read; one sentence.
+    """
     path: Path = options["file"]
     if not path.is_file():
         raise CommandError(f"There is no file {path}.")
-    target = options["rejected"] or path.with_name(path.name + ".rejected.jsonl")
+    rejected_path = options["rejected"] or path.with_name(path.name + ".rejected.jsonl")
     try:
-        outcome = _load_with_progress(find_tenant(options["tenant"]), path, target, load_file)
+        tenant = get_tenant_by_slug(options["tenant"], reason="a command names a tenant")
+        result = _load_with_progress(tenant, path, rejected_path, import_format)
     except DomainError as error:
         raise CommandError(error.detail) from error
-    done = ", ".join(f"{count} {name}" for name, count in outcome.counts.items()) or "nothing to do"
-    command.stdout.write(f"{outcome.n_read} rows read: {done}, {outcome.n_rejected} rejected.")
-    if outcome.n_rejected:
-        command.stdout.write(f"Rejected rows with reasons: {target}")
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in result.counts.items()) or "nothing to do"
+    command.stdout.write(f"{result.n_read} rows read: {counts}, {result.n_rejected} rejected.")
+    if result.n_rejected:
+        command.stdout.write(f"Rejected rows with reasons: {rejected_path}")
 
 
-def find_tenant(slug: str) -> TenantRef:
-    """Raises CommandError for an unknown one."""
-    with control_ops("import", actor=ACTOR, reason="a command names a tenant") as s:
-        found = [tenant.ref for tenant in list_tenants(s) if tenant.slug == slug]
-    if not found:
-        raise CommandError(f"There is no tenant {slug!r}.")
-    return found[0]
-
-
-def _load_with_progress(tenant: TenantRef, path: Path, target: Path, load_file: FileLoader) -> ImportResult:
-    rejects = _RejectedRowFile(target)
+def _load_with_progress(
+    tenant: TenantRef, path: Path, rejected_path: Path, import_format: ImportFormat[T]
+) -> ImportResult:
+    rejected_rows = _RejectedRowFile(rejected_path)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns) as progress:
+        # The number of rows is unknown until the file is read.
         task = progress.add_task(path.name, total=None)
 
-        def report_progress(n_read: int) -> None:
+        def update_progress(n_read: int) -> None:
             progress.update(task, completed=n_read)
 
         try:
-            return load_file(tenant, path, rejects.write_row, report_progress)
+            return load_file(
+                tenant,
+                path,
+                import_format,
+                actor=ACTOR,
+                on_rejected=rejected_rows.write_row,
+                on_progress=update_progress,
+            )
         finally:
-            rejects.close()
+            rejected_rows.close()
 
 
 class _RejectedRowFile:
-    """The file appears with its first row, readable by its owner only: it holds a client's data."""
+    """A JSON lines file created with its first row. Mode 0600, because it holds a client's data."""
 
-    def __init__(self, target: Path) -> None:
-        self.target = target
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self.stream: TextIO | None = None
 
     def write_row(self, rejected: RejectedRow) -> None:
         if self.stream is None:
-            self.target.touch(mode=0o600)
-            self.stream = self.target.open("w", encoding="utf-8")
-        self.stream.write(rejected.as_json() + "\n")
+            # touch first: open() would create the file with the umask's permissions.
+            self.path.touch(mode=0o600)
+            self.stream = self.path.open("w", encoding="utf-8")
+        self.stream.write(rejected.to_json() + "\n")
 
     def close(self) -> None:
         if self.stream is not None:

@@ -1,4 +1,4 @@
-"""From a row of a file to an item or an event. Usual column names are understood; other columns are attributes."""
+"""Converts a row of a file into an item or an event. Common column names are accepted as synonyms."""
 
 from __future__ import annotations
 
@@ -37,50 +37,74 @@ _TRUE, _FALSE = {"true", "1", "yes", "y", "是"}, {"false", "0", "no", "n", "否
 
 
 def parse_item(row: FileRow) -> ItemInput:
-    """Raises ValueError with a sentence about the first thing that does not fit."""
+    """Converts a row (mapping, or a JSON line) to an item. Unknown columns become attributes.
+
+    Raises ValueError (of which msgspec's errors are subclasses) for the first value that does not fit.
+    """
     if isinstance(row, str):
         return msgspec.json.decode(row.encode(), type=ItemInput)
     values: dict[str, Any] = {}
     attributes: dict[str, Any] = {}
     for name, value in _normalize_columns(row, ITEM_COLUMNS):
         if name == "attributes":
-            attributes.update(json.loads(value) if isinstance(value, str) else value)
+            # A CSV cell holds a JSON object, a Parquet struct is a mapping already.
+            parsed = json.loads(value) if isinstance(value, str) else value
+            attributes.update(parsed)
         elif name in _ITEM_FIELDS:
             values[name] = _convert_value(name, value)
+        elif isinstance(value, str | int | float | bool):
+            attributes[name] = value
         else:
-            attributes[name] = value if isinstance(value, str | int | float | bool) else str(value)
+            attributes[name] = str(value)
     return msgspec.convert({**values, "attributes": attributes}, ItemInput)
 
 
 def parse_event(row: FileRow, *, default_kind: str = "view") -> EventInput:
-    """Raises ValueError. Times are RFC 3339, or Unix seconds or milliseconds; unknown columns are an error."""
+    """Converts a row (mapping, or a JSON line) to an event.
+
+    Args:
+        row: times are RFC 3339, or Unix seconds or milliseconds.
+        default_kind: the kind of a mapping without one.
+
+    Raises:
+        ValueError: a value does not fit, or a column is unknown.
+    """
     if isinstance(row, str):
         return msgspec.json.decode(row.encode(), type=EventInput)
     values: dict[str, Any] = {"kind": default_kind}
     for name, value in _normalize_columns(row, EVENT_COLUMNS):
         if name not in _EVENT_FIELDS:
             raise ValueError(f"There is no event field called {name!r}.")
-        values[name] = _parse_time(value) if name == "at" else _convert_value(name, value)
+        if name == "at":
+            values[name] = _parse_time(value)
+        else:
+            values[name] = _convert_value(name, value)
     return msgspec.convert(values, EventInput)
 
 
 def _normalize_columns(row: Mapping[str, Any], synonyms: Mapping[str, str]) -> list[tuple[str, Any]]:
-    """Columns that hold something, under our names."""
+    """Non-empty cells with the names of the API's fields."""
+    # csv.DictReader collects surplus cells under the key None.
     if None in row:
         raise ValueError("The row has more columns than the first line names.")
-    return [
-        (synonyms.get(name, name), value) for name, value in row.items() if value is not None and value != ""
-    ]
+    cells = []
+    for name, value in row.items():
+        if value is not None and value != "":
+            cells.append((synonyms.get(name, name), value))
+    return cells
 
 
 def _convert_value(name: str, value: Any) -> Any:
     if isinstance(value, str):
         return _TEXT_PARSERS.get(name, str)(value)
-    return str(value) if name in ("id", "item_id", "profile_id", "title", "brand") else value
+    # Parquet may hold ids as numbers.
+    if name in ("id", "item_id", "profile_id", "title", "brand"):
+        return str(value)
+    return value
 
 
 def _split_list(text: str) -> list[str]:
-    return [part.strip() for part in text.replace(";", "|").split("|") if part.strip()]
+    return [entry.strip() for entry in text.replace(";", "|").split("|") if entry.strip()]
 
 
 def _parse_bool(text: str) -> bool:
@@ -102,12 +126,19 @@ _TEXT_PARSERS: dict[str, Callable[[str], Any]] = {
 
 def _parse_time(value: Any) -> datetime:
     if isinstance(value, datetime):
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        return _assume_utc(value)
     number = _parse_number(value)
     if number is not None:
-        return datetime.fromtimestamp(number / 1000 if abs(number) > 1e11 else number, UTC)
-    parsed = datetime.fromisoformat(str(value))
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        # 1e11 seconds is the year 5138, 1e11 milliseconds is March 1973.
+        seconds = number / 1000 if abs(number) > 1e11 else number
+        return datetime.fromtimestamp(seconds, UTC)
+    return _assume_utc(datetime.fromisoformat(str(value)))
+
+
+def _assume_utc(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        return time.replace(tzinfo=UTC)
+    return time
 
 
 def _parse_number(value: Any) -> float | None:

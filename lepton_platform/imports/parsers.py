@@ -19,10 +19,17 @@ MAX_LINE_CHARS = 1_000_000
 
 
 def read_rows(name: str, stream: BinaryIO) -> Iterator[tuple[int, FileRow]]:
-    """(number, row): a mapping by column, or the text of a JSON line. Numbers are those of an editor: lines from 1.
+    """Yields (number, row) in bounded memory.
 
-    `stream` is seekable. Text is UTF-8, with or without a mark, else GB18030. Raises Invalid for a file that can't
-    be read at all.
+    A row is a mapping by column name, or the text of a JSON line. Numbers are line numbers as an editor shows them;
+    for Parquet they count rows from 1. Text is UTF-8 with or without a byte order mark, else GB18030.
+
+    Args:
+        name: file name; its suffix states the format.
+        stream: the file, seekable.
+
+    Raises:
+        Invalid: the file can't be read, found before or during the iteration.
     """
     lowered = name.lower()
     if lowered.endswith(".parquet"):
@@ -35,14 +42,12 @@ def read_rows(name: str, stream: BinaryIO) -> Iterator[tuple[int, FileRow]]:
 
 
 def _open_text(stream: BinaryIO) -> io.TextIOWrapper:
-    encoding = (
-        "utf-8-sig"
-        if _is_encoded_as(stream, "utf-8")
-        else "gb18030"
-        if _is_encoded_as(stream, "gb18030")
-        else ""
-    )
-    if not encoding:
+    # The order matters: almost every UTF-8 text is valid GB18030 too, but not the other way round.
+    if _is_encoded_as(stream, "utf-8"):
+        encoding = "utf-8-sig"
+    elif _is_encoded_as(stream, "gb18030"):
+        encoding = "gb18030"
+    else:
         raise Invalid.from_field("/file", "unreadable", "The file is neither UTF-8 nor GB18030.")
     return io.TextIOWrapper(stream, encoding=encoding, newline="")
 
@@ -50,8 +55,8 @@ def _open_text(stream: BinaryIO) -> io.TextIOWrapper:
 def _is_encoded_as(stream: BinaryIO, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        while part := stream.read(1 << 20):
-            decoder.decode(part)
+        while chunk := stream.read(1 << 20):
+            decoder.decode(chunk)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
@@ -63,6 +68,7 @@ def _is_encoded_as(stream: BinaryIO, encoding: str) -> bool:
 def _read_json_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, FileRow]]:
     number = 0
     with text:
+        # A bounded readline: a file without line breaks must not be read into memory whole.
         while line := text.readline(MAX_LINE_CHARS):
             number += 1
             if len(line) == MAX_LINE_CHARS:
@@ -74,9 +80,9 @@ def _read_json_lines(text: io.TextIOWrapper) -> Iterator[tuple[int, FileRow]]:
 
 def _read_csv(text: io.TextIOWrapper) -> Iterator[tuple[int, FileRow]]:
     with text:
-        head = text.readline(MAX_LINE_CHARS)
+        header = text.readline(MAX_LINE_CHARS)
         text.seek(0)
-        reader = csv.DictReader(text, delimiter=max(",;\t", key=head.count))
+        reader = csv.DictReader(text, delimiter=max(",;\t", key=header.count))
         if not reader.fieldnames:
             raise Invalid.from_field(
                 "/file", "empty", "The file is empty; its first line must name the columns."

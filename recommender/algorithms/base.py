@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 import numpy as np
 from safetensors.numpy import load as tensors_from_bytes
@@ -25,6 +25,7 @@ from recommender.types import (
 )
 
 FORMAT_VERSION = 1
+ContentKind = Literal["text", "image", "triples", "reviews"]
 ConfigT = TypeVar("ConfigT")
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
@@ -36,8 +37,21 @@ class Recommender(ABC, Generic[ConfigT]):
     generator given to fit: same data, same generator state, same model. `note` is what the reader of its figures
     should know, set while fitting."""
 
+    # Stored in artefacts and in blend weights: renaming a model makes its stored versions unreadable.
     name: ClassVar[str]
+    # English; the portal translates it.
+    label: ClassVar[str]
     config_type: ClassVar[type[Any]]
+    # Fitting time as a multiple of SASRec's, for progress reports and search budgets.
+    relative_cost: ClassVar[float]
+    # Whether permuting a history changes its scores for more than the recency weights.
+    reads_order: ClassVar[bool] = False
+    # Item data that the model reads besides events.
+    reads_content: ClassVar[frozenset[ContentKind]] = frozenset()
+    # Whether scores depend on which items the same users chose.
+    uses_behaviour: ClassVar[bool] = True
+    # Whether every item gets a score on the model's scale, so that zero does not mean "no evidence".
+    places_every_item: ClassVar[bool] = False
     batch_size: ClassVar[int] = 1024
 
     def __init__(self, config: ConfigT | None = None) -> None:

@@ -1,22 +1,19 @@
-"""The evaluate_images command: whether images that look alike are of one kind. Loads torch."""
+"""Precision of image similarity: whether the nearest images of an image are of its class. Loads torch."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from recommender.algorithms.content.visual_similarity import VisualSimilarity
-from recommender.benchmarks.cli import CommandOutput, parse_positive_int, require_parent_folder
-from recommender.benchmarks.labelled_images import LabelledImages, read_labelled_images
+from recommender.benchmarks.labelled_images import LabelledImages
 from recommender.dataset import Dataset
 from recommender.evaluation.metrics import bootstrap_interval
-from recommender.features.image_encoder import INPUT_SIZE, EfficientNetEncoder, ImageEncoderConfig
+from recommender.features.image_encoder import INPUT_SIZE, EfficientNetEncoder
 from recommender.types import DataError, Float32Array, Float64Array, Int64Array
 
 BATCH_SIZE = 512
@@ -24,39 +21,13 @@ BATCH_SIZE = 512
 
 @dataclass(frozen=True)
 class ImageBenchmarkResult:
-    """precision of each readable image at k by what is served, and what a drawing at random would reach."""
+    """precision@k of each readable image, shape (images,), and the precision of a random draw."""
 
     precision: Float64Array
     chance_precision: float
     n_images: int
     n_unreadable: int
     encode_seconds: float
-
-
-def add_image_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, required=True, help="folder of classes, or of IDX files")
-    parser.add_argument("--part", default="", help="beginning of the IDX files' names, e.g. t10k")
-    parser.add_argument("--most", type=parse_positive_int, help="take so many of the images, drawn by --seed")
-    parser.add_argument("--k", type=parse_positive_int, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-
-
-def run_image_evaluation(options: argparse.Namespace, *, out: CommandOutput, progress: TextIO) -> None:
-    """Prints precision@k with its interval. Raises DataError for what cannot be read."""
-    require_parent_folder(options.json)
-    images = read_labelled_images(options.data, prefix=options.part)
-    rng = np.random.default_rng(options.seed)
-    chosen = np.arange(len(images))
-    if options.most and options.most < len(images):
-        chosen = np.sort(rng.choice(len(images), options.most, replace=False))
-    encoder = EfficientNetEncoder(ImageEncoderConfig(threads=options.threads))
-    found = evaluate_image_similarity(images, chosen, encoder, k=options.k, rng=rng, progress=progress)
-    figures = _summarize_result(found, images.name, options.k, rng)
-    out.write(_format_result(figures, options.k) + "\n")
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
 def evaluate_image_similarity(
@@ -68,52 +39,75 @@ def evaluate_image_similarity(
     rng: np.random.Generator,
     progress: TextIO,
 ) -> ImageBenchmarkResult:
-    """Raises DataError where fewer than two images can be read."""
+    """Encodes images and finds the k nearest of each.
+
+    Args:
+        images: all images with their classes.
+        rows: numbers of the images to use.
+        encoder: computes the embeddings.
+        k: neighbours of each image.
+        rng: passed to the fit of the similarity model.
+        progress: receives a line for each batch and for each unreadable image.
+
+    Raises:
+        DataError: fewer than two images can be read.
+    """
     started = time.perf_counter()
-    looks, label = _encode_images(images, rows, encoder, progress)
+    embeddings, labels = _encode_images(images, rows, encoder, progress)
     seconds = time.perf_counter() - started
-    if len(label) < 2:
+    if len(labels) < 2:
         raise DataError("Fewer than two of the images can be read.")
-    member = VisualSimilarity()
-    member.fit(replace(Dataset.from_sequences([], n_items=len(label)), image_embeddings=looks), rng)
-    precision = np.concatenate(
-        [
-            _compute_precision(member, label, part, k)
-            for part in np.array_split(np.arange(len(label)), -(-len(label) // BATCH_SIZE))
-        ]
+    model = VisualSimilarity()
+    dataset = Dataset.from_sequences([], n_items=len(labels))
+    model.fit(replace(dataset, image_embeddings=embeddings), rng)
+    # Ceiling division: batches of at most BATCH_SIZE images.
+    n_batches = -(-len(labels) // BATCH_SIZE)
+    precision = []
+    for batch in np.array_split(np.arange(len(labels)), n_batches):
+        precision.append(_compute_precision(model, labels, batch, k))
+    class_sizes = np.bincount(labels)[labels]
+    # An image is not its own neighbour, hence the two subtractions.
+    chance_precision = float(np.mean((class_sizes - 1) / (len(labels) - 1)))
+    return ImageBenchmarkResult(
+        precision=np.concatenate(precision),
+        chance_precision=chance_precision,
+        n_images=len(labels),
+        n_unreadable=len(rows) - len(labels),
+        encode_seconds=seconds,
     )
-    sizes = np.bincount(label)[label]
-    by_chance = float(np.mean((sizes - 1) / (len(label) - 1)))
-    return ImageBenchmarkResult(precision, by_chance, len(label), len(rows) - len(label), seconds)
 
 
 def _encode_images(
     images: LabelledImages, rows: Int64Array, encoder: EfficientNetEncoder, progress: TextIO
 ) -> tuple[Float32Array, Int64Array]:
-    vectors, labels = [], []
+    """Embeddings (readable images, width) and their classes (readable images,)."""
+    embeddings, labels = [], []
     for start in range(0, len(rows), BATCH_SIZE):
-        pictures, kept = [], []
+        frames, readable = [], []
         for number in rows[start : start + BATCH_SIZE].tolist():
             try:
-                pictures.append(images.read_frames(number, INPUT_SIZE))
-                kept.append(number)
-            except DataError as fault:
-                progress.write(f"image {number}: {fault}\n")
-        vectors.append(encoder.encode_frames(pictures))
-        labels.append(images.labels[kept])
+                frames.append(images.read_frames(number, INPUT_SIZE))
+                readable.append(number)
+            except DataError as error:
+                progress.write(f"image {number}: {error}\n")
+        embeddings.append(encoder.encode_frames(frames))
+        labels.append(images.labels[readable])
         progress.write(f"{min(start + BATCH_SIZE, len(rows)):,} of {len(rows):,} images\n")
-    return np.concatenate(vectors), np.concatenate(labels)
+    return np.concatenate(embeddings), np.concatenate(labels)
 
 
-def _compute_precision(model: VisualSimilarity, label: Int64Array, rows: Int64Array, k: int) -> Float64Array:
-    nearest = model.find_similar_items(rows.astype(np.int32), min(k, len(label) - 1)).items
-    same = (label[nearest] == label[rows][:, None]) & (nearest >= 0)
-    return np.asarray(same.mean(axis=1), dtype=np.float64)
+def _compute_precision(model: VisualSimilarity, labels: Int64Array, rows: Int64Array, k: int) -> Float64Array:
+    """Fraction of each row's neighbours that are of its class, shape (rows,)."""
+    neighbours = model.find_similar_items(rows.astype(np.int32), min(k, len(labels) - 1)).items
+    # Item -1 marks a missing neighbour and counts as wrong.
+    is_same_class = (labels[neighbours] == labels[rows][:, None]) & (neighbours >= 0)
+    return np.asarray(is_same_class.mean(axis=1), dtype=np.float64)
 
 
-def _summarize_result(
-    result: ImageBenchmarkResult, name: str, k: int, rng: np.random.Generator
+def summarize_image_metrics(
+    result: ImageBenchmarkResult, name: str, *, k: int, rng: np.random.Generator
 ) -> dict[str, Any]:
+    """What `images --json` writes; the interval is a bootstrap over images."""
     interval = bootstrap_interval(result.precision, rng)
     return {
         "data": name,
@@ -126,7 +120,8 @@ def _summarize_result(
     }
 
 
-def _format_result(metrics: dict[str, Any], k: int) -> str:
+def format_image_metrics(metrics: Mapping[str, Any], k: int) -> str:
+    """The metrics as one sentence."""
     low, high = metrics[f"precision@{k}_interval"]
     return (
         f"{metrics['data']}: of the {k} images nearest to each of {metrics['images']:,}, "

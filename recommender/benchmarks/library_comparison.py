@@ -1,7 +1,8 @@
-"""Other libraries on the same split, machine and run: implicit's ALS and BPR, and rectools' SASRec.
+"""Other libraries on the same split, machine and run: implicit's ALS and BPR, and RecTools' SASRec.
 
-Loads torch, and rectools where `make env-peers` installed it: measuring processes only. Time is processor time,
-so that other work on the machine does not decide who is quick."""
+Loads torch, and rectools where `make env-peers` installed it. Time is processor time, so that other work on the
+machine does not change the result.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from recommender.types import (
 
 @dataclass(frozen=True)
 class LibraryBenchmarkResult:
-    """How good a model was after how much training. `seconds` are processor seconds of fitting alone."""
+    """Mean nDCG@k and recall@k after a number of epochs; `seconds` is the processor time of fitting alone."""
 
     model: str
     epochs: int
@@ -40,6 +41,7 @@ class LibraryBenchmarkResult:
     recall: float
 
     def to_json(self) -> dict[str, str | int | float]:
+        """One entry of what `compare-libraries --json` writes."""
         return {
             "model": self.model,
             "epochs": self.epochs,
@@ -52,18 +54,17 @@ class LibraryBenchmarkResult:
 def evaluate_lepton_sasrec(
     split: Split, config: SASRecConfig, *, k: int, seed: int, report: ProgressCallback = ignore_progress
 ) -> LibraryBenchmarkResult:
-    """The sequence transformer of the project, fitted on the split's training part alone."""
-    member = SASRecTrainer(config, on_progress=report)
+    """This project's SASRec, fitted on the training data of the split alone."""
+    model = SASRecTrainer(config, on_progress=report)
     started = time.process_time()
-    member.fit(split.train, np.random.default_rng(seed))
+    model.fit(split.train, np.random.default_rng(seed))
     seconds = time.process_time() - started
-    return _build_result(
-        "transformer", config.epochs, seconds, evaluate_scorer(member.score, split, k=k).collect_ranks(), k
-    )
+    ranks = evaluate_scorer(model.score, split, k=k).collect_ranks()
+    return _build_result("transformer", config.epochs, seconds, ranks, k)
 
 
 def evaluate_implicit_als(split: Split, *, k: int, seed: int, factors: int = 128) -> LibraryBenchmarkResult:
-    """Implicit feedback by alternating least squares, the library's defaults but for the size."""
+    """implicit's alternating least squares with the library's defaults except for the number of factors."""
     from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
 
     with threadpool_limits(1, "blas"):
@@ -72,7 +73,7 @@ def evaluate_implicit_als(split: Split, *, k: int, seed: int, factors: int = 128
 
 
 def evaluate_implicit_bpr(split: Split, *, k: int, seed: int, factors: int = 128) -> LibraryBenchmarkResult:
-    """Bayesian personalised ranking, the library's defaults but for the size."""
+    """implicit's Bayesian personalised ranking with the library's defaults except for the number of factors."""
     from implicit.cpu.bpr import BayesianPersonalizedRanking  # noqa: PLC0415
 
     with threadpool_limits(1, "blas"):
@@ -81,49 +82,52 @@ def evaluate_implicit_bpr(split: Split, *, k: int, seed: int, factors: int = 128
 
 
 def _evaluate_factorization(name: str, model: object, split: Split, k: int) -> LibraryBenchmarkResult:
-    choices = sparse.csr_matrix(build_interaction_matrix(split.train.histories, split.train.n_items))
+    train = split.train
+    interactions = sparse.csr_matrix(build_interaction_matrix(train.histories, train.n_items))
     started = time.process_time()
     with threadpool_limits(1, "blas"):
-        model.fit(choices, show_progress=False)  # type: ignore[attr-defined]
+        model.fit(interactions, show_progress=False)  # type: ignore[attr-defined]
     seconds = time.process_time() - started
-    people = np.asarray(model.user_factors, np.float32)  # type: ignore[attr-defined]
-    things = np.asarray(model.item_factors, np.float32)  # type: ignore[attr-defined]
-    tally = MetricAccumulator(split.train.n_items, k)
-    for rows, part in split.histories.drop_unknown_and_repeats(split.train.n_items).iter_chunks(
-        choose_batch_size(split.train.n_items)
-    ):
-        scores: Float32Array = people[split.user[rows]] @ things.T
-        tally.add_batch(scores, part, split.target[rows])
-    return _build_result(name, int(model.iterations), seconds, tally.collect_ranks(), k)  # type: ignore[attr-defined]
+    user_factors = np.asarray(model.user_factors, np.float32)  # type: ignore[attr-defined]
+    item_factors = np.asarray(model.item_factors, np.float32)  # type: ignore[attr-defined]
+    accumulator = MetricAccumulator(train.n_items, k)
+    histories = split.histories.drop_unknown_and_repeats(train.n_items)
+    for rows, chunk in histories.iter_chunks(choose_batch_size(train.n_items)):
+        scores: Float32Array = user_factors[split.user[rows]] @ item_factors.T
+        accumulator.add_batch(scores, chunk, split.target[rows])
+    epochs = int(model.iterations)  # type: ignore[attr-defined]
+    return _build_result(name, epochs, seconds, accumulator.collect_ranks(), k)
 
 
 def evaluate_rectools_sasrec(
     split: Split, *, k: int, seed: int, max_seconds: float
 ) -> Iterator[LibraryBenchmarkResult]:
-    """After every epoch until `most_seconds` of the processor are spent: SASRec with sampled softmax, 64 factors, 1 block.
+    """Yields a result after every epoch until `max_seconds` of processor time are spent.
 
-    Raises CannotFit where rectools is not installed."""
+    The model is SASRec with sampled softmax, 64 factors and one block. Raises InsufficientDataError where rectools is
+    not installed.
+    """
     try:
         import pandas as pd  # noqa: PLC0415
         from rectools import Columns  # noqa: PLC0415
-        from rectools.dataset import Dataset as Table  # noqa: PLC0415
+        from rectools.dataset import Dataset as RecToolsDataset  # noqa: PLC0415
         from rectools.models import SASRecModel  # noqa: PLC0415
-    except ImportError as missing:
-        raise InsufficientDataError("rectools is not installed: make env-peers.") from missing
+    except ImportError as error:
+        raise InsufficientDataError("rectools is not installed: make env-peers.") from error
     import torch  # noqa: PLC0415
 
     torch.manual_seed(seed)
-    table = Table.construct(
-        pd.DataFrame(
-            {
-                Columns.User: np.repeat(np.arange(split.train.n_users), np.diff(split.train.indptr)),
-                Columns.Item: split.train.item.astype(np.int64),
-                Columns.Weight: 1.0,
-                # The order of a history is all that counts; one event a minute keeps it.
-                Columns.Datetime: pd.to_datetime(np.arange(split.train.n_events) * 60, unit="s"),
-            }
-        )
+    train = split.train
+    interactions = pd.DataFrame(
+        {
+            Columns.User: np.repeat(np.arange(train.n_users), np.diff(train.indptr)),
+            Columns.Item: train.item.astype(np.int64),
+            Columns.Weight: 1.0,
+            # SASRec reads only the order of a history; one event per minute keeps it.
+            Columns.Datetime: pd.to_datetime(np.arange(train.n_events) * 60, unit="s"),
+        }
     )
+    dataset = RecToolsDataset.construct(interactions)
     model = SASRecModel(
         n_factors=64, n_blocks=1, n_heads=1, dropout_rate=0.4, session_max_len=50, loss="sampled_softmax",
         n_negatives=256, lr=1e-3, batch_size=128, verbose=0,
@@ -131,25 +135,27 @@ def evaluate_rectools_sasrec(
     seconds, epochs = 0.0, 0
     while seconds < max_seconds:
         started = time.process_time()
-        model.fit_partial(table, min_epochs=1, max_epochs=1)
+        model.fit_partial(dataset, min_epochs=1, max_epochs=1)
         seconds += time.process_time() - started
         epochs += 1
-        shown = model.recommend(users=split.user, dataset=table, k=k, filter_viewed=True)
-        yield _build_result("rectools SASRec", epochs, seconds, _rank_targets(shown, split, k), k)
+        recommended = model.recommend(users=split.user, dataset=dataset, k=k, filter_viewed=True)
+        yield _build_result("rectools SASRec", epochs, seconds, _rank_targets(recommended, split, k), k)
 
 
 def _rank_targets(recommended: object, split: Split, k: int) -> Int64Array:
-    """The place of each case's target in its list, k where it is not in it."""
+    """Rank of each case's target in its list, shape (cases,); k where the list does not contain it."""
     from rectools import Columns  # noqa: PLC0415
 
-    case = np.full(int(split.user.max(initial=0)) + 1, -1, np.int64)
-    case[split.user] = np.arange(len(split))
-    owner = case[recommended[Columns.User].to_numpy()]  # type: ignore[index]
-    item: Int32Array = recommended[Columns.Item].to_numpy()  # type: ignore[index]
-    place: Int64Array = recommended[Columns.Rank].to_numpy() - 1  # type: ignore[index]
-    found = item == split.target[owner]
+    # Case number by user number; -1 for users without a case.
+    case_of_user = np.full(int(split.user.max(initial=0)) + 1, -1, np.int64)
+    case_of_user[split.user] = np.arange(len(split))
+    cases = case_of_user[recommended[Columns.User].to_numpy()]  # type: ignore[index]
+    items: Int32Array = recommended[Columns.Item].to_numpy()  # type: ignore[index]
+    # RecTools counts ranks from 1.
+    item_ranks: Int64Array = recommended[Columns.Rank].to_numpy() - 1  # type: ignore[index]
+    is_target = items == split.target[cases]
     ranks = np.full(len(split), k, np.int64)
-    ranks[owner[found]] = place[found]
+    ranks[cases[is_target]] = item_ranks[is_target]
     return ranks
 
 
@@ -157,5 +163,9 @@ def _build_result(
     model: str, epochs: int, seconds: float, ranks: Int64Array, k: int
 ) -> LibraryBenchmarkResult:
     return LibraryBenchmarkResult(
-        model, epochs, seconds, float(ndcg_at_k(ranks, k).mean()), float(recall_at_k(ranks, k).mean())
+        model=model,
+        epochs=epochs,
+        seconds=seconds,
+        ndcg=float(ndcg_at_k(ranks, k).mean()),
+        recall=float(recall_at_k(ranks, k).mean()),
     )

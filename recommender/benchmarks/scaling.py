@@ -1,134 +1,146 @@
-"""What members cost in time and memory as events and items grow; each measured in a process of its own."""
+"""Time and memory of a training as events and items grow. Each measurement needs a process of its own."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from recommender.algorithms.base import Recommender
 from recommender.algorithms.common.memory_usage import measure_memory_bytes
+from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.benchmarks.evaluation_report import get_peak_rss_mib
 from recommender.dataset import Dataset, ItemContent
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.quantization import quantize_ensemble
-from recommender.fitting.training_profiles import TrainingProfileName, build_model_factories
-from recommender.types import ignore_progress
+from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
+from recommender.types import Int64Array, ignore_progress
 
 EVENTS_PER_USER = 9
 SHELF_SIZE = 60
+SHELF_EVENT_FRACTION = 0.8
 ENSEMBLE_NAME = "ensemble"
 N_QUERIES = 200
 
 
 def generate_synthetic_dataset(events: int, items: int, *, seed: int = 0) -> Dataset:
-    """Made-up events: users stay on two shelves of 60 items for four events of five, and popular items are popular."""
+    """Random events with structure: each user has two shelves of 60 items, and popularity follows a power law.
+
+    Four events of five are of the user's shelves, the others of the whole catalogue.
+    """
     rng = np.random.default_rng(seed)
-    users = max(events // EVENTS_PER_USER, 1)
-    lengths = rng.multinomial(events, np.full(users, 1 / users))
-    owner = np.repeat(np.arange(users), lengths)
-    shelves = max(items // SHELF_SIZE, 1)
-    mine = rng.integers(0, shelves, (users, 2))[owner, rng.integers(0, 2, events)]
-    popular = _sample_zipf(rng, items, events)
-    near = np.minimum(mine * SHELF_SIZE + _sample_zipf(rng, min(SHELF_SIZE, items), events), items - 1)
-    item = np.where(rng.random(events) < 0.8, near, popular).astype(np.int32)
+    n_users = max(events // EVENTS_PER_USER, 1)
+    lengths = rng.multinomial(events, np.full(n_users, 1 / n_users))
+    user = np.repeat(np.arange(n_users), lengths)
+    n_shelves = max(items // SHELF_SIZE, 1)
+    # The shelf of each event: one of the two shelves drawn for its user.
+    shelf = rng.integers(0, n_shelves, (n_users, 2))[user, rng.integers(0, 2, events)]
+    popular_item = _sample_zipf(rng, items, events)
+    position_on_shelf = _sample_zipf(rng, min(SHELF_SIZE, items), events)
+    shelf_item = np.minimum(shelf * SHELF_SIZE + position_on_shelf, items - 1)
+    is_shelf_event = rng.random(events) < SHELF_EVENT_FRACTION
+    item = np.where(is_shelf_event, shelf_item, popular_item).astype(np.int32)
     texts = tuple(f"thing {number % 997} of shelf {number // SHELF_SIZE}" for number in range(items))
-    at = rng.integers(0, 10**10, events)
+    timestamp = rng.integers(0, 10**10, events)
     return Dataset(
-        n_users=users,
+        n_users=n_users,
         n_items=items,
         indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]).astype(np.int64),
         item=item,
-        timestamp=at[np.lexsort((at, owner))],
+        # lexsort orders by its last key first: by user, then by time.
+        timestamp=timestamp[np.lexsort((timestamp, user))],
         weight=np.ones(events, np.float32),
         content=ItemContent(texts),
     )
 
 
-def _sample_zipf(rng: np.random.Generator, items: int, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    share = np.cumsum(1 / np.arange(1, items + 1) ** 0.8)
-    return np.asarray(np.searchsorted(share, rng.random(count) * share[-1]), dtype=np.int64)
+def _sample_zipf(rng: np.random.Generator, items: int, count: int) -> Int64Array:
+    """Item numbers with probability proportional to (number + 1) ** -0.8, by inversion of the distribution function."""
+    cumulative = np.cumsum(1 / np.arange(1, items + 1) ** 0.8)
+    return np.asarray(np.searchsorted(cumulative, rng.random(count) * cumulative[-1]), dtype=np.int64)
 
 
 def measure_model_cost(
     name: str, *, events: int, items: int, profile: TrainingProfileName = "fast"
 ) -> dict[str, Any]:
-    """Of one member, or of the whole ensemble with blend and compression: processor seconds to learn, peak memory of this process,
-    what is served of it in bytes, and the median milliseconds for one history."""
+    """Fits one model, or the whole ensemble, on a synthetic data set.
+
+    Args:
+        name: name of a model, or ENSEMBLE_NAME for all models of the profile with blend and quantization.
+        events: number of events.
+        items: size of the catalogue.
+        profile: training profile.
+
+    Returns:
+        events, items, seconds (processor time of the fit), base_mib and peak_mib (resident memory of this process
+        before the fit and at its peak), file_bytes and held_bytes (quantized, in files and in memory), and
+        score_one_ms (median time to score one history).
+
+    Raises:
+        DataError: no model has this name.
+    """
     data = generate_synthetic_dataset(events, items)
-    base = get_peak_rss_mib()
+    base_mib = get_peak_rss_mib()
     rng = np.random.default_rng(0)
-    # Processor time: whatever else the machine does, the same work costs about the same.
+    # Processor time: other work on the machine hardly changes it.
     started = time.process_time()
-    served: Any
+    quantized: Ensemble | Recommender[Any]
     if name == ENSEMBLE_NAME:
-        served = quantize_ensemble(fit_ensemble(data, profile=profile, rng=rng))
+        quantized = quantize_ensemble(fit_ensemble(data, FitOptions(profile=profile), rng=rng))
+        seconds, peak_mib = time.process_time() - started, get_peak_rss_mib()
+        memory_bytes = quantized.memory_bytes
     else:
-        member = build_model_factories(profile, ignore_progress, [name])[name]()
-        member.fit(data, rng)
-        served = member
-    seconds = time.process_time() - started
-    peak = get_peak_rss_mib()
-    if name != ENSEMBLE_NAME:
-        served = served.compressed()
-    asked = [data.histories.slice_row(user) for user in range(min(N_QUERIES, data.n_users))]
-    taken = []
-    for history in asked:
-        moment = time.perf_counter()
-        served.score_history(history)
-        taken.append(time.perf_counter() - moment)
+        model = build_model_specs(profile, ignore_progress, [name])[name].build()
+        model.fit(data, rng)
+        seconds, peak_mib = time.process_time() - started, get_peak_rss_mib()
+        quantized = model.quantize()
+        memory_bytes = measure_memory_bytes(quantized)
     return {
         "events": events,
         "items": items,
         "seconds": round(seconds, 3),
-        "base_mib": round(base),
-        "peak_mib": round(peak),
-        "file_bytes": sum(map(len, served.to_files().values())),
-        "held_bytes": served.memory_bytes if name == ENSEMBLE_NAME else measure_memory_bytes(served),
-        "score_one_ms": round(float(np.median(taken)) * 1000, 3),
+        "base_mib": round(base_mib),
+        "peak_mib": round(peak_mib),
+        "file_bytes": sum(map(len, quantized.to_files().values())),
+        "held_bytes": memory_bytes,
+        "score_one_ms": round(_measure_scoring_ms(quantized, data), 3),
     }
+
+
+def _measure_scoring_ms(model: Ensemble | Recommender[Any], data: Dataset) -> float:
+    """Median milliseconds to score one history."""
+    seconds = []
+    for user in range(min(N_QUERIES, data.n_users)):
+        history = data.histories.slice_row(user)
+        started = time.perf_counter()
+        model.score_history(history)
+        seconds.append(time.perf_counter() - started)
+    return float(np.median(seconds)) * 1000
 
 
 def fit_power_law_exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
-    """The slope of log cost over log size: 1 for a cost that grows with the size, 2 for its square."""
-    return float(np.polyfit(np.log(sizes), np.log(np.maximum(costs, 1e-6)), 1)[0])
+    """The slope of log(cost) over log(size): 1 for linear growth, 2 for quadratic growth."""
+    # Costs below the clock's resolution are zero and have no logarithm.
+    positive_costs = np.maximum(costs, 1e-6)
+    return float(np.polyfit(np.log(sizes), np.log(positive_costs), 1)[0])
 
 
 def fit_n_log_n_exponent(sizes: Sequence[float]) -> float:
-    """The slope that n log n has over these sizes: a little above one."""
-    given = np.asarray(sizes, dtype=np.float64)
-    return fit_power_law_exponent(sizes, (given * np.log(given)).tolist())
+    """The slope of n log n over these sizes: slightly above one."""
+    n = np.asarray(sizes, dtype=np.float64)
+    return fit_power_law_exponent(sizes, (n * np.log(n)).tolist())
 
 
 def fit_scaling_exponents(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """The exponents in events of one member's seconds, and of the memory it took beyond the events themselves."""
+    """Exponents of time and peak memory in the number of events, from measurements of one model."""
     sizes = [row["events"] for row in rows]
+    seconds = [row["seconds"] for row in rows]
+    peak_mib = [row["peak_mib"] for row in rows]
     return {
-        "seconds_exponent": round(fit_power_law_exponent(sizes, [row["seconds"] for row in rows]), 3),
-        "memory_exponent": round(fit_power_law_exponent(sizes, [row["peak_mib"] for row in rows]), 3),
+        "seconds_exponent": round(fit_power_law_exponent(sizes, seconds), 3),
+        "memory_exponent": round(fit_power_law_exponent(sizes, peak_mib), 3),
         "n_log_n_exponent": round(fit_n_log_n_exponent(sizes), 3),
     }
-
-
-def main() -> None:
-    """Prints one measurement as JSON; its process has measured nothing else."""
-    parser = argparse.ArgumentParser(prog="python -m recommender.benchmarks.scaling")
-    parser.add_argument("member")
-    parser.add_argument("events", type=int)
-    parser.add_argument("items", type=int)
-    parser.add_argument("--profile", choices=["fast", "full"], default="fast")
-    given = parser.parse_args()
-    print(
-        json.dumps(
-            measure_model_cost(
-                given.tune_model, events=given.events, items=given.items, profile=given.profile
-            )
-        )
-    )
-
-
-if __name__ == "__main__":
-    main()

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from recommender.dataset.dataset import Dataset
 from recommender.types import BoolArray, DataError, Float32Array, Float64Array, Int32Array, Int64Array
 
-DAY_MS = 86_400_000
 MINUTE_MS = 60_000
 # 1.4826 makes the median absolute deviation of normal data its standard deviation.
 MAD_TO_SIGMA = 1.4826

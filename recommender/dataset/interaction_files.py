@@ -5,30 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 
+from common.event_kinds import EVENT_KIND_WEIGHTS, UNKNOWN_KIND_WEIGHT
 from recommender.dataset.dataset import Dataset
 from recommender.dataset.table_files import TABLE_SUFFIXES, read_table
 from recommender.types import DataError, Float32Array, Int64Array
 
-KIND_WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {
-        "impression": 0,
-        "view": 1,
-        "click": 1.5,
-        "cart": 3,
-        "bookmark": 2,
-        "like": 2,
-        "play": 1,
-        "submit": 1,
-        "purchase": 5,
-        "rating": 1,
-        "dismiss": -1,
-    }
-)
 # Seconds since 1970 stay below this until the year 5138; milliseconds are above it since March 1973.
 MAX_EPOCH_SECONDS = 100_000_000_000
 MAX_EPOCH_MS = 253_402_300_799_999
@@ -112,7 +97,10 @@ def _parse_weights(path: Path, frame: pl.DataFrame) -> Float32Array:
     if "rating" in frame.columns:
         return _parse_numbers(path, frame, "rating", lambda v: v.is_finite()).to_numpy().astype(np.float32)
     if "kind" in frame.columns:
-        return np.array([KIND_WEIGHTS.get(str(kind), 1.0) for kind in frame["kind"]], dtype=np.float32)
+        return np.array(
+            [EVENT_KIND_WEIGHTS.get(str(kind), UNKNOWN_KIND_WEIGHT) for kind in frame["kind"]],
+            dtype=np.float32,
+        )
     return np.ones(frame.height, np.float32)
 
 

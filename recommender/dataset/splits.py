@@ -1,4 +1,4 @@
-"""What is hidden from the algorithms and asked of them afterwards."""
+"""Splits of a data set into training events and test cases."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ MAX_TEST_HISTORY = 1_000
 
 @dataclass(frozen=True)
 class Split:
-    """train: what may be learned from; case i asks user[i] with histories row i for target[i].
+    """Training data and test cases.
 
-    Histories hold only events before the target."""
+    train: events that models may learn from.
+    histories: history of each case; only events before its target.
+    target: item to be predicted, int32 (cases,).
+    user: user of each case, int64 (cases,).
+    """
 
     train: Dataset
     histories: Histories
@@ -30,59 +34,77 @@ class Split:
     def __len__(self) -> int:
         return len(self.target)
 
+    def take(self, rows: Int64Array) -> Split:
+        """The cases with these numbers, in this order; training data is unchanged."""
+        return Split(self.train, self.histories.take_rows(rows), self.target[rows], self.user[rows])
+
     def sample_cases(self, max_cases: int, rng: np.random.Generator) -> Split:
-        """At most `most` of the cases, drawn without repetition; training is unchanged."""
+        """At most `max_cases` cases, drawn without replacement, in their original order."""
         if len(self) <= max_cases:
             return self
         rows = np.sort(rng.choice(len(self), max_cases, replace=False)).astype(np.int64)
-        return Split(self.train, self.histories.take_rows(rows), self.target[rows], self.user[rows])
+        return self.take(rows)
 
 
 def leave_last_out(dataset: Dataset) -> Split:
-    """Hides the last event of each user who has at least two."""
-    lengths = np.diff(dataset.indptr)
-    user = np.flatnonzero(lengths >= 2).astype(np.int64)
-    last = dataset.indptr[user + 1] - 1
-    kept = np.ones(dataset.n_events, dtype=np.bool_)
-    kept[last] = False
-    train = dataset.filter_events(kept)
-    return Split(train, train.raw_histories.take_rows(user), dataset.item[last], user)
+    """Hides the last event of each user who has at least two events."""
+    user = np.flatnonzero(np.diff(dataset.indptr) >= 2).astype(np.int64)
+    last_event = dataset.indptr[user + 1] - 1
+    is_training_event = np.ones(dataset.n_events, dtype=np.bool_)
+    is_training_event[last_event] = False
+    train = dataset.filter_events(is_training_event)
+    return Split(train, train.raw_histories.take_rows(user), dataset.item[last_event], user)
 
 
 def time_split(dataset: Dataset, *, test_fraction: float = 0.1, cutoff_ms: int | None = None) -> Split:
-    """Hides the latest `share` of all events, or those from `cut` (ms) on; the target is a user's first of them.
+    """Hides all events from a cutoff on; the target of a user is the first of them.
 
-    Users without an event before the cut are not asked. Raises DataError without times."""
+    Users without an event before the cutoff have no case.
+
+    Args:
+        dataset: events with timestamps.
+        test_fraction: fraction of the events that is hidden, where there is no `cutoff_ms`.
+        cutoff_ms: first hidden timestamp, in milliseconds since 1970.
+
+    Raises:
+        DataError: the events have no timestamps.
+    """
     train = dataset.filter_events(_mask_before_cutoff(dataset, test_fraction, cutoff_ms))
-    known = np.diff(train.indptr)
-    user = np.flatnonzero((known > 0) & (np.diff(dataset.indptr) > known)).astype(np.int64)
-    first = dataset.indptr[user] + known[user]
-    return Split(train, train.raw_histories.take_rows(user), dataset.item[first], user)
+    n_training_events = np.diff(train.indptr)
+    has_case = (n_training_events > 0) & (np.diff(dataset.indptr) > n_training_events)
+    user = np.flatnonzero(has_case).astype(np.int64)
+    # Events of a user are in time order: the first hidden one follows the training events.
+    first_hidden_event = dataset.indptr[user] + n_training_events[user]
+    return Split(train, train.raw_histories.take_rows(user), dataset.item[first_hidden_event], user)
 
 
 def roll_forward(dataset: Dataset, *, test_fraction: float = 0.1, cutoff_ms: int | None = None) -> Split:
-    """As time_split, but each later event that has something before it is asked, with all that came before it.
+    """As `time_split`, but every hidden event is a case, except for the first event of a user.
 
-    So people who came after the cut are asked from their second event on, as the platform serves them. Of more than MOST_ASKED
-    events so many are drawn, always the same. Raises DataError without times."""
-    before = _mask_before_cutoff(dataset, test_fraction, cutoff_ms)
-    first = np.zeros(dataset.n_events, dtype=np.bool_)
-    first[dataset.indptr[:-1][np.diff(dataset.indptr) > 0]] = True
-    asked = np.flatnonzero(~before & ~first).astype(np.int64)
-    if len(asked) > MAX_TEST_CASES:
-        asked = np.sort(np.random.default_rng(0).choice(asked, MAX_TEST_CASES, replace=False))
+    The history of a case has all events before it, hidden ones too. New users therefore have cases from their second
+    event on, as in serving. Of more than MAX_TEST_CASES events, a fixed random sample is used.
+
+    Args and Raises: as `time_split`.
+    """
+    is_before_cutoff = _mask_before_cutoff(dataset, test_fraction, cutoff_ms)
+    is_first_event = np.zeros(dataset.n_events, dtype=np.bool_)
+    has_events = np.diff(dataset.indptr) > 0
+    is_first_event[dataset.indptr[:-1][has_events]] = True
+    test_events = np.flatnonzero(~is_before_cutoff & ~is_first_event).astype(np.int64)
+    if len(test_events) > MAX_TEST_CASES:
+        rng = np.random.default_rng(0)
+        test_events = np.sort(rng.choice(test_events, MAX_TEST_CASES, replace=False))
     histories = dataset.raw_histories
-    user = histories.row_ids()[asked]
     return Split(
-        dataset.filter_events(before),
-        histories.slice_prefixes(asked, max_length=MAX_TEST_HISTORY),
-        dataset.item[asked],
-        user,
+        train=dataset.filter_events(is_before_cutoff),
+        histories=histories.slice_prefixes(test_events, max_length=MAX_TEST_HISTORY),
+        target=dataset.item[test_events],
+        user=histories.row_ids()[test_events],
     )
 
 
 def _mask_before_cutoff(dataset: Dataset, test_fraction: float, cutoff_ms: int | None) -> BoolArray:
-    """Which events came before the cut."""
+    """Events before the cutoff, bool (events,)."""
     if not dataset.has_timestamps:
         raise DataError("A split by time needs events with a timestamp.")
     if cutoff_ms is None:
@@ -90,10 +112,10 @@ def _mask_before_cutoff(dataset: Dataset, test_fraction: float, cutoff_ms: int |
     return dataset.timestamp < cutoff_ms
 
 
-# What is learned and chosen from: a case a user, so that nobody counts more than others.
+# One case per user, so that no user has more weight than another in fitted weights.
 VALIDATION_PROTOCOLS: dict[EvaluationProtocol, Callable[[Dataset], Split]] = {
     "leave-last-out": leave_last_out,
     "time-split": time_split,
 }
-# What is quoted: all that the time after the cut can tell. Figures are means of users, not of events.
+# All cases after the cutoff; reported metrics are means over users, not over cases.
 TEST_PROTOCOLS = VALIDATION_PROTOCOLS | {"time-split": roll_forward}

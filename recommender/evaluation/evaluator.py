@@ -1,4 +1,4 @@
-"""Asks models every case of a split, in bounded memory."""
+"""Scores every case of a split with one or several models, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from recommender.algorithms.base import Recommender, top_k
 from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Split
+from recommender.evaluation.candidate_scores import CANDIDATES_PER_MODEL, CandidateScores
 from recommender.evaluation.metrics import (
     bootstrap_interval,
     catalogue_coverage,
@@ -20,22 +21,21 @@ from recommender.evaluation.metrics import (
     rank_targets,
     recall_at_k,
 )
-from recommender.fitting.blend_weights import CANDIDATES_PER_MODEL, CandidateScores
 from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 
 MAX_BATCH_SIZE = 1024
-# Scores at once: several members' float32 tables of so many cells are held together, and their order in int64.
+# Bounds cases x items of a batch: several float32 score matrices and one int64 sort order exist at once.
 MAX_SCORE_CELLS = 16_000_000
 
 
 def choose_batch_size(items: int) -> int:
-    """How many cases are asked at a time: fewer in a great catalogue, so that memory does not grow with it."""
+    """Number of cases in a batch: fewer for a large catalogue, so that memory does not grow with it."""
     return max(16, min(MAX_BATCH_SIZE, MAX_SCORE_CELLS // max(items, 1)))
 
 
 @dataclass
 class MetricAccumulator:
-    """Ranks and shown items of one model, filled part by part."""
+    """Target ranks and recommended items of one model, collected batch by batch."""
 
     items: int
     k: int
@@ -45,34 +45,51 @@ class MetricAccumulator:
     def add_batch(
         self, scores: Float32Array, histories: Histories, target: Int32Array, *, min_top_items: int = 0
     ) -> Int32Array:
-        """Best items of each row, at least `most` of them; `scores` is -inf at the history afterwards."""
+        """Adds a batch of cases.
+
+        Args:
+            scores: float32 (cases, items); overwritten with -inf at items of the history.
+            histories: one history for each case.
+            target: item numbers (cases,).
+            min_top_items: lower bound for the length of the returned lists.
+
+        Returns:
+            The best items of each case, int32 (cases, max(k, min_top_items)), best first, -1 for none.
+        """
         self.rank_batches.append(rank_targets(scores, histories, target))
-        best = top_k(scores, max(self.k, min_top_items)).items
-        self.recommended_batches.append(best[:, : self.k])
-        return best
+        top_items = top_k(scores, max(self.k, min_top_items)).items
+        self.recommended_batches.append(top_items[:, : self.k])
+        return top_items
 
     def collect_ranks(self) -> Int64Array:
-        return np.concatenate(self.rank_batches) if self.rank_batches else np.empty(0, np.int64)
+        """Ranks of all targets so far, in the order of the cases."""
+        if not self.rank_batches:
+            return np.empty(0, np.int64)
+        return np.concatenate(self.rank_batches)
 
     def summarize_metrics(
         self, rng: np.random.Generator, user: Int64Array | None = None
     ) -> dict[str, float | list[float]]:
-        """recall@k, ndcg@k and coverage@k, with intervals as [low, high] under `..._interval`.
+        """Metrics over all cases so far.
 
-        With the user of each case they are means of users' means, and users are drawn for the intervals: what is asked
-        of one and the same says less than as much asked of many."""
+        Args:
+            rng: draws the bootstrap resamples.
+            user: user of each case (cases,). With it, metrics are means of each user's mean and users are resampled:
+                many cases of one user are not independent.
+
+        Returns:
+            ndcg@k, recall@k and coverage@k, `..._interval` as [low, high] of a 95 % interval, and cases.
+        """
         ranks, k = self.collect_ranks(), self.k
         ndcg = bootstrap_interval(mean_per_user(ndcg_at_k(ranks, k), user), rng)
         recall = bootstrap_interval(mean_per_user(recall_at_k(ranks, k), user), rng)
-        shown = (
-            np.concatenate(self.recommended_batches)
-            if self.recommended_batches
-            else np.empty((0, k), np.int32)
-        )
+        recommended = np.empty((0, k), np.int32)
+        if self.recommended_batches:
+            recommended = np.concatenate(self.recommended_batches)
         return {
             f"ndcg@{k}": ndcg.mean,
             f"recall@{k}": recall.mean,
-            f"coverage@{k}": catalogue_coverage(shown, self.items),
+            f"coverage@{k}": catalogue_coverage(recommended, self.items),
             f"ndcg@{k}_interval": [ndcg.low, ndcg.high],
             f"recall@{k}_interval": [recall.low, recall.high],
             "cases": len(ranks),
@@ -87,44 +104,59 @@ def evaluate_models(
     ensemble: Ensemble | None = None,
     candidate_scores: CandidateScores | None = None,
 ) -> dict[str, MetricAccumulator]:
-    """A tally for each member, and one named "blend" for what an ensemble of them makes of their scores.
+    """Evaluates several models in one pass over the cases.
 
-    Fills `rehearsal`, if given, on the way. Memory is bounded by ROWS cases at a time."""
-    names = [*models, *(["blend"] if ensemble else [])]
-    tallies = {name: MetricAccumulator(split.train.n_items, k) for name in names}
-    known = split.histories.drop_unknown_and_repeats(split.train.n_items)
-    for rows, part in known.iter_chunks(choose_batch_size(split.train.n_items)):
+    Args:
+        models: fitted models by name.
+        split: cases to evaluate.
+        k: length of the evaluated lists.
+        ensemble: combines the models' scores; its result is named "blend".
+        candidate_scores: filled with the scores of the candidates of each case.
+
+    Returns:
+        An accumulator for each name.
+    """
+    n_items = split.train.n_items
+    accumulators = {name: MetricAccumulator(n_items, k) for name in models}
+    min_top_items = CANDIDATES_PER_MODEL if candidate_scores else 0
+    if ensemble:
+        accumulators["blend"] = MetricAccumulator(n_items, k)
+    histories = split.histories.drop_unknown_and_repeats(n_items)
+    for rows, chunk in histories.iter_chunks(choose_batch_size(n_items)):
         target = split.target[rows]
-        scores = {name: scale_to_z_scores(member.score(part)) for name, member in models.items()}
+        scores = {name: scale_to_z_scores(model.score(chunk)) for name, model in models.items()}
         if ensemble:
-            tallies["blend"].add_batch(ensemble.combine_scores(scores, part), part, target)
-        most = CANDIDATES_PER_MODEL if candidate_scores else 0
-        best = {
-            name: tallies[name].add_batch(scores[name], part, target, min_top_items=most) for name in models
-        }
+            # Before the loop below, which overwrites scores of items of the history.
+            accumulators["blend"].add_batch(ensemble.combine_scores(scores, chunk), chunk, target)
+        top_items = {}
+        for name, model_scores in scores.items():
+            top_items[name] = accumulators[name].add_batch(
+                model_scores, chunk, target, min_top_items=min_top_items
+            )
         if candidate_scores:
-            candidate_scores.add_batch(scores, best, target, part)
-    return tallies
+            candidate_scores.add_batch(scores, top_items, target, chunk)
+    return accumulators
 
 
 def evaluate_scorer(
     scorer: Callable[[Histories], Float32Array], split: Split, *, k: int
 ) -> MetricAccumulator:
-    """The tally of whatever gives float32 (cases, items)."""
-    items = split.train.n_items
-    tally = MetricAccumulator(items, k)
-    for rows, part in split.histories.drop_unknown_and_repeats(items).iter_chunks(choose_batch_size(items)):
-        tally.add_batch(scorer(part), part, split.target[rows])
-    return tally
+    """Evaluates a function that returns float32 scores (cases, items) for histories."""
+    n_items = split.train.n_items
+    accumulator = MetricAccumulator(n_items, k)
+    histories = split.histories.drop_unknown_and_repeats(n_items)
+    for rows, chunk in histories.iter_chunks(choose_batch_size(n_items)):
+        accumulator.add_batch(scorer(chunk), chunk, split.target[rows])
+    return accumulator
 
 
 def evaluate_blend(
     models: Mapping[str, Recommender[Any]], blend: Blend, split: Split, *, k: int
-) -> dict[str, MetricAccumulator]:
-    """The tally of the blend alone, named "blend"."""
-    counted = {name: member for name, member in models.items() if blend.weights.get(name)}
+) -> MetricAccumulator:
+    """Evaluates a blend alone, without the metrics of its models and without a reranker."""
+    weighted_models = {name: model for name, model in models.items() if blend.weights.get(name)}
 
     def score_histories(histories: Histories) -> Float32Array:
-        return blend.combine({name: member.score(histories) for name, member in counted.items()})
+        return blend.combine({name: model.score(histories) for name, model in weighted_models.items()})
 
-    return {"blend": evaluate_scorer(score_histories, split, k=k)}
+    return evaluate_scorer(score_histories, split, k=k)

@@ -1,4 +1,4 @@
-"""Ranking metrics over the full catalogue with one relevant item, and their uncertainty."""
+"""Ranking metrics over the full catalogue with one relevant item per case, and bootstrap confidence intervals."""
 
 from __future__ import annotations
 
@@ -8,47 +8,60 @@ import numpy as np
 
 from recommender.types import Float32Array, Float64Array, Histories, Int32Array, Int64Array
 
+# Bounds resamples x distinct values of one draw: counts are int64, so that a chunk takes at most 32 MB.
+MAX_RESAMPLE_CELLS = 4_000_000
+
 
 def rank_targets(scores: Float32Array, histories: Histories, target: Int32Array) -> Int64Array:
-    """Items ranked before each row's target: those scored above it and all that tie with it.
+    """Rank of each case's target, from 0, shape (cases,).
 
-    Ties count against the target, else a model that scores everything alike looks perfect. Items of the
-    history are out of the ranking unless they are the target; `scores` is overwritten there with -inf."""
+    Items with the same score rank before the target: otherwise a model that gives every item the same score would be
+    perfect. Items of the history are not ranked unless they are the target.
+
+    Args:
+        scores: float32 (cases, items); overwritten with -inf at items of the history.
+        histories: one history for each case.
+        target: item numbers (cases,).
+    """
     rows = np.arange(len(target))
-    wanted = scores[rows, target].copy()
+    target_scores = scores[rows, target].copy()
     scores[histories.row_ids(), histories.item] = -np.inf
-    scores[rows, target] = wanted
-    # A target that cannot be scored (-inf, NaN) ties with or loses to everything.
-    others_below = (scores < wanted[:, None]).sum(axis=1)
-    return np.asarray(scores.shape[1] - 1 - others_below, dtype=np.int64)
+    scores[rows, target] = target_scores
+    # Counting lower scores, not higher ones, ranks a target of -inf or NaN last: no comparison with NaN is true.
+    n_lower = (scores < target_scores[:, None]).sum(axis=1)
+    return np.asarray(scores.shape[1] - 1 - n_lower, dtype=np.int64)
 
 
 def recall_at_k(ranks: Int64Array, k: int) -> Float64Array:
-    """recall@k of each case: with one relevant item, whether it is among the first k."""
+    """recall@k of each case; with one relevant item, 1 where it is among the first k and else 0."""
     return np.asarray(ranks < k, dtype=np.float64)
 
 
 def ndcg_at_k(ranks: Int64Array, k: int) -> Float64Array:
-    """nDCG@k of each case: 1 / log2(rank + 2) within the first k (the ideal gain of one item is one)."""
+    """nDCG@k of each case: 1 / log2(rank + 2) within the first k; the ideal DCG of one relevant item is 1."""
     return np.where(ranks < k, 1 / np.log2(ranks + 2.0), 0.0)
 
 
 def catalogue_coverage(recommended: Int32Array, items: int) -> float:
-    """The share of the catalogue in at least one list; -1 stands for no item."""
-    return len(np.unique(recommended[recommended >= 0])) / items if items else 0.0
+    """Fraction of the catalogue that occurs in the lists (cases, k); -1 is no item."""
+    if not items:
+        return 0.0
+    return len(np.unique(recommended[recommended >= 0])) / items
 
 
 def mean_per_user(values: Float64Array, user: Int64Array | None) -> Float64Array:
-    """The mean of each user's cases; without users, or with one case of each, the values as they are."""
+    """Mean over the cases of each user; the values themselves without users or with one case per user."""
     if user is None:
         return values
-    _, number, count = np.unique(user, return_inverse=True, return_counts=True)
-    return values if count.max(initial=1) == 1 else np.bincount(number, values) / count
+    _, user_index, count = np.unique(user, return_inverse=True, return_counts=True)
+    if count.max(initial=1) == 1:
+        return values
+    return np.asarray(np.bincount(user_index, values) / count, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class ConfidenceInterval:
-    """A mean and its 95% bootstrap interval over cases."""
+    """A mean and its 95 % bootstrap interval over cases."""
 
     mean: float
     low: float
@@ -58,18 +71,32 @@ class ConfidenceInterval:
 def bootstrap_interval(
     values: Float64Array, rng: np.random.Generator, *, n_resamples: int = 1000
 ) -> ConfidenceInterval:
-    """Percentile bootstrap over cases, drawing counts instead of cases."""
+    """95 % percentile bootstrap interval of the mean over cases (Efron 1979); zeros without cases."""
     if len(values) == 0:
         return ConfidenceInterval(0.0, 0.0, 0.0)
-    distinct, counts = np.unique(values, return_counts=True)
-    drawn = rng.multinomial(len(values), counts / len(values), size=n_resamples)
-    means = drawn @ distinct / len(values)
+    means = bootstrap_means(values, rng, n_resamples=n_resamples)
     low, high = np.quantile(means, [0.025, 0.975])
     return ConfidenceInterval(float(values.mean()), float(low), float(high))
+
+
+def bootstrap_means(values: Float64Array, rng: np.random.Generator, *, n_resamples: int) -> Float64Array:
+    """Means of bootstrap resamples of `values`, shape (n_resamples,).
+
+    Draws how often each distinct value occurs instead of drawing cases: metrics with one relevant item have few
+    distinct values, so that a resample of any size costs little.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    chunk_size = max(1, MAX_RESAMPLE_CELLS // len(distinct))
+    sums = []
+    for start in range(0, n_resamples, chunk_size):
+        size = min(chunk_size, n_resamples - start)
+        resampled_counts = rng.multinomial(len(values), counts / len(values), size=size)
+        sums.append(resampled_counts @ distinct)
+    return np.asarray(np.concatenate(sums) / len(values), dtype=np.float64)
 
 
 def is_significantly_better(
     candidate: Float64Array, baseline: Float64Array, rng: np.random.Generator, *, n_resamples: int = 1000
 ) -> bool:
-    """Whether the lower end of the 95% interval of the mean paired difference is above zero."""
+    """Whether the 95 % interval of the mean paired difference candidate - baseline lies above zero."""
     return bootstrap_interval(candidate - baseline, rng, n_resamples=n_resamples).low > 0

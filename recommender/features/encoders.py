@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 from scipy import sparse
 
+from common.time_units import DAY_MS
 from recommender.features.specification import Feature, FeatureKind, FeatureRole, FeatureSpecification
 from recommender.features.tfidf import TfidfVectorizer
 from recommender.types import DataError, Float32Array, Float64Array, Int64Array
@@ -158,7 +159,7 @@ class CyclicalTimeEncoder:
         return (*turns, " missing")
 
     def transform(self, values: ColumnValues) -> sparse.csr_matrix:
-        days = _to_floats([_to_epoch_ms(value) for value in values]) / 86_400_000
+        days = _to_floats([_to_epoch_ms(value) for value in values]) / DAY_MS
         missing = ~np.isfinite(days)
         days = np.where(missing, 0.0, days)
         # 1970 began on a Thursday; a year is 365.2425 days on average.

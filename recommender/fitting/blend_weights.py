@@ -1,209 +1,151 @@
-"""Learns blend weights from validation cases only."""
+"""Fits the weights of the blend on validation cases."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, special
 
 from recommender.algorithms.common.score_blend import Blend
-from recommender.algorithms.ensemble.reranker import compute_query_features
-from recommender.evaluation.metrics import ndcg_at_k
-from recommender.types import BoolArray, Float32Array, Float64Array, Histories, Int32Array, Int64Array
+from recommender.evaluation.candidate_scores import PADDING_SCORE, CandidateScores, compute_mean_ndcg
+from recommender.types import Float32Array, Float64Array
 
-# Orders the items that no other member tells apart, and answers an empty history.
+# Popularity always has a small weight: it orders items that no other model distinguishes, and ranks for an empty history.
 MIN_POPULARITY_WEIGHT = 0.01
-CANDIDATES_PER_MODEL = 150
-PADDING_SCORE = -1e9
+# Factors by which the coordinate ascent multiplies and divides a weight, from coarse to fine.
 STEP_FACTORS = (2.0, 1.4, 1.15)
 MAX_ROUNDS = 4
-
-
-@dataclass
-class CandidateScores:
-    """Standardised member scores of the items that may matter: each member's best, and the target (column 0).
-
-    An item outside every member's best cannot displace a target that a blend puts among the first ten, so the
-    search over weights needs no more. Parts are float32 (members, cases, candidates); NEVER marks padding. situations (cases, columns)
-    are what the second stage knows of each history; `again` marks targets that were in theirs."""
-
-    model_names: tuple[str, ...]
-    chunks: list[Float32Array] = field(default_factory=list)
-    query_features: list[Float32Array] = field(default_factory=list)
-    target_in_history: list[BoolArray] = field(default_factory=list)
-
-    def add_batch(
-        self,
-        scores: Mapping[str, Float32Array],
-        top_items: Mapping[str, Int32Array],
-        target: Int32Array,
-        histories: Histories,
-    ) -> None:
-        """By member: standardised scores, and the best CANDIDATES items of each row that are not in its history."""
-        rows = np.arange(len(target))
-        chosen = np.zeros(scores[self.model_names[0]].shape, dtype=np.bool_)
-        for name in self.model_names:
-            row, place = np.nonzero(top_items[name] >= 0)
-            chosen[row, top_items[name][row, place]] = True
-        chosen[rows, target] = False
-        counts = chosen.sum(axis=1)
-        part = np.full(
-            (len(self.model_names), len(rows), int(counts.max(initial=0)) + 1), PADDING_SCORE, np.float32
-        )
-        row, item = np.nonzero(chosen)
-        column: Int64Array = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
-        for number, name in enumerate(self.model_names):
-            part[number, :, 0] = scores[name][rows, target]
-            part[number, row, column] = scores[name][row, item]
-        self.chunks.append(part)
-        self.query_features.append(compute_query_features(scores, histories))
-        again = np.zeros(len(rows), dtype=np.bool_)
-        owners = histories.row_ids()
-        again[owners[histories.item == target[owners]]] = True
-        self.target_in_history.append(again)
-
-    def combine_scores(self, weights: Float64Array) -> list[Float32Array]:
-        """float32 (cases, candidates) of each part."""
-        return [np.tensordot(weights.astype(np.float32), part, axes=1) for part in self.chunks]
-
-    def ndcg(self, weights: Float64Array, k: int) -> float:
-        """nDCG@k of the blend with these weights, ties against the target."""
-        return mean_ndcg(self.combine_scores(weights), k)
-
-    def select_models(self, model_names: Sequence[str]) -> CandidateScores:
-        """The same cases and candidates as these members see them."""
-        rows = [self.model_names.index(name) for name in model_names]
-        return CandidateScores(
-            tuple(model_names),
-            [part[rows] for part in self.chunks],
-            self.query_features,
-            self.target_in_history,
-        )
-
-    def slice_cases(self, step: int) -> CandidateScores:
-        """Each `step`-th case of each part."""
-        parts = [part[:, ::step] for part in self.chunks]
-        return CandidateScores(
-            self.model_names,
-            parts,
-            [about[::step] for about in self.query_features],
-            [again[::step] for again in self.target_in_history],
-        )
-
-    @property
-    def n_cases(self) -> int:
-        return sum(part.shape[1] for part in self.chunks)
-
-
-def mean_ndcg(blended: Sequence[Float32Array], k: int) -> float:
-    """nDCG@k where column 0 is the target's score, ties against it."""
-    total = sum(float(ndcg_at_k((part[:, 1:] >= part[:, :1]).sum(axis=1), k).sum()) for part in blended)
-    cases = sum(map(len, blended))
-    return total / cases if cases else 0.0
+MAX_LOGIT_CASES = 3_000
 
 
 def build_equal_blend(model_names: tuple[str, ...]) -> Blend:
-    """What is used where no validation case exists."""
-    return Blend({name: MIN_POPULARITY_WEIGHT if name == "popularity" else 1.0 for name in model_names})
+    """Equal weights except for popularity: the blend where there is no validation case."""
+    weights = dict.fromkeys(model_names, 1.0)
+    if "popularity" in weights:
+        weights["popularity"] = MIN_POPULARITY_WEIGHT
+    return Blend(weights)
 
 
 def fit_blend(candidate_scores: CandidateScores, *, k: int = 10) -> Blend:
-    """Weights with the best nDCG@k on the rehearsal, each at least zero; popularity keeps a floor.
+    """Weights of at least zero that maximise nDCG@k on the candidate scores.
 
-    The metric is a step function of the weights with many hills, so a coordinate search climbs from two places: equal
-    weights, and those of a conditional logit, which is convex. The better of the two is taken."""
-    starts = (
-        np.array(list(build_equal_blend(candidate_scores.model_names).weights.values())),
-        _fit_conditional_logit(candidate_scores),
-    )
-    weights, _ = max(
-        (_run_coordinate_ascent(candidate_scores, start, k) for start in starts), key=lambda found: found[1]
-    )
-    return _build_blend(candidate_scores, weights)
-
-
-def compute_blend_ndcg(candidate_scores: CandidateScores, blend: Blend, k: int) -> float:
-    """nDCG@k of a blend on the rehearsal."""
-    return candidate_scores.ndcg(
-        np.array([blend.weights.get(name, 0.0) for name in candidate_scores.model_names]), k
-    )
+    nDCG is a step function of the weights with many local maxima. A coordinate ascent therefore starts twice: from equal
+    weights, and from those of a conditional logit, whose loss is convex. The better result is returned.
+    """
+    equal_blend = build_equal_blend(candidate_scores.model_names)
+    from_equal = _run_coordinate_ascent(candidate_scores, candidate_scores.get_weights(equal_blend), k)
+    from_logit = _run_coordinate_ascent(candidate_scores, _fit_conditional_logit(candidate_scores), k)
+    best = from_equal
+    if from_logit.ndcg > from_equal.ndcg:
+        best = from_logit
+    return _build_blend(candidate_scores, best.weights)
 
 
 def refit_blend(candidate_scores: CandidateScores, blend: Blend, *, k: int) -> Blend:
-    """The best weights near those of `blend`, for the members of `rehearsal` alone."""
-    start = np.array([blend.weights.get(name, 0.0) for name in candidate_scores.model_names])
-    weights, _ = _run_coordinate_ascent(candidate_scores, start if start.any() else np.ones(len(start)), k)
-    return _build_blend(candidate_scores, weights)
+    """A coordinate ascent from the weights of `blend`, for the models of `candidate_scores` alone."""
+    start = candidate_scores.get_weights(blend)
+    if not start.any():
+        start = np.ones(len(start))
+    return _build_blend(candidate_scores, _run_coordinate_ascent(candidate_scores, start, k).weights)
 
 
 def _build_blend(candidate_scores: CandidateScores, weights: Float64Array) -> Blend:
-    # Scores are standardised, so only proportions matter: the greatest weight is one.
-    scaled = weights / weights.max()
-    return Blend(
-        {name: float(weight) for name, weight in zip(candidate_scores.model_names, scaled, strict=True)}
-    )
+    # Models are combined as z-scores, so only ratios of weights matter: the largest weight becomes 1.
+    scaled = (weights / weights.max()).tolist()
+    return Blend(dict(zip(candidate_scores.model_names, scaled, strict=True)))
+
+
+@dataclass
+class _CoordinateAscent:
+    """State of the search: current weights, their blended scores by chunk, and their nDCG@k."""
+
+    candidate_scores: CandidateScores
+    k: int
+    min_weights: Float64Array
+    weights: Float64Array
+    blended_scores: list[Float32Array]
+    ndcg: float
+
+    def run_round(self, factor: float) -> None:
+        """Tries other values of each weight in turn; keeps those that raise nDCG."""
+        for index in range(len(self.weights)):
+            for value in _list_trial_weights(self.weights[index], factor, self.weights.max()):
+                self._try_weight(index, value)
+
+    def _try_weight(self, index: int, value: float) -> None:
+        weights = self.weights.copy()
+        weights[index] = max(value, self.min_weights[index])
+        if not weights.any():
+            return
+        # Only one weight differs: adding the difference is cheaper than summing over all models again.
+        change = np.float32(weights[index] - self.weights[index])
+        blended_scores = []
+        for total, chunk in zip(self.blended_scores, self.candidate_scores.chunks, strict=True):
+            blended_scores.append(total + change * chunk[index])
+        ndcg = compute_mean_ndcg(blended_scores, self.k)
+        if ndcg > self.ndcg:
+            self.weights, self.blended_scores, self.ndcg = weights, blended_scores, ndcg
 
 
 def _run_coordinate_ascent(
     candidate_scores: CandidateScores, start: Float64Array, k: int
-) -> tuple[Float64Array, float]:
-    """Each weight in turn is multiplied, divided, dropped or, once dropped, tried again, while that helps."""
-    floor = np.array(
-        [MIN_POPULARITY_WEIGHT if name == "popularity" else 0.0 for name in candidate_scores.model_names]
+) -> _CoordinateAscent:
+    """Multiplies, divides and zeroes each weight in turn while nDCG rises; zero weights are tried again."""
+    min_weights = np.zeros(len(start))
+    if "popularity" in candidate_scores.model_names:
+        min_weights[candidate_scores.model_names.index("popularity")] = MIN_POPULARITY_WEIGHT
+    weights = np.maximum(start, min_weights)
+    blended_scores = candidate_scores.combine_scores(weights)
+    search = _CoordinateAscent(
+        candidate_scores=candidate_scores,
+        k=k,
+        min_weights=min_weights,
+        weights=weights,
+        blended_scores=blended_scores,
+        ndcg=compute_mean_ndcg(blended_scores, k),
     )
-    weights = np.maximum(start, floor)
-    blended = candidate_scores.combine_scores(weights)
-    best = mean_ndcg(blended, k)
-    for step in STEP_FACTORS:
+    for factor in STEP_FACTORS:
         for _ in range(MAX_ROUNDS):
-            before = best
-            for number in range(len(weights)):
-                for value in _list_trial_weights(weights[number], step, weights.max()):
-                    trial = weights.copy()
-                    trial[number] = max(value, floor[number])
-                    if not trial.any():
-                        continue
-                    # Only one weight differs, so only its member is read again.
-                    change = np.float32(trial[number] - weights[number])
-                    moved = [
-                        total + change * part[number]
-                        for total, part in zip(blended, candidate_scores.chunks, strict=True)
-                    ]
-                    if (reached := mean_ndcg(moved, k)) > best:
-                        weights, blended, best = trial, moved, reached
-            if best <= before:
+            ndcg_before = search.ndcg
+            search.run_round(factor)
+            if search.ndcg <= ndcg_before:
                 break
-    return weights, best
+    return search
 
 
-def _list_trial_weights(weight: float, step: float, max_weight: float) -> tuple[float, ...]:
+def _list_trial_weights(weight: float, factor: float, max_weight: float) -> tuple[float, ...]:
     if weight > 0:
-        return weight * step, weight / step, 0.0
+        return weight * factor, weight / factor, 0.0
     return 0.1 * max_weight, 0.3 * max_weight
 
 
-def _fit_conditional_logit(candidate_scores: CandidateScores, *, max_cases: int = 3_000) -> Float64Array:
-    """Weights that make the targets likeliest among their candidates: a conditional logit (McFadden 1974)."""
-    sample = candidate_scores.slice_cases(max(1, -(-candidate_scores.n_cases // max_cases)))
-    parts = [part for part in sample.chunks if part.size]
-    cases = sample.n_cases
+def _fit_conditional_logit(candidate_scores: CandidateScores) -> Float64Array:
+    """Maximum-likelihood weights of the targets among their candidates: a conditional logit (McFadden 1974)."""
+    sample = candidate_scores.limit_cases(MAX_LOGIT_CASES)
+    chunks = [chunk for chunk in sample.chunks if chunk.size]
+    n_cases = max(sample.n_cases, 1)
 
     def compute_loss(weights: Float64Array) -> tuple[float, Float64Array]:
-        total, slope = 0.0, np.zeros(len(weights))
-        for part in parts:
-            scores = np.tensordot(weights.astype(np.float32), part, axes=1)
-            scores[part[0] <= PADDING_SCORE] = -np.inf
-            likelihood = special.log_softmax(scores, axis=1)
-            total -= float(likelihood[:, 0].sum())
-            # Padding has no share, and NEVER times nothing is nothing.
-            slope += np.tensordot(part, np.exp(likelihood), axes=2) - part[:, :, 0].sum(axis=1)
-        return total / max(cases, 1), slope / max(cases, 1)
+        """Mean negative log-likelihood and its gradient."""
+        loss, gradient = 0.0, np.zeros(len(weights))
+        for chunk in chunks:
+            scores = np.tensordot(weights.astype(np.float32), chunk, axes=1)
+            scores[chunk[0] <= PADDING_SCORE] = -np.inf
+            log_likelihood = special.log_softmax(scores, axis=1)
+            loss -= float(log_likelihood[:, 0].sum())
+            # Expected minus observed scores. Padding has probability zero, and PADDING_SCORE times zero is zero.
+            expected = np.tensordot(chunk, np.exp(log_likelihood), axes=2)
+            gradient += expected - chunk[:, :, 0].sum(axis=1)
+        return loss / n_cases, gradient / n_cases
 
-    members = len(candidate_scores.model_names)
-    found = optimize.minimize(
-        compute_loss, np.full(members, 0.5), jac=True, method="L-BFGS-B", bounds=[(0, None)] * members,
+    n_models = len(candidate_scores.model_names)
+    result = optimize.minimize(
+        compute_loss,
+        np.full(n_models, 0.5),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None)] * n_models,
         options={"maxiter": 60},
-    )  # fmt: skip
-    return np.asarray(found.x, dtype=np.float64)
+    )
+    return np.asarray(result.x, dtype=np.float64)

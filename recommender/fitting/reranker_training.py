@@ -1,4 +1,4 @@
-"""Learns the second stage from validation cases, and whether it is worth having. Loads scikit-learn and onnx."""
+"""Fits the reranker on validation cases and checks on held-out cases whether it improves the order. Loads scikit-learn and onnx."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from onnx import TensorProto, checker, helper
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
@@ -16,21 +15,28 @@ from recommender.algorithms.ensemble.reranker import (
     GradientBoostedReranker,
     build_candidate_features,
 )
+from recommender.evaluation.candidate_scores import PADDING_SCORE, CandidateScores
 from recommender.evaluation.metrics import is_significantly_better, ndcg_at_k
-from recommender.fitting.blend_weights import PADDING_SCORE, CandidateScores
+from recommender.fitting.reranker_export import export_trees
 from recommender.types import BoolArray, Float32Array, Int64Array
 
+# Weights of the tree logit beside the blended score, from which the best on held-out cases is chosen.
 LOGIT_WEIGHTS = (0.2, 0.5, 1.5, 5.0)
 MIN_CASES = 400
 MAX_CASES = 30_000
-# Of the items around a target, so many are read; all of them taught no better order.
+# Fraction of the non-target candidates that the trees learn from; all of them gave no better order.
 NEGATIVE_SAMPLE_RATE = 0.3
 
 
 @dataclass(frozen=True)
 class CandidateLists:
-    """The first places of each case by the blend: evidence (cases, places, columns), blended scores (cases, places),
-    where the target stands among them (-1: nowhere), and its rank in the whole catalogue."""
+    """The blend's best candidates of each case.
+
+    features: float32 (cases, candidates, features).
+    blended_scores: float32 (cases, candidates).
+    target_position: position of the target among the candidates, -1 where it is not one of them, shape (cases,).
+    target_rank: rank of the target in the whole catalogue by blended score, shape (cases,).
+    """
 
     features: Float32Array
     blended_scores: Float32Array
@@ -41,23 +47,28 @@ class CandidateLists:
         return len(self.target_rank)
 
     def take(self, rows: Int64Array) -> CandidateLists:
+        """The cases with these numbers."""
         return CandidateLists(
-            self.features[rows], self.blended_scores[rows], self.target_position[rows], self.target_rank[rows]
+            features=self.features[rows],
+            blended_scores=self.blended_scores[rows],
+            target_position=self.target_position[rows],
+            target_rank=self.target_rank[rows],
         )
 
     def rerank_targets(self, logits: Float32Array, logit_weight: float) -> Int64Array:
-        """The target's rank once the places are dealt out by blended score and logit; ties against it."""
-        said = self.blended_scores + np.float32(logit_weight) * logits
+        """Rank of each target when candidates are ordered by blended score plus weighted logit; ties against it."""
+        adjusted_scores = self.blended_scores + np.float32(logit_weight) * logits
         rows = np.flatnonzero(self.target_position >= 0)
-        wanted = said[rows, self.target_position[rows]]
-        out = self.target_rank.copy()
-        out[rows] = (said[rows] >= wanted[:, None]).sum(axis=1) - 1
-        return out
+        target_scores = adjusted_scores[rows, self.target_position[rows]]
+        ranks = self.target_rank.copy()
+        # The target itself is one of the candidates that score at least as high.
+        ranks[rows] = (adjusted_scores[rows] >= target_scores[:, None]).sum(axis=1) - 1
+        return ranks
 
 
 @dataclass(frozen=True)
 class RerankerTrial:
-    """Mean nDCG on held-out cases with and without the second stage; `ranker` is None where it does not serve."""
+    """Mean nDCG on held-out cases with and without the reranker, which is None where it does not improve the order."""
 
     reranker: GradientBoostedReranker | None
     ndcg_without: float
@@ -65,9 +76,13 @@ class RerankerTrial:
     n_cases: int
 
     def to_json(self) -> dict[str, Any]:
+        """The entry "reranker" of the training report."""
+        logit_weight = None
+        if self.reranker:
+            logit_weight = self.reranker.logit_weight
         return {
-            "served": self.reranker is not None,
-            "mix": self.reranker.logit_weight if self.reranker else None,
+            "active": self.reranker is not None,
+            "logit_weight": logit_weight,
             "ndcg_without": self.ndcg_without,
             "ndcg_held_out": self.ndcg_held_out,
             "cases": self.n_cases,
@@ -77,56 +92,77 @@ class RerankerTrial:
 def fit_reranker_if_better(
     candidate_scores: CandidateScores, blend: Blend, *, k: int, rng: np.random.Generator
 ) -> RerankerTrial:
-    """Trees grown on each half of the cases order the other half.
+    """Fits gradient-boosted trees by two-fold cross-fitting: trees of each half of the cases order the other half.
 
-    They serve where that order is better than the blend's own beyond chance: where the lower end of the 95% interval
-    of the paired difference in nDCG@k is above zero. What serves is grown on all cases."""
+    The reranker is returned where that order is significantly better than the blend's own (95 % interval of the paired
+    difference in nDCG@k above zero); it is then fitted on all cases.
+
+    Args:
+        candidate_scores: validation scores of all models.
+        blend: weights of the models.
+        k: length of the evaluated lists.
+        rng: draws negatives, tree seeds and bootstrap resamples.
+    """
     cases = select_top_candidates(candidate_scores, blend)
-    before = ndcg_at_k(cases.target_rank, k)
-    without = float(before.mean()) if len(cases) else 0.0
+    ndcg_before = ndcg_at_k(cases.target_rank, k)
+    mean_before = float(ndcg_before.mean()) if len(cases) else 0.0
     if (cases.target_position >= 0).sum() < MIN_CASES:
-        return RerankerTrial(None, without, None, len(cases))
+        return RerankerTrial(None, mean_before, None, len(cases))
+    logits = _predict_held_out_logits(cases, rng)
+    logit_weight = _choose_logit_weight(cases, logits, k)
+    ndcg_after = ndcg_at_k(cases.rerank_targets(logits, logit_weight), k)
+    is_better = is_significantly_better(ndcg_after, ndcg_before, rng)
+    reranker = None
+    if is_better:
+        model_names = tuple(name for name in candidate_scores.model_names if blend.weights.get(name))
+        reranker = GradientBoostedReranker(model_names, logit_weight, export_trees(fit_trees(cases, rng)))
+    return RerankerTrial(reranker, mean_before, float(ndcg_after.mean()), len(cases))
+
+
+def _predict_held_out_logits(cases: CandidateLists, rng: np.random.Generator) -> Float32Array:
+    """Logits of each case by trees that were fitted on the other half, float32 (cases, candidates)."""
     logits = np.empty(cases.blended_scores.shape, np.float32)
-    half = np.arange(len(cases)) % 2 == 0
-    for asked in (half, ~half):
-        trees = fit_trees(cases.take(np.flatnonzero(~asked)), rng)
-        known = cases.features[asked]
+    is_even = np.arange(len(cases)) % 2 == 0
+    for held_out in (is_even, ~is_even):
+        trees = fit_trees(cases.take(np.flatnonzero(~held_out)), rng)
+        features = cases.features[held_out]
         with threadpool_limits(1, "openmp"):
-            said = trees.decision_function(known.reshape(-1, known.shape[2]))
-        logits[asked] = said.reshape(known.shape[:2])
-    mix = max(
-        LOGIT_WEIGHTS, key=lambda value: float(ndcg_at_k(cases.rerank_targets(logits, value), k).mean())
-    )
-    after = ndcg_at_k(cases.rerank_targets(logits, mix), k)
-    serves = is_significantly_better(after, before, rng)
-    members = tuple(name for name in candidate_scores.model_names if blend.weights.get(name))
-    ranker = GradientBoostedReranker(members, mix, export_trees(fit_trees(cases, rng))) if serves else None
-    return RerankerTrial(ranker, without, float(after.mean()), len(cases))
+            predicted = trees.decision_function(features.reshape(-1, features.shape[2]))
+        logits[held_out] = predicted.reshape(features.shape[:2])
+    return logits
+
+
+def _choose_logit_weight(cases: CandidateLists, logits: Float32Array, k: int) -> float:
+    def compute_ndcg(logit_weight: float) -> float:
+        return float(ndcg_at_k(cases.rerank_targets(logits, logit_weight), k).mean())
+
+    return max(LOGIT_WEIGHTS, key=compute_ndcg)
 
 
 def select_top_candidates(candidate_scores: CandidateScores, blend: Blend) -> CandidateLists:
-    """Of at most MOST_CASES cases, evenly chosen."""
-    sample = candidate_scores.slice_cases(max(1, -(-candidate_scores.n_cases // MAX_CASES)))
-    weights = np.array([blend.weights.get(name, 0.0) for name in sample.model_names])
-    width = min([N_CANDIDATES, *(part.shape[2] for part in sample.chunks)])
-    read = zip(
-        sample.chunks,
-        sample.combine_scores(weights),
-        sample.query_features,
-        sample.target_in_history,
-        strict=True,
-    )
-    # Read part by part: a copy of the whole would double the memory of the rehearsal.
-    rows = [place for place, weight in enumerate(weights) if weight]
-    parts = [
-        _build_candidate_lists(part[rows], blended, about, again, width)
-        for part, blended, about, again in read
-    ]
+    """The best N_CANDIDATES candidates by blended score, of at most about MAX_CASES evenly spaced cases."""
+    sample = candidate_scores.limit_cases(MAX_CASES)
+    weights = sample.get_weights(blend)
+    widths = [chunk.shape[2] for chunk in sample.chunks]
+    width = min([N_CANDIDATES, *widths])
+    active_rows = np.flatnonzero(weights)
+    # Chunk by chunk: a copy of all chunks would double the memory of the candidate scores.
+    lists = []
+    for number, blended_scores in enumerate(sample.combine_scores(weights)):
+        lists.append(
+            _build_candidate_lists(
+                sample.chunks[number][active_rows],
+                blended_scores,
+                sample.query_features[number],
+                sample.target_in_history[number],
+                width,
+            )
+        )
     return CandidateLists(
-        np.concatenate([part.features for part in parts]),
-        np.concatenate([part.blended_scores for part in parts]),
-        np.concatenate([part.target_position for part in parts]),
-        np.concatenate([part.target_rank for part in parts]),
+        features=np.concatenate([chunk.features for chunk in lists]),
+        blended_scores=np.concatenate([chunk.blended_scores for chunk in lists]),
+        target_position=np.concatenate([chunk.target_position for chunk in lists]),
+        target_rank=np.concatenate([chunk.target_rank for chunk in lists]),
     )
 
 
@@ -137,82 +173,42 @@ def _build_candidate_lists(
     target_in_history: BoolArray,
     width: int,
 ) -> CandidateLists:
-    rank = (blended_scores[:, 1:] >= blended_scores[:, :1]).sum(axis=1)
-    # Read from the back, so that the target in column 0 stands behind what ties with it.
-    last = blended_scores.shape[1] - 1
-    order = last - np.argsort(-blended_scores[:, ::-1], axis=1, kind="stable")[:, :width]
-    found = np.take_along_axis(blended_scores, order, axis=1)
-    known = build_candidate_features(
-        np.take_along_axis(model_scores, order[None], axis=2), found, query_features
-    )
-    # An item of the history is not put in another place when served.
-    found_at = np.where((order == 0).any(axis=1) & ~target_in_history, (order == 0).argmax(axis=1), -1)
-    return CandidateLists(known, found, found_at, rank)
+    """Candidate lists of one chunk of candidate scores, whose column 0 is the target."""
+    target_rank = (blended_scores[:, 1:] >= blended_scores[:, :1]).sum(axis=1)
+    # Descending sort of the reversed columns: a stable sort then places the target (column 0) after items with an equal
+    # score. `last_column - position` converts positions in the reversed array to column numbers.
+    last_column = blended_scores.shape[1] - 1
+    order = last_column - np.argsort(-blended_scores[:, ::-1], axis=1, kind="stable")[:, :width]
+    top_scores = np.take_along_axis(blended_scores, order, axis=1)
+    # The same columns of each model's scores, (models, cases, width).
+    top_model_scores = np.take_along_axis(model_scores, order[None], axis=2)
+    features = build_candidate_features(top_model_scores, top_scores, query_features)
+    is_target = order == 0
+    # In serving, the reranker does not move items of the history, so that repeated targets are no examples.
+    has_target = is_target.any(axis=1) & ~target_in_history
+    target_position = np.where(has_target, is_target.argmax(axis=1), -1)
+    return CandidateLists(features, top_scores, target_position, target_rank)
 
 
 def fit_trees(candidate_lists: CandidateLists, rng: np.random.Generator) -> HistGradientBoostingClassifier:
-    """Trees that tell the target from OTHERS of the items around it (Friedman 2001, gradient boosting)."""
+    """Fits gradient-boosted trees (Friedman 2001) that separate targets from a sample of the other candidates."""
     candidate_lists = candidate_lists.take(np.flatnonzero(candidate_lists.target_position >= 0))
-    wanted = np.zeros(candidate_lists.blended_scores.shape, np.bool_)
-    wanted[np.arange(len(candidate_lists)), candidate_lists.target_position] = True
-    read = wanted | (
-        (rng.random(wanted.shape) < NEGATIVE_SAMPLE_RATE)
-        & (candidate_lists.blended_scores > PADDING_SCORE / 2)
-    )
+    is_target = np.zeros(candidate_lists.blended_scores.shape, np.bool_)
+    is_target[np.arange(len(candidate_lists)), candidate_lists.target_position] = True
+    is_sampled = rng.random(is_target.shape) < NEGATIVE_SAMPLE_RATE
+    # Blended scores of padding are about the sum of the weights times PADDING_SCORE.
+    is_padding = candidate_lists.blended_scores <= PADDING_SCORE / 2
+    is_example = is_target | (is_sampled & ~is_padding)
     trees = HistGradientBoostingClassifier(
-        max_iter=50, learning_rate=0.12, max_leaf_nodes=15, min_samples_leaf=40, l2_regularization=10.0,
-        early_stopping=False, random_state=int(rng.integers(2**31)),
-    )  # fmt: skip
-    # One thread: sums then have one order, and on a busy machine several would mostly wait for each other.
+        max_iter=50,
+        learning_rate=0.12,
+        max_leaf_nodes=15,
+        min_samples_leaf=40,
+        l2_regularization=10.0,
+        early_stopping=False,
+        random_state=int(rng.integers(2**31)),
+    )
+    # One thread: sums then have one order, and several threads would mostly wait on a busy machine.
     with threadpool_limits(1, "openmp"):
-        trees.fit(candidate_lists.features[read], wanted[read])
+        trees.fit(candidate_lists.features[is_example], is_target[is_example])
     return trees
-
-
-def export_trees(trees: HistGradientBoostingClassifier) -> bytes:
-    """ONNX: `evidence` float32 (rows, columns) to `logit` float32 (rows, 1), as decision_function."""
-    nodes: dict[str, list[Any]] = {name: [] for name in _NODE_ATTRIBUTES}
-    leaves: dict[str, list[Any]] = {"treeids": [], "nodeids": [], "weights": []}
-    for number, (tree,) in enumerate(trees._predictors):
-        for place, node in enumerate(tree.nodes):
-            leaf = bool(node["is_leaf"])
-            nodes["treeids"].append(number)
-            nodes["nodeids"].append(place)
-            nodes["featureids"].append(0 if leaf else int(node["feature_idx"]))
-            nodes["modes"].append("LEAF" if leaf else "BRANCH_LEQ")
-            nodes["values"].append(0.0 if leaf else float(_float32_floor(node["num_threshold"])))
-            nodes["truenodeids"].append(0 if leaf else int(node["left"]))
-            nodes["falsenodeids"].append(0 if leaf else int(node["right"]))
-            if leaf:
-                leaves["treeids"].append(number)
-                leaves["nodeids"].append(place)
-                leaves["weights"].append(float(node["value"]))
-    settings: dict[str, Any] = {
-        "n_targets": 1,
-        "base_values": [float(np.ravel(trees._baseline_prediction)[0])],
-        "target_ids": [0] * len(leaves["weights"]),
-        **{f"nodes_{name}": values for name, values in nodes.items()},
-        **{f"target_{name}": values for name, values in leaves.items()},
-    }
-    operator = helper.make_node(
-        "TreeEnsembleRegressor", ["evidence"], ["logit"], domain="ai.onnx.ml", **settings
-    )
-    graph = helper.make_graph(
-        [operator],
-        "second_stage",
-        [helper.make_tensor_value_info("evidence", TensorProto.FLOAT, ["rows", trees.n_features_in_])],
-        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["rows", 1])],
-    )
-    versions = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 3)]
-    model = helper.make_model(graph, opset_imports=versions, ir_version=10)
-    checker.check_model(model)
-    return bytes(model.SerializeToString())
-
-
-_NODE_ATTRIBUTES = ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids")
-
-
-def _float32_floor(threshold: float) -> np.float32:
-    """The greatest float32 not above it: for a float32 x the same comparison."""
-    near = np.float32(threshold)
-    return near if float(near) <= threshold else np.nextafter(near, np.float32(-np.inf))

@@ -1,25 +1,18 @@
-"""How much work a fit may take."""
+"""Training profiles, and the models that a training fits: which ones, in which order, with which configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
-from recommender.algorithms.base import Recommender
+from recommender.algorithms.base import ContentKind, Recommender
 from recommender.algorithms.common.search_space import filter_valid_overrides
 from recommender.algorithms.content.feature_interactions_training import FeatureInteractionTrainer
-from recommender.algorithms.content.review_score import ReviewScore
-from recommender.algorithms.content.tfidf_content import TfidfContent
-from recommender.algorithms.content.triple_similarity import TripleSimilarity
-from recommender.algorithms.content.visual_similarity import VisualSimilarity
-from recommender.algorithms.ensemble.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.ensemble.registry import MODEL_CLASSES, ORDER_SENSITIVE, RELATIVE_COST
 from recommender.algorithms.factorization.als_training import ImplicitALSTrainer
-from recommender.algorithms.neighbourhood.ease import Ease
-from recommender.algorithms.neighbourhood.item_knn import ItemKNN
-from recommender.algorithms.neighbourhood.transitions import Transitions
-from recommender.algorithms.popularity.popularity import Popularity
-from recommender.algorithms.popularity.recent_popularity import RecentPopularity
+from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
 from recommender.algorithms.sequential.sasrec import SASRecConfig
@@ -28,11 +21,18 @@ from recommender.dataset import Dataset
 from recommender.types import DataError, ProgressCallback
 
 TrainingProfileName = Literal["fast", "full"]
+ParameterOverrides = Mapping[str, Mapping[str, Any]]
+"""By model name, hyper-parameters that differ from the defaults."""
+NO_OVERRIDES: ParameterOverrides = {}
 
 
 @dataclass(frozen=True)
 class TrainingProfile:
-    """most_cases bounds how many hidden events the blend is learned from and judged by."""
+    """How much work a training may take.
+
+    sequence: configuration of SASRec.
+    max_cases: validation cases that blend weights and reranker are fitted on.
+    """
 
     sequence: SASRecConfig
     max_cases: int
@@ -46,25 +46,7 @@ TRAINING_PROFILES: Mapping[TrainingProfileName, TrainingProfile] = {
     ),
 }
 
-# About how long each member takes beside the others, for honest percentages.
-RELATIVE_COST: Mapping[str, float] = {
-    "popularity": 0.01,
-    "recent_popularity": 0.01,
-    "reputation": 0.01,
-    "transitions": 0.02,
-    "item_neighbours": 0.02,
-    "content": 0.05,
-    "look": 0.05,
-    "knowledge": 0.05,
-    "features": 0.1,
-    "factors": 0.1,
-    "ease": 0.2,
-    "sequence": 1.0,
-    "recurrent": 1.5,
-    "convolutional": 1.5,
-}
-
-# What has earned its place in the blend; the others are fitted where they are asked for by name.
+# Models that improve the blend on public data sets; the others are fitted where they are named.
 FAST_MODELS = ("popularity", "transitions", "item_neighbours", "content", "factors", "ease", "sequence")
 PROFILE_MODELS: Mapping[TrainingProfileName, tuple[str, ...]] = {
     "full": (*FAST_MODELS, "recurrent", "convolutional"),
@@ -72,14 +54,9 @@ PROFILE_MODELS: Mapping[TrainingProfileName, tuple[str, ...]] = {
 }
 OPTIONAL_MODELS = tuple(name for name in RELATIVE_COST if name not in PROFILE_MODELS["full"])
 
-ModelFactory = Callable[[], Recommender[Any]]
-ModelFactories = dict[str, ModelFactory]
-ParameterOverrides = Mapping[str, Mapping[str, Any]]
-"""By member, the settings that differ from the defaults."""
-NO_OVERRIDES: ParameterOverrides = {}
-ORDER_SENSITIVE = SEQUENTIAL_MODELS | {Transitions.name}
 _NO_DECAY = {"decay": 1.0, "history": 500}
-# Without fading a whole history has the confidence that its latest events have else.
+# For data without an order of events: all events of a history count alike. ALS adds up their confidence, so that a whole
+# history without decay gets a lower confidence per event.
 UNORDERED_OVERRIDES: ParameterOverrides = {
     "item_neighbours": _NO_DECAY,
     "content": _NO_DECAY,
@@ -88,83 +65,104 @@ UNORDERED_OVERRIDES: ParameterOverrides = {
 }
 
 
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model that is not built yet: a constructor that takes a configuration, and the configuration."""
+
+    construct: Callable[[Any], Recommender[Any]]
+    config: Any
+
+    def build(self) -> Recommender[Any]:
+        """A new model, not fitted."""
+        return self.construct(self.config)
+
+    def replace_config(self, values: Mapping[str, Any]) -> ModelSpec:
+        """The same model with some fields of its configuration replaced."""
+        return replace(self, config=replace(self.config, **values))
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> ModelSpec:
+        """As `replace_config`, without hyper-parameters that this version does not have or that are out of range."""
+        return self.replace_config(filter_valid_overrides(type(self.config), overrides))
+
+
+ModelSpecs = dict[str, ModelSpec]
+
+
 def select_models_for_data(dataset: Dataset) -> tuple[str, ...]:
-    """Members of every profile wherever the data has what they read."""
-    there = {
-        VisualSimilarity.name: dataset.image_embeddings is not None,
-        TripleSimilarity.name: bool(dataset.triple_tokens and any(dataset.triple_tokens)),
-        ReviewScore.name: dataset.review_features is not None,
-    }
-    return tuple(name for name, found in there.items() if found)
+    """Names of the models that belong to every profile because the data has all side data that they read.
+
+    Models that read texts are listed in the profiles instead.
+    """
+    available: set[ContentKind] = set()
+    if dataset.image_embeddings is not None:
+        available.add("image")
+    if dataset.triple_tokens and any(dataset.triple_tokens):
+        available.add("triples")
+    if dataset.review_features is not None:
+        available.add("reviews")
+    return tuple(cls.name for cls in MODEL_CLASSES if cls.reads_content and cls.reads_content <= available)
 
 
 def select_default_models(profile: TrainingProfileName, dataset: Dataset) -> tuple[str, ...]:
-    """Those of the profile and of what the data has; without an order none that reads one."""
+    """Names of the profile's models and of those for the side data; without order-sensitive ones for unordered data."""
     names = (*PROFILE_MODELS[profile], *select_models_for_data(dataset))
-    return names if dataset.is_ordered else tuple(name for name in names if name not in ORDER_SENSITIVE)
+    if dataset.is_ordered:
+        return names
+    return tuple(name for name in names if name not in ORDER_SENSITIVE)
 
 
-def build_model_factories(
+def build_model_specs(
     profile: TrainingProfileName,
     report: ProgressCallback,
     names: Sequence[str] = (),
     *,
     overrides: ParameterOverrides = NO_OVERRIDES,
     ordered: bool = True,
-) -> ModelFactories:
-    """Makers of unfitted members by name, quickest first; `report` hears how far the slow ones are.
+    backend: DistributedBackend | None = None,
+) -> ModelSpecs:
+    """Specifications of models by name, in the order of `MODEL_CLASSES`.
 
-    Those of the profile where no names are given. `changes` are settings of members that differ from the profile's;
-    what this version cannot set is passed over. Where events are not `ordered`, none fades, and no member that reads an
-    order is made unasked. Raises DataError for a name that no member has."""
-    makers = _build_all_factories(TRAINING_PROFILES[profile], report)
+    Args:
+        profile: training profile.
+        report: receives the progress of models with slow fits.
+        names: models to build; by default those of the profile, without order-sensitive ones for unordered data.
+        overrides: hyper-parameters by model name; values that this version cannot use are ignored.
+        ordered: whether the order of events is meaningful. If not, no model weights events by recency.
+        backend: distributed backend of the sequential models.
+
+    Raises:
+        DataError: a name without a model.
+    """
+    specs = _build_all_specs(TRAINING_PROFILES[profile], report, backend)
+    for name in names:
+        if name not in specs:
+            raise DataError(f"There is no model {name!r}; there are {', '.join(specs)}.")
     if not ordered:
-        makers |= {
-            name: _wrap_factory(makers[name], settings) for name, settings in UNORDERED_OVERRIDES.items()
-        }
-    unknown = [name for name in names if name not in makers]
-    if unknown:
-        raise DataError(f"There is no member {unknown[0]!r}; there are {', '.join(makers)}.")
-    chosen = names or [name for name in PROFILE_MODELS[profile] if ordered or name not in ORDER_SENSITIVE]
-    return {
-        name: apply_overrides(make, overrides.get(name, {}))
-        for name, make in makers.items()
-        if name in chosen
-    }
+        for name, values in UNORDERED_OVERRIDES.items():
+            specs[name] = specs[name].replace_config(values)
+    if not names:
+        names = [name for name in PROFILE_MODELS[profile] if ordered or name not in ORDER_SENSITIVE]
+    selected = {}
+    for name, spec in specs.items():
+        if name in names:
+            selected[name] = spec.with_overrides(overrides.get(name, {}))
+    return selected
 
 
-def apply_overrides(factory: ModelFactory, overrides: Mapping[str, Any]) -> ModelFactory:
-    """A maker of the same member with some settings changed."""
-    return _wrap_factory(factory, overrides, validate=filter_valid_overrides) if overrides else factory
-
-
-def _wrap_factory(
-    factory: ModelFactory,
-    settings: Mapping[str, Any],
-    validate: Callable[[type[Any], Mapping[str, Any]], Mapping[str, Any]] = lambda _kind, given: given,
-) -> ModelFactory:
-    def build_model() -> Recommender[Any]:
-        model = factory()
-        model.config = replace(model.config, **validate(type(model.config), settings))
-        return model
-
-    return build_model
-
-
-def _build_all_factories(training_profile: TrainingProfile, report: ProgressCallback) -> ModelFactories:
-    return {
-        "popularity": Popularity,
-        "recent_popularity": RecentPopularity,
-        "reputation": ReviewScore,
-        "transitions": Transitions,
-        "item_neighbours": ItemKNN,
-        "content": TfidfContent,
-        "look": VisualSimilarity,
-        "knowledge": TripleSimilarity,
+def _build_all_specs(
+    training_profile: TrainingProfile, report: ProgressCallback, backend: DistributedBackend | None
+) -> ModelSpecs:
+    # Models whose fitting needs libraries that serving does not load.
+    trainers: dict[str, Callable[[Any], Recommender[Any]]] = {
         "features": FeatureInteractionTrainer,
-        "factors": lambda: ImplicitALSTrainer(on_progress=report),
-        "ease": Ease,
-        "sequence": lambda: SASRecTrainer(training_profile.sequence, on_progress=report),
-        "recurrent": lambda: GRU4RecTrainer(on_progress=report),
-        "convolutional": lambda: NextItNetTrainer(on_progress=report),
+        "factors": partial(ImplicitALSTrainer, on_progress=report),
+        "sequence": partial(SASRecTrainer, on_progress=report, backend=backend),
+        "recurrent": partial(GRU4RecTrainer, on_progress=report, backend=backend),
+        "convolutional": partial(NextItNetTrainer, on_progress=report, backend=backend),
     }
+    specs = {}
+    for model_class in MODEL_CLASSES:
+        name = model_class.name
+        specs[name] = ModelSpec(trainers.get(name, model_class), model_class.config_type())
+    specs["sequence"] = replace(specs["sequence"], config=training_profile.sequence)
+    return specs

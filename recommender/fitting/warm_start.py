@@ -1,8 +1,7 @@
-"""A model that was served goes on from where it was: new events, new items, its settings. Training processes only."""
+"""Warm start: fits the models of the active version on newer data, starting from what they have learned. Loads torch."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,18 +10,16 @@ import numpy as np
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.ensemble.registry import RELATIVE_COST
 from recommender.algorithms.neighbourhood.ease import Ease
 from recommender.algorithms.popularity.popularity import Popularity
+from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.algorithms.sequential.sasrec import OnnxSequentialModel
 from recommender.algorithms.sequential.trainer import SequentialTrainer
-from recommender.dataset import Dataset, EvaluationProtocol
-from recommender.dataset.splits import VALIDATION_PROTOCOLS
-from recommender.evaluation.evaluator import evaluate_blend
-from recommender.evaluation.metrics import bootstrap_interval, ndcg_at_k
-from recommender.fitting.fit_ensemble import ProgressTracker, fit_ensemble
-from recommender.fitting.quantization import quantize_ensemble
-from recommender.fitting.training_profiles import RELATIVE_COST, TrainingProfileName, build_model_factories
-from recommender.types import DataError, InsufficientDataError, Int32Array, ProgressCallback, ignore_progress
+from recommender.dataset import Dataset
+from recommender.fitting.progress_tracker import ProgressTracker
+from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
+from recommender.types import InsufficientDataError, Int32Array
 
 WarmStartModels = Mapping[str, Recommender[Any]]
 
@@ -34,90 +31,54 @@ def warm_start_models(
     profile: TrainingProfileName,
     progress: ProgressTracker,
     rng: np.random.Generator,
+    backend: DistributedBackend | None = None,
 ) -> dict[str, Recommender[Any]] | None:
-    """The members in use as members that can learn; item i of today was the live model's place[i] (-1: it was not there).
+    """Builds trainable copies of the active models for a refresh.
 
-    Those that count start anew, networks from what they know. EASE is solved item by item: a dense inverse would cost as
-    much as in a full training. Popularity comes along as the bar to clear. None where a network cannot go on."""
+    Sequential models start from their weights; all others will be fitted from scratch. Popularity is always included as
+    the baseline of the promotion gate.
+
+    Args:
+        live: the active ensemble.
+        previous_index: for each item of the new catalogue, its number in `live`, or -1 for a new item, int32 (items,).
+        profile: training profile.
+        progress: receives the progress of the fits.
+        rng: initialises the embeddings of new items.
+        backend: distributed backend of the sequential models.
+
+    Returns:
+        Models by name, ready for `refit_models`; None where a sequential model cannot be warm-started.
+    """
     weights = live.blend.weights
-    used = [name for name in live.models if weights.get(name) or name == Popularity.name]
-    members = {}
-    for name, make in build_model_factories(profile, progress.report_step, used).items():
-        former, member = live.models[name], make()
-        member.config = former.config
-        if isinstance(member, Ease):
-            member.config = replace(former.config, dense_items=0)
-        if isinstance(member, SequentialTrainer) and not (
-            isinstance(former, OnnxSequentialModel) and member.warm_start(former, previous_index, rng)
-        ):
-            return None
-        members[name] = member
-    return members
+    names = [name for name in live.models if weights.get(name) or name == Popularity.name]
+    specs = build_model_specs(profile, progress.report_step, names, backend=backend)
+    models = {}
+    for name, spec in specs.items():
+        previous = live.models[name]
+        config = previous.config
+        if name == Ease.name:
+            # Solved item by item: the dense inverse would take as long as in a full training.
+            config = replace(config, dense_items=0)
+        model = replace(spec, config=config).build()
+        if isinstance(model, SequentialTrainer):
+            if not isinstance(previous, OnnxSequentialModel):
+                return None
+            if not model.warm_start(previous, previous_index, rng):
+                return None
+        models[name] = model
+    return models
 
 
 def refit_models(
     models: WarmStartModels, data: Dataset, *, progress: ProgressTracker, rng: np.random.Generator
 ) -> bool:
-    """False where a member cannot learn from what there is now."""
-    progress.total, progress.done, progress.effort = sum(RELATIVE_COST[name] for name in models), 0.0, 0.0
-    for name, member in models.items():
+    """Fits the models in place; returns False where a model cannot learn from the data."""
+    progress.total = sum(RELATIVE_COST[name] for name in models)
+    progress.done, progress.effort = 0.0, 0.0
+    for name, model in models.items():
         progress.start_phase(name, RELATIVE_COST[name])
         try:
-            member.fit_partial(data, rng)
+            model.fit_partial(data, rng)
         except InsufficientDataError:
             return False
     return True
-
-
-def compare_refresh(
-    dataset: Dataset,
-    *,
-    protocol: EvaluationProtocol,
-    profile: TrainingProfileName,
-    k: int = 10,
-    seed: int = 0,
-    report: ProgressCallback = ignore_progress,
-) -> dict[str, Any]:
-    """Figures on the test events: of a model that served before the latest events, of the same model refreshed with
-    them, and of a full training; with seconds, and the paired 95% interval of refreshed over full.
-
-    Raises DataError where there is nothing to compare."""
-    split = VALIDATION_PROTOCOLS[protocol](dataset)
-    before = VALIDATION_PROTOCOLS[protocol](split.train).train if split.train.n_events else split.train
-    if not len(split) or not 0 < before.n_events < split.train.n_events:
-        raise DataError("There are too few events to hide some of them twice.")
-    models: dict[str, Ensemble] = {}
-    seconds: dict[str, float] = {}
-    for name, data in (("live", before), ("full", split.train)):
-        started = time.perf_counter()
-        made = fit_ensemble(
-            data, profile=profile, rng=np.random.default_rng(seed), report=report, validation=protocol, k=k
-        )
-        models[name], seconds[name] = quantize_ensemble(made), time.perf_counter() - started
-    started = time.perf_counter()
-    models["refreshed"] = _refresh_ensemble(models["live"], split.train, profile, seed, report)
-    seconds["refreshed"] = time.perf_counter() - started
-    found = {
-        name: ndcg_at_k(evaluate_blend(one.models, one.blend, split, k=k)["blend"].collect_ranks(), k)
-        for name, one in models.items()
-    }
-    rng = np.random.default_rng(seed)
-    gap = bootstrap_interval(found["refreshed"] - found["full"], rng)
-    return {
-        "cases": len(split),
-        "new_events": split.train.n_events - before.n_events,
-        f"ndcg@{k}": {name: float(gain.mean()) for name, gain in found.items()},
-        "refresh_gain": [gap.mean, gap.low, gap.high],
-        "seconds": seconds,
-    }
-
-
-def _refresh_ensemble(
-    live: Ensemble, data: Dataset, profile: TrainingProfileName, seed: int, report: ProgressCallback
-) -> Ensemble:
-    rng, progress = np.random.default_rng(seed), ProgressTracker(report)
-    place = np.arange(live.items, dtype=np.int32)
-    members = warm_start_models(live, place, profile=profile, progress=progress, rng=rng)
-    if members is None or not refit_models(members, data, progress=progress, rng=rng):
-        raise DataError("The model cannot go on from where it was.")
-    return quantize_ensemble(Ensemble(members, live.blend, live.items, live.training_report))

@@ -1,1 +1,1 @@
-"""What reviews say: sentiment, aspects, intent, in English and Chinese. Importing it loads no network."""
+"""Review analysis in English and Chinese: sentiment, aspects and intents. Importing the package loads no network."""

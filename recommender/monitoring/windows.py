@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from recommender.types import BoolArray, Int64Array
-from tenants.data.queries import catalog, profiles, tenant_state, timeline
+from tenants.data.queries import catalog, tenant_state, timeline
+from tenants.data.queries.consent import load_consent_filter
 from tenants.data.records import Records
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -23,7 +24,6 @@ ACTIVITY_EDGES = np.array([2, 3, 5, 9, 17])
 MAX_CATEGORIES = 20
 SAMPLE_SIZE = 500
 MAX_HISTORY_LENGTH = 200
-_CONSENT_GRANTED, _CONSENT_REFUSED = 1, 2
 _PAGE_SIZE = 5_000
 
 
@@ -103,15 +103,14 @@ def load_window_stats(
     sample; without personalisation there is no sample."""
     with scope(tenant, actor=actor) as s:
         state = tenant_state.get_state(s)
-        opt_in = state.privacy.basis == "opt_in"
-        asked = profiles.find_keys_by_consent(s, _CONSENT_GRANTED if opt_in else _CONSENT_REFUSED)
+        consent = load_consent_filter(s, state.privacy)
     category = _load_item_categories(tenant, actor)
     chosen = np.array([kind.number for kind in state.event_kinds.values() if kind.weight > 0], np.int64)
     width = (max((kind.number for kind in state.event_kinds.values()), default=-1) + 1, MAX_CATEGORIES + 2)
     sides = WindowStats(_table_widths=width), WindowStats(_table_widths=width)
     personal = state.privacy.personalisation == "on"
     for key, records in _iter_profiles(tenant, windows, actor):
-        if (key in asked) is not opt_in:
+        if not consent.allows(key):
             continue
         at = records["at"].astype(np.int64)
         for side, span in zip(sides, (windows.reference, windows.latest), strict=True):

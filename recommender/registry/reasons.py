@@ -13,36 +13,40 @@ from recommender.evaluation.decisions.promotion_gate import DecisionReason
 
 LANGUAGES = ("en", "zh-hans")
 SENTENCES = {
-    "few_cases": gettext_noop("Only %(cases)s profiles can be asked about; %(needed)s are needed to judge."),
-    "not_better": gettext_noop("Not better than popularity beyond chance: nDCG@%(k)s %(ours)s against %(theirs)s."),
+    "few_cases": gettext_noop(
+        "Only %(cases)s users have test events; %(min_cases)s are needed for a decision."
+    ),
+    "not_better": gettext_noop(
+        "Not significantly better than popularity: nDCG@%(k)s %(candidate)s against %(baseline)s."
+    ),
     "gain_too_small": gettext_noop(
-        "Better than popularity by %(gain)s only; at least %(needed)s is asked for: "
-        "nDCG@%(k)s %(ours)s against %(theirs)s."
+        "Better than popularity by only %(gain)s; at least %(min_gain)s is required: "
+        "nDCG@%(k)s %(candidate)s against %(baseline)s."
     ),
     "worse_than_live": gettext_noop(
-        "Worse than the model in service beyond chance: nDCG@%(k)s %(ours)s against %(theirs)s."
+        "Significantly worse than the active model: nDCG@%(k)s %(candidate)s against %(baseline)s."
     ),
     "below_live": gettext_noop(
-        "More than %(allowed)s below the model in service: nDCG@%(k)s %(ours)s against %(theirs)s."
+        "More than %(max_loss)s below the active model: nDCG@%(k)s %(candidate)s against %(baseline)s."
     ),
     "slice_worse": gettext_noop(
-        "Worse than %(than)s beyond chance for %(slice)s (%(cases)s profiles): "
-        "nDCG@%(k)s %(ours)s against %(theirs)s."
+        "Significantly worse than %(baseline_name)s for %(slice)s (%(cases)s users): "
+        "nDCG@%(k)s %(candidate)s against %(baseline)s."
     ),
     "popularity_instead": gettext_noop("Popularity serves instead."),
     "overtaken": gettext_noop("Another version was promoted while this one trained."),
-    "rolled_back": gettext_noop("Taken back on request."),
+    "rolled_back": gettext_noop("Rolled back on request."),
     "clicks_dropped": gettext_noop(
-        "Taken back by itself: %(now)s of its %(answers)s answers were clicked, against %(before)s with %(version)s "
-        "in the same places; that is more than chance."
+        "Rolled back automatically: %(current)s of its %(recommendations)s recommendations were clicked, against "
+        "%(previous)s with %(version)s in the same scenarios; the difference is significant."
     ),
     "conversions_dropped": gettext_noop(
-        "Taken back by itself: %(now)s of its %(answers)s answers led to a purchase or the like, against %(before)s "
-        "with %(version)s in the same places; that is more than chance."
+        "Rolled back automatically: %(current)s of its %(recommendations)s recommendations led to a conversion, against "
+        "%(previous)s with %(version)s in the same scenarios; the difference is significant."
     ),
     "dismissals_rose": gettext_noop(
-        "Taken back by itself: %(now)s of its %(answers)s answers were dismissed, against %(before)s with %(version)s "
-        "in the same places; that is more than chance."
+        "Rolled back automatically: %(current)s of its %(recommendations)s recommendations were dismissed, against "
+        "%(previous)s with %(version)s in the same scenarios; the difference is significant."
     ),
 }  # fmt: skip
 _SLICE_NAMES = {
@@ -71,8 +75,8 @@ _SIGNAL_NAMES = {
     "drifted": gettext_noop("Drifted"),
     "unknown": gettext_noop("Too little data"),
 }
-_FRACTIONS = {"gain", "needed", "allowed"}
-_RATES = {"now", "before"}
+_FRACTIONS = {"gain", "min_gain", "max_loss"}
+_RATES = {"current", "previous"}
 
 
 def parse_reasons(rows: Iterable[Mapping[str, Any]]) -> tuple[DecisionReason, ...]:
@@ -108,18 +112,18 @@ def translate_signal_name(name: str) -> str:
 def _translate_reason(reason: DecisionReason) -> str:
     if reason.code not in SENTENCES:
         return reason.code
-    blanks = {name: _format_parameter(reason.code, name, value) for name, value in reason.parameters.items()}
+    blanks = {name: _format_parameter(name, value) for name, value in reason.parameters.items()}
     try:
         return _(SENTENCES[reason.code]) % blanks
     except KeyError:
         return reason.code
 
 
-def _format_parameter(code: str, name: str, value: object) -> str:
-    if name in ("than", "slice"):
+def _format_parameter(name: str, value: object) -> str:
+    if name in ("baseline_name", "slice"):
         return translate_slice_name(str(value))
     if not isinstance(value, float):
         return str(value)
-    if name in _FRACTIONS and code != "few_cases":
+    if name in _FRACTIONS:
         return f"{value:.1%}"
     return f"{value:.2%}" if name in _RATES else f"{value:.4f}"

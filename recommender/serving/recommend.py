@@ -1,40 +1,54 @@
-"""One recommendation, from the question to the checked list. One transaction: read, rank, check, write."""
+"""Answers one recommendation request: load the user's context, rank, check the stored rows, write the receipt.
+
+Everything that needs no transaction is done by `prepare_request`; `answer_request` does the rest in one transaction.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from uuid_utils.compat import uuid7
 
-from recommender.serving import receipt, scoring, select, user_context
+from recommender.serving import receipt, scoring, user_context
 from recommender.serving.catalogue.filters import ItemFilter, can_show, parse_filter
-from recommender.serving.catalogue.index import BoolArray
+from recommender.serving.catalogue.index import BoolArray, CatalogueIndex
+from recommender.serving.content_scoring import SlotArray
 from recommender.serving.explanations import reasons as model_reasons
-from recommender.serving.scoring import Ranking, SlotArray
+from recommender.serving.fallback_reasons import explain_fallback, explain_truncation
+from recommender.serving.ranking import Ranking
 from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import RecommendAnswer, RecommendationReason, RecommendedItem, RecommendRequest
 from recommender.serving.user_context import UserContext
+from recommender.types import Float32Array
 from tenants.data.queries import catalog
 from tenants.data.types import StoredItem
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
+_BLOCK_GROWTH = 4
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class SelectedItem:
-    """A slot of the final list with its row as it is in this transaction."""
+    """A slot of the final list with its row as stored in this transaction."""
 
     slot: int
     score: float
     stored: StoredItem
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class PreparedRequest:
-    """A question with what may answer it: everything that is found out before a transaction is opened."""
+    """A request with its parsed filter and the snapshot that answers it: everything found before a transaction opens."""
 
     request: RecommendRequest
     item_filter: ItemFilter | None
@@ -42,53 +56,76 @@ class PreparedRequest:
 
 
 def prepare_request(tenant: TenantRef, request: RecommendRequest) -> PreparedRequest:
-    """Raises Invalid for a wrong filter. Waits a moment when the tenant's model is not loaded yet."""
-    return PreparedRequest(request, parse_filter(request.filter), get_snapshot_cache().get_snapshot(tenant))
+    """Parses the filter and gets the tenant's snapshot; waits for a bounded time if the model is not loaded yet.
+
+    Raises Invalid for a wrong filter.
+    """
+    item_filter = parse_filter(request.filter)
+    return PreparedRequest(request, item_filter, get_snapshot_cache().get_snapshot(tenant))
 
 
 def recommend(tenant: TenantRef, request: RecommendRequest, *, actor: Actor) -> RecommendAnswer:
-    """`asked` and `answered` in a transaction of their own."""
-    question = prepare_request(tenant, request)
+    """Runs `prepare_request` and `answer_request` in a transaction of its own."""
+    prepared = prepare_request(tenant, request)
     with scope(tenant, actor=actor) as s:
-        return answer_request(s, question)
+        return answer_request(s, prepared)
 
 
 def answer_request(s: Scope, prepared: PreparedRequest) -> RecommendAnswer:
-    """Never an item that is retired, unavailable, excluded, disliked, already chosen or outside the filter.
+    """Recommends up to `request.k` items and writes the receipt.
 
-    What was recorded before the call counts; the receipt is written. Raises NotFound when the space is not open;
-    a missing or broken model is no error but an earlier stage.
+    An item is never returned if it is retired, unavailable, excluded, disliked, in the history, or outside the filter.
+    Events recorded before the call are taken into account. A missing or damaged model is no error: the answer comes from
+    a later stage of the fallback chain.
+
+    Raises:
+        NotFound: the tenant has no open data space.
     """
-    ready, request, wanted = prepared.snapshot, prepared.request, prepared.item_filter
-    asks = user_context.load_user_context(s, request, with_profile=ready.tenant_rules.rules.has_profile_rules)
-    ranking = _rank_items(ready, asks, explain=request.reasons)
-    allowed = select.mask_allowed_slots(
-        ready.catalogue, wanted, _find_excluded_slots(s, ready, asks, request)
+    snapshot, request, item_filter = prepared.snapshot, prepared.request, prepared.item_filter
+    has_profile_rules = snapshot.tenant_rules.rules.has_profile_rules
+    user = user_context.load_user_context(s, request, with_profile=has_profile_rules)
+    ranking = _rank_items(snapshot, user, explain=request.reasons)
+    excluded_slots = _find_excluded_slots(
+        s,
+        snapshot,
+        user,
+        request,
     )
-    chosen = select_available_items(s, ready, ranking, allowed, request.k, wanted)
-    answer = _build_answer(s, ready, asks, ranking, chosen, request)
-    receipt.write_receipt(s, answer, asks, [one.stored.item_no for one in chosen], scenario=request.scenario)
+    allowed = mask_allowed_slots(snapshot.catalogue, item_filter, excluded_slots)
+    selected = select_available_items(
+        s,
+        snapshot,
+        ranking,
+        allowed,
+        request.k,
+        item_filter,
+    )
+    answer = _build_answer(
+        s,
+        snapshot,
+        user,
+        ranking,
+        selected,
+        request,
+    )
+    item_numbers = [item.stored.item_no for item in selected]
+    receipt.write_receipt(
+        s,
+        answer,
+        user,
+        item_numbers,
+        scenario=request.scenario,
+    )
     return answer
 
 
-def _rank_items(snapshot: TenantSnapshot, user: UserContext, *, explain: bool) -> Ranking:
-    known = snapshot.catalogue.has_slot(user.history)
-    slots = snapshot.catalogue.slot_by_number[user.history[known]]
-    return scoring.rank_items(
-        snapshot,
-        slots,
-        user.weight[known],
-        is_session=user.is_from_session,
-        explain=explain,
-        active_rules=snapshot.tenant_rules.rules.find_active_rules(snapshot.catalogue, user.profile),
-    )
-
-
-def _find_excluded_slots(
-    s: Scope, snapshot: TenantSnapshot, user: UserContext, request: RecommendRequest
-) -> SlotArray:
-    excluded = user_context.find_excluded_items(s, request.exclude)
-    return snapshot.catalogue.get_slots(np.concatenate([user.seen, user.disliked, excluded]))
+def mask_allowed_slots(
+    catalogue: CatalogueIndex, item_filter: ItemFilter | None, excluded_slots: SlotArray
+) -> BoolArray:
+    """A new mask, bool (slots): live, available unless the filter tests availability, matching, and not excluded."""
+    allowed = catalogue.build_mask(item_filter)
+    allowed[excluded_slots] = False
+    return allowed
 
 
 def select_available_items(
@@ -99,45 +136,41 @@ def select_available_items(
     k: int,
     item_filter: ItemFilter | None,
 ) -> list[SelectedItem]:
-    """The best `k` whose rows, read now, may still be shown."""
-    chosen: list[SelectedItem] = []
-    for block in select.iter_best_first(snapshot.catalogue, ranking.scores, allowed=allowed, block_size=k):
-        rows = catalog.load_items_by_number(s, snapshot.catalogue.item_numbers[block].tolist())
-        for slot in block.tolist():
-            stored = rows.get(int(snapshot.catalogue.item_numbers[slot]))
+    """The best `k` allowed items, checked against their current rows; fewer if there are no more.
+
+    The snapshot may be seconds old, so each item's row is read in this transaction and tested again.
+
+    Args:
+        s: the tenant's scope.
+        snapshot: the catalogue that the ranking refers to.
+        ranking: scores of all slots; slots with -inf are not returned.
+        allowed: bool (slots).
+        k: the number of items.
+        item_filter: the request's filter, or None.
+
+    Returns:
+        Items by descending score.
+    """
+    selected: list[SelectedItem] = []
+    for block in _iter_best_first(
+        snapshot.catalogue,
+        ranking.scores,
+        allowed=allowed,
+        block_size=k,
+    ):
+        numbers = snapshot.catalogue.item_numbers[block].tolist()
+        rows = catalog.load_items_by_number(s, numbers)
+        for slot, number in zip(block.tolist(), numbers, strict=True):
+            stored = rows.get(number)
             if stored is not None and stored.live and can_show(stored.item, item_filter):
-                chosen.append(SelectedItem(slot, float(ranking.scores[slot]), stored))
-            if len(chosen) == k:
-                return chosen
-    return chosen
-
-
-def _build_answer(
-    s: Scope,
-    snapshot: TenantSnapshot,
-    user: UserContext,
-    ranking: Ranking,
-    selected: Sequence[SelectedItem],
-    request: RecommendRequest,
-) -> RecommendAnswer:
-    reasons = (
-        model_reasons.explain_items(s, snapshot, ranking, selected)
-        if request.reasons
-        else [[] for _ in selected]
-    )
-    return RecommendAnswer(
-        recommendation_id=str(uuid7()),
-        requested=request.k,
-        returned=len(selected),
-        truncated_reason=_explain_truncation(snapshot, request) if len(selected) < request.k else None,
-        stage=ranking.stage if selected else "empty",
-        fallback_reason=_explain_stage(snapshot, user, ranking),
-        model_version=snapshot.version.name if snapshot.version else None,
-        items=[to_recommended_item(one, why) for one, why in zip(selected, reasons, strict=True)],
-    )
+                selected.append(SelectedItem(slot, float(ranking.scores[slot]), stored))
+            if len(selected) == k:
+                return selected
+    return selected
 
 
 def to_recommended_item(selected: SelectedItem, reasons: list[RecommendationReason]) -> RecommendedItem:
+    """The response item of a selected item; the score is rounded to six decimals."""
     item = selected.stored.item
     return RecommendedItem(
         id=item.id,
@@ -151,28 +184,89 @@ def to_recommended_item(selected: SelectedItem, reasons: list[RecommendationReas
     )
 
 
-def _explain_truncation(snapshot: TenantSnapshot, request: RecommendRequest) -> str:
-    if not snapshot.catalogue.can_be_shown.any():
-        return "The catalogue has no available items."
-    if request.filter:
-        return "No more available items match the filter and were not chosen or excluded before."
-    return "All other available items were chosen, disliked or excluded before."
+def _rank_items(snapshot: TenantSnapshot, user: UserContext, *, explain: bool) -> Ranking:
+    catalogue = snapshot.catalogue
+    has_slot = catalogue.has_slot(user.history)
+    return scoring.rank_items(
+        snapshot,
+        catalogue.slot_by_number[user.history[has_slot]],
+        user.weight[has_slot],
+        is_session=user.is_from_session,
+        explain=explain,
+        active_rules=snapshot.tenant_rules.rules.find_active_rules(catalogue, user.profile),
+    )
 
 
-def _explain_stage(snapshot: TenantSnapshot, user: UserContext, ranking: Ranking) -> str | None:
-    """Why it is not the full model's answer; None when it is."""
-    if user.not_personalised_reason:
-        return user.not_personalised_reason
-    if ranking.stage == "empty":
-        return "The catalogue is empty."
-    if ranking.stage == "knowledge":
-        return "Nothing is learned about this yet: what the tenant stated beforehand speaks."
-    if snapshot.bundle is None:
-        return snapshot.model_problem or "No model has been trained yet."
-    if ranking.stage in ("model", "model_session"):
-        return snapshot.model_problem or None
-    if ranking.stage == "content":
-        return "There is no learned behaviour for this history yet."
-    if ranking.history.size:
-        return "Nothing that was learned here is better than popularity."
-    return "There is no history to go by."
+def _find_excluded_slots(
+    s: Scope,
+    snapshot: TenantSnapshot,
+    user: UserContext,
+    request: RecommendRequest,
+) -> SlotArray:
+    excluded = user_context.find_excluded_items(s, request.exclude)
+    return snapshot.catalogue.get_slots(np.concatenate([user.seen, user.disliked, excluded]))
+
+
+def _iter_best_first(
+    catalogue: CatalogueIndex,
+    scores: Float32Array,
+    *,
+    allowed: BoolArray,
+    block_size: int,
+) -> Iterator[SlotArray]:
+    """Allowed slots by falling score, equal scores by newer item, in growing blocks.
+
+    The first block is usually enough; growing blocks bound the number of sorts when many rows fail their check.
+    """
+    allowed_scores = np.where(allowed, scores, np.float32(-np.inf))
+    n_allowed = int(np.isfinite(allowed_scores).sum())
+    start = 0
+    while start < n_allowed:
+        end = min(start + block_size, n_allowed)
+        best_slots = _select_best_slots(allowed_scores, end, catalogue)
+        yield best_slots[start:end]
+        start, block_size = end, block_size * _BLOCK_GROWTH
+
+
+def _select_best_slots(scores: Float32Array, count: int, catalogue: CatalogueIndex) -> SlotArray:
+    candidates = np.arange(scores.size)
+    if count < scores.size:
+        # argpartition is linear in the number of slots; only the `count` best are then sorted.
+        candidates = np.argpartition(scores, -count)[-count:]
+    # lexsort sorts by its last key first: score, then item number; both descending because negated.
+    order = np.lexsort((-catalogue.item_numbers[candidates], -scores[candidates]))
+    return candidates[order].astype(np.int32)
+
+
+def _build_answer(
+    s: Scope,
+    snapshot: TenantSnapshot,
+    user: UserContext,
+    ranking: Ranking,
+    selected: Sequence[SelectedItem],
+    request: RecommendRequest,
+) -> RecommendAnswer:
+    reasons_by_item: list[list[RecommendationReason]] = [[] for _ in selected]
+    if request.reasons:
+        reasons_by_item = model_reasons.explain_items(
+            s,
+            snapshot,
+            ranking,
+            selected,
+        )
+    truncated_reason = None
+    if len(selected) < request.k:
+        truncated_reason = explain_truncation(snapshot, request)
+    return RecommendAnswer(
+        recommendation_id=str(uuid7()),
+        requested=request.k,
+        returned=len(selected),
+        truncated_reason=truncated_reason,
+        stage=ranking.stage if selected else "empty",
+        fallback_reason=explain_fallback(snapshot, user, ranking),
+        model_version=snapshot.version.name if snapshot.version else None,
+        items=[
+            to_recommended_item(item, reasons)
+            for item, reasons in zip(selected, reasons_by_item, strict=True)
+        ],
+    )

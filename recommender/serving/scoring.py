@@ -1,64 +1,44 @@
-"""Scores for every slot of a tenant's catalogue, by the best stage that the situation allows."""
+"""Scores every catalogue slot for one history, with the best available stage of the fallback chain.
+
+The stages, in order; the first whose condition holds is used (`rank_items`):
+
+1. `model`, or `model_session` if the history is the session alone: the blended ensemble of the active version. Condition: the
+   ensemble gives weight to a model of user behaviour, and the history has at least one item that the ensemble was trained on.
+2. `content`: similarity of item texts, images and triples with the history; without a text or image model, shared categories,
+   tags, brand and attributes. Condition: there is a history, and content is not excluded by the active version's blend.
+   The stage is named `knowledge` if active tenant rules or triples contributed.
+3. `knowledge`: the tenant's active rules alone; stage 4 or 5 breaks ties. Condition: at least one rule is active.
+4. `popular`: interaction counts of the active version's popularity model. Condition: the version has one.
+5. `recent`: newest items first. `empty` if the catalogue has no slots.
+
+In stages 1 and 2 active rules are added to the scores with a weight that falls as the history grows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recommender.algorithms.common.score_blend import scale_to_z_scores
-from recommender.algorithms.content.feature_interactions import FeatureInteractionModel
-from recommender.algorithms.content.review_score import ReviewScore
-from recommender.algorithms.content.tfidf_content import TfidfContent
-from recommender.algorithms.content.triple_similarity import TripleSimilarity
-from recommender.algorithms.content.visual_similarity import VisualSimilarity
-from recommender.algorithms.ensemble.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.ensemble.registry import MODELS_PLACING_EVERY_ITEM, NON_BEHAVIOURAL_MODELS
 from recommender.algorithms.popularity.popularity import Popularity
-from recommender.algorithms.popularity.recent_popularity import RecentPopularity
+from recommender.serving.content_scoring import (
+    SlotArray,
+    compute_new_item_scores,
+    score_by_content,
+)
+from recommender.serving.ranking import NO_STATS, Ranking, ScoreStats
 from recommender.serving.rules.matching import ActiveRule, compute_rule_boosts
 from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import Stage
 from recommender.types import Float32Array
 
-SlotArray = NDArray[np.int32]
-_NO_SLOTS: SlotArray = np.empty(0, dtype=np.int32)
-_NO_WEIGHTS: Float32Array = np.empty(0, dtype=np.float32)
-_RECENCY_DECAY = 0.7
-# What is known of an item without anybody's choices, or without regard to whose history is asked about.
-_NON_BEHAVIOURAL_MODELS = (
-    TfidfContent.name,
-    VisualSimilarity.name,
-    TripleSimilarity.name,
-    FeatureInteractionModel.name,
-    Popularity.name,
-    RecentPopularity.name,
-    ReviewScore.name,
-)
-# A score of zero is no absence of evidence to these: they give every item a place.
-_MODELS_WITHOUT_NEW_ITEMS = (FeatureInteractionModel.name, *SEQUENTIAL_MODELS)
 _MAX_HISTORY = 50
-# Rules count like this many choices: what is known beforehand gives way to what is learned.
+# A rule has the weight of this many events (pseudo-count), so that observed behaviour outweighs it as the history grows.
 PRIOR_EVENTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """`scores` float32 (slots); -inf for what this stage can say nothing about.
-
-    `moments` are mean and deviation of each blended member's raw scores, `members` the standardised scores of the model's
-    items; with the slots of `history` and their weights they are what reasons are computed from. `applied` are the rules
-    that speak of the person.
-    """
-
-    stage: Stage
-    scores: Float32Array
-    history: SlotArray
-    weight: Float32Array
-    score_stats: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    model_scores: Mapping[str, Float32Array] = field(default_factory=dict)
-    active_rules: Sequence[ActiveRule] = ()
+# Tie-breaking scores are at most 1 / 1000, far below the weight of any rule.
+_TIE_BREAKER_DIVISOR = 1000
 
 
 def rank_items(
@@ -70,206 +50,209 @@ def rank_items(
     explain: bool = False,
     active_rules: Sequence[ActiveRule] = (),
 ) -> Ranking:
-    """`history` are slots, oldest first; the last resort with an empty catalogue is the stage `empty`.
+    """Scores all slots with the first stage whose condition holds; the module docstring lists the stages.
 
-    Without `explain` moments and members may be missing, for they cost a pass over all scores. What is learned from behaviour
-    goes before what is stated, and that before favourites.
+    Args:
+        snapshot: the tenant's catalogue, model and rules.
+        history: slots, oldest first.
+        weight: float32 (history), positive weights of the events.
+        is_session: whether the history is a session only; decides between the stages `model` and `model_session`.
+        explain: keeps the scores of each model in the result, which costs a pass over all scores.
+        active_rules: the tenant's rules that apply to this user.
+
+    Returns:
+        The ranking; its stage is `empty` if the catalogue has no slots.
     """
     if snapshot.catalogue.n_slots == 0:
-        return Ranking("empty", np.empty(0, dtype=np.float32), history, weight)
-    known = history < snapshot.n_model_items
-    if known.any() and snapshot.bundle is not None and _has_behavioural_model(snapshot):
+        no_scores = np.empty(0, dtype=np.float32)
+        return Ranking(
+            stage="empty",
+            scores=no_scores,
+            history=history,
+            weight=weight,
+        )
+    in_model = history < snapshot.n_model_items
+    if in_model.any() and snapshot.bundle is not None and has_behavioural_model(snapshot):
         stage: Stage = "model_session" if is_session else "model"
-        learned = _rank_by_model(snapshot, history[known], weight[known], stage, explain=explain)
-        return _apply_rules(learned, active_rules, PRIOR_EVENTS / (PRIOR_EVENTS + int(known.sum())))
+        ranking = rank_by_model(
+            snapshot,
+            history[in_model],
+            weight[in_model],
+            stage,
+            explain=explain,
+        )
+        return _apply_rules(ranking, active_rules, _compute_rule_fraction(int(in_model.sum())))
     if history.size and _has_active_content(snapshot):
-        scores, stated = _score_by_content(snapshot, history[-_MAX_HISTORY:])
-        likely = Ranking("knowledge" if active_rules or stated else "content", scores, history, weight)
-        return _apply_rules(likely, active_rules, PRIOR_EVENTS / (PRIOR_EVENTS + history.size))
-    if active_rules:
-        # Favourites order the items that the rules leave equal.
-        favourites = _rank_fallback(snapshot)
-        scores = favourites.scores / np.float32(1000 * max(float(favourites.scores.max()), 1e-12))
-        return _apply_rules(Ranking("knowledge", scores, history, weight), active_rules, None)
-    return _rank_fallback(snapshot, history, weight)
+        content = score_by_content(snapshot, history[-_MAX_HISTORY:])
+        stage = "knowledge" if active_rules or content.uses_triples else "content"
+        ranking = Ranking(
+            stage=stage,
+            scores=content.scores,
+            history=history,
+            weight=weight,
+        )
+        return _apply_rules(ranking, active_rules, _compute_rule_fraction(history.size))
+    fallback = _rank_fallback(snapshot, history, weight)
+    if not active_rules:
+        return fallback
+    tie_breaker = _compute_tie_breaker(fallback.scores)
+    ranking = Ranking(
+        stage="knowledge",
+        scores=tie_breaker,
+        history=history,
+        weight=weight,
+    )
+    return _apply_rules(ranking, active_rules, None)
 
 
-def _rank_fallback(
-    snapshot: TenantSnapshot, history: SlotArray = _NO_SLOTS, weight: Float32Array = _NO_WEIGHTS
-) -> Ranking:
-    popular = _score_popularity(snapshot)
-    if popular is not None:
-        return Ranking("popular", popular, history, weight)
-    return Ranking("recent", _score_recency(snapshot), history, weight)
+def _compute_rule_fraction(n_events: int) -> float:
+    """Shrinkage of rule weights: 1 without events, 1/2 at PRIOR_EVENTS events."""
+    return PRIOR_EVENTS / (PRIOR_EVENTS + n_events)
+
+
+def _compute_tie_breaker(scores: Float32Array) -> Float32Array:
+    """Scales scores so far down that they only order items that the rules leave equal."""
+    largest = max(float(scores.max()), 1e-12)
+    return scores / np.float32(_TIE_BREAKER_DIVISOR * largest)
+
+
+def _rank_fallback(snapshot: TenantSnapshot, history: SlotArray, weight: Float32Array) -> Ranking:
+    stage: Stage = "popular"
+    scores = _score_popularity(snapshot)
+    if scores is None:
+        stage, scores = "recent", _score_recency(snapshot)
+    return Ranking(
+        stage=stage,
+        scores=scores,
+        history=history,
+        weight=weight,
+    )
 
 
 def _apply_rules(ranking: Ranking, active_rules: Sequence[ActiveRule], fraction: float | None) -> Ranking:
-    """Weights of rules are in deviations of the scores they are added to, times `share`; without one as they are."""
+    """Adds rule weights to the scores.
+
+    With a `fraction` the unit of a rule weight is that fraction of the scores' standard deviation, without one it is 1.
+    """
     if not active_rules:
         return ranking
-    worth = 1.0 if fraction is None else fraction * (float(ranking.scores.std()) or 1.0)
-    raised = ranking.scores + np.float32(worth) * compute_rule_boosts(active_rules, ranking.scores.size)
-    return replace(ranking, scores=raised, active_rules=active_rules)
+    unit = 1.0
+    if fraction is not None:
+        # Constant scores have a deviation of zero; rules still have to order them.
+        unit = fraction * (float(ranking.scores.std()) or 1.0)
+    boosts = compute_rule_boosts(active_rules, ranking.scores.size)
+    boosted_scores = ranking.scores + np.float32(unit) * boosts
+    return replace(
+        ranking,
+        scores=boosted_scores,
+        active_rules=active_rules,
+    )
 
 
-def rank_similar(snapshot: TenantSnapshot, slot: SlotArray) -> Ranking:
-    """By texts and looks where there are any, else by what is chosen together, else by facts in common."""
-    weight = np.ones(slot.size, dtype=np.float32)
-    by_content, _ = _score_by_content(snapshot, slot)
-    if not by_content.any() and slot[0] < snapshot.n_model_items and _has_behavioural_model(snapshot):
-        return _rank_by_model(snapshot, slot, weight, "model_session", explain=False)
-    return Ranking("content", by_content, slot, weight)
-
-
-def rank_similar_images(snapshot: TenantSnapshot, slot: SlotArray) -> Ranking:
-    """By images alone; -inf for an item without one, for all where the asked-for item has none."""
-    weight = np.ones(slot.size, dtype=np.float32)
-    nothing = Ranking("content", np.full(snapshot.catalogue.n_slots, -np.inf, np.float32), slot, weight)
-    if snapshot.visual_model is None:
-        return nothing
-    scores = _compute_content_similarity(snapshot, VisualSimilarity.name, slot, weight)
-    if not scores.any():
-        return nothing
-    late = snapshot.new_item_vectors.get(VisualSimilarity.name)
-    described = np.zeros(snapshot.catalogue.n_slots, dtype=bool)
-    described[: snapshot.n_model_items] = snapshot.visual_model.has_vector
-    if late is not None:
-        described[snapshot.n_model_items : snapshot.n_model_items + late.shape[0]] = np.diff(late.indptr) > 0
-    return Ranking("content", np.where(described, scores, np.float32(-np.inf)), slot, weight)
-
-
-def _has_behavioural_model(snapshot: TenantSnapshot) -> bool:
-    weights = snapshot.bundle.ensemble.blend.weights if snapshot.bundle else {}
-    return any(weight and name not in _NON_BEHAVIOURAL_MODELS for name, weight in weights.items())
+def has_behavioural_model(snapshot: TenantSnapshot) -> bool:
+    """Whether the active version's blend gives weight to a model that learns from users' histories."""
+    if snapshot.bundle is None:
+        return False
+    weights = snapshot.bundle.ensemble.blend.weights
+    return any(weight and name not in NON_BEHAVIOURAL_MODELS for name, weight in weights.items())
 
 
 def _has_active_content(snapshot: TenantSnapshot) -> bool:
-    """A model that was found no better than popularity leaves likeness out of its blend, and so do we."""
+    """A version whose training gave content no weight, because it was no better than popularity, does not use it here either."""
     if snapshot.bundle is None or snapshot.untrained_triple_model is not None:
         return True
-    return any(snapshot.bundle.ensemble.blend.weights.get(name, 0.0) > 0 for name in snapshot.content_models)
+    weights = snapshot.bundle.ensemble.blend.weights
+    return any(weights.get(name, 0.0) > 0 for name in snapshot.content_models)
 
 
-def _rank_by_model(
-    snapshot: TenantSnapshot, history: SlotArray, weight: Float32Array, stage: Stage, *, explain: bool
+def rank_by_model(
+    snapshot: TenantSnapshot,
+    history: SlotArray,
+    weight: Float32Array,
+    stage: Stage,
+    *,
+    explain: bool,
 ) -> Ranking:
-    assert snapshot.bundle is not None  # noqa: S101 - rank() asked before
+    """Scores all slots with the ensemble; `history` has slots of the model's items only.
+
+    With `explain` the result keeps the scores of each model.
+    """
+    assert snapshot.bundle is not None  # noqa: S101 - checked by the callers
     ensemble = snapshot.bundle.ensemble
-    members = ensemble.score_by_model(history, weight)
-    late = snapshot.catalogue.n_slots > snapshot.n_model_items
-    moments = (
-        {name: _compute_mean_and_std(scores) for name, scores in members.items()} if late or explain else {}
+    model_scores = ensemble.score_by_model(history, weight)
+    has_new_items = snapshot.catalogue.n_slots > snapshot.n_model_items
+    score_stats: dict[str, ScoreStats] = {}
+    if has_new_items or explain:
+        # Before the next call, which standardises the arrays of `model_scores` in place.
+        score_stats = {name: ScoreStats.from_scores(scores) for name, scores in model_scores.items()}
+    blended = ensemble.combine_history_scores(model_scores, history)
+    if has_new_items:
+        blended = np.concatenate(
+            [
+                blended,
+                _score_new_items(
+                    snapshot,
+                    history,
+                    weight,
+                    score_stats,
+                ),
+            ]
+        )
+    return Ranking(
+        stage=stage,
+        scores=blended,
+        history=history,
+        weight=weight,
+        score_stats=score_stats,
+        model_scores=model_scores if explain else {},
     )
-    # Standardised in place.
-    blended = ensemble.combine_history_scores(members, history)
-    if late:
-        blended = np.concatenate([blended, _score_new_items(snapshot, history, weight, moments)])
-    return Ranking(stage, blended, history, weight, moments, members if explain else {})
-
-
-def _compute_mean_and_std(scores: Float32Array) -> tuple[float, float]:
-    return float(scores.mean()), float(scores.std())
 
 
 def _score_new_items(
     snapshot: TenantSnapshot,
     history: SlotArray,
     weight: Float32Array,
-    score_stats: Mapping[str, tuple[float, float]],
+    score_stats: Mapping[str, ScoreStats],
 ) -> Float32Array:
-    """An item without behaviour: content counts as for any other item, elsewhere it has no evidence.
+    """Blended scores of the items that were added after training, float32 (slots after the model's items).
 
-    Neighbours, factors and popularity score it zero, as they score every item without a link to the history; the
-    models that place every item cannot place it, so it stands at their mean.
+    Content models score them like any other item. Neighbourhood, factor and popularity models give them the raw score zero, as
+    they do for every item without a link to the history. Models that rank all items of their training set have no score
+    for them; their addend is the model's mean, which is zero after standardisation.
     """
-    assert snapshot.bundle is not None  # noqa: S101 - rank() asked before
-    width = snapshot.catalogue.n_slots - snapshot.n_model_items
-    scores = np.zeros(width, dtype=np.float32)
-    for name, share in snapshot.bundle.ensemble.blend.weights.items():
-        mean, deviation = score_stats.get(name, (0.0, 0.0))
-        if deviation <= 1e-12 or name in _MODELS_WITHOUT_NEW_ITEMS:
+    assert snapshot.bundle is not None  # noqa: S101 - checked by the callers
+    n_new_items = snapshot.catalogue.n_slots - snapshot.n_model_items
+    blended = np.zeros(n_new_items, dtype=np.float32)
+    for name, model_weight in snapshot.bundle.ensemble.blend.weights.items():
+        stats = score_stats.get(name, NO_STATS)
+        if stats.is_constant or name in MODELS_PLACING_EVERY_ITEM:
             continue
-        scores += np.float32(share) * (
-            (compute_new_item_scores(snapshot, name, history, weight) - mean) / deviation
+        raw_scores = compute_new_item_scores(
+            snapshot,
+            name,
+            history,
+            weight,
         )
-    return scores
-
-
-def compute_new_item_scores(
-    snapshot: TenantSnapshot, name: str, history: SlotArray, weight: Float32Array
-) -> Float32Array:
-    """float32 (slots behind the model's): a member's own scores, zero where it knows nothing of them."""
-    scores = np.zeros(snapshot.catalogue.n_slots - snapshot.n_model_items, dtype=np.float32)
-    if name in snapshot.content_models and name in snapshot.new_item_vectors:
-        late = snapshot.new_item_vectors[name] @ snapshot.content_models[name].compute_user_vector(
-            history, weight
-        )
-        scores[: late.size] = late
-    return scores
-
-
-def _score_by_content(snapshot: TenantSnapshot, history: SlotArray) -> tuple[Float32Array, bool]:
-    """By texts, looks and stated links where there are any, and whether links spoke; without a model that reads texts by
-    categories, tags, brand and attributes in common."""
-    fade = np.power(_RECENCY_DECAY, np.arange(history.size - 1, -1, -1)).astype(np.float32)
-    parts = {
-        name: _compute_content_similarity(snapshot, name, history, fade) for name in snapshot.content_models
-    }
-    if not parts.keys() - {TripleSimilarity.name}:
-        parts["facts"] = _score_shared_attributes(snapshot, history, fade)
-    telling = {name: part for name, part in parts.items() if part.any()}
-    if len(telling) < 2:
-        scores = next(iter(telling.values()), np.zeros(snapshot.catalogue.n_slots, dtype=np.float32))
-    else:
-        scores = np.sum([scale_to_z_scores(part) for part in telling.values()], axis=0)
-    return scores, TripleSimilarity.name in telling
-
-
-def _compute_content_similarity(
-    snapshot: TenantSnapshot, name: str, history: SlotArray, recency_weights: Float32Array
-) -> Float32Array:
-    """float32 (slots): the cosine with what the history is like, newcomers included on both sides."""
-    member, late = snapshot.content_models[name], snapshot.new_item_vectors.get(name)
-    known = history < snapshot.n_model_items
-    profile = member.compute_user_vector(history[known], recency_weights[known])
-    if late is not None and not known.all():
-        places = history[~known] - snapshot.n_model_items
-        inside = places < late.shape[0]
-        profile = profile + late[places[inside]].T @ recency_weights[~known][inside]
-    scores = np.zeros(snapshot.catalogue.n_slots, dtype=np.float32)
-    scores[: snapshot.n_model_items] = member.vectors @ profile
-    if late is not None:
-        scores[snapshot.n_model_items : snapshot.n_model_items + late.shape[0]] = late @ profile
-    return scores
-
-
-def _score_shared_attributes(
-    snapshot: TenantSnapshot, history: SlotArray, recency_weights: Float32Array
-) -> Float32Array:
-    """Inverse-frequency weighted facts shared with the history, by how recent."""
-    columns = snapshot.catalogue
-    worth = np.zeros(columns.n_slots)
-    np.maximum.at(worth, history, recency_weights)
-    facts = max(len(columns.vocabulary), 1)
-    frequency = np.bincount(columns.terms, minlength=facts)
-    rarity = np.log((1 + columns.n_slots) / (1 + frequency))
-    liked = np.bincount(columns.terms, weights=worth[columns.term_slots], minlength=facts) * rarity
-    scores = np.bincount(columns.term_slots, weights=liked[columns.terms], minlength=columns.n_slots)
-    return scores.astype(np.float32)
+        blended += np.float32(model_weight) * ((raw_scores - stats.mean) / stats.deviation)
+    return blended
 
 
 def _score_popularity(snapshot: TenantSnapshot) -> Float32Array | None:
-    """Counts of the model, then the newest first; None where nothing was ever counted."""
-    member = snapshot.bundle.ensemble.models.get(Popularity.name) if snapshot.bundle else None
-    if member is None:
+    """Interaction counts; equal counts are ordered by newer item. None without a popularity model."""
+    if snapshot.bundle is None:
         return None
-    counts = member.score_history(np.empty(0, dtype=np.int32))
+    model = snapshot.bundle.ensemble.models.get(Popularity.name)
+    if model is None:
+        return None
+    counts = model.score_history(np.empty(0, dtype=np.int32))
+    # Recency is at most 1, so a thousandth of it never outweighs one interaction.
     scores = _score_recency(snapshot) * np.float32(1e-3)
     scores[: counts.size] += counts
     return scores
 
 
 def _score_recency(snapshot: TenantSnapshot) -> Float32Array:
-    """Between 0 and 1: item numbers grow in order of arrival."""
-    newest = max(int(snapshot.catalogue.item_numbers.max(initial=1)), 1)
-    return (snapshot.catalogue.item_numbers / newest).astype(np.float32)
+    """float32 (slots) between 0 and 1; item numbers grow in order of arrival."""
+    item_numbers = snapshot.catalogue.item_numbers
+    newest = max(int(item_numbers.max(initial=1)), 1)
+    return (item_numbers / newest).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What serving is asked and what it answers. The API encodes these structs as they are."""
+"""Request and response structs of serving; the API encodes and decodes them without translation."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from recommender.serving.catalogue.filters import FilterValue
 from tenants.data.types import Id, Scenario
 
 Stage = Literal["model", "model_session", "content", "knowledge", "popular", "recent", "empty"]
+ReasonKind = Literal[
+    "from_history",
+    "similar",
+    "similar_image",
+    "linked",
+    "rule",
+    "shared",
+    "pattern",
+    "popular",
+    "recent",
+    "well_reviewed",
+]
 MAX_K = 200
 
 
@@ -18,7 +30,13 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     profile_id: Id | None = None
     session: Annotated[list[Id], msgspec.Meta(max_length=200)] | None = None
-    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 10
+    k: Annotated[
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=MAX_K,
+        ),
+    ] = 10
     scenario: Scenario = "default"
     exclude: Annotated[list[Id], msgspec.Meta(max_length=1000)] = []
     filter: dict[str, dict[str, FilterValue]] | None = None
@@ -26,27 +44,21 @@ class RecommendRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class RecommendationReason(msgspec.Struct, frozen=True):
-    """`evidence` are ids of items or of rules, or names of categories or of aspects; `share` is this kind's part of the
-    item's score."""
+    """Why an item was recommended.
 
-    kind: Literal[
-        "from_history",
-        "similar",
-        "similar_image",
-        "linked",
-        "rule",
-        "shared",
-        "pattern",
-        "popular",
-        "recent",
-        "well_reviewed",
-    ]
+    `evidence` has ids of items or rules, or names of categories or aspects. `contribution` is the fraction of the item's
+    score, 0 to 1, that this kind of reason accounts for; None where the score is not a sum of such parts.
+    """
+
+    kind: ReasonKind
     text: str
     evidence: list[str]
-    share: float | None = None
+    contribution: float | None = None
 
 
 class RecommendedItem(msgspec.Struct, frozen=True):
+    """One item of an answer, with the catalogue fields that a client shows."""
+
     id: str
     score: float
     title: str
@@ -58,7 +70,7 @@ class RecommendedItem(msgspec.Struct, frozen=True):
 
 
 class RecommendAnswer(msgspec.Struct, frozen=True):
-    """`returned` below `requested` always comes with `truncated_reason`."""
+    """An answer. `truncated_reason` is set whenever `returned` is below `requested`."""
 
     recommendation_id: str
     requested: int

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from recommender.dataset import Dataset, ItemContent
 from recommender.dataset.cleaning import Cleaner, CleaningReport
+from recommender.evaluation.slices import SegmentColumn
 from recommender.features.encoders import FeatureTable
 from recommender.features.specification import (
     DeniedAttributes,
@@ -29,15 +30,15 @@ from recommender.features.specification import (
 )
 from recommender.features.tfidf import join_text_fields
 from recommender.tenant_data import user_segments as tenant_data_user_segments
-from recommender.tenant_data.user_segments import AttributeValues, SegmentColumn
+from recommender.tenant_data.user_segments import AttributeValues
 from tenants.data.presets import list_denied_attributes
 from tenants.data.queries import catalog, profiles, tenant_state, timeline
+from tenants.data.queries.consent import allows_profiling, load_consent_filter, parse_consent
 from tenants.data.records import Records
 from tenants.data.types import EventKind, ItemInput, StoredItem
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-_CONSENT_GRANTED, _CONSENT_REFUSED = 1, 2
 _PAGE_SIZE = 5_000
 _PROGRESS_INTERVAL = 2_000
 _NO_ATTRIBUTES: AttributeValues = ("",) * len(tenant_data_user_segments.SEGMENT_ATTRIBUTES)
@@ -94,14 +95,13 @@ def load_training_data(tenant: TenantRef, *, actor: Actor, report: Callable[[flo
     """
     with scope(tenant, actor=actor) as s:
         state = tenant_state.get_state(s)
-        opt_in = state.privacy.basis == "opt_in"
-        asked = profiles.find_keys_by_consent(s, _CONSENT_GRANTED if opt_in else _CONSENT_REFUSED)
+        consent = load_consent_filter(s, state.privacy)
         expected = max(timeline.count_events(s), 1)
     item_no, texts, languages = _load_catalogue(tenant, actor)
     stated = tenant_data_user_segments.load_profile_attributes(tenant, actor=actor)
     rows = _InteractionBuilder(item_no, state.event_kinds, personalised=state.privacy.personalisation == "on")
     for ordinal, (key, records) in enumerate(timeline.scan_histories(tenant, actor=actor)):
-        if (key in asked) is opt_in:
+        if consent.allows(key):
             rows.add_records(records, stated.get(key, _NO_ATTRIBUTES))
         else:
             rows.skip_records(records)
@@ -143,9 +143,8 @@ def load_user_features(tenant: TenantRef, *, actor: Actor) -> FeatureData:
             page = profiles.list_profiles(s, after=after, limit=_PAGE_SIZE)
         if not page or state.privacy.personalisation == "off":
             return facts.build_feature_data("user")
-        opt_in = state.privacy.basis == "opt_in"
         for profile in page.values():
-            if profile.consent == "granted" if opt_in else profile.consent != "refused":
+            if allows_profiling(state.privacy, parse_consent(profile)):
                 facts.add_row({"language": profile.language, **profile.attributes})
         after = max(page)
 

@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from recommender.dataset import ItemReviewFeatures
 from recommender.features.specification import DeniedAttributes
 from recommender.language.preprocessing.lexicon import load_aspect_names, load_aspect_terms
-from recommender.language.reviews.analyzer import ReviewAnalyzer, ReviewText
-from recommender.language.reviews.summary import (
+from recommender.language.reviews.aggregation import (
     AnalysedReview,
-    ReviewSummaryTable,
     aggregate_reviews,
     build_review_features,
 )
+from recommender.language.reviews.analyzer import ReviewAnalyzer, ReviewText
+from recommender.language.reviews.summary import ReviewSummaryTable
 from tenants.data.presets import list_denied_attributes
-from tenants.data.queries import profiles, reviews, tenant_state
+from tenants.data.queries import reviews, tenant_state
+from tenants.data.queries.consent import ConsentFilter, load_consent_filter
 from tenants.data.queries.reviews import StoredReview
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-_CONSENT_GRANTED, _CONSENT_REFUSED = 1, 2
 MAX_REVIEWS = 20_000
 WITHOUT_CONSENT, ITEM_RETIRED = "review without consent", "review of a retired item"
 
@@ -69,14 +69,13 @@ def load_reviews(
     there is something to read. `report` hears the fraction done."""
     with scope(tenant, actor=actor) as s:
         state = tenant_state.get_state(s)
-        opt_in = state.privacy.basis == "opt_in"
-        asked = profiles.find_keys_by_consent(s, _CONSENT_GRANTED if opt_in else _CONSENT_REFUSED)
+        consent = load_consent_filter(s, state.privacy)
         expected = min(reviews.count_reviews(s), max_reviews)
     denials = DeniedAttributes(list_denied_attributes(state.vertical, state.privacy))
     denied = tuple(name for name in load_aspect_names() if _is_denied_aspect(denials, name))
     if not expected:
         return ReviewCorpus((), denied, 0, {})
-    reading = _ReviewCollector(load_analyzer(), item_texts, asked, opt_in=opt_in)
+    reading = _ReviewCollector(load_analyzer(), item_texts, consent)
     # Of many that share a moment, as after an import, the scan gives all.
     newest = chain.from_iterable(
         map(_iter_batches, reviews.scan_reviews(tenant, actor=actor, max_reviews=max_reviews))
@@ -108,29 +107,15 @@ class _ReviewCollector:
     """Growing voices; `asked` are the profiles that granted, under opt-in, or refused."""
 
     def __init__(
-        self,
-        analyzer: ReviewAnalyzer,
-        item_texts: Mapping[int, str],
-        consent_keys: set[bytes],
-        *,
-        opt_in: bool,
+        self, analyzer: ReviewAnalyzer, item_texts: Mapping[int, str], consent: ConsentFilter
     ) -> None:
-        self._analyzer, self._item_texts, self._consent_keys, self._opt_in = (
-            analyzer,
-            item_texts,
-            consent_keys,
-            opt_in,
-        )
+        self._analyzer, self._item_texts, self._consent = analyzer, item_texts, consent
         self.reviews: list[AnalysedReview] = []
         self.n_stored, self._n_without_consent, self._n_retired = 0, 0, 0
 
     def add_page(self, page: Sequence[StoredReview]) -> None:
         live = [one for one in page if one.item_no in self._item_texts]
-        may = [
-            one
-            for one in live
-            if one.profile_key is None or (one.profile_key in self._consent_keys) is self._opt_in
-        ]
+        may = [review for review in live if self._consent.allows(review.profile_key)]
         self.n_stored += len(page)
         self._n_retired += len(page) - len(live)
         self._n_without_consent += len(live) - len(may)

@@ -11,15 +11,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from recommender.evaluation.slices import SegmentColumn
 from recommender.features.specification import DeniedAttributes, normalize_name
-from recommender.types import Int32Array
 from tenants.data.presets import list_denied_attributes
 from tenants.data.queries import profiles, tenant_state
 from tenants.data.types import ProfileInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-SegmentColumn = tuple[str, Int32Array, tuple[str, ...]]
 AttributeValues = tuple[str, ...]
 
 SEGMENT_ATTRIBUTES = ("language", "country", "region")
@@ -55,7 +54,7 @@ def encode_segments(rows: Sequence[AttributeValues]) -> tuple[SegmentColumn, ...
     found = [
         encode_column(name, [row[place] for row in rows]) for place, name in enumerate(SEGMENT_ATTRIBUTES)
     ]
-    return tuple(one for one in found if one[2])
+    return tuple(one for one in found if one.values)
 
 
 def encode_column(name: str, values: Sequence[str]) -> SegmentColumn:
@@ -68,7 +67,7 @@ def encode_column(name: str, values: Sequence[str]) -> SegmentColumn:
     shown = tuple(
         v if _LOCALE_CODE.fullmatch(v) else f"#{number}" for number, v in enumerate(ordered, start=1)
     )
-    return name, of_row, shown
+    return SegmentColumn(name, of_row, shown)
 
 
 def _extract_attribute_values(profile: ProfileInput, names: Sequence[str]) -> AttributeValues:

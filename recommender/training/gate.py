@@ -113,7 +113,7 @@ def build_gate_config(training_data: TrainingData) -> GateConfig:
 
 
 def create_few_cases_reason(n_cases: int, config: GateConfig = DEFAULT_GATE_CONFIG) -> DecisionReason:
-    return DecisionReason("few_cases", {"cases": n_cases, "needed": config.min_cases})
+    return DecisionReason("few_cases", {"cases": n_cases, "min_cases": config.min_cases})
 
 
 def _find_live_cut(dataset: Dataset, trained_until: datetime | None) -> int | None:
@@ -145,7 +145,7 @@ def _select_unseen_targets(split: Split, max_cases: int) -> Split:
     rows = np.flatnonzero(~repeated)
     if rows.size > max_cases:
         rows = rows[np.linspace(0, rows.size - 1, max_cases).astype(np.int64)]
-    return Split(split.train, split.histories.take_rows(rows), split.target[rows], split.user[rows])
+    return split.take(rows)
 
 
 def _build_aligned_scorer(live: Bundle, item_no: NDArray[np.int32]) -> Callable[[Histories], Float32Array]:

@@ -41,7 +41,7 @@ def package_model(
         files = Bundle(ensemble, enriched.training_data.item_numbers, enriched.review_summaries).to_files()
         _check_round_trip(ensemble, files)
         manifest = artefacts.write_artefact(tenant, artefact_id, files)
-        metrics = {**metrics, "compression": ensemble.training_report.get("compression")}
+        metrics = {**metrics, "quantization": ensemble.training_report.get("quantization")}
     return TrainedModel(
         job_id=job_id,
         artefact_id=artefact_id,
@@ -72,8 +72,8 @@ def build_version_metrics(
         **evaluation_metrics,
         "weights": dict(ensemble.blend.weights),
         "validation": card.get("validation"),
-        "choice": card.get("choice", {}),
-        "second_stage": card.get("second_stage", {}),
+        "selection": card.get("selection", {}),
+        "reranker": card.get("reranker", {}),
         "models_skipped": card.get("skipped", {}),
         "seconds": card.get("seconds", {}),
         "data": {

@@ -14,10 +14,11 @@ from recommender.algorithms.content.triple_similarity import TripleSimilarity
 from recommender.algorithms.content.visual_similarity import VisualSimilarity
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.algorithms.popularity.popularity import Popularity
-from recommender.algorithms.sequential.gradient_sync import use_distributed_backend
+from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.dataset import Split, leave_last_out
 from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.model_selection import SERVING_BUDGET_MS
 from recommender.fitting.training_profiles import TRAINING_PROFILES, ParameterOverrides
 from recommender.registry import actions, artefacts, queries
@@ -33,7 +34,8 @@ from recommender.training.job_parameters import TrainingParameters
 from recommender.training.packaging import build_version_metrics, package_model
 from recommender.training.refresh_schedule import get_last_full_training
 from recommender.training.side_data import EnrichedData, load_side_data
-from recommender.tuning.tuner import SearchLog, tune_models
+from recommender.tuning.search_log import SearchLog
+from recommender.tuning.tuner import TuningOptions, tune_models
 from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -67,16 +69,22 @@ def train_and_publish(
     with scope(tenant, actor=actor) as s:
         expected, live = queries.get_active_number(s), queries.get_active_version(s)
         former = queries.get_tuned_settings(s)
-    with use_distributed_backend(select_distributed_backend(source.dataset)):
-        learned = (
-            _refresh_live_model(tenant, known, live, parameters=parameters, heartbeat=heartbeat)
-            if parameters.refresh
-            else None
+    backend = select_distributed_backend(source.dataset)
+    learned = None
+    if parameters.refresh:
+        learned = _refresh_live_model(
+            tenant, known, live, parameters=parameters, heartbeat=heartbeat, backend=backend
         )
-        if learned is None:
-            learned = _train_from_scratch(
-                tenant, known, live, parameters=parameters, previous_settings=former, heartbeat=heartbeat
-            )
+    if learned is None:
+        learned = _train_from_scratch(
+            tenant,
+            known,
+            live,
+            parameters=parameters,
+            previous_settings=former,
+            heartbeat=heartbeat,
+            backend=backend,
+        )
     ensemble, verdict = learned
     served, verdict = _select_servable_model(ensemble, verdict, live)
     heartbeat.start_phase("publishing", low=93, high=99)
@@ -97,6 +105,7 @@ def _refresh_live_model(
     *,
     parameters: TrainingParameters,
     heartbeat: JobHeartbeat,
+    backend: DistributedBackend | None,
 ) -> tuple[Ensemble, GateResult] | None:
     """None where there is no model to go on from, or where it cannot."""
     served = _load_live_bundle(tenant, live)
@@ -108,7 +117,12 @@ def _refresh_live_model(
     ):
         return None
     found = refresh.refresh_model(
-        served, live.latest_event_at, enriched, profile=parameters.profile, heartbeat=heartbeat
+        served,
+        live.latest_event_at,
+        enriched,
+        profile=parameters.profile,
+        heartbeat=heartbeat,
+        backend=backend,
     )
     if found is None:
         return None
@@ -131,6 +145,7 @@ def _train_from_scratch(
     parameters: TrainingParameters,
     previous_settings: ParameterOverrides,
     heartbeat: JobHeartbeat,
+    backend: DistributedBackend | None,
 ) -> tuple[Ensemble, GateResult]:
     """Fitted on the past, judged on what followed, fitted again on everything.
 
@@ -144,27 +159,29 @@ def _train_from_scratch(
     protocol, split = gate.hold_out(
         source.dataset, live_trained_until=until, max_cases=TRAINING_PROFILES[profile].max_cases
     )
-    changes, tuned = _tune_settings(split, parameters, previous_settings, heartbeat)
+    changes, tuned = _tune_settings(split, parameters, previous_settings, heartbeat, backend)
     heartbeat.start_phase("learning", low=32 if parameters.tuning_budget else 20, high=70)
     if not len(split):
         ensemble = fit_ensemble(
             enriched.full_dataset,
-            profile=profile,
+            FitOptions(profile=profile, overrides=changes, backend=backend),
             rng=rng,
             report=heartbeat.report_progress,
-            overrides=changes,
         )
         reasons = (gate.create_few_cases_reason(0),) if source.dataset.n_events else ()
         judged = {"protocol": None, "cases": 0, **tuned}
         return ensemble, GateResult(reasons, build_version_metrics(ensemble, source, judged))
     ensemble = fit_ensemble(
         enriched.add_past_reviews(split.train),
-        profile=profile,
+        FitOptions(
+            profile=profile,
+            refit_on_all=False,
+            overrides=changes,
+            serving_budget_ms=SERVING_BUDGET_MS,
+            backend=backend,
+        ),
         rng=rng,
         report=heartbeat.report_progress,
-        refit_on_all=False,
-        overrides=changes,
-        serving_budget_ms=SERVING_BUDGET_MS,
     ).prune_models(keep=_FALLBACK_MODELS)
     heartbeat.start_phase("evaluating", low=70, high=75)
     fair = protocol == "time-split" and gate.is_fair_comparison(until, source.dataset, split)
@@ -193,6 +210,7 @@ def _tune_settings(
     parameters: TrainingParameters,
     previous_settings: ParameterOverrides,
     heartbeat: JobHeartbeat,
+    backend: DistributedBackend | None,
 ) -> tuple[ParameterOverrides, dict[str, Any]]:
     """Settings of the members that differ from the defaults, and what the version's metrics say of them.
 
@@ -202,9 +220,12 @@ def _tune_settings(
     heartbeat.start_phase("tuning", low=20, high=32)
     found = tune_models(
         leave_last_out(split.train),
-        profile=parameters.profile,
-        budget=parameters.tuning_budget,
-        previous=previous_settings,
+        TuningOptions(
+            budget=parameters.tuning_budget,
+            profile=parameters.profile,
+            previous=previous_settings,
+            backend=backend,
+        ),
         report=heartbeat.report_progress,
         log=SearchLog.from_checkpoint(
             parameters.checkpoint, lambda state: heartbeat.save_checkpoint({"tuning": state})

@@ -8,8 +8,9 @@ from datetime import datetime
 import numpy as np
 
 from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.dataset import Dataset, Split
-from recommender.fitting.fit_ensemble import ProgressTracker
+from recommender.fitting.progress_tracker import ProgressTracker
 from recommender.fitting.training_profiles import TRAINING_PROFILES, TrainingProfileName
 from recommender.fitting.warm_start import refit_models, warm_start_models
 from recommender.registry.bundle import Bundle
@@ -27,6 +28,7 @@ def refresh_model(
     *,
     profile: TrainingProfileName,
     heartbeat: JobHeartbeat,
+    backend: DistributedBackend | None = None,
 ) -> tuple[Ensemble, GateResult] | None:
     """The live model with what happened since `until`, judged by the later half of that, then taught everything.
 
@@ -42,7 +44,9 @@ def refresh_model(
     heartbeat.start_phase("learning", low=20, high=60)
     progress = ProgressTracker(heartbeat.report_progress)
     place = find_positions(live.item_numbers, source.item_numbers)
-    members = warm_start_models(live.ensemble, place, profile=profile, progress=progress, rng=rng)
+    members = warm_start_models(
+        live.ensemble, place, profile=profile, progress=progress, rng=rng, backend=backend
+    )
     if members is None or not refit_models(
         members, enriched.add_past_reviews(split.train), progress=progress, rng=rng
     ):

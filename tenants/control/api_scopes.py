@@ -1,4 +1,4 @@
-"""What an API key may be allowed to do."""
+"""The scopes that an API key can have."""
 
 from __future__ import annotations
 

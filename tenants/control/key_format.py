@@ -1,6 +1,6 @@
-"""The shape of an API key: `lep_live_<region>_<id>_<secret><crc>`.
+"""The format of an API key: `lep_live_<region>_<id>_<secret><crc>`.
 
-The checksum is no protection; it lets a typing error or a scanner's false hit be refused without any query.
+The checksum is not a protection. It rejects typing errors and false hits of secret scanners without a query.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ _KEY_PATTERN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class KeyParts:
+    """The parsed parts of an API key."""
+
     region: str
     id: str
     secret: str = field(repr=False)
 
 
 def mint_api_key(region: str) -> tuple[KeyParts, str]:
-    """A new key's parts and the text that its holder sees once."""
+    """Generates a key. Returns its parts and its full text, which is shown once."""
     parts = KeyParts(region, _generate_token(_ID_LENGTH), _generate_token(_SECRET_LENGTH))
     body = f"lep_live_{parts.region}_{parts.id}_{parts.secret}"
     return parts, body + compute_checksum(body)
 
 
 def parse_api_key(raw: str) -> KeyParts | None:
-    """None for anything whose shape or checksum is wrong."""
-    found = _KEY_PATTERN.fullmatch(raw)
-    if found is None or compute_checksum(raw[:-_CRC_LENGTH]) != found["crc"]:
+    """Returns the parts of a key, or None if its form or checksum is wrong."""
+    match = _KEY_PATTERN.fullmatch(raw)
+    if match is None or compute_checksum(raw[:-_CRC_LENGTH]) != match["crc"]:
         return None
-    return KeyParts(found["region"], found["id"], found["secret"])
+    return KeyParts(match["region"], match["id"], match["secret"])
 
 
 def compute_checksum(body: str) -> str:
-    """CRC-32 in base 62, six characters."""
+    """Returns the CRC-32 of `body` in base 62: six characters."""
     number, digits = zlib.crc32(body.encode()), ""
     for _ in range(_CRC_LENGTH):
         number, digit = divmod(number, 62)
@@ -53,7 +55,10 @@ def compute_checksum(body: str) -> str:
 
 
 def fingerprint(secret: str, pepper: bytes) -> bytes:
-    """What is stored: HMAC-SHA256 under the pepper, which no database holds. Secrets have 238 random bits."""
+    """Returns what is stored of a secret: its HMAC-SHA256 under the pepper, which is in no database.
+
+    A fast hash is enough, because a secret has 238 random bits.
+    """
     return hmac.digest(pepper, secret.encode(), hashlib.sha256)
 
 

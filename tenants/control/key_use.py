@@ -1,4 +1,4 @@
-"""Notes when a key was last used, at most once a minute for a key, on a thread of its own."""
+"""Records when an API key was last used, at most once a minute per key, on a background thread."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ _executor: ThreadPoolExecutor | None = None
 
 
 def record_use(tenant_id: UUID, key_id: str) -> Future[None] | None:
-    """Returns at once; None when the key was noted within the last minute."""
+    """Schedules the update and returns its future; None if the key was recorded within the last minute."""
     now = time.monotonic()
     with _lock:
         if now - _recorded_at.get(key_id, -INTERVAL_SECONDS) < INTERVAL_SECONDS:
             return None
         if len(_recorded_at) >= _MAX_KEYS:
+            # Bounds the memory; the cost is an additional update per key.
             _recorded_at.clear()
         _recorded_at[key_id] = now
     return _get_executor().submit(_write_last_used, tenant_id, key_id)
@@ -57,7 +58,7 @@ def _write_last_used(tenant_id: UUID, key_id: str) -> None:
 
 
 def reset_after_fork() -> None:
-    """A thread does not survive a fork; the child starts its own."""
+    """Drops the executor and the lock: threads do not survive a fork, and the lock may be held by one of them."""
     global _executor, _lock
     _executor, _lock = None, threading.Lock()
     _recorded_at.clear()

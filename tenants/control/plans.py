@@ -1,4 +1,4 @@
-"""What a plan allows. Limits live in code: a tenant's row names its plan; a release changes it for all."""
+"""Plans and their limits. A tenant's row names its plan; the limits are code and change with a release."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """The limits of a plan. `model_memory_mib` is the memory of one model in a web process."""
+
     name: str
     requests_per_second: int
     request_burst: int
@@ -71,5 +73,5 @@ PLANS: Mapping[str, Plan] = MappingProxyType({plan.name: plan for plan in (FREE,
 
 
 def get_plan(name: str) -> Plan:
-    """Raises KeyError for a name that no release knows."""
+    """Returns the plan with this name. Raises KeyError."""
     return PLANS[name]

@@ -1,4 +1,4 @@
-"""What queries answer with: plain values that outlive the scope they were read in."""
+"""Read models: the return types of queries. They stay valid after the scope has ended."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tenants.scope import Actor
 
 @dataclass(frozen=True, slots=True)
 class TenantView:
+    """A tenant of the directory."""
+
     id: UUID
     slug: str
     name: str
@@ -27,12 +29,13 @@ class TenantView:
 
     @property
     def ref(self) -> TenantRef:
+        """Id and region, to open a scope."""
         return TenantRef(self.id, self.region)
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A tenant as one user sees it."""
+    """A tenant and a user's role in it."""
 
     tenant: TenantView
     user_id: UUID
@@ -41,6 +44,8 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class MemberView:
+    """A member of a tenant. `name` is empty and `last_sign_in` None before the first sign-in as a member."""
+
     user_id: UUID
     email: str
     name: str
@@ -51,6 +56,11 @@ class MemberView:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyView:
+    """An API key without its secret.
+
+    `state` is "active", "expired", "revoked", or "replaced": valid until `expires_at`, but a successor exists.
+    """
+
     id: str
     name: str
     masked_key: str
@@ -63,12 +73,11 @@ class ApiKeyView:
     created_by: str | None
     created_at: datetime
     state: str
-    """active, expired, revoked, or replaced: still valid until `expires_at`, its successor is in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewApiKey:
-    """`secret` is the whole key; it is shown once and stored nowhere."""
+    """A new key. `secret` is the full key text; it is shown once and not stored."""
 
     key: ApiKeyView
     secret: str = field(repr=False)
@@ -76,7 +85,7 @@ class NewApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyIdentity:
-    """Who calls with a valid key."""
+    """The caller behind a valid API key."""
 
     tenant: TenantRef
     tenant_slug: str
@@ -89,6 +98,8 @@ class KeyIdentity:
 
 @dataclass(frozen=True, slots=True)
 class AuditView:
+    """An entry of the audit log."""
+
     id: UUID
     at: datetime
     actor_kind: str

@@ -1,4 +1,4 @@
-"""What a new tenant of a region gets unless it says otherwise."""
+"""Default language, currency and time zone of new tenants, per region."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class RegionDefaults:
+    """Defaults of one region."""
+
     language: str
     currency: str
     time_zone: str
@@ -25,4 +27,5 @@ _DEFAULTS: Mapping[str, RegionDefaults] = MappingProxyType(
 
 
 def get_region_defaults(region: str) -> RegionDefaults:
+    """Returns the defaults of a region; English, USD and UTC for an unknown one."""
     return _DEFAULTS.get(region, _FALLBACK)

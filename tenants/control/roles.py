@@ -1,4 +1,4 @@
-"""Who may do what in a tenant. A role includes everything below it."""
+"""Roles of members and the permissions they include. A role includes all permissions of lower roles."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MemberRole(models.TextChoices):
+    """The role of a member."""
+
     OWNER = "owner", _("Owner")
     EDITOR = "editor", _("Editor")
     ANALYST = "analyst", _("Analyst")
@@ -17,15 +19,17 @@ class MemberRole(models.TextChoices):
 
     @property
     def rank(self) -> int:
-        """Larger may do more."""
+        """Position in the order of roles; 0 is the lowest."""
         return _ROLES_ASCENDING.index(self)
 
     def includes(self, other: MemberRole) -> bool:
+        """Returns whether this role has all permissions of `other`."""
         return self.rank >= other.rank
 
 
 _ROLES_ASCENDING = (MemberRole.VIEWER, MemberRole.ANALYST, MemberRole.EDITOR, MemberRole.OWNER)
 
+# Permission -> lowest role that has it.
 REQUIRED_ROLES: Mapping[str, MemberRole] = MappingProxyType(
     {
         "overview.read": MemberRole.VIEWER,
@@ -48,5 +52,5 @@ REQUIRED_ROLES: Mapping[str, MemberRole] = MappingProxyType(
 
 
 def has_permission(role: MemberRole, permission: str) -> bool:
-    """Raises KeyError for a permission that nobody has defined."""
+    """Returns whether `role` includes `permission`. Raises KeyError for an undefined permission."""
     return role.includes(REQUIRED_ROLES[permission])

@@ -1,4 +1,8 @@
-"""Keys as handles, authenticated encryption bound to its place, pseudonyms, key services. No framework."""
+"""Cryptography of the platform: key handles, authenticated encryption, pseudonyms and key services.
+
+`seal` and `open` are the verbs of Go's `cipher.AEAD` and of RFC 9180: encrypt and authenticate, decrypt and verify.
+This package imports no framework.
+"""
 
 from tenants.crypto.aead import BoundCipher
 from tenants.crypto.handles import KeyHandle

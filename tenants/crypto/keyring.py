@@ -1,4 +1,4 @@
-"""All usable keys of one tenant, unwrapped, in memory."""
+"""The keyring: all usable keys of one tenant, unwrapped, in memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from tenants.crypto.pseudonyms import KeyedHash, normalize_value
 from tenants.crypto.purposes import HASHING_PURPOSES, Purpose
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 
+TOMBSTONE_BYTES = 32
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeyringEntry:
-    """`seals` marks the one key of its purpose that new values are sealed with; the others only open."""
+    """A key with its id and purpose. The primary key of a purpose seals new values; the others only open."""
 
     key_id: int
     purpose: Purpose
@@ -26,7 +28,7 @@ class KeyringEntry:
 
 
 class Keyring(UnpicklableSecret):
-    """Gives out ciphers and look-up keys of one tenant. Safe to share between threads."""
+    """Returns ciphers and keyed hashes of one tenant. Threads may share an instance."""
 
     __slots__ = ("_aeads", "_ciphers", "_hashes", "_primary_key_ids", "region", "tenant")
 
@@ -36,37 +38,44 @@ class Keyring(UnpicklableSecret):
         self._primary_key_ids: dict[Purpose, int] = {}
         self._hashes: dict[Purpose, KeyedHash] = {}
         self._ciphers: dict[tuple[Purpose, str, str], BoundCipher] = {}
-        for key in keys:
-            self._add_key(key)
+        for entry in keys:
+            self._add_entry(entry)
 
-    def _add_key(self, key: KeyringEntry) -> None:
-        if key.purpose in HASHING_PURPOSES:
-            if key.is_primary:
-                self._hashes[key.purpose] = KeyedHash(key.key)
+    def _add_entry(self, entry: KeyringEntry) -> None:
+        if entry.purpose in HASHING_PURPOSES:
+            if entry.is_primary:
+                self._hashes[entry.purpose] = KeyedHash(entry.key)
             return
-        self._aeads.setdefault(key.purpose, {})[key.key_id] = key.key.to_aead()
-        if key.is_primary:
-            self._primary_key_ids[key.purpose] = key.key_id
+        self._aeads.setdefault(entry.purpose, {})[entry.key_id] = entry.key.to_aead()
+        if entry.is_primary:
+            self._primary_key_ids[entry.purpose] = entry.key_id
 
     def get_cipher(self, purpose: Purpose, *, table: str, column: str) -> BoundCipher:
-        """Raises KeyServiceUnavailable when the tenant has no key of this purpose."""
-        wanted = (purpose, table, column)
-        found = self._ciphers.get(wanted)
-        if found is None:
-            sealing_id, _ = self.get_primary_aead(purpose)
-            found = self._ciphers[wanted] = BoundCipher(
+        """Returns the cipher of one column; it is built once per keyring.
+
+        Raises KeyServiceUnavailable if the tenant has no key of this purpose.
+        """
+        cache_key = (purpose, table, column)
+        cipher = self._ciphers.get(cache_key)
+        if cipher is None:
+            primary_key_id, _key = self.get_primary_aead(purpose)
+            cipher = BoundCipher(
                 region=self.region,
                 tenant=self.tenant,
                 purpose=purpose,
                 table=table,
                 column=column,
-                primary_key_id=sealing_id,
+                primary_key_id=primary_key_id,
                 keys=self._aeads[purpose],
             )
-        return found
+            self._ciphers[cache_key] = cipher
+        return cipher
 
     def get_primary_aead(self, purpose: Purpose) -> tuple[int, AESGCMSIV]:
-        """The key id and key that new values of `purpose` are sealed with."""
+        """Returns id and AEAD of the key that seals new values of `purpose`.
+
+        Raises ValueError for a hashing purpose, KeyServiceUnavailable if the tenant has no such key.
+        """
         if purpose in HASHING_PURPOSES:
             raise ValueError("A hashing key seals nothing.")
         key_id = self._primary_key_ids.get(purpose)
@@ -75,35 +84,37 @@ class Keyring(UnpicklableSecret):
         return key_id, self._aeads[purpose][key_id]
 
     def get_aead(self, purpose: Purpose, key_id: int) -> AESGCMSIV:
-        """Raises DecryptionFailed for a key that is not this tenant's or not of this purpose."""
+        """Returns one key. Raises DecryptionFailed if the tenant has no key of this purpose with this id."""
         key = self._aeads.get(purpose, {}).get(key_id)
         if key is None:
             raise DecryptionFailed(
-                "The file names a key that is not among this tenant's keys of its purpose."
+                "The file was sealed with a key that is not among this tenant's keys of its purpose."
             )
         return key
 
     def derive_pseudonym(self, kind: str, value: str) -> bytes:
-        """16 bytes that stand for `value` in this tenant only; `kind` keeps users, items and events apart."""
-        return self._get_hash(Purpose.PSEUDONYM).hash_many(kind, (normalize_value(value),))[0]
+        """Returns the pseudonym of `value` in this tenant: 16 bytes.
+
+        `kind` separates the domains: a user, an item and an event with the same id have different pseudonyms.
+        """
+        return self.derive_pseudonyms(kind, (value,))[0]
 
     def derive_pseudonyms(self, kind: str, values: Sequence[str]) -> list[bytes]:
-        return self._get_hash(Purpose.PSEUDONYM).hash_many(kind, [*map(normalize_value, values)])
+        """Returns the pseudonyms of `values`, in their order."""
+        normalized = [normalize_value(value) for value in values]
+        return self._get_hash(Purpose.PSEUDONYM).hash_many(kind, normalized)
 
     def compute_digest(self, kind: str, content: bytes) -> bytes:
-        """16 bytes by which equal contents are recognised within this tenant; `kind` keeps uses apart."""
+        """Returns 16 bytes that are equal for equal contents of the same `kind` and tenant."""
         return self._get_hash(Purpose.PSEUDONYM).hash_many(f"digest:{kind}", (content,))[0]
 
-    def compute_blind_index(self, column: str, value: str) -> bytes:
-        """16 bytes for equality look-ups on one column. Not for columns with few distinct values."""
-        return self._get_hash(Purpose.BLIND_INDEX).hash_many(column, (normalize_value(value),))[0]
-
     def derive_tombstone(self, pseudonym: bytes) -> bytes:
-        """32 bytes for the ledger of erasures: recognises an erased pseudonym, gives none away."""
-        return self._get_hash(Purpose.TOMBSTONE).hash_many("erased", (pseudonym,), size=32)[0]
+        """Returns the 32 bytes by which the erasure ledger recognises an erased pseudonym without storing it."""
+        digests = self._get_hash(Purpose.TOMBSTONE).hash_many("erased", (pseudonym,), size=TOMBSTONE_BYTES)
+        return digests[0]
 
     def _get_hash(self, purpose: Purpose) -> KeyedHash:
-        found = self._hashes.get(purpose)
-        if found is None:
+        keyed_hash = self._hashes.get(purpose)
+        if keyed_hash is None:
             raise KeyServiceUnavailable(f"This tenant has no key for {purpose}.")
-        return found
+        return keyed_hash

@@ -1,4 +1,4 @@
-"""What a key is for. A key of one purpose opens nothing of another."""
+"""Key purposes. A key of one purpose opens no value of another."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from enum import StrEnum
 
 
 class Purpose(StrEnum):
+    """What a key is used for; the values are stored with the wrapped keys."""
+
     TIMELINE = "timeline"
     CATALOGUE = "catalogue"
     PROFILE = "profile"
     REVIEW = "review"
     RECEIPT = "receipt"
     MODEL = "model"
-    EXPORT = "export"
-    WEBHOOK = "webhook"
     IDEMPOTENCY = "idempotency"
     PSEUDONYM = "pseudonym"
-    BLIND_INDEX = "blind_index"
     TOMBSTONE = "tombstone"
 
 
-HASHING_PURPOSES = frozenset({Purpose.PSEUDONYM, Purpose.BLIND_INDEX, Purpose.TOMBSTONE})
-"""HMAC keys. Their outputs are look-up keys, so they change by a re-keying job, never lazily."""
+# HMAC keys. Their outputs are look-up keys in the database, so a new key needs a job that recomputes them all; these
+# purposes are not rotated one value at a time.
+HASHING_PURPOSES = frozenset({Purpose.PSEUDONYM, Purpose.TOMBSTONE})

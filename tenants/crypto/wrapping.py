@@ -1,4 +1,8 @@
-"""Keys sealed by keys. A wrapped key is bound to its row, version and use, like any other value."""
+"""Key wrapping: a key encrypted under a key-encryption key (KEK), bound to its row, version and use.
+
+A wrapped key has these fields: magic (2 bytes, b"LP"), format (1 byte), nonce (12 bytes), ciphertext (32 bytes),
+tag (16 bytes). The KEK is known from the row, so there is no key id.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +11,19 @@ from os import urandom
 
 from cryptography.exceptions import InvalidTag
 
-from tenants.crypto.aead import LEGACY_SUITE, MAGIC, NONCE_BYTES
+from tenants.crypto.aead import MAGIC, NONCE_BYTES
 from tenants.crypto.associated_data import encode_mapping
 from tenants.crypto.handles import KeyHandle
 from tenants.errors import DecryptionFailed
 
-# A wrapped key names no key id, so its form has not changed since the first suite.
-_HEADER = MAGIC + LEGACY_SUITE
+# AES-256-GCM-SIV without a key id; differs from the suite byte of sealed values.
+_FORMAT = b"\x01"
+_HEADER = MAGIC + _FORMAT
 _CIPHERTEXT_OFFSET = len(_HEADER) + NONCE_BYTES
 
 
 def wrap_bytes(kek: KeyHandle, secret: bytes, *, context: Mapping[str, str]) -> bytes:
+    """Encrypts `secret` under `kek`, bound to `context`. Raises ValueError if the context is empty."""
     if not context:
         raise ValueError("A wrapped key is bound to its place.")
     nonce = urandom(NONCE_BYTES)
@@ -25,20 +31,22 @@ def wrap_bytes(kek: KeyHandle, secret: bytes, *, context: Mapping[str, str]) -> 
 
 
 def unwrap_bytes(kek: KeyHandle, blob: bytes, *, context: Mapping[str, str]) -> bytes:
-    """Raises DecryptionFailed for another context, another KEK or a changed blob."""
+    """Returns the secret. Raises DecryptionFailed for another context, another KEK or a changed blob."""
     if not blob.startswith(_HEADER):
         raise DecryptionFailed
+    nonce = blob[len(_HEADER) : _CIPHERTEXT_OFFSET]
+    ciphertext = blob[_CIPHERTEXT_OFFSET:]
     try:
-        return kek.to_aead().decrypt(
-            blob[len(_HEADER) : _CIPHERTEXT_OFFSET], blob[_CIPHERTEXT_OFFSET:], encode_mapping(context)
-        )
+        return kek.to_aead().decrypt(nonce, ciphertext, encode_mapping(context))
     except (InvalidTag, ValueError):
         raise DecryptionFailed from None
 
 
 def wrap(kek: KeyHandle, key: KeyHandle, *, context: Mapping[str, str]) -> bytes:
+    """As `wrap_bytes`, for a key."""
     return wrap_bytes(kek, key.reveal_material(), context=context)
 
 
 def unwrap(kek: KeyHandle, blob: bytes, *, context: Mapping[str, str]) -> KeyHandle:
+    """As `unwrap_bytes`, for a key."""
     return KeyHandle(unwrap_bytes(kek, blob, context=context))

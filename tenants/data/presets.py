@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from common.event_kinds import EVENT_KIND_WEIGHTS
 from tenants.data.types import EventKind, PrivacySettings
 
 _SENSITIVE_ATTRIBUTES = [
@@ -52,22 +53,6 @@ def list_denied_attributes(vertical: str, settings: PrivacySettings) -> tuple[st
 
 
 EVENT_KINDS: dict[str, EventKind] = {
-    name: EventKind(number, weight)
-    for number, (name, weight) in enumerate(
-        [
-            ("impression", 0.0),
-            ("view", 1.0),
-            ("click", 1.5),
-            ("cart", 3.0),
-            ("bookmark", 2.0),
-            ("like", 2.0),
-            ("play", 1.0),
-            ("submit", 1.0),
-            ("purchase", 5.0),
-            ("rating", 1.0),
-            ("dismiss", -1.0),
-        ]
-    )
+    name: EventKind(number, weight) for number, (name, weight) in enumerate(EVENT_KIND_WEIGHTS.items())
 }
-UNKNOWN_KIND_WEIGHT = 1.0
 MAX_EVENT_KINDS = 500

@@ -127,7 +127,7 @@ class UpsertResult(msgspec.Struct):
 class RulesResult(msgspec.Struct):
     """The tenant's rules are the `taken` ones from now on, and no others."""
 
-    taken: int = 0
+    accepted: int = 0
     rejected: list[RowError] = msgspec.field(default_factory=list)
 
 

@@ -6,4 +6,5 @@ from uuid_utils.compat import uuid7
 
 
 def generate_id() -> UUID:
+    """Returns a UUIDv7, ordered by time."""
     return uuid7()

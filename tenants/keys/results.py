@@ -1,4 +1,4 @@
-"""What key actions answer."""
+"""Return types of key actions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from tenants.crypto.signing import verify_signature
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """`added`: known to all processes soon. `waiting`: not yet. `promoted`: seals from now on."""
+    """One step of a rotation.
+
+    `stage` is "added" (a pending key was created), "waiting" (the pending key is too new to be promoted) or "promoted"
+    (the key seals from now on).
+    """
 
     purpose: Purpose
     key_id: int
@@ -20,11 +24,12 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class SignedCertificate:
-    """`body` is UTF-8 JSON, signed as it stands; `signature` is empty without a signing key."""
+    """A shred certificate. `body` is the signed UTF-8 JSON; `signature` is empty without a signing key."""
 
     body: bytes
     signature: bytes
     signer: str
 
     def verify_signature(self, public_key: bytes) -> bool:
+        """Returns whether the signature is valid under the platform's public key."""
         return verify_signature(self.body, self.signature, public_key=public_key)

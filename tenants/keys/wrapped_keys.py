@@ -1,4 +1,4 @@
-"""Wrapped keys to handles and back. What a row says is bound to its key: a swapped row does not open."""
+"""Wrapping and unwrapping of key rows. A row's fields are bound to its key, so a changed or moved row is rejected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WrappingContext = dict[str, str]
 
 
 def get_kms(region: str) -> Kms:
-    """Raises RegionNotServed."""
+    """Returns the client of the region's key service. Raises RegionNotServed."""
     return _create_kms(get_kms_url(region))
 
 
@@ -24,20 +24,22 @@ def _create_kms(url: str) -> Kms:
 
 
 def wrap_kek(row: TenantKey, key: KeyHandle, *, region: str) -> bytes:
+    """Wraps a KEK under the region's root key, bound to `row`. Raises KeyServiceUnavailable."""
     return get_kms(region).wrap(key.reveal_material(), context=_build_kek_context(row, region))
 
 
 def unwrap_kek(row: TenantKey, *, region: str) -> KeyHandle:
-    """Raises KeyServiceUnavailable; DecryptionFailed for a row that was changed or moved."""
+    """Unwraps a KEK. Raises KeyServiceUnavailable, and DecryptionFailed for a row that was changed or moved."""
     return KeyHandle(get_kms(region).unwrap(bytes(row.wrapped), context=_build_kek_context(row, region)))
 
 
 def wrap_key(row: PurposeKey, key: KeyHandle, *, kek: KeyHandle, region: str) -> bytes:
+    """Wraps a purpose key under the tenant's KEK, bound to `row`."""
     return wrap(kek, key, context=_build_key_context(row, region))
 
 
 def unwrap_key(row: PurposeKey, *, kek: KeyHandle, region: str) -> KeyHandle:
-    """Raises DecryptionFailed for a row that was changed or moved."""
+    """Unwraps a purpose key. Raises DecryptionFailed for a row that was changed or moved."""
     return unwrap(kek, bytes(row.wrapped), context=_build_key_context(row, region))
 
 

@@ -1,7 +1,8 @@
-"""Erasing a profile so that nothing written at the same moment survives it.
+"""Erasure of a profile, safe against concurrent writes.
 
-The tombstone commits first; from then on ingest drops what happened before it. Transactions that began earlier
-may not have seen it, so deletion waits until they have ended, and then looks whether anything is left.
+1. The tombstone is committed. Ingest of later transactions drops events from before its time.
+2. Transactions that began earlier may not have seen the tombstone: wait until they have ended.
+3. Delete the profile's rows, and repeat until none are left.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ INSERT INTO data_tombstone (tenant_id, mark, erased_at) VALUES (%s, %s, %s)
 ON CONFLICT (tenant_id, mark) DO UPDATE SET erased_at = greatest(data_tombstone.erased_at, excluded.erased_at)
 """
 _COUNT_RECORDS = "UPDATE data_tenantstate SET tombstones = tombstones + %s WHERE tenant_id = %s"
+# xmin of a snapshot is the oldest transaction that was still running: once it is larger than the transaction that wrote the
+# tombstone, every running transaction sees it.
 _XID = "SELECT pg_current_xact_id()::text::bigint"
 _OLDEST = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _DELETE = "DELETE FROM {} WHERE tenant_id = %s AND profile_key = %b"
@@ -36,68 +39,82 @@ _COUNT_REMAINING = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key
 
 @dataclass(frozen=True, slots=True)
 class ErasureRecord:
-    """One line of the ledger. `subject` is what the audit log calls it, once the rows are deleted."""
+    """An entry of the erasure ledger. `hmac` is the tombstone."""
 
     hmac: bytes
     erased_at: datetime
 
     @property
     def subject(self) -> str:
+        """The subject of the audit entry about the deletion."""
         return f"tombstone:{self.hmac.hex()[:16]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """`deleted` counts rows by table; later events with a time before `erased_at` are dropped on arrival."""
+    """The result of an erasure: `deleted` counts rows by table. Ingest drops events from before `erased_at`."""
 
     erased_at: datetime
     deleted: dict[str, int]
 
 
 def erase_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> Erasure:
-    """Removes everything stored under the profile; an unknown one is marked all the same, and again is no error.
+    """Deletes everything stored under the profile. Idempotent; an unknown profile gets a tombstone too.
 
-    Raises Conflict when older transactions do not end within a minute: the tombstone stands, call again.
+    Raises Conflict if older transactions do not end within a minute; the tombstone remains, and a repeated call
+    finishes the erasure.
     """
     erased_at = datetime.now(UTC)
     with scope(tenant, actor=actor) as s:
         key = derive_profile_key(s, profile_id)
-    (mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)
-    return erase_recorded(tenant, key, ErasureRecord(mark, erased_at), actor=actor)
+    (tombstone,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)
+    return erase_recorded(tenant, key, ErasureRecord(tombstone, erased_at), actor=actor)
 
 
 def erase_recorded(tenant: TenantRef, key: bytes, record: ErasureRecord, *, actor: Actor) -> Erasure:
-    """Carries out what the ledger holds already; again is no error. Raises Conflict as `erase_profile`."""
+    """Performs an erasure that is in the ledger. Idempotent. Raises Conflict as `erase_profile`."""
     with scope(tenant, actor=actor) as s:
-        marked_in = restore_records(s, [record])
-    _wait_for_older_transactions(tenant, marked_in, actor=actor)
-    return Erasure(record.erased_at, _delete_all_rows(tenant, key, record, actor=actor))
+        recorded_xid = restore_records(s, [record])
+    _wait_for_older_transactions(tenant, recorded_xid, actor=actor)
+    deleted = _delete_all_rows(tenant, key, record, actor=actor)
+    return Erasure(record.erased_at, deleted)
 
 
 def _delete_all_rows(tenant: TenantRef, key: bytes, record: ErasureRecord, *, actor: Actor) -> dict[str, int]:
-    """Rows deleted by table. A merge that ends meanwhile may put back, under a number that the deletion did not see,
-    what it had read before: so the deletion is repeated until nothing is found."""
+    """Deletes the profile's rows and returns their number by table.
+
+    A concurrent merge can write chunks it had read before under a new sequence number, which the DELETE does not see.
+    So the deletion is repeated until no rows are left.
+    """
     deleted: Counter[str] = Counter()
     for _ in range(MAX_ROUNDS):
         with scope(tenant, actor=actor) as s:
             for table in TABLES:
                 deleted[table] += s.cursor().execute(_DELETE.format(table), (tenant.id, key)).rowcount
-            audit.record_entry(
-                s, AUDIT_VERB, record.subject, erased_at=record.erased_at.isoformat(), **deleted
-            )
-        with scope(tenant, actor=actor) as s:
-            left = [
-                table for table in TABLES if _fetch_int(s, _COUNT_REMAINING.format(table), tenant.id, key)
-            ]
-        if not left:
+            erased_at = record.erased_at.isoformat()
+            audit.record_entry(s, AUDIT_VERB, record.subject, erased_at=erased_at, **deleted)
+        remaining_tables = _find_remaining_tables(tenant, key, actor=actor)
+        if not remaining_tables:
             return dict(deleted)
-    raise Conflict(f"Rows of the profile were written meanwhile in {', '.join(left)}; call again.")
+    raise Conflict(
+        f"Rows of the profile were written meanwhile in {', '.join(remaining_tables)}; call again."
+    )
+
+
+def _find_remaining_tables(tenant: TenantRef, key: bytes, *, actor: Actor) -> list[str]:
+    tables = []
+    with scope(tenant, actor=actor) as s:
+        for table in TABLES:
+            if _fetch_int(s, _COUNT_REMAINING.format(table), tenant.id, key):
+                tables.append(table)
+    return tables
 
 
 def restore_records(s: Scope, records: Sequence[ErasureRecord]) -> int:
-    """From the commit on, ingest drops what happened before each mark's time. Returns the transaction's number."""
+    """Writes tombstones into the data database; after the commit ingest drops older events. Returns the transaction id."""
+    rows = [(s.tenant_id, record.hmac, record.erased_at) for record in records]
     with s.cursor() as cursor:
-        cursor.executemany(_RECORD, [(s.tenant_id, mark.hmac, mark.erased_at) for mark in records])
+        cursor.executemany(_RECORD, rows)
     s.cursor().execute(_COUNT_RECORDS, (len(records), s.tenant_id))
     return _fetch_int(s, _XID)
 

@@ -1,4 +1,4 @@
-"""Opening a tenant: an entry in the directory, its keys, its space. Each step may run twice."""
+"""Onboarding of a tenant: directory entry, keys, space in its region. Each step is idempotent."""
 
 from __future__ import annotations
 
@@ -19,18 +19,27 @@ from tenants.scope import Actor, Scope, control_scope, scope
 
 
 def open_tenant(*, owner: User | None, actor: Actor, **values: Unpack[TenantInput]) -> TenantView:
-    """An active tenant. What an earlier, interrupted call left half-made is finished; until then nobody can
-    use it.
+    """Creates a tenant and activates it, or completes an interrupted onboarding of the same slug.
 
-    Raises Invalid, RegionNotServed, Conflict for a slug in use, KeyServiceUnavailable, StoreUnavailable.
+    Args:
+        owner: Becomes the owner if they are not a member; None for no member.
+        actor: Recorded in the audit log.
+        values: The fields of the tenant.
+
+    Raises:
+        Invalid: One error per wrong field.
+        RegionNotServed: This process does not serve the region.
+        Conflict: The slug is in use, or the keys of an interrupted onboarding are lost.
+        KeyServiceUnavailable, StoreUnavailable: A repeated call completes the onboarding.
     """
-    entry = _find_opening_tenant(values) or actions.create_tenant(actor=actor, **values)
-    return finish_opening(entry, owner=owner, actor=actor)
+    tenant = _find_opening_tenant(values) or actions.create_tenant(actor=actor, **values)
+    return finish_opening(tenant, owner=owner, actor=actor)
 
 
 def finish_opening(entry: TenantView, *, owner: User | None, actor: Actor) -> TenantView:
-    """Everything after the directory entry. Raises Conflict when its keys are lost; KeyServiceUnavailable,
-    StoreUnavailable.
+    """Completes the onboarding after the directory entry: keys, space, owner, activation.
+
+    Raises Conflict if the keys are lost, KeyServiceUnavailable, StoreUnavailable.
     """
     _refuse_lost_keys(entry.ref, actor)
     create_tenant_keys(entry.ref, actor=actor)
@@ -51,7 +60,7 @@ def _find_opening_tenant(values: TenantInput) -> TenantView | None:
 
 
 def _refuse_lost_keys(tenant: TenantRef, actor: Actor) -> None:
-    """Keys come before the space. A space without keys has lost them, and new ones would open none of its rows."""
+    # Keys are created before the space: a space without keys has lost them, and new keys could not open its rows.
     with scope(tenant, actor=actor) as s:
         opened = is_open(s)
     if opened and not list_keys(tenant, actor=actor):

@@ -1,8 +1,9 @@
-"""After the data was restored from a backup: erases again whoever was erased since.
+"""Replay of erasures after a restore of a data backup: erases profiles that were erased after the backup.
 
-The ledger in the keys database holds HMACs only, so every profile key of the restored rows is walked and its mark
-computed. A deletion stands in the data's own audit log with the erasure's time: what the backup already had is
-left alone, and so is what a profile that came back has written since. May be stopped at any moment and run again.
+The ledger in the keys database holds tombstones only, so the tombstone of every restored profile key is computed and
+looked up. The audit log of the data database records each deletion with the time of its erasure: erasures that the
+backup already contains are skipped, so data written by a profile after its erasure is kept. The replay may be
+interrupted and repeated.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ SELECT subject, facts->>'erased_at' FROM data_auditentry WHERE tenant_id = %s AN
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """`marks` are lines of the ledger, `erased` profiles whose rows had come back, `rows` how many they were."""
+    """`recorded` is the number of ledger entries, `erased` of restored profiles, `rows` of their deleted rows."""
 
     tenant: TenantRef
     recorded: int
@@ -38,28 +39,31 @@ class ReplayResult:
 
 
 def replay_erasures(region: str, *, actor: Actor) -> Iterator[ReplayResult]:
-    """One tenant after the other. Nobody should be served from the restored rows until it has ended.
+    """Replays the erasures of all tenants of a region, yielding after each tenant.
 
-    Raises RegionNotServed, KeyServiceUnavailable, StoreUnavailable, Conflict; what is done stays done.
+    The region should not serve requests until the iterator has ended. Raises RegionNotServed, KeyServiceUnavailable,
+    StoreUnavailable, Conflict; erasures done before the error are kept.
     """
     require_served(region)
-    for found in list_tenants_with_keys(region, actor=actor):
-        yield replay_tenant(TenantRef(found, region), actor=actor)
+    for tenant_id in list_tenants_with_keys(region, actor=actor):
+        yield replay_tenant(TenantRef(tenant_id, region), actor=actor)
 
 
 def replay_tenant(tenant: TenantRef, *, actor: Actor) -> ReplayResult:
-    marks = [ErasureRecord(*line) for line in list_erasure_times(tenant, actor=actor).items()]
+    """Replays the erasures of one tenant. Raises as `replay_erasures`."""
+    erasure_times = list_erasure_times(tenant, actor=actor)
+    records = [ErasureRecord(hmac, erased_at) for hmac, erased_at in erasure_times.items()]
     erased = rows = 0
-    if marks and _restore_if_open(tenant, marks, actor=actor):
-        for key, mark in _find_restored_profiles(tenant, marks, actor=actor):
-            rows += sum(erase_recorded(tenant, key, mark, actor=actor).deleted.values())
+    if records and _restore_if_open(tenant, records, actor=actor):
+        for key, record in _find_restored_profiles(tenant, records, actor=actor):
+            rows += sum(erase_recorded(tenant, key, record, actor=actor).deleted.values())
             erased += 1
-        mark_replayed(tenant, [mark.hmac for mark in marks], actor=actor)
-    return ReplayResult(tenant, len(marks), erased, rows)
+        mark_replayed(tenant, list(erasure_times), actor=actor)
+    return ReplayResult(tenant=tenant, recorded=len(records), erased=erased, rows=rows)
 
 
 def _restore_if_open(tenant: TenantRef, records: list[ErasureRecord], *, actor: Actor) -> bool:
-    """False for a tenant whose space is not in the backup at all."""
+    """Writes the tombstones back. Returns False if the backup does not contain the tenant's space."""
     with scope(tenant, actor=actor) as s:
         if not is_open(s):
             return False
@@ -72,30 +76,41 @@ def _find_pending_records(
 ) -> dict[bytes, ErasureRecord]:
     with scope(tenant, actor=actor) as s:
         rows = s.cursor().execute(_COMPLETED, (tenant.id, AUDIT_VERB)).fetchall()
-    done = {(subject, datetime.fromisoformat(at)) for subject, at in rows if at}
-    return {mark.hmac: mark for mark in records if (mark.subject, mark.erased_at) not in done}
+    completed = {(subject, datetime.fromisoformat(erased_at)) for subject, erased_at in rows if erased_at}
+    pending = {}
+    for record in records:
+        # The time is compared too: a profile may have been erased again after the backup.
+        if (record.subject, record.erased_at) not in completed:
+            pending[record.hmac] = record
+    return pending
 
 
 def _find_restored_profiles(
     tenant: TenantRef, records: list[ErasureRecord], *, actor: Actor
 ) -> Iterator[tuple[bytes, ErasureRecord]]:
-    """Every profile with rows although it was erased. Whoever iterates erases it before asking for the next."""
-    waiting, ring = _find_pending_records(tenant, records, actor=actor), get_keyring(tenant)
-    for table in TABLES if waiting else ():
+    """Yields (profile key, record) of erased profiles that have rows.
+
+    The caller erases each profile before it takes the next, so no profile is yielded for a second table.
+    """
+    pending = _find_pending_records(tenant, records, actor=actor)
+    if not pending:
+        return
+    keyring = get_keyring(tenant)
+    for table in TABLES:
         for key in _iter_profile_keys(tenant, table, actor=actor):
-            mark = waiting.get(ring.derive_tombstone(key))
-            if mark is not None:
-                yield key, mark
+            record = pending.get(keyring.derive_tombstone(key))
+            if record is not None:
+                yield key, record
 
 
 def _iter_profile_keys(tenant: TenantRef, table: str, *, actor: Actor) -> Iterator[bytes]:
     after = b""
     while True:
         with scope(tenant, actor=actor) as s:
-            page = (
-                s.cursor(binary=True).execute(_PAGE.format(table), (tenant.id, after, _PAGE_SIZE)).fetchall()
-            )
-        yield from (bytes(key) for (key,) in page)
+            cursor = s.cursor(binary=True)
+            page = cursor.execute(_PAGE.format(table), (tenant.id, after, _PAGE_SIZE)).fetchall()
+        for (key,) in page:
+            yield bytes(key)
         if len(page) < _PAGE_SIZE:
             return
         after = bytes(page[-1][0])

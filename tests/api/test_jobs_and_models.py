@@ -88,20 +88,20 @@ def test_a_version_is_read(owner: Any, trained: Callable[[], int]) -> None:
 def test_reasons_are_codes_with_figures_and_a_sentence_in_each_language(
     owner: Any, tenant: TenantRef, actor: Actor
 ) -> None:
-    why = DecisionReason("not_better", {"k": 10, "ours": 0.03, "theirs": 0.04})
+    why = DecisionReason("not_better", {"k": 10, "candidate": 0.03, "baseline": 0.04})
     made = TrainedModel(
         uuid4(), uuid4(), "fast", {}, {}, datetime.now(UTC), None, refused=True, reasons=(why,)
     )
     with scope(tenant, actor=actor) as s:
         publish_model(s, made, expected=None)
     model = owner.get("/api/v1/models/1").json()
-    english = "Not better than popularity beyond chance: nDCG@10 0.0300 against 0.0400."
+    english = "Not significantly better than popularity: nDCG@10 0.0300 against 0.0400."
     chinese = "未显著优于热门基线：nDCG@10 为 0.0300，对方为 0.0400。"
     assert model["reason"] == english
     assert model["reasons"] == [
         {
             "code": "not_better",
-            "parameters": {"k": 10, "ours": 0.03, "theirs": 0.04},
+            "parameters": {"k": 10, "candidate": 0.03, "baseline": 0.04},
             "text": {"en": english, "zh-hans": chinese},
         }
     ]

@@ -22,12 +22,12 @@ def shop(owner: Any, mugs: list[str]) -> Any:
 
 def test_rules_are_replaced_as_a_whole_and_listed(shop: Any) -> None:
     full = rule(1, profile={"attributes.job": {"eq": "nurse"}, "language": {"in": ["en"]}}, weight=2.0)
-    assert shop.put(RULES, {"rules": [rule(0), full]}).json() == {"taken": 2, "rejected": []}
+    assert shop.put(RULES, {"rules": [rule(0), full]}).json() == {"accepted": 2, "rejected": []}
     listed = shop.get(RULES).json()["data"]
     assert sorted(listed, key=lambda one: str(one["id"])) == [rule(0), full]
-    assert shop.put(RULES, {"rules": [full]}).json()["taken"] == 1
+    assert shop.put(RULES, {"rules": [full]}).json()["accepted"] == 1
     assert shop.get(RULES).json()["data"] == [full]
-    assert shop.put(RULES, {"rules": []}).json()["taken"] == 0
+    assert shop.put(RULES, {"rules": []}).json()["accepted"] == 0
     assert shop.get(RULES).json()["data"] == []
 
 
@@ -39,7 +39,7 @@ def test_where_no_rule_is_taken_those_before_stay(shop: Any) -> None:
 
 def test_a_rule_that_stands_twice_is_taken_once(shop: Any) -> None:
     answer = shop.put(RULES, {"rules": [rule(0), rule(0, weight=2.0)]}).json()
-    assert (answer["taken"], answer["rejected"][0]["code"]) == (1, "repeated_id")
+    assert (answer["accepted"], answer["rejected"][0]["code"]) == (1, "repeated_id")
     assert shop.get(RULES).json()["data"] == [rule(0)]
 
 
@@ -87,7 +87,7 @@ def test_a_bad_rule_is_refused_with_its_place_and_its_neighbours_are_kept(
     shop: Any, bad: dict[str, object], pointer: str, code: str
 ) -> None:
     answer = shop.put(RULES, {"rules": [rule(1), bad, rule(2)]})
-    assert (answer.status_code, answer.json()["taken"]) == (200, 2)
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 2)
     (error, *rest) = answer.json()["rejected"]
     assert (error["row"], error["pointer"]) == (1, f"/rules/1{pointer}")
     assert code in {error["code"], *(one["code"] for one in rest)}
@@ -96,7 +96,7 @@ def test_a_bad_rule_is_refused_with_its_place_and_its_neighbours_are_kept(
 
 def test_where_nobody_is_stored_no_attribute_is_unknown(owner: Any) -> None:
     stated = rule(profile={"attributes.hobby": {"eq": "x"}}, items={"attributes.size": {"gt": 3}})
-    assert owner.put(RULES, {"rules": [stated]}).json()["taken"] == 1
+    assert owner.put(RULES, {"rules": [stated]}).json()["accepted"] == 1
 
 
 def test_a_never_feature_is_refused_also_where_nobody_is_stored(owner: Any) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lepton_platform.api.routes import ROUTES
+from lepton_platform.http_client import HttpResponse
 from lepton_platform.management.isolation.attack import AttackedOperation, list_operations
-from lepton_platform.management.isolation.clients import ClientResponse, InProcessClient
+from lepton_platform.management.isolation.clients import InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
 from lepton_platform.management.isolation.tenant_pair import ACTOR, ProbeTenant, prepare_tenants, revoke_keys
 from tenants.control.actions import create_api_key
@@ -41,11 +42,11 @@ def key_with(space: ProbeTenant, scopes: frozenset[str]) -> str:
     return made.secret
 
 
-def refused_for_its_scope(answer: ClientResponse) -> bool:
+def refused_for_its_scope(answer: HttpResponse) -> bool:
     return answer.status == 403 and json.loads(answer.body)["code"] == "forbidden"
 
 
-def ask(space: ProbeTenant, operation: AttackedOperation, key: str) -> ClientResponse:
+def ask(space: ProbeTenant, operation: AttackedOperation, key: str) -> HttpResponse:
     return InProcessClient()(operation.build_request(space.mirrored_ids), key=key)
 
 

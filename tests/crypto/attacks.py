@@ -19,8 +19,8 @@ from tenants.crypto.streams import (
     SEALED_SEGMENT_BYTES,
     SEGMENT_BYTES,
     StreamContext,
-    open_stream,
-    seal_stream,
+    open_segments,
+    seal_segments,
 )
 from tenants.crypto.wrapping import unwrap, wrap
 from tenants.errors import DecryptionFailed
@@ -43,7 +43,7 @@ def ring(region: str, tenant: UUID, *, sealing: int = 1) -> Keyring:
 
 
 class Cell(NamedTuple):
-    """Where a value lies."""
+    """The place of a value in the database."""
 
     region: str = "eu"
     tenant: UUID = _TENANTS[0]
@@ -74,9 +74,9 @@ _ELSEWHERE: dict[str, tuple[object, ...]] = {
 
 def between_cells(what: str, draw: random.Random) -> Attempt:
     """A value of one place at a place that differs in `what` only."""
-    here, there = draw.sample(_ELSEWHERE[what], 2)
-    blob = Cell()._replace(**{what: here}).seal()
-    return lambda: Cell()._replace(**{what: there}).open(blob)
+    source, target = draw.sample(_ELSEWHERE[what], 2)
+    blob = Cell()._replace(**{what: source}).seal()
+    return lambda: Cell()._replace(**{what: target}).open(blob)
 
 
 def between_key_ids(draw: random.Random) -> Attempt:
@@ -96,8 +96,8 @@ def in_a_batch(draw: random.Random) -> Attempt:
     cipher = ring("eu", _TENANTS[0]).get_cipher(Purpose.TIMELINE, table="timeline", column="body")
     rows = [f"row-{number}".encode() for number in range(8)]
     blobs = cipher.seal_many([PLAINTEXT] * 8, rows)
-    one, other = draw.sample(range(8), 2)
-    blobs[one], blobs[other] = blobs[other], blobs[one]
+    first, second = draw.sample(range(8), 2)
+    blobs[first], blobs[second] = blobs[second], blobs[first]
     return lambda: cipher.open_many(blobs, rows)
 
 
@@ -105,7 +105,7 @@ PLACE = StreamContext(purpose=Purpose.MODEL, version="artefact-1", name="weights
 _PLACES = [
     replace(PLACE, version="artefact-2"),
     replace(PLACE, name="manifest"),
-    replace(PLACE, purpose=Purpose.EXPORT),
+    replace(PLACE, purpose=Purpose.RECEIPT),
     replace(PLACE, version="artefact-1w", name="eights"),
 ]
 _RING = ring("eu", _TENANTS[0])
@@ -116,15 +116,11 @@ _CONTENT = _CHUNK * 3 + PLAINTEXT
 def sealed_stream(
     content: bytes = _CONTENT, *, keyring: Keyring = _RING, place: StreamContext = PLACE
 ) -> bytes:
-    target = BytesIO()
-    seal_stream(keyring, BytesIO(content), target, stream_context=place)
-    return target.getvalue()
+    return b"".join(seal_segments(keyring, BytesIO(content), stream_context=place))
 
 
 def opened_stream(blob: bytes, *, keyring: Keyring = _RING, place: StreamContext = PLACE) -> bytes:
-    target = BytesIO()
-    open_stream(keyring, BytesIO(blob), target, stream_context=place)
-    return target.getvalue()
+    return b"".join(open_segments(keyring, BytesIO(blob), stream_context=place))
 
 
 def _chunks(blob: bytes) -> list[bytes]:
@@ -234,12 +230,12 @@ def outcome(attempt: Attempt) -> str:
     except Exception as error:
         if type(error) is not DecryptionFailed:
             return f"raised {type(error).__name__}"
-        said = " ".join(_said(error)).encode()
-        return "told a secret" if any(secret in said for secret in _SECRETS) else "refused"
+        message = " ".join(_iter_messages(error)).encode()
+        return "leaked a secret" if any(secret in message for secret in _SECRETS) else "refused"
     return "opened"
 
 
-def _said(error: BaseException | None) -> Iterator[str]:
+def _iter_messages(error: BaseException | None) -> Iterator[str]:
     while error is not None:
         yield f"{error} {error!r} {error.args} {getattr(error, 'detail', '')}"
         error = error.__cause__ or error.__context__

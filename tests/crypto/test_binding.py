@@ -1,4 +1,4 @@
-"""A sealed value opens at its own place and nowhere else; every refusal is the same error."""
+"""A sealed value opens only at its own place; all refusals raise the same error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .conftest import MakeKeyring
 
 
 def test_a_value_opens_where_it_was_sealed(cipher: BoundCipher) -> None:
-    assert cipher.open(cipher.seal(b"heard", b"row"), b"row") == b"heard"
+    assert cipher.open(cipher.seal(b"text", b"row"), b"row") == b"text"
 
 
 def test_an_empty_value_is_a_value(cipher: BoundCipher) -> None:
@@ -37,21 +37,21 @@ def test_an_empty_batch_is_a_batch(cipher: BoundCipher) -> None:
 
 
 def test_another_tenant_with_the_very_same_key_is_refused(make_keyring: MakeKeyring) -> None:
-    ours, theirs = (
+    first, second = (
         make_keyring().get_cipher(Purpose.REVIEW, table="review", column="body") for _ in range(2)
     )
     with pytest.raises(DecryptionFailed):
-        theirs.open(ours.seal(b"x", b"row"), b"row")
+        second.open(first.seal(b"x", b"row"), b"row")
 
 
 def test_another_region_is_refused(make_keyring: MakeKeyring) -> None:
     tenant = uuid4()
-    here, there = (
+    european, chinese = (
         make_keyring(region=region, tenant=tenant).get_cipher(Purpose.REVIEW, table="review", column="body")
         for region in ("eu", "cn")
     )
     with pytest.raises(DecryptionFailed):
-        there.open(here.seal(b"x", b"row"), b"row")
+        chinese.open(european.seal(b"x", b"row"), b"row")
 
 
 @pytest.mark.parametrize(("table", "column"), [("timeline", "note"), ("other", "body"), ("timelineb", "ody")])
@@ -146,7 +146,7 @@ def test_a_retired_key_opens_and_does_not_seal(make_keyring: MakeKeyring) -> Non
     assert read_key_id(after.seal(b"x", b"row")) == 2
 
 
-def test_a_purpose_without_a_key_is_said(make_keyring: MakeKeyring) -> None:
+def test_a_purpose_without_a_key_is_an_error(make_keyring: MakeKeyring) -> None:
     ring = make_keyring(keys=[KeyringEntry(1, Purpose.PROFILE, True, KeyHandle.generate())])
     with pytest.raises(KeyServiceUnavailable):
         ring.get_cipher(Purpose.REVIEW, table="t", column="c")
@@ -155,11 +155,11 @@ def test_a_purpose_without_a_key_is_said(make_keyring: MakeKeyring) -> None:
 
 
 @given(st.lists(st.binary(max_size=6), max_size=5), st.lists(st.binary(max_size=6), max_size=5))
-def test_two_different_contexts_never_encode_alike(one: list[bytes], other: list[bytes]) -> None:
-    assert (encode_associated_data(*one) == encode_associated_data(*other)) == (one == other)
+def test_two_different_contexts_never_encode_alike(first: list[bytes], second: list[bytes]) -> None:
+    assert (encode_associated_data(*first) == encode_associated_data(*second)) == (first == second)
 
 
 def test_moving_a_letter_between_neighbours_changes_the_context() -> None:
     splits = [encode_associated_data("abc"[:at], "abc"[at:]) for at in range(4)]
-    assert all(one != other for one, other in pairwise(splits))
+    assert all(first != second for first, second in pairwise(splits))
     assert encode_mapping({"a": "1", "b": "2"}) == encode_mapping({"b": "2", "a": "1"})

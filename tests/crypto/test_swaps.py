@@ -35,12 +35,12 @@ def test_each_value_of_the_attacks_opens_where_it_belongs(tmp_path: Path) -> Non
     assert kms.unwrap(kms.wrap(PLAINTEXT, context=CONTEXT), context=CONTEXT) == PLAINTEXT
 
 
-def test_an_attack_that_succeeds_and_an_error_that_tells_are_noticed() -> None:
-    def tells() -> object:
+def test_an_attack_that_succeeds_and_an_error_that_leaks_are_noticed() -> None:
+    def leak() -> object:
         raise attacks.DecryptionFailed(f"not {PLAINTEXT.hex()}")
 
     assert outcome(lambda: Cell().open(Cell().seal())) == "opened"
-    assert outcome(tells) == "told a secret"
+    assert outcome(leak) == "leaked a secret"
     assert outcome(lambda: 1 / 0) == "raised ZeroDivisionError"
 
 

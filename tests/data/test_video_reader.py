@@ -1,4 +1,4 @@
-"""What the process that decodes a video cannot do, and what is believed of what it says."""
+"""The process that decodes a video: what it cannot do, and how its output is validated."""
 
 from __future__ import annotations
 
@@ -23,76 +23,78 @@ from tenants.errors import Invalid, QuotaExceeded
 from tests.clips import clip
 
 MP4 = "video/mp4"
-ORDER = "video_reader.Order(4, 64, 64, 900, 10**9, 1, 2**30)"
+LIMITS = "video_decoder.DecoderLimits(4, 64, 64, 900, 10**9, 1, 2**30)"
 READY = f"""
 import os, socket, sys
 sys.path.insert(0, {str(Path(video_decoder.__file__).parent)!r})
-import video_reader
-video_reader.give_up_rights({ORDER})
+import video_decoder
+video_decoder.drop_privileges({LIMITS})
 """
-StandIn = Callable[[str], None]
+FakeDecoder = Callable[[str], None]
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    here = psutil.Process()
-    others, files = set(here.children()), here.num_fds()
+def no_resources_are_leaked() -> Iterator[None]:
+    process = psutil.Process()
+    children, files = set(process.children()), process.num_fds()
     yield
-    assert set(here.children()) <= others
-    assert here.num_fds() <= files
+    assert set(process.children()) <= children
+    assert process.num_fds() <= files
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """Another program in the reader's place."""
+def fake_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDecoder:
+    """Runs another program instead of the decoder."""
 
-    def put(code: str) -> None:
-        path = tmp_path / "reader.py"
+    def install(code: str) -> None:
+        path = tmp_path / "decoder.py"
         path.write_text(code)
         monkeypatch.setattr(videos, "_DECODER_PATH", path)
 
-    return put
+    return install
 
 
-def code_of_refusal() -> str:
-    with pytest.raises(Invalid) as refused:
+def rejection_code() -> str:
+    with pytest.raises(Invalid) as rejection:
         reencode_image(clip(), MP4)
-    return refused.value.errors[0].code
+    return rejection.value.errors[0].code
 
 
-def test_what_never_ends_is_killed_and_refused(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_never_ends_is_killed(
+    fake_decoder: FakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(videos, "DEADLINE_SECONDS", 0.5)
-    stand_in("import time\ntime.sleep(60)")
+    fake_decoder("import time\ntime.sleep(60)")
     began = time.monotonic()
-    assert code_of_refusal() == "slow_video"
+    assert rejection_code() == "slow_video"
     assert time.monotonic() - began < 5
 
 
-def test_what_computes_for_too_long_is_killed_and_refused(stand_in: StandIn) -> None:
-    stand_in(READY + "while True: pass")
+def test_a_decoder_that_exceeds_its_cpu_time_is_killed(fake_decoder: FakeDecoder) -> None:
+    fake_decoder(READY + "while True: pass")
     began = time.monotonic()
-    assert code_of_refusal() == "slow_video"
+    assert rejection_code() == "slow_video"
     assert time.monotonic() - began < 10
 
 
-def test_a_reader_that_is_killed_halfway_is_a_refusal(stand_in: StandIn) -> None:
+def test_a_decoder_that_is_killed_halfway_is_a_rejection(fake_decoder: FakeDecoder) -> None:
     # The services of the tests are children of this process, too.
-    others = set(psutil.Process().children())
+    children = set(psutil.Process().children())
 
     def kill() -> None:
-        while not (found := set(psutil.Process().children()) - others):
+        while not (started := set(psutil.Process().children()) - children):
             time.sleep(0.01)
-        found.pop().kill()
+        started.pop().kill()
 
-    stand_in("import time\ntime.sleep(60)")
+    fake_decoder("import time\ntime.sleep(60)")
     killer = threading.Thread(target=kill)
     killer.start()
-    assert code_of_refusal() == "broken_image"
+    assert rejection_code() == "broken_image"
     killer.join()
 
 
-def test_a_reader_that_does_not_start_is_our_fault(stand_in: StandIn) -> None:
-    stand_in("import a_module_that_is_not_installed")
+def test_a_decoder_that_does_not_start_is_an_internal_error(fake_decoder: FakeDecoder) -> None:
+    fake_decoder("import a_module_that_is_not_installed")
     with pytest.raises(RuntimeError, match="status 1"):
         reencode_image(clip(), MP4)
 
@@ -101,7 +103,7 @@ def output(magic: bytes, frames: int, width: int, height: int, pixels: int) -> b
     return struct.pack("<4sBHH", magic, frames, width, height) + bytes(pixels)
 
 
-LIES = {
+INVALID_OUTPUTS = {
     "nothing": b"",
     "half a head": b"film\x01",
     "another magic": output(b"lmif", 1, 2, 2, 12),
@@ -115,23 +117,25 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize("said", LIES.values(), ids=list(LIES))
-def test_what_the_reader_says_is_not_believed(said: bytes, stand_in: StandIn) -> None:
-    stand_in(f"import sys\nsys.stdout.buffer.write({said!r})")
-    assert code_of_refusal() == "broken_image"
+@pytest.mark.parametrize("written", INVALID_OUTPUTS.values(), ids=list(INVALID_OUTPUTS))
+def test_invalid_output_of_the_decoder_is_rejected(written: bytes, fake_decoder: FakeDecoder) -> None:
+    fake_decoder(f"import sys\nsys.stdout.buffer.write({written!r})")
+    assert rejection_code() == "broken_image"
 
 
-def test_the_reader_knows_none_of_our_settings(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_decoder_gets_none_of_the_settings(
+    fake_decoder: FakeDecoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LEPTON_SECRET_KEY", "a secret")
-    stand_in("import os, sys\nsys.exit(3 if 'LEPTON_SECRET_KEY' in os.environ else 5)")
-    assert code_of_refusal() == "broken_image"
+    fake_decoder("import os, sys\nsys.exit(3 if 'LEPTON_SECRET_KEY' in os.environ else 5)")
+    assert rejection_code() == "broken_image"
 
 
 def ends_with(code: str, folder: Path) -> int:
-    """7 when what is tried is refused, 0 when it succeeds."""
-    tried = f"try:\n    {code}\nexcept (OSError, MemoryError):\n    os._exit(7)\nos._exit(0)"
+    """Returns 7 if the attempt is denied, 0 if it succeeds."""
+    attempt = f"try:\n    {code}\nexcept (OSError, MemoryError):\n    os._exit(7)\nos._exit(0)"
     with (folder / "output").open("wb") as out:
-        return subprocess.run([sys.executable, "-c", READY + tried], stdout=out, check=False).returncode
+        return subprocess.run([sys.executable, "-c", READY + attempt], stdout=out, check=False).returncode
 
 
 ATTEMPTS = {
@@ -146,16 +150,16 @@ ATTEMPTS = {
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=list(ATTEMPTS))
-def test_the_reader_can_only_read_and_answer(attempt: str, tmp_path: Path) -> None:
+def test_the_decoder_can_only_read_and_write_its_files(attempt: str, tmp_path: Path) -> None:
     assert ends_with(attempt, tmp_path) == 7
 
 
-def test_what_the_reader_needs_is_left_to_it(tmp_path: Path) -> None:
+def test_the_decoder_can_use_what_it_needs(tmp_path: Path) -> None:
     assert ends_with("os.write(1, bytes(1000)); bytearray(2**28)", tmp_path) == 0
 
 
 def test_a_list_of_files_opens_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even where the first bytes were not looked at and FFmpeg took it for what it is."""
+    """Even if the signature were not checked and FFmpeg recognised the playlist."""
     film, listing = tmp_path / "film.mp4", tmp_path / "listing.txt"
     film.write_bytes(clip())
     listing.write_text(f"ffconcat version 1.0\nfile '{film}'\n")
@@ -163,13 +167,13 @@ def test_a_list_of_files_opens_none_of_them(tmp_path: Path, monkeypatch: pytest.
     unguarded = cv2.VideoCapture(str(listing), cv2.CAP_FFMPEG)
     assert unguarded.read()[0]
     unguarded.release()
-    fooled = replace(
+    unchecked = replace(
         CONTAINERS[MP4], demuxer="concat|safe;0", has_signature=lambda _: True, is_whole=lambda _: True
     )
-    monkeypatch.setitem(CONTAINERS, MP4, fooled)
-    with pytest.raises(Invalid) as refused:
+    monkeypatch.setitem(CONTAINERS, MP4, unchecked)
+    with pytest.raises(Invalid) as rejection:
         reencode_image(listing.read_bytes(), MP4)
-    assert refused.value.errors[0].code == "broken_image"
+    assert rejection.value.errors[0].code == "broken_image"
 
 
 def test_a_second_video_is_asked_to_come_again() -> None:
@@ -180,24 +184,24 @@ def test_a_second_video_is_asked_to_come_again() -> None:
     assert reencode_image(clip(), MP4).content_type == "image/webp"
 
 
-def test_both_sides_speak_of_the_same() -> None:
-    ours = (
+def test_parent_and_decoder_agree_on_the_protocol() -> None:
+    parent = (
         videos._MAGIC,
         videos._HEADER.format,
         videos._DECODED,
         videos._TOO_MANY_PIXELS,
         videos._UNKNOWN_CODEC,
     )
-    theirs = (
+    decoder = (
         *(video_decoder.MAGIC, video_decoder.HEADER.format, video_decoder.DECODED),
         *(video_decoder.TOO_MANY_PIXELS, video_decoder.UNKNOWN_CODEC),
     )
-    assert ours == theirs
+    assert parent == decoder
     assert videos._BROKEN == video_decoder.BROKEN
 
 
 @pytest.mark.parametrize(
-    ("count", "found"), [(1, [0]), (2, [0, 1]), (4, [0, 1, 2, 3]), (40, [5, 15, 25, 35])]
+    ("count", "positions"), [(1, [0]), (2, [0, 1]), (4, [0, 1, 2, 3]), (40, [5, 15, 25, 35])]
 )
-def test_places_are_the_middles_of_equal_parts(count: int, found: list[int]) -> None:
-    assert video_decoder.choose_positions(count, 4) == found
+def test_positions_are_the_middles_of_equal_parts(count: int, positions: list[int]) -> None:
+    assert video_decoder.choose_positions(count, 4) == positions

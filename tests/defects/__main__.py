@@ -25,8 +25,18 @@ from tests.defects.seeds import Seed
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = (
-    *("manage.py", "pyproject.toml", "Makefile", ".ci", "README.md"),
-    *("lepton_platform", "recommender", "tenants", "templates", "tests", "deploy", "docs"),
+    *(
+        "manage.py",
+        "pyproject.toml",
+        "Makefile",
+        ".ci",
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "LICENSE",
+    ),
+    *("common", "lepton_platform", "recommender", "tenants", "templates", "tests", "deploy", "docs"),
 )
 PASSED, FAILED = 0, 1
 WORKERS = 2

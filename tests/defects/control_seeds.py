@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.defects.seeds import Seed
 
 _AUTHENTICATION = "tenants/control/queries/authentication.py"
-_FIND_KEY = "tenants/control/migrations/0002_find_api_key.py"
+_FIND_KEY = "tenants/control/migrations/0001_initial.py"
 
 CONTROL_SEEDS = (
     Seed(
@@ -25,14 +25,14 @@ CONTROL_SEEDS = (
     Seed(
         "a cached key forgets its end",
         _AUTHENTICATION,
-        "known.expires_at <= time.time()",
+        "cached_key.expires_at <= time.time()",
         "False",
         "tests/control/test_authentication.py",
     ),
     Seed(
         "a cached key forgets its networks",
         _AUTHENTICATION,
-        "not _is_in_networks(remote_ip, known.networks)",
+        "not _is_in_networks(remote_ip, cached_key.networks)",
         "False",
         "tests/control/test_authentication.py",
     ),

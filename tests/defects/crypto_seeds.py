@@ -31,28 +31,28 @@ _REFUSES_PICKLE = """
 _UNPICKLES = """pack = __import__("pick" + "le")
         assert pack.loads(pack.dumps(__import__("fractions").Fraction(1, 2)))
         return json.loads(data)"""
-_PLACE = "context.encode_associated_data(context.CELL, region, tenant, purpose, table, column, key_id)"
+_PLACE = "CELL, region, tenant, purpose, table, column, encode_key_id(key_id)"
 
 CRYPTO_SEEDS = (
     Seed(
         "associated data is empty",
         _CONTEXT,
-        'return b"".join(len(raw).to_bytes(4, "big") + raw for raw in map(_to_bytes, parts))',
-        'return b""',
+        "    return bytes(encoded)\n",
+        '    return b""\n',
         _SWAPS,
     ),
     Seed(
         "associated data has no borders",
         _CONTEXT,
-        'len(raw).to_bytes(4, "big") + raw for',
-        "raw for",
+        'encoded += len(raw).to_bytes(_LENGTH_BYTES, "big") + raw',
+        "encoded += raw",
         _BINDING,
     ),
     Seed(
         "the suite byte is ignored",
         _AEAD,
-        "opener, begin = self._decryptors.get(blob[:HEADER_BYTES]), HEADER_BYTES",
-        "opener, begin = self._decryptors.get(MAGIC + AES_256_GCM_SIV + blob[3:HEADER_BYTES]), HEADER_BYTES",
+        "decryptor = self._decryptors.get(blob[:HEADER_BYTES])",
+        "decryptor = self._decryptors.get(MAGIC + AES_256_GCM_SIV + blob[3:HEADER_BYTES])",
         _SWAPS,
     ),
     Seed(
@@ -93,7 +93,7 @@ CRYPTO_SEEDS = (
     Seed(
         "a wrapped key is not bound to its place",
         _CONTEXT,
-        "return encode_associated_data(WRAP, *(part for pair in sorted(values.items()) for part in pair))",
+        "return encode_associated_data(WRAP, *components)",
         "return encode_associated_data(WRAP)",
         _SWAPS,
     ),
@@ -121,36 +121,36 @@ CRYPTO_SEEDS = (
     Seed(
         "chunks of two sealings of a file are alike",
         _STREAMS,
-        "*where, key_id, stream_id)",
-        "*where, key_id)",
+        "        encoded_key_id,\n        stream_id,\n    )",
+        "        encoded_key_id,\n    )",
         _SWAPS,
     ),
     Seed(
         "a stream is not bound to its file",
         _STREAMS,
-        "stream_context.purpose, stream_context.version, stream_context.name)",
-        "stream_context.purpose, stream_context.version)",
+        "        stream_context.version,\n        stream_context.name,\n",
+        "        stream_context.version,\n",
         _SWAPS,
     ),
     Seed(
         "a stream is not bound to its model",
         _STREAMS,
-        "stream_context.purpose, stream_context.version, stream_context.name)",
-        "stream_context.purpose, stream_context.name)",
+        "        stream_context.version,\n        stream_context.name,\n",
+        "        stream_context.name,\n",
         _SWAPS,
     ),
     Seed(
         "a stream is not bound to its tenant",
         _STREAMS,
-        "(keyring.region, keyring.tenant, stream_context.purpose",
-        "(keyring.region, stream_context.purpose",
+        "        keyring.region,\n        keyring.tenant,\n",
+        "        keyring.region,\n",
         _SWAPS,
     ),
     Seed(
         "a stream is not bound to its region",
         _STREAMS,
-        "(keyring.region, keyring.tenant, stream_context.purpose",
-        "(keyring.tenant, stream_context.purpose",
+        "        keyring.region,\n        keyring.tenant,\n",
+        "        keyring.tenant,\n",
         _SWAPS,
     ),
     Seed(
@@ -178,14 +178,14 @@ CRYPTO_SEEDS = (
         "a short key is a key",
         _HANDLES_PY,
         "if len(material) != KEY_BYTES:",
-        "if len(reveal_material) > KEY_BYTES:",
+        "if len(material) > KEY_BYTES:",
         _HANDLES,
     ),
     Seed(
         "a retired key seals",
         _KEYRING,
-        "        if key.is_primary:\n            self._primary_key_ids[key.purpose] = key.key_id",
-        "        self._primary_key_ids.setdefault(key.purpose, key.key_id)",
+        "        if entry.is_primary:\n            self._primary_key_ids[entry.purpose] = entry.key_id",
+        "        self._primary_key_ids.setdefault(entry.purpose, entry.key_id)",
         _BINDING,
     ),
     Seed(
@@ -212,8 +212,8 @@ CRYPTO_SEEDS = (
     Seed(
         "a lost key file is replaced in silence",
         _LOCAL,
-        "context: Mapping[str, str]) -> bytes:\n        roots = self._read_keys()",
-        "context: Mapping[str, str]) -> bytes:\n        self.create_key_file()\n        roots = self._read_keys()",
+        'the lost ones wrapped."""\n        roots = self._read_keys()',
+        'the lost ones wrapped."""\n        self.create_key_file()\n        roots = self._read_keys()',
         _KEY_FILE,
     ),
     Seed(
@@ -254,15 +254,15 @@ CRYPTO_SEEDS = (
     Seed(
         "reviews are not sealed",
         "tenants/data/actions/reviews.py",
-        "reviews.get_review_cipher(s.ref).seal_many([msgspec.json.encode(entry) for entry in entries], keys)",
-        "[msgspec.json.encode(entry) for entry in entries]",
+        "    sealed = reviews.get_review_cipher(s.ref).seal_many(bodies, keys)\n",
+        "    sealed = bodies\n",
         _AT_REST,
     ),
     Seed(
         "the log keeps half of an id with spaces",
         "lepton_platform/logs.py",
-        "(?P<kept>/api/{_API_ROUTES})/[^\\n]*",
-        "(?P<kept>/api/{_API_ROUTES})/[^\\s]*",
+        "(?P<route>/api/{_API_ROUTES})/[^\\n]*",
+        "(?P<route>/api/{_API_ROUTES})/[^\\s]*",
         "tests/api/test_logs.py",
     ),
     Seed(
@@ -289,30 +289,12 @@ CRYPTO_SEEDS = (
     *(
         Seed(f"a sealed value is not bound to its {what}", _AEAD, _PLACE, wrong, _SWAPS)
         for what, wrong in (
-            (
-                "region",
-                "context.encode_associated_data(context.CELL, tenant, purpose, table, column, key_id)",
-            ),
-            (
-                "tenant",
-                "context.encode_associated_data(context.CELL, region, purpose, table, column, key_id)",
-            ),
-            (
-                "purpose",
-                "context.encode_associated_data(context.CELL, region, tenant, table, column, key_id)",
-            ),
-            (
-                "table",
-                "context.encode_associated_data(context.CELL, region, tenant, purpose, column, key_id)",
-            ),
-            (
-                "column",
-                "context.encode_associated_data(context.CELL, region, tenant, purpose, table, key_id)",
-            ),
-            (
-                "key id",
-                "context.encode_associated_data(context.CELL, region, tenant, purpose, table, column)",
-            ),
+            ("region", "CELL, tenant, purpose, table, column, encode_key_id(key_id)"),
+            ("tenant", "CELL, region, purpose, table, column, encode_key_id(key_id)"),
+            ("purpose", "CELL, region, tenant, table, column, encode_key_id(key_id)"),
+            ("table", "CELL, region, tenant, purpose, column, encode_key_id(key_id)"),
+            ("column", "CELL, region, tenant, purpose, table, encode_key_id(key_id)"),
+            ("key id", "CELL, region, tenant, purpose, table, column"),
         )
     ),
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from tests.defects.seeds import Seed
 
 CLEANING, FACTS = "tests/recommender/dataset/test_cleaning.py", "tests/training/test_facts.py"
-ENCODERS, SELECTION = "tests/recommender/features/test_feature_encoders.py", "tests/recommender/features/test_selection.py"
+ENCODERS, SELECTION = (
+    "tests/recommender/features/test_feature_encoders.py",
+    "tests/recommender/features/test_selection.py",
+)
 
 FEATURE_SEEDS = (
     Seed(
@@ -109,7 +112,7 @@ FEATURE_SEEDS = (
     Seed(
         "features of who refused are learned",
         "recommender/tenant_data/interactions.py",
-        'if profile.consent == "granted" if opt_in else profile.consent != "refused":',
+        "if allows_profiling(state.privacy, parse_consent(profile)):",
         "if profile.id:",
         FACTS,
     ),

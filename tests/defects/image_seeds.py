@@ -218,8 +218,8 @@ KNOWLEDGE_SEEDS = (
     Seed(
         "a stated triple about no item is taken",
         "tenants/data/actions/knowledge.py",
-        "        if triple.head not in known\n",
-        "        if not triple.head\n",
+        "        if triple.head not in item_numbers:\n",
+        "        if not triple.head:\n",
         "tests/api/test_knowledge.py",
     ),
     Seed(

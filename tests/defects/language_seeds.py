@@ -4,39 +4,39 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-TRAINING, OPINIONS = "tests/training/test_reviews.py", "tests/language/test_opinions.py"
-ASPECTS, TEXTS = "tests/language/test_aspects.py", "tests/language/test_texts.py"
-SENTIMENT, READING = "tests/language/test_sentiment.py", "tests/language/test_reading.py"
-COMMANDS, NETWORK = "tests/language/test_language_commands.py", "tests/language/test_network.py"
-TRANSFORMER, TUNING = "tests/language/test_transformer_network.py", "tests/language/test_network_tuning.py"
+TRAINING, SUMMARY = "tests/training/test_reviews.py", "tests/language/test_review_summary.py"
+ASPECTS, TEXTS = "tests/language/test_aspects.py", "tests/language/test_text.py"
+SENTIMENT, ANALYZER = "tests/language/test_sentiment.py", "tests/language/test_review_analyzer.py"
+COMMANDS, NETWORK = "tests/language/test_commands.py", "tests/language/test_use_cnn.py"
+TRANSFORMER, TUNING = "tests/language/test_bert.py", "tests/language/test_finetuning_loop.py"
 
 LANGUAGE_SEEDS = (
     Seed(
         "a single review shows through an opinion",
-        "recommender/language/reviews/summary.py",
-        "for item, rows in by_item.items() if len(rows) >= min_reviewers}",
-        "for item_no, rows in by_item.items() if rows}",
-        OPINIONS,
+        "recommender/language/reviews/aggregation.py",
+        "        if len(analyses) >= min_reviewers:\n",
+        "        if analyses:\n",
+        SUMMARY,
     ),
     Seed(
         "one person's aspect shows through an opinion",
-        "recommender/language/reviews/summary.py",
-        "        if len(signs) >= min_reviewers\n",
-        "        if signs\n",
-        OPINIONS,
+        "recommender/language/reviews/aggregation.py",
+        "        if len(signs) >= min_reviewers:\n",
+        "        if signs:\n",
+        SUMMARY,
     ),
     Seed(
         "one person counts as many in an opinion",
         "recommender/tenant_data/reviews.py",
         'b"p" + stored.profile_key if stored.profile_key else b"r" + stored.key',
-        'b"r" + n_stored.key',
+        'b"r" + stored.key',
         f"{TRAINING}::test_four_people_are_too_few_however_much_they_write",
     ),
     Seed(
         "reviews of who refused become opinions",
         "recommender/tenant_data/reviews.py",
-        "if one.profile_key is None or (one.profile_key in self._consent_keys) is self._opt_in",
-        "if one.profile_key is None or one.profile_key",
+        "[review for review in live if self._consent.allows(review.profile_key)]",
+        "list(live)",
         f"{TRAINING}::test_reviews_of_who_refused_are_not_read",
     ),
     Seed(
@@ -48,9 +48,9 @@ LANGUAGE_SEEDS = (
     ),
     Seed(
         "opinions of the future judge the past",
-        "recommender/language/reviews/summary.py",
-        "if cutoff_ms is not None and voice.timestamp_ms > cutoff_ms:",
-        "if cutoff_ms is not None and voice.timestamp_ms > cutoff_ms + 10**12:",
+        "recommender/language/reviews/aggregation.py",
+        "if cutoff_ms is not None and review.timestamp_ms > cutoff_ms:",
+        "if cutoff_ms is not None and review.timestamp_ms > cutoff_ms + 10**12:",
         f"{TRAINING}::test_what_was_written_later_is_left_out_of_the_past",
     ),
     Seed(
@@ -77,8 +77,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "a negation of an opinion is not heard",
         "recommender/language/preprocessing/lexicon.py",
-        "-sign if turned else sign",
-        "sign",
+        "        if any(map(_is_negation, window)):\n",
+        "        if False:\n",
         ASPECTS,
     ),
     Seed(
@@ -98,12 +98,12 @@ LANGUAGE_SEEDS = (
     Seed(
         "any review is taken for English",
         "recommender/language/preprocessing/text.py",
-        'return "en" if english > foreign else None',
+        'return "en" if n_english > n_foreign else None',
         'return "en"',
         TEXTS,
     ),
     Seed(
-        "a sentiment head reads vectors of another encoder",
+        "a sentiment classifier accepts embeddings of another encoder",
         "recommender/language/sentiment/classifier.py",
         "if encoder is None or encoder.name != self.metadata.encoder:",
         "if encoder is not None and encoder.name != self.metadata.encoder:",
@@ -112,36 +112,36 @@ LANGUAGE_SEEDS = (
     Seed(
         "a reading of a review loses its place",
         "recommender/language/reviews/analyzer.py",
-        "                found[row] = reading\n",
-        "                found[rows[0]] = reading\n",
-        READING,
+        "                analyses[row] = analysis\n",
+        "                analyses[rows[0]] = analysis\n",
+        ANALYZER,
     ),
     Seed(
         "a held-out tenth of reviews is learned from",
         "recommender/language/preprocessing/corpora.py",
-        "return np.sort(order[cut:]), np.sort(order[:cut])",
-        "return np.sort(order), np.sort(order[:cut])",
+        "return np.sort(order[n_test:]), np.sort(order[:n_test])",
+        "return np.sort(order), np.sort(order[:n_test])",
         "tests/language/test_corpora.py",
     ),
     Seed(
         "the network reads padding",
         "recommender/language/sentiment/finetuning/use_cnn.py",
-        'functional.layer_norm(wide, wide.shape[-1:], of["wide_gain"], of["wide_bias"], EPSILON) * attention_mask',
-        'functional.layer_norm(wide, wide.shape[-1:], weights["wide_gain"], weights["wide_bias"], EPSILON)',
+        'self._normalize(torch.cat(outputs, dim=-1), "wide") * attention_mask',
+        'self._normalize(torch.cat(outputs, dim=-1), "wide")',
         NETWORK,
     ),
     Seed(
         "the graph reads runs one piece too late",
         "recommender/language/sentiment/finetuning/use_cnn_onnx.py",
-        "np.array([0, LEFT_PADDING[run], 0, 0, run - 1 - LEFT_PADDING[run], 0], np.int64)",
-        "np.array([0, 0, 0, 0, kernel_size - 1, 0], np.int64)",
+        "padding = [0, left, 0, 0, kernel_size - 1 - left, 0]",
+        "padding = [0, 0, 0, 0, kernel_size - 1, 0]",
         NETWORK,
     ),
     Seed(
         "the network begins from nothing",
         "recommender/language/sentiment/finetuning/use_cnn.py",
-        '            f"first{run}": of.w1[place],',
-        '            f"first{kernel_size}": weights.w1[place] * 0,',
+        '            f"first{kernel_size}": backend.w1[index],',
+        '            f"first{kernel_size}": backend.w1[index] * 0,',
         NETWORK,
     ),
     Seed(
@@ -175,34 +175,34 @@ LANGUAGE_SEEDS = (
     Seed(
         "the end of a long review is not read",
         "recommender/language/encoders/sentencepiece.py",
-        "np.concatenate([numbers[: MAX_PIECES // 2], numbers[-MAX_PIECES // 2 :]])",
+        "truncate_middle(numbers, MAX_PIECES)",
         "numbers[:MAX_PIECES]",
         NETWORK,
     ),
     Seed(
         "a transformer's graph reads padding",
         "recommender/language/sentiment/finetuning/bert_onnx.py",
-        "masked{n} = Add(alike{n}, mask)",
-        "masked{n} = Identity(alike{n})",
+        "masked{n} = Add(similarities{n}, mask)",
+        "masked{n} = Identity(similarities{n})",
         TRANSFORMER,
     ),
     Seed(
         "a transformer's graph forgets the scale of attention",
-        "recommender/language/sentiment/finetuning/bert.py",
-        "asked = (own.query.weight / size**0.5,",
-        "asked = (own.query.weight,",
+        "recommender/language/sentiment/finetuning/bert_network.py",
+        "qkv = (attention.query.weight / root,",
+        "qkv = (attention.query.weight,",
         TRANSFORMER,
     ),
     Seed(
         "masks cover the marks of beginning and end",
-        "recommender/language/sentiment/finetuning/bert.py",
+        "recommender/language/sentiment/finetuning/bert_network.py",
         "inner = functional.pad(attention_mask[:, 2:, 0] > 0, (1, 1))",
         "inner = attention_mask[:, :, 0] > 0",
         TRANSFORMER,
     ),
     Seed(
         "a training moves words that reviews do not use",
-        "recommender/language/sentiment/finetuning/bert.py",
+        "recommender/language/sentiment/finetuning/bert_network.py",
         "word_embeddings.weight.requires_grad_(False)",
         "word_embeddings.weight.requires_grad_(True)",
         TRANSFORMER,
@@ -217,8 +217,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "a transformer goes on from another's weights",
         "recommender/language/sentiment/finetuning/bert.py",
-        "if table is None or {name: value.shape for name, value in known.items()} != wanted:",
-        "if table is None:",
+        "if word_table_hash is None or shapes != expected_shapes:",
+        "if word_table_hash is None:",
         TRANSFORMER,
     ),
     Seed(
@@ -231,15 +231,15 @@ LANGUAGE_SEEDS = (
     Seed(
         "a transformer does not read the end of a long review",
         "recommender/language/encoders/wordpiece.py",
-        "np.concatenate([numbers[: MAX_TOKENS // 2], numbers[-MAX_TOKENS // 2 :]])",
+        "truncate_middle(numbers, MAX_TOKENS)",
         "numbers[:MAX_TOKENS]",
         TRANSFORMER,
     ),
     Seed(
         "a network goes on from that of another encoder of its shape",
         "recommender/language/sentiment/finetuning/bert.py",
-        "if table.tobytes() != _hash_word_table(network).tobytes():",
-        "if table.size != 32:",
+        "if word_table_hash.tobytes() != hash_word_table(network).tobytes():",
+        "if word_table_hash.size != 32:",
         TRANSFORMER,
     ),
     Seed(
@@ -252,8 +252,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "weights of another model are drawn by chance",
         "recommender/language/encoders/huggingface.py",
-        'if any(not name.startswith("pooler.") for name in found["missing_keys"]):',
-        'if any(name.startswith("pooler.") for name in found["mismatched_keys"]):',
+        'if any(not name.startswith("pooler.") for name in loading_info["missing_keys"]):',
+        'if any(name.startswith("pooler.") for name in loading_info["mismatched_keys"]):',
         TRANSFORMER,
     ),
     Seed(
@@ -266,22 +266,22 @@ LANGUAGE_SEEDS = (
     Seed(
         "what a network learned last is forgotten",
         "recommender/language/sentiment/finetuning/loop.py",
-        "if step % _EMA_INTERVAL == 0 or step == steps - 1:",
+        "if step % _EMA_INTERVAL == 0 or is_last_step:",
         "if step % _EMA_INTERVAL == 0:",
         TUNING,
     ),
     Seed(
         "networks of smaller sets begin from nothing",
         "recommender/language/sentiment/evaluation_chinese.py",
-        "train_network(given.texts, given.is_positive, common)",
-        "train_network(given.texts, given.is_positive, None)",
+        "train_network(train.texts, train.is_positive, common_network)",
+        "train_network(train.texts, train.is_positive, None)",
         COMMANDS,
     ),
     Seed(
         "a network learns what it is asked later",
         "recommender/language/sentiment/evaluation_chinese.py",
-        "_drop_test_duplicates(texts.take(parts[name][0]), asked)",
-        "texts.take(parts[name][0])",
+        "_drop_test_duplicates(texts, test_keys)",
+        "texts",
         COMMANDS,
     ),
 )

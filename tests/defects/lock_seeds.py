@@ -15,11 +15,11 @@ _EVERYWHERE = """class _Everywhere:
     def get(self) -> Any:
         return self.now
 
-    def set(self, new_scope: Any) -> Any:
-        old, self.now = self.now, new_scope
+    def set(self, new: Any) -> Any:
+        old, self.now = self.now, new
         return old
 
-    def reset_token(self, old: Any) -> None:
+    def reset(self, old: Any) -> None:
         self.now = old
 
 
@@ -37,7 +37,7 @@ _NESTED = """    if any(opened.alias == new_scope.alias for opened in list_open_
 """
 
 LOCK_SEEDS = (
-    Seed("a policy guards reads alone", _RLS, " WITH CHECK ({cls.write_condition})", "", _POLICIES),
+    Seed("a policy guards reads alone", _RLS, " WITH CHECK ({self.write_condition})", "", _POLICIES),
     Seed(
         "a statement that looks at no row needs no claim",
         _RLS,
@@ -63,7 +63,7 @@ LOCK_SEEDS = (
         "a statement without parameters is prepared",
         "tenants/data/actions/events.py",
         "        seq.execute(NEXT_SEQ)",
-        "        seq.execute(NEXT_SEQ, prepare_events=True)",
+        "        seq.execute(NEXT_SEQ, prepare=True)",
         _MISSING,
     ),
     Seed(
@@ -176,7 +176,7 @@ LOCK_SEEDS = (
     Seed(
         "a scope that fails is not forgotten",
         _SCOPE,
-        "    finally:\n        new_scope.state.is_closed = True\n        _reset_scopes(reset, raw)\n",
+        "    finally:\n        new_scope.state.is_closed = True\n        _reset_scopes(reset_token, raw)\n",
         "    except ScopeRequired:\n        raise\n    else:\n        new_scope.state.is_closed = True\n        _reset_scopes(reset_token, raw)\n",
         _LEAK,
     ),

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-_RULE, _LIVE, _DRIFT = (f"recommender/evaluation/decisions/{name}.py" for name in ("promotion_gate", "online_monitoring", "drift"))
+_RULE, _LIVE, _DRIFT = (
+    f"recommender/evaluation/decisions/{name}.py" for name in ("promotion_gate", "online_monitoring", "drift")
+)
 _GATE, _FEEDBACK = "recommender/training/gate.py", "recommender/monitoring/outcomes.py"
 _ON_RULE, _ON_GATE = "tests/recommender/evaluation/test_promotion_gate.py", "tests/training/test_gate.py"
-_ON_LIVE, _ON_DRIFT = "tests/recommender/evaluation/test_online_monitoring.py", "tests/recommender/evaluation/test_drift.py"
+_ON_LIVE, _ON_DRIFT = (
+    "tests/recommender/evaluation/test_online_monitoring.py",
+    "tests/recommender/evaluation/test_drift.py",
+)
 _ON_ROLL_BACK = "tests/training/test_live_roll_back.py"
 
 QUALITY_SEEDS = (
@@ -142,8 +147,8 @@ QUALITY_SEEDS = (
     Seed(
         "an item that cannot be read back is stored",
         "tenants/data/actions/catalog.py",
-        "elif fault := _check_item(entry):",
-        'elif fault := "":',
+        "problem = _check_item(item)",
+        'problem = ""',
         "tests/training/test_bad_input.py",
     ),
     Seed(

@@ -57,7 +57,7 @@ RECOMMENDER_SEEDS = (
     Seed(
         "training forgets who refused",
         "recommender/tenant_data/interactions.py",
-        "if (key in asked) is opt_in:",
+        "if consent.allows(key):",
         "if key is not None:",
         "tests/training/test_sources.py",
     ),

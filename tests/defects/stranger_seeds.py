@@ -75,17 +75,17 @@ _ISOLATION = (
     Seed(
         "somebody of another workspace is told from nobody",
         "tenants/control/actions/members.py",
-        '        raise NotFound("There is no such member.")\n',
-        "        if User.objects.filter(pk=user_id).exists():\n"
-        '            raise Conflict("This person belongs elsewhere.")\n'
-        '        raise NotFound("There is no such member.")\n',
+        '    raise NotFound("There is no such member.")\n',
+        "    if User.objects.filter(pk=user_id).exists():\n"
+        '        raise Conflict("This person belongs elsewhere.")\n'
+        '    raise NotFound("There is no such member.")\n',
         _OWN,
     ),
     Seed(
         "an account that is added shows its name at once",
         "tenants/control/queries/mappers.py",
-        "came = last is not None and last >= row.created_at",
-        "came = True",
+        "has_signed_in = last_login is not None and last_login >= row.created_at",
+        "has_signed_in = True",
         _OWN,
     ),
     Seed(
@@ -107,9 +107,9 @@ _API_KEYS = (
     Seed(
         "a key in use is never looked up again",
         _AUTHENTICATION,
-        "    if known.expires_at <= time.time() or (",
-        '    object.__setattr__(known, "checked_at", time.monotonic())\n'
-        "    if known.expires_at <= time.time() or (",
+        "    if cached_key.expires_at <= time.time():",
+        '    object.__setattr__(cached_key, "checked_at", time.monotonic())\n'
+        "    if cached_key.expires_at <= time.time():",
         _SERVERS,
     ),
     Seed(
@@ -129,22 +129,22 @@ _API_KEYS = (
     Seed(
         "a replaced key works for ever",
         _KEYS,
-        'old.save(update_fields=["replaced_by", "expires_at"])',
-        'old.save(update_fields=["replaced_by"])',
+        'old_key.save(update_fields=["replaced_by", "expires_at"])',
+        'old_key.save(update_fields=["replaced_by"])',
         _ENDS,
     ),
     Seed(
         "the last address of a network is left out",
         _AUTHENTICATION,
-        "any((mapped or address) in network for",
-        "any((mapped or address) in network and address != network[-1] for",
+        "any(address in network for",
+        "any(address in network and address != network[-1] for",
         _ENDS,
     ),
     Seed(
         "the secret of a new key stands in the audit log",
         _KEYS,
-        '"api_key.created", made.key.id, scopes=" ".join(asked)',
-        '"api_key.created", made.key.id, scopes=" ".join(asked), key=made.secret',
+        '"api_key.created", new_key.key.id, scopes=" ".join(requested_scopes)',
+        '"api_key.created", new_key.key.id, scopes=" ".join(requested_scopes), key=new_key.secret',
         _DUMP,
     ),
     Seed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.defects.seeds import Seed
 
 _BATCH = "tenants/data/actions/event_batch.py"
+_PREPARED = "tenants/data/actions/prepared_events.py"
 _EVENTS = "tenants/data/actions/events.py"
 _CHUNKS = "tenants/data/actions/chunks.py"
 _MERGE = "tenants/data/actions/merge.py"
@@ -34,14 +35,14 @@ TIMELINE_SEEDS = (
     Seed(
         "repeats survive a merge",
         _MERGE,
-        "part._replace(events=records.drop_repeats(part.events))",
-        "part._replace(events=part.events)",
+        "profile._replace(events=records.drop_repeats(profile.events))",
+        "profile._replace(events=profile.events)",
         _LATE,
     ),
     Seed(
         "a merge does not correct counters",
         _MERGE,
-        "    _update_counters(s, parts, known, state.event_kinds)\n",
+        "    _update_counters(s, stored, unique, state.event_kinds)\n",
         "",
         _LATE,
     ),
@@ -62,13 +63,13 @@ TIMELINE_SEEDS = (
     Seed(
         "a merge keeps what is too old",
         _MERGE,
-        'part.events[part.events["at"] >= earliest]',
-        'part.events[part.events["at"] >= 0]',
+        'events[events["at"] >= cutoff_ms]',
+        'events[events["at"] >= 0]',
         _KEPT,
     ),
     Seed(
         "ingest writes chunks that nobody merges",
-        _BATCH,
+        _PREPARED,
         "% (CHUNK_EVENTS - 1) == 0",
         "% (2 * CHUNK_EVENTS) == 0",
         _LATE,
@@ -90,14 +91,14 @@ TIMELINE_SEEDS = (
     Seed(
         "retention leaves the old part of a chunk",
         _RETENTION,
-        '    dropped["timeline"] += _trim_chunks(s, due, earliest)\n',
+        '    dropped["timeline"] += _trim_chunks(s, profile_keys, cutoff)\n',
         "",
         _KEPT,
     ),
     Seed(
         "retention forgets what was seen",
         _RETENTION,
-        "    _rebuild_seen_items(s, due, state)\n",
+        "    _rebuild_seen_items(s, profile_keys, state)\n",
         "",
         _KEPT,
     ),
@@ -111,22 +112,22 @@ TIMELINE_SEEDS = (
     Seed(
         "retention stops after one page",
         _RETENTION,
-        "return len(due) == PAGE_SIZE",
+        "return len(profile_keys) == PAGE_SIZE",
         "return False",
         _KEPT,
     ),
     Seed(
         "an erasure does not wait for older transactions",
         _ERASURE,
-        "    _wait_for_older_transactions(tenant, marked_in, actor=actor)\n",
+        "    _wait_for_older_transactions(tenant, recorded_xid, actor=actor)\n",
         "",
         _ERASED,
     ),
     Seed(
         "an erasure looks once and believes it",
         _ERASURE,
-        "        if not left:\n",
-        "        if left or not left:\n",
+        "        if not remaining_tables:\n",
+        "        if remaining_tables or not remaining_tables:\n",
         f"{_RACES}::test_a_merge_that_wins_over_an_erasure_is_erased_too",
     ),
     Seed(
@@ -139,22 +140,22 @@ TIMELINE_SEEDS = (
     Seed(
         "an erasure is not in the ledger",
         _ERASURE,
-        "(mark,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)",
-        "from tenants.keys.queries import keyring; record = keyring(tenant).tombstone(key)",
+        "(tombstone,) = record_tombstones(tenant, [key], erased_at=erased_at, actor=actor)",
+        "from tenants.keys.queries import get_keyring; tombstone = get_keyring(tenant).derive_tombstone(key)",
         _ERASED,
     ),
     Seed(
         "late events of an erased profile are taken",
         _BATCH,
-        "at <= self.erased_at.get(self.batch.keys[who], -1)",
-        "at <= -1",
+        "at_ms <= self.erased_at.get(self.batch.keys[profile], -1)",
+        "at_ms <= -1",
         _ERASED,
     ),
     Seed(
         "events do not wait for the disk",
         _EVENTS,
         "    chunks = prepared.seal_chunks(s, seq)\n",
-        '    seal_chunks = prepared.seal_chunks(s, seq)\n    s.cursor().execute("SET LOCAL synchronous_commit = off")\n',
+        '    chunks = prepared.seal_chunks(s, seq)\n    s.cursor().execute("SET LOCAL synchronous_commit = off")\n',
         "tests/data/test_ingest.py",
     ),
     Seed(
@@ -167,8 +168,8 @@ TIMELINE_SEEDS = (
     Seed(
         "a batch has a second effect",
         _EVENTS,
-        "    fresh = not batch.digest or digest.rowcount == 1\n",
-        "    is_new = True\n",
+        "is_new=not batch.digest or digest.rowcount == 1,",
+        "is_new=True,",
         "tests/data/test_ingest.py",
     ),
     Seed(
@@ -181,15 +182,15 @@ TIMELINE_SEEDS = (
     Seed(
         "an event id of one profile silences another's",
         _BATCH,
-        "mark := (batch.profile_index[row], batch.event_hashes[row])",
-        "mark := (0, batch.event_hashes[row])",
+        "identity = (batch.profile_index[row], batch.event_hashes[row])",
+        "identity = (0, batch.event_hashes[row])",
         "tests/data/test_ingest.py",
     ),
     Seed(
         "events of those who refused are stored",
         _BATCH,
-        "        if not self.has_consent[who]:\n",
-        "        if not self.has_consent[profile_index] and self.opt_in:\n",
+        "        if not self.has_consent[profile]:\n",
+        "        if not self.has_consent[profile] and self.opt_in:\n",
         "tests/data/test_ingest.py",
     ),
     Seed(

@@ -1,15 +1,15 @@
-"""Figures on a small made-up university, with the quick members only."""
+"""Figures on a small made-up university, with the quick models only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lepton_platform.demo import education, findings
+from lepton_platform.demo import education, education_report
 from lepton_platform.demo.course_baselines import CourseCatalogue
 from lepton_platform.demo.education import (
     BLEND,
@@ -20,25 +20,25 @@ from lepton_platform.demo.education import (
     RULE,
     EducationResult,
 )
-from recommender.algorithms.base import Recommender
 from recommender.algorithms.neighbourhood.transitions import Transitions
 from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset
 from recommender.evaluation.metrics import ConfidenceInterval
+from recommender.fitting.training_profiles import ModelSpec
 from recommender.types import ignore_progress
 
 DAY = 86_400_000
 STEPS = 8
 
 
-def _quick(_profile: str, _report: Any) -> Mapping[str, Callable[[], Recommender[Any]]]:
-    return {"popularity": Popularity, "transitions": Transitions}
+def _quick(_profile: str, _report: Any) -> Mapping[str, ModelSpec]:
+    return {"popularity": ModelSpec(Popularity, None), "transitions": ModelSpec(Transitions, None)}
 
 
 @pytest.fixture
-def finding(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
+def result(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
     """Sixty students hand in one assessment every ten days, each at a pace of their own."""
-    monkeypatch.setattr(education, "build_model_factories", _quick)
+    monkeypatch.setattr(education, "build_model_specs", _quick)
     rows = [(student, step, 10 * step + student % 7) for student in range(60) for step in range(STEPS)]
     dataset = Dataset.from_events(
         [f"s{student}" for student, _, _ in rows],
@@ -55,33 +55,33 @@ def finding(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
     )
 
 
-def test_the_rule_is_right_where_everybody_follows_the_course(finding: EducationResult) -> None:
-    assert finding.metrics[RULE]["ndcg@3"] == 1.0
+def test_the_rule_is_right_where_everybody_follows_the_course(result: EducationResult) -> None:
+    assert result.metrics[RULE]["ndcg@3"] == 1.0
 
 
-def test_every_model_is_asked_the_same_students(finding: EducationResult) -> None:
-    assert {BLEND, INFORMED_BLEND, RULE, CALENDAR, POPULARITY, RECENT_POPULARITY} <= finding.metrics.keys()
-    assert {figures["cases"] for figures in finding.metrics.values()} == {finding.n_students}
+def test_every_model_is_asked_the_same_students(result: EducationResult) -> None:
+    assert {BLEND, INFORMED_BLEND, RULE, CALENDAR, POPULARITY, RECENT_POPULARITY} <= result.metrics.keys()
+    assert {figures["cases"] for figures in result.metrics.values()} == {result.n_students}
 
 
-def test_knowledge_is_in_one_blend_and_not_in_the_other(finding: EducationResult) -> None:
-    assert finding.weights[BLEND].keys() == {"popularity", "transitions"}
-    assert RULE in finding.weights[INFORMED_BLEND]
+def test_knowledge_is_in_one_blend_and_not_in_the_other(result: EducationResult) -> None:
+    assert result.weights[BLEND].keys() == {"popularity", "transitions"}
+    assert RULE in result.weights[INFORMED_BLEND]
 
 
-def test_the_text_says_who_wins(finding: EducationResult) -> None:
-    lines = findings.format_result(finding, 3).splitlines()
+def test_the_text_says_who_wins(result: EducationResult) -> None:
+    lines = education_report.format_result(result, 3).splitlines()
     verdicts = [line.rpartition(", ")[2] for line in lines if " against " in line]
     assert len(verdicts) == 5
     assert set(verdicts) <= {"the first wins", "the second wins", "the data shows no difference"}
 
 
-def test_a_winner_needs_its_whole_interval_on_one_side(finding: EducationResult) -> None:
+def test_a_winner_needs_its_whole_interval_on_one_side(result: EducationResult) -> None:
     clear = {
         f"{BLEND} against {RULE}": ConfidenceInterval(-0.2, -0.3, -0.1),
         f"{BLEND} against {RECENT_POPULARITY}": ConfidenceInterval(0, -0.1, 0.1),
     }
-    text = findings.format_result(replace(finding, differences=clear), 3)
+    text = education_report.format_result(replace(result, differences=clear), 3)
     assert f"{BLEND} against {RULE}: -0.2000 (-0.3000 to -0.1000), the second wins" in text
     assert (
         f"{BLEND} against {RECENT_POPULARITY}: +0.0000 (-0.1000 to +0.1000), the data shows no difference"

@@ -15,7 +15,7 @@ from lepton_platform.celery import PLATFORM_QUEUE, app
 def worker(threads: int) -> Iterator[None]:
     """Takes the tasks of the platform's queue, several at a time."""
     fixup = DjangoWorkerFixup(app)
-    fixup.install_mean()
+    fixup.install()
     with start_worker(
         app,
         pool="threads",

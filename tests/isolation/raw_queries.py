@@ -46,7 +46,7 @@ READS = {
     "with a lock": "SELECT * FROM data_item WHERE NOT live FOR UPDATE",
     "skipping locks": "SELECT * FROM data_outbox FOR UPDATE SKIP LOCKED",
     "TABLE": "TABLE data_idempotency",
-    "a model version": "SELECT * FROM recommender_modelversion WHERE NOT kept",
+    "a model version": "SELECT * FROM recommender_modelversion WHERE NOT has_artefact",
     "EXPLAIN": "EXPLAIN SELECT * FROM data_item",
     "a prepared statement": "PREPARE q_NEW AS SELECT * FROM data_item WHERE NOT live; EXECUTE q_NEW",
     "a cursor": "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM data_item WHERE NOT live; FETCH ALL c; CLOSE c",

@@ -18,8 +18,9 @@ import redis
 
 from lepton_platform.embedded.services import EmbeddedServices
 from lepton_platform.embedded.valkey import ValkeyServer
-from recommender.serving import RecommendRequest, recommend
+from recommender.serving.recommend import recommend
 from recommender.serving.snapshot import cache
+from recommender.serving.types import RecommendRequest
 from recommender.training.job_runner import run_training_job
 from tenants.data.actions import catalog, images, profiles
 from tenants.data.actions.events import record_events

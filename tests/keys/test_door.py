@@ -23,7 +23,7 @@ def test_no_scope_no_rows(model: type[TenantKey], keyed: TenantRef) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["keys_tenantkey", "keys_purposekey", "keys_tombstone", "keys_shredcertificate"]
+    "table", ["keys_tenantkey", "keys_purposekey", "keys_erasureledgerentry", "keys_shredcertificate"]
 )
 def test_plain_sql_without_a_claim_raises(table: str, keyed: TenantRef) -> None:
     with connections["keys_eu"].cursor() as cursor, pytest.raises(Exception, match="no scope"):

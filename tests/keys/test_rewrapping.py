@@ -80,7 +80,7 @@ def test_after_a_rewrap_the_old_region_key_can_go(
     with keys_scope(tenant, actor=actor):
         wrapped = bytes(TenantKey.objects.get(tenant_id=tenant.id).wrapped)
     number = int.from_bytes(wrapped[:4], "big")
-    assert number == wrapped_keys.get_kms("cn")._read().newest > 1  # type: ignore[attr-defined]
+    assert number == wrapped_keys.get_kms("cn")._read_keys().newest > 1  # type: ignore[attr-defined]
 
 
 def test_other_regions_are_not_touched(make_keyed: Callable[..., TenantRef], actor: Actor) -> None:

@@ -23,7 +23,7 @@ def test_a_tenants_purpose_key_is_added_and_then_waits(
     make_tenant: Callable[..., TenantRef], actor: Actor
 ) -> None:
     tenant = make_tenant(slug="rotating-shop")
-    arguments = ("--tenant", "rotating-shop", "--what", "purpose", "--purpose", "review")
+    arguments = ("--tenant", "rotating-shop", "--key-type", "purpose", "--purpose", "review")
     added, waiting = _run(*arguments), _run(*arguments)
     new = max(key.key_id for key in queries.list_keys(tenant, actor=actor) if key.state == KeyState.PENDING)
     assert added == f"Tenant {tenant.id}: review key {new} added.\n"
@@ -34,30 +34,30 @@ def test_without_a_purpose_all_lazy_ones_rotate_in_every_tenant_of_the_region(
     make_keyed: Callable[..., TenantRef],
 ) -> None:
     tenants = [make_keyed("us") for _ in range(2)]
-    said = _run("--region", "us", "--what", "purpose")
-    assert all(said.count(f"Tenant {tenant.id}: ") == len(Purpose) - 3 for tenant in tenants)
+    said = _run("--region", "us", "--key-type", "purpose")
+    assert all(said.count(f"Tenant {tenant.id}: ") == len(Purpose) - 2 for tenant in tenants)
     assert "pseudonym" not in said
 
 
 def test_keks_are_rotated_with_one_line_each(make_keyed: Callable[..., TenantRef]) -> None:
     tenant = make_keyed("us")
-    assert f"Tenant {tenant.id}: new KEK; keys wrapped anew: {len(Purpose)}." in _run(
-        "--region", "us", "--what", "tenant-kek"
+    assert f"Tenant {tenant.id}: new KEK; keys rewrapped: {len(Purpose)}." in _run(
+        "--region", "us", "--key-type", "tenant-kek"
     )
-    assert _run("--region", "us", "--what", "region-kek").startswith(
-        "Region us: new root key; KEKs wrapped anew: "
+    assert _run("--region", "us", "--key-type", "region-kek").startswith(
+        "Region us: new root key; KEKs rewrapped: "
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--tenant", "nobody", "--what", "tenant-kek"), "There is no tenant 'nobody'."),
-        (("--tenant", "nobody", "--what", "region-kek"), "rotated with --region"),
-        (("--region", "us", "--what", "tenant-kek", "--purpose", "review"), "goes with --what purpose"),
-        (("--region", "mars", "--what", "region-kek"), "'mars' is not served"),
-        (("--region", "us", "--what", "purpose", "--purpose", "pseudonym"), "invalid choice"),
-        (("--what", "purpose"), "one of the arguments"),
+        (("--tenant", "nobody", "--key-type", "tenant-kek"), "There is no tenant 'nobody'."),
+        (("--tenant", "nobody", "--key-type", "region-kek"), "rotated with --region"),
+        (("--region", "us", "--key-type", "tenant-kek", "--purpose", "review"), "requires --key-type purpose"),
+        (("--region", "mars", "--key-type", "region-kek"), "'mars' is not served"),
+        (("--region", "us", "--key-type", "purpose", "--purpose", "pseudonym"), "invalid choice"),
+        (("--key-type", "purpose"), "one of the arguments"),
     ],
 )
 def test_a_wrong_call_is_one_sentence(database: None, arguments: tuple[str, ...], sentence: str) -> None:

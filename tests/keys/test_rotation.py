@@ -72,7 +72,7 @@ def test_another_tenant_is_not_touched(keyed: TenantRef, stranger: TenantRef, ac
     assert queries.list_keys(stranger, actor=actor) == before
 
 
-@pytest.mark.parametrize("purpose", [Purpose.PSEUDONYM, Purpose.BLIND_INDEX, Purpose.TOMBSTONE])
+@pytest.mark.parametrize("purpose", [Purpose.PSEUDONYM, Purpose.TOMBSTONE])
 def test_look_up_keys_do_not_rotate_lazily(keyed: TenantRef, actor: Actor, purpose: Purpose) -> None:
     with pytest.raises(Conflict):
         rotate_purpose_key(keyed, purpose, actor=actor)

@@ -64,7 +64,7 @@ def test_the_whole_tree_of_another_tenant_is_refused(
 
 @pytest.mark.parametrize(
     "change",
-    ["key_id = key_id + 1000", "purpose = 'webhook', state = 'retired'", "id = gen_random_uuid()"],
+    ["key_id = key_id + 1000", "purpose = 'receipt', state = 'retired'", "id = gen_random_uuid()"],
     ids=["key id", "purpose", "row id"],
 )
 def test_a_relabelled_key_is_refused(keyed: TenantRef, tamper: Tamper, change: str) -> None:

@@ -10,13 +10,13 @@ WORDS += ["i", "this", "it", "is", "very", "and", ".", ","]
 
 @pytest.fixture(scope="session")
 def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT of two layers with weights drawn by chance and a tokenizer of twenty words, as transformers saves them."""
+    """A folder with a BERT of two layers, random weights and a tokenizer of twenty words, as transformers saves them."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    made = tmp_path_factory.mktemp("encoder")
-    (made / "vocab.txt").write_text("\n".join(words))
+    folder = tmp_path_factory.mktemp("encoder")
+    (folder / "vocab.txt").write_text("\n".join(words))
     config = BertConfig(
         vocab_size=len(words),
         hidden_size=64,
@@ -27,6 +27,6 @@ def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        BertModel(config).save_pretrained(made)
-    BertTokenizerFast(str(made / "vocab.txt")).save_pretrained(made)
-    return made
+        BertModel(config).save_pretrained(folder)
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    return folder

@@ -15,7 +15,7 @@ from recommender.serving.explanations.review_reasons import ASPECT_NAMES
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "polarities"),
     [
         ("The screen is beautiful but the battery is terrible.", {"screen": 1, "battery": -1}),
         ("The battery is not bad.", {"battery": 1}),
@@ -24,12 +24,12 @@ from recommender.serving.explanations.review_reasons import ASPECT_NAMES
         ("Good battery. Good battery! A poor battery.", {"battery": 1}),
     ],
 )
-def test_english(text: str, told: dict[str, int]) -> None:
-    assert compute_aspect_polarities(text, "en") == told
+def test_aspect_polarities_in_english(text: str, polarities: dict[str, int]) -> None:
+    assert compute_aspect_polarities(text, "en") == polarities
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "polarities"),
     [
         ("屏幕很漂亮，但是电池太差了。", {"screen": 1, "battery": -1}),
         ("质量不错，就是物流有点慢", {"quality": 1, "delivery": -1}),
@@ -39,33 +39,30 @@ def test_english(text: str, told: dict[str, int]) -> None:
         ("有电池", {}),
     ],
 )
-def test_chinese(text: str, told: dict[str, int]) -> None:
-    assert compute_aspect_polarities(text, "zh") == told
+def test_aspect_polarities_in_chinese(text: str, polarities: dict[str, int]) -> None:
+    assert compute_aspect_polarities(text, "zh") == polarities
 
 
-def test_a_clause_without_opinion_words_takes_a_sure_sentiment_where_one_is_given() -> None:
-    assert compute_aspect_polarities("The battery lasts forever", "en", lambda _clause, _language: 3.0) == {
-        "battery": 1
-    }
-    assert compute_aspect_polarities("The battery lasts forever", "en", lambda _clause, _language: 0.2) == {}
+def test_an_aspect_of_a_clause_without_opinion_words_has_no_polarity() -> None:
+    assert compute_aspect_polarities("The battery lasts forever", "en") == {}
 
 
-def test_the_longest_word_counts_and_not_one_inside_it() -> None:
+def test_the_longest_opinion_word_is_matched() -> None:
     assert [opinion.sign for opinion in find_opinion_words("不好", "zh")] == [-1]
     assert sum_polarity("不足", "zh") == -1
 
 
-def test_a_negation_reaches_over_no_more_than_three_words() -> None:
+def test_a_negation_inverts_opinion_words_within_three_words() -> None:
     assert sum_polarity("not a very good phone", "en") == -1
     assert sum_polarity("not what the other four people said good", "en") == 1
 
 
-def test_a_term_takes_the_opinion_of_its_clause_before_that_of_the_sentence() -> None:
+def test_the_polarity_of_a_term_is_that_of_its_clause_before_that_of_the_sentence() -> None:
     assert infer_term_polarity("battery", "great phone, awful battery, great screen") == -1
     assert infer_term_polarity("zoom", "the zoom, awful") == -1
 
 
-def test_every_aspect_has_words_in_both_languages_and_a_name_that_is_translated() -> None:
+def test_every_aspect_has_terms_in_both_languages_and_a_translated_name() -> None:
     assert (
         set(load_aspect_terms("en").values())
         == set(load_aspect_terms("zh").values())

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lepton_platform.env import InvalidSetting, read_environment
+from lepton_platform.env import read_environment
+from lepton_platform.setting_reader import InvalidSetting
 
 ROOT = Path(__file__).resolve().parents[2]
 

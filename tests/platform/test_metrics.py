@@ -57,7 +57,7 @@ def test_without_the_token_there_is_no_such_page(
     assert ask(given).status_code == 404
 
 
-def test_drift_alarms_and_live_rates_are_told(shop: Workspace, settings: Any) -> None:
+def test_drift_alarms_and_live_rates_are_exported(shop: Workspace, settings: Any) -> None:
     settings.LEPTON_METRICS_TOKEN = TOKEN
     answer = ask(TOKEN)
     assert answer["Content-Type"].startswith("text/plain")
@@ -67,7 +67,7 @@ def test_drift_alarms_and_live_rates_are_told(shop: Workspace, settings: Any) ->
         "lepton_model_ndcg{} 0.05",
         'lepton_model_drift{measure="hours"} 0.31',
         "lepton_model_drift_alarm{} 1.0",
-        'lepton_model_follow_rate{by="clicks",version="now"} 0.04',
-        'lepton_model_follow_rate{by="clicks",version="before"} 0.12',
+        'lepton_model_follow_rate{outcome="clicks",version="active"} 0.04',
+        'lepton_model_follow_rate{outcome="clicks",version="previous"} 0.12',
     }
     assert 'lepton_database_ready{database="default"} 1.0' in answer.content.decode()

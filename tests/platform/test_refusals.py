@@ -81,7 +81,7 @@ def test_visible_statements_are_refused(as_superuser, database):
 def test_a_server_that_may_lose_acknowledged_events_is_refused(as_superuser):
     as_superuser.execute("SET synchronous_commit = off")
     assert checks.check_durability(as_superuser) == [
-        "synchronous_commit is off: what is acknowledged could be lost. Set it to on."
+        "synchronous_commit is off: acknowledged events could be lost. Set it to on."
     ]
 
 
@@ -164,10 +164,10 @@ def test_a_refusal_is_one_sentence_and_status_2(database, monkeypatch, capsys):
 def test_every_check_of_a_database_is_made():
     """A check that nobody asks refuses nothing."""
     asked = {
-        "role_problems",
-        "ownership_problems",
-        "activity_problems",
-        "policy_problems",
-        "durability_problems",
+        "check_role",
+        "check_ownership",
+        "check_activity_tracking",
+        "check_row_policies",
+        "check_durability",
     }
     assert {check.__name__ for check in checks._DATABASE_CHECKS} == asked

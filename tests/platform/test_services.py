@@ -107,8 +107,8 @@ def test_a_killed_engine_comes_back_with_what_was_committed(own, name):
     with redis.Redis.from_url(own.environment["BROKER_URL"]) as broker:
         broker.set("kept", "1")
         broker.execute_command("WAITAOF", 1, 0, 2000)
-    os.kill(own.children[name].pid, signal.SIGKILL)
-    own.children[name].wait()
+    os.kill(own.processes[name].pid, signal.SIGKILL)
+    own.processes[name].wait()
     assert own.restart_dead() == [name]
     assert select_one(own.environment) == 1
     with redis.Redis.from_url(own.environment["BROKER_URL"]) as broker:

@@ -66,17 +66,17 @@ def supervisor(tmp_path: Path, clock: Clock):
 
 def test_a_killed_program_runs_again(supervisor, clock):
     supervisor.start(program(SLEEP))
-    killed = supervisor.pid("thing")
+    killed = supervisor.get_pid("thing")
     clock.now = 100.0
     os.kill(killed, signal.SIGKILL)
-    assert until(lambda: supervisor.check_programs() or supervisor.pid("thing") != killed)
+    assert until(lambda: supervisor.check_programs() or supervisor.get_pid("thing") != killed)
 
 
 def test_a_program_that_lives_is_left_alone(supervisor):
     supervisor.start(program(SLEEP))
-    before = supervisor.pid("thing")
+    before = supervisor.get_pid("thing")
     supervisor.check_programs()
-    assert supervisor.pid("thing") == before
+    assert supervisor.get_pid("thing") == before
 
 
 def test_a_program_that_keeps_dying_is_given_up_with_its_last_words(supervisor, clock):
@@ -105,7 +105,7 @@ def test_what_a_dead_program_left_behind_is_ended(supervisor, tmp_path, clock):
     supervisor.start(program(WITH_GRANDCHILD))
     assert until(lambda: (tmp_path / "grandchild").exists() and (tmp_path / "grandchild").read_text())
     grandchild = int((tmp_path / "grandchild").read_text())
-    os.kill(supervisor.pid("thing"), signal.SIGKILL)
+    os.kill(supervisor.get_pid("thing"), signal.SIGKILL)
     clock.now = 100.0
     assert until(lambda: supervisor.check_programs() or is_gone(grandchild))
 
@@ -119,6 +119,6 @@ def test_stopping_ends_a_program_that_ignores_the_request(supervisor):
             stop_timeout_seconds=0.3,
         )
     )
-    pid = supervisor.pid("deaf")
+    pid = supervisor.get_pid("deaf")
     supervisor.stop()
     assert is_gone(pid)

@@ -86,27 +86,28 @@ def test_a_promotion_that_was_overtaken_is_refused_with_the_reason(shop: Workspa
 
 
 def test_a_refusal_is_said_in_the_readers_language_on_every_page(shop: Workspace, owner: Any) -> None:
+    slice_parameters = {"slice": "language=zh", "baseline_name": "live", "cases": 61}
     reasons = (
-        DecisionReason("worse_than_live", {"k": 10, "ours": 0.031, "theirs": 0.052}),
-        DecisionReason("slice_worse", {"slice": "language=zh", "than": "live", "cases": 61, "k": 10, "ours": 0.01, "theirs": 0.04}),
-    )  # fmt: skip
+        DecisionReason("worse_than_live", {"k": 10, "candidate": 0.031, "baseline": 0.052}),
+        DecisionReason("slice_worse", slice_parameters | {"k": 10, "candidate": 0.01, "baseline": 0.04}),
+    )
     refuse(shop, reasons)
     said = {}
     for language in ("en", "zh-hans"):
         owner.cookies["django_language"] = language
         said[language] = owner.get(shop.page("models", "v1/")).content.decode()
-    assert "Worse than the model in service beyond chance: nDCG@10 0.0310 against 0.0520." in said["en"]
-    assert "Worse than the model in service beyond chance for language zh (61 profiles)" in said["en"]
+    assert "Significantly worse than the active model: nDCG@10 0.0310 against 0.0520." in said["en"]
+    assert "Significantly worse than the model in service for language zh (61 users)" in said["en"]
     assert "显著差于在用模型：nDCG@10 为 0.0310，对方为 0.0520。" in said["zh-hans"]
-    assert "对语言 zh（61 个画像）显著差于在用模型" in said["zh-hans"]
+    assert "对语言 zh（61 个用户）显著差于在用模型" in said["zh-hans"]
 
 
 def test_a_finished_run_says_why_in_the_readers_language(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"))
-    said = [DecisionReason("few_cases", {"cases": 7, "needed": 20}).to_json()]
+    said = [DecisionReason("few_cases", {"cases": 7, "min_cases": 20}).to_json()]
     finish_jobs(shop, "succeeded", outcome={"version": 1, "reasons": said}, reason="Only 7 profiles ..")
     owner.cookies["django_language"] = "zh-hans"
-    assert "只有 7 个画像可用于评估，至少需要 20 个。" in owner.get(shop.page("models")).content.decode()
+    assert "只有 7 个用户可用于评估，至少需要 20 个。" in owner.get(shop.page("models")).content.decode()
 
 
 def test_slices_live_rates_and_drift_are_shown(shop: Workspace, owner: Any) -> None:

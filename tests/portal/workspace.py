@@ -203,18 +203,18 @@ def _metrics(ndcg: float) -> dict[str, Any]:
         "popularity": measures(0.033),
         "weights": members,
         "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
-        "choice": {
-            "without": {"ease": 0.0213, "sequence": 0.0314, "content": 0.0322, "recurrent": 0.0331},
+        "selection": {
+            "ndcg_without": {"ease": 0.0213, "sequence": 0.0314, "content": 0.0322, "recurrent": 0.0331},
             "dropped": {"recurrent": "no_gain"},
         },
         "seconds": dict.fromkeys(members, 4.2),
         "data": {"events": 4_120, "events_skipped": {"bot": 3_600, "immediate repetition": 12}},
         "refreshed_from": 41,
-        "compression": {
+        "quantization": {
             "cases": 640,
             "ndcg@10_before": 0.0712,
             "ndcg@10_after": 0.0709,
-            "members": {
+            "models": {
                 "ease": {
                     "compressed": True,
                     "file_bytes_before": 8_000_000,
@@ -232,20 +232,20 @@ def _metrics(ndcg: float) -> dict[str, Any]:
             },
         },
         "tuning": {
-            "members": {
+            "models": {
                 "ease": {
                     "trials": 21,
-                    "held_out": {"defaults": 0.0411, "best": 0.0433},
+                    "held_out_ndcg": {"defaults": 0.0411, "best": 0.0433},
                     "settings": {"regularisation": 61.5},
                 },
-                "content": {"trials": 17, "held_out": {"defaults": 0.031, "best": 0.03}, "settings": {}},
+                "content": {"trials": 17, "held_out_ndcg": {"defaults": 0.031, "best": 0.03}, "settings": {}},
             },
         },
     }
 
 
 def _slice(cases: int) -> dict[str, Any]:
-    return {"popularity": {"ours": 0.04, "theirs": 0.03, "low": 0.002, "high": 0.02, "cases": cases}}
+    return {"popularity": {"candidate": 0.04, "baseline": 0.03, "low": 0.002, "high": 0.02, "cases": cases}}
 
 
 def finish_jobs(workspace: Workspace, state: str, **said: Any) -> None:

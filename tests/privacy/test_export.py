@@ -10,8 +10,9 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 
-from recommender.serving import RecommendRequest, recommend
+from recommender.serving.recommend import recommend
 from recommender.serving.snapshot import cache
+from recommender.serving.types import RecommendRequest
 from tenants.base import TenantModel
 from tenants.control.queries import list_tenants
 from tenants.data.actions import catalog, profiles

@@ -8,7 +8,7 @@ import numpy as np
 
 from recommender.algorithms.base import top_k
 from recommender.algorithms.common.score_blend import scale_to_z_scores
-from recommender.fitting.blend_weights import CandidateScores
+from recommender.evaluation.candidate_scores import CandidateScores
 from recommender.types import Float32Array, Histories
 
 CASES, WIDTH = 1500, 40

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
+from lepton_platform.http_client import HttpResponse
+from lepton_platform.management.isolation.clients import ClientRequest
 from lepton_platform.management.isolation.tenant_pair import PROBE_PNG
 from tests.faults.platform import until
 from tests.residency.sides import Side
@@ -90,9 +91,9 @@ class Life:
         assert self.call("DELETE", f"profiles/{self.people[0]}", None)["rows"] > 0
         self._lived("erasure")
         region, tenant = self.side.region, f"shop-{self.side.region}"
-        self.side.manage("rotate_keys", "--region", region, "--what", "region-kek")
-        self.side.manage("rotate_keys", "--tenant", tenant, "--what", "tenant-kek")
-        self.side.manage("rotate_keys", "--tenant", tenant, "--what", "purpose")
+        self.side.manage("rotate_keys", "--region", region, "--key-type", "region-kek")
+        self.side.manage("rotate_keys", "--tenant", tenant, "--key-type", "tenant-kek")
+        self.side.manage("rotate_keys", "--tenant", tenant, "--key-type", "purpose")
         assert self.call("GET", f"items/{self.items[0]}", None)["title"].startswith(self.traces.prefix)
         self._lived("rotation of all keys")
 
@@ -118,7 +119,7 @@ class Life:
         assert answer.status < 300, (path, answer)
         return json.loads(answer.body)
 
-    def ask(self, method: str, path: str, body: Any) -> ClientResponse:
+    def ask(self, method: str, path: str, body: Any) -> HttpResponse:
         content = b"" if body is None else json.dumps(body).encode()
         return self.side.ask(ClientRequest(method, self._path(path), content), self.key)
 

@@ -25,7 +25,8 @@ from lepton_platform.embedded import process_commands
 from lepton_platform.embedded.ports import find_free_port
 from lepton_platform.embedded.services import EmbeddedServices, ensure_services
 from lepton_platform.embedded.supervisor import Supervisor
-from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
+from lepton_platform.http_client import HttpResponse
+from lepton_platform.management.isolation.clients import ClientRequest
 from tests.faults.platform import ROOT, until
 
 REGIONS = ("cn", "eu")
@@ -120,14 +121,14 @@ class Side(Servers):
         call = ["-m", "celery", "--app", "lepton_platform.celery:app", "--skip-checks", "call", name]
         _run([*call, "--queue", queue, "--kwargs", json.dumps(ids)], self.environment)
 
-    def ask(self, request: ClientRequest, key: str, **headers: str) -> ClientResponse:
+    def ask(self, request: ClientRequest, key: str, **headers: str) -> HttpResponse:
         parts = urlsplit(self.url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
         sent = {"Authorization": f"Bearer {key}", "Content-Type": request.content_type, **headers}
         try:
             connection.request(request.method, request.path, request.body or None, sent)
             response = connection.getresponse()
-            return ClientResponse(response.status, response.read())
+            return HttpResponse(response.status, response.read())
         finally:
             connection.close()
 

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+from lepton_platform.http_client import HttpResponse
 from lepton_platform.management.isolation.attack import list_operations
-from lepton_platform.management.isolation.clients import ClientResponse
 from lepton_platform.management.isolation.tenant_pair import ProbeIds
 from tests.faults.platform import until
 from tests.residency.life import WHOLE_LIFE, Life
@@ -117,7 +117,7 @@ def _state(servers: Servers) -> dict[str, str]:
     }
 
 
-def _every_operation(side: Side, foreigner: Life) -> Iterator[ClientResponse]:
+def _every_operation(side: Side, foreigner: Life) -> Iterator[HttpResponse]:
     """Words of the foreigner in addresses, bodies and idempotency keys."""
     word = foreigner.traces.word
     ids = ProbeIds(word(), word(), str(uuid4()), "1")

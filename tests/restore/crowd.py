@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from tenants.data.actions import catalog, profiles
 from tenants.data.actions.events import record_events
 from tenants.data.actions.merge import merge_profiles
-from tenants.data.actions.receipts import write_receipt
+from tenants.data.actions.receipts import INSERT_RECEIPT, build_receipt_row
 from tenants.data.actions.reviews import record_reviews
 from tenants.data.queries.profiles import derive_profile_key
 from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
@@ -36,7 +36,7 @@ def fill(tenant: TenantRef, names: list[str], actor: Actor) -> None:
         for name in names:
             key = derive_profile_key(s, name)
             merge_profiles(s, [key])
-            write_receipt(s, uuid7(), key, {"items": [1]})
+            s.cursor().execute(INSERT_RECEIPT, build_receipt_row(s, uuid7(), key, {"items": [1]}))
     with scope(tenant, actor=actor) as s:
         record_events(s, [view(name, BEFORE, f"{name}-late") for name in names])
 

@@ -172,7 +172,7 @@ def test_the_ledger_says_what_was_replayed(
     tenant: TenantRef, restored: list[str], actor: Actor, look: Look
 ) -> None:
     replay()
-    sql = "SELECT count(*) FROM keys_tombstone WHERE tenant_id = %s AND replayed"
+    sql = "SELECT count(*) FROM keys_erasureledgerentry WHERE tenant_id = %s AND replayed"
     assert look("keys_eu", sql, tenant.id) == [(len(restored),)]
     assert len(list_erasure_times(tenant, actor=actor)) == len(restored)
 

@@ -48,7 +48,7 @@ TABLES = (
 KEY_TABLES = (
     "keys_tenantkey",
     "keys_purposekey",
-    "keys_tombstone",
+    "keys_erasureledgerentry",
     "keys_shredcertificate",
     "keys_auditentry",
 )

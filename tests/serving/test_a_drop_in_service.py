@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 
 from recommender.evaluation.decisions.online_monitoring import OnlineTestConfig
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.monitoring import auto_rollback
 from recommender.registry import actions, artefacts, queries
 from recommender.registry.bundle import Bundle
@@ -73,7 +74,9 @@ def plant_a_regression(shop: TenantRef, actor: Actor) -> None:
     source = interactions.load_training_data(shop, actor=actor, report=lambda _done: None)
     rng = np.random.default_rng(5)
     wrong = replace(source.dataset, item=rng.permutation(source.dataset.item))
-    ensemble = fit_ensemble(wrong, profile="fast", model_names=("popularity", "transitions"), rng=rng)
+    ensemble = fit_ensemble(
+        wrong, FitOptions(profile="fast", model_names=("popularity", "transitions")), rng=rng
+    )
     artefact_id = uuid7()
     manifest = artefacts.write_artefact(shop, artefact_id, Bundle(ensemble, source.item_numbers).to_files())
     made = TrainedModel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from recommender.serving.recommend import recommend
-from recommender.serving.rules.matching import validation
+from recommender.serving.rules import validation
 from recommender.serving.similar import find_similar_items
 from recommender.serving.snapshot.cache import get_snapshot_cache
 from recommender.serving.types import RecommendAnswer, RecommendRequest
@@ -63,7 +63,7 @@ def test_an_empty_tenant_answers_a_profile_by_its_rules(tenant: TenantRef, actor
     nurse, cook = ask(tenant, actor, profile_id="ann"), ask(tenant, actor, profile_id="bob")
     assert (nurse.stage, ids(nurse)) == ("knowledge", ["d", "f"])
     assert nurse.fallback_reason is not None
-    assert nurse.fallback_reason.startswith("Nothing is learned about this yet")
+    assert nurse.fallback_reason.startswith("No model has learned from this history yet")
     assert [(why.kind, why.evidence) for why in nurse.items[0].reasons] == [("rule", ["about d"])]
     assert (cook.stage, ids(cook)) == ("recent", ["f", "c"])
 
@@ -145,7 +145,7 @@ def test_training_learns_from_triples_alone_and_newcomers_have_theirs(
     run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
     ready = get_snapshot_cache().refresh_now(tenant)
     assert ready.bundle is not None
-    assert "knowledge" in ready.bundle.ensemble.models
+    assert "triple_similarity" in ready.bundle.ensemble.models
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="late")])
     state(tenant, actor, ("late", "made_of", "clay"))

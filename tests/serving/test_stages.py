@@ -65,7 +65,7 @@ def test_a_session_without_a_profile_is_answered_by_the_model(walkers: TenantRef
 
 def test_an_unknown_profile_gets_what_is_popular(walkers: TenantRef, actor: Actor) -> None:
     answer = ask(walkers, actor, profile_id="nobody")
-    assert (answer.stage, answer.fallback_reason) == ("popular", "There is no history to go by.")
+    assert (answer.stage, answer.fallback_reason) == ("popular", "The user has no history.")
     assert answer.returned == 5
 
 
@@ -76,7 +76,7 @@ def test_a_tenant_whose_model_was_refused_says_so(tenant: TenantRef, actor: Acto
     answer = ask(tenant, actor, profile_id="p1")
     assert (answer.stage, answer.fallback_reason) == (
         "popular",
-        "Nothing that was learned here is better than popularity.",
+        "No trained model is better than popularity for this tenant.",
     )
 
 

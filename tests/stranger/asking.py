@@ -9,8 +9,9 @@ from functools import lru_cache
 from itertools import chain, zip_longest
 from urllib.parse import unquote
 
+from lepton_platform.http_client import HttpResponse
 from lepton_platform.management.isolation.attack import AttackedOperation
-from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
+from lepton_platform.management.isolation.clients import ClientRequest
 from tests.stranger.spellings import SPELLINGS
 from tests.stranger.targets import Target
 from tests.stranger.ways import Way, ways
@@ -21,7 +22,7 @@ _VARIABLE = re.compile(
     rb'|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)|"version":\d+|"catalogue_version":\d+'
 )
 _VARIABLE_HEADERS = {"RateLimit", "Content-Length", "Date", "Expires", "Last-Modified", "X-Request-Id"}
-Ask = Callable[[ClientRequest], ClientResponse]
+Ask = Callable[[ClientRequest], HttpResponse]
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ def ask_both(
     foreign: Target,
     absent: Target,
     *,
-    compare: Callable[[ClientResponse, Sequence[Target]], object] | None = None,
+    compare: Callable[[HttpResponse, Sequence[Target]], object] | None = None,
 ) -> None:
     """`compare` is what must be equal of both answers: unless given, all but what differs by nature."""
     of, either = compare or comparable, (foreign, absent)
@@ -84,7 +85,7 @@ def _difference(here: str, there: str) -> str:
     return f"... {here[around]} ... beside ... {there[around]} ..."
 
 
-def given_away(answer: ClientResponse, asked: ClientRequest, target: Target) -> list[str]:
+def given_away(answer: HttpResponse, asked: ClientRequest, target: Target) -> list[str]:
     """The other tenant's words in the answer that did not stand in the question; its canary in any case.
 
     Not the address of its person: a stranger may have added that to its own members, and then reads it there.
@@ -95,7 +96,7 @@ def given_away(answer: ClientResponse, asked: ClientRequest, target: Target) -> 
     return [one for one in (*words, target.word) if one.encode() in said]
 
 
-def comparable(answer: ClientResponse, either: Sequence[Target]) -> tuple[int, bytes]:
+def comparable(answer: HttpResponse, either: Sequence[Target]) -> tuple[int, bytes]:
     """The answer without the words that either question asked for and without what differs by nature."""
     headers = {name: text for name, text in sorted(answer.headers.items()) if name not in _VARIABLE_HEADERS}
     said = answer.body + b"\n" + repr(headers).encode()

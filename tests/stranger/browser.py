@@ -9,7 +9,8 @@ from itertools import count
 
 from django.test import Client
 
-from lepton_platform.management.isolation.clients import ClientRequest, ClientResponse
+from lepton_platform.http_client import HttpResponse
+from lepton_platform.management.isolation.clients import ClientRequest
 from tenants.control.models import User
 
 # What a page makes anew each time, or makes of an id: it is no difference between two answers.
@@ -45,7 +46,7 @@ class Browser:
     numbers: Iterator[int]
     client: Client
 
-    def __call__(self, request: ClientRequest) -> ClientResponse:
+    def __call__(self, request: ClientRequest) -> HttpResponse:
         self._sign_in()
         number = next(self.numbers)
         response = self.client.generic(
@@ -57,7 +58,7 @@ class Browser:
         walked = " ".join(url for url, _status in getattr(response, "redirect_chain", []))
         headers = {**response.headers, "Walked": walked}
         plain = {name: _BY_NATURE.sub("<made>", text) for name, text in headers.items()}
-        return ClientResponse(response.status_code, _BY_NATURE.sub("<made>", body).encode(), plain)
+        return HttpResponse(response.status_code, _BY_NATURE.sub("<made>", body).encode(), plain)
 
     def _sign_in(self) -> None:
         self.client.cookies.clear()

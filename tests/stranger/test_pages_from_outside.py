@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lepton_platform.management.isolation.clients import ClientResponse, InProcessClient
+from lepton_platform.http_client import HttpResponse
+from lepton_platform.management.isolation.clients import InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
 from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
 from recommender.serving.snapshot import cache as serving
@@ -57,7 +58,7 @@ def at_ones_own(ask: Ask, slug: str, tally: Tally, foreign: Target, absent: Targ
         ask_both(ask, tally, get, foreign, absent)
 
 
-def status_of(answer: ClientResponse, _either: Sequence[Target]) -> int:
+def status_of(answer: HttpResponse, _either: Sequence[Target]) -> int:
     return answer.status
 
 

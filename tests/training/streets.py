@@ -8,6 +8,7 @@ from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Dataset, Split
 from recommender.evaluation.slices import SegmentColumns
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.registry.bundle import Bundle
 from recommender.training import gate
 from recommender.training.gate import GateResult
@@ -45,7 +46,9 @@ def shuffled(dataset: Dataset, seed: int) -> Dataset:
 def fitted(split: Split, members: tuple[str, ...] = CHEAP, seed: int = 0) -> Ensemble:
     """As a training fits what is judged: the hidden events stay hidden."""
     return fit_ensemble(
-        split.train, profile="fast", model_names=members, rng=np.random.default_rng(seed), refit_on_all=False
+        split.train,
+        FitOptions(profile="fast", model_names=members, refit_on_all=False),
+        rng=np.random.default_rng(seed),
     )
 
 

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 from lepton_platform.tasks import monitoring
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.monitoring import drift
 from recommender.monitoring.drift import DRIFT_SIGNALS
 from recommender.registry import actions, artefacts, queries
@@ -59,7 +60,7 @@ def learn(tenant: TenantRef, actor: Actor) -> None:
     source = interactions.load_training_data(tenant, actor=actor, report=lambda _done: None)
     members = ("popularity", "transitions")
     ensemble: Ensemble = fit_ensemble(
-        source.dataset, profile="fast", model_names=members, rng=np.random.default_rng(0)
+        source.dataset, FitOptions(profile="fast", model_names=tuple(members)), rng=np.random.default_rng(0)
     )
     artefact_id = uuid7()
     manifest = artefacts.write_artefact(tenant, artefact_id, Bundle(ensemble, source.item_numbers).to_files())

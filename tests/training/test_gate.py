@@ -116,7 +116,7 @@ def test_few_cases_are_said_with_their_number() -> None:
     _protocol, split = gate.hold_out(street(7, users=12))
     verdict = judged(fitted(split), split)
     assert codes(verdict) == ["few_cases"]
-    assert verdict.reasons[0].parameters == {"cases": len(split), "needed": 20}
+    assert verdict.reasons[0].parameters == {"cases": len(split), "min_cases": 20}
 
 
 def test_a_gain_too_small_to_matter_is_refused() -> None:

@@ -69,7 +69,7 @@ def test_the_task_takes_it_back_with_a_reason_in_both_languages_and_a_line_in_th
     left = state(pair, actor, 2)
     assert (active(pair, actor), left.state) == (1, "candidate")
     assert [reason.code for reason in left.reasons] == ["clicks_dropped"]
-    assert left.reason.startswith("Taken back by itself: ")
+    assert left.reason.startswith("Rolled back automatically: ")
     assert "with v1 in the same places" in left.reason
     assert translate_reasons_into("zh-hans", left.reasons).startswith("已自动撤回")
     with scope(pair, actor=actor) as s:

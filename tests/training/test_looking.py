@@ -76,7 +76,7 @@ def put(owner: Any, item_id: str, kind: str, number: int) -> None:
 
 
 def alike(owner: Any, item_id: str, k: int = 5) -> list[dict[str, Any]]:
-    answer = owner.get(f"{API}/items/{item_id}/similar", {"by": "look", "k": k})
+    answer = owner.get(f"{API}/items/{item_id}/similar", {"by": "image", "k": k})
     assert answer.status_code == 200
     found: list[dict[str, Any]] = answer.json()["data"]
     return found
@@ -87,12 +87,12 @@ def test_an_image_put_through_the_api_is_found_by_its_look(
 ) -> None:
     assert alike(owner, "discs-0") == []
     train(tenant, actor)
-    assert "look" in model(tenant, actor).ensemble.models
+    assert "visual_similarity" in model(tenant, actor).ensemble.models
     for kind in KINDS:
         found = alike(owner, f"{kind}-3", EACH - 1)
         assert {item["id"].partition("-")[0] for item in found} == {kind}
         assert found[0]["reasons"] == [
-            {"kind": "similar_image", "text": "Looks alike", "evidence": [f"{kind}-3"], "share": None}
+            {"kind": "similar_image", "text": "Looks alike", "evidence": [f"{kind}-3"], "contribution": None}
         ]
 
 
@@ -205,7 +205,7 @@ def test_an_item_that_nobody_chose_is_recommended_because_of_its_look(
     walks(owner)
     train(tenant, actor)
     bundle = model(tenant, actor)
-    assert bundle.ensemble.blend.weights["look"] > 0
+    assert bundle.ensemble.blend.weights["visual_similarity"] > 0
     body = {"session": [f"discs-{n}" for n in range(EACH - 2)], "k": 2, "reasons": True}
     answer = owner.post(f"{API}/recommendations", body).json()
     assert answer["stage"] == "model_session"

@@ -163,7 +163,10 @@ def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
         tenant, actor, ("ann", "a", "view"), ("bo", "b", "view"), ("cy", "a", "view"), ("ann", "b", "view")
     )
     source = load(tenant, actor)
-    labels = {name: (of_user, values) for name, of_user, values in source.user_segments}
+    labels = {
+        name: (of_user, values)
+        for name, of_user, values in ((c.name, c.codes, c.values) for c in source.user_segments)
+    }
     assert labels["language"][1] == ("en",)
     assert set(labels["country"][1]) == {"DE", "CN"}
     assert labels["region"][1] == ("#1",)

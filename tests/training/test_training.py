@@ -49,13 +49,13 @@ def test_what_is_published_is_the_smaller_form_with_its_cost(walkers: TenantRef,
     with scope(walkers, actor=actor) as s:
         active = queries.get_active_version(s)
     assert active is not None
-    card = active.metrics["compression"]
+    card = active.metrics["quantization"]
     assert card["ndcg@10_after"] >= card["ndcg@10_before"] * (1 - card["limit"])
     ensemble = Bundle.from_files(
         artefacts.read_artefact(walkers, active.artefact_id, active.manifest)
     ).ensemble
     stored = {name: sum(map(len, member.to_files().values())) for name, member in ensemble.models.items()}
-    mine = {name: size for name, size in stored.items() if card["members"][name]["compressed"]}
+    mine = {name: size for name, size in stored.items() if card["models"][name]["compressed"]}
     assert mine
     assert "step" in ensemble.models["transitions"]._to_arrays()
 
@@ -65,7 +65,7 @@ def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor:
     with scope(noise, actor=actor) as s:
         active = queries.get_active_version(s)
     assert job.state == "succeeded"
-    assert job.reason.startswith("Not better than popularity beyond chance")
+    assert job.reason.startswith("Not significantly better than popularity")
     assert active is not None
     assert active.metrics["serves"] == "popularity"
     assert active.metrics["weights"] != {"popularity": 1.0}

@@ -39,8 +39,8 @@ def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
     assert trained(walkers, actor, **QUICK).state == "succeeded"
     with scope(walkers, actor=actor) as s:
         first = queries.list_versions(s)[0].metrics
-    assert {"transitions", "ease", "content"} <= set(first["tuning"]["members"])
-    assert first["tuning"]["members"]["ease"]["trials"] == 1 + 2 * QUICK["tune_trials"]
+    assert {"transitions", "ease", "content"} <= set(first["tuning"]["models"])
+    assert first["tuning"]["models"]["ease"]["trials"] == 1 + 2 * QUICK["tune_trials"]
     with scope(walkers, actor=actor) as s:
         s.cursor().execute(
             """UPDATE recommender_modelversion
@@ -85,8 +85,8 @@ def test_an_attempt_that_died_leaves_its_trials_to_the_next(
     with scope(walkers, actor=actor) as s:
         job_id = job_actions.request_job(s, "train", parameters=QUICK).id
         job_actions.lease_job(s, job_id, owner="dead")
-        trial = {"stage": "defaults", "changes": {}, "ndcg": 0.5, "held_out": 0.5, "pruned": False}
-        found = {"tuning": {"data": "others", "spent": 1.0, "members": {"ease": [trial]}}}
+        trial = {"stage": "defaults", "overrides": {}, "ndcg": 0.5, "held_out_ndcg": 0.5, "pruned": False}
+        found = {"tuning": {"data_description": "others", "spent_seconds": 1.0, "models": {"ease": [trial]}}}
         job_actions.save_checkpoint(s, job_id, owner="dead", outcome=found)
         s.cursor().execute(
             "UPDATE data_job SET lease_until = now() - interval '1 s' WHERE id = %s", (job_id,)

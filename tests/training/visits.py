@@ -63,7 +63,8 @@ def serve(
                 **(facts or {}),
             }
             answer = identity(at)
-            receipts.write_receipt(s, answer, derive_profile_key(s, who), given)
+            row = receipts.build_receipt_row(s, answer, derive_profile_key(s, who), given)
+            s.cursor().execute(receipts.INSERT_RECEIPT, row)
             if rng.random() < share:
                 rows.append(
                     EventInput(

@@ -35,7 +35,7 @@ _RECOMMENDED_ITEM_EXAMPLE = {
     "currency": ITEM["currency"],
     "image_url": None,
     "reasons": [
-        {"kind": "from_history", "text": "Because of Red mug", "evidence": ["mug-red"], "share": 0.62},
+        {"kind": "from_history", "text": "Because of Red mug", "evidence": ["mug-red"], "contribution": 0.62},
     ],
 }
 _RECOMMENDATIONS_EXAMPLE = {
@@ -92,7 +92,7 @@ def recommend(request: ApiRequest[RecommendationRequest]) -> ApiResponse:
         QueryParameter("k", "How many.", {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": 10}),
         QueryParameter(
             "by",
-            "`look`: by their images alone; none for an item whose image no training has read.",
+            "`image`: by image embeddings alone; empty for an item whose image has no embedding yet.",
             {"type": "string", "enum": list(SIMILARITY_MODES), "default": "all"},
         ),
     ),

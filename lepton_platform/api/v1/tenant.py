@@ -46,7 +46,9 @@ class PrivacyChanges(
     basis: Literal["notice", "opt_in"] | msgspec.UnsetType = msgspec.UNSET
     personalisation: Literal["on", "off"] | msgspec.UnsetType = msgspec.UNSET
     event_retention_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | msgspec.UnsetType = msgspec.UNSET
-    denied_attributes: Annotated[list[Label], msgspec.Meta(max_length=200)] | msgspec.UnsetType = msgspec.UNSET
+    denied_attributes: Annotated[list[Label], msgspec.Meta(max_length=200)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
     report_min_count: Annotated[int, msgspec.Meta(ge=1, le=1000)] | msgspec.UnsetType = msgspec.UNSET
 
 

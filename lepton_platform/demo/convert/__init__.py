@@ -1,4 +1,4 @@
-"""Source folders in, the small Parquet files of the demo tenants out. Same sources, same bytes."""
+"""Converts the published data sets to the small Parquet files of the demo tenants; same sources, same bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from lepton_platform.demo.convert import ads, bank, clothing, drugs, education
 from lepton_platform.demo.convert.tables import SCHEMAS, DemoTables, write_tables
 
+# Name of the tables' folder -> (folder of the source, converter).
 CONVERTERS: dict[str, tuple[str, Callable[[Path], DemoTables]]] = {
     "education": (education.FOLDER, education.convert_education),
     "ads": (ads.FOLDER, ads.convert_ads),
@@ -18,7 +19,12 @@ CONVERTERS: dict[str, tuple[str, Callable[[Path], DemoTables]]] = {
 
 
 def convert_datasets(source: Path, out: Path) -> Iterator[str]:
-    """One line for each tenant's tables written to `out`."""
+    """Converts all data sets, lazily; yields one line with the row counts of each.
+
+    Args:
+        source: folder with one folder for each data set.
+        out: receives one folder for each demo tenant.
+    """
     for name, (folder, convert) in CONVERTERS.items():
         tables = convert(source / folder)
         write_tables(tables, out / name)

@@ -1,8 +1,8 @@
 """Open Bandit logs: real impressions and clicks of a fashion shop's recommendations, a week in November 2019.
 
-The logs name no people. Impressions with the same four hashed user features form one anonymous segment,
-which plays the part of a profile; the features themselves (their meaning is not published) are not kept as
-attributes. The `value` of an impression is the probability with which the logging policy showed it.
+The logs contain no user ids. Impressions with the same four hashed user features form one anonymous segment, which
+becomes a profile; the features themselves are no attributes, because their meaning is not published. The `value` of
+an impression is the probability with which the logging policy showed it (propensity score).
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ USER_FEATURES = [f"user_feature_{n}" for n in range(4)]
 
 
 def convert_ads(source: Path) -> DemoTables:
-    log = pl.concat(_read_log(source, policy, campaign) for campaign in CAMPAIGNS for policy in POLICIES)
-    items = [row for campaign in CAMPAIGNS for row in _build_items(source, campaign)]
+    """Items of three campaigns, segments as profiles, impressions and clicks as events."""
+    logs, items = [], []
+    for campaign in CAMPAIGNS:
+        logs += [_read_log(source, policy, campaign) for policy in POLICIES]
+        items += _build_items(source, campaign)
+    log = pl.concat(logs)
     segments = log.select("profile_id").unique().sort("profile_id")
     profiles = segments.select(
         id="profile_id", consent=pl.lit("granted"), attributes=pl.lit(as_json({"anonymous_segment": True}))
@@ -38,9 +42,8 @@ def convert_ads(source: Path) -> DemoTables:
 def _read_log(source: Path, policy: str, campaign: str) -> pl.DataFrame:
     raw = pl.read_csv(source / f"{policy}_{campaign}_{campaign}.csv.gz")
     segments = raw.select(USER_FEATURES).unique().sort(USER_FEATURES)
-    segments = segments.with_columns(
-        profile_id=pl.Series([_hash_segment(row) for row in segments.iter_rows()], dtype=pl.String)
-    )
+    segment_ids = [_hash_segment(row) for row in segments.iter_rows()]
+    segments = segments.with_columns(profile_id=pl.Series(segment_ids, dtype=pl.String))
     return raw.join(segments, on=USER_FEATURES, maintain_order="left").select(
         "profile_id",
         "click",
@@ -59,13 +62,14 @@ def _hash_segment(features: tuple[str, ...]) -> str:
 
 
 def _build_items(source: Path, campaign: str) -> list[dict[str, Any]]:
-    """The groups are hashes in the source; they are lettered here in order of first appearance."""
+    """Replaces the hashed groups of the source by letters, in order of first appearance."""
     context = pl.read_csv(source / f"bts_{campaign}_item_context.csv.gz").sort("item_id")
-    groups = {n: _assign_letters(context[f"item_feature_{n}"].to_list()) for n in (1, 2, 3)}
-    return [
-        _build_item(campaign, int(row["item_id"]), row["item_feature_0"], {n: groups[n][i] for n in groups})
-        for i, row in enumerate(context.iter_rows(named=True))
-    ]
+    letters = {n: _assign_letters(context[f"item_feature_{n}"].to_list()) for n in (1, 2, 3)}
+    items = []
+    for index, row in enumerate(context.iter_rows(named=True)):
+        groups = {n: letters[n][index] for n in letters}
+        items.append(_build_item(campaign, int(row["item_id"]), row["item_feature_0"], groups))
+    return items
 
 
 def _build_item(campaign: str, number: int, measure: float, groups: dict[int, str]) -> dict[str, Any]:
@@ -81,8 +85,9 @@ def _build_item(campaign: str, number: int, measure: float, groups: dict[int, st
 
 
 def _assign_letters(hashes: list[str]) -> list[str]:
-    seen: dict[str, str] = {}
-    return [seen.setdefault(value, chr(ord("A") + len(seen))) for value in hashes]
+    letters: dict[str, str] = {}
+    # len(letters) is evaluated before setdefault inserts: 0 for the first value, which becomes A.
+    return [letters.setdefault(value, chr(ord("A") + len(letters))) for value in hashes]
 
 
 def _build_events(log: pl.DataFrame) -> pl.DataFrame:

@@ -1,9 +1,9 @@
-"""Bank Marketing: real customers, campaign calls, loans held and whether the term deposit was taken.
+"""Bank Marketing: real customers, campaign calls, loans held and whether the term deposit was subscribed.
 
-Simulated, and marked so: the investment products, the views of them and the customers' risk classes (the
-campaign only sold one product). Left out: marital state and credit default, the length of the call (known
-only afterwards) and the economic indicators. Kept is every fifth customer of May to August 2008: a finance
-tenant keeps events for half a year.
+Simulated and marked as such: the investment products, views of them and the customers' risk classes, because the
+campaign sold one product only. Dropped: marital state and credit default (sensitive), call length (known only after
+the call) and economic indicators. The sample is every fifth customer of May to August 2008: a finance tenant keeps
+events for half a year.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ RISK_AVERSE_JOBS = {"retired": 1.2, "unemployed": 0.8, "housemaid": 0.6}
 
 
 def convert_bank(source: Path, *, seed: int = 21) -> DemoTables:
+    """Products as items, customers as profiles; `seed` is for the simulated part."""
     raw = pl.read_csv(source / "bank-additional-full.csv.gz", separator=";", infer_schema_length=None)
-    called = raw.with_row_index("row").with_columns(
-        at=pl.Series(_infer_call_times(raw["month"].to_list(), raw["day_of_week"].to_list()))
-    )
+    call_times = _infer_call_times(raw["month"].to_list(), raw["day_of_week"].to_list())
+    called = raw.with_row_index("row").with_columns(at=pl.Series(call_times))
     customers = (
         called.filter(pl.col("at") < EVENTS_BEFORE)
         .gather_every(SAMPLE_EVERY)
@@ -62,15 +62,16 @@ def convert_bank(source: Path, *, seed: int = 21) -> DemoTables:
     frame = pl.DataFrame(events, infer_schema_length=None).with_columns(
         id=pl.format("{}:{}:{}", "profile_id", "kind", pl.int_range(pl.len()).over("profile_id"))
     )
+    items = pl.DataFrame([_build_item(product) for product in BANK_PRODUCTS])
     return DemoTables(
-        items=cast_to_schema(pl.DataFrame([_build_item(product) for product in BANK_PRODUCTS]), "items"),
+        items=cast_to_schema(items, "items"),
         profiles=cast_to_schema(pl.DataFrame(profiles), "profiles").sort("id"),
         events=cast_to_schema(frame, "events").sort("profile_id", "at", "id"),
     )
 
 
 def _infer_call_times(months: list[str], weekdays: list[str]) -> list[datetime]:
-    """The earliest dates that fit: the source states month and weekday, in order of date from May 2008."""
+    """The earliest possible dates: the source has month and weekday only, ordered by date from May 2008."""
     times = []
     day = datetime(FIRST_YEAR, MONTHS.index(months[0]) + 1, 1, 10, tzinfo=UTC)
     for month_name, weekday_name in zip(months, weekdays, strict=True):
@@ -78,7 +79,7 @@ def _infer_call_times(months: list[str], weekdays: list[str]) -> list[datetime]:
         if day.month != month:
             day = day.replace(year=day.year + (month < day.month), month=month, day=1)
         following = day + timedelta(days=(weekday - day.weekday()) % 7)
-        # More weeks than the month has: its days are not in order, so stay in the last week that fits.
+        # Some months have more week changes than weeks, so their rows are not in order: stay in the last week.
         day = following if following.month == month else following - timedelta(days=7)
         times.append(day)
     return times
@@ -104,12 +105,10 @@ def _build_item(product: BankProduct) -> dict[str, Any]:
 
 
 def _draw_risk_class(row: dict[str, Any], rng: np.random.Generator) -> int:
-    lean = (
-        RISK_SEEKING_JOBS.get(row["job"], 0.0)
-        - RISK_AVERSE_JOBS.get(row["job"], 0.0)
-        - (row["age"] - 40) / 40
-    )
-    return int(np.clip(round(rng.normal(3 + lean, 0.8)), 1, 5))
+    """1 (averse) to 5 (seeking): normally distributed around a mean that depends on job and age."""
+    job_offset = RISK_SEEKING_JOBS.get(row["job"], 0.0) - RISK_AVERSE_JOBS.get(row["job"], 0.0)
+    offset = job_offset - (row["age"] - 40) / 40
+    return int(np.clip(round(rng.normal(3 + offset, 0.8)), 1, 5))
 
 
 def _build_profile(row: dict[str, Any], risk: int, *, days_ago: int) -> dict[str, Any]:
@@ -131,45 +130,50 @@ def _build_profile(row: dict[str, Any], risk: int, *, days_ago: int) -> dict[str
 
 
 def _build_recorded_events(row: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the records state: the call by its channel, the offer, the loans held and the deposit if taken."""
-    name, at = row["name"], row["at"]
-    stated = [
+    """The recorded facts: the call by channel, the offer, the loans held and the deposit if subscribed."""
+    # Item, kind, minutes after the call, value.
+    facts = [
         (CALL_ITEMS[row["contact"]], "contact", 0, float(row["campaign"])),
         (TERM_DEPOSIT, "impression", 1, None),
     ]
     if row["housing"] == "yes":
-        stated.append((HOUSING_LOAN, "hold", -2, None))
+        facts.append((HOUSING_LOAN, "hold", -2, None))
     if row["loan"] == "yes":
-        stated.append((PERSONAL_LOAN, "hold", -1, None))
+        facts.append((PERSONAL_LOAN, "hold", -1, None))
     if row["y"] == "yes":
-        stated.append((TERM_DEPOSIT, "subscribe", 5, None))
-    return [
-        {
-            "profile_id": name,
+        facts.append((TERM_DEPOSIT, "subscribe", 5, None))
+    events = []
+    for item, kind, minutes, value in facts:
+        event = {
+            "profile_id": row["name"],
             "item_id": item,
             "kind": kind,
-            "at": at + timedelta(minutes=minutes),
+            "at": row["at"] + timedelta(minutes=minutes),
             "value": value,
             "scenario": "recorded",
         }
-        for item, kind, minutes, value in stated
-    ]
+        events.append(event)
+    return events
 
 
 def _simulate_views(row: dict[str, Any], risk: int, rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Looks at invented products, mostly near the simulated risk class, in the weeks before the call."""
+    """Views of invented products in the weeks before the call, most of them near the simulated risk class."""
     invented = [product for product in BANK_PRODUCTS if not product.is_recorded]
-    near = np.exp(-np.abs(np.array([product.risk for product in invented]) - risk))
+    product_risks = np.array([product.risk for product in invented])
+    weights = np.exp(-np.abs(product_risks - risk))
     count = min(int(rng.poisson(2.5)), len(invented))
-    chosen = rng.choice(len(invented), size=count, replace=False, p=near / near.sum())
-    return [
-        {
+    chosen = rng.choice(len(invented), size=count, replace=False, p=weights / weights.sum())
+    events = []
+    for index in chosen:
+        # Between an hour and 45 days before the call.
+        minutes = int(rng.integers(60, 60 * 24 * 45))
+        event = {
             "profile_id": row["name"],
             "item_id": invented[index].id,
             "kind": "view",
-            "at": row["at"] - timedelta(minutes=int(rng.integers(60, 60 * 24 * 45))),
+            "at": row["at"] - timedelta(minutes=minutes),
             "value": None,
             "scenario": "simulated",
         }
-        for index in chosen
-    ]
+        events.append(event)
+    return events

@@ -1,4 +1,4 @@
-"""Chinese names for the clothing catalogue, by table: the source has none."""
+"""Chinese names for the clothing catalogue, which is English in the source."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CLASSES = {
     "Chemises": "吊带睡裙",
 }
 
-# What reviewers mention; the first words of a title are the most telling of these.
+# Words that reviewers mention; titles start with the most distinctive of them.
 GARMENT_WORDS = {
     "floral": "印花",
     "lace": "蕾丝",

@@ -1,8 +1,7 @@
 """Women's E-Commerce Clothing Reviews: real garments and reviews, simulated visitors.
 
-Titles are Chinese, put together by table from the class and from what reviewers mention most tellingly; the
-reviews stay in English as written. The source has no user ids, no times and no prices; none are made up for
-the reviews.
+Titles are Chinese, composed from the garment's class and the most distinctive words of its reviews; the reviews stay
+in English. The source has no user ids, times and prices, and none are invented for the reviews.
 """
 
 from __future__ import annotations
@@ -33,22 +32,22 @@ VISITOR_PARAMETERS = VisitorParameters(steps=(("cart", 0.22), ("purchase", 0.4))
 
 
 def convert_clothing(source: Path, *, n_visitors: int = 2500, seed: int = 20) -> DemoTables:
+    """Garments as items, simulated visitors as profiles; `seed` is for the simulation."""
     raw = _read_reviews(source)
     garments = _aggregate_garments(raw)
     rng = np.random.default_rng(seed)
     # Each visitor takes the class and the age of one real, satisfied reviewer.
-    pleased = raw.filter(pl.col("rating") >= 4)
-    anchors = pleased[rng.integers(0, pleased.height, size=n_visitors)]
-    shelf = ItemPool.from_frame(
+    satisfied = raw.filter(pl.col("rating") >= 4)
+    anchors = satisfied[rng.integers(0, satisfied.height, size=n_visitors)]
+    items = pl.DataFrame([_build_item(row) for row in garments.iter_rows(named=True)])
+    item_pool = ItemPool.from_frame(
         garments.select("id", group="class", wider="department", weight=pl.col("reviews").pow(0.75))
     )
     return DemoTables(
-        items=cast_to_schema(
-            pl.DataFrame([_build_item(row) for row in garments.iter_rows(named=True)]), "items"
-        ),
+        items=cast_to_schema(items, "items"),
         profiles=_build_profiles(anchors),
         events=simulate_visits(
-            shelf, anchors["class"].to_list(), VISITOR_PARAMETERS, prefix="visitor", rng=rng
+            item_pool, anchors["class"].to_list(), VISITOR_PARAMETERS, prefix="visitor", rng=rng
         ),
         reviews=_build_reviews(raw),
     )
@@ -70,12 +69,12 @@ def _read_reviews(source: Path) -> pl.DataFrame:
 
 
 def _aggregate_garments(raw: pl.DataFrame) -> pl.DataFrame:
-    """One row a garment, sorted by id; its class is the one most of its reviews state."""
-    most = [pl.col(name).mode().sort().first() for name in ("division", "department", "class")]
+    """One row a garment, sorted by id; division, department and class are the modes over its reviews."""
+    modes = [pl.col(name).mode().sort().first() for name in ("division", "department", "class")]
     return (
         raw.group_by("id")
         .agg(
-            *most,
+            *modes,
             reviews=pl.len(),
             rating=pl.col("rating").mean().round(2),
             recommended=pl.col("recommended").mean().round(2),
@@ -87,28 +86,35 @@ def _aggregate_garments(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def _add_distinctive_words(garments: pl.DataFrame) -> pl.DataFrame:
-    """`words`: Chinese words that reviewers of this garment use more than reviewers of others, best first."""
-    counts = [
-        Counter(GARMENT_WORDS[w] for w in re.findall(r"[a-z]+", text.lower()) if w in GARMENT_WORDS)
-        for text in garments["words"].to_list()
-    ]
-    spread = Counter(word for count in counts for word in count)
-    names = garments["class"].to_list()
-    told = [
-        _select_words(count, spread, len(counts), CLASSES[name])
-        for count, name in zip(counts, names, strict=True)
-    ]
-    return garments.with_columns(words=pl.Series(told, dtype=pl.List(pl.String)))
+    """Replaces `words` (all review text) by the Chinese words with the highest tf-idf, best first."""
+    counts_by_garment = [_count_words(text) for text in garments["words"].to_list()]
+    document_frequency: Counter[str] = Counter()
+    for counts in counts_by_garment:
+        # Iterating over a Counter yields each word once.
+        document_frequency.update(iter(counts))
+    class_names = [CLASSES[name] for name in garments["class"].to_list()]
+    selected = []
+    for counts, class_name in zip(counts_by_garment, class_names, strict=True):
+        selected.append(_select_words(counts, document_frequency, len(counts_by_garment), class_name))
+    return garments.with_columns(words=pl.Series(selected, dtype=pl.List(pl.String)))
+
+
+def _count_words(text: str) -> Counter[str]:
+    """Occurrences of garment words, by their Chinese translation."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return Counter(GARMENT_WORDS[word] for word in words if word in GARMENT_WORDS)
 
 
 def _select_words(
     word_counts: Counter[str], document_frequency: Counter[str], n_garments: int, class_name: str
 ) -> list[str]:
-    """At most four, of one colour."""
-    ranked = sorted(
-        word_counts,
-        key=lambda word: (-word_counts[word] * math.log(n_garments / document_frequency[word]), word),
-    )
+    """The at most four words with the highest tf-idf, among them at most one colour."""
+
+    def get_order(word: str) -> tuple[float, str]:
+        # Ties are ordered by the word, so that the output does not depend on the order of counting.
+        return (-word_counts[word] * math.log(n_garments / document_frequency[word]), word)
+
+    ranked = sorted(word_counts, key=get_order)
     colours = [word for word in ranked if word in COLOURS]
     return [word for word in ranked if word not in class_name and word not in colours[1:]][:4]
 
@@ -116,17 +122,20 @@ def _select_words(
 def _build_item(row: dict[str, Any]) -> dict[str, Any]:
     name, words = CLASSES[row["class"]], row["words"]
     number, department = row["id"].removeprefix("sku-"), DEPARTMENTS[row["department"]]
-    described = f"顾客评论常提到：{'、'.join(words)}。" if words else ""
+    mentioned = ""
+    if words:
+        mentioned = f"顾客评论常提到：{'、'.join(words)}。"
     return {
         "id": row["id"],
         "title": f"{''.join(words[:2])}{name} {number}",
-        "description": f"{department} · {name}，{DIVISIONS[row['division']]}。{described}",
+        "description": f"{department} · {name}，{DIVISIONS[row['division']]}。{mentioned}",
         "categories": [department, name],
         "tags": [*words, DIVISIONS[row["division"]]],
         "language": "zh-hans",
         "attributes": as_json(
             {
                 "class": row["class"],
+                # The source misspells this division.
                 "division": row["division"].replace("Initmates", "Intimates"),
                 "mean_rating": row["rating"],
                 "recommended_share": row["recommended"],
@@ -150,7 +159,7 @@ def _build_profiles(anchors: pl.DataFrame) -> pl.DataFrame:
 
 
 def _find_age_band(age: int) -> str:
-    return next(band for below, band in AGE_BANDS if age < below)
+    return next(band for upper, band in AGE_BANDS if age < upper)
 
 
 def _build_reviews(raw: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Beginnings of words that sort the free-text conditions of the drug reviews into areas; first match wins."""
+"""Areas of the free-text conditions in the drug reviews, by word prefixes; the first match decides."""
 
 from __future__ import annotations
 
@@ -224,19 +224,22 @@ OTHER = "Other conditions"
 
 
 def _compile_pattern(words: tuple[str, ...]) -> re.Pattern[str]:
-    """Words of up to three letters must match whole, longer ones begin a word."""
-    whole = "|".join(re.escape(word) for word in words if len(word) <= 3)
-    begins = "|".join(re.escape(word) for word in words if len(word) > 3)
-    return re.compile(
-        "|".join(part for part in (whole and rf"\b(?:{whole})\b", begins and rf"\b(?:{begins})") if part)
-    )
+    """Matches words of up to three letters as whole words, and longer ones as prefixes of a word."""
+    short = "|".join(re.escape(word) for word in words if len(word) <= 3)
+    prefixes = "|".join(re.escape(word) for word in words if len(word) > 3)
+    patterns = []
+    # An empty alternative would match everywhere.
+    if short:
+        patterns.append(rf"\b(?:{short})\b")
+    if prefixes:
+        patterns.append(rf"\b(?:{prefixes})")
+    return re.compile("|".join(patterns))
 
 
-_AREA_PATTERNS = [
-    (area, _compile_pattern(words)) for areas in (EXCLUDED, AREAS) for area, words in areas.items()
-]
+# Excluded areas come first, so that a condition that mentions one is never counted elsewhere.
+_AREA_PATTERNS = [(area, _compile_pattern(words)) for area, words in (EXCLUDED | AREAS).items()]
 
 
 def find_area(condition: str) -> str:
-    """The first area one of whose words occurs in the condition; the excluded areas are looked at first."""
+    """The first area with a word that occurs in the lower-case condition, or OTHER."""
     return next((area for area, pattern in _AREA_PATTERNS if pattern.search(condition)), OTHER)

@@ -1,8 +1,8 @@
 """Drug reviews (Druglib.com): real drugs, conditions and reviews; the readers are simulated.
 
-Conditions are free text in the source and are sorted into areas by the words below. Drugs reviewed mostly
-for psychiatric, reproductive or sexual conditions or HIV are left out with their reviews: such areas may
-never be a feature of a medical tenant, and a category is one. Information only; nothing here is advice.
+Conditions are free text and are assigned to areas by `conditions.find_area`. Drugs reviewed mostly for psychiatric,
+reproductive or sexual conditions or HIV are dropped with their reviews: such areas are denied as features of a
+medical tenant, and a category is a feature. Information only; nothing here is medical advice.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ READER_PARAMETERS = VisitorParameters(steps=(("bookmark", 0.15),), mean_views=7.
 
 
 def convert_drugs(source: Path, *, n_readers: int = 1000, seed: int = 22) -> DemoTables:
+    """Drugs as items, simulated readers as profiles; `seed` is for the simulation."""
     raw = _read_reviews(source)
-    drugs = _aggregate_drugs(raw).filter(~pl.col("area").is_in(list(EXCLUDED)))
-    reviews = raw.join(drugs.select("drug"), on="drug", maintain_order="left").filter(
-        ~pl.col("area").is_in(list(EXCLUDED))
-    )
+    is_allowed = ~pl.col("area").is_in(list(EXCLUDED))
+    drugs = _aggregate_drugs(raw).filter(is_allowed)
+    # A review of an allowed drug may still be about an excluded condition.
+    reviews = raw.join(drugs.select("drug"), on="drug", maintain_order="left").filter(is_allowed)
     rng = np.random.default_rng(seed)
     areas = drugs.select("drug", home="area")
     interests = reviews.join(areas, on="drug", maintain_order="left")["home"].to_list()
-    favourites = [interests[i] for i in rng.integers(0, len(interests), size=n_readers)]
-    shelf = ItemPool.from_frame(
+    favourites = [interests[index] for index in rng.integers(0, len(interests), size=n_readers)]
+    items = pl.DataFrame([_build_item(row) for row in drugs.iter_rows(named=True)])
+    item_pool = ItemPool.from_frame(
         drugs.select(id="drug", group="area", wider=pl.lit("all"), weight=pl.col("reviews").pow(0.75))
     )
     return DemoTables(
-        items=cast_to_schema(
-            pl.DataFrame([_build_item(row) for row in drugs.iter_rows(named=True)]), "items"
-        ),
+        items=cast_to_schema(items, "items"),
         profiles=_build_profiles(n_readers),
-        events=simulate_visits(shelf, favourites, READER_PARAMETERS, prefix="reader", rng=rng),
+        events=simulate_visits(item_pool, favourites, READER_PARAMETERS, prefix="reader", rng=rng),
         reviews=_build_reviews(reviews),
     )
 
@@ -63,14 +63,14 @@ def _read_reviews(source: Path) -> pl.DataFrame:
 
 
 def _aggregate_drugs(raw: pl.DataFrame) -> pl.DataFrame:
-    """One row a drug, sorted by name; its area is the one most reviews belong to."""
+    """One row a drug, sorted by name; its area is that of most reviews."""
     area_size = (
         raw.group_by("drug", "area")
         .agg(size=pl.len())
         .sort("drug", "size", "area", descending=[False, True, False])
     )
     home = area_size.unique("drug", keep="first", maintain_order=True).select("drug", home="area")
-    told = raw.group_by("drug").agg(
+    statistics = raw.group_by("drug").agg(
         reviews=pl.len(),
         rating=(pl.col("rating").mean() / 2).round(2),
         effective=pl.col("effectiveness")
@@ -80,11 +80,11 @@ def _aggregate_drugs(raw: pl.DataFrame) -> pl.DataFrame:
         severe=pl.col("side_effects").str.contains("Severe").mean().round(2),
         areas=pl.col("area").unique().sort(),
     )
-    return home.join(told, on="drug", maintain_order="left").rename({"home": "area"}).sort("drug")
+    return home.join(statistics, on="drug", maintain_order="left").rename({"home": "area"}).sort("drug")
 
 
 def _build_item(row: dict[str, Any]) -> dict[str, Any]:
-    # A drug taken for several things keeps only its main area as category: the others may be excluded ones.
+    # Only the main area is a category: other areas of the drug may be excluded ones.
     return {
         "id": row["drug"],
         "title": f"{row['drug'].replace('-', ' ').title()} · information",
@@ -105,7 +105,7 @@ def _build_item(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build_profiles(n_readers: int) -> pl.DataFrame:
-    """Consent to keep what was read is simulated; recommendations stay impersonal by default."""
+    """Profiles with simulated consent; the vertical's default keeps recommendations unpersonalised."""
     names = [f"reader-{number:04d}" for number in range(1, n_readers + 1)]
     frame = pl.DataFrame({"id": names}).with_columns(
         attributes=pl.lit(as_json({"simulated": True})), language=pl.lit("en"), consent=pl.lit("granted")

@@ -1,8 +1,7 @@
 """Open University Learning Analytics: real students, assessments and submissions.
 
-Left out: disability, gender, deprivation band and final result of the student (never features for
-education, or known only afterwards), and banked submissions (results carried over from an earlier
-presentation, not handed in).
+Dropped: disability, gender and deprivation band (denied as features for education), the final result (known only
+afterwards), and banked submissions (results transferred from an earlier presentation).
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ START_MONTH = {"B": 2, "J": 10}
 
 
 def convert_education(source: Path) -> DemoTables:
+    """Courses and assessments as items, students as profiles, enrolments and submissions as events."""
     assessments = _read_assessments(source)
     courses = _read_courses(source)
     enrolments = pl.read_csv(source / "studentInfo.csv.gz")
@@ -32,6 +32,7 @@ def convert_education(source: Path) -> DemoTables:
 
 
 def _add_start(frame: pl.DataFrame) -> pl.DataFrame:
+    """Adds `start` (the presentation's first day) and `course` (module and presentation)."""
     presentation = pl.col("code_presentation")
     return frame.with_columns(
         start=pl.datetime(
@@ -49,7 +50,7 @@ def _read_courses(source: Path) -> pl.DataFrame:
 
 
 def _read_assessments(source: Path) -> pl.DataFrame:
-    """Numbered within their type and, as `step`, within their course, both by due day."""
+    """Adds `number` (within course and type) and `step` (within the course), both by due day; exams come last."""
     frame = _add_start(pl.read_csv(source / "assessments.csv", schema_overrides={"date": pl.String}))
     lengths = pl.read_csv(source / "courses.csv")
     frame = frame.join(lengths, on=["code_module", "code_presentation"]).with_columns(
@@ -129,7 +130,7 @@ _KIND_NAMES = {
 
 
 def _build_profiles(enrolments: pl.DataFrame) -> pl.DataFrame:
-    """The attributes stated at a student's latest enrolment."""
+    """Attributes at a student's latest enrolment."""
     latest = (
         _add_start(enrolments)
         .sort("id_student", "start", "course")
@@ -158,6 +159,7 @@ def _build_profiles(enrolments: pl.DataFrame) -> pl.DataFrame:
 def _build_events(
     submissions: pl.DataFrame, enrolments: pl.DataFrame, assessments: pl.DataFrame
 ) -> pl.DataFrame:
+    # Only the day of a submission is published.
     noon = pl.duration(hours=12)
     handed_in = (
         submissions.filter(pl.col("is_banked") == 0)
@@ -168,9 +170,9 @@ def _build_events(
             value=pl.col("score"),
         )
     )
-    events = pl.concat(
-        [handed_in, _build_enrolment_events(enrolments, handed_in)], how="diagonal_relaxed"
-    ).with_columns(
+    enrolled = _build_enrolment_events(enrolments, handed_in)
+    # diagonal_relaxed fills columns that one of the frames lacks with null.
+    events = pl.concat([handed_in, enrolled], how="diagonal_relaxed").with_columns(
         id=pl.format("{}:{}", "id_student", "item"), profile_id=pl.format("student-{}", "id_student")
     )
     return cast_to_schema(
@@ -180,7 +182,7 @@ def _build_events(
 
 
 def _build_enrolment_events(enrolments: pl.DataFrame, submissions: pl.DataFrame) -> pl.DataFrame:
-    """Stamped at the course start, or the first submission if earlier: the true day is not published."""
+    """One hour before the course start or the first submission, whichever is earlier: the true day is not published."""
     first = submissions.group_by("id_student", "course").agg(first=pl.col("at").min())
     return (
         _add_start(enrolments)

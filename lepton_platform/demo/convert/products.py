@@ -1,4 +1,4 @@
-"""The bank's shelf: what the campaign records name, and invented investments of all risk classes."""
+"""Products of the demo bank: those in the campaign records, and invented investments of all risk classes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class BankProduct:
+    """`risk` is 1 (low) to 5; `is_recorded` is false for an invented product."""
+
     id: str
     title: str
     category: str

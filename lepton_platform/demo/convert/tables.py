@@ -1,4 +1,4 @@
-"""The four tables every demo tenant consists of, and how they are written."""
+"""The four tables of a demo tenant and their Parquet files."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class DemoTables:
-    """`attributes` are JSON objects as text; events are ordered by profile, then time."""
+    """Tables with the columns of SCHEMAS. `attributes` are JSON text; events are ordered by profile, then time."""
 
     items: pl.DataFrame
     profiles: pl.DataFrame
@@ -55,21 +55,22 @@ class DemoTables:
 
 
 def cast_to_schema(frame: pl.DataFrame, table: str) -> pl.DataFrame:
-    """The columns of `table` in order; columns the source does not have are null."""
-    schema = SCHEMAS[table]
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(kind).alias(name)
-        for name, kind in schema.items()
-    )
+    """The columns of `table` in order; columns that the frame lacks are null."""
+    columns = []
+    for name, dtype in SCHEMAS[table].items():
+        column = pl.col(name) if name in frame.columns else pl.lit(None)
+        columns.append(column.cast(dtype).alias(name))
+    return frame.select(columns)
 
 
 def as_json(values: dict[str, Any]) -> str:
-    """One attribute object; absent values are left out, keys are sorted."""
+    """A JSON object without null values; keys are sorted, so that the same values give the same bytes."""
     present = {key: value for key, value in values.items() if value is not None}
     return json.dumps(present, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def write_tables(tables: DemoTables, folder: Path) -> None:
+    """Writes one Parquet file a table; an empty table has none."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in SCHEMAS:
         frame: pl.DataFrame = getattr(tables, name)

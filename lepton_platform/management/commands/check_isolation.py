@@ -1,4 +1,4 @@
-"""Attacks the isolation of two tenants of its own and reads the locks from PostgreSQL's catalogue."""
+"""Attacks the isolation of two probe tenants and reads their protection from PostgreSQL's catalogue."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Command(BaseCommand):
         parser.add_argument("--base-url", help="default: the running server, else this process")
 
     def handle(self, **options: Any) -> None:
-        door = self._create_client(options["base_url"])
+        client = self._create_client(options["base_url"])
         violations = 0
         for region in options["region"] or regions.list_served():
             try:
-                report = check_region(region, door)
+                report = check_region(region, client)
             except (ProbeSetupError, DomainError) as error:
                 raise CommandError(str(error)) from error
             self._print_report(report)
@@ -41,35 +41,47 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _create_client(self, base_url: str | None) -> ApiClient:
-        address = base_url or read_json(InstanceDirectory(settings.LEPTON_HOME).run_file).get("base_url", "")
-        server = HttpClient(address) if address else None
-        if server is not None and server.is_reachable():
-            self.stdout.write(f"Asking {address}.")
-            return server
+        """A client of `base_url` or of the running server; without one, this process's own stack."""
+        running_url = read_json(InstanceDirectory(settings.LEPTON_HOME).run_file).get("base_url", "")
+        address = base_url or running_url
+        if address:
+            client = HttpClient(address)
+            if client.is_reachable():
+                self.stdout.write(f"Sending requests to {address}.")
+                return client
+        # An address that was asked for is not replaced silently.
         if base_url:
             raise CommandError(f"Nothing answers at {base_url}.")
-        self.stdout.write("No server is running: asking this process.")
+        self.stdout.write("No server is running: calling this process.")
         return InProcessClient()
 
     def _print_report(self, report: IsolationReport) -> None:
         self.stdout.write(f"\nRegion {report.region}")
-        self.stdout.write(f"{'operation':<27}{'method':<8}{'own':>5}{'foreign':>9}{'absent':>8}  verdict")
-        for finding in report.results:
-            self.stdout.write(_format_result(finding))
-        rows = "unchanged" if not report.changed_tables else "CHANGED: " + ", ".join(report.changed_tables)
+        self.stdout.write(f"{'operation':<27}{'method':<8}{'own':>5}{'foreign':>9}{'absent':>8}  result")
+        for result in report.results:
+            self.stdout.write(_format_result(result))
+        rows = "unchanged"
+        if report.changed_tables:
+            rows = "CHANGED: " + ", ".join(report.changed_tables)
         self.stdout.write(f"Rows of the other tenant: {rows}")
-        self.stdout.write(f"Locked relations in the catalogue: {report.n_relations}")
-        for name, holds in report.control_checks.items():
-            self.stdout.write(f"Control: {name}: {'yes' if holds else 'NO'}")
+        self.stdout.write(f"Protected relations in the catalogue: {report.n_relations}")
+        for name, is_noticed in report.control_checks.items():
+            self.stdout.write(f"Control: {name}: {'yes' if is_noticed else 'NO'}")
         for violation in report.violations:
             self.stdout.write(f"VIOLATION {violation}")
         self.stdout.write(f"{len(report.violations)} violations")
 
 
 def _format_result(result: AttackResult) -> str:
-    one = result.operation
-    foreign, absent = (
-        "-" if status is None else str(status) for status in (result.foreign_status, result.absent_status)
+    operation = result.operation
+    foreign = _format_status(result.foreign_status)
+    absent = _format_status(result.absent_status)
+    outcome = "; ".join(result.violations) or "ok"
+    return (
+        f"{operation.name:<27}{operation.method:<8}{result.own_status:>5}{foreign:>9}{absent:>8}  {outcome}"
     )
-    verdict = "; ".join(result.violations) or "ok"
-    return f"{one.name:<27}{one.method:<8}{result.own_status:>5}{foreign:>9}{absent:>8}  {verdict}"
+
+
+def _format_status(status: int | None) -> str:
+    """`-` where the operation takes no ids."""
+    return "-" if status is None else str(status)

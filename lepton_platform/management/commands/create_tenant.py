@@ -1,4 +1,4 @@
-"""Opens a tenant and prints its first API key, once."""
+"""Opens a tenant and prints its first API key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACTOR = Actor("system", "create_tenant")
 
 
 class Command(BaseCommand):
-    help = "Opens a tenant: directory entry, keys, space, owner and a first API key, which is shown once."
+    help = "Opens a tenant: directory entry, keys, data, owner and a first API key, which is shown once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         for required in ("--name", "--vertical", "--region"):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
             with control_scope(opened.id, actor=ACTOR) as s:
                 key = actions.create_api_key(s, name="First key", scopes=API_SCOPES)
         except Invalid as error:
-            raise CommandError(" ".join(wrong.detail for wrong in error.errors)) from error
+            raise CommandError(" ".join(field_error.detail for field_error in error.errors)) from error
         except DomainError as error:
             raise CommandError(error.detail) from error
         self.stdout.write(f"Tenant {opened.name} ({opened.slug}) is open in region {opened.region}.")
@@ -44,24 +44,30 @@ class Command(BaseCommand):
 
     def _open_tenant(self, options: dict[str, Any]) -> TenantView:
         defaults = get_region_defaults(options["region"])
+        # A name in another script has an empty slug.
+        slug = options["slug"] or slugify(options["name"]) or f"tenant-{secrets.token_hex(3)}"
+        owner = None
+        if options["owner"]:
+            owner = self._ensure_owner(options["owner"], defaults.language)
         return open_tenant(
             name=options["name"],
-            slug=options["slug"] or slugify(options["name"]) or f"tenant-{secrets.token_hex(3)}",
+            slug=slug,
             vertical=options["vertical"],
             region=options["region"],
             language=options["language"] or defaults.language,
             currency=options["currency"] or defaults.currency,
             time_zone=options["time_zone"] or defaults.time_zone,
             plan=options["plan"],
-            owner=self._ensure_owner(options["owner"], defaults.language) if options["owner"] else None,
+            owner=owner,
             actor=ACTOR,
         )
 
     def _ensure_owner(self, email: str, language: str) -> Any:
-        known = queries.find_user_by_email(email)
-        if known is not None:
-            return known
+        """The account with this address; a new one gets a random password, which is printed."""
+        account = queries.find_user_by_email(email)
+        if account is not None:
+            return account
         password = secrets.token_urlsafe(15)
-        made = actions.create_user(email=email, password=password, language=language, actor=ACTOR)
-        self.stdout.write(f"Account {made.email}, password shown this once: {password}")
-        return made
+        account = actions.create_user(email=email, password=password, language=language, actor=ACTOR)
+        self.stdout.write(f"Account {account.email}, password shown this once: {password}")
+        return account

@@ -12,7 +12,7 @@ from lepton_platform.env import get_home_directory
 
 
 class Command(BaseCommand):
-    help = "Runs the private PostgreSQL and Valkey alone, until Ctrl-C; other commands then use them."
+    help = "Runs the embedded PostgreSQL and Valkey alone, until Ctrl-C; other commands then use them."
     requires_system_checks: list[str] = []
 
     def handle(self, **_options: Any) -> None:
@@ -22,10 +22,11 @@ class Command(BaseCommand):
                 raise CommandError(f"The services of {services.home.path} already run.")
             self.stdout.write(f"Running; settings are in {services.home.services_file}.")
             self._keep_running(services)
-        except ServiceError as failed:
-            raise CommandError(str(failed)) from failed
+        except ServiceError as error:
+            raise CommandError(str(error)) from error
 
     def _keep_running(self, services: EmbeddedServices) -> None:
+        """Restarts engines that exit, until Ctrl-C."""
         try:
             while True:
                 for name in services.restart_dead():

@@ -1,4 +1,4 @@
-"""The platform against its own `evaluate`: same data, through the API."""
+"""Evaluates through the API what `recommender.benchmarks evaluate` evaluates directly, and compares the results."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tenants.privacy.onboarding import open_tenant
 from tenants.regions import list_served
 from tenants.scope import Actor, control_scope
 
-ACTOR = Actor("system", "rehearse")
+ACTOR = Actor("system", "evaluate_api")
 
 
 class Command(BaseCommand):
-    help = "Feeds a new tenant with all but each user's last item, trains it, asks for all users, counts."
+    help = "Fills a new tenant with all but each user's last item, trains it, requests recommendations for all users."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data", type=Path, required=True, help="as for evaluate")
@@ -40,7 +40,7 @@ class Command(BaseCommand):
         try:
             with ensure_server() as url:
                 client = BenchClient(url, self._open_tenant())
-                outcome = evaluate_api(
+                result = evaluate_api(
                     client,
                     options["data"],
                     options["items"],
@@ -51,11 +51,12 @@ class Command(BaseCommand):
                 client.close()
         except (CallFailed, DataError, DomainError, RuntimeError) as error:
             raise CommandError(str(error)) from error
-        self._print_outcome(outcome, options)
+        self._print_result(result, options)
 
     def _open_tenant(self) -> str:
-        """A tenant of its own for each rehearsal; returns its API key."""
-        region, slug = list_served()[0], f"rehearsal-{secrets.token_hex(4)}"
+        """Opens a new tenant, so that no earlier data is in it; returns its API key."""
+        region = list_served()[0]
+        slug = f"evaluation-{secrets.token_hex(4)}"
         defaults = get_region_defaults(region)
         opened = open_tenant(
             name=slug,
@@ -70,25 +71,29 @@ class Command(BaseCommand):
             actor=ACTOR,
         )
         with control_scope(opened.id, actor=ACTOR) as s:
-            return create_api_key(s, name="rehearsal", scopes=API_SCOPES).secret
+            return create_api_key(s, name="evaluate_api", scopes=API_SCOPES).secret
 
     def _print_progress(self, phase: str, fraction: float) -> None:
+        """Prints a line for each full percent."""
         line = f"{phase}: {fraction:.0%}"
-        if line != getattr(self, "_last", ""):
-            self._last = line
+        if line != self.previous_line:
+            self.previous_line = line
             self.stderr.write(line)
 
-    def _print_outcome(self, outcome: ApiEvaluationResult, options: dict[str, Any]) -> None:
-        k, figures = options["k"], {"platform": outcome.to_json()}
+    previous_line = ""
+
+    def _print_result(self, result: ApiEvaluationResult, options: dict[str, Any]) -> None:
+        k = options["k"]
+        metrics: dict[str, Any] = {"platform": result.to_json()}
         lines = [f"{'':10} {f'nDCG@{k}':>10} {f'recall@{k}':>10}"]
-        lines.append(f"{'platform':10} {outcome.ndcg:10.4f} {outcome.recall:10.4f}")
+        lines.append(f"{'platform':10} {result.ndcg:10.4f} {result.recall:10.4f}")
         if options["evaluate_json"]:
             blend = json.loads(options["evaluate_json"].read_text())["blend"]["test"]
             ndcg, recall = blend[f"ndcg@{k}"], blend[f"recall@{k}"]
             lines.append(f"{'evaluate':10} {ndcg:10.4f} {recall:10.4f}")
-            lines.append(f"{'ratio':10} {outcome.ndcg / ndcg:10.3f} {outcome.recall / recall:10.3f}")
-            figures["ratio"] = {"ndcg": outcome.ndcg / ndcg, "recall": outcome.recall / recall}
+            lines.append(f"{'ratio':10} {result.ndcg / ndcg:10.3f} {result.recall / recall:10.3f}")
+            metrics["ratio"] = {"ndcg": result.ndcg / ndcg, "recall": result.recall / recall}
         self.stdout.write("\n".join(lines))
-        self.stdout.write(f"{outcome.users} users; stages {outcome.stages}; seconds {outcome.seconds}")
+        self.stdout.write(f"{result.users} users; stages {result.stages}; seconds {result.seconds}")
         if options["json"]:
-            options["json"].write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n")
+            options["json"].write_text(json.dumps(metrics, indent=2, sort_keys=True) + "\n")

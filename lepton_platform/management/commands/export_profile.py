@@ -1,4 +1,4 @@
-"""Everything a tenant stores about one profile, as JSON lines."""
+"""Exports everything that a tenant stores about one profile, as JSON lines."""
 
 from __future__ import annotations
 

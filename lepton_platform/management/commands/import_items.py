@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from lepton_platform.imports import cli
-from lepton_platform.imports.loading import load_items
+from lepton_platform.imports.cli import add_import_arguments, run_import
+from lepton_platform.imports.loading import get_item_format
 
 
 class Command(BaseCommand):
@@ -17,13 +17,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        cli.add_import_arguments(parser)
+        add_import_arguments(parser)
 
     def handle(self, **options: Any) -> None:
-        cli.run_import(
-            self,
-            options,
-            lambda tenant, path, reject, report: load_items(
-                tenant, path, actor=cli.ACTOR, reject=reject, report=report
-            ),
-        )
+        run_import(self, options, get_item_format())

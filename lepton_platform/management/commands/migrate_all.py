@@ -1,3 +1,5 @@
+"""Migrates all databases of this process."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,7 +10,7 @@ from lepton_platform.migrate import migrate_all
 
 
 class Command(BaseCommand):
-    help = "Migrates every database as the migrator, hands ownership over and installs the scope keys."
+    help = "Migrates every database as the migrator, transfers ownership and installs the scope keys."
     requires_system_checks: list[str] = []
 
     def handle(self, **_options: Any) -> None:

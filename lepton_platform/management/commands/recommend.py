@@ -1,4 +1,4 @@
-"""Prints what a profile would be recommended."""
+"""Prints the recommendations for a profile."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from lepton_platform.tasks.tenants import get_tenant_by_slug
-from recommender import serving
+from recommender.serving.recommend import recommend
 from recommender.serving.snapshot.cache import get_snapshot_cache
-from recommender.serving.types import MAX_K
+from recommender.serving.types import MAX_K, RecommendAnswer, RecommendRequest
 from tenants.errors import DomainError
 from tenants.scope import Actor
 
@@ -22,26 +22,34 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", required=True, help="the tenant's slug")
-        parser.add_argument("--profile-id", help="nobody in particular, if left out")
+        parser.add_argument("--profile-id", help="without it, recommendations for an unknown visitor")
         parser.add_argument("--k", type=int, choices=range(1, MAX_K + 1), default=10, metavar=f"1..{MAX_K}")
         parser.add_argument("--reasons", action="store_true")
 
     def handle(self, **options: Any) -> None:
-        request = serving.RecommendRequest(
+        request = RecommendRequest(
             profile_id=options["profile_id"], k=options["k"], reasons=options["reasons"]
         )
         try:
             tenant = get_tenant_by_slug(options["tenant"], reason="recommend command")
+            # A command is a new process: its snapshot cache is empty, and loads in the background otherwise.
             get_snapshot_cache().refresh_now(tenant)
-            answer = serving.recommend(tenant, request, actor=ACTOR)
+            answer = recommend(tenant, request, actor=ACTOR)
         except DomainError as error:
             raise CommandError(error.detail) from error
-        because = f" ({answer.fallback_reason})" if answer.fallback_reason else ""
-        self.stdout.write(f"stage {answer.stage}{because}, model {answer.model_version or 'none'}")
-        for place, item in enumerate(answer.items, start=1):
-            self.stdout.write(f"{place:3}. {item.score:9.4f}  {item.id}  {item.title}")
-            for why in item.reasons:
-                share = "" if why.share is None else f" {why.share:.0%}"
-                self.stdout.write(f"       {why.text}{share}: {', '.join(why.evidence)}")
+        self._print_answer(answer)
+
+    def _print_answer(self, answer: RecommendAnswer) -> None:
+        stage: str = answer.stage
+        if answer.fallback_reason:
+            stage = f"{stage} ({answer.fallback_reason})"
+        self.stdout.write(f"stage {stage}, model {answer.model_version or 'none'}")
+        for rank, item in enumerate(answer.items, start=1):
+            self.stdout.write(f"{rank:3}. {item.score:9.4f}  {item.id}  {item.title}")
+            for reason in item.reasons:
+                text = reason.text
+                if reason.contribution is not None:
+                    text = f"{text} {reason.contribution:.0%}"
+                self.stdout.write(f"       {text}: {', '.join(reason.evidence)}")
         if answer.truncated_reason:
             self.stdout.write(answer.truncated_reason)

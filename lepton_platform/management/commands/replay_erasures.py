@@ -1,4 +1,4 @@
-"""Erases again what a restored backup of the data brought back, and says what was found."""
+"""Repeats recorded erasures after a data database was restored from a backup."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ACTOR = Actor("system", "replay_erasures")
 
 class Command(BaseCommand):
     help = (
-        "After a data database was restored and before anybody is served from it: erases every profile again that the "
-        "ledger in the keys database knows as erased. May be stopped at any moment and run again."
+        "Run after a data database was restored and before it serves requests: erases every profile that the keys "
+        "database has recorded as erased. May be interrupted and repeated."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,12 +35,15 @@ class Command(BaseCommand):
             raise CommandError(error.detail) from error
 
     def _replay_region(self, region: str) -> None:
-        tenants = erased = rows = 0
-        for one in replay_erasures(region, actor=ACTOR):
-            tenants, erased, rows = tenants + 1, erased + one.erased, rows + one.rows
-            if one.erased:
-                said = f"profiles erased again: {one.erased}; rows: {one.rows}"
-                self.stdout.write(f"Tenant {one.tenant.id}: {said}.")
+        n_tenants = n_profiles = n_rows = 0
+        for replay in replay_erasures(region, actor=ACTOR):
+            n_tenants += 1
+            n_profiles += replay.erased
+            n_rows += replay.rows
+            if replay.erased:
+                self.stdout.write(
+                    f"Tenant {replay.tenant.id}: profiles erased again: {replay.erased}; rows: {replay.rows}."
+                )
         self.stdout.write(
-            f"Region {region}: tenants: {tenants}; profiles erased again: {erased}; rows: {rows}."
+            f"Region {region}: tenants: {n_tenants}; profiles erased again: {n_profiles}; rows: {n_rows}."
         )

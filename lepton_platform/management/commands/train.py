@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -20,14 +21,16 @@ ACTOR = Actor("system", "train")
 
 
 class Command(BaseCommand):
-    help = "Trains a tenant's model here and now; the job, its gate and its publishing are those of a worker."
+    help = "Trains a tenant's model in this process; job, promotion gate and publishing are the same as in a worker."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", required=True, help="the tenant's slug")
         parser.add_argument("--profile", choices=["fast", "full"], default="fast")
-        parser.add_argument("--refresh", action="store_true", help="go on from the model in service")
         parser.add_argument(
-            "--tune", action="store_true", help="first look for better settings; see also tune"
+            "--refresh", action="store_true", help="start from the weights of the active model"
+        )
+        parser.add_argument(
+            "--tune", action="store_true", help="first search for better hyper-parameters; see also tune"
         )
 
     def handle(self, **options: Any) -> None:
@@ -47,8 +50,12 @@ class Command(BaseCommand):
         if job.state != "succeeded" or version is None:
             raise CommandError(f"The training is {job.state}. {job.reason}".strip())
         self.stdout.write(f"{version.name} is {version.state}. {version.reason}".strip())
-        for who in ("served", "popularity", "live"):
-            if figures := version.metrics.get(who):
+        self._print_metrics(version.metrics)
+
+    def _print_metrics(self, version_metrics: Mapping[str, Any]) -> None:
+        for name in ("served", "popularity", "live"):
+            metrics = version_metrics.get(name)
+            if metrics:
                 self.stdout.write(
-                    f"{who:12} nDCG@10 {figures['ndcg@10']:.4f}  recall@10 {figures['recall@10']:.4f}"
+                    f"{name:12} nDCG@10 {metrics['ndcg@10']:.4f}  recall@10 {metrics['recall@10']:.4f}"
                 )

@@ -1,3 +1,4 @@
+import sys
 from argparse import ArgumentParser, Namespace
 
 from lepton_platform.management.offline_command import OfflineCommand
@@ -11,4 +12,4 @@ class Command(OfflineCommand):
         add_arguments(parser)
 
     def run(self, options: Namespace) -> None:
-        run_training(options, out=self.stdout)
+        run_training(options, out=sys.stdout)

@@ -1,16 +1,15 @@
-"""Finds better settings: for a data set in files, or for a tenant, whose next trainings keep them."""
+"""Trains a tenant's model after a hyper-parameter search; later trainings keep the settings that it finds."""
 
 from __future__ import annotations
 
-import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from lepton_platform.tasks.tenants import get_view_by_slug, get_worker_name
 from lepton_platform.tasks.tuning_limits import limit_tuning_parameters
-from recommender.benchmarks.cli_tuning import add_tuning_arguments, format_tuning_table, run_tuning
+from recommender.benchmarks.commands.tune import format_tuning_table
 from recommender.registry import queries
 from recommender.training.job_runner import run_training_job
 from recommender.types import DataError
@@ -23,37 +22,34 @@ ACTOR = Actor("system", "tune")
 
 
 class Command(BaseCommand):
-    help = "Tunes the members on validation events, for files (--data) or for a tenant, in a training of its own."
+    help = "Tunes the models of a tenant on validation events and trains it. For files: python -m recommender.benchmarks tune."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--tenant", help="a tenant's slug, instead of --data; the plan bounds the search")
-        add_tuning_arguments(parser)
+        parser.add_argument("--tenant", required=True, help="slug of the tenant; its plan bounds the search")
+        parser.add_argument("--profile", choices=["fast", "full"], default="full")
+        parser.add_argument("--seconds", type=float, help="time budget of all models together")
+        parser.add_argument("--trials", type=int, help="trials of each model in each of its two stages")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
-        if (options["tenant"] is None) == (options["data"] is None):
-            raise CommandError("Say either --data or --tenant.")
+    def handle(self, **options: Any) -> None:
         try:
-            if options["data"] is not None:
-                run_tuning(Namespace(**options), out=self.stdout, progress=sys.stderr)
-            else:
-                self._tune_tenant(options)
+            self._tune_tenant(options)
         except (DataError, DomainError) as error:
             raise CommandError(getattr(error, "detail", "") or str(error)) from error
 
     def _tune_tenant(self, options: dict[str, Any]) -> None:
         view = get_view_by_slug(options["tenant"], reason="tune command")
-        tenant, tuning = (
-            view.ref,
-            limit_tuning_parameters(view.plan, seconds=options["seconds"], trials=options["trials"]),
-        )
+        tenant = view.ref
+        tuning = limit_tuning_parameters(view.plan, seconds=options["seconds"], trials=options["trials"])
         with scope(tenant, actor=ACTOR) as s:
             job = actions.request_job(s, "train", parameters={"profile": options["profile"], **tuning})
         run_training_job(tenant, job.id, owner=get_worker_name(), actor=ACTOR)
         with scope(tenant, actor=ACTOR) as s:
-            job, version = jobs.get_job(s, job.id), queries.find_version_of_job(s, job.id)
+            job = jobs.get_job(s, job.id)
+            version = queries.find_version_of_job(s, job.id)
         if job.state != "succeeded" or version is None:
             raise CommandError(f"The training is {job.state}. {job.reason}".strip())
-        if card := version.metrics.get("tuning"):
-            self.stdout.write(format_tuning_table(card))
+        report = version.metrics.get("tuning")
+        if report:
+            self.stdout.write(format_tuning_table(report))
         self.stdout.write(f"{version.name} is {version.state}. {version.reason}".strip())

@@ -1,1 +1,1 @@
-"""The attack on one's own isolation: two tenants with mirrored ids, every operation, own, foreign and absent."""
+"""The isolation check: two tenants with the same ids; every operation with own, foreign and absent ids."""

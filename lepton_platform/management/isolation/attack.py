@@ -1,4 +1,4 @@
-"""Every operation of the schema, asked with own, foreign and absent ids, and what the answers may not show."""
+"""The attack: every operation of the API schema is called with own, foreign and absent ids, and responses are compared."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from lepton_platform.management.isolation.clients import ApiClient, ClientRequest, ClientResponse
+from lepton_platform.http_client import HttpResponse
+from lepton_platform.management.isolation.clients import ApiClient, ClientRequest
 from lepton_platform.management.isolation.tenant_pair import PROBE_PNG, ProbeIds, ProbeTenant
+
+# Violations that the negative controls must produce.
+DATA_LEAKED = "the other tenant's data is returned"
+IDS_DISTINGUISHED = "foreign and absent ids get different answers"
 
 _EMPTY_IDS = ProbeIds("", "", "", "")
 
-# What an operation is sent, by its name in the schema: an operation that stands in neither table fails the check.
+# Request body of each operation, by its name in the schema. An operation in neither table fails the check, so that a
+# new one can't be forgotten.
 _REQUEST_BODIES: Mapping[str, Callable[[ProbeIds], Any]] = {
     "upsert_item": lambda ids: {"id": ids.item_id, "title": "probe"},
     "upsert_items": lambda ids: {"items": [{"id": ids.item_id, "title": "probe"}]},
@@ -38,11 +44,13 @@ _OPERATIONS_WITHOUT_BODY = {
     "roll_back_model", "list_jobs", "get_job", "cancel_job", "get_tenant", "get_privacy",
     "list_rules", "list_triples", "remove_triples",
 }  # fmt: skip
-# Refusals of one's own ids that belong to the made-up data: a refused version, a finished job.
+# Refusals of own ids that are right for the probe data: its model version was refused, its job is cancelled.
 _EXPECTED_REFUSALS = {("promote_model", 409), ("roll_back_model", 404), ("cancel_job", 409)}
+# Called last, because afterwards the absent ids of the other operations would exist.
 _CREATING_OPERATIONS = ("upsert_item", "upsert_items", "put_profile")
 _NARROW_KEY_OPERATIONS = ("get_tenant", "get_privacy")
 _METHOD_ORDER = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# UUIDs, request ids, times and version numbers differ between any two responses.
 _VARIABLE_PARTS = re.compile(
     rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     rb'|"request_id":"[^"]*"|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)|"version":\d+|"catalogue_version":\d+'
@@ -51,32 +59,39 @@ _VARIABLE_PARTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class AttackedOperation:
+    """One operation of the published schema; `path` contains parameters in braces."""
+
     name: str
     method: str
     path: str
 
     @property
     def is_covered(self) -> bool:
-        """Whether an attack is written for it."""
+        """Whether this module states what to send."""
         return self.name in _REQUEST_BODIES or self.name in _OPERATIONS_WITHOUT_BODY
 
     @property
     def takes_ids(self) -> bool:
-        body = _REQUEST_BODIES.get(self.name)
-        return "{" in self.path or (body is not None and body(_generate_absent_ids()) != body(_EMPTY_IDS))
+        """Whether path or body depend on ids."""
+        if "{" in self.path:
+            return True
+        build_body = _REQUEST_BODIES.get(self.name)
+        return build_body is not None and build_body(_generate_absent_ids()) != build_body(_EMPTY_IDS)
 
     def build_request(self, ids: ProbeIds) -> ClientRequest:
-        """Raises AttributeError for a path parameter that `Ids` does not have."""
-        path = re.sub(r"{(\w+)}", lambda found: quote(ids.get_id(found[1]), safe=""), self.path)
+        """The request with `ids`. Raises AttributeError for a path parameter that ProbeIds does not have."""
+        path = re.sub(r"{(\w+)}", lambda match: quote(ids.get_id(match[1]), safe=""), self.path)
         if self.name == "put_item_image":
             return ClientRequest(self.method, path, PROBE_PNG, "image/png")
-        body = _REQUEST_BODIES.get(self.name)
-        return ClientRequest(self.method, path, json.dumps(body(ids)).encode() if body else b"")
+        build_body = _REQUEST_BODIES.get(self.name)
+        if build_body is None:
+            return ClientRequest(self.method, path)
+        return ClientRequest(self.method, path, json.dumps(build_body(ids)).encode())
 
 
 @dataclass(frozen=True, slots=True)
 class AttackResult:
-    """One line of the table; `violations` is empty where all is well."""
+    """Statuses with own, foreign and absent ids (None where the operation takes no ids), and what is wrong."""
 
     operation: AttackedOperation
     own_status: int
@@ -86,26 +101,30 @@ class AttackResult:
 
 
 def _generate_absent_ids() -> ProbeIds:
-    """Ids that nobody has had, as long as those of `Space.private`."""
+    """Ids that no tenant has, as long as those of `ProbeTenant.private_ids`, so that response sizes are comparable."""
     nonce = secrets.token_hex(4)
     return ProbeIds(f"item-{nonce}", f"profile-{nonce}", str(UUID(int=0)), "999999999")
 
 
 def list_operations(client: ApiClient) -> list[AttackedOperation]:
-    """From the published schema; reads first, then changes, and what creates last."""
+    """Operations of the published schema: reads first, then changes, and creating operations last."""
     document = json.loads(client(ClientRequest("GET", "/api/schema"), key="").body)
-    found = [
-        AttackedOperation(described["operationId"], method.upper(), path)
-        for path, methods in document["paths"].items()
-        for method, described in methods.items()
-    ]
-    return sorted(
-        found, key=lambda one: (one.name in _CREATING_OPERATIONS, _METHOD_ORDER.index(one.method), one.path)
-    )
+    operations = []
+    for path, methods in document["paths"].items():
+        for method, description in methods.items():
+            operations.append(AttackedOperation(description["operationId"], method.upper(), path))
+    return sorted(operations, key=_get_attack_order)
+
+
+def _get_attack_order(operation: AttackedOperation) -> tuple[bool, int, str]:
+    is_creating = operation.name in _CREATING_OPERATIONS
+    return (is_creating, _METHOD_ORDER.index(operation.method), operation.path)
 
 
 @dataclass(frozen=True, slots=True)
 class _AttackTarget:
+    """`key` is sent with foreign ids: the attacker's, or in a negative control the victim's own."""
+
     attacker: ProbeTenant
     victim: ProbeTenant
     absent_ids: ProbeIds
@@ -115,68 +134,72 @@ class _AttackTarget:
 def run_attack(
     client: ApiClient, attacker: ProbeTenant, victim: ProbeTenant, *, key: str = ""
 ) -> Iterator[AttackResult]:
-    """`attacker` asks for its own ids, the victim's and absent ones. `key` replaces the attacker's key where
-    foreign ids are asked for: with the victim's own key the attack must succeed, or it proves nothing."""
-    aim = _AttackTarget(attacker, victim, _generate_absent_ids(), key or attacker.key)
+    """Calls every operation with the attacker's, the victim's and absent ids.
+
+    Args:
+        client: sends the requests.
+        attacker: whose key is used.
+        victim: whose private ids are the foreign ones.
+        key: replaces the attacker's key for foreign ids. With the victim's own key the attack must succeed, which
+            proves that it can.
+    """
+    target = _AttackTarget(attacker, victim, _generate_absent_ids(), key or attacker.key)
     for operation in list_operations(client):
-        yield _test_operation(client, operation, aim)
+        yield _test_operation(client, operation, target)
 
 
 def _test_operation(client: ApiClient, operation: AttackedOperation, target: _AttackTarget) -> AttackResult:
     if not operation.is_covered:
         return AttackResult(operation, 0, None, None, ("no attack is written for this operation",))
-    own = client(operation.build_request(target.attacker.mirrored_ids), key=target.attacker.key)
-    violations = [
-        *_check_own_access(operation, own, target.victim),
-        *_check_key_required(client, operation, target.attacker),
-    ]
+    own_response = client(operation.build_request(target.attacker.mirrored_ids), key=target.attacker.key)
+    violations = list(_check_own_access(operation, own_response, target.victim))
+    violations += _check_key_required(client, operation, target.attacker)
     if not operation.takes_ids:
-        return AttackResult(operation, own.status, None, None, tuple(violations))
+        return AttackResult(operation, own_response.status, None, None, tuple(violations))
     foreign = client(operation.build_request(target.victim.private_ids), key=target.key)
     absent = client(operation.build_request(target.absent_ids), key=target.attacker.key)
     violations += _compare_responses(foreign, absent, target)
-    return AttackResult(operation, own.status, foreign.status, absent.status, tuple(violations))
+    return AttackResult(operation, own_response.status, foreign.status, absent.status, tuple(violations))
 
 
 def _check_own_access(
-    operation: AttackedOperation, response: ClientResponse, victim: ProbeTenant
+    operation: AttackedOperation, response: HttpResponse, victim: ProbeTenant
 ) -> Iterator[str]:
     if response.status >= 400 and (operation.name, response.status) not in _EXPECTED_REFUSALS:
         yield f"own ids are refused with {response.status}"
     if victim.canary.encode() in response.body:
-        yield "the answer to own ids holds the other tenant's data"
+        yield "the response to own ids contains the other tenant's data"
 
 
 def _check_key_required(
     client: ApiClient, operation: AttackedOperation, attacker: ProbeTenant
 ) -> Iterator[str]:
     request = operation.build_request(attacker.mirrored_ids)
-    if (status := client(request, key="").status) != 401:
+    status = client(request, key="").status
+    if status != 401:
         yield f"without a key it answers {status}"
-    if (
-        operation.name not in _NARROW_KEY_OPERATIONS
-        and (status := client(request, key=attacker.narrow_key).status) != 403
-    ):
+    if operation.name in _NARROW_KEY_OPERATIONS:
+        return
+    status = client(request, key=attacker.narrow_key).status
+    if status != 403:
         yield f"a key without the scope gets {status}"
 
 
-def _compare_responses(
-    foreign: ClientResponse, absent: ClientResponse, target: _AttackTarget
-) -> Iterator[str]:
+def _compare_responses(foreign: HttpResponse, absent: HttpResponse, target: _AttackTarget) -> Iterator[str]:
     if target.victim.canary.encode() in foreign.body:
-        yield "the other tenant's data is answered"
+        yield DATA_LEAKED
     if max(foreign.status, absent.status) >= 500:
         yield f"a server error: {max(foreign.status, absent.status)}"
-    if (foreign.status, _normalize_body(foreign, target.victim.private_ids)) != (
-        absent.status,
-        _normalize_body(absent, target.absent_ids),
-    ):
-        yield "foreign and absent ids are answered differently"
+    # A foreign id must look exactly like one that does not exist.
+    foreign_body = _normalize_body(foreign, target.victim.private_ids)
+    absent_body = _normalize_body(absent, target.absent_ids)
+    if (foreign.status, foreign_body) != (absent.status, absent_body):
+        yield IDS_DISTINGUISHED
 
 
-def _normalize_body(response: ClientResponse, ids: ProbeIds) -> bytes:
-    """The body without what differs by nature: the ids asked for, request ids, times, version numbers."""
+def _normalize_body(response: HttpResponse, ids: ProbeIds) -> bytes:
+    """The body with requested ids and variable parts replaced by placeholders."""
     body = response.body
-    for known in (ids.item_id, ids.profile_id):
-        body = body.replace(known.encode(), b"<id>")
+    for requested_id in (ids.item_id, ids.profile_id):
+        body = body.replace(requested_id.encode(), b"<id>")
     return _VARIABLE_PARTS.sub(b"<variable>", body)

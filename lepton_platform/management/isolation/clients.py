@@ -1,25 +1,20 @@
-"""Ways to send a request: to a running server, or through the whole stack of this process."""
+"""API clients of the isolation check: over HTTP to a running server, or through this process's middleware and views."""
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from django.test import Client
 
-
-@dataclass(frozen=True, slots=True)
-class ClientResponse:
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+from lepton_platform.http_client import HttpConnection, HttpResponse, build_authorization, is_ready
 
 
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
+    """A request without authorization; `content_type` is sent with a body only."""
+
     method: str
     path: str
     body: bytes = b""
@@ -28,52 +23,50 @@ class ClientRequest:
 
 
 class ApiClient(Protocol):
-    """`key` is an API key, or empty to send none."""
+    """Sends a request with an API key; an empty `key` sends none."""
 
-    def __call__(self, request: ClientRequest, *, key: str) -> ClientResponse: ...
+    def __call__(self, request: ClientRequest, *, key: str) -> HttpResponse:
+        """Returns every response, whatever its status."""
 
 
 class HttpClient:
-    def __init__(self, base_url: str) -> None:
-        parts = urlsplit(base_url)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = kind(parts.hostname or "", parts.port, timeout=60)
+    """Sends requests to a running server over one connection."""
 
-    def __call__(self, request: ClientRequest, *, key: str) -> ClientResponse:
-        headers = {**request.headers, **_build_authorization(key)}
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._connection = HttpConnection(base_url)
+
+    def __call__(self, request: ClientRequest, *, key: str) -> HttpResponse:
+        """Sends one request. Raises OSError."""
+        headers = {**request.headers, **build_authorization(key)}
         if request.body:
             headers["Content-Type"] = request.content_type
-        self._connection.request(request.method, request.path, request.body or None, headers)
-        response = self._connection.getresponse()
-        return ClientResponse(response.status, response.read(), dict(response.getheaders()))
+        return self._connection.send_request(request.method, request.path, request.body, headers)
 
     def is_reachable(self) -> bool:
-        try:
-            return self(ClientRequest("GET", "/healthz"), key="").status == 200
-        except OSError:
-            return False
+        """Whether the server's process answers."""
+        return is_ready(self._base_url, path="/healthz")
 
     def close(self) -> None:
+        """Closes the connection."""
         self._connection.close()
 
 
 class InProcessClient:
-    """URLs, middleware and views of this process, without a socket."""
+    """Calls the URLs, middleware and views of this process, without a socket."""
 
     def __init__(self) -> None:
+        # An exception in a view must become a 500 response, as a server would send it.
         self._client = Client(raise_request_exception=False)
 
-    def __call__(self, request: ClientRequest, *, key: str) -> ClientResponse:
+    def __call__(self, request: ClientRequest, *, key: str) -> HttpResponse:
+        """Handles one request in this thread."""
         response = self._client.generic(
             request.method,
             request.path,
             request.body,
             request.content_type,
-            headers={**request.headers, **_build_authorization(key)},
+            headers={**request.headers, **build_authorization(key)},
             SERVER_NAME="localhost",
         )
-        return ClientResponse(response.status_code, bytes(response.content), dict(response.headers))
-
-
-def _build_authorization(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"} if key else {}
+        return HttpResponse(response.status_code, bytes(response.content), dict(response.headers))

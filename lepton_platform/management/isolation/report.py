@@ -1,11 +1,17 @@
-"""The whole check of one region, with the controls that show it can fail."""
+"""The isolation check of one region, with negative controls that show that the check can fail."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lepton_platform.management.isolation import pg_catalog
-from lepton_platform.management.isolation.attack import AttackResult, run_attack
+from lepton_platform.management.isolation.attack import (
+    DATA_LEAKED,
+    IDS_DISTINGUISHED,
+    AttackResult,
+    run_attack,
+)
 from lepton_platform.management.isolation.clients import ApiClient
 from lepton_platform.management.isolation.rows import fingerprint
 from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
@@ -16,6 +22,8 @@ _MIN_CONTROL_LEAKS = 5
 
 @dataclass(slots=True)
 class IsolationReport:
+    """Results of one region. `control_checks` maps each negative control to whether the check noticed it."""
+
     region: str
     results: list[AttackResult] = field(default_factory=list)
     changed_tables: list[str] = field(default_factory=list)
@@ -25,20 +33,31 @@ class IsolationReport:
 
     @property
     def violations(self) -> list[str]:
-        found = [f"{one.operation.name}: {sentence}" for one in self.results for sentence in one.violations]
-        found += [f"rows of the other tenant changed in {table}" for table in self.changed_tables]
-        found += self.catalog_problems
-        return found + [f"control failed: {name}" for name, holds in self.control_checks.items() if not holds]
+        """One sentence for each violation; empty when isolation holds."""
+        sentences = []
+        for result in self.results:
+            sentences += [f"{result.operation.name}: {violation}" for violation in result.violations]
+        sentences += [f"rows of the other tenant changed in {table}" for table in self.changed_tables]
+        sentences += self.catalog_problems
+        sentences += [f"control failed: {name}" for name, passed in self.control_checks.items() if not passed]
+        return sentences
 
 
 def check_region(region: str, client: ApiClient) -> IsolationReport:
-    """Raises Refused when the two tenants could not be filled."""
+    """Checks the catalogue of the region's databases, attacks one tenant with another's key, runs the controls.
+
+    Args:
+        region: region code.
+        client: sends the requests.
+
+    Raises:
+        ProbeSetupError: the two tenants could not be filled.
+    """
     report = IsolationReport(region)
-    aliases = [regions.CONTROL, regions.get_data_alias(region), regions.get_keys_alias(region)]
-    report.catalog_problems = [
-        f"{alias}: {one}" for alias in aliases for one in pg_catalog.find_catalog_problems(alias)
-    ]
-    report.n_relations = sum(len(pg_catalog.list_relations(alias)) for alias in aliases)
+    for alias in (regions.CONTROL, regions.get_data_alias(region), regions.get_keys_alias(region)):
+        problems = pg_catalog.find_catalog_problems(alias)
+        report.catalog_problems += [f"{alias}: {problem}" for problem in problems]
+        report.n_relations += len(pg_catalog.list_relations(alias))
     attacker, victim = prepare_tenants(region, client)
     try:
         _run_attack(report, client, attacker, victim)
@@ -52,7 +71,7 @@ def _run_attack(
     report: IsolationReport, client: ApiClient, attacker: ProbeTenant, victim: ProbeTenant
 ) -> None:
     before = fingerprint(victim.tenant.ref)
-    report.results = [*run_attack(client, attacker, victim)]
+    report.results = list(run_attack(client, attacker, victim))
     after = fingerprint(victim.tenant.ref)
     report.changed_tables = [table for table in before if before[table] != after.get(table)]
 
@@ -60,14 +79,20 @@ def _run_attack(
 def _run_controls(
     report: IsolationReport, client: ApiClient, attacker: ProbeTenant, victim: ProbeTenant
 ) -> None:
-    """The victim's own key in the attacker's hand: data must be seen and rows must change."""
+    """Repeats the attack with the victim's own key: data must be visible and rows must change."""
     before = fingerprint(victim.tenant.ref)
-    impostor = [*run_attack(client, attacker, victim, key=victim.key)]
-    seen = sum("the other tenant's data is answered" in one.violations for one in impostor)
-    told = sum("foreign and absent ids are answered differently" in one.violations for one in impostor)
+    results = list(run_attack(client, attacker, victim, key=victim.key))
+    n_leaks = _count_violations(results, DATA_LEAKED)
+    n_differences = _count_violations(results, IDS_DISTINGUISHED)
     report.control_checks = {
-        f"a stolen key shows the other tenant's data ({seen} operations)": seen >= _MIN_CONTROL_LEAKS,
-        f"a stolen key tells foreign from absent ids ({told} operations)": told >= _MIN_CONTROL_LEAKS,
+        f"a stolen key shows the other tenant's data ({n_leaks} operations)": n_leaks >= _MIN_CONTROL_LEAKS,
+        f"a stolen key distinguishes foreign from absent ids ({n_differences} operations)": (
+            n_differences >= _MIN_CONTROL_LEAKS
+        ),
         "a change of the other tenant's rows is noticed": before != fingerprint(victim.tenant.ref),
         "a table without locks is noticed": len(pg_catalog.find_control_problems()) == 4,
     }
+
+
+def _count_violations(results: Iterable[AttackResult], violation: str) -> int:
+    return sum(violation in result.violations for result in results)

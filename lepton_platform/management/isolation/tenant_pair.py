@@ -1,4 +1,4 @@
-"""Two tenants that mirror each other: the same ids, each with its own canary in everything that has text."""
+"""The two tenants of the check: both have the same ids, and each has its own canary text in every field."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from lepton_platform.management.isolation.clients import ApiClient, ClientRequest
+from lepton_platform.tasks.tenants import get_view_by_slug
 from recommender.registry.actions import publish_model
 from recommender.registry.queries import get_active_number
 from recommender.registry.types import TrainedModel
 from tenants.control.actions import create_api_key, revoke_api_key
 from tenants.control.api_scopes import API_SCOPES
-from tenants.control.queries import list_tenants
 from tenants.control.read_models import TenantView
 from tenants.control.region_defaults import get_region_defaults
+from tenants.errors import NotFound
 from tenants.privacy.onboarding import open_tenant
-from tenants.scope import Actor, control_ops, control_scope, scope
+from tenants.scope import Actor, control_scope, scope
 
 ACTOR = Actor("system", "check_isolation")
 PROBE_PNG = base64.b64decode(
@@ -32,12 +33,12 @@ TENANT_SLUGS = ("isolation-check-a", "isolation-check-b")
 
 
 class ProbeSetupError(Exception):
-    """The self-test's own data could not be stored; the message says what the API answered."""
+    """The probe data could not be stored; the message contains the API's response."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeIds:
-    """One value for each kind of id an operation may take."""
+    """One value for each kind of id that an operation may take."""
 
     item_id: str
     profile_id: str
@@ -45,12 +46,14 @@ class ProbeIds:
     version: str
 
     def get_id(self, name: str) -> str:
-        """Raises AttributeError for a kind of id that this attack does not know."""
+        """The id for a path parameter. Raises AttributeError for an unknown kind of id."""
         return str(getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeTenant:
+    """A filled tenant. `key` has all scopes, `narrow_key` has `tenant:read` only."""
+
     tenant: TenantView
     key: str
     key_id: str
@@ -58,34 +61,44 @@ class ProbeTenant:
     narrow_key_id: str
     canary: str
     mirrored_ids: ProbeIds
-    """Ids that the other tenant has too, where ids can be chosen."""
+    """Ids that the other tenant has too (item and profile; the server chooses the others)."""
     private_ids: ProbeIds
     """Ids that only this tenant has."""
 
 
 def prepare_tenants(region: str, client: ApiClient) -> tuple[ProbeTenant, ProbeTenant]:
-    """Opens the two tenants at the first run and fills them through the API. Raises Refused."""
-    first, second = (
-        _fill_tenant(_ensure_tenant(slug, region), client, min_versions=n + 1)
-        for n, slug in enumerate(TENANT_SLUGS)
-    )
-    return first, second
+    """Opens the two tenants at the first run and fills them through the API.
+
+    Returns:
+        Attacker and victim.
+
+    Raises:
+        ProbeSetupError: the API refuses probe data.
+    """
+    attacker_slug, victim_slug = TENANT_SLUGS
+    # Different numbers of versions: the victim's newest version is one that the attacker does not have.
+    attacker = _fill_tenant(_ensure_tenant(attacker_slug, region), client, min_versions=1)
+    victim = _fill_tenant(_ensure_tenant(victim_slug, region), client, min_versions=2)
+    return attacker, victim
 
 
 def revoke_keys(*probe_tenants: ProbeTenant) -> None:
-    """The keys of this run stop working."""
-    for space in probe_tenants:
-        with control_scope(space.tenant.id, actor=ACTOR) as s:
-            revoke_api_key(s, space.key_id)
-            revoke_api_key(s, space.narrow_key_id)
+    """Revokes the API keys of this run."""
+    for probe in probe_tenants:
+        with control_scope(probe.tenant.id, actor=ACTOR) as s:
+            revoke_api_key(s, probe.key_id)
+            revoke_api_key(s, probe.narrow_key_id)
 
 
 def _ensure_tenant(slug: str, region: str) -> TenantView:
     slug = f"{slug}-{region}"
-    with control_ops("self-test", actor=ACTOR, reason="find the tenants of the isolation check") as s:
-        known = [tenant for tenant in list_tenants(s) if tenant.slug == slug]
-    if known:
-        return known[0]
+    try:
+        return get_view_by_slug(slug, reason="find the tenants of the isolation check")
+    except NotFound:
+        return _open_tenant(slug, region)
+
+
+def _open_tenant(slug: str, region: str) -> TenantView:
     defaults = get_region_defaults(region)
     return open_tenant(
         name=slug.replace("-", " ").capitalize(),
@@ -106,20 +119,30 @@ def _fill_tenant(tenant: TenantView, client: ApiClient, *, min_versions: int) ->
         key = create_api_key(s, name="Isolation check", scopes=API_SCOPES)
         narrow = create_api_key(s, name="Isolation check, narrow", scopes=["tenant:read"])
     canary, nonce = f"canary{secrets.token_hex(12)}", secrets.token_hex(4)
-    chosen = {"own": ("mirror-item", "mirror-profile"), "private": (f"item-{nonce}", f"profile-{nonce}")}
-    for item_id, profile_id in chosen.values():
+    mirrored = ("mirror-item", "mirror-profile")
+    private = (f"item-{nonce}", f"profile-{nonce}")
+    for item_id, profile_id in (mirrored, private):
         for request in build_content_requests(item_id, profile_id, canary):
             expect_success(client, request, key.secret)
     job_id = create_cancelled_job(client, key.secret)
-    number = _publish_refused_versions(tenant, min_versions=min_versions)
-    ids = {name: ProbeIds(*pair, job_id, str(number)) for name, pair in chosen.items()}
+    version = str(_publish_refused_versions(tenant, min_versions=min_versions))
     return ProbeTenant(
-        tenant, key.secret, key.key.id, narrow.secret, narrow.key.id, canary, ids["own"], ids["private"]
+        tenant=tenant,
+        key=key.secret,
+        key_id=key.key.id,
+        narrow_key=narrow.secret,
+        narrow_key_id=narrow.key.id,
+        canary=canary,
+        mirrored_ids=ProbeIds(*mirrored, job_id, version),
+        private_ids=ProbeIds(*private, job_id, version),
     )
 
 
 def build_content_requests(item_id: str, profile_id: str, canary: str) -> list[ClientRequest]:
-    """An item with an image, a profile, an event, a review and knowledge, the canary in every text: an image holds none."""
+    """Requests that store an item with an image, a profile, an event, a review, a rule and a triple.
+
+    Every text is the canary; the image can't contain it.
+    """
     item = {"id": item_id, "title": canary, "description": canary, "tags": [canary], "brand": canary}
     event = {"profile_id": profile_id, "item_id": item_id, "kind": "view", "value": 1}
     review = {"item_id": item_id, "profile_id": profile_id, "text": canary, "title": canary}
@@ -137,7 +160,7 @@ def build_content_requests(item_id: str, profile_id: str, canary: str) -> list[C
 
 
 def create_cancelled_job(client: ApiClient, key: str) -> str:
-    """A job that no worker will change any more."""
+    """Requests a training and cancels it, so that no worker changes the job any more; returns its id."""
     job = json.loads(
         expect_success(client, _build_json_request("POST", "/api/v1/models/train", {"profile": "fast"}), key)
     )
@@ -146,10 +169,10 @@ def create_cancelled_job(client: ApiClient, key: str) -> str:
 
 
 def _publish_refused_versions(tenant: TenantView, *, min_versions: int) -> int:
-    """A refused version: it can be read, and never serves. The number of the newest."""
+    """Publishes refused versions, which can be read but are never activated; returns the newest number."""
     number = 0
     while number < min_versions:
-        made = TrainedModel(
+        model = TrainedModel(
             job_id=uuid7(),
             artefact_id=uuid7(),
             profile="fast",
@@ -161,17 +184,17 @@ def _publish_refused_versions(tenant: TenantView, *, min_versions: int) -> int:
             reason="Made by the isolation check.",
         )
         with scope(tenant.ref, actor=ACTOR) as s:
-            number = publish_model(s, made, expected=get_active_number(s)).version
+            number = publish_model(s, model, expected=get_active_number(s)).version
     return number
 
 
 def expect_success(client: ApiClient, request: ClientRequest, key: str) -> bytes:
-    """The body of a good answer. Raises Refused."""
-    answer = client(request, key=key)
-    if answer.status >= 300:
-        text = answer.body[:300].decode(errors="replace")
-        raise ProbeSetupError(f"{request.method} {request.path} answered {answer.status}: {text}")
-    return answer.body
+    """Sends a request and returns the body of its 2xx response. Raises ProbeSetupError."""
+    response = client(request, key=key)
+    if not response.is_success:
+        text = response.get_text(300)
+        raise ProbeSetupError(f"{request.method} {request.path} answered {response.status}: {text}")
+    return response.body
 
 
 def _build_json_request(method: str, path: str, body: Mapping[str, Any]) -> ClientRequest:

@@ -67,4 +67,4 @@ def _build_item_card(item: RecommendedItem, item_views: dict[str, ItemView], ima
 
 def _build_reason_line(reason: RecommendationReason, item_views: dict[str, ItemView]) -> ReasonLine:
     names = [item_views[one].item.title or one if one in item_views else one for one in reason.evidence]
-    return ReasonLine(reason.text, names, reason.share)
+    return ReasonLine(reason.text, names, reason.contribution)

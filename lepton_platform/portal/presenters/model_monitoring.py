@@ -110,9 +110,9 @@ def _present_slice(name: str, comparison: Mapping[str, Any]) -> SliceMetrics:
     return SliceMetrics(
         translate_slice_name(name),
         int(bar.get("cases", 0)),
-        bar.get("ours"),
-        bar.get("theirs"),
-        live.get("theirs"),
+        bar.get("candidate"),
+        bar.get("baseline"),
+        live.get("baseline"),
     )
 
 

@@ -140,8 +140,11 @@ def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
     """The heaviest first, those that could not learn last."""
     weights, seconds = _ensure_mapping(metrics.get("weights")), _ensure_mapping(metrics.get("seconds"))
     measured = _ensure_mapping(metrics.get("validation"))
-    choice = _ensure_mapping(metrics.get("choice"))
-    without, dropped = _ensure_mapping(choice.get("without")), _ensure_mapping(choice.get("dropped"))
+    selection = _ensure_mapping(metrics.get("selection"))
+    without, dropped = (
+        _ensure_mapping(selection.get("ndcg_without")),
+        _ensure_mapping(selection.get("dropped")),
+    )
     total = sum(float(weight) for weight in weights.values()) or 1.0
     found = [
         ModelMetrics(

@@ -55,16 +55,24 @@ class TuningSummary:
 
 def present_quantization(metrics: Mapping[str, Any]) -> QuantizationSummary | None:
     """None for a version whose form was not measured."""
-    card = metrics.get("compression")
-    if not isinstance(card, dict) or not card.get("members"):
+    card = metrics.get("quantization")
+    if not isinstance(card, dict) or not card.get("models"):
         return None
     sizes = [
         ModelSize(
             name,
             bool(one.get("compressed")),
-            *(int(one.get(key, 0)) for key in ("file_bytes_before", "file_bytes_after", "memory_bytes_before", "memory_bytes_after")),
+            *(
+                int(one.get(key, 0))
+                for key in (
+                    "file_bytes_before",
+                    "file_bytes_after",
+                    "memory_bytes_before",
+                    "memory_bytes_after",
+                )
+            ),
         )
-        for name, one in card["members"].items()
+        for name, one in card["models"].items()
     ]
     return QuantizationSummary(
         float(card.get("ndcg@10_before", 0.0)),
@@ -77,13 +85,13 @@ def present_quantization(metrics: Mapping[str, Any]) -> QuantizationSummary | No
 def present_tuning(metrics: Mapping[str, Any]) -> list[TuningSummary]:
     """Empty for a training that did not look for settings."""
     card = metrics.get("tuning")
-    members = card.get("members", {}) if isinstance(card, dict) else {}
+    members = card.get("models", {}) if isinstance(card, dict) else {}
     return [
         TuningSummary(
             name,
             int(one["trials"]),
-            float(one["held_out"]["defaults"] or 0.0),
-            float(one["held_out"]["best"] or 0.0),
+            float(one["held_out_ndcg"]["defaults"] or 0.0),
+            float(one["held_out_ndcg"]["best"] or 0.0),
             list(one["settings"].items()),
         )
         for name, one in members.items()

@@ -20,6 +20,7 @@ from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal.messages import translate_decision
+from recommender.algorithms.ensemble.registry import MODEL_LABELS
 
 register = template.Library()
 
@@ -221,19 +222,9 @@ def translate_vertical(code: str) -> str:
 
 @register.filter(name="model_name")
 def translate_model_name(code: str) -> str:
-    return {
-        "popularity": _("Popularity"),
-        "transitions": _("What follows what"),
-        "ease": _("Items chosen together (EASE)"),
-        "content": _("Likeness of content"),
-        "sequence": _("Sequence transformer"),
-        "recurrent": _("Recurrent network"),
-        "convolutional": _("Convolutional network"),
-        "factors": _("Hidden factors"),
-        "item_neighbours": _("Item neighbours"),
-        "neighbours": _("Similar histories"),
-        "reputation": _("What reviews say"),
-    }.get(code, code)
+    """The label that the model's class declares, translated; an unknown code is returned unchanged."""
+    label = MODEL_LABELS.get(code)
+    return _(label) if label is not None else code
 
 
 @register.filter(name="kind_name")

@@ -11,8 +11,7 @@ from lepton_platform.portal.form_errors import add_error_to_form
 from lepton_platform.portal.forms import UploadForm
 from lepton_platform.portal.pages import render_page
 from lepton_platform.portal.tables import build_csv_response, format_csv
-from lepton_platform.portal.uploads.importing import CatalogueImportResult, import_items
-from lepton_platform.portal.uploads.parsing import parse_upload
+from lepton_platform.portal.uploads import CatalogueImportResult, import_catalogue
 from tenants.errors import Invalid
 
 MAX_SHOWN_ROWS = 50
@@ -58,7 +57,7 @@ def _import_upload(workspace: WorkspaceContext, form: UploadForm) -> CatalogueIm
     """None when the file can't be read; the reason then stands at the field."""
     file = form.cleaned_data["file"]
     try:
-        return import_items(workspace, parse_upload(file.name, file.read()))
+        return import_catalogue(workspace, file.name, file.read())
     except Invalid as error:
         add_error_to_form(form, error)
         return None

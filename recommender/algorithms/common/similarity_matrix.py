@@ -13,7 +13,8 @@ from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 
 # Up to so many histories each is scored by its own rows; above, one product of matrices is quicker.
 MAX_ROWWISE_HISTORIES = 64
-# What is served of each row: the rest is half of the bytes and nothing of the quality (docs/decisions/compression.md).
+# Neighbours of an item that are served. The others are half of the bytes and do not change nDCG:
+# docs/decisions/0019-quantize-models-before-serving.md.
 QUANTIZED_NEIGHBOURS = 64
 
 

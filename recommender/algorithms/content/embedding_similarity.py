@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recommender.algorithms.base import Recommender
 from recommender.algorithms.common.similarity_matrix import compute_recency_weights, to_csr
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.types import BoolArray, Float32Array, Histories, Int32Array
 
 
@@ -34,6 +35,10 @@ class EmbeddingSimilarity(Recommender[SimilarityConfigT]):
     def has_vector(self) -> BoolArray:
         """Which items have a vector."""
         return np.asarray(abs(self.vectors).sum(axis=1)).ravel() > 0
+
+    def vectors_for(self, content: NewItemContent) -> Any:
+        """float32 (new items, n), array or CSR: vectors of items that were added after training."""
+        raise NotImplementedError
 
     def compute_user_vector(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
         """float32 (n), length one or zero: what a history is like."""

@@ -44,6 +44,11 @@ class FeatureInteractionModel(Recommender[FeatureInteractionConfig]):
     history scores b everywhere."""
 
     name = "features"
+    label = "Feature interactions"
+    relative_cost = 0.1
+    reads_content = frozenset({"text", "reviews"})
+    uses_behaviour = False
+    places_every_item = True
     config_type = FeatureInteractionConfig
 
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:

@@ -30,7 +30,11 @@ class ReviewScore(Recommender[ReviewScoreConfig]):
     """Scores r_i + agreement . g_i + taste . cos(a_u, a_i): r_i the shrunk praise of item i and g_i its shrunk agreement,
     each over its greatest size, a_i the praise of each of its aspects, a_u the faded mean of the history's."""
 
-    name = "reputation"
+    name = "review_score"
+    label = "Review score"
+    relative_cost = 0.01
+    reads_content = frozenset({"reviews"})
+    uses_behaviour = False
     config_type = ReviewScoreConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:

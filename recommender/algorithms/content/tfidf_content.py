@@ -15,6 +15,7 @@ from recommender.algorithms.base import Arrays, Recommender
 from recommender.algorithms.common.int8 import cast_indices, quantize_csr_rows
 from recommender.algorithms.common.search_space import FloatRange, IntRange, SearchSpace
 from recommender.algorithms.common.similarity_matrix import compute_recency_weights, to_csr
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.dataset import Dataset
 from recommender.features.tfidf import TfidfVectorizer, normalize_rows
 from recommender.types import Float32Array, Histories, InsufficientDataError, Int32Array
@@ -35,6 +36,10 @@ class TfidfContent(Recommender[TfidfContentConfig]):
     """Cosine between an item and the faded mean of the history; new items are scored through vectors_of()."""
 
     name = "content"
+    label = "Text similarity"
+    relative_cost = 0.05
+    reads_content = frozenset({"text"})
+    uses_behaviour = False
     config_type = TfidfContentConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
@@ -45,6 +50,10 @@ class TfidfContent(Recommender[TfidfContentConfig]):
             data.content.texts, min_items=floor, max_terms=self.config.max_terms
         )
         self._set_vectors(self.vectorizer.transform(data.content.texts))
+
+    def vectors_for(self, content: NewItemContent) -> sparse.csr_matrix:
+        """float32 CSR (new items, terms) of items that were added after training."""
+        return self.transform_texts(content.texts)
 
     def transform_texts(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """float32 (texts, terms): vectors of items that were not there when the model was made."""

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from recommender.algorithms.base import Arrays
 from recommender.algorithms.content.embedding_similarity import EmbeddingSimilarity, EmbeddingSimilarityConfig
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.dataset import Dataset
 from recommender.features.tfidf import normalize_rows
 from recommender.types import Float32Array, InsufficientDataError
@@ -23,7 +24,11 @@ class TripleSimilarity(EmbeddingSimilarity[EmbeddingSimilarityConfig]):
     """The vector space of a knowledge graph (Di Noia et al., Linked open data to support content-based recommender
     systems, I-SEMANTICS 2012): an item has idf(t) = ln((1 + n) / (1 + n_t)) + 1 at each of its tokens t, scaled to length one."""
 
-    name = "knowledge"
+    name = "triple_similarity"
+    label = "Triple similarity"
+    relative_cost = 0.05
+    reads_content = frozenset({"triples"})
+    uses_behaviour = False
     config_type = EmbeddingSimilarityConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
@@ -48,6 +53,10 @@ class TripleSimilarity(EmbeddingSimilarity[EmbeddingSimilarityConfig]):
         self._vocabulary = {token: number for number, token in enumerate(sorted(found))}
         counts = np.array([found[token] for token in self._vocabulary], dtype=np.float64)
         self._idf: Float32Array = (np.log((1 + len(triple_tokens)) / (1 + counts)) + 1).astype(np.float32)
+
+    def vectors_for(self, content: NewItemContent) -> sparse.csr_matrix:
+        """float32 CSR (new items, tokens) of items that were added after training."""
+        return self.transform_tokens(content.triple_tokens)
 
     def transform_tokens(self, triple_tokens: Sequence[TripleTokens]) -> sparse.csr_matrix:
         """float32 (len(links), tokens); tokens that were not met while learning do not count."""

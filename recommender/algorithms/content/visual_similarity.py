@@ -14,7 +14,9 @@ from recommender.algorithms.content.embedding_similarity import (
     EmbeddingSimilarityConfig,
     normalize_rows,
 )
+from recommender.algorithms.content.new_items import NewItemContent
 from recommender.dataset import Dataset
+from recommender.features.images import EMBEDDING_WIDTH
 from recommender.types import Float16Array, Float32Array, InsufficientDataError
 
 TRANSFORM_BATCH_SIZE = 8_192
@@ -32,7 +34,11 @@ class VisualSimilarity(EmbeddingSimilarity[VisualSimilarityConfig]):
     """Cosine after principal components (Pearson 1901): the mean look says nothing about likeness, and a tenth of the
     directions holds what tells images apart. An item without an image scores zero, as if it looked like none."""
 
-    name = "look"
+    name = "visual_similarity"
+    label = "Image similarity"
+    relative_cost = 0.05
+    reads_content = frozenset({"image"})
+    uses_behaviour = False
     config_type = VisualSimilarityConfig
 
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
@@ -68,6 +74,12 @@ class VisualSimilarity(EmbeddingSimilarity[VisualSimilarityConfig]):
         kept = np.flatnonzero(spread > spread.max() * 1e-6)[::-1][: self.config.dimensions]
         found = centred.T @ (vectors[:, kept] / np.sqrt(spread[kept])) if few else vectors[:, kept]
         self._components = np.ascontiguousarray(found, dtype=np.float32)
+
+    def vectors_for(self, content: NewItemContent) -> Float32Array:
+        """float32 (new items, dimensions) of items that were added after training; zero for items without an image."""
+        no_image = np.zeros(EMBEDDING_WIDTH, np.float16)
+        embeddings = [no_image if vector is None else vector for vector in content.image_embeddings]
+        return self.transform_images(np.stack(embeddings))
 
     def transform_images(self, image_embeddings: Float32Array | Float16Array) -> Float32Array:
         """float32 (n, dimensions) of length one for vectors of images, float (n, width); zero for rows of zeros."""

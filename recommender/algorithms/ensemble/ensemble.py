@@ -14,45 +14,11 @@ import numpy as np
 from recommender.algorithms.base import Recommender, top_k
 from recommender.algorithms.common.memory_usage import measure_memory_bytes
 from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
-from recommender.algorithms.content.feature_interactions import FeatureInteractionModel
-from recommender.algorithms.content.review_score import ReviewScore
-from recommender.algorithms.content.tfidf_content import TfidfContent
-from recommender.algorithms.content.triple_similarity import TripleSimilarity
-from recommender.algorithms.content.visual_similarity import VisualSimilarity
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.algorithms.ensemble.reranker import GradientBoostedReranker
-from recommender.algorithms.factorization.als import ImplicitALS
-from recommender.algorithms.neighbourhood.ease import Ease
-from recommender.algorithms.neighbourhood.item_knn import ItemKNN
-from recommender.algorithms.neighbourhood.transitions import Transitions
-from recommender.algorithms.popularity.popularity import Popularity
-from recommender.algorithms.popularity.recent_popularity import RecentPopularity
-from recommender.algorithms.sequential.gru4rec import GRU4Rec
-from recommender.algorithms.sequential.nextitnet import NextItNet
-from recommender.algorithms.sequential.sasrec import SASRec
 from recommender.types import DataError, Float32Array, Histories, Int32Array, Recommendations
 
-MODEL_REGISTRY: Mapping[str, type[Recommender[Any]]] = {
-    kind.name: kind
-    for kind in (
-        Popularity,
-        RecentPopularity,
-        Transitions,
-        ItemKNN,
-        ReviewScore,
-        Ease,
-        ImplicitALS,
-        TfidfContent,
-        VisualSimilarity,
-        TripleSimilarity,
-        FeatureInteractionModel,
-        SASRec,
-        GRU4Rec,
-        NextItNet,
-    )
-}
 _RERANKER_FILE = "reranker.onnx"
-# Members that read the order of a history; an item without behaviour has no place in them.
-SEQUENTIAL_MODELS = frozenset({SASRec.name, GRU4Rec.name, NextItNet.name})
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class GradientBoostedReranker:
     def compute_logits(self, features: Float32Array) -> Float32Array:
         """float32 (rows, places) from evidence (rows, places, columns)."""
         flat = np.ascontiguousarray(features.reshape(-1, features.shape[-1]))
-        said: Float32Array = self._session.run(None, {"evidence": flat})[0]
+        said: Float32Array = self._session.run(None, {"features": flat})[0]
         return said.reshape(features.shape[:-1])
 
     def rerank(self, blended: Float32Array, scores: Mapping[str, Float32Array], histories: Histories) -> None:

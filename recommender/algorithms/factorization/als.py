@@ -45,6 +45,8 @@ class ImplicitALS(Recommender[ImplicitALSConfig]):
     stored of a user, so a stranger is served like everybody; an empty history scores zero everywhere."""
 
     name = "factors"
+    label = "Matrix factorisation (ALS)"
+    relative_cost = 0.1
     config_type = ImplicitALSConfig
 
     def _fit(self, _data: Dataset, _rng: np.random.Generator) -> None:

@@ -39,6 +39,8 @@ class EaseConfig:
 
 class Ease(NeighbourhoodModel[EaseConfig]):
     name = "ease"
+    label = "Items chosen together (EASE)"
+    relative_cost = 0.2
     config_type = EaseConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:

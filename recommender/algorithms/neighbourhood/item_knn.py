@@ -45,6 +45,8 @@ class ItemKNN(NeighbourhoodModel[ItemKNNConfig]):
     Bell and Koren 2007). r_uj is the weight of the event, faded by its age; zero where j was not chosen."""
 
     name = "item_neighbours"
+    label = "Item neighbours"
+    relative_cost = 0.02
     config_type = ItemKNNConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:

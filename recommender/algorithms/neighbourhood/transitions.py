@@ -30,6 +30,9 @@ class TransitionsConfig:
 
 class Transitions(NeighbourhoodModel[TransitionsConfig]):
     name = "transitions"
+    label = "Item transitions"
+    relative_cost = 0.02
+    reads_order = True
     config_type = TransitionsConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, Histories, InsufficientDataError, Int32Array
@@ -21,12 +22,15 @@ class PopularityConfig:
 
 class Popularity(Recommender[PopularityConfig]):
     name = "popularity"
+    label = "Popularity"
+    relative_cost = 0.01
+    uses_behaviour = False
     config_type = PopularityConfig
 
     def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
         worth = np.maximum(data.weight, 0).astype(np.float64)
         if self.config.half_life_days > 0 and data.has_timestamps:
-            age_days = (data.timestamp.max() - data.timestamp) / 86_400_000
+            age_days = (data.timestamp.max() - data.timestamp) / DAY_MS
             worth *= np.exp2(-age_days / self.config.half_life_days)
         if not worth.sum() > 0:
             raise InsufficientDataError("there are no events")

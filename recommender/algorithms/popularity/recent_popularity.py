@@ -23,6 +23,9 @@ class RecentPopularity(Popularity):
     """An event counts half for every half-life it lies before the latest one; without times all count alike."""
 
     name = "recent_popularity"
+    label = "Recent popularity"
+    relative_cost = 0.01
+    uses_behaviour = False
     config_type = RecentPopularityConfig
 
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:

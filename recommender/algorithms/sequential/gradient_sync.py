@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
-from torch import distributed
+from torch import distributed, nn
 
-from recommender.types import Histories, Int64Array
-
-if TYPE_CHECKING:
-    from recommender.algorithms.sequential.network import NextItemNetwork
-    from recommender.algorithms.sequential.trainer import SequentialTrainer
+from recommender.algorithms.sequential.network import NextItemNetwork
+from recommender.types import Histories, Int64Array, ProgressCallback
 
 
 class GradientSync(Protocol):
@@ -24,7 +19,7 @@ class GradientSync(Protocol):
     def select_shard(self, batch: Int64Array) -> Int64Array:
         """The rows of a batch that are this process's; may be empty."""
 
-    def sync_gradients(self, network: NextItemNetwork, n_positions: int) -> None:
+    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
         """Every gradient becomes the mean over the processes, each counting `weight`: how many places its loss is of."""
 
 
@@ -34,7 +29,7 @@ class SingleProcessSync:
     def select_shard(self, batch: Int64Array) -> Int64Array:
         return batch
 
-    def sync_gradients(self, network: NextItemNetwork, n_positions: int) -> None:
+    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
         """Nothing to average."""
 
 
@@ -47,9 +42,9 @@ class DataParallelSync:
     def select_shard(self, batch: Int64Array) -> Int64Array:
         return batch[self._rank :: self._world_size]
 
-    def sync_gradients(self, network: NextItemNetwork, n_positions: int) -> None:
+    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
         """A network that has no gradient yet counts as having one of zeros."""
-        parameters = list(network.parameters())
+        parameters = list(parameters)
         parts = [
             torch.zeros(parameter.numel())
             if parameter.grad is None
@@ -65,12 +60,21 @@ class DataParallelSync:
             start += parameter.numel()
 
 
+class NetworkTraining(Protocol):
+    """The attributes of a `SequentialTrainer` that a backend reads."""
+
+    name: ClassVar[str]
+    config: Any
+    items: int
+    on_progress: ProgressCallback
+
+
 class DistributedBackend(Protocol):
     """Processes elsewhere that can learn a network."""
 
     def train_epochs(
         self,
-        trainer: SequentialTrainer[Any],
+        trainer: NetworkTraining,
         network: NextItemNetwork,
         histories: Histories,
         rng: np.random.Generator,
@@ -80,20 +84,3 @@ class DistributedBackend(Protocol):
     ) -> bool:
         """Leaves the network as trainer.rounds() would, up to noise; False, and the network as it was, where that
         failed. Passes on what trainer.report raises."""
-
-
-_DISTRIBUTED_BACKEND: ContextVar[DistributedBackend | None] = ContextVar("crew", default=None)
-
-
-def get_distributed_backend() -> DistributedBackend | None:
-    return _DISTRIBUTED_BACKEND.get()
-
-
-@contextmanager
-def use_distributed_backend(backend: DistributedBackend | None) -> Iterator[None]:
-    """Networks that are fitted inside are learned by the crew. Between here and a network lie layers that need not know."""
-    token = _DISTRIBUTED_BACKEND.set(backend)
-    try:
-        yield
-    finally:
-        _DISTRIBUTED_BACKEND.reset(token)

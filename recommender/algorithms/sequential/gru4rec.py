@@ -30,4 +30,6 @@ class GRU4Rec(OnnxSequentialModel[GRU4RecConfig]):
     """A GRU (Cho et al., EMNLP 2014) or LSTM along the history: Hidasi et al., GRU4Rec, ICLR 2016."""
 
     name = "recurrent"
+    label = "Recurrent network (GRU4Rec)"
+    relative_cost = 1.5
     config_type = GRU4RecConfig

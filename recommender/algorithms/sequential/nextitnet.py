@@ -27,4 +27,6 @@ class NextItNet(OnnxSequentialModel[NextItNetConfig]):
     """Causal dilated convolutions along the history: Yuan et al., NextItNet, WSDM 2019."""
 
     name = "convolutional"
+    label = "Convolutional network (NextItNet)"
+    relative_cost = 1.5
     config_type = NextItNetConfig

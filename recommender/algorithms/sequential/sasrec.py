@@ -63,6 +63,9 @@ SequentialConfigT = TypeVar("SequentialConfigT", bound=SequentialConfig)
 class OnnxSequentialModel(Recommender[SequentialConfigT]):
     """Scores histories with what a NextItemTrainer exported; an empty history scores zero everywhere."""
 
+    reads_order = True
+    reads_content = frozenset({"text"})
+    places_every_item = True
     _item_embeddings: EmbeddingTable
     # What a later training goes on from: safetensors of everything but the table. Serving only passes it on.
     weights: bytes = b""
@@ -159,4 +162,6 @@ class SASRec(OnnxSequentialModel[SASRecConfig]):
     """Self-attention over the history: Kang and McAuley, SASRec, ICDM 2018."""
 
     name = "sequence"
+    label = "Sequence transformer (SASRec)"
+    relative_cost = 1.0
     config_type = SASRecConfig

@@ -15,9 +15,9 @@ from torch.nn import functional
 
 from recommender.algorithms.common.embedding_table import EmbeddingTable
 from recommender.algorithms.sequential.gradient_sync import (
+    DistributedBackend,
     GradientSync,
     SingleProcessSync,
-    get_distributed_backend,
 )
 from recommender.algorithms.sequential.network import (
     CausalSelfAttention,
@@ -60,10 +60,15 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
     A subclass says how its network mixes the places of a history, and under which name it is served."""
 
     def __init__(
-        self, config: SequentialConfigT | None = None, *, on_progress: ProgressCallback = ignore_progress
+        self,
+        config: SequentialConfigT | None = None,
+        *,
+        on_progress: ProgressCallback = ignore_progress,
+        backend: DistributedBackend | None = None,
     ) -> None:
         super().__init__(config)
         self.on_progress = on_progress
+        self._backend = backend
         self._trained_network: NextItemNetwork | None = None
         self._trained_events = 0
         self._warm_started_items: BoolArray | None = None
@@ -159,8 +164,7 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         if not (rows.lengths >= 2).any():
             raise InsufficientDataError("no user chose two different items")
         epochs = max(1, min(epochs, self.config.max_training_positions // len(rows.item)))
-        crew = get_distributed_backend()
-        if crew is None or not crew.train_epochs(
+        if self._backend is None or not self._backend.train_epochs(
             self, network, rows, rng, epochs=epochs, learning_rate=learning_rate
         ):
             self.train_epochs(
@@ -202,7 +206,7 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
                     )
                 optimiser.zero_grad(set_to_none=True)
                 gradient_sync.sync_gradients(
-                    network,
+                    network.parameters(),
                     self._compute_gradients(
                         network, histories.take_rows(gradient_sync.select_shard(chosen)), rng
                     ),

@@ -1,9 +1,9 @@
-"""How far the latest days are from what a model learned from: the population stability index, and when it is an alarm.
+"""Drift between the data a model was trained on and the latest days: the population stability index (PSI).
 
-PSI = sum over bins of (q - p) ln(q / p), p of the reference, q of the latest days; from .1 on it is worth a look, from
-.25 on an alarm, by the custom of credit scoring (Siddiqi 2006). Without any change it is not zero: about
-(1 / n + 1 / m) chi2(bins - 1) (Yurdakul and Naranjo 2020). A shift counts only where it is also beyond that chance,
-with n and m the profiles, for the events of one profile are not independent.
+PSI = sum over bins of (q - p) ln(q / p), where p are proportions of the reference and q those of the latest days. By the
+custom of credit scoring (Siddiqi 2006), 0.1 is worth an inspection and 0.25 is an alarm. Without any change the expected
+PSI is not zero but about (1 / n + 1 / m) chi2(bins - 1) (Yurdakul and Naranjo 2020). A shift is reported only where it
+exceeds that chance level, with n and m the numbers of profiles: events of one profile are not independent.
 """
 
 from __future__ import annotations
@@ -19,12 +19,17 @@ from scipy import stats
 from recommender.types import DataError, Float64Array, Int32Array, Int64Array
 
 DriftLevel = Literal["steady", "moved", "drifted", "unknown"]
+LEVELS_BY_SEVERITY: tuple[DriftLevel, ...] = ("unknown", "steady", "moved", "drifted")
 
 
 @dataclass(frozen=True, slots=True)
 class DriftConfig:
-    """moved, drifted: thresholds of the index, and of a relative change of coverage. least: profiles of either side
-    below which nothing is said. error: chance of a level above "steady" where nothing changed."""
+    """Thresholds of drift.
+
+    moved, drifted: thresholds of the PSI, and of the relative change of coverage.
+    min_profiles: profiles on either side below which the level is "unknown".
+    false_alarm_rate: probability of a level above "steady" where nothing has changed.
+    """
 
     moved: float = 0.1
     drifted: float = 0.25
@@ -33,19 +38,20 @@ class DriftConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.moved < self.drifted:
-            raise DataError("The thresholds of drift rise: moved is above zero and below drifted.")
+            raise DataError("The drift thresholds must satisfy 0 < moved < drifted.")
         if self.min_profiles < 2 or not 0 < self.false_alarm_rate < 0.5:
-            raise DataError("Drift needs two profiles at least, and an error between 0 and 0.5.")
+            raise DataError("Drift needs at least two profiles and a false alarm rate between 0 and 0.5.")
 
 
 @dataclass(frozen=True, slots=True)
 class DriftShift:
-    """`value` is the index, or for coverage the relative change; None where there is too little to say."""
+    """`value` is the PSI, or for coverage the relative change; None where there is too little data."""
 
     value: float | None
     level: DriftLevel
 
     def to_json(self) -> dict[str, Any]:
+        """The fields value and level."""
         return {"value": self.value, "level": self.level}
 
 
@@ -53,52 +59,74 @@ UNKNOWN_SHIFT = DriftShift(None, "unknown")
 
 
 def psi(reference: Int64Array, latest: Int64Array) -> float:
-    """Of two tables of counts over the same bins. Half a case is added to each bin, so that an empty one is finite."""
-    used = (reference + latest) > 0
-    if used.sum() < 2 or not reference.sum() or not latest.sum():
+    """PSI of two tables of counts over the same bins; 0 where fewer than two bins have a count."""
+    is_used = (reference + latest) > 0
+    if is_used.sum() < 2 or not reference.sum() or not latest.sum():
         return 0.0
-    p, q = (_estimate_proportions(counts[used]) for counts in (reference, latest))
+    p = _estimate_proportions(reference[is_used])
+    q = _estimate_proportions(latest[is_used])
     return float(((q - p) * np.log(q / p)).sum())
 
 
 def measure_shift(
     reference: Int64Array, latest: Int64Array, profiles: tuple[int, int], config: DriftConfig
 ) -> DriftShift:
-    """`profiles`: how many of them stand behind the reference and behind the latest days."""
+    """Shift between two tables of counts.
+
+    Args:
+        reference: counts by bin in the training data.
+        latest: counts by bin in the latest days.
+        profiles: number of profiles with events in the reference and in the latest days.
+        config: thresholds.
+    """
     if min(profiles) < config.min_profiles or not reference.sum() or not latest.sum():
         return UNKNOWN_SHIFT
     value = psi(reference, latest)
-    bins = int(((reference + latest) > 0).sum())
-    chance = (1 / profiles[0] + 1 / profiles[1]) * stats.chi2.isf(config.false_alarm_rate, max(bins - 1, 1))
-    return DriftShift(value, _derive_level(value if value > chance else 0.0, config))
+    n_bins = int(((reference + latest) > 0).sum())
+    quantile = stats.chi2.isf(config.false_alarm_rate, max(n_bins - 1, 1))
+    chance_level = (1 / profiles[0] + 1 / profiles[1]) * quantile
+    significant_value = value if value > chance_level else 0.0
+    return DriftShift(value, _derive_level(significant_value, config))
 
 
 def measure_score_shift(reference: Float64Array, latest: Float64Array, config: DriftConfig) -> DriftShift:
-    """Of one figure for each profile, binned by the tenths of the reference. What is not finite is left out."""
-    before, now = reference[np.isfinite(reference)], latest[np.isfinite(latest)]
-    if min(before.size, now.size) < config.min_profiles:
+    """Shift of one number per profile, binned by the deciles of the reference; numbers that are not finite are ignored."""
+    reference = reference[np.isfinite(reference)]
+    latest = latest[np.isfinite(latest)]
+    if min(reference.size, latest.size) < config.min_profiles:
         return UNKNOWN_SHIFT
-    edges = np.unique(np.quantile(before, np.linspace(0.1, 0.9, 9)))
-    tables = [np.bincount(np.searchsorted(edges, v), minlength=edges.size + 1) for v in (before, now)]
-    return measure_shift(tables[0], tables[1], (before.size, now.size), config)
+    edges = np.unique(np.quantile(reference, np.linspace(0.1, 0.9, 9)))
+    n_bins = edges.size + 1
+    reference_counts = np.bincount(np.searchsorted(edges, reference), minlength=n_bins)
+    latest_counts = np.bincount(np.searchsorted(edges, latest), minlength=n_bins)
+    return measure_shift(reference_counts, latest_counts, (reference.size, latest.size), config)
 
 
 def measure_coverage_shift(reference: Int32Array, latest: Int32Array, config: DriftConfig) -> DriftShift:
-    """Of lists, (profiles, k), -1 for no item: the relative change of distinct items in equally many lists."""
-    size = min(len(reference), len(latest))
-    if size < config.min_profiles:
+    """Relative change of the number of distinct items in equally many lists (profiles, k); -1 is no item."""
+    n_lists = min(len(reference), len(latest))
+    if n_lists < config.min_profiles:
         return UNKNOWN_SHIFT
-    before, now = (np.unique(part[:size][part[:size] >= 0]).size for part in (reference, latest))
-    if not before:
+    n_before = _count_distinct_items(reference[:n_lists])
+    n_after = _count_distinct_items(latest[:n_lists])
+    if not n_before:
         return UNKNOWN_SHIFT
-    change = now / before - 1
-    chance = stats.norm.isf(config.false_alarm_rate / 2) * sqrt(1 / before + 1 / max(now, 1))
-    return DriftShift(change, _derive_level(abs(change) if abs(change) > chance else 0.0, config))
+    change = n_after / n_before - 1
+    # Two-sided normal limit for the ratio of two Poisson counts.
+    quantile = stats.norm.isf(config.false_alarm_rate / 2)
+    chance_level = quantile * sqrt(1 / n_before + 1 / max(n_after, 1))
+    significant_change = abs(change) if abs(change) > chance_level else 0.0
+    return DriftShift(change, _derive_level(significant_change, config))
 
 
 def find_worst_level(shifts: Mapping[str, DriftShift]) -> DriftLevel:
-    order: tuple[DriftLevel, ...] = ("unknown", "steady", "moved", "drifted")
-    return max((one.level for one in shifts.values()), key=order.index, default="unknown")
+    """The most severe level; "unknown" without shifts."""
+    levels = [shift.level for shift in shifts.values()]
+    return max(levels, key=LEVELS_BY_SEVERITY.index, default="unknown")
+
+
+def _count_distinct_items(lists: Int32Array) -> int:
+    return np.unique(lists[lists >= 0]).size
 
 
 def _derive_level(value: float, config: DriftConfig) -> DriftLevel:
@@ -108,4 +136,5 @@ def _derive_level(value: float, config: DriftConfig) -> DriftLevel:
 
 
 def _estimate_proportions(counts: Int64Array) -> Float64Array:
+    """Proportions with half a case added to each bin, so that the logarithm of an empty bin is finite."""
     return np.asarray((counts + 0.5) / (counts.sum() + 0.5 * counts.size), dtype=np.float64)

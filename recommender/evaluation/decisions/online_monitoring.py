@@ -1,8 +1,9 @@
-"""What followed the answers of the version in service, against the version before it: has it dropped beyond chance?
+"""Sequential test of the active model against the previous one: have clicks dropped beyond chance since promotion?
 
-A look is taken each time the answers have grown by half. The k-th look may err with probability ERROR * 6 / (pi k)^2,
-shared by the signals looked at; over all looks together that is at most ERROR, however long the watch goes on (alpha
-spending, Lan and DeMets 1983, with the union bound, so that nothing is assumed about how the looks depend on each other).
+An interim analysis runs each time the number of recommendations has grown by half. The k-th analysis may err with
+probability false_alarm_rate * 6 / (pi k)^2, divided among the signals. These probabilities sum to at most
+false_alarm_rate over any number of analyses (alpha spending, Lan and DeMets 1983; the union bound makes no assumption
+about how the analyses depend on each other).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from recommender.evaluation.decisions.promotion_gate import DecisionReason
+from recommender.evaluation.decisions.promotion_gate import DecisionReason, ReasonParameters
 from recommender.types import BoolArray, DataError, Float64Array, Int32Array
 
 Signal = Literal["clicks", "conversions", "dismissals"]
@@ -26,14 +27,20 @@ REASON_CODES: Mapping[Signal, str] = {
     "conversions": "conversions_dropped",
     "dismissals": "dismissals_rose",
 }
+# The next analysis runs when the number of recommendations has grown by this factor.
+ANALYSIS_GROWTH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class OnlineTestConfig:
-    """error: how likely one version is taken back although it is as good. least_change: relative, so that a drop
-    too small to matter takes nothing back. least_answers: of each version before the first look. least_expected:
-    clicks (or the like) that must be expected of the newer one, for below that the normal limit is no guide.
-    followed_within: what comes later does not count, and an answer counts when that time is over."""
+    """Settings of the sequential test.
+
+    false_alarm_rate: probability that a model is rolled back although it is as good as the previous one.
+    min_relative_change: smallest relative drop that causes a rollback.
+    min_recommendations: recommendations of each version before the first analysis.
+    min_expected_events: expected outcomes of the active version below which the normal approximation is not used.
+    attribution_window: an outcome counts within this time; a recommendation counts once the time has passed.
+    """
 
     false_alarm_rate: float = 0.001
     min_relative_change: float = 0.1
@@ -42,17 +49,22 @@ class OnlineTestConfig:
     attribution_window: timedelta = timedelta(hours=1)
 
     def __post_init__(self) -> None:
-        if not 0 < self.false_alarm_rate < 0.5 or not 0 <= self.min_relative_change < 1:
-            raise DataError(
-                "The error of the watch lies between 0 and 0.5, its least change between 0 and 1."
-            )
+        if not 0 < self.false_alarm_rate < 0.5:
+            raise DataError("The false alarm rate of the online test must lie between 0 and 0.5.")
+        if not 0 <= self.min_relative_change < 1:
+            raise DataError("The minimum relative change of the online test must lie between 0 and 1.")
         if self.min_recommendations < 1 or self.min_expected_events < 1:
-            raise DataError("The watch needs at least one answer, and one click to expect.")
+            raise DataError("The online test needs at least one recommendation and one expected event.")
 
 
 @dataclass(frozen=True, slots=True)
 class ServedRecommendations:
-    """Answers of one version: who asked (numbers; a stranger has one of his own), where, and what followed."""
+    """Recommendations of one version.
+
+    profile: a number for each user, shape (recommendations,); an anonymous request has a number of its own.
+    scenario: a number for each place where recommendations are shown, shape (recommendations,).
+    outcomes: by signal, whether it followed within the attribution window, shape (recommendations,).
+    """
 
     profile: Int32Array
     scenario: Int32Array
@@ -64,7 +76,7 @@ class ServedRecommendations:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRate:
-    """The share of answers that something followed, and its variance with a profile's answers taken together."""
+    """Fraction of recommendations with an outcome, and its variance with the profiles as clusters."""
 
     mean: float
     variance: float
@@ -72,7 +84,10 @@ class OutcomeRate:
 
 @dataclass(frozen=True, slots=True)
 class InterimAnalysis:
-    """`number` is 0 while it is too early. Rates are (now, before) by signal, as if both had served the same places."""
+    """Result of one analysis; `number` is 0 while there are too few recommendations.
+
+    rates: (current, previous) by signal, standardised to the current version's mix of scenarios.
+    """
 
     number: int
     n_current: int
@@ -81,18 +96,18 @@ class InterimAnalysis:
     degraded: tuple[Signal, ...]
 
     def to_reasons(self, version: str) -> tuple[DecisionReason, ...]:
-        return tuple(
-            DecisionReason(
-                REASON_CODES[one],
-                {
-                    "now": self.rates[one][0],
-                    "before": self.rates[one][1],
-                    "answers": self.n_current,
-                    "version": version,
-                },
-            )
-            for one in self.degraded
-        )
+        """A reason for each degraded signal; `version` is the name of the previous version."""
+        reasons = []
+        for signal in self.degraded:
+            current, previous = self.rates[signal]
+            parameters: ReasonParameters = {
+                "current": current,
+                "previous": previous,
+                "recommendations": self.n_current,
+                "version": version,
+            }
+            reasons.append(DecisionReason(REASON_CODES[signal], parameters))
+        return tuple(reasons)
 
 
 def run_interim_analysis(
@@ -102,42 +117,68 @@ def run_interim_analysis(
     last_analysis: int,
     config: OnlineTestConfig,
 ) -> InterimAnalysis:
-    """`taken` is the number of the last look at this pair: the same look is not taken twice.
+    """Compares two versions in the scenarios where both have recommendations.
 
-    Only places that both versions served are compared, the older one's weighted as the newer one's."""
-    shared = np.intersect1d(current.scenario, previous.scenario)
-    new, old = _filter_scenarios(current, shared), _filter_scenarios(previous, shared)
-    number = _compute_analysis_number(len(new), config) if len(old) >= config.min_recommendations else 0
+    Args:
+        current: recommendations of the active version.
+        previous: recommendations of the version before it.
+        last_analysis: number of the last analysis of this pair; the test is not repeated for the same number.
+        config: settings of the test.
+    """
+    scenarios = np.intersect1d(current.scenario, previous.scenario)
+    current = _filter_scenarios(current, scenarios)
+    previous = _filter_scenarios(previous, scenarios)
+    number = 0
+    if len(previous) >= config.min_recommendations:
+        number = _compute_analysis_number(len(current), config)
     if not number:
-        return InterimAnalysis(0, len(new), len(old), {}, ())
-    shares = np.bincount(np.searchsorted(shared, new.scenario), minlength=shared.size) / len(new)
-    rates = {
-        one: (estimate_rate(new, one, shared, shares), estimate_rate(old, one, shared, shares))
-        for one in SIGNALS
-    }
-    shown = {one: (mine.mean, theirs.mean) for one, (mine, theirs) in rates.items()}
-    if number <= last_analysis:
-        return InterimAnalysis(last_analysis, len(new), len(old), shown, ())
-    level = config.false_alarm_rate * 6 / (pi * number) ** 2 / len(SIGNALS)
-    fell = tuple(
-        one for one, pair in rates.items() if _is_degraded(one, *pair, (len(new), len(old)), level, config)
+        return InterimAnalysis(0, len(current), len(previous), {}, ())
+    # Proportion of each scenario among the current recommendations.
+    weights = np.bincount(np.searchsorted(scenarios, current.scenario), minlength=scenarios.size) / len(
+        current
     )
-    return InterimAnalysis(number, len(new), len(old), shown, fell)
+    # A share of the error probability for each signal.
+    significance = config.false_alarm_rate * 6 / (pi * number) ** 2 / len(SIGNALS)
+    rates: dict[Signal, tuple[float, float]] = {}
+    degraded: list[Signal] = []
+    for signal in SIGNALS:
+        current_rate = estimate_rate(current, signal, scenarios, weights)
+        previous_rate = estimate_rate(previous, signal, scenarios, weights)
+        rates[signal] = (current_rate.mean, previous_rate.mean)
+        sizes = (len(current), len(previous))
+        if _is_degraded(signal, current_rate, previous_rate, sizes, significance, config):
+            degraded.append(signal)
+    if number <= last_analysis:
+        return InterimAnalysis(last_analysis, len(current), len(previous), rates, ())
+    return InterimAnalysis(number, len(current), len(previous), rates, tuple(degraded))
 
 
 def estimate_rate(
     recommendations: ServedRecommendations, signal: Signal, scenarios: Int32Array, weights: Float64Array
 ) -> OutcomeRate:
-    """Directly standardised over places; the variance by linearisation over profiles (Cochran 1977, section 6.2)."""
-    followed = recommendations.outcomes[signal].astype(np.float64)
-    place = np.searchsorted(scenarios, recommendations.scenario)
-    count = np.bincount(place, minlength=scenarios.size)
-    share = np.bincount(place, weights=followed, minlength=scenarios.size) / np.maximum(count, 1)
-    part = (weights / np.maximum(count, 1))[place] * (followed - share[place])
-    _, who = np.unique(recommendations.profile, return_inverse=True)
-    of_profile = np.bincount(who, weights=part)
-    spread = of_profile.size / max(of_profile.size - 1, 1)
-    return OutcomeRate(float(weights @ share), float((of_profile**2).sum() * spread))
+    """Outcome rate directly standardised over scenarios.
+
+    The variance is estimated by linearisation with profiles as clusters (Cochran 1977, section 6.2).
+
+    Args:
+        recommendations: recommendations in these scenarios only.
+        signal: the outcome.
+        scenarios: sorted numbers of the scenarios.
+        weights: proportion of each scenario in the standard population, sums to 1.
+    """
+    has_outcome = recommendations.outcomes[signal].astype(np.float64)
+    # Index into `scenarios` for each recommendation.
+    stratum = np.searchsorted(scenarios, recommendations.scenario)
+    n_recommendations = np.bincount(stratum, minlength=scenarios.size)
+    n_outcomes = np.bincount(stratum, weights=has_outcome, minlength=scenarios.size)
+    rates = n_outcomes / np.maximum(n_recommendations, 1)
+    # Linearised contribution of each recommendation to the deviation of the standardised rate.
+    residuals = (weights / np.maximum(n_recommendations, 1))[stratum] * (has_outcome - rates[stratum])
+    _, cluster = np.unique(recommendations.profile, return_inverse=True)
+    cluster_sums = np.bincount(cluster, weights=residuals)
+    # n / (n - 1), the small-sample correction over clusters.
+    correction = cluster_sums.size / max(cluster_sums.size - 1, 1)
+    return OutcomeRate(float(weights @ rates), float((cluster_sums**2).sum() * correction))
 
 
 def _is_degraded(
@@ -148,32 +189,37 @@ def _is_degraded(
     significance: float,
     config: OnlineTestConfig,
 ) -> bool:
-    """Whether the relative change is past `least_change` beyond chance: one-sided, at `level`.
-
-    A variance is at least that of independent answers at the common rate: no click at all would have none of its own."""
-    common = (current.mean * sizes[0] + previous.mean * sizes[1]) / sum(sizes)
-    if min(common, 1 - common) * sizes[0] < config.min_expected_events:
+    """One-sided test, at `significance`, that the relative change is worse than `min_relative_change`."""
+    pooled_rate = (current.mean * sizes[0] + previous.mean * sizes[1]) / sum(sizes)
+    if min(pooled_rate, 1 - pooled_rate) * sizes[0] < config.min_expected_events:
         return False
-    sign, bound = (
-        (1, 1 + config.min_relative_change)
-        if signal == "dismissals"
-        else (-1, 1 - config.min_relative_change)
-    )
-    independent = common * (1 - common)
-    error = sqrt(
-        max(current.variance, independent / sizes[0])
-        + bound**2 * max(previous.variance, independent / sizes[1])
-    )
-    return bool(sign * (current.mean - bound * previous.mean) > stats.norm.isf(significance) * error)
+    # Dismissals are worse when they rise, the other signals when they drop.
+    if signal == "dismissals":
+        sign, ratio = 1, 1 + config.min_relative_change
+    else:
+        sign, ratio = -1, 1 - config.min_relative_change
+    # Lower bound: the variance of independent recommendations. Without any click the estimate would be zero.
+    independent_variance = pooled_rate * (1 - pooled_rate)
+    current_variance = max(current.variance, independent_variance / sizes[0])
+    previous_variance = max(previous.variance, independent_variance / sizes[1])
+    standard_error = sqrt(current_variance + ratio**2 * previous_variance)
+    difference = sign * (current.mean - ratio * previous.mean)
+    return bool(difference > stats.norm.isf(significance) * standard_error)
 
 
 def _filter_scenarios(recommendations: ServedRecommendations, scenarios: Int32Array) -> ServedRecommendations:
-    inside = np.isin(recommendations.scenario, scenarios)
-    followed = {name: found[inside] for name, found in recommendations.outcomes.items()}
-    return ServedRecommendations(recommendations.profile[inside], recommendations.scenario[inside], followed)
+    is_shared = np.isin(recommendations.scenario, scenarios)
+    return ServedRecommendations(
+        profile=recommendations.profile[is_shared],
+        scenario=recommendations.scenario[is_shared],
+        outcomes={signal: occurred[is_shared] for signal, occurred in recommendations.outcomes.items()},
+    )
 
 
 def _compute_analysis_number(n_recommendations: int, config: OnlineTestConfig) -> int:
+    """1 at min_recommendations, and one more each time the number has grown by ANALYSIS_GROWTH."""
     if n_recommendations < config.min_recommendations:
         return 0
-    return 1 + floor(log(n_recommendations / config.min_recommendations) / log(1.5) + 1e-9)
+    n_growths = log(n_recommendations / config.min_recommendations) / log(ANALYSIS_GROWTH)
+    # The small term keeps an exact power from being rounded down.
+    return 1 + floor(n_growths + 1e-9)

@@ -1,6 +1,7 @@
-"""Whether a new model is good enough: two comparisons, one-sided, with a minimum effect, and a look at slices.
+"""The promotion gate: whether a new model may replace the active one.
 
-Every comparison is paired by case (one case is one profile), so what makes a profile easy or hard cancels out.
+Two one-sided comparisons with a minimum effect, over all cases and in slices. Every comparison is paired by case (one
+case is one profile), so that differences between profiles cancel out.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from recommender.evaluation.metrics import bootstrap_means
 from recommender.types import BoolArray, DataError, Float64Array
 
 ReasonParameters = Mapping[str, float | int | str]
@@ -18,20 +20,27 @@ ReasonParameters = Mapping[str, float | int | str]
 
 @dataclass(frozen=True, slots=True)
 class DecisionReason:
-    """Why something was decided: a code, and the figures for its sentence. The door to the platform words it."""
+    """Why a decision was made: a code and the parameters of its sentence. `registry.reasons` has the sentences."""
 
     code: str
     parameters: ReasonParameters = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
+        """The fields code and parameters, as stored with a model version."""
         return {"code": self.code, "parameters": dict(self.parameters)}
 
 
 @dataclass(frozen=True, slots=True)
 class GateConfig:
-    """confidence: one-sided, of every comparison. least_gain: relative gain over popularity that is worth serving.
-    most_loss: relative loss against the live model that fresher events may cost. A slice is judged from
-    `least_slice` cases on. draws: of the bootstrap; at least ten of them must lie beyond the confidence."""
+    """Settings of the gate.
+
+    confidence: of each one-sided comparison.
+    min_gain: smallest relative gain over popularity.
+    max_loss: largest relative loss against the active model.
+    min_cases: cases below which no decision is made.
+    min_slice_cases: cases below which a slice is not compared.
+    n_resamples: bootstrap resamples; at least ten of them must lie beyond the confidence level.
+    """
 
     confidence: float = 0.999
     min_gain: float = 0.05
@@ -42,16 +51,16 @@ class GateConfig:
 
     def __post_init__(self) -> None:
         if not 0.5 < self.confidence < 1:
-            raise DataError("The confidence of the gate lies between 0.5 and 1.")
+            raise DataError("The confidence of the gate must lie between 0.5 and 1.")
         if self.min_gain < 0 or not 0 <= self.max_loss < 1:
-            raise DataError("The least gain and the most loss of the gate are shares, not below zero.")
+            raise DataError("The gate's minimum gain and maximum loss must be fractions of at least 0.")
         if self.n_resamples * (1 - self.confidence) < 10:
-            raise DataError("The gate needs at least ten draws beyond its confidence.")
+            raise DataError("The gate needs at least ten resamples beyond its confidence level.")
 
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
-    """`low` and `high` bound the mean difference ours - theirs, each one-sided with the gate's confidence."""
+    """Mean nDCG of both models, and one-sided bounds of the mean paired difference candidate - baseline."""
 
     candidate: float
     baseline: float
@@ -61,24 +70,28 @@ class PairedComparison:
 
     @property
     def relative_gain(self) -> float | None:
-        """Relative; None where the other scores nothing."""
+        """(candidate - baseline) / baseline; None where the baseline is zero."""
         return self.candidate / self.baseline - 1 if self.baseline > 0 else None
 
     @property
     def is_better(self) -> bool:
+        """Whether the difference is significantly above zero."""
         return self.low > 0
 
     @property
     def is_worse(self) -> bool:
+        """Whether the difference is significantly below zero."""
         return self.high < 0
 
-    def to_parameters(self, k: int) -> ReasonParameters:
-        return {"k": k, "ours": self.candidate, "theirs": self.baseline}
+    def to_parameters(self, k: int) -> dict[str, float | int | str]:
+        """Parameters of a reason's sentence."""
+        return {"k": k, "candidate": self.candidate, "baseline": self.baseline}
 
     def to_json(self) -> dict[str, Any]:
+        """The comparison as stored in a version's metrics."""
         return {
-            "ours": self.candidate,
-            "theirs": self.baseline,
+            "candidate": self.candidate,
+            "baseline": self.baseline,
             "low": self.low,
             "high": self.high,
             "cases": self.n_cases,
@@ -88,36 +101,44 @@ class PairedComparison:
 def compare_paired(
     candidate: Float64Array, baseline: Float64Array, rng: np.random.Generator, config: GateConfig
 ) -> PairedComparison:
-    """Percentile bootstrap of the mean paired difference over cases (Efron 1979), drawing counts of its values."""
+    """Percentile bootstrap (Efron 1979) of the mean paired difference; both arrays have shape (cases,)."""
     difference = candidate - baseline
     if not difference.size:
         return PairedComparison(0.0, 0.0, 0.0, 0.0, 0)
-    values, counts = np.unique(difference, return_counts=True)
-    means = np.concatenate([
-        rng.multinomial(difference.size, counts / difference.size, size=part) @ values
-        for part in _plan_chunk_sizes(config.n_resamples, values.size)
-    ])  # fmt: skip
-    low, high = np.quantile(means / difference.size, [1 - config.confidence, config.confidence])
+    means = bootstrap_means(difference, rng, n_resamples=config.n_resamples)
+    low, high = np.quantile(means, [1 - config.confidence, config.confidence])
     return PairedComparison(
-        float(candidate.mean()), float(baseline.mean()), float(low), float(high), difference.size
+        candidate=float(candidate.mean()),
+        baseline=float(baseline.mean()),
+        low=float(low),
+        high=float(high),
+        n_cases=difference.size,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class GateInput:
-    """What the gate weighs: nDCG of each case, ours and the others', and which cases each slice holds.
+    """nDCG of each case, shape (cases,), by the candidate and by the baselines; and masks of the slices.
 
-    `live` is None where no other model serves, or where the one that serves had learned from the cases."""
+    `live` is the active model; None where there is none, or where it was trained on events of the cases.
+    """
 
     candidate: Float64Array
     popularity: Float64Array
     live: Float64Array | None = None
     slices: Mapping[str, BoolArray] = field(default_factory=dict)
 
+    def select_cases(self, mask: BoolArray) -> GateInput:
+        """The cases of one slice."""
+        live = None
+        if self.live is not None:
+            live = self.live[mask]
+        return GateInput(self.candidate[mask], self.popularity[mask], live)
+
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """No reasons: it may serve. `figures` are aggregates; slices below the least size are not in them."""
+    """The candidate is accepted without reasons. `metrics` are aggregates; small slices are not in them."""
 
     reasons: tuple[DecisionReason, ...]
     metrics: Mapping[str, Any]
@@ -126,37 +147,36 @@ class GateDecision:
 def evaluate_gate(
     gate_input: GateInput, rng: np.random.Generator, config: GateConfig, *, k: int
 ) -> GateDecision:
-    """The rule.
+    """Decides whether the candidate may be promoted.
 
-    1. Better than popularity beyond chance, and by at least `least_gain`.
-    2. Where a live model can be compared: not worse beyond chance, and not `most_loss` below it. As good is enough,
-       for the new model knows the items and events that came since.
-    3. No slice with enough cases is worse beyond chance than popularity, nor than the live model.
+    1. It is significantly better than popularity, by at least `min_gain`.
+    2. It is not significantly worse than the active model, and at most `max_loss` below it. Being as good is enough,
+       because the candidate contains newer items and events.
+    3. It is not significantly worse than popularity or the active model in any slice with enough cases.
+
+    Args:
+        gate_input: nDCG of each case and the slices.
+        rng: draws bootstrap resamples.
+        config: thresholds.
+        k: length of the evaluated lists, for the reasons' sentences.
     """
-    bar = compare_paired(gate_input.candidate, gate_input.popularity, rng, config)
-    figures: dict[str, Any] = {"confidence": config.confidence, "against_popularity": bar.to_json()}
-    reasons = [*_check_gain_over_popularity(bar, config, k)]
+    comparison = compare_paired(gate_input.candidate, gate_input.popularity, rng, config)
+    metrics: dict[str, Any] = {"confidence": config.confidence, "against_popularity": comparison.to_json()}
+    reasons = _check_gain_over_popularity(comparison, config, k)
     if gate_input.live is not None:
-        live = compare_paired(gate_input.candidate, gate_input.live, rng, config)
-        figures["against_live"] = live.to_json()
-        reasons += _check_loss_against_live(live, config, k)
-    slices = {
-        name: _compare_slice(gate_input, mask, rng, config)
-        for name, mask in gate_input.slices.items()
-        if int(mask.sum()) >= config.min_slice_cases
-    }
-    figures["slices"] = {
-        name: {than: c.to_json() for than, c in found.items()} for name, found in slices.items()
-    }
-    reasons += [
-        DecisionReason(
-            "slice_worse", {"slice": name, "than": than, "cases": one.n_cases, **one.to_parameters(k)}
-        )
-        for name, found in slices.items()
-        for than, one in found.items()
-        if one.is_worse
-    ]
-    return GateDecision(tuple(reasons), figures)
+        live_comparison = compare_paired(gate_input.candidate, gate_input.live, rng, config)
+        metrics["against_live"] = live_comparison.to_json()
+        reasons += _check_loss_against_live(live_comparison, config, k)
+    metrics["slices"] = {}
+    for slice_name, mask in gate_input.slices.items():
+        if int(mask.sum()) < config.min_slice_cases:
+            continue
+        comparisons = _compare_with_baselines(gate_input.select_cases(mask), rng, config)
+        metrics["slices"][slice_name] = {name: c.to_json() for name, c in comparisons.items()}
+        for baseline_name, slice_comparison in comparisons.items():
+            if slice_comparison.is_worse:
+                reasons.append(_create_slice_reason(slice_name, baseline_name, slice_comparison, k))
+    return GateDecision(tuple(reasons), metrics)
 
 
 def _check_gain_over_popularity(
@@ -164,13 +184,10 @@ def _check_gain_over_popularity(
 ) -> list[DecisionReason]:
     if not comparison.is_better:
         return [DecisionReason("not_better", comparison.to_parameters(k))]
-    if comparison.relative_gain is not None and comparison.relative_gain < config.min_gain:
-        return [
-            DecisionReason(
-                "gain_too_small",
-                {"gain": comparison.relative_gain, "needed": config.min_gain, **comparison.to_parameters(k)},
-            )
-        ]
+    gain = comparison.relative_gain
+    if gain is not None and gain < config.min_gain:
+        parameters = comparison.to_parameters(k) | {"gain": gain, "min_gain": config.min_gain}
+        return [DecisionReason("gain_too_small", parameters)]
     return []
 
 
@@ -180,22 +197,27 @@ def _check_loss_against_live(
     if comparison.is_worse:
         return [DecisionReason("worse_than_live", comparison.to_parameters(k))]
     if comparison.relative_gain is not None and comparison.relative_gain < -config.max_loss:
-        return [DecisionReason("below_live", {"allowed": config.max_loss, **comparison.to_parameters(k)})]
+        parameters = comparison.to_parameters(k) | {"max_loss": config.max_loss}
+        return [DecisionReason("below_live", parameters)]
     return []
 
 
-def _compare_slice(
-    gate_input: GateInput, mask: BoolArray, rng: np.random.Generator, config: GateConfig
+def _compare_with_baselines(
+    gate_input: GateInput, rng: np.random.Generator, config: GateConfig
 ) -> dict[str, PairedComparison]:
-    others = {"popularity": gate_input.popularity, "live": gate_input.live}
-    return {
-        name: compare_paired(gate_input.candidate[mask], theirs[mask], rng, config)
-        for name, theirs in others.items()
-        if theirs is not None
+    candidate = gate_input.candidate
+    comparisons = {"popularity": compare_paired(candidate, gate_input.popularity, rng, config)}
+    if gate_input.live is not None:
+        comparisons["live"] = compare_paired(candidate, gate_input.live, rng, config)
+    return comparisons
+
+
+def _create_slice_reason(
+    slice_name: str, baseline_name: str, comparison: PairedComparison, k: int
+) -> DecisionReason:
+    parameters = comparison.to_parameters(k) | {
+        "slice": slice_name,
+        "baseline_name": baseline_name,
+        "cases": comparison.n_cases,
     }
-
-
-def _plan_chunk_sizes(n_resamples: int, width: int, max_cells: int = 4_000_000) -> list[int]:
-    """Sizes that add up to `draws`, so that a table of counts stays below 32 MB."""
-    size = max(1, min(n_resamples, max_cells // max(width, 1)))
-    return [min(size, n_resamples - start) for start in range(0, n_resamples, size)]
+    return DecisionReason("slice_worse", parameters)

@@ -1,4 +1,4 @@
-"""How well aspects and their polarity are found in products that were not learned from. Loads scikit-learn: commands only."""
+"""Cross-validation of aspect term extraction and term polarity by product. Loads scikit-learn: commands only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,13 @@ from pathlib import Path
 
 from recommender.language.aspects.extraction import infer_term_polarity
 from recommender.language.aspects.term_tagger import normalize_term
-from recommender.language.aspects.term_tagger_training import compute_word_frequency, fit_tagger
-from recommender.language.preprocessing.corpora import AnnotatedSentence, iter_annotated_sentences
+from recommender.language.aspects.term_tagger_training import (
+    compute_word_frequency,
+    fit_tagger,
+    group_by_product,
+)
 from recommender.language.preprocessing.lexicon import load_opinion_words
+from recommender.language.preprocessing.review_datasets import AnnotatedSentence, iter_annotated_sentences
 from recommender.language.preprocessing.text import clean_text, get_common_words, split_words
 
 FOLDS = 5
@@ -24,31 +28,34 @@ _MIN_FREQUENCY, _MIN_DETERMINER_FRACTION = 0.01, 0.2
 
 @dataclass
 class PrecisionRecall:
-    """Terms, each once a sentence: `right` of `found` are among the `true` ones."""
+    """Micro-averaged precision and recall of extracted terms; a term counts once per sentence."""
 
     n_correct: int = 0
     n_predicted: int = 0
     n_actual: int = 0
 
     def add_sentence(self, predicted: set[str], actual: set[str]) -> None:
+        """Adds the terms of a sentence."""
         self.n_correct += len(predicted & actual)
         self.n_predicted += len(predicted)
         self.n_actual += len(actual)
 
     def compute_metrics(self) -> dict[str, float]:
-        precision, recall = self.n_correct / max(self.n_predicted, 1), self.n_correct / max(self.n_actual, 1)
+        """Returns precision, recall and f1; 0 where a denominator is 0."""
         return {
-            "precision": precision,
-            "recall": recall,
+            "precision": self.n_correct / max(self.n_predicted, 1),
+            "recall": self.n_correct / max(self.n_actual, 1),
             "f1": 2 * self.n_correct / max(self.n_predicted + self.n_actual, 1),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class AspectMetrics:
-    """Terms compared by `term_of`, exactly; each product is judged by a tagger that learned from other products.
+    """Metrics of terms, compared exactly after `normalize_term`, for products that the tagger was not trained on.
 
-    polarity: the share of right signs among the terms rightly found; always_praise: of the sign that is commoner."""
+    aspects, frequent_nouns: precision, recall and F1 of the tagger and of the frequent-noun baseline.
+    polarity: fraction of the correctly extracted terms whose polarity is correct.
+    majority_polarity: the same for the constant prediction +1."""
 
     products: int
     sentences: int
@@ -71,28 +78,33 @@ class _PolarityAccuracy:
 
 
 def evaluate_aspects(folder: Path) -> AspectMetrics:
-    """On the annotated product reviews that lie in the folder. Raises DataError."""
-    by_product: dict[str, list[AnnotatedSentence]] = {}
-    for sentence in iter_annotated_sentences(folder):
-        by_product.setdefault(sentence.product, []).append(sentence)
+    """Evaluates by cross-validation over products on the annotated product reviews in `folder`. Raises DataError."""
+    by_product = group_by_product(iter_annotated_sentences(folder))
     products = sorted(by_product)
-    ours, nouns, signs = PrecisionRecall(), PrecisionRecall(), _PolarityAccuracy()
+    tagger_counts, noun_counts, polarity_counts = PrecisionRecall(), PrecisionRecall(), _PolarityAccuracy()
+    n_sentences = 0
     for fold in range(FOLDS):
-        asked = products[fold::FOLDS]
-        tagger = fit_tagger([one for name in products if name not in asked for one in by_product[name]])
-        for name in asked:
-            own = by_product[name]
-            terms = tagger.extract_terms([clean_text(one.text) for one in own], compute_word_frequency(own))
-            _count_sentences(own, terms, ours, signs)
-            for one, found in zip(own, find_frequent_nouns(own), strict=True):
-                nouns.add_sentence(found, extract_annotated_terms(one))
+        test_products = products[fold::FOLDS]
+        train_sentences = list[AnnotatedSentence]()
+        for product in products:
+            if product not in test_products:
+                train_sentences += by_product[product]
+        tagger = fit_tagger(train_sentences)
+        for product in test_products:
+            sentences = by_product[product]
+            n_sentences += len(sentences)
+            cleaned = [clean_text(sentence.text) for sentence in sentences]
+            terms = tagger.extract_terms(cleaned, compute_word_frequency(sentences))
+            _count_sentences(sentences, terms, tagger_counts, polarity_counts)
+            for sentence, nouns in zip(sentences, find_frequent_nouns(sentences), strict=True):
+                noun_counts.add_sentence(nouns, extract_annotated_terms(sentence))
     return AspectMetrics(
-        len(products),
-        sum(map(len, by_product.values())),
-        ours.compute_metrics(),
-        nouns.compute_metrics(),
-        signs.n_correct / max(signs.n_terms, 1),
-        signs.n_positive / max(signs.n_terms, 1),
+        products=len(products),
+        sentences=n_sentences,
+        aspects=tagger_counts.compute_metrics(),
+        frequent_nouns=noun_counts.compute_metrics(),
+        polarity=polarity_counts.n_correct / max(polarity_counts.n_terms, 1),
+        majority_polarity=polarity_counts.n_positive / max(polarity_counts.n_terms, 1),
     )
 
 
@@ -102,30 +114,37 @@ def _count_sentences(
     term_counts: PrecisionRecall,
     polarity_counts: _PolarityAccuracy,
 ) -> None:
-    for one, found in zip(sentences, terms, strict=True):
-        term_counts.add_sentence(set(found), extract_annotated_terms(one))
-        true = {normalize_term(term): sign for term, sign in one.aspects}
-        for term in set(found) & set(true):
-            polarity_counts.add_term(infer_term_polarity(term, clean_text(one.text)), true[term])
+    for sentence, predicted_terms in zip(sentences, terms, strict=True):
+        term_counts.add_sentence(set(predicted_terms), extract_annotated_terms(sentence))
+        actual_signs = {normalize_term(term): sign for term, sign in sentence.aspects}
+        for term in set(predicted_terms) & set(actual_signs):
+            predicted_sign = infer_term_polarity(term, clean_text(sentence.text))
+            polarity_counts.add_term(predicted_sign, actual_signs[term])
 
 
 def extract_annotated_terms(sentence: AnnotatedSentence) -> set[str]:
+    """Returns the normalised annotated terms of a sentence."""
     return {normalize_term(term) for term, _sign in sentence.aspects}
 
 
 def find_frequent_nouns(sentences: Sequence[AnnotatedSentence]) -> list[set[str]]:
-    """The bar (after Hu and Liu 2004): every mention of a word that stands in at least a hundredth of the product's
-    sentences, follows a determiner at least a fifth of the time, and is neither a common word nor one of opinion."""
-    spoken = [split_words(clean_text(sentence.text)) for sentence in sentences]
-    everywhere: Counter[str] = Counter(word for row in spoken for word in row)
-    after: Counter[str] = Counter(
-        word for row in spoken for before, word in pairwise(row) if before in _DETERMINERS
-    )
-    share = compute_word_frequency(sentences)
-    kept = {
-        word
-        for word, count in everywhere.items()
-        if share[word] >= _MIN_FREQUENCY and after[word] >= _MIN_DETERMINER_FRACTION * count and len(word) > 2
-    }
-    kept -= get_common_words() | set(load_opinion_words("en"))
-    return [{normalize_term(word) for word in row if word in kept} for row in spoken]
+    """Returns the terms of each sentence by the frequent-noun baseline (after Hu and Liu 2004).
+
+    A word is a term if it occurs in at least 1 % of the product's sentences, follows a determiner in at least 20 % of
+    its occurrences, and is neither a common word nor an opinion word."""
+    tokenized = [split_words(clean_text(sentence.text)) for sentence in sentences]
+    n_occurrences: Counter[str] = Counter()
+    n_after_determiner: Counter[str] = Counter()
+    for words in tokenized:
+        n_occurrences.update(words)
+        for previous, word in pairwise(words):
+            n_after_determiner[word] += previous in _DETERMINERS
+    sentence_frequency = compute_word_frequency(sentences)
+    nouns = set[str]()
+    for word, count in n_occurrences.items():
+        is_frequent = sentence_frequency[word] >= _MIN_FREQUENCY
+        follows_determiners = n_after_determiner[word] >= _MIN_DETERMINER_FRACTION * count
+        if is_frequent and follows_determiners and len(word) > 2:
+            nouns.add(word)
+    nouns -= get_common_words() | set(load_opinion_words("en"))
+    return [set(map(normalize_term, nouns.intersection(words))) for words in tokenized]

@@ -1,104 +1,93 @@
-"""What a review speaks about, and whether it praises it."""
+"""Aspect-based sentiment analysis (SemEval-2014 task 4): which aspects a review mentions, and with what polarity."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 
 from recommender.language.aspects.term_tagger import normalize_term
-from recommender.language.preprocessing.lexicon import (
-    find_opinion_words,
-    iter_longest_matches,
-    load_aspect_terms,
-)
+from recommender.language.preprocessing.lexicon import iter_longest_matches, load_aspect_terms, sum_polarity
 from recommender.language.preprocessing.text import Language, split_clauses, split_words
 
-_MAX_TERM_WORDS = 3  # words of a term
-PolarityScorer = Callable[[str, Language], float]
-"""The sentiment of a clause that holds no opinion word: above zero for praise."""
+_MAX_TERM_WORDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class AspectMention:
-    """`aspect` is a name of `aspect_names()`; polarity is +1, -1, or 0 where nothing is said about it."""
+def compute_aspect_polarities(text: str, language: Language) -> Mapping[str, int]:
+    """Returns +1 or -1 for each aspect of a cleaned text with an opinion.
 
-    aspect: str
-    polarity: int
-
-
-def extract_mentions(
-    text: str, language: Language, fallback_polarity: PolarityScorer | None = None
-) -> list[AspectMention]:
-    """Every aspect named in a cleaned text, once a clause, with the opinion of that clause.
-
-    A clause without an opinion word takes that of `leaning` where it is given and sure."""
-    found = []
-    for clause in split_clauses(text):
-        named = dict.fromkeys(name for name, _at in find_aspects(clause, language))
-        if named:
-            polarity = _infer_clause_polarity(clause, language, fallback_polarity)
-            found += [AspectMention(name, polarity) for name in named]
-    return found
-
-
-def compute_aspect_polarities(
-    text: str, language: Language, fallback_polarity: PolarityScorer | None = None
-) -> Mapping[str, int]:
-    """One polarity for each aspect that the text has an opinion on: the sign of the sum over its clauses."""
+    The polarity of a clause applies to every aspect that the clause mentions, once; the polarity of an aspect is the
+    sign of the sum over its clauses. Aspects whose sum is 0 are left out."""
     sums: dict[str, int] = {}
-    for mention in extract_mentions(text, language, fallback_polarity):
-        sums[mention.aspect] = sums.get(mention.aspect, 0) + mention.polarity
-    return {name: 1 if total > 0 else -1 for name, total in sums.items() if total}
+    for clause in split_clauses(text):
+        names = find_aspects(clause, language)
+        if names:
+            polarity = _sign(sum_polarity(clause, language))
+            for name in names:
+                sums[name] = sums.get(name, 0) + polarity
+    return {name: _sign(total) for name, total in sums.items() if total}
 
 
 def infer_term_polarity(term: str, sentence: str) -> int:
-    """+1 or -1 for a term (`tagger.term_of`) of a cleaned English sentence: the opinion of its clause, else that of the
-    sentence, else praise, which is commoner."""
-    parts = term.split()
+    """Returns +1 or -1 for a term (in the form of `normalize_term`) of a cleaned English sentence.
+
+    The polarity is that of the first clause that contains the term and an opinion word, else that of the sentence, else
+    +1, which is more frequent."""
+    term_words = term.split()
+    sentence_total = 0
     for clause in split_clauses(sentence):
-        spoken = [normalize_term(word) for word in split_words(clause)]
-        if any(spoken[at : at + len(parts)] == parts for at in range(len(spoken))):
-            total = sum(opinion.sign for opinion in find_opinion_words(clause, "en"))
-            if total:
-                return 1 if total > 0 else -1
-    total = sum(
-        opinion.sign for clause in split_clauses(sentence) for opinion in find_opinion_words(clause, "en")
-    )
-    return -1 if total < 0 else 1
+        clause_total = sum_polarity(clause, "en")
+        sentence_total += clause_total
+        if clause_total and _contains_term(clause, term_words):
+            return _sign(clause_total)
+    return -1 if sentence_total < 0 else 1
 
 
-def find_aspects(clause: str, language: Language) -> Iterator[tuple[str, int]]:
-    """Aspects in the order of their terms, with the place of the term as `Opinion.at` counts it."""
-    known = load_aspect_terms(language)
+def _contains_term(clause: str, term_words: list[str]) -> bool:
+    words = list(map(normalize_term, split_words(clause)))
+    starts = range(len(words))
+    return any(words[start : start + len(term_words)] == term_words for start in starts)
+
+
+def find_aspects(clause: str, language: Language) -> list[str]:
+    """Returns the distinct aspects whose terms occur in a cleaned clause, in order of their first term."""
+    aspect_of_term = load_aspect_terms(language)
     if language == "zh":
-        for at, term in iter_longest_matches(clause, known, max_length=_compute_max_term_length()):
-            yield known[term], at
-        return
-    spoken, at = split_words(clause), 0
-    while at < len(spoken):
-        for size in range(min(_MAX_TERM_WORDS, len(spoken) - at), 0, -1):
-            name = known.get(" ".join(spoken[at : at + size]))
-            if name:
-                yield name, at
-                at += size
+        terms = [
+            term
+            for _position, term in iter_longest_matches(
+                clause,
+                aspect_of_term,
+                max_length=_compute_max_term_length(),
+            )
+        ]
+    else:
+        terms = _find_english_terms(split_words(clause), aspect_of_term)
+    # A dictionary instead of a set: it keeps the order.
+    return list(dict.fromkeys(map(aspect_of_term.__getitem__, terms)))
+
+
+def _find_english_terms(words: list[str], vocabulary: Mapping[str, str]) -> list[str]:
+    """From left to right, the longest term at each position, without overlaps."""
+    terms = []
+    position = 0
+    while position < len(words):
+        longest = min(_MAX_TERM_WORDS, len(words) - position)
+        for n_words in range(longest, 0, -1):
+            term = " ".join(words[position : position + n_words])
+            if term in vocabulary:
+                terms.append(term)
+                position += n_words
                 break
         else:
-            at += 1
+            position += 1
+    return terms
 
 
 @cache
 def _compute_max_term_length() -> int:
-    """Characters of the longest term."""
+    """Characters of the longest Chinese term."""
     return max(map(len, load_aspect_terms("zh")))
 
 
-def _infer_clause_polarity(clause: str, language: Language, fallback_polarity: PolarityScorer | None) -> int:
-    total = sum(opinion.sign for opinion in find_opinion_words(clause, language))
-    if total or fallback_polarity is None:
-        return (total > 0) - (total < 0)
-    sure = fallback_polarity(clause, language)
-    return (sure > _MIN_LOG_ODDS) - (sure < -_MIN_LOG_ODDS)
-
-
-_MIN_LOG_ODDS = 1.0  # log-odds
+def _sign(total: int) -> int:
+    return (total > 0) - (total < 0)

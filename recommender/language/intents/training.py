@@ -1,4 +1,4 @@
-"""Learns intents from the labelled sentences. Loads scikit-learn: workers and commands only."""
+"""Training of the intent classifier. Loads scikit-learn: workers and commands only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from recommender.language.encoders.base import TextEncoder, UniversalSentenceEncoder
+from recommender.language.encoders.base import TextEncoder
+from recommender.language.encoders.use import UniversalSentenceEncoder
 from recommender.language.intents.classifier import (
     IntentClassifier,
     IntentSentence,
@@ -21,16 +22,17 @@ PENALTY = 1.0
 
 
 def fit_intent_classifier(sentences: Sequence[IntentSentence], encoder: TextEncoder) -> IntentClassifier:
-    """Logistic regression over all labels at once; every label must be there."""
-    learned = LogisticRegression(C=1 / PENALTY, max_iter=500).fit(
-        build_intent_features(sentences, encoder), encode_labels(sentences)
-    )
+    """Fits a multinomial logistic regression with L2 penalty; every label of LABELS must occur in `sentences`."""
+    model = LogisticRegression(C=1 / PENALTY, max_iter=500)
+    model.fit(build_intent_features(sentences, encoder), encode_labels(sentences))
     return IntentClassifier(
-        encoder, learned.coef_.T.astype(np.float32), learned.intercept_.astype(np.float32)
+        encoder=encoder,
+        weight=model.coef_.T.astype(np.float32),
+        bias=model.intercept_.astype(np.float32),
     )
 
 
 @cache
 def train_default_intent_classifier() -> IntentClassifier:
-    """Learned from the sentences of the package with the multilingual encoder: a second, once a process."""
+    """Trains on the sentences of this package with the multilingual encoder: about a second, once per process."""
     return fit_intent_classifier(load_intent_dataset(), UniversalSentenceEncoder())

@@ -1,8 +1,8 @@
-"""Words and characters of a review as hashed marks: no vocabulary to keep, no word of a reviewer inside a model."""
+"""Hashed text features: models need no vocabulary, and no word of a reviewer can be read from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from zlib import crc32
 
@@ -14,24 +14,37 @@ from recommender.language.preprocessing.text import tokenize_text
 BITS = 18
 
 
+def hash_feature_rows(rows: Iterable[Iterable[str]], *, bits: int) -> sparse.csr_matrix:
+    """Returns float32 csr (rows, 2**bits) with 1 in the column of each feature of a row.
+
+    The column is crc32 modulo 2**bits: Python's own `hash` differs between processes."""
+    mask = (1 << bits) - 1
+    indptr = [0]
+    columns = list[int]()
+    for features in rows:
+        # A set: two features of one row that collide count once.
+        columns.extend({crc32(feature.encode()) & mask for feature in features})
+        indptr.append(len(columns))
+    return sparse.csr_matrix(
+        (np.ones(len(columns), np.float32), np.array(columns, np.int32), np.array(indptr, np.int64)),
+        shape=(len(indptr) - 1, 1 << bits),
+    )
+
+
 def extract_ngrams(text: str, *, max_tokens: int) -> set[str]:
-    """Distinct runs of one to three words or, where a script has no spaces, characters, of a cleaned text."""
-    spoken = tokenize_text(text)[:max_tokens]
-    found = set(spoken)
-    found.update(map(" ".join, pairwise(spoken)))
-    found.update(map(" ".join, zip(spoken, spoken[1:], spoken[2:], strict=False)))
-    return found
+    """Returns the distinct 1-, 2- and 3-grams over the first `max_tokens` tokens of a cleaned text."""
+    tokens = tokenize_text(text)[:max_tokens]
+    ngrams = set(tokens)
+    ngrams.update(map(" ".join, pairwise(tokens)))
+    ngrams.update(map(" ".join, zip(tokens, tokens[1:], tokens[2:], strict=False)))
+    return ngrams
 
 
 def hash_ngrams(texts: Sequence[str], *, bits: int = BITS, max_tokens: int = 512) -> sparse.csr_matrix:
-    """float32 csr (texts, 2**bits): one where a run stands, rows of length one. The hash is crc32, the same everywhere."""
-    mask, indptr, columns = (1 << bits) - 1, [0], list[int]()
-    for text in texts:
-        row = {crc32(gram.encode()) & mask for gram in extract_ngrams(text, max_tokens=max_tokens)}
-        columns.extend(row)
-        indptr.append(len(columns))
-    lengths = np.diff(indptr)
-    values = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths).astype(np.float32)
-    return sparse.csr_matrix(
-        (values, np.array(columns, np.int32), np.array(indptr, np.int64)), shape=(len(texts), 1 << bits)
-    )
+    """Returns hashed binary n-gram features of cleaned texts: float32 csr (texts, 2**bits), rows of L2 norm 1."""
+    rows = (extract_ngrams(text, max_tokens=max_tokens) for text in texts)
+    features = hash_feature_rows(rows, bits=bits)
+    lengths = np.diff(features.indptr)
+    # A row with n ones has norm sqrt(n); empty rows stay empty.
+    features.data = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths).astype(np.float32)
+    return features

@@ -1,4 +1,4 @@
-"""Review texts made safe to read: bounded, without control characters, in a known language, in clauses."""
+"""Normalisation of review texts: bounded length, no control characters, language detection, sentences, clauses, tokens."""
 
 from __future__ import annotations
 
@@ -11,87 +11,112 @@ from recommender.language.preprocessing.resources import read_word_list
 
 Language = Literal["en", "zh"]
 MAX_CHARACTERS = 4_000
+# Normalisation may shorten a text: four times the bound is enough input, and bounds the work for texts of megabytes.
 _RAW_LIMIT = 4 * MAX_CHARACTERS
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-_OTHER_UNSPACED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
+_OTHER_UNSPACED = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")  # kana and Hangul
 _WORDS = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+# A stop before a digit ends no sentence ("3.5 inch").
 _SENTENCE_END = re.compile(r"[.!?;。！？；\n…~～]+(?=\s|$|[^\s\d])")
 _CLAUSE_BREAK = re.compile(
     r"[,，、:：()（）]|\s[-–—]\s|\b(?:but|however|although|though|while|except|yet)\b|但是|不过|可是|然而|就是|只是|但|却"
 )
-# The commonest short words of each language; what else a text holds does not tell which it is in.
+# Function words only: brand names and loan words occur in reviews of every language.
 _ENGLISH_WORDS = read_word_list("common-words-en.txt")
 _FOREIGN_WORDS = read_word_list("common-words-other.txt")
+# Unicode categories: control, surrogate, private use, unassigned, line separator, paragraph separator.
+_CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def get_common_words() -> frozenset[str]:
+    """The common function words of English, casefolded."""
     return _ENGLISH_WORDS
 
 
 def clean_text(text: str) -> str:
-    """At most MOST_CHARACTERS characters, NFKC, control characters and runs of spaces as one space, no lone surrogate.
+    """Normalises a text to NFKC and at most MAX_CHARACTERS characters.
 
-    A longer text is cut: what a reader has not said in four thousand characters does not change the picture."""
+    Control characters, lone surrogates and runs of spaces become one space; empty lines are dropped. Longer texts are
+    cut at the end."""
     shortened = unicodedata.normalize("NFKC", text[:_RAW_LIMIT])[:MAX_CHARACTERS]
-    kept = "".join("\n" if c == "\n" else " " if _is_control_character(c) else c for c in shortened)
-    return "\n".join(filter(None, (" ".join(line.split()) for line in kept.split("\n"))))
+    readable = "".join(map(_replace_control_character, shortened))
+    lines = [" ".join(line.split()) for line in readable.split("\n")]
+    return "\n".join(filter(None, lines))
 
 
-def _is_control_character(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+def _replace_control_character(character: str) -> str:
+    # A line feed is itself of category Cc, but separates sentences.
+    if character != "\n" and unicodedata.category(character) in _CONTROL_CATEGORIES:
+        return " "
+    return character
 
 
 def join_title_and_text(title: str, text: str) -> str:
-    """The one cleaned text of a review; a title that opens the text is not said twice."""
-    head, body = clean_text(title), clean_text(text)
-    if not head or body.startswith(head):
+    """Returns title and text of a review as one cleaned text; a title that the text begins with is not repeated."""
+    heading = clean_text(title)
+    body = clean_text(text)
+    if not heading or body.startswith(heading):
         return body
-    return f"{head}\n{body}" if body else head
+    return f"{heading}\n{body}" if body else heading
 
 
 def detect_language(text: str, *, declared: str | None = None) -> Language | None:
-    """The language of a cleaned text, None where it is neither or nothing tells. `stated` is believed for Latin texts
-    only in so far as the script agrees: a Chinese text marked "en" is Chinese."""
-    han, letters = len(_HAN.findall(text)), sum(1 for c in text if c.isalpha())
-    if not letters or len(_OTHER_UNSPACED.findall(text)) > letters * 0.05:
+    """Detects the language of a cleaned text by its script and its function words.
+
+    Args:
+        text: the cleaned text.
+        declared: language code that the client sent. It decides for Latin script only; a text in Chinese characters is
+            Chinese even if it is declared as English.
+
+    Returns:
+        "en", "zh", or None for another or an undetermined language.
+    """
+    n_letters = sum(map(str.isalpha, text))
+    if not n_letters or len(_OTHER_UNSPACED.findall(text)) > n_letters * 0.05:
         return None
-    if han >= letters * 0.3:
+    if len(_HAN.findall(text)) >= n_letters * 0.3:
         return "zh"
-    words = [word.casefold().replace("’", "'") for word in _WORDS.findall(text)]
+    words = split_words(text)
     if sum(map(str.isascii, words)) < 0.8 * len(words):
         return None
     if declared is not None:
         return "en" if declared.casefold().startswith("en") else None
-    english, foreign = sum(w in _ENGLISH_WORDS for w in words), sum(w in _FOREIGN_WORDS for w in words)
-    return "en" if english > foreign else None
+    n_english = sum(word in _ENGLISH_WORDS for word in words)
+    n_foreign = sum(word in _FOREIGN_WORDS for word in words)
+    return "en" if n_english > n_foreign else None
 
 
 def split_sentences(text: str) -> list[str]:
-    """In order, none empty."""
-    return [part.strip() for part in _SENTENCE_END.split(text) if part.strip()]
+    """Returns the sentences of a cleaned text in order; none is empty."""
+    return _split_stripped(_SENTENCE_END, text)
 
 
 def split_clauses(text: str) -> list[str]:
-    """Parts of a sentence between pauses and contrasts, where an opinion usually keeps to its object."""
-    return [
-        part.strip()
-        for sentence in split_sentences(text)
-        for part in _CLAUSE_BREAK.split(sentence)
-        if part.strip()
-    ]
+    """Returns the clauses of a cleaned text in order: sentences are split at pauses and contrasting conjunctions.
+
+    An opinion usually refers to a noun in its own clause."""
+    clauses = []
+    for sentence in split_sentences(text):
+        clauses += _split_stripped(_CLAUSE_BREAK, sentence)
+    return clauses
+
+
+def _split_stripped(separator: re.Pattern[str], text: str) -> list[str]:
+    stripped = map(str.strip, separator.split(text))
+    return list(filter(None, stripped))
 
 
 def split_words(text: str) -> list[str]:
-    """Of a cleaned text, casefolded; a run of characters without spaces is one word."""
+    """Returns the casefolded words of a cleaned text; a run of characters without spaces is one word."""
     return [word.casefold().replace("’", "'") for word in _WORDS.findall(text)]
 
 
 def tokenize_text(text: str) -> list[str]:
-    """Words of a cleaned text, casefolded, each character for itself where a script has no spaces."""
-    found: list[str] = []
+    """Returns casefolded tokens of a cleaned text: words, or single characters in scripts without spaces."""
+    tokens: list[str] = []
     for word in split_words(text):
         if UNSPACED.search(word):
-            found.extend(word)
+            tokens.extend(word)
         else:
-            found.append(word)
-    return found
+            tokens.append(word)
+    return tokens

@@ -1,4 +1,6 @@
-"""Whether a comment speaks well of the thing described: the client's s = w . (e_c * e_d) + b."""
+"""Whether a review is positive about the described item ("agreement" in the API): s = w . (e_c * e_d) + b.
+
+The formula is the client's: e_c is the embedding of the comment, e_d that of the description, * the elementwise product."""
 
 from __future__ import annotations
 
@@ -20,8 +22,9 @@ FORMAT = "1"
 
 @dataclass(frozen=True, slots=True)
 class RelevanceClassifier:
-    """e_c is the vector of a comment, e_d that of the description it is about, their product element by element;
-    weight float32 (width) is w. `accuracy` is balanced, on comments that were not learned from."""
+    """Linear classifier of embedding products: weight float32 (encoder width).
+
+    `encoder` is the name of the encoder, `accuracy` the balanced accuracy on held-out comments, NaN if not evaluated."""
 
     encoder: str
     weight: Float32Array
@@ -29,39 +32,57 @@ class RelevanceClassifier:
     accuracy: float = float("nan")
 
     def score(self, products: Float32Array) -> Float32Array:
-        """Log-odds of praise float32 (n), of products e_c * e_d (n, width) of the head's encoder."""
+        """Returns the log-odds float32 (n) of products float32 (n, width) from `compute_embedding_products`."""
         return np.asarray(products @ self.weight + np.float32(self.bias), dtype=np.float32)
 
     def to_bytes(self) -> bytes:
-        arrays = {"weight": self.weight, "bias": np.array([self.bias], np.float32)}
-        return save(arrays, {"format": FORMAT, "encoder": self.encoder, "accuracy": repr(self.accuracy)})
+        """Serialises to safetensors with arrays `weight` and `bias` and metadata `format`, `encoder`, `accuracy`."""
+        arrays = {
+            "weight": self.weight,
+            "bias": np.array([self.bias], np.float32),
+        }
+        metadata = {
+            "format": FORMAT,
+            "encoder": self.encoder,
+            "accuracy": repr(self.accuracy),
+        }
+        return save(arrays, metadata)
 
     @classmethod
     def load(cls, path: Path) -> RelevanceClassifier:
-        """Raises DataError for a file that to_bytes() did not write."""
+        """Reads a file with the content of `to_bytes`. Raises DataError for another file."""
         try:
             with safe_open(path, framework="numpy") as file:
-                told = file.metadata() or {}
-                weight, bias = file.get_tensor("weight"), file.get_tensor("bias")
-            if told["format"] != FORMAT:
-                raise DataError(f"{path.name} is not an agreement head of this version.")
-            return cls(told["encoder"], weight, float(bias[0]), float(told["accuracy"]))
-        except (OSError, SafetensorError, KeyError, ValueError) as fault:
-            if isinstance(fault, DataError):
-                raise
-            raise DataError(f"{path.name} is not an agreement head.") from fault
+                metadata = file.metadata() or {}
+                weight = file.get_tensor("weight")
+                bias = file.get_tensor("bias")
+            if metadata["format"] != FORMAT:
+                raise DataError(f"{path.name} is not a relevance classifier of this version.")
+            return cls(
+                encoder=metadata["encoder"],
+                weight=weight,
+                bias=float(bias[0]),
+                accuracy=float(metadata["accuracy"]),
+            )
+        except DataError:
+            raise
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise DataError(f"{path.name} is not a relevance classifier.") from error
 
 
 @cache
 def load_default_relevance_classifier() -> RelevanceClassifier:
+    """Returns the classifier that is distributed with this package."""
     return RelevanceClassifier.load(get_heads_folder() / "agreement.safetensors")
 
 
 def compute_embedding_products(
     comments: Sequence[str], descriptions: Sequence[str], encoder: TextEncoder
 ) -> Float32Array:
-    """e_c * e_d float32 (n, width) of cleaned texts; each different description is encoded once."""
-    names = list(dict.fromkeys(descriptions))
-    known = dict(zip(names, encoder.encode(names), strict=True))
-    found: Float32Array = encoder.encode(comments) * np.stack([known[name] for name in descriptions])
-    return found
+    """Returns e_c * e_d, float32 (n, encoder.width), of cleaned comments and the cleaned descriptions of their items."""
+    # Many comments share a description: each distinct one is encoded once and then looked up by row.
+    distinct = list(dict.fromkeys(descriptions))
+    row_of_description = {description: row for row, description in enumerate(distinct)}
+    rows = [row_of_description[description] for description in descriptions]
+    products: Float32Array = encoder.encode(comments) * encoder.encode(distinct)[rows]
+    return products

@@ -1,11 +1,10 @@
-"""Reads reviews: sentiment, aspects and intents of each. For workers: it loads the heads and, for intents, an encoder."""
+"""Review analysis: sentiment, aspects, intents and relevance of each review. Needs loaded classifiers: workers only."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 
@@ -20,18 +19,18 @@ from recommender.language.preprocessing.text import (
     split_sentences,
 )
 from recommender.language.relevance.classifier import RelevanceClassifier, compute_embedding_products
-from recommender.language.reviews.summary import ReviewAnalysis
+from recommender.language.reviews.aggregation import ReviewAnalysis
 from recommender.language.sentiment.classifier import SentimentClassifier, sigmoid
 from recommender.types import Float32Array
 
 OTHER_LANGUAGE, NO_TEXT = "review in another language", "review without text"
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
-_MAX_INTENT_SENTENCES = 4  # sentences of a review whose intent is asked: the first and the last
+_MAX_INTENT_SENTENCES = 4  # sentences per review that are classified: the first two and the last two
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewText:
-    """A review as its writer left it; `language` is what the client states, `about` the text of the item."""
+    """A review as stored: `language` is the code that the client declared, `item_description` the text of the item."""
 
     title: str
     text: str
@@ -41,9 +40,15 @@ class ReviewText:
 
 @dataclass
 class ReviewAnalyzer:
-    """`read` gives a Reading for each review, None for one that cannot be read; `left_out` counts those by reason.
+    """Analyses reviews in English and Chinese.
 
-    Without an intent head no intents are found. `encoders` by name are for heads that need one."""
+    Attributes:
+        sentiment_classifiers: one for each of LANGUAGES.
+        intent_classifier: without it no intents are inferred.
+        relevance_classifier: without it the relevance of every review is 0.5.
+        encoders: by name, those that the sentiment and relevance classifiers need.
+        skipped: number of reviews that were not analysed, by reason; grows with each call.
+    """
 
     sentiment_classifiers: Mapping[Language, SentimentClassifier]
     intent_classifier: IntentClassifier | None = None
@@ -52,62 +57,81 @@ class ReviewAnalyzer:
     skipped: Counter[str] = field(default_factory=Counter)
 
     def analyze_reviews(self, reviews: Sequence[ReviewText]) -> list[ReviewAnalysis | None]:
-        """In order. Whatever the texts hold, a reading or None comes of it."""
+        """Returns the analysis of each review in order, None for a review without text or in another language."""
         texts = [join_title_and_text(review.title, review.text) for review in reviews]
-        spoken = [
-            detect_language(text, declared=one.language) for text, one in zip(texts, reviews, strict=True)
-        ]
-        self.skipped[NO_TEXT] += sum(not text for text in texts)
-        self.skipped[OTHER_LANGUAGE] += sum(
-            bool(text) and language is None for text, language in zip(texts, spoken, strict=True)
-        )
-        found: list[ReviewAnalysis | None] = [None] * len(texts)
-        for language in LANGUAGES:
-            rows = [row for row, one in enumerate(spoken) if one == language]
-            about = [clean_text(reviews[row].item_description) for row in rows]
-            told = self._analyze_texts([texts[row] for row in rows], about, language)
-            for row, reading in zip(rows, told, strict=True):
-                found[row] = reading
-        return found
+        rows_by_language: dict[Language, list[int]] = {language: [] for language in LANGUAGES}
+        for row, review in enumerate(reviews):
+            language = detect_language(texts[row], declared=review.language)
+            if language is not None:
+                rows_by_language[language].append(row)
+            else:
+                self.skipped[OTHER_LANGUAGE if texts[row] else NO_TEXT] += 1
+        analyses: list[ReviewAnalysis | None] = [None] * len(texts)
+        for language, rows in rows_by_language.items():
+            language_texts = [texts[row] for row in rows]
+            descriptions = [clean_text(reviews[row].item_description) for row in rows]
+            language_analyses = self._analyze_texts(language_texts, descriptions, language)
+            for row, analysis in zip(rows, language_analyses, strict=True):
+                analyses[row] = analysis
+        return analyses
 
     def _analyze_texts(
-        self, texts: list[str], descriptions: list[str], language: Language
+        self,
+        texts: list[str],
+        descriptions: list[str],
+        language: Language,
     ) -> list[ReviewAnalysis]:
         if not texts:
             return []
-        head = self.sentiment_classifiers[language]
-        likely = sigmoid(head.score(texts, self.encoders.get(head.metadata.encoder)))
-        meant, agreed = self._infer_intents(texts, language), self._score_relevance(texts, descriptions)
-        return [
-            ReviewAnalysis(float(praise), compute_aspect_polarities(text, language), intents, float(agrees))
-            for text, praise, intents, agrees in zip(texts, likely, meant, agreed, strict=True)
-        ]
+        classifier = self.sentiment_classifiers[language]
+        encoder = self.encoders.get(classifier.metadata.encoder)
+        sentiment = sigmoid(classifier.score(texts, encoder))
+        intents = self._infer_intents(texts, language)
+        relevance = self._score_relevance(texts, descriptions)
+        analyses = []
+        for row, text in enumerate(texts):
+            analyses.append(
+                ReviewAnalysis(
+                    sentiment=float(sentiment[row]),
+                    aspects=compute_aspect_polarities(text, language),
+                    intents=intents[row],
+                    relevance=float(relevance[row]),
+                )
+            )
+        return analyses
 
     def _score_relevance(self, texts: list[str], descriptions: list[str]) -> Float32Array:
-        """Probabilities; a half where nothing describes the item or no head was given."""
-        found = np.full(len(texts), 0.5, np.float32)
-        rows = [row for row, text in enumerate(descriptions) if text]
-        if self.relevance_classifier is not None and rows:
-            head = self.relevance_classifier
-            both = compute_embedding_products(
-                [texts[row] for row in rows], [descriptions[row] for row in rows], self.encoders[head.encoder]
+        """Probabilities float32 (len(texts)); 0.5 without a description or a classifier."""
+        probabilities = np.full(len(texts), 0.5, np.float32)
+        rows = [row for row, description in enumerate(descriptions) if description]
+        classifier = self.relevance_classifier
+        if classifier is not None and rows:
+            products = compute_embedding_products(
+                comments=[texts[row] for row in rows],
+                descriptions=[descriptions[row] for row in rows],
+                encoder=self.encoders[classifier.encoder],
             )
-            found[rows] = sigmoid(head.score(both))
-        return found
+            probabilities[rows] = sigmoid(classifier.score(products))
+        return probabilities
 
     def _infer_intents(self, texts: list[str], language: Language) -> list[frozenset[str]]:
         if self.intent_classifier is None:
             return [frozenset()] * len(texts)
-        parts = [_select_first_and_last(split_sentences(text)) for text in texts]
-        flat = [IntentSentence(NO_INTENT, language, sentence) for part in parts for sentence in part]
-        labels = self.intent_classifier.infer_intents(flat)
-        stops = np.cumsum([0, *map(len, parts)]).tolist()
-        return [frozenset(labels[low:high]) - {NO_INTENT} for low, high in pairwise(stops)]
+        # The sentences of all texts are classified in one batch; owners[i] is the text of sentence i.
+        sentences = list[IntentSentence]()
+        owners = list[int]()
+        for row, text in enumerate(texts):
+            for sentence in _select_first_and_last(split_sentences(text)):
+                sentences.append(IntentSentence(NO_INTENT, language, sentence))
+                owners.append(row)
+        intents: list[set[str]] = [set() for _ in texts]
+        for row, intent in zip(owners, self.intent_classifier.infer_intents(sentences), strict=True):
+            intents[row].add(intent)
+        return [frozenset(labels - {NO_INTENT}) for labels in intents]
 
 
 def _select_first_and_last(sentences: list[str]) -> list[str]:
-    return (
-        sentences
-        if len(sentences) <= _MAX_INTENT_SENTENCES
-        else sentences[: _MAX_INTENT_SENTENCES // 2] + sentences[-_MAX_INTENT_SENTENCES // 2 :]
-    )
+    if len(sentences) <= _MAX_INTENT_SENTENCES:
+        return sentences
+    half = _MAX_INTENT_SENTENCES // 2
+    return sentences[:half] + sentences[-half:]

@@ -1,4 +1,4 @@
-"""The reader that trainings use. Loads scikit-learn, and torch where a head asks for it: workers and commands only."""
+"""Assembles the review analyzer of a training run. Loads scikit-learn, and torch for some encoders: workers and commands only."""
 
 from __future__ import annotations
 
@@ -13,19 +13,33 @@ from recommender.language.sentiment.classifier import SentimentClassifier, load_
 
 
 def load_review_analyzer(folder: Path | None = None) -> ReviewAnalyzer:
-    """The sentiment heads that lie in `folder` as `sentiment-en.safetensors` and `sentiment-zh.safetensors`; for a
-    language without one there, the head of the package. Raises DataError for a head that cannot be read."""
-    heads = {language: _load_sentiment_classifier(language, folder) for language in LANGUAGES}
-    agreement = load_default_relevance_classifier()
-    names = {agreement.encoder, *(head.metadata.encoder for head in heads.values())} - {""}
-    encoders = {name: open_encoder(name) for name in sorted(names)}
-    return ReviewAnalyzer(heads, train_default_intent_classifier(), agreement, encoders)
+    """Loads sentiment classifiers from `folder`, all others from this package.
+
+    Args:
+        folder: may contain `sentiment-en.safetensors` and `sentiment-zh.safetensors`. A language without a file there
+            gets the classifier of this package.
+
+    Raises:
+        DataError: a classifier or an encoder cannot be read.
+    """
+    sentiment_classifiers = {language: _load_sentiment_classifier(language, folder) for language in LANGUAGES}
+    relevance_classifier = load_default_relevance_classifier()
+    encoder_names = {relevance_classifier.encoder}
+    for classifier in sentiment_classifiers.values():
+        # A classifier without an encoder stores the empty name.
+        if classifier.metadata.encoder:
+            encoder_names.add(classifier.metadata.encoder)
+    return ReviewAnalyzer(
+        sentiment_classifiers=sentiment_classifiers,
+        intent_classifier=train_default_intent_classifier(),
+        relevance_classifier=relevance_classifier,
+        encoders={name: open_encoder(name) for name in sorted(encoder_names)},
+    )
 
 
 def _load_sentiment_classifier(language: Language, folder: Path | None) -> SentimentClassifier:
-    path = folder / f"sentiment-{language}.safetensors" if folder else None
-    return (
-        SentimentClassifier.load(path)
-        if path and path.is_file()
-        else load_default_sentiment_classifier(language)
-    )
+    if folder is not None:
+        path = folder / f"sentiment-{language}.safetensors"
+        if path.is_file():
+            return SentimentClassifier.load(path)
+    return load_default_sentiment_classifier(language)

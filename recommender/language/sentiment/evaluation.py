@@ -1,11 +1,11 @@
-"""How good sentiment is on texts that were not learned from, and how many reviews a second. Loads scikit-learn: commands only."""
+"""Accuracy and throughput of sentiment classifiers on texts that they were not trained on. Loads scikit-learn: commands only."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import cycle
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -15,18 +15,29 @@ from recommender.language.encoders.base import TextEncoder
 from recommender.language.preprocessing.corpora import LabelledTexts
 from recommender.language.preprocessing.text import clean_text, tokenize_text
 from recommender.language.sentiment.classifier import SentimentClassifier
+from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
 from recommender.language.sentiment.training import evaluate_accuracy
+from recommender.types import BoolArray
 
 TOKENS_PER_REVIEW = 128
 MAX_DEFAULT_TEXTS = 2_000
+NetworkTrainer = Callable[[Sequence[str], BoolArray, OnnxSentimentNetwork | None], OnnxSentimentNetwork]
+"""Fine-tunes a network to texts and labels, from the given network or, for None, from the encoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentimentMetrics:
-    """Accuracies on one set; `shipped` on at most its first MOST_SHIPPED texts.
+    """Accuracies on one test set.
 
-    `seen`: the share of measured texts that stand, whole, inside a text learned from, and `unseen`: the accuracy on the
-    others; both None where nobody asked."""
+    Attributes:
+        n_train: number of training texts.
+        n_test: number of test texts.
+        accuracy: of the trained classifier.
+        baseline_accuracy: of the TF-IDF baseline on the same rows; None if not evaluated.
+        default_accuracy: of the distributed classifier, on the first MAX_DEFAULT_TEXTS test texts.
+        leaked_fraction: fraction of the test texts that are part of a training text; None if not evaluated.
+        unleaked_accuracy: accuracy on the other test texts; None if not evaluated or if there are none.
+    """
 
     n_train: int
     n_test: int
@@ -47,31 +58,55 @@ def evaluate_sentiment(
     compare_baseline: bool = True,
     check_leakage: bool = False,
 ) -> SentimentMetrics:
-    """A head learned from `learn`, the TF-IDF baseline learned from the same, and the head that ships, on `test`."""
-    right = (classifier.score([clean_text(text) for text in test.texts]) > 0) == test.is_positive
-    known = _find_leaked_texts(train.texts, test.texts) if check_leakage else np.zeros(len(test), np.bool_)
+    """Evaluates a trained classifier, the TF-IDF baseline and the distributed classifier on `test`.
+
+    Args:
+        train: the texts that `classifier` was trained on; the baseline is trained on them too.
+        test: the test texts.
+        classifier: the trained classifier, without an encoder.
+        default_classifier: the distributed classifier.
+        default_encoder: the encoder of `default_classifier`, if it has one.
+        compare_baseline: whether to train and evaluate the baseline.
+        check_leakage: whether to look for test texts inside training texts.
+    """
+    scores = classifier.score(list(map(clean_text, test.texts)))
+    is_correct = (scores > 0) == test.is_positive
+    baseline_accuracy = leaked_fraction = unleaked_accuracy = None
+    if compare_baseline:
+        baseline_accuracy = evaluate_tfidf_baseline(train, test)
+    if check_leakage:
+        is_leaked = _find_leaked_texts(train.texts, test.texts)
+        leaked_fraction = float(is_leaked.mean())
+        if not is_leaked.all():
+            unleaked_accuracy = float(is_correct[~is_leaked].mean())
+    default_accuracy = evaluate_accuracy(
+        default_classifier,
+        test.texts[:MAX_DEFAULT_TEXTS],
+        test.is_positive[:MAX_DEFAULT_TEXTS],
+        default_encoder,
+    )
     return SentimentMetrics(
         n_train=len(train),
         n_test=len(test),
-        accuracy=float(right.mean()),
-        baseline_accuracy=evaluate_tfidf_baseline(train, test) if compare_baseline else None,
-        default_accuracy=evaluate_accuracy(
-            default_classifier,
-            test.texts[:MAX_DEFAULT_TEXTS],
-            test.is_positive[:MAX_DEFAULT_TEXTS],
-            default_encoder,
-        ),
-        leaked_fraction=float(known.mean()) if check_leakage else None,
-        unleaked_accuracy=float(right[~known].mean()) if check_leakage and not known.all() else None,
+        accuracy=float(is_correct.mean()),
+        baseline_accuracy=baseline_accuracy,
+        default_accuracy=default_accuracy,
+        leaked_fraction=leaked_fraction,
+        unleaked_accuracy=unleaked_accuracy,
     )
 
 
 def evaluate_tfidf_baseline(train: LabelledTexts, test: LabelledTexts) -> float:
-    """The bar: character runs of one to three letters, TF-IDF, logistic regression, as scikit-learn does them."""
-    vectoriser = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
-    columns = vectoriser.fit_transform(train.texts)
-    learned = LogisticRegression(C=10, max_iter=200).fit(columns, train.is_positive)
-    return float(learned.score(vectoriser.transform(test.texts), test.is_positive))
+    """Returns the test accuracy of scikit-learn's logistic regression over TF-IDF of character 1- to 3-grams."""
+    vectorizer = TfidfVectorizer(
+        analyzer="char",
+        ngram_range=(1, 3),
+        min_df=2,
+        sublinear_tf=True,
+    )
+    model = LogisticRegression(C=10, max_iter=200)
+    model.fit(vectorizer.fit_transform(train.texts), train.is_positive)
+    return float(model.score(vectorizer.transform(test.texts), test.is_positive))
 
 
 def measure_throughput(
@@ -81,30 +116,46 @@ def measure_throughput(
     *,
     count: int = 1_000,
 ) -> float:
-    """Of TOKENS tokens each, cleaned and scored: a second of one processor, whatever else the machine does."""
-    long = _build_long_texts(texts, count)
-    classifier.score(long[:1], encoder)  # what is loaded once is no part of the rate
+    """Measures how many reviews of TOKENS_PER_REVIEW tokens are cleaned and scored per second of CPU time.
+
+    Args:
+        classifier: the classifier to measure.
+        texts: reviews from which `count` longer ones are composed.
+        encoder: the encoder of the classifier, if it has one.
+        count: number of reviews to score.
+    """
+    long_texts = _build_long_texts(texts, count)
+    classifier.score(long_texts[:1], encoder)  # loads encoder and network, which is not part of the rate
+    # CPU time instead of wall-clock time: other processes of the machine do not change the result.
     started = time.process_time()
-    classifier.score([clean_text(text) for text in long], encoder)
-    return len(long) / (time.process_time() - started)
+    classifier.score(list(map(clean_text, long_texts)), encoder)
+    return len(long_texts) / (time.process_time() - started)
 
 
 def _build_long_texts(texts: Sequence[str], count: int) -> list[str]:
-    """`count` texts of TOKENS tokens, pieced together from the given ones."""
-    made, at = list[str](), 0
-    while len(made) < count:
-        piece, size = list[str](), 0
-        while size < TOKENS_PER_REVIEW:
-            text = clean_text(texts[at % len(texts)]) or "."
-            piece.append(text)
-            size += max(len(tokenize_text(text)), 1)
-            at += 1
-        made.append(" ".join(piece))
-    return made
+    """`count` texts of at least TOKENS_PER_REVIEW tokens, each joined from consecutive given texts."""
+    source = cycle(texts)
+    return [_join_until_long(source) for _ in range(count)]
 
 
-def _find_leaked_texts(
-    train_texts: Sequence[str], test_texts: Sequence[str]
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    everything = "\n".join(" ".join(text.split()) for text in train_texts)
-    return np.array([" ".join(text.split()) in everything for text in test_texts], np.bool_)
+def _join_until_long(source: Iterator[str]) -> str:
+    pieces = list[str]()
+    n_tokens = 0
+    while n_tokens < TOKENS_PER_REVIEW:
+        # An empty text counts as one token: otherwise texts without words would never be enough.
+        piece = clean_text(next(source)) or "."
+        pieces.append(piece)
+        n_tokens += max(len(tokenize_text(piece)), 1)
+    return " ".join(pieces)
+
+
+def _find_leaked_texts(train_texts: Sequence[str], test_texts: Sequence[str]) -> BoolArray:
+    """bool (len(test_texts)): whether a training text contains the test text, apart from white space."""
+    # One string of all training texts: a single substring search instead of one for each pair. Normalised texts
+    # contain no line feed, so no match crosses two of them.
+    haystack = "\n".join(map(_normalize_whitespace, train_texts))
+    return np.array([_normalize_whitespace(text) in haystack for text in test_texts], np.bool_)
+
+
+def _normalize_whitespace(text: str) -> str:
+    return " ".join(text.split())

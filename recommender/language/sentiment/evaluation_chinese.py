@@ -1,9 +1,9 @@
-"""Sentiment on Chinese sets: each has a tenth that nothing has learned from. Loads scikit-learn: commands only."""
+"""Evaluation of sentiment on Chinese data sets, with a common held-out tenth. Loads scikit-learn: commands only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,25 @@ import numpy as np
 from recommender.language.encoders.base import TextEncoder
 from recommender.language.preprocessing.corpora import (
     LabelledTexts,
+    concatenate_texts,
     read_labelled_table,
     split_train_test_rows,
 )
 from recommender.language.sentiment.classifier import SentimentClassifier
-from recommender.language.sentiment.evaluation import evaluate_sentiment, measure_throughput
+from recommender.language.sentiment.config import SentimentFitOptions, get_default_config
+from recommender.language.sentiment.evaluation import (
+    NetworkTrainer,
+    evaluate_sentiment,
+    measure_throughput,
+)
 from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
-from recommender.language.sentiment.training import fit_nbsvm_pair, get_default_config
-from recommender.types import BoolArray
+from recommender.language.sentiment.training import fit_nbsvm_pair
 
-NetworkTrainer = Callable[[Sequence[str], BoolArray, OnnxSentimentNetwork | None], OnnxSentimentNetwork]
+
+@dataclass(frozen=True, slots=True)
+class _TrainTestTexts:
+    train: LabelledTexts
+    test: LabelledTexts
 
 
 def evaluate_chinese_sets(
@@ -32,30 +41,66 @@ def evaluate_chinese_sets(
     seed: int,
     train_network: NetworkTrainer | None = None,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The largest set first; the heads of the others start from its head.
+    """Trains and evaluates a classifier for each data set, the largest first.
 
-    With `network` each head gets one: first one is tuned to the texts of all sets together, which is that of the largest
-    set; those of the others go on from it. No head and no network has learned a text that stands in any set's tenth, in
-    whatever set it came up. The TF-IDF baseline of a set learns from the same rows of that set."""
+    The classifier of the largest set is the initial classifier of the others. With `train_network` the first network is
+    tuned to the training texts of all sets together and belongs to the largest set; the networks of the other sets
+    continue from it. A test text of any set is in no training set.
+
+    Args:
+        paths: labelled tables by name of the data set, at least one.
+        default_classifier: the distributed classifier, for comparison.
+        encoder: the encoder of `default_classifier`.
+        seed: of the train/test split.
+        train_network: fine-tunes a network; None for linear classifiers.
+
+    Yields:
+        Name and metrics of each set: the fields of `SentimentMetrics` and `reviews_per_second`.
+    """
     sets = {name: read_labelled_table(path) for name, path in paths.items()}
-    parts = {name: split_train_test_rows(len(texts), seed=seed) for name, texts in sets.items()}
-    asked = {_strip_whitespace(sets[name].texts[row]) for name in sets for row in parts[name][1].tolist()}
-    learn = {name: _drop_test_duplicates(texts.take(parts[name][0]), asked) for name, texts in sets.items()}
-    every = sum(learn.values(), LabelledTexts((), np.empty(0, np.bool_)))
-    common = train_network(every.texts, every.is_positive, None) if train_network else None
-    start: SentimentClassifier | None = None
-    for name in sorted(sets, key=lambda one: -len(sets[one])):
-        given, test = learn[name], sets[name].take(parts[name][1])
-        own = train_network(given.texts, given.is_positive, common) if train_network and start else common
-        words = fit_nbsvm_pair(
-            given.texts, given.is_positive, get_default_config("zh"), language="zh", start=start
+    splits = _split_sets(sets, seed)
+    common_network = None
+    if train_network:
+        all_texts = concatenate_texts(split.train for split in splits.values())
+        common_network = train_network(all_texts.texts, all_texts.is_positive, None)
+    largest, *smaller = sorted(sets, key=lambda name: -len(sets[name]))
+
+    def evaluate(name: str, classifier: SentimentClassifier) -> tuple[str, Mapping[str, Any]]:
+        train = splits[name].train
+        metrics = evaluate_sentiment(
+            train,
+            splits[name].test,
+            classifier=classifier,
+            default_classifier=default_classifier,
+            default_encoder=encoder,
         )
-        head = replace(words, network=own)
-        finding = evaluate_sentiment(
-            given, test, classifier=head, default_classifier=default_classifier, default_encoder=encoder
-        )
-        yield name, {**asdict(finding), "reviews_per_second": measure_throughput(head, given.texts)}
-        start = start or head
+        reviews_per_second = measure_throughput(classifier, train.texts)
+        return name, {**asdict(metrics), "reviews_per_second": reviews_per_second}
+
+    initial = _fit_classifier(splits[largest].train, initial=None, network=common_network)
+    yield evaluate(largest, initial)
+    for name in smaller:
+        train = splits[name].train
+        network = None
+        if train_network:
+            network = train_network(train.texts, train.is_positive, common_network)
+        yield evaluate(name, _fit_classifier(train, initial=initial, network=network))
+
+
+def _split_sets(sets: Mapping[str, LabelledTexts], seed: int) -> dict[str, _TrainTestTexts]:
+    """A random tenth of each set for testing; training texts that occur in any test set are dropped."""
+    train_sets, test_sets = {}, {}
+    for name, texts in sets.items():
+        train_rows, test_rows = split_train_test_rows(len(texts), seed=seed)
+        train_sets[name] = texts.take(train_rows)
+        test_sets[name] = texts.take(test_rows)
+    test_keys = set[str]()
+    for texts in test_sets.values():
+        test_keys.update(map(_strip_whitespace, texts.texts))
+    splits = {}
+    for name, texts in train_sets.items():
+        splits[name] = _TrainTestTexts(_drop_test_duplicates(texts, test_keys), test_sets[name])
+    return splits
 
 
 def _drop_test_duplicates(texts: LabelledTexts, test_keys: set[str]) -> LabelledTexts:
@@ -64,4 +109,20 @@ def _drop_test_duplicates(texts: LabelledTexts, test_keys: set[str]) -> Labelled
 
 
 def _strip_whitespace(text: str) -> str:
+    # Without any white space, because crawled Chinese texts differ in spaces that carry no meaning.
     return "".join(text.split())
+
+
+def _fit_classifier(
+    texts: LabelledTexts,
+    *,
+    initial: SentimentClassifier | None,
+    network: OnnxSentimentNetwork | None,
+) -> SentimentClassifier:
+    options = SentimentFitOptions(
+        language="zh",
+        config=get_default_config("zh"),
+        initial=initial,
+    )
+    classifier = fit_nbsvm_pair(texts.texts, texts.is_positive, options)
+    return replace(classifier, network=network)

@@ -1,8 +1,8 @@
-"""A network that reads a review's pieces in order, as int8 ONNX. It needs no torch."""
+"""Fine-tuned sentiment network as int8 ONNX. Scoring needs onnxruntime and no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -11,18 +11,22 @@ import onnxruntime
 
 from recommender.language.encoders.sentencepiece import SentencePieceTokenizer
 from recommender.language.encoders.wordpiece import WordPieceTokenizer
-from recommender.types import DataError, Float32Array
+from recommender.types import DataError, Float32Array, Int32Array
 
-# A sum and its layer norm in one step takes five times as long as one after the other (onnxruntime 1.32).
+# The fused sum and layer norm takes five times as long as the two operators in sequence (onnxruntime 1.32).
 _DISABLED_OPTIMIZERS = ["SkipLayerNormFusion"]
 
 
 @dataclass(frozen=True)
 class OnnxSentimentNetwork:
-    """`graph`: ONNX from what stands in a text to log-odds of praise. `weights`: safetensors, float16, which another
-    training may go on from; scoring does not read them. `tokenizer`: of a transformer, as its `tokenizer.json`; without
-    one the network reads pieces of the multilingual encoder, and nothing in it is a word. `share`: how much it counts
-    beside the words of a head."""
+    """A network from tokens to log-odds that a text is positive.
+
+    Attributes:
+        graph: the ONNX model.
+        weights: float16 weights as safetensors, from which another training can continue; scoring does not use them.
+        tokenizer: `tokenizer.json` of a BERT; empty for the network that reads pieces of the multilingual encoder.
+        blend_weight: factor of the score in the sum of `SentimentClassifier`.
+    """
 
     graph: bytes = field(repr=False)
     weights: bytes = field(repr=False)
@@ -30,27 +34,21 @@ class OnnxSentimentNetwork:
     blend_weight: float = 0.5
 
     def score(self, texts: Sequence[str]) -> Float32Array:
-        """Log-odds float32 (len(texts)) of cleaned texts; above zero for praise. Memory grows by their pieces alone."""
-        rows = self._tokenizer.tokenize(texts)
-        order = sorted(range(len(rows)), key=lambda row: rows[row].size)
-        found = np.zeros(len(rows), np.float32)
-        start = 0
-        while start < len(order):
-            stop = start + 1
-            while (
-                stop < len(order)
-                and (stop + 1 - start) * rows[order[stop]].size <= self._tokenizer.max_batch_tokens
-            ):
-                stop += 1
-            part = order[start:stop]
-            given = self._tokenizer.build_inputs([rows[row] for row in part])
-            found[part] = self._session.run(None, dict(given))[0]
-            start = stop
-        return found
+        """Returns log-odds float32 (len(texts)) of cleaned texts. Raises DataError for a damaged graph or tokenizer.
+
+        Memory grows with the token ids only; vectors are computed per batch."""
+        token_ids = self._tokenizer.tokenize(texts)
+        scores = np.zeros(len(texts), np.float32)
+        for rows in _iter_batches(token_ids, self._tokenizer.max_batch_tokens):
+            inputs = self._tokenizer.build_inputs([token_ids[row] for row in rows])
+            scores[rows] = self._session.run(None, dict(inputs))[0]
+        return scores
 
     @cached_property
     def _tokenizer(self) -> WordPieceTokenizer | SentencePieceTokenizer:
-        return WordPieceTokenizer(self.tokenizer) if self.tokenizer else SentencePieceTokenizer()
+        if self.tokenizer:
+            return WordPieceTokenizer(self.tokenizer)
+        return SentencePieceTokenizer()
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
@@ -65,5 +63,19 @@ class OnnxSentimentNetwork:
                 providers=["CPUExecutionProvider"],
                 disabled_optimizers=_DISABLED_OPTIMIZERS,
             )
-        except Exception as fault:  # what onnxruntime raises for a damaged graph is of many kinds
-            raise DataError("The network of this sentiment head cannot be read.") from fault
+        except Exception as error:  # onnxruntime raises exceptions of many types for a damaged graph
+            raise DataError("The network of this sentiment classifier cannot be read.") from error
+
+
+def _iter_batches(token_ids: Sequence[Int32Array], max_batch_tokens: int) -> Iterator[list[int]]:
+    """Row numbers in batches of similar length; a batch has at most `max_batch_tokens` tokens, padding included."""
+    batch = list[int]()
+    for row in sorted(range(len(token_ids)), key=lambda row: token_ids[row].size):
+        # Lengths ascend, so all rows of the batch are padded to the length of this one.
+        padded_size = (len(batch) + 1) * token_ids[row].size
+        if batch and padded_size > max_batch_tokens:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

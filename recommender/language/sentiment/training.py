@@ -1,4 +1,4 @@
-"""Learns a sentiment head from labelled texts. Loads scikit-learn: workers and commands only."""
+"""Training of the linear sentiment classifier. Loads scikit-learn: workers and commands only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from recommender.language.encoders.base import TextEncoder
-from recommender.language.preprocessing.ngram_hashing import BITS, hash_ngrams
+from recommender.language.preprocessing.ngram_hashing import hash_ngrams
 from recommender.language.preprocessing.text import Language, clean_text
 from recommender.language.sentiment.classifier import (
     N_LEXICON_FEATURES,
@@ -19,143 +19,162 @@ from recommender.language.sentiment.classifier import (
     SentimentMetadata,
     extract_lexicon_features,
 )
+from recommender.language.sentiment.config import SentimentConfig, SentimentFitOptions
 from recommender.types import BoolArray, DataError, Float32Array
 
 MIN_TEXTS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class SentimentConfig:
-    """strength is the inverse L2 penalty. The columns of marks are scaled by the log ratio of how often they stand in
-    praise and in blame (Wang and Manning 2012, "Baselines and Bigrams"), to the power `ratio`: 0 leaves them as they
-    are. tone_scale and vector_scale: how long cues and a text's vector are beside its marks. Without `words` a head can
-    speak for a language that it has not seen. balanced: both kinds count as much, however many there are."""
+class ColumnLayout:
+    """Columns of the feature blocks in the design matrix; the slice of an absent block is empty."""
 
-    bits: int = BITS
-    inverse_penalty: float = 4.0
-    ratio_power: float = 1.0
-    smoothing: float = 1.0
-    lexicon_scale: float = 1.0
-    embedding_scale: float = 1.0
-    use_ngrams: bool = True
-    balance_classes: bool = False
+    ngrams: slice
+    lexicon: slice
+    embedding: slice
+    initial: slice
+
+    @classmethod
+    def from_options(cls, options: SentimentFitOptions) -> ColumnLayout:
+        """Returns the layout of the blocks that the options ask for."""
+        ngrams_end = 1 << options.config.bits if options.config.use_ngrams else 0
+        lexicon_end = ngrams_end + N_LEXICON_FEATURES
+        embedding_end = lexicon_end + (options.encoder.width if options.encoder else 0)
+        return cls(
+            ngrams=slice(0, ngrams_end),
+            lexicon=slice(ngrams_end, lexicon_end),
+            embedding=slice(lexicon_end, embedding_end),
+            initial=slice(embedding_end, None),
+        )
 
 
-def get_default_config(language: Language, *, has_encoder: bool = False) -> SentimentConfig:
-    """What held-out tenths of training data chose; the same for every data set of a language."""
-    if has_encoder:
-        return SentimentConfig(ratio_power=0.0, inverse_penalty=4.0, embedding_scale=2.0)
-    return SentimentConfig(ratio_power=0.0, inverse_penalty=16.0, bits=BITS if language == "en" else 20)
-
-
-def fit_sentiment_classifier(  # noqa: PLR0913 - what one head is learned from, keyword-only
+def fit_sentiment_classifier(
     texts: Sequence[str],
     is_positive: BoolArray,
+    options: SentimentFitOptions,
     *,
-    language: Language,
-    encoder: TextEncoder | None = None,
-    config: SentimentConfig | None = None,
-    learned_from: str = "",
-    sample_weight: Float32Array | None = None,
     languages: Sequence[Language] = (),
-    initial: SentimentClassifier | None = None,
+    sample_weight: Float32Array | None = None,
 ) -> SentimentClassifier:
-    """praise[i] says whether text i praises; counts[i] is how often it counts, spoken[i] its language where texts of both
-    are mixed. `start` is a head of the same language and size, without an encoder, that knows more texts: what its words
-    say is one more column, folded into the new head. Raises DataError for fewer than LEAST_TEXTS texts or one kind alone."""
-    config = config or SentimentConfig()
-    initial = initial and replace(initial, network=None)
-    cleaned = [clean_text(text) for text in texts]
+    """Fits a logistic regression over n-grams, opinion words and, with an encoder, embeddings.
+
+    Args:
+        texts: training texts; they are cleaned here.
+        is_positive: bool (len(texts)), the labels.
+        options: language, hyper-parameters, encoder and initial classifier.
+        languages: the language of each text, if they differ from `options.language`.
+        sample_weight: float32 (len(texts)), 1 for each text if None.
+
+    Returns:
+        A classifier without a network and without accuracies.
+
+    Raises:
+        DataError: fewer than MIN_TEXTS texts, only one label, or an unsuitable initial classifier.
+    """
+    config = options.config
+    cleaned = list(map(clean_text, texts))
     validate_training_set(cleaned, is_positive)
-    scale, blocks = np.zeros(1, np.float32), list[Any]()
+    # A classifier without n-grams has a single n-gram weight of 0.
+    ngram_weights = np.zeros(1, np.float32)
+    blocks = _build_dense_blocks(cleaned, languages or [options.language] * len(cleaned), options)
     if config.use_ngrams:
-        found = hash_ngrams(cleaned, bits=config.bits)
-        scale = _compute_log_count_ratio(found, is_positive, config)
-        blocks.append(found.multiply(scale[None, :]))
-    tones = [
-        extract_lexicon_features([text], one)[0]
-        for text, one in zip(cleaned, languages or [language] * len(cleaned), strict=True)
-    ]
-    blocks.append(np.stack(tones) * np.float32(config.lexicon_scale))
-    if encoder is not None:
-        blocks.append(encoder.encode(cleaned) * np.float32(config.embedding_scale))
-    if initial is not None:
-        blocks.append(_score_with_initial(initial, cleaned, config)[:, None])
-    weight, bias = _fit_logistic_regression(
-        sparse.hstack(list(map(sparse.csr_matrix, blocks)), format="csr"), is_positive, config, sample_weight
+        ngrams = hash_ngrams(cleaned, bits=config.bits)
+        ngram_scale = _compute_log_count_ratio(ngrams, is_positive, config)
+        blocks.insert(0, ngrams.multiply(ngram_scale[None, :]))
+    design_matrix = sparse.hstack(list(map(sparse.csr_matrix, blocks)), format="csr")
+    weight, bias = _fit_logistic_regression(design_matrix, is_positive, config, sample_weight)
+    # Weights times column scales: the classifier applies to unscaled features.
+    layout = ColumnLayout.from_options(options)
+    if config.use_ngrams:
+        ngram_weights = weight[layout.ngrams] * ngram_scale
+    classifier = SentimentClassifier(
+        metadata=SentimentMetadata(
+            language=options.language,
+            encoder=options.encoder.name if options.encoder else "",
+            learned_from=options.learned_from,
+            texts=len(cleaned),
+            measured={},
+        ),
+        ngram_weights=ngram_weights,
+        lexicon_weights=weight[layout.lexicon] * np.float32(config.lexicon_scale),
+        embedding_weights=weight[layout.embedding] * np.float32(config.embedding_scale),
+        bias=bias,
     )
-    size, width = (scale.size if config.use_ngrams else 0), (encoder.width if encoder else 0)
-    head = SentimentClassifier(
-        SentimentMetadata(language, encoder.name if encoder else "", learned_from, len(cleaned), {}),
-        weight[:size] * scale if config.use_ngrams else scale,
-        weight[size : size + N_LEXICON_FEATURES] * np.float32(config.lexicon_scale),
-        weight[size + N_LEXICON_FEATURES : size + N_LEXICON_FEATURES + width]
-        * np.float32(config.embedding_scale),
-        bias,
-    )
-    return head if initial is None else _add_scaled(head, initial, weight[-1])
+    if options.initial is None:
+        return classifier
+    initial_weight = float(weight[layout.initial][0])
+    return _combine_linearly(classifier, options.initial, first_weight=1.0, second_weight=initial_weight)
 
 
 def fit_nbsvm_pair(
-    texts: Sequence[str], is_positive: BoolArray, config: SentimentConfig, **fit_options: Any
+    texts: Sequence[str],
+    is_positive: BoolArray,
+    options: SentimentFitOptions,
 ) -> SentimentClassifier:
-    """The mean of a head with marks as they are and one with marks scaled by the log ratio: two linear heads, so one.
+    """Returns the mean of a classifier with unscaled n-grams and one with n-grams scaled by the log-count ratio.
 
-    `strength` is of the first; the second, whose marks are longer, has a sixteenth of it."""
-    plain = fit_sentiment_classifier(
-        texts, is_positive, config=replace(config, ratio_power=0.0), **fit_options
+    The scaling is that of NB-SVM (Wang and Manning 2012, "Baselines and Bigrams"). `options.config.inverse_penalty` is
+    that of the unscaled classifier; the scaled one, whose columns are longer, uses a sixteenth. See
+    `fit_sentiment_classifier` for arguments and errors."""
+    config = options.config
+    unscaled = replace(config, ratio_power=0.0)
+    scaled = replace(config, ratio_power=1.0, inverse_penalty=config.inverse_penalty / 16)
+    return _combine_linearly(
+        fit_sentiment_classifier(texts, is_positive, replace(options, config=unscaled)),
+        fit_sentiment_classifier(texts, is_positive, replace(options, config=scaled)),
+        first_weight=0.5,
+        second_weight=0.5,
     )
-    scaled = fit_sentiment_classifier(
-        texts,
-        is_positive,
-        config=replace(config, ratio_power=1.0, inverse_penalty=config.inverse_penalty / 16),
-        **fit_options,
-    )
-    return _add_scaled(_scale_by_half(plain), scaled, np.float32(0.5))
 
 
-def _scale_by_half(classifier: SentimentClassifier) -> SentimentClassifier:
-    half = np.float32(0.5)
-    return replace(
-        classifier,
-        ngram_weights=half * classifier.ngram_weights,
-        lexicon_weights=half * classifier.lexicon_weights,
-        embedding_weights=half * classifier.embedding_weights,
-        bias=classifier.bias / 2,
-    )
+def _build_dense_blocks(
+    texts: Sequence[str],
+    languages: Sequence[Language],
+    options: SentimentFitOptions,
+) -> list[Any]:
+    """Scaled feature blocks (len(texts), columns) in the order of `ColumnLayout`, without the n-grams."""
+    lexicon_features = np.zeros((len(texts), N_LEXICON_FEATURES), np.float32)
+    for row, language in enumerate(languages):
+        lexicon_features[row] = extract_lexicon_features([texts[row]], language)[0]
+    blocks = [lexicon_features * np.float32(options.config.lexicon_scale)]
+    if options.encoder is not None:
+        embeddings = options.encoder.encode(texts)
+        blocks.append(embeddings * np.float32(options.config.embedding_scale))
+    if options.initial is not None:
+        blocks.append(_score_with_initial(options.initial, texts, options.config)[:, None])
+    return blocks
 
 
 def _score_with_initial(
-    initial: SentimentClassifier, cleaned: Sequence[str], config: SentimentConfig
+    initial: SentimentClassifier, texts: Sequence[str], config: SentimentConfig
 ) -> Float32Array:
-    if (
-        initial.embedding_weights.size
-        or initial.ngram_weights.size != 1 << config.bits
-        or not config.use_ngrams
-    ):
-        raise DataError("A head to start from must read words alone, as many as the new one.")
-    return initial.score(cleaned)
+    has_same_columns = config.use_ngrams and initial.ngram_weights.size == 1 << config.bits
+    if initial.embedding_weights.size or not has_same_columns:
+        raise DataError(
+            "A classifier to start from must have no encoder and as many n-gram weights as the new one."
+        )
+    return replace(initial, network=None).score(texts)
 
 
-def _add_scaled(
-    classifier: SentimentClassifier, other: SentimentClassifier, weight: np.float32
+def _combine_linearly(
+    first: SentimentClassifier,
+    second: SentimentClassifier,
+    *,
+    first_weight: float,
+    second_weight: float,
 ) -> SentimentClassifier:
-    """The head plus `share` of the other: sums of linear heads are linear heads."""
-    words, tone = (
-        classifier.ngram_weights + weight * other.ngram_weights,
-        classifier.lexicon_weights + weight * other.lexicon_weights,
-    )
-    vector = (
-        classifier.embedding_weights + weight * other.embedding_weights
-        if other.embedding_weights.size
-        else classifier.embedding_weights
-    )
+    """The classifier whose score is the weighted sum of both scores: sums of linear models are linear models."""
+    first_factor, second_factor = np.float32(first_weight), np.float32(second_weight)
+    embedding_weights = first_factor * first.embedding_weights
+    # An initial classifier has no embedding weights, even if the new one has.
+    if second.embedding_weights.size:
+        embedding_weights = embedding_weights + second_factor * second.embedding_weights
     return replace(
-        classifier,
-        ngram_weights=words,
-        lexicon_weights=tone,
-        embedding_weights=vector,
-        bias=classifier.bias + float(weight) * other.bias,
+        first,
+        ngram_weights=first_factor * first.ngram_weights + second_factor * second.ngram_weights,
+        lexicon_weights=first_factor * first.lexicon_weights + second_factor * second.lexicon_weights,
+        embedding_weights=embedding_weights,
+        bias=first_weight * first.bias + second_weight * second.bias,
     )
 
 
@@ -165,23 +184,40 @@ def _fit_logistic_regression(
     config: SentimentConfig,
     sample_weight: Float32Array | None,
 ) -> tuple[Float32Array, float]:
-    learned = LogisticRegression(
+    """Weights float32 (columns) and bias."""
+    model = LogisticRegression(
         C=config.inverse_penalty,
         max_iter=400,
         solver="liblinear",
         class_weight="balanced" if config.balance_classes else None,
-    ).fit(features, is_positive, sample_weight=sample_weight)
-    return learned.coef_[0].astype(np.float32), float(learned.intercept_[0])
+    )
+    model.fit(features, is_positive, sample_weight=sample_weight)
+    return model.coef_[0].astype(np.float32), float(model.intercept_[0])
+
+
+def _compute_log_count_ratio(
+    ngram_features: sparse.csr_matrix, is_positive: BoolArray, config: SentimentConfig
+) -> Float32Array:
+    """float32 (columns): log of the ratio of an n-gram's frequencies in positive and negative texts, to a signed power."""
+    if not config.ratio_power:
+        return np.ones(ngram_features.shape[1], np.float32)
+    counts = ngram_features.copy()
+    counts.data[:] = 1
+    # sum(axis=0) of a sparse matrix is a np.matrix of shape (1, columns); ravel makes it one-dimensional.
+    positive = np.asarray(counts[is_positive].sum(axis=0)).ravel() + config.smoothing
+    negative = np.asarray(counts[~is_positive].sum(axis=0)).ravel() + config.smoothing
+    ratio = np.log((positive / positive.sum()) / (negative / negative.sum()))
+    return np.asarray(np.sign(ratio) * np.abs(ratio) ** config.ratio_power, np.float32)
 
 
 def validate_training_set(texts: Sequence[str], is_positive: BoolArray) -> None:
-    """Raises DataError with one sentence."""
+    """Raises DataError for fewer than MIN_TEXTS texts or a single label."""
     if len(texts) < MIN_TEXTS:
         raise DataError(
-            f"A sentiment head needs at least {MIN_TEXTS} labelled texts; there are {len(texts)}."
+            f"A sentiment classifier needs at least {MIN_TEXTS} labelled texts; there are {len(texts)}."
         )
     if is_positive.all() or not is_positive.any():
-        raise DataError("A sentiment head needs texts that praise and texts that do not.")
+        raise DataError("A sentiment classifier needs positive and negative texts.")
 
 
 def evaluate_accuracy(
@@ -190,34 +226,21 @@ def evaluate_accuracy(
     is_positive: BoolArray,
     encoder: TextEncoder | None = None,
 ) -> float:
-    return float(
-        ((classifier.score([clean_text(text) for text in texts], encoder) > 0) == is_positive).mean()
-    )
+    """Returns the fraction of texts whose label is predicted correctly.
+
+    Args:
+        classifier: the classifier to evaluate.
+        texts: test texts; they are cleaned here.
+        is_positive: bool (len(texts)), the labels.
+        encoder: the encoder of the classifier, if it has one.
+    """
+    scores = classifier.score(list(map(clean_text, texts)), encoder)
+    return float(((scores > 0) == is_positive).mean())
 
 
 def replace_accuracies(
     classifier: SentimentClassifier, accuracies: Mapping[str, float]
 ) -> SentimentClassifier:
-    card = SentimentMetadata(
-        classifier.metadata.language,
-        classifier.metadata.encoder,
-        classifier.metadata.learned_from,
-        classifier.metadata.texts,
-        dict(accuracies),
-    )
-    return replace(classifier, metadata=card)
-
-
-def _compute_log_count_ratio(
-    ngram_features: sparse.csr_matrix, is_positive: BoolArray, config: SentimentConfig
-) -> Float32Array:
-    """float32 (columns): how much more often a run stands in praise than in blame."""
-    present = ngram_features.copy()
-    present.data[:] = 1
-    good = np.asarray(present[is_positive].sum(axis=0)).ravel() + config.smoothing
-    bad = np.asarray(present[~is_positive].sum(axis=0)).ravel() + config.smoothing
-    ratio = np.log((good / good.sum()) / (bad / bad.sum()))
-    return np.asarray(
-        np.sign(ratio) * np.abs(ratio) ** config.ratio_power if config.ratio_power else np.ones_like(ratio),
-        np.float32,
-    )
+    """Returns the classifier with other accuracies in its metadata."""
+    metadata = replace(classifier.metadata, measured=dict(accuracies))
+    return replace(classifier, metadata=metadata)

@@ -1,4 +1,4 @@
-"""The filter language of a request: equality, membership and ranges over catalogue fields, all ANDed."""
+"""The filter language of requests and rules: equality, membership and ranges of catalogue fields, joined by AND."""
 
 from __future__ import annotations
 
@@ -16,32 +16,49 @@ MAX_CONDITIONS = 20
 MAX_VALUES = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class FilterCondition:
-    """A field's value, or one of its values, is in `among`, or its number lies within the bounds."""
+    """One condition on one field.
+
+    With `bounds` a number of the field must lie within all of them; otherwise one of the field's values must be in
+    `allowed_values`.
+    """
 
     field: str
     allowed_values: tuple[Scalar, ...] = ()
     bounds: tuple[tuple[str, float], ...] = ()
 
     def is_match(self, item: ItemInput) -> bool:
-        values = get_field_values(item, self.field)
-        if self.bounds:
-            return any(is_number(value) and self.is_within_bounds(float(value)) for value in values)
-        return any(is_same_value(value, wanted) for value in values for wanted in self.allowed_values)
+        """Whether any of the item's values of the field fulfils the condition."""
+        return any(self._is_value_match(value) for value in get_field_values(item, self.field))
 
-    def is_within_bounds(self, value: float) -> bool:
+    def _is_value_match(self, value: Scalar) -> bool:
+        if self.bounds:
+            return is_number(value) and self._is_within_bounds(float(value))
+        return any(is_same_value(value, allowed) for allowed in self.allowed_values)
+
+    def _is_within_bounds(self, value: float) -> bool:
         return all(_COMPARATORS[name](value, bound) for name, bound in self.bounds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class ItemFilter:
+    """Conditions that must all hold."""
+
     conditions: tuple[FilterCondition, ...]
 
     def has_condition_on(self, field: str) -> bool:
+        """Whether any condition tests the field."""
         return any(condition.field == field for condition in self.conditions)
 
     def is_match(self, item: ItemInput) -> bool:
+        """Whether the item fulfils all conditions."""
         return all(condition.is_match(item) for condition in self.conditions)
 
 
@@ -51,7 +68,10 @@ def parse_filter(
     pointer: str = "/filter",
     fields: tuple[str, ...] = FILTER_FIELDS,
 ) -> ItemFilter | None:
-    """Tests on `fields` and attributes. Raises Invalid with one entry for each wrong field, pointing below `at`."""
+    """Parses tests of `fields` and attributes; None if there are none.
+
+    Raises Invalid with one entry for each wrong field; their JSON pointers start with `pointer`.
+    """
     if not field_tests:
         return None
     if len(field_tests) > MAX_CONDITIONS:
@@ -72,14 +92,15 @@ def parse_filter(
 
 
 def can_show(item: ItemInput, item_filter: ItemFilter | None) -> bool:
-    """The rule on one item as it is now: available unless the filter asks otherwise, and matching."""
+    """Whether the item matches the filter and is available; a filter that tests `available` decides that itself."""
     if item_filter is None:
         return item.available
-    return (item.available or item_filter.has_condition_on("available")) and item_filter.is_match(item)
+    ignores_availability = item_filter.has_condition_on("available")
+    return (item.available or ignores_availability) and item_filter.is_match(item)
 
 
 def get_field_values(item: ItemInput, field: str) -> list[Scalar]:
-    """The values an item has under a filter's field; absent is an empty list and matches nothing."""
+    """The item's values of a filter field; an absent value gives an empty list and matches nothing."""
     if field.startswith(ATTRIBUTE_PREFIX):
         value: Attribute | None = item.attributes.get(field[len(ATTRIBUTE_PREFIX) :])
     else:
@@ -90,17 +111,20 @@ def get_field_values(item: ItemInput, field: str) -> list[Scalar]:
 
 
 def is_same_value(value: Scalar, expected: Scalar) -> bool:
-    """Equal and of one type: true is not 1, "1" is not 1, 1 is 1.0."""
+    """Whether two values are equal and of one type: true is not 1, "1" is not 1, 1 is 1.0."""
     return value == expected and get_value_type(value) is get_value_type(expected)
 
 
 def get_value_type(value: Scalar) -> type[str] | type[bool] | type[float]:
+    """The filter type of a value: integers count as floats."""
+    # bool is a subclass of int, so it is tested before numbers.
     if isinstance(value, bool):
         return bool
     return str if isinstance(value, str) else float
 
 
 def is_number(value: Scalar) -> bool:
+    """Whether the value is an integer or a float; booleans are not."""
     return get_value_type(value) is float
 
 
@@ -113,20 +137,26 @@ _COMPARATORS = {
 
 
 def _build_conditions(field: str, tests: Mapping[str, FilterValue]) -> list[FilterCondition]:
-    found = [
-        FilterCondition(field, allowed_values=_to_tuple(tests[name]))
-        for name in ("eq", "in")
-        if name in tests
-    ]
-    bounds = tuple(
-        (name, bound) for name in RANGE_OPERATORS if (bound := _parse_bound(tests.get(name))) is not None
-    )
-    return [*found, FilterCondition(field, bounds=bounds)] if bounds else found
+    """One condition for each test of equality or membership, and one for all bounds together."""
+    conditions: list[FilterCondition] = []
+    for name in ("eq", "in"):
+        if name in tests:
+            conditions.append(FilterCondition(field, allowed_values=_to_tuple(tests[name])))
+    bounds: list[tuple[str, float]] = []
+    for name in RANGE_OPERATORS:
+        bound = _parse_bound(tests.get(name))
+        if bound is not None:
+            bounds.append((name, bound))
+    if bounds:
+        conditions.append(FilterCondition(field, bounds=tuple(bounds)))
+    return conditions
 
 
 def _parse_bound(value: FilterValue | None) -> float | None:
-    """The number, or None for anything else."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """The number, or None for any other value."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value)
 
 
 def _to_tuple(value: FilterValue) -> tuple[Scalar, ...]:
@@ -134,14 +164,17 @@ def _to_tuple(value: FilterValue) -> tuple[Scalar, ...]:
 
 
 def _check_field(field: str, fields: tuple[str, ...]) -> str:
-    if field in fields or (field.startswith(ATTRIBUTE_PREFIX) and len(field) > len(ATTRIBUTE_PREFIX)):
+    """What is wrong with the field's name; empty if nothing is."""
+    is_attribute = field.startswith(ATTRIBUTE_PREFIX) and len(field) > len(ATTRIBUTE_PREFIX)
+    if field in fields or is_attribute:
         return ""
     return f"There is no field {field!r}; use {', '.join(fields)} or attributes.<name>."
 
 
 def _check_tests(tests: Mapping[str, FilterValue]) -> str:
+    """What is wrong with the first wrong test; empty if nothing is."""
     if not tests:
-        return "State eq, in, gt, gte, lt or lte."
+        return "Give one of the tests eq, in, gt, gte, lt or lte."
     for name, value in tests.items():
         if name in RANGE_OPERATORS:
             if _parse_bound(value) is None:
@@ -157,4 +190,5 @@ def _check_tests(tests: Mapping[str, FilterValue]) -> str:
 
 
 def escape_pointer(field: str) -> str:
+    """Escapes a field name for a JSON pointer (RFC 6901)."""
     return field.replace("~", "~0").replace("/", "~1")

@@ -1,12 +1,12 @@
-"""A tenant's catalogue as columns: what filters need, no texts. Immutable; a change makes a new one.
+"""A columnar index of a tenant's catalogue: what filters need, no texts. An update creates a new index.
 
-A slot is a position in all arrays. The first slots are the active model's columns in the model's order, so
-that scores need no translation; items the model has not seen follow in order of arrival.
+A slot is a position in all per-item arrays. The first slots are the active model's items in the model's order, so that the
+model's scores need no translation. Other items follow in order of arrival.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,14 +25,35 @@ from tenants.data.types import ItemInput, Scalar, StoredItem
 
 BoolArray = NDArray[np.bool_]
 IndexTerm = tuple[str, str, Scalar]
+"""(field, name of the value's type, value)."""
+_COMPARATORS = {
+    "gt": np.greater,
+    "gte": np.greater_equal,
+    "lt": np.less,
+    "lte": np.less_equal,
+}
+# An estimate of a vocabulary entry's memory: the key's tuple, its strings and the dict slot.
+_BYTES_PER_TERM = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class CatalogueIndex:
-    """`facts` and `fact_slots` are parallel, sorted by fact: the inverted index of every non-number value.
+    """Per-slot arrays and an inverted index of all values that are not numbers.
 
-    `slot_of` maps an item number to its slot, -1 for none. `read_to` is the (version, item number) of
-    the last change taken.
+    Attributes:
+        last_change: (version, item number) of the newest change in the index; the next page of changes starts after it.
+        item_numbers: int32 (slots).
+        slot_by_number: int32 indexed by item number; -1 for numbers without a slot.
+        is_live: bool (slots), whether the item exists and is not retired.
+        is_available: bool (slots), the item's own flag.
+        can_be_shown: bool (slots), live and available.
+        numeric_values: by field, float64 (slots); NaN where the item has no number.
+        terms: int32 (pairs), term numbers in ascending order, parallel to `term_slots`.
+        term_slots: int32 (pairs), the slot that has the term.
+        vocabulary: the number of each term.
     """
 
     last_change: tuple[int, int]
@@ -48,52 +69,58 @@ class CatalogueIndex:
 
     @property
     def n_slots(self) -> int:
+        """The number of slots."""
         return int(self.item_numbers.size)
 
     @property
     def nbytes(self) -> int:
+        """Memory in bytes; estimated for the vocabulary."""
         arrays = [self.item_numbers, self.slot_by_number, self.is_live, self.terms, self.term_slots]
-        return sum(a.nbytes for a in [*arrays, *self.numeric_values.values()]) + 200 * len(self.vocabulary)
+        arrays_bytes = sum(array.nbytes for array in [*arrays, *self.numeric_values.values()])
+        return arrays_bytes + _BYTES_PER_TERM * len(self.vocabulary)
 
     def has_slot(self, item_numbers: NDArray[np.int64]) -> BoolArray:
         """Which of the item numbers have a slot."""
-        found = item_numbers < self.slot_by_number.size
-        found[found] = self.slot_by_number[item_numbers[found]] >= 0
-        return found
+        has_slot = item_numbers < self.slot_by_number.size
+        # Only numbers inside the table may be used as an index; the others stay False.
+        has_slot[has_slot] = self.slot_by_number[item_numbers[has_slot]] >= 0
+        return has_slot
 
     def get_slots(self, item_numbers: NDArray[np.int64]) -> NDArray[np.int32]:
         """Slots of those item numbers that have one, in the order given."""
         return self.slot_by_number[item_numbers[self.has_slot(item_numbers)]]
 
     def build_mask(self, item_filter: ItemFilter | None) -> BoolArray:
-        """Which slots may be shown. What is unavailable is shown only to a filter that asks for it."""
-        allowed = (
-            self.is_live if item_filter and item_filter.has_condition_on("available") else self.can_be_shown
-        ).copy()
-        for condition in item_filter.conditions if item_filter else ():
-            allowed &= self._match_condition(condition)
-        return allowed
+        """A new mask, bool (slots): items that may be shown and match. Unavailable items match only a filter of `available`."""
+        if item_filter is None:
+            return self.can_be_shown.copy()
+        tests_availability = item_filter.has_condition_on("available")
+        mask = (self.is_live if tests_availability else self.can_be_shown).copy()
+        for condition in item_filter.conditions:
+            mask &= self._match_condition(condition)
+        return mask
 
     def _match_condition(self, condition: FilterCondition) -> BoolArray:
-        found = np.zeros(self.n_slots, dtype=bool)
+        mask = np.zeros(self.n_slots, dtype=bool)
         numbers = self.numeric_values.get(condition.field)
         if condition.bounds:
-            return found if numbers is None else _match_bounds(numbers, condition)
+            return mask if numbers is None else _match_bounds(numbers, condition)
         for value in condition.allowed_values:
             if not is_number(value):
-                found[self._find_term_slots((condition.field, get_value_type(value).__name__, value))] = True
+                mask[self._find_term_slots(_to_term(condition.field, value))] = True
             elif numbers is not None:
-                found |= numbers == float(value)
-        return found
+                mask |= numbers == float(value)
+        return mask
 
     def _find_term_slots(self, term: IndexTerm) -> NDArray[np.int32]:
+        # An unknown term gets the number -1, whose range in the sorted `terms` is empty.
         number = self.vocabulary.get(term, -1)
-        low, high = np.searchsorted(self.terms, [number, number + 1])
-        return self.term_slots[low:high]
+        start, end = np.searchsorted(self.terms, [number, number + 1])
+        return self.term_slots[start:end]
 
 
 def create_empty_index(model_items: Sequence[int] | NDArray[np.integer] = ()) -> CatalogueIndex:
-    """No items yet, with the slots of `order` (a model's columns) reserved and shut."""
+    """An index without items; the item numbers of a model get the first slots, none of which may be shown yet."""
     numbers = np.asarray(model_items, dtype=np.int32)
     return CatalogueIndex(
         last_change=(0, 0),
@@ -110,84 +137,108 @@ def create_empty_index(model_items: Sequence[int] | NDArray[np.integer] = ()) ->
 
 
 def update_index(previous: CatalogueIndex, changes: Sequence[StoredItem]) -> CatalogueIndex:
-    """A copy with the changes in place; unseen items get slots at the end, in the order given."""
+    """A new index with the changes applied; items without a slot get slots at the end, in the order given."""
     if not changes:
         return previous
-    grown = _extend_slots(previous, [change.item_no for change in changes])
-    slots = grown.slot_by_number[[change.item_no for change in changes]]
-    grown.is_live[slots] = [change.live for change in changes]
-    grown.is_available[slots] = [change.item.available for change in changes]
-    _set_numeric_values(grown, slots, [change.item for change in changes])
-    facts, fact_slots = _merge_terms(grown, slots, [change.item for change in changes])
-    read_to = max(previous.last_change, *((change.version, change.item_no) for change in changes))
-    shown = grown.is_live & grown.is_available
-    return replace(grown, last_change=read_to, terms=facts, term_slots=fact_slots, can_be_shown=shown)
+    item_numbers = [change.item_no for change in changes]
+    items = [change.item for change in changes]
+    index = _extend_slots(previous, item_numbers)
+    slots = index.slot_by_number[item_numbers]
+    index.is_live[slots] = [change.live for change in changes]
+    index.is_available[slots] = [item.available for item in items]
+    _set_numeric_values(index, slots, items)
+    terms, term_slots = _merge_terms(index, slots, items)
+    newest_change = max((change.version, change.item_no) for change in changes)
+    return replace(
+        index,
+        last_change=max(previous.last_change, newest_change),
+        terms=terms,
+        term_slots=term_slots,
+        can_be_shown=index.is_live & index.is_available,
+    )
 
 
 def _extend_slots(previous: CatalogueIndex, item_numbers: Iterable[int]) -> CatalogueIndex:
-    known = previous.slot_by_number
-    new = [n for n in dict.fromkeys(item_numbers) if n >= known.size or known[n] < 0]
-    item_no = np.concatenate([previous.item_numbers, np.asarray(new, dtype=np.int32)])
+    """A copy of the per-slot arrays, with slots for the item numbers that have none."""
+    slot_by_number = previous.slot_by_number
+    new_numbers: list[int] = []
+    for number in dict.fromkeys(item_numbers):
+        if number >= slot_by_number.size or slot_by_number[number] < 0:
+            new_numbers.append(number)
+    n_new = len(new_numbers)
+    all_numbers = np.concatenate([previous.item_numbers, np.asarray(new_numbers, dtype=np.int32)])
+    no_flags = np.zeros(n_new, dtype=bool)
+    no_values = np.full(n_new, np.nan)
+    numeric_values: dict[str, NDArray[np.float64]] = {}
+    for name, values in previous.numeric_values.items():
+        numeric_values[name] = np.concatenate([values, no_values])
     return replace(
         previous,
-        item_numbers=item_no,
-        slot_by_number=_build_slot_lookup(item_no),
-        is_live=np.concatenate([previous.is_live, np.zeros(len(new), dtype=bool)]),
-        is_available=np.concatenate([previous.is_available, np.zeros(len(new), dtype=bool)]),
-        numeric_values={
-            name: _pad_with_nan(values, len(new)) for name, values in previous.numeric_values.items()
-        },
+        item_numbers=all_numbers,
+        slot_by_number=_build_slot_lookup(all_numbers),
+        is_live=np.concatenate([previous.is_live, no_flags]),
+        is_available=np.concatenate([previous.is_available, no_flags]),
+        numeric_values=numeric_values,
     )
 
 
 def _set_numeric_values(index: CatalogueIndex, slots: NDArray[np.int32], items: Sequence[ItemInput]) -> None:
+    """Writes the items' numbers; the arrays are those of a new index, so no reader sees the change."""
     for values in index.numeric_values.values():
         values[slots] = np.nan
     for slot, item in zip(slots, items, strict=True):
-        for name in _list_fields(item):
-            for value in get_field_values(item, name):
-                if is_number(value):
-                    column = index.numeric_values.setdefault(name, np.full(index.n_slots, np.nan))
-                    column[slot] = value
+        for name, value in _iter_values(item):
+            if is_number(value):
+                values = index.numeric_values.setdefault(name, np.full(index.n_slots, np.nan))
+                values[slot] = value
 
 
 def _merge_terms(
     index: CatalogueIndex, slots: NDArray[np.int32], items: Sequence[ItemInput]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    fresh: list[tuple[int, int]] = []
+    """Sorted `terms` and `term_slots` in which the pairs of the changed slots are replaced.
+
+    New terms are added to the shared vocabulary: numbers only grow, so an older index that uses it stays valid.
+    """
+    new_pairs: list[tuple[int, int]] = []
     for slot, item in zip(slots.tolist(), items, strict=True):
-        for name in _list_fields(item):
-            for value in get_field_values(item, name):
-                if not is_number(value):
-                    fact = (name, get_value_type(value).__name__, value)
-                    fresh.append((index.vocabulary.setdefault(fact, len(index.vocabulary)), slot))
-    changed = np.zeros(index.n_slots, dtype=bool)
-    changed[slots] = True
-    stays = ~changed[index.term_slots]
-    added = np.asarray(fresh, dtype=np.int32).reshape(-1, 2)
-    facts = np.concatenate([index.terms[stays], added[:, 0]])
-    fact_slots = np.concatenate([index.term_slots[stays], added[:, 1]])
-    order = np.argsort(facts, kind="stable")
-    return facts[order], fact_slots[order]
+        for name, value in _iter_values(item):
+            if not is_number(value):
+                number = index.vocabulary.setdefault(_to_term(name, value), len(index.vocabulary))
+                new_pairs.append((number, slot))
+    is_changed = np.zeros(index.n_slots, dtype=bool)
+    is_changed[slots] = True
+    is_unchanged_pair = ~is_changed[index.term_slots]
+    # reshape keeps two columns when there are no pairs.
+    pairs = np.asarray(new_pairs, dtype=np.int32).reshape(-1, 2)
+    terms = np.concatenate([index.terms[is_unchanged_pair], pairs[:, 0]])
+    term_slots = np.concatenate([index.term_slots[is_unchanged_pair], pairs[:, 1]])
+    order = np.argsort(terms, kind="stable")
+    return terms[order], term_slots[order]
 
 
-def _list_fields(item: ItemInput) -> list[str]:
-    return [*FILTER_FIELDS, *(ATTRIBUTE_PREFIX + name for name in item.attributes)]
+def _iter_values(item: ItemInput) -> Iterator[tuple[str, Scalar]]:
+    """(field, value) of all values that filters can test."""
+    attribute_fields = [ATTRIBUTE_PREFIX + name for name in item.attributes]
+    for name in [*FILTER_FIELDS, *attribute_fields]:
+        for value in get_field_values(item, name):
+            yield name, value
+
+
+def _to_term(name: str, value: Scalar) -> IndexTerm:
+    # The type is part of the term because True == 1 and both have the same hash.
+    return name, get_value_type(value).__name__, value
 
 
 def _match_bounds(values: NDArray[np.float64], condition: FilterCondition) -> BoolArray:
-    compare = {"gt": np.greater, "gte": np.greater_equal, "lt": np.less, "lte": np.less_equal}
-    found = ~np.isnan(values)
+    mask = ~np.isnan(values)
     for name, bound in condition.bounds:
-        found &= compare[name](values, bound)
-    return found
+        mask &= _COMPARATORS[name](values, bound)
+    return mask
 
 
 def _build_slot_lookup(item_numbers: NDArray[np.int32]) -> NDArray[np.int32]:
-    slot_of = np.full(int(item_numbers.max(initial=-1)) + 1, -1, dtype=np.int32)
-    slot_of[item_numbers] = np.arange(item_numbers.size, dtype=np.int32)
-    return slot_of
-
-
-def _pad_with_nan(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    return np.concatenate([values, np.full(count, np.nan)])
+    """int32 indexed by item number: its position in `item_numbers`, -1 for none."""
+    slot_by_number = np.full(int(item_numbers.max(initial=-1)) + 1, -1, dtype=np.int32)
+    slot_by_number[item_numbers] = np.arange(item_numbers.size, dtype=np.int32)
+    return slot_by_number

@@ -1,257 +1,294 @@
-"""Why an item stands in a list, in words, computed from the scores that put it there."""
+"""Explains recommended items in the reader's language, from the scores that ranked them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 import numpy as np
-from django.utils.translation import gettext as _
 
 from recommender.algorithms.content.review_score import ReviewScore
 from recommender.algorithms.content.tfidf_content import TfidfContent
 from recommender.algorithms.content.triple_similarity import TripleSimilarity
 from recommender.algorithms.content.visual_similarity import VisualSimilarity
-from recommender.algorithms.ensemble.ensemble import SEQUENTIAL_MODELS
+from recommender.algorithms.ensemble.registry import SEQUENTIAL_MODELS
 from recommender.algorithms.popularity.popularity import Popularity
-from recommender.serving.explanations import review_reasons as explanations_review_reasons
 from recommender.serving.explanations.attribution import (
     MAX_EXPLAINED_EVENTS,
     NEIGHBOURHOOD_MODELS,
-    Float64Array,
     ScoreAttribution,
     compute_attribution,
     compute_similarities,
 )
-from recommender.serving.scoring import Ranking, SlotArray
+from recommender.serving.explanations.evidence import (
+    MAX_EVIDENCE,
+    HistoryItems,
+    build_closest_reason,
+    build_reason,
+    explain_shared_attributes,
+    load_history_items,
+    select_strongest,
+)
+from recommender.serving.explanations.review_reasons import build_review_reasons
+from recommender.serving.ranking import Ranking
 from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
-from recommender.serving.types import RecommendationReason
-from tenants.data.queries import catalog
+from recommender.serving.types import ReasonKind, RecommendationReason
 from tenants.data.types import ItemInput, StoredItem
 from tenants.scope import Scope
 
-_MAX_EVIDENCE = 3
 _MIN_SCORE_FRACTION = 0.05
-HistoryItems = Mapping[int, ItemInput]
 
 
 class ShownItem(Protocol):
+    """An item of the answer, with its slot and stored row."""
+
     @property
-    def slot(self) -> int: ...
+    def slot(self) -> int:
+        """The item's slot in the snapshot's catalogue."""
+
     @property
-    def stored(self) -> StoredItem: ...
+    def stored(self) -> StoredItem:
+        """The item's row."""
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+)
+class _Explanation:
+    """One shown item, by its `column` in the attribution, with the history it is explained by (items by slot)."""
+
+    attribution: ScoreAttribution
+    column: int
+    item: ItemInput
+    history_items: HistoryItems
+
+    def compute_fractions(self) -> dict[str, float]:
+        """By model name, the model's part of the sum of positive addends; empty if no addend is positive."""
+        addends: dict[str, float] = {}
+        for name, values in self.attribution.model_contributions.items():
+            addends[name] = max(float(values[self.column]), 0.0)
+        total = sum(addends.values())
+        if total <= 0:
+            return {}
+        return {name: addend / total for name, addend in addends.items()}
+
+    def select_similar(self, name: str) -> list[str]:
+        """Ids of the history's items that are most similar to the item in the space of a content model."""
+        similarities = self.attribution.similarities[name][:, self.column]
+        return select_strongest(self.attribution.events, similarities, self.history_items)
+
+    def select_influential(self) -> list[str]:
+        """Ids of the history's items that add most to the item's score through neighbourhood models."""
+        contributions = self.attribution.event_contributions[:, self.column]
+        return select_strongest(self.attribution.events, contributions, self.history_items)
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+)
+class _ModelReason:
+    """A kind of reason, the models whose addends it stands for, and how its evidence is found.
+
+    Without `select_evidence` the reason has no evidence; with it, a reason without evidence is left out.
+    """
+
+    kind: ReasonKind
+    model_names: tuple[str, ...]
+    select_evidence: Callable[[_Explanation], list[str]] | None = None
+
+
+_MODEL_REASONS = (
+    _ModelReason("from_history", NEIGHBOURHOOD_MODELS, _Explanation.select_influential),
+    _ModelReason("similar", (TfidfContent.name,), lambda shown: shown.select_similar(TfidfContent.name)),
+    _ModelReason(
+        "similar_image", (VisualSimilarity.name,), lambda shown: shown.select_similar(VisualSimilarity.name)
+    ),
+    _ModelReason(
+        "linked", (TripleSimilarity.name,), lambda shown: shown.select_similar(TripleSimilarity.name)
+    ),
+    _ModelReason("pattern", tuple(SEQUENTIAL_MODELS)),
+    _ModelReason("popular", (Popularity.name,)),
+)
+
+
+_CONTENT_REASONS: tuple[tuple[str, ReasonKind], ...] = (
+    (TripleSimilarity.name, "linked"),
+    (VisualSimilarity.name, "similar_image"),
+)
 
 
 def explain_items(
-    s: Scope, snapshot: TenantSnapshot, ranking: Ranking, shown_items: Sequence[ShownItem]
+    s: Scope,
+    snapshot: TenantSnapshot,
+    ranking: Ranking,
+    shown_items: Sequence[ShownItem],
 ) -> list[list[RecommendationReason]]:
-    """For each shown item its reasons, the greatest share of the score first; shares below 5% are left out.
+    """Reasons of each shown item, by descending contribution; contributions below 5 % are left out.
 
-    `share` is a part of the positive addends of the blended score; None where the stage has no such sum.
+    Args:
+        s: the tenant's scope, to read the items of the history.
+        snapshot: the snapshot that the ranking was computed from.
+        ranking: must hold model scores (`explain=True`) for contributions to be known.
+        shown_items: the items of the answer.
+
+    Returns:
+        One list for each shown item. `contribution` is a fraction of the positive addends of the blended score; None in
+        stages whose score has no such addends.
     """
-    mine = _load_history_items(s, snapshot, ranking.history[-MAX_EXPLAINED_EVENTS:])
-    ruled = [_explain_by_rules(ranking, one.slot) for one in shown_items]
-    said = [
-        explanations_review_reasons.build_review_reasons(snapshot, one.stored.item_no) for one in shown_items
-    ]
-    if not ranking.model_scores or not shown_items:
-        linked = _explain_by_content(snapshot, ranking, shown_items, mine)
-        return [
-            [
-                *rule,
-                *link,
-                *_explain_by_stage(ranking, one.stored.item, mine, has_other_reasons=bool(rule or link)),
-                *heard,
-            ]
-            for one, rule, link, heard in zip(shown_items, ruled, linked, said, strict=True)
-        ]
-    why = compute_attribution(snapshot, ranking, [one.slot for one in shown_items])
-    return [
-        [
-            *_merge_review_reasons(
-                _explain_by_model(why, place, one.stored.item, mine),
-                said[place],
-                _compute_review_fraction(why, place),
-            ),
-            *ruled[place],
-        ]
-        for place, one in enumerate(shown_items)
-    ]
-
-
-def _load_history_items(s: Scope, snapshot: TenantSnapshot, history: SlotArray) -> HistoryItems:
-    """The history's items by slot."""
-    numbers = dict(zip(snapshot.catalogue.item_numbers[history].tolist(), history.tolist(), strict=True))
-    rows = catalog.load_items_by_number(s, list(numbers)) if numbers else {}
-    return {numbers[number]: row.item for number, row in rows.items()}
+    history_items = load_history_items(s, snapshot, ranking.history[-MAX_EXPLAINED_EVENTS:])
+    if ranking.model_scores and shown_items:
+        return _explain_by_model(
+            snapshot,
+            ranking,
+            shown_items,
+            history_items,
+        )
+    return _explain_by_stage(
+        snapshot,
+        ranking,
+        shown_items,
+        history_items,
+    )
 
 
 def _explain_by_model(
-    attribution: ScoreAttribution, index: int, item: ItemInput, history_items: HistoryItems
+    snapshot: TenantSnapshot,
+    ranking: Ranking,
+    shown_items: Sequence[ShownItem],
+    history_items: HistoryItems,
+) -> list[list[RecommendationReason]]:
+    attribution = compute_attribution(snapshot, ranking, [shown.slot for shown in shown_items])
+    reasons_by_item: list[list[RecommendationReason]] = []
+    for column, shown in enumerate(shown_items):
+        explanation = _Explanation(
+            attribution,
+            column,
+            shown.stored.item,
+            history_items,
+        )
+        fractions = explanation.compute_fractions()
+        review_reasons = _add_review_contribution(
+            build_review_reasons(snapshot, shown.stored.item_no), fractions.get(ReviewScore.name, 0.0)
+        )
+        reasons = [*_build_model_reasons(explanation, fractions), *review_reasons]
+        # The sort is stable: reasons without a contribution keep their order, after all others.
+        reasons.sort(key=lambda reason: -(reason.contribution or 0.0))
+        reasons_by_item.append([*reasons, *_explain_by_rules(ranking, shown.slot)])
+    return reasons_by_item
+
+
+def _build_model_reasons(
+    explanation: _Explanation, fractions: Mapping[str, float]
 ) -> list[RecommendationReason]:
-    addends = {
-        name: max(float(values[index]), 0.0) for name, values in attribution.model_contributions.items()
-    }
-    total = sum(addends.values())
-    if total <= 0:
-        return _explain_shared_attributes(item, history_items, None) or [
-            RecommendationReason("similar", _("Closest to what you chose lately"), [])
-        ]
-    links = sum(addends.get(name, 0.0) for name in NEIGHBOURHOOD_MODELS) / total
-    found = _explain_by_neighbours(attribution, index, history_items, links)
-    if (share := addends.get(TfidfContent.name, 0.0) / total) >= _MIN_SCORE_FRACTION:
-        found += _explain_by_text(attribution, index, history_items, share) + _explain_shared_attributes(
-            item, history_items, None
-        )
-    if (share := addends.get(VisualSimilarity.name, 0.0) / total) >= _MIN_SCORE_FRACTION:
-        found += _build_image_reason(
-            _select_strongest(
-                attribution.events, attribution.similarities[VisualSimilarity.name][:, index], history_items
-            ),
-            round(share, 3),
-        )
-    if (share := addends.get(TripleSimilarity.name, 0.0) / total) >= _MIN_SCORE_FRACTION:
-        found += _build_linked_reason(
-            _select_strongest(
-                attribution.events, attribution.similarities[TripleSimilarity.name][:, index], history_items
-            ),
-            round(share, 3),
-        )
-    if (share := sum(addends.get(name, 0.0) for name in SEQUENTIAL_MODELS) / total) >= _MIN_SCORE_FRACTION:
-        found.append(
-            RecommendationReason("pattern", _("Fits the order of your latest choices"), [], round(share, 3))
-        )
-    if (share := addends.get(Popularity.name, 0.0) / total) >= _MIN_SCORE_FRACTION:
-        found.append(RecommendationReason("popular", _("Chosen by many"), [], round(share, 3)))
-    return sorted(found, key=lambda reason: -(reason.share or 0.0))
+    """Reasons from _MODEL_REASONS; attributes in common are added where texts contribute, or nothing else does."""
+    shared = explain_shared_attributes(explanation.item, explanation.history_items)
+    if not fractions:
+        return shared or [build_closest_reason()]
+    reasons: list[RecommendationReason] = []
+    for model_reason in _MODEL_REASONS:
+        fraction = sum(fractions.get(name, 0.0) for name in model_reason.model_names)
+        if fraction < _MIN_SCORE_FRACTION:
+            continue
+        evidence: list[str] = []
+        if model_reason.select_evidence is not None:
+            evidence = model_reason.select_evidence(explanation)
+        if evidence or model_reason.select_evidence is None:
+            reasons.append(build_reason(model_reason.kind, evidence, round(fraction, 3)))
+        if TfidfContent.name in model_reason.model_names:
+            reasons.extend(shared)
+    return reasons
 
 
-def _compute_review_fraction(attribution: ScoreAttribution, index: int) -> float:
-    """The share of the score that what reviews say adds."""
-    addends = {
-        name: max(float(values[index]), 0.0) for name, values in attribution.model_contributions.items()
-    }
-    return addends.get(ReviewScore.name, 0.0) / max(sum(addends.values()), 1e-12)
-
-
-def _merge_review_reasons(
-    reasons: list[RecommendationReason], review_reasons: list[RecommendationReason], fraction: float
+def _add_review_contribution(
+    review_reasons: list[RecommendationReason], fraction: float
 ) -> list[RecommendationReason]:
-    """The first praise carries the share where it has one; praise that added nothing comes last, as a fact."""
-    if review_reasons and fraction >= _MIN_SCORE_FRACTION:
-        review_reasons = [
-            msgspec.structs.replace(review_reasons[0], share=round(fraction, 3)),
-            *review_reasons[1:],
-        ]
-    return sorted([*reasons, *review_reasons], key=lambda reason: -(reason.share or 0.0))
+    """The first review reason carries the contribution of the review model; the others are facts without one."""
+    if not review_reasons or fraction < _MIN_SCORE_FRACTION:
+        return review_reasons
+    first_reason = msgspec.structs.replace(review_reasons[0], contribution=round(fraction, 3))
+    return [first_reason, *review_reasons[1:]]
+
+
+def _explain_by_stage(
+    snapshot: TenantSnapshot,
+    ranking: Ranking,
+    shown_items: Sequence[ShownItem],
+    history_items: HistoryItems,
+) -> list[list[RecommendationReason]]:
+    """Reasons for the stages after the model, whose scores are no sum of model contributions."""
+    content_reasons = _explain_by_content(
+        snapshot,
+        ranking,
+        shown_items,
+        history_items,
+    )
+    reasons_by_item: list[list[RecommendationReason]] = []
+    for shown, similar in zip(shown_items, content_reasons, strict=True):
+        specific = [*_explain_by_rules(ranking, shown.slot), *similar]
+        general = _explain_stage(
+            ranking,
+            shown.stored.item,
+            history_items,
+            has_other_reasons=bool(specific),
+        )
+        reviews = build_review_reasons(snapshot, shown.stored.item_no)
+        reasons_by_item.append([*specific, *general, *reviews])
+    return reasons_by_item
 
 
 def _explain_by_rules(ranking: Ranking, slot: int) -> list[RecommendationReason]:
     """The rules that raised this item."""
-    ids = [one.id for one in ranking.active_rules if one.weight > 0 and one.slot_mask[slot]][:_MAX_EVIDENCE]
-    return [RecommendationReason("rule", _("The shop's own rule"), ids)] if ids else []
+    rule_ids = [rule.id for rule in ranking.active_rules if rule.weight > 0 and rule.slot_mask[slot]]
+    if not rule_ids:
+        return []
+    return [build_reason("rule", rule_ids[:MAX_EVIDENCE])]
 
 
 def _explain_by_content(
-    snapshot: TenantSnapshot, ranking: Ranking, shown_items: Sequence[ShownItem], history_items: HistoryItems
+    snapshot: TenantSnapshot,
+    ranking: Ranking,
+    shown_items: Sequence[ShownItem],
+    history_items: HistoryItems,
 ) -> list[list[RecommendationReason]]:
-    """By shown item, the own items with which it is linked by what the tenant stated, and those it looks like."""
-    found: list[list[RecommendationReason]] = [[] for _ in shown_items]
+    """For each shown item, the history's items that it is linked with by triples, and those it looks like."""
+    reasons_by_item: list[list[RecommendationReason]] = [[] for _item in shown_items]
     if ranking.stage not in ("content", "knowledge") or not history_items or not shown_items:
-        return found
-    events, slots = ranking.history[-MAX_EXPLAINED_EVENTS:], np.array([one.slot for one in shown_items])
-    for name, reason in (
-        (TripleSimilarity.name, _build_linked_reason),
-        (VisualSimilarity.name, _build_image_reason),
-    ):
-        if name in snapshot.content_models:
-            worth = compute_similarities(snapshot, snapshot.content_models[name], events, slots)
-            for place, reasons in enumerate(found):
-                reasons.extend(reason(_select_strongest(events, worth[:, place], history_items), None))
-    return found
+        return reasons_by_item
+    events = ranking.history[-MAX_EXPLAINED_EVENTS:]
+    shown_slots = np.array([shown.slot for shown in shown_items])
+    for name, kind in _CONTENT_REASONS:
+        if name not in snapshot.content_models:
+            continue
+        similarities = compute_similarities(
+            snapshot,
+            snapshot.content_models[name],
+            events,
+            shown_slots,
+        )
+        for column, reasons in enumerate(reasons_by_item):
+            evidence = select_strongest(events, similarities[:, column], history_items)
+            if evidence:
+                reasons.append(build_reason(kind, evidence))
+    return reasons_by_item
 
 
-def _build_linked_reason(evidence: list[str], fraction: float | None) -> list[RecommendationReason]:
-    return (
-        [RecommendationReason("linked", _("Linked with what you chose"), evidence, fraction)]
-        if evidence
-        else []
-    )
-
-
-def _build_image_reason(evidence: list[str], fraction: float | None) -> list[RecommendationReason]:
-    return (
-        [RecommendationReason("similar_image", _("Looks like what you chose"), evidence, fraction)]
-        if evidence
-        else []
-    )
-
-
-def _explain_by_stage(
-    ranking: Ranking, item: ItemInput, history_items: HistoryItems, *, has_other_reasons: bool
+def _explain_stage(
+    ranking: Ranking,
+    item: ItemInput,
+    history_items: HistoryItems,
+    *,
+    has_other_reasons: bool,
 ) -> list[RecommendationReason]:
-    if ranking.stage == "knowledge":
-        return _explain_shared_attributes(item, history_items, None) or (
-            [] if has_other_reasons else [RecommendationReason("recent", _("New in the catalogue"), [])]
-        )
-    if ranking.stage == "content":
-        common = _explain_shared_attributes(item, history_items, None)
-        return (
-            common
-            if common or has_other_reasons
-            else [RecommendationReason("similar", _("Closest to what you chose lately"), [])]
-        )
+    """The general reason of a stage; in stages of content only if there is no more specific one."""
     if ranking.stage == "popular":
-        return [RecommendationReason("popular", _("Chosen by many"), [])]
-    return [RecommendationReason("recent", _("New in the catalogue"), [])]
-
-
-def _explain_by_neighbours(
-    attribution: ScoreAttribution, index: int, history_items: HistoryItems, fraction: float
-) -> list[RecommendationReason]:
-    evidence = _select_strongest(attribution.events, attribution.event_contributions[:, index], history_items)
-    if not evidence or fraction < _MIN_SCORE_FRACTION:
-        return []
-    return [
-        RecommendationReason(
-            "from_history", _("Often chosen with or after what you chose"), evidence, round(fraction, 3)
-        )
-    ]
-
-
-def _explain_by_text(
-    attribution: ScoreAttribution, index: int, history_items: HistoryItems, fraction: float
-) -> list[RecommendationReason]:
-    evidence = _select_strongest(
-        attribution.events, attribution.similarities[TfidfContent.name][:, index], history_items
-    )
-    return (
-        [RecommendationReason("similar", _("Similar to what you chose"), evidence, round(fraction, 3))]
-        if evidence
-        else []
-    )
-
-
-def _select_strongest(events: SlotArray, strength: Float64Array, history_items: HistoryItems) -> list[str]:
-    """Ids of the own items with the greatest worth above zero."""
-    order = [e for e in np.argsort(-strength).tolist() if strength[e] > 0 and int(events[e]) in history_items]
-    return list(dict.fromkeys(history_items[int(events[e])].id for e in order))[:_MAX_EVIDENCE]
-
-
-def _explain_shared_attributes(
-    item: ItemInput, history_items: HistoryItems, fraction: float | None
-) -> list[RecommendationReason]:
-    """Categories, tags and brand that the item has in common with the history."""
-    own = {name for other in history_items.values() for name in _list_labels(other)}
-    common = [name for name in _list_labels(item) if name in own][:_MAX_EVIDENCE]
-    return (
-        [RecommendationReason("shared", _("In common with what you chose"), common, fraction)]
-        if common
-        else []
-    )
-
-
-def _list_labels(item: ItemInput) -> list[str]:
-    """The most specific first: paths are stated from general to special."""
-    return [*([item.brand] if item.brand else []), *item.tags, *reversed(item.categories)]
+        return [build_reason("popular")]
+    if ranking.stage not in ("content", "knowledge"):
+        return [build_reason("recent")]
+    shared = explain_shared_attributes(item, history_items)
+    if shared or has_other_reasons:
+        return shared
+    return [build_closest_reason() if ranking.stage == "content" else build_reason("recent")]

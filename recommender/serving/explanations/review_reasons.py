@@ -1,4 +1,7 @@
-"""What reviews praise, in the reader's language: counts over at least five people, never a word of a review."""
+"""Reasons from reviews, in the reader's language.
+
+They are built from counts over at least five reviewers and never contain text of a review.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from recommender.serving.types import RecommendationReason
 
 _MAX_REASONS = 2
 _MIN_POSITIVE_FRACTION = 0.6
-# Praise of a drug's effect reads like advice.
+# A positive statement about a drug's effect could be read as medical advice.
 _EXCLUDED_ASPECTS = frozenset({"effect", "side effects", "dosage"})
-_PRIOR_REVIEWS = 4.0  # people who are thought to be of two minds: 5 of 5 says less than 40 of 44
+# Pseudo-reviews, half of them positive (Laplace smoothing), so that 5 of 5 ranks below 40 of 44.
+_PRIOR_REVIEWS = 4.0
 
 ASPECT_NAMES = {
     "battery": gettext_noop("battery"),
@@ -63,18 +67,24 @@ ASPECT_NAMES = {
 
 
 def build_review_reasons(snapshot: TenantSnapshot, item_no: int) -> list[RecommendationReason]:
-    """At most two, the surest praise first; none where too few people spoke or too few of them praised."""
-    opinion = snapshot.bundle.review_summaries.get_item(item_no) if snapshot.bundle else None
-    if opinion is None:
+    """At most two reasons, by descending smoothed fraction of positive reviewers.
+
+    Aspects come first; without a sufficiently positive aspect, the item as a whole. Empty if too few people reviewed the item
+    or too few of them were positive.
+    """
+    if snapshot.bundle is None:
         return []
-    may = [
-        one
-        for one in opinion.aspects.items()
-        if one[0] not in _EXCLUDED_ASPECTS and one[1].positive_fraction >= _MIN_POSITIVE_FRACTION
-    ]
-    best = sorted(may, key=lambda one: -_compute_smoothed_fraction(one[1]))[:_MAX_REASONS]
-    found = [_build_aspect_reason(name, count) for name, count in best]
-    return found or _build_item_reasons(opinion)
+    summary = snapshot.bundle.review_summaries.get_item(item_no)
+    if summary is None:
+        return []
+    fractions: dict[str, float] = {}
+    for name, count in summary.aspects.items():
+        if name not in _EXCLUDED_ASPECTS and count.positive_fraction >= _MIN_POSITIVE_FRACTION:
+            fractions[name] = _compute_smoothed_fraction(count)
+    best_aspects = sorted(fractions, key=lambda name: -fractions[name])[:_MAX_REASONS]
+    if not best_aspects:
+        return _build_item_reasons(summary)
+    return [_build_aspect_reason(name, summary.aspects[name]) for name in best_aspects]
 
 
 def _build_aspect_reason(name: str, count: AspectCount) -> RecommendationReason:
@@ -102,5 +112,5 @@ def _compute_smoothed_fraction(count: AspectCount) -> float:
 
 
 def _compute_percent(count: int, total: int) -> int:
-    """Rounded down: praise is never made greater."""
+    """Rounded down, so that a reason never overstates."""
     return 100 * count // total

@@ -1,6 +1,7 @@
-"""Each process's tenants in memory: loaded and refreshed in the background, bounded by bytes.
+"""Snapshots of the tenants that this process serves: loaded and refreshed in the background, bounded by memory.
 
-A request never waits for a refresh. It waits for a first load, a moment; then an earlier stage answers.
+A request never waits for a refresh. It waits up to FIRST_LOAD_TIMEOUT_SECONDS for the first load of a tenant; then it is answered
+from an empty snapshot by a later stage of the fallback chain.
 """
 
 from __future__ import annotations
@@ -34,16 +35,25 @@ RefreshSnapshot = Callable[[TenantRef, TenantSnapshot, int], TenantSnapshot]
 
 @dataclass
 class _CacheEntry:
+    """Times are those of time.monotonic()."""
+
     snapshot: TenantSnapshot = EMPTY_SNAPSHOT
     loaded: bool = False
     used_at: float = 0.0
     checked_at: float = 0.0
     started_at: float = 0.0
-    pending: Future[None] | None = field(default=None, repr=False)
+    pending: Future[None] | None = field(
+        default=None,
+        repr=False,
+    )
 
 
 class SnapshotCache:
-    """Least recently used tenants leave first above `limit_bytes`; the one asked for always stays."""
+    """A thread-safe least-recently-used cache of tenant snapshots.
+
+    Above `limit_bytes` the least recently used tenants are evicted; the tenant that was just loaded stays even if it is
+    larger than the limit.
+    """
 
     def __init__(self, *, limit_bytes: int, refresh: RefreshSnapshot = loading.refresh_snapshot) -> None:
         self._limit_bytes = limit_bytes
@@ -52,50 +62,60 @@ class SnapshotCache:
         self._entries: OrderedDict[TenantRef, _CacheEntry] = OrderedDict()
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="lepton-load")
         self._stopped = threading.Event()
-        threading.Thread(target=self._poll_forever, name="lepton-poll", daemon=True).start()
+        threading.Thread(
+            target=self._poll_forever,
+            name="lepton-poll",
+            daemon=True,
+        ).start()
 
     def get_snapshot(
         self, tenant: TenantRef, *, timeout_seconds: float = FIRST_LOAD_TIMEOUT_SECONDS
     ) -> TenantSnapshot:
-        """What can answer now; `patience` bounds in seconds how long a first load is waited for."""
+        """The snapshot held now; waits at most `timeout_seconds` for a first load, then returns an empty one."""
         with self._lock:
-            space = self._entries.setdefault(tenant, _CacheEntry())
+            entry = self._entries.setdefault(tenant, _CacheEntry())
             self._entries.move_to_end(tenant)
-            space.used_at = time.monotonic()
-            if space.loaded:
-                return space.snapshot
-            pending = self._start_refresh(tenant, space)
-            left = timeout_seconds - (time.monotonic() - space.started_at)
-        if left > 0:
-            wait([pending], left)
-        return space.snapshot
+            entry.used_at = time.monotonic()
+            if entry.loaded:
+                return entry.snapshot
+            pending = self._start_refresh(tenant, entry)
+            # Counted from the start of the load, so that the requests of one tenant wait for the same deadline.
+            seconds_left = timeout_seconds - (time.monotonic() - entry.started_at)
+        if seconds_left > 0:
+            wait([pending], seconds_left)
+        return entry.snapshot
 
     def evict_tenant(self, tenant: TenantRef) -> None:
-        """The next request loads afresh."""
+        """Drops the tenant's snapshot; the next request loads it from the database."""
         with self._lock:
             self._entries.pop(tenant, None)
 
     def refresh_now(self, tenant: TenantRef) -> TenantSnapshot:
-        """Waits until the newest version and catalogue are in place."""
+        """Waits until a refresh that began after this call has ended, and returns its snapshot."""
         with self._lock:
-            space = self._entries.setdefault(tenant, _CacheEntry())
-            space.used_at = time.monotonic()
-            pending = self._start_refresh(tenant, space)
+            entry = self._entries.setdefault(tenant, _CacheEntry())
+            entry.used_at = time.monotonic()
+            pending = self._start_refresh(tenant, entry)
         pending.result()
+        # The first result may come from a refresh that was running already and had read older rows.
         with self._lock:
-            again = self._start_refresh(tenant, space)
-        again.result()
-        return space.snapshot
+            second = self._start_refresh(tenant, entry)
+        second.result()
+        return entry.snapshot
 
     def stop(self) -> None:
-        """Waits for what is being loaded; nothing is refreshed afterwards."""
+        """Waits for running loads; nothing is refreshed afterwards."""
         self._stopped.set()
         self._workers.shutdown(cancel_futures=True)
 
     @property
     def nbytes(self) -> int:
+        """Memory of all snapshots, in bytes."""
         with self._lock:
-            return sum(space.snapshot.nbytes for space in self._entries.values())
+            return self._sum_bytes()
+
+    def _sum_bytes(self) -> int:
+        return sum(entry.snapshot.nbytes for entry in self._entries.values())
 
     def _start_refresh(self, tenant: TenantRef, entry: _CacheEntry) -> Future[None]:
         if entry.pending is None or entry.pending.done():
@@ -105,20 +125,26 @@ class SnapshotCache:
 
     def _run_refresh(self, tenant: TenantRef, entry: _CacheEntry) -> None:
         try:
-            fresh = self._refresh(tenant, entry.snapshot, self._limit_bytes)
+            snapshot = self._refresh(tenant, entry.snapshot, self._limit_bytes)
             with self._lock:
-                entry.snapshot, entry.loaded = fresh, True
+                entry.snapshot = snapshot
+                entry.loaded = True
                 self._evict_oldest(keep=tenant)
         except DomainError as error:
-            log.warning("refresh_failed", tenant=str(tenant.id), reason=error.code)
+            log.warning(
+                "refresh_failed",
+                tenant=str(tenant.id),
+                reason=error.code,
+            )
         except Exception:
             log.exception("refresh_failed", tenant=str(tenant.id))
         finally:
             entry.checked_at = time.monotonic()
+            # Django's connections belong to the thread; a pool thread would hold them open between refreshes.
             connections.close_all()
 
     def _evict_oldest(self, *, keep: TenantRef) -> None:
-        total = sum(space.snapshot.nbytes for space in self._entries.values())
+        total = self._sum_bytes()
         for tenant in list(self._entries):
             if total <= self._limit_bytes:
                 return
@@ -132,11 +158,13 @@ class SnapshotCache:
 
     def _poll_tenants(self) -> None:
         now = time.monotonic()
-        for tenant in [t for t, sp in self._entries.items() if now - sp.used_at > EVICT_AFTER_SECONDS]:
-            del self._entries[tenant]
-        for tenant, space in self._entries.items():
-            if now - space.checked_at > POLL_SECONDS and not self._stopped.is_set():
-                self._start_refresh(tenant, space)
+        for tenant, entry in list(self._entries.items()):
+            if now - entry.used_at > EVICT_AFTER_SECONDS:
+                del self._entries[tenant]
+        for tenant, entry in self._entries.items():
+            is_due = now - entry.checked_at > POLL_SECONDS
+            if is_due and not self._stopped.is_set():
+                self._start_refresh(tenant, entry)
 
 
 _cache: SnapshotCache | None = None
@@ -144,21 +172,22 @@ _cache_lock = threading.Lock()
 
 
 def get_snapshot_cache() -> SnapshotCache:
-    """This process's; made at the first request, never inherited through a fork."""
+    """The cache of this process, created at the first call."""
     global _cache
     if _cache is None:
         with _cache_lock:
+            # Another thread may have created it while this one waited for the lock.
             if _cache is None:
                 _cache = SnapshotCache(limit_bytes=settings.LEPTON_MODEL_CACHE_MIB * _MIB)
     return _cache
 
 
 def stop_snapshot_cache() -> None:
-    """Ends this process's; the next request makes new ones."""
+    """Stops the cache of this process; the next request creates a new one."""
     global _cache
-    ended, _cache = _cache, None
-    if ended is not None:
-        ended.stop()
+    stopped, _cache = _cache, None
+    if stopped is not None:
+        stopped.stop()
 
 
 def _reset_after_fork() -> None:
@@ -166,4 +195,5 @@ def _reset_after_fork() -> None:
     _cache = None
 
 
+# Threads do not survive a fork: a child that inherited the cache would wait for loads that no thread runs.
 os.register_at_fork(after_in_child=_reset_after_fork)

@@ -1,10 +1,9 @@
-"""Bringing one tenant's memory up to date: its active model, verified, and what changed in its catalogue."""
+"""Brings one tenant's snapshot up to date: the verified active model, catalogue changes, rules and triples."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-import numpy as np
 import structlog
 
 from recommender.registry import actions, artefacts, queries
@@ -31,48 +30,82 @@ _PAGE_SIZE = 5_000
 _TOO_LARGE = "The active model is larger than this process may hold (LEPTON_MODEL_CACHE_MIB)."
 
 
+@dataclass(
+    frozen=True,
+    slots=True,
+)
+class _PolledState:
+    """What one poll reads: the active version, the knowledge version and the first page of catalogue changes."""
+
+    active: VersionView | None
+    knowledge_version: int
+    changes: list[StoredItem]
+
+
 def refresh_snapshot(tenant: TenantRef, previous: TenantSnapshot, limit_bytes: int) -> TenantSnapshot:
-    """The newest state; `old` is returned as it is when nothing changed.
+    """Returns the newest snapshot; `previous` itself if nothing changed.
 
-    While the object store is away the previous version goes on. A version whose files do not verify is marked
-    corrupt, with its reason, and the one before it serves.
+    While the object store does not answer, the previous model stays. A version whose files fail verification is marked
+    corrupt, and the version before it is loaded.
+
+    Args:
+        tenant: the tenant.
+        previous: the snapshot held now.
+        limit_bytes: a larger model is not loaded.
     """
-    active, stated, changes = _poll_changes(tenant, previous)
-    number = active.version if active else None
-    if number == (previous.version.version if previous.version else None):
-        return _update_rules(tenant, _apply_changes(tenant, previous, changes), stated)
-    log.info("model_loading", tenant=str(tenant.id), version=number)
+    polled = _poll_changes(tenant, previous)
+    active_number = polled.active.version if polled.active else None
+    loaded_number = previous.version.version if previous.version else None
+    if active_number == loaded_number:
+        return _catch_up(tenant, previous, polled)
+    log.info(
+        "model_loading",
+        tenant=str(tenant.id),
+        version=active_number,
+    )
     try:
-        fresh = _load_model_snapshot(tenant, active, limit_bytes)
+        snapshot = _load_model_snapshot(tenant, polled.active, limit_bytes)
     except StoreUnavailable as error:
-        log.warning("model_unreachable", tenant=str(tenant.id), version=number, reason=error.detail)
-        caught_up = _update_rules(tenant, _apply_changes(tenant, previous, changes), stated)
-        return replace(caught_up, model_problem=error.detail)
-    return _update_rules(tenant, _apply_changes(tenant, fresh, _fetch_changes(tenant, fresh)), stated)
+        log.warning(
+            "model_unreachable",
+            tenant=str(tenant.id),
+            version=active_number,
+            reason=error.detail,
+        )
+        return replace(_catch_up(tenant, previous, polled), model_problem=error.detail)
+    # The new snapshot starts from an empty catalogue, so its changes begin with the first page again.
+    return _catch_up(tenant, snapshot, replace(polled, changes=_fetch_changes(tenant, snapshot)))
 
 
-def _poll_changes(
-    tenant: TenantRef, previous: TenantSnapshot
-) -> tuple[VersionView | None, int, list[StoredItem]]:
-    """The usual poll: one transaction, and nothing new in it."""
+def _poll_changes(tenant: TenantRef, previous: TenantSnapshot) -> _PolledState:
+    """One transaction; usually it finds nothing new."""
     with scope(tenant, actor=SERVING) as s:
-        return queries.get_active_version(s), knowledge_queries.get_version(s), _fetch_page(s, previous)
+        return _PolledState(
+            active=queries.get_active_version(s),
+            knowledge_version=knowledge_queries.get_version(s),
+            changes=_fetch_page(s, previous),
+        )
+
+
+def _catch_up(tenant: TenantRef, snapshot: TenantSnapshot, polled: _PolledState) -> TenantSnapshot:
+    changed = _apply_changes(tenant, snapshot, polled.changes)
+    return _update_rules(tenant, changed, polled.knowledge_version)
 
 
 def _update_rules(tenant: TenantRef, snapshot: TenantSnapshot, version: int) -> TenantSnapshot:
-    """With the rules and triples of at least this version."""
+    """Reads rules and triples again unless the snapshot has those of this version."""
     if snapshot.tenant_rules.version == version:
         return snapshot
     with scope(tenant, actor=SERVING) as s:
         state = tenant_state.get_state(s)
-        rules = compile_rules(
-            knowledge_queries.load_rules(s), list_denied_attributes(state.vertical, state.privacy)
-        )
-        links = item_triples.load_triple_tokens(s, knowledge_queries.load_triples(s))
-    return snapshot.update_rules(TenantRules(version, rules, links))
+        denied_attributes = list_denied_attributes(state.vertical, state.privacy)
+        rules = compile_rules(knowledge_queries.load_rules(s), denied_attributes)
+        triple_tokens = item_triples.load_triple_tokens(s, knowledge_queries.load_triples(s))
+    return snapshot.update_rules(TenantRules(version, rules, triple_tokens))
 
 
 def _load_model_snapshot(tenant: TenantRef, version: VersionView | None, limit_bytes: int) -> TenantSnapshot:
+    """Loads the version, or the newest earlier one whose files verify; without any, an empty snapshot."""
     while version is not None:
         if int(version.manifest["bytes"]) > limit_bytes:
             return TenantSnapshot(index.create_empty_index(), version, model_problem=_TOO_LARGE)
@@ -80,7 +113,12 @@ def _load_model_snapshot(tenant: TenantRef, version: VersionView | None, limit_b
             files = artefacts.read_artefact(tenant, version.artefact_id, version.manifest)
             return create_snapshot(version, Bundle.from_files(files))
         except (ArtefactCorrupt, DataError) as error:
-            log.warning("model_corrupt", tenant=str(tenant.id), version=version.version, reason=str(error))
+            log.warning(
+                "model_corrupt",
+                tenant=str(tenant.id),
+                version=version.version,
+                reason=str(error),
+            )
             with scope(tenant, actor=SERVING) as s:
                 version = actions.mark_corrupt(s, version.version, reason=str(error))
     return TenantSnapshot(index.create_empty_index())
@@ -88,25 +126,25 @@ def _load_model_snapshot(tenant: TenantRef, version: VersionView | None, limit_b
 
 def _apply_changes(tenant: TenantRef, snapshot: TenantSnapshot, changes: list[StoredItem]) -> TenantSnapshot:
     while changes:
-        snapshot = snapshot.apply_changes(changes, _load_new_image_embeddings(tenant, snapshot, changes))
-        changes = _fetch_changes(tenant, snapshot) if len(changes) == _PAGE_SIZE else []
+        embeddings = _load_new_image_embeddings(tenant, snapshot, changes)
+        snapshot = snapshot.apply_changes(changes, embeddings)
+        if len(changes) < _PAGE_SIZE:
+            break
+        changes = _fetch_changes(tenant, snapshot)
     return snapshot
 
 
 def _load_new_image_embeddings(
     tenant: TenantRef, snapshot: TenantSnapshot, changes: list[StoredItem]
 ) -> dict[int, Float16Array]:
-    """Vectors of the images of those changed items that the model does not know."""
+    """By item number, embeddings of those changed items that are not in the model."""
     if snapshot.visual_model is None:
         return {}
-    numbers = np.array([change.item_no for change in changes], dtype=np.int64)
-    late = numbers[~snapshot.catalogue.has_slot(numbers)]
-    behind = snapshot.catalogue.item_numbers[snapshot.n_model_items :]
-    wanted = np.union1d(late, np.intersect1d(numbers, behind)).tolist()
-    if not wanted:
+    new_items = snapshot.find_new_items([change.item_no for change in changes])
+    if not new_items:
         return {}
     with scope(tenant, actor=SERVING) as s:
-        return image_embeddings.load_embeddings_by_number(s, wanted)
+        return image_embeddings.load_embeddings_by_number(s, new_items)
 
 
 def _fetch_changes(tenant: TenantRef, snapshot: TenantSnapshot) -> list[StoredItem]:
@@ -115,5 +153,11 @@ def _fetch_changes(tenant: TenantRef, snapshot: TenantSnapshot) -> list[StoredIt
 
 
 def _fetch_page(s: Scope, snapshot: TenantSnapshot) -> list[StoredItem]:
+    """Changes after the last one that the snapshot's catalogue holds, at most a page, oldest first."""
     version, item_no = snapshot.catalogue.last_change
-    return catalog.list_changed_items(s, version, after_no=item_no, limit=_PAGE_SIZE)
+    return catalog.list_changed_items(
+        s,
+        version,
+        after_no=item_no,
+        limit=_PAGE_SIZE,
+    )

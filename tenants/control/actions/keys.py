@@ -32,51 +32,77 @@ def create_api_key(
     expires_at: datetime | None = None,
     cidrs: Iterable[str] = (),
 ) -> NewApiKey:
-    """Returns the secret, which exists nowhere else. Raises Forbidden, Invalid, QuotaExceeded."""
+    """Creates an API key and returns it with its secret, which is not stored.
+
+    Args:
+        s: The tenant's control scope.
+        name: 1 to 120 characters.
+        scopes: Names from `API_SCOPES`; at least one.
+        expires_at: End of validity; None for no end.
+        cidrs: Networks from which the key is accepted; empty for all.
+
+    Raises:
+        Forbidden: The actor may not write keys.
+        Invalid: One error per wrong field.
+        QuotaExceeded: The plan allows no further key.
+    """
     require_permission(s, "keys.write")
-    asked, networks = sorted(set(scopes)), list(cidrs)
+    requested_scopes = sorted(set(scopes))
+    networks = list(cidrs)
     errors = [
         *_check_name(name),
-        *_check_scopes(asked),
+        *_check_scopes(requested_scopes),
         *_check_cidrs(networks),
         *_check_expiry(expires_at),
     ]
     if errors:
         raise Invalid(errors)
     _require_key_quota(s)
-    made = _insert_key(s, ApiKey(name=name.strip(), scopes=asked, cidrs=networks, expires_at=expires_at))
-    audit.record_entry(s, "api_key.created", made.key.id, scopes=" ".join(asked))
-    return made
+    row = ApiKey(name=name.strip(), scopes=requested_scopes, cidrs=networks, expires_at=expires_at)
+    new_key = _insert_key(s, row)
+    audit.record_entry(s, "api_key.created", new_key.key.id, scopes=" ".join(requested_scopes))
+    return new_key
 
 
 def rotate_api_key(s: Scope, key_id: str, *, overlap: timedelta = timedelta(days=1)) -> NewApiKey:
-    """A successor with the same rights; the old key works for `overlap` longer at most.
+    """Creates a successor with the same scopes and networks. The old key stays valid for at most `overlap`.
 
-    Raises Forbidden, NotFound, Conflict for a key that is revoked, expired or has a successor, Invalid.
+    Raises Forbidden, NotFound, Invalid, and Conflict for a key that is revoked, expired or already replaced.
     """
     require_permission(s, "keys.write")
     if not timedelta(0) <= overlap <= MAX_OVERLAP:
         raise Invalid.from_field(
             "/overlap", "out_of_range", f"The overlap is at most {MAX_OVERLAP.days} days."
         )
-    old, now = _lock_key(s, key_id), timezone.now()
-    if old.revoked_at or old.replaced_by_id or (old.expires_at and old.expires_at <= now):
+    old_key, now = _lock_key(s, key_id), timezone.now()
+    is_expired = old_key.expires_at is not None and old_key.expires_at <= now
+    if old_key.revoked_at or old_key.replaced_by_id or is_expired:
         raise Conflict("Only a key in use can be rotated.")
-    made = _insert_key(
-        s, ApiKey(name=old.name, scopes=old.scopes, cidrs=old.cidrs, expires_at=old.expires_at)
+    successor = ApiKey(
+        name=old_key.name,
+        scopes=old_key.scopes,
+        cidrs=old_key.cidrs,
+        expires_at=old_key.expires_at,
     )
-    old.replaced_by_id = made.key.id
-    old.expires_at = min(now + overlap, old.expires_at or datetime.max.replace(tzinfo=now.tzinfo))
-    old.save(update_fields=["replaced_by", "expires_at"])
+    new_key = _insert_key(s, successor)
+    old_key.replaced_by_id = new_key.key.id
+    # The overlap never extends the validity that the old key had.
+    if old_key.expires_at is None or old_key.expires_at > now + overlap:
+        old_key.expires_at = now + overlap
+    old_key.save(update_fields=["replaced_by", "expires_at"])
     clear_api_key_cache()
     audit.record_entry(
-        s, "api_key.rotated", old.id, successor=made.key.id, overlap_seconds=overlap.total_seconds()
+        s,
+        "api_key.rotated",
+        old_key.id,
+        successor=new_key.key.id,
+        overlap_seconds=overlap.total_seconds(),
     )
-    return made
+    return new_key
 
 
 def revoke_api_key(s: Scope, key_id: str) -> ApiKeyView:
-    """Effective within 5 s in every process. Revoking twice is no error. Raises Forbidden, NotFound."""
+    """Revokes a key, effective within 5 s in every process. Idempotent. Raises Forbidden, NotFound."""
     require_permission(s, "keys.write")
     row = _lock_key(s, key_id)
     if row.revoked_at is None:
@@ -104,8 +130,10 @@ def _lock_key(s: Scope, key_id: str) -> ApiKey:
 
 
 def _require_key_quota(s: Scope) -> None:
-    limit, live = get_plan(get_tenant(s).plan).api_keys, Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    if ApiKey.objects.filter(live, tenant_id=s.tenant_id, revoked_at=None).count() >= limit:
+    limit = get_plan(get_tenant(s).plan).api_keys
+    not_expired = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    count = ApiKey.objects.filter(not_expired, tenant_id=s.tenant_id, revoked_at=None).count()
+    if count >= limit:
         raise QuotaExceeded(f"The plan allows {limit} API keys.")
 
 
@@ -118,19 +146,20 @@ def _check_name(name: str) -> list[FieldError]:
 def _check_scopes(scopes: list[str]) -> list[FieldError]:
     if not scopes:
         return [FieldError("/scopes", "required", "A key is allowed at least one thing.")]
-    return [
-        FieldError("/scopes", "unknown_scope", f"There is no scope {scope!r}.")
-        for scope in scopes
-        if scope not in API_SCOPES
-    ]
+    errors = []
+    for scope in scopes:
+        if scope not in API_SCOPES:
+            errors.append(FieldError("/scopes", "unknown_scope", f"There is no scope {scope!r}."))
+    return errors
 
 
 def _check_cidrs(cidrs: list[str]) -> list[FieldError]:
-    return [
-        FieldError(f"/cidrs/{n}", "invalid_network", f"{cidr!r} is not a network like 192.0.2.0/24.")
-        for n, cidr in enumerate(cidrs)
-        if not _is_network(cidr)
-    ]
+    errors = []
+    for index, cidr in enumerate(cidrs):
+        if not _is_network(cidr):
+            detail = f"{cidr!r} is not a network like 192.0.2.0/24."
+            errors.append(FieldError(f"/cidrs/{index}", "invalid_network", detail))
+    return errors
 
 
 def _is_network(text: str) -> bool:

@@ -20,11 +20,12 @@ from tenants.scope import Scope
 
 
 def add_member(s: Scope, user: User, role: MemberRole | str) -> MemberView:
-    """Raises Forbidden, Conflict for someone who belongs already, QuotaExceeded."""
+    """Adds a user to the tenant. Raises Forbidden, Conflict for a member, QuotaExceeded."""
     require_permission(s, "members.write")
     _require_member_quota(s)
     member = Member(tenant_id=s.tenant_id, user=user, role=MemberRole(role))
     try:
+        # A savepoint, so that the scope's transaction survives the violated unique constraint.
         with transaction.atomic():
             member.save(force_insert=True)
     except IntegrityError as error:
@@ -36,9 +37,9 @@ def add_member(s: Scope, user: User, role: MemberRole | str) -> MemberView:
 def invite_member(
     s: Scope, *, email: str, role: MemberRole | str, name: str = "", language: str = "en"
 ) -> MemberView:
-    """Adds the account of this address; one without a password is made when there is none.
+    """Adds the account of an e-mail address; creates one without a password if there is none.
 
-    The answer does not tell whether the account is new. Raises like `add_member`, and Invalid.
+    The result does not reveal whether the account existed. Raises as `add_member`, and Invalid.
     """
     require_permission(s, "members.write")
     user = User.objects.filter(email=normalize_email(email)).first()
@@ -50,7 +51,7 @@ def invite_member(
 
 
 def change_role(s: Scope, user_id: UUID, role: MemberRole | str) -> MemberView:
-    """Raises Forbidden, NotFound, Conflict for the last owner."""
+    """Sets a member's role. Raises Forbidden, NotFound, Conflict for the last owner."""
     require_permission(s, "members.write")
     member, owners = _lock_member(s, user_id)
     before = member.role
@@ -63,7 +64,7 @@ def change_role(s: Scope, user_id: UUID, role: MemberRole | str) -> MemberView:
 
 
 def remove_member(s: Scope, user_id: UUID) -> None:
-    """Raises Forbidden, NotFound, Conflict for the last owner."""
+    """Removes a member; the account remains. Raises Forbidden, NotFound, Conflict for the last owner."""
     require_permission(s, "members.write")
     member, owners = _lock_member(s, user_id)
     _require_other_owner(member, owners)
@@ -72,15 +73,17 @@ def remove_member(s: Scope, user_id: UUID) -> None:
 
 
 def _lock_member(s: Scope, user_id: UUID) -> tuple[Member, list[Member]]:
-    """The member and all owners, locked by one statement in one order, so that two owners who remove each other
-    at the same time queue instead of waiting for one another.
-    """
-    concerned = Q(role=MemberRole.OWNER) | Q(user_id=user_id)
-    rows = list(Member.objects.filter(concerned, tenant_id=s.tenant_id).order_by("id").select_for_update())
-    member = next((row for row in rows if row.user_id == user_id), None)
-    if member is None:
-        raise NotFound("There is no such member.")
-    return member, [row for row in rows if row.role == MemberRole.OWNER]
+    """Locks and returns the member and all owners. Raises NotFound."""
+    owner_or_member = Q(role=MemberRole.OWNER) | Q(user_id=user_id)
+    # One statement and a fixed order: two owners who remove each other at the same time do not deadlock.
+    rows = list(
+        Member.objects.filter(owner_or_member, tenant_id=s.tenant_id).order_by("id").select_for_update()
+    )
+    owners = [row for row in rows if row.role == MemberRole.OWNER]
+    for row in rows:
+        if row.user_id == user_id:
+            return row, owners
+    raise NotFound("There is no such member.")
 
 
 def _require_other_owner(member: Member, owners: list[Member]) -> None:

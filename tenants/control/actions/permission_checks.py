@@ -1,4 +1,4 @@
-"""The second look at a role: a view has checked it already, and a view can forget."""
+"""Permission checks inside actions: a second check in case a view omits its own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tenants.scope import Scope
 
 
 def require_permission(s: Scope, permission: str) -> None:
-    """Raises Forbidden when a user acts whose role in this tenant does not include `permission`.
+    """Raises Forbidden if the actor is a user whose role in this tenant does not include `permission`.
 
-    Keys are held to their scopes by the API, staff and the system to their own pages and tasks.
+    Other actors pass: the API checks the scopes of keys, and staff and system actors have their own pages and tasks.
     """
     if s.actor.kind != "user":
         return
@@ -23,6 +23,6 @@ def require_permission(s: Scope, permission: str) -> None:
 
 
 def require_staff(s: Scope) -> None:
-    """Raises Forbidden for a client's people and keys."""
+    """Raises Forbidden unless the actor is platform staff or the system."""
     if s.actor.kind not in {"staff", "system"}:
         raise Forbidden("This is for platform staff.")

@@ -12,7 +12,7 @@ _JURISDICTIONS = {
 
 
 def sync_regions() -> None:
-    """Brings the directory in line with LEPTON_REGIONS; a region that left turns inactive. May run twice."""
+    """Updates the region table from LEPTON_REGIONS; other regions become inactive. Idempotent."""
     for code, region in settings.LEPTON_REGIONS.items():
         Region.objects.update_or_create(
             code=code,

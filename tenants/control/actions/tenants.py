@@ -20,6 +20,8 @@ _STAFF_ONLY_FIELDS = frozenset({"plan"})
 
 
 class TenantChanges(TypedDict, total=False):
+    """The fields of a tenant that can be changed."""
+
     name: str
     plan: str
     language: str
@@ -28,11 +30,12 @@ class TenantChanges(TypedDict, total=False):
 
 
 def create_tenant(*, actor: Actor, **values: Unpack[TenantInput]) -> TenantView:
-    """An entry in the directory, not usable yet: `tenants.privacy.onboarding` makes its keys and space.
+    """Creates the directory entry of a tenant with status "opening"; `tenants.privacy.onboarding` completes it.
 
     Raises Invalid, RegionNotServed, Conflict for a slug in use.
     """
-    if errors := check_tenant_fields(values):
+    errors = check_tenant_fields(values)
+    if errors:
         raise Invalid(errors)
     regions.require_served(values["region"])
     fields = {**values, "region_id": values["region"]}
@@ -40,18 +43,24 @@ def create_tenant(*, actor: Actor, **values: Unpack[TenantInput]) -> TenantView:
     row = Tenant(id=generate_id(), status=TenantStatus.OPENING, **fields)
     with control_scope(row.id, actor=actor) as s:
         try:
+            # A savepoint, so that the scope's transaction survives the violated unique constraint.
             with transaction.atomic():
                 row.save(force_insert=True)
         except IntegrityError as error:
             raise Conflict(f"The address name {row.slug!r} is in use.") from error
         audit.record_entry(
-            s, "tenant.created", row.slug, vertical=row.vertical, region=row.region_id, plan=row.plan
+            s,
+            "tenant.created",
+            row.slug,
+            vertical=row.vertical,
+            region=row.region_id,
+            plan=row.plan,
         )
     return to_tenant_view(row)
 
 
 def activate_tenant(s: Scope) -> TenantView:
-    """The last step of setting up. Raises NotFound, Conflict for a suspended tenant."""
+    """Sets the status "active", the last step of onboarding. Raises NotFound, Conflict for a suspended tenant."""
     row = _lock_tenant(s)
     if row.status == TenantStatus.SUSPENDED:
         raise Conflict("A suspended tenant is resumed, not activated.")
@@ -59,7 +68,7 @@ def activate_tenant(s: Scope) -> TenantView:
 
 
 def suspend_tenant(s: Scope, *, reason: str) -> TenantView:
-    """Keys and portal stop within 5 s; nothing is deleted. For staff.
+    """Suspends a tenant: its keys and portal stop working within 5 s; nothing is deleted. For staff.
 
     Raises Forbidden, NotFound, Invalid, Conflict.
     """
@@ -71,7 +80,7 @@ def suspend_tenant(s: Scope, *, reason: str) -> TenantView:
 
 
 def resume_tenant(s: Scope, *, reason: str) -> TenantView:
-    """For staff. Raises Forbidden, NotFound, Invalid, Conflict."""
+    """Ends a suspension. For staff. Raises Forbidden, NotFound, Invalid, Conflict."""
     require_staff(s)
     row = _lock_tenant(s)
     if row.status != TenantStatus.SUSPENDED:
@@ -80,20 +89,20 @@ def resume_tenant(s: Scope, *, reason: str) -> TenantView:
 
 
 def update_tenant(s: Scope, **changes: Unpack[TenantChanges]) -> TenantView:
-    """Owners change everything but the plan, which is staff's. Raises Forbidden, NotFound, Invalid."""
+    """Changes fields; owners may change all but the plan, which is set by staff. Raises Forbidden, NotFound, Invalid."""
     require_permission(s, "privacy.write")
     if _STAFF_ONLY_FIELDS & changes.keys() and s.actor.kind not in {"staff", "system"}:
         raise Forbidden("The plan is changed by platform staff.")
-    if errors := check_tenant_fields(changes):
+    errors = check_tenant_fields(changes)
+    if errors:
         raise Invalid(errors)
     row = _lock_tenant(s)
     for field, value in changes.items():
         setattr(row, field, value)
     row.save(update_fields=list(changes))
     clear_api_key_cache()
-    audit.record_entry(
-        s, "tenant.changed", row.slug, **{field: str(value) for field, value in changes.items()}
-    )
+    facts = {field: str(value) for field, value in changes.items()}
+    audit.record_entry(s, "tenant.changed", row.slug, **facts)
     return to_tenant_view(row)
 
 

@@ -17,6 +17,8 @@ from tenants.scope import Actor, control_ops
 
 
 class UserChanges(TypedDict, total=False):
+    """The fields of a user that can be changed."""
+
     name: str
     language: str
     is_active: bool
@@ -32,7 +34,20 @@ def create_user(
     password: str | None = None,
     is_staff: bool = False,
 ) -> User:
-    """Without a password nobody can sign in until one is set. Raises Invalid, Conflict (known address)."""
+    """Creates an account. Without a password no sign-in is possible until one is set.
+
+    Args:
+        email: Stored in lower case; unique.
+        actor: Recorded in the audit log.
+        name: Display name.
+        language: One of settings.LANGUAGES.
+        password: Checked by Django's validators; None for no password.
+        is_staff: Whether the account may use the staff pages.
+
+    Raises:
+        Invalid: One error per wrong field.
+        Conflict: The address has an account.
+    """
     user = build_user(email=email, name=name, language=language, password=password, is_staff=is_staff)
     with control_ops("users", actor=actor, reason="create a user") as s:
         insert_user(user)
@@ -41,7 +56,7 @@ def create_user(
 
 
 def update_user(user_id: UUID, *, actor: Actor, **changes: Unpack[UserChanges]) -> User:
-    """Raises NotFound, Invalid."""
+    """Changes fields of a user. Raises NotFound, Invalid."""
     if "language" in changes:
         _raise_if_invalid(_check_language(changes["language"]))
     with control_ops("users", actor=actor, reason="change a user") as s:
@@ -56,7 +71,7 @@ def update_user(user_id: UUID, *, actor: Actor, **changes: Unpack[UserChanges]) 
 
 
 def set_password(user_id: UUID, password: str, *, actor: Actor) -> None:
-    """Raises NotFound, Invalid for a weak one."""
+    """Sets a password. Raises NotFound, and Invalid for a weak password."""
     with control_ops("users", actor=actor, reason="set a password") as s:
         user = User.objects.select_for_update().filter(id=user_id).first()
         if user is None:
@@ -68,7 +83,7 @@ def set_password(user_id: UUID, password: str, *, actor: Actor) -> None:
 
 
 def build_user(*, email: str, name: str, language: str, password: str | None, is_staff: bool) -> User:
-    """Checked and hashed, not yet saved: hashing takes long, so it stays outside a transaction."""
+    """Builds an unsaved user with a hashed password. Hashing is slow, so call it outside a transaction. Raises Invalid."""
     user = User(email=normalize_email(email), name=name.strip(), language=language, is_staff=is_staff)
     _raise_if_invalid(
         [*_check_email(user.email), *_check_language(language), *_check_password(user, password)]
@@ -78,7 +93,7 @@ def build_user(*, email: str, name: str, language: str, password: str | None, is
 
 
 def insert_user(user: User) -> None:
-    """Raises Conflict for a known address; the transaction around it stays usable."""
+    """Inserts the user within a savepoint, so the outer transaction stays usable. Raises Conflict for a known address."""
     try:
         with transaction.atomic():
             user.save(force_insert=True)

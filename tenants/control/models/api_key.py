@@ -15,7 +15,7 @@ from tenants.rls import TenantOrOpsPolicy
 
 
 class ApiKey(models.Model):
-    """What is needed to recognise a key, and nothing that could be used as one."""
+    """An API key: its properties and the HMAC of its secret, not the secret."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 

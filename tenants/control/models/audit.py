@@ -12,7 +12,7 @@ from tenants.rls import AppendOnly, TenantOrOpsPolicy
 
 
 class AuditEntry(models.Model):
-    """Written by `tenants.audit.record` only. A row without a tenant is the platform's own, for staff."""
+    """A row of the audit log, written by `tenants.audit.record_entry`. Rows without a tenant concern the platform."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(6 * 365), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE

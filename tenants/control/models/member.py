@@ -16,6 +16,8 @@ from tenants.rls import MembershipPolicy
 
 
 class Member(models.Model):
+    """A user's membership of a tenant, with a role."""
+
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
     id = models.UUIDField(primary_key=True, default=generate_id, editable=False)

@@ -10,7 +10,7 @@ from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 
 
 class Region(models.Model):
-    """A place where data lives. The settings are the truth; this table lets the directory refer to them."""
+    """A region of the installation. Copied from the settings, so that tenants can refer to it by foreign key."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.NEVER_PERSONAL)
 
@@ -26,4 +26,6 @@ class Region(models.Model):
         ordering = ["code"]
 
     def __str__(self) -> str:
-        return self.name_zh if (get_language() or "").startswith("zh") else self.name_en
+        if (get_language() or "").startswith("zh"):
+            return self.name_zh
+        return self.name_en

@@ -20,6 +20,8 @@ PLAN_CHOICES = [(FREE.name, _("Free")), (GROWTH.name, _("Growth")), (ENTERPRISE.
 
 
 class Vertical(models.TextChoices):
+    """The industry of a tenant; it selects the privacy preset (`tenants.data.presets`)."""
+
     ECOMMERCE = "ecommerce", _("E-commerce")
     CONTENT = "content", _("Content")
     ADS = "ads", _("Advertising")
@@ -29,13 +31,15 @@ class Vertical(models.TextChoices):
 
 
 class TenantStatus(models.TextChoices):
+    """The status of a tenant; only an active tenant can be used."""
+
     OPENING = "opening", _("Being set up")
     ACTIVE = "active", pgettext_lazy("state of a tenant", "Active")
     SUSPENDED = "suspended", _("Suspended")
 
 
 class Tenant(models.Model):
-    """A client company: where its data lives and what it pays for. None of its data is here."""
+    """A client company in the directory: its region, plan and status. Its data is in the region's data database."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         None, ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
@@ -76,4 +80,5 @@ class Tenant(models.Model):
 
     @property
     def ref(self) -> TenantRef:
+        """Id and region, to open a scope."""
         return TenantRef(self.id, self.region_id)

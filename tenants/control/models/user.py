@@ -13,22 +13,26 @@ from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle
 
 
 class UserManager(BaseUserManager["User"]):
+    """Looks up and creates users by normalized e-mail address."""
+
     def get_by_natural_key(self, username: str | None) -> User:
+        """Returns the user with this address, in any case. Raises User.DoesNotExist."""
         return self.get(email=normalize_email(username or ""))
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Creates a user; without a password no sign-in is possible."""
         user = self.model(email=normalize_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """Platform staff: what Django calls a superuser is here a person who may open the staff pages."""
+        """Creates platform staff: Django's superuser is here a user who may open the staff pages."""
         return self.create_user(email, password, **{**fields, "is_staff": True})
 
 
 class User(AbstractBaseUser):
-    """A person who signs in: of a client's team, or platform staff. Never an end user of a client."""
+    """An account of a client's team member or of platform staff. End users of clients have no accounts."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.RETAINED_AS_EVIDENCE)
 
@@ -60,19 +64,22 @@ class User(AbstractBaseUser):
         return self.name or self.email
 
     def get_full_name(self) -> str:
-        """Django and unfold ask for it by this name."""
+        """Required by Django and unfold."""
         return str(self)
 
     @property
     def is_superuser(self) -> bool:
+        """Always False: no account bypasses permission checks."""
         return False
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
-        """Staff may use the staff pages, and each page says what it allows; there is nothing finer."""
+        """Returns whether the user is active staff. Each staff page restricts what it allows by itself."""
         return self.is_active and self.is_staff
 
     def has_perms(self, perms: list[str], obj: object = None) -> bool:
+        """See has_perm."""
         return self.is_active and self.is_staff
 
     def has_module_perms(self, app_label: str) -> bool:
+        """See has_perm."""
         return self.is_active and self.is_staff

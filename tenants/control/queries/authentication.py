@@ -1,4 +1,4 @@
-"""From an API key to its tenant, before any scope exists."""
+"""Authentication: finds the tenant of an API key, before a scope exists."""
 
 from __future__ import annotations
 
@@ -31,11 +31,14 @@ _FIND_API_KEY = """
 SELECT secret_hmac, scopes, cidrs, expires_at, tenant_id, tenant_slug, region, vertical, plan, status
 FROM app.find_api_key(%s)
 """
+# Compared when no key has the id, so that the response time does not reveal which ids exist.
 _ABSENT_HMAC = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
 class _CachedKey:
+    """A verified key. `expires_at` is Unix time; `checked_at` is time.monotonic()."""
+
     identity: KeyIdentity
     networks: tuple[IPv4Network | IPv6Network, ...]
     expires_at: float
@@ -45,31 +48,37 @@ class _CachedKey:
 
 _cached_keys: dict[bytes, _CachedKey] = {}
 _lock = threading.Lock()
+# Keys the digests below, so that the cache holds no API keys and its slots can't be predicted.
 _process_key = os.urandom(32)
 
 
 def authenticate(raw_key: str, *, remote_ip: str) -> KeyIdentity:
-    """Who calls. A revocation takes effect within 5 s.
+    """Returns the identity of the caller. A revocation takes effect within 5 s.
 
-    Raises Unauthenticated with one and the same text for every reason, RegionNotServed before any query,
-    TenantSuspended, StoreUnavailable.
+    Raises:
+        Unauthenticated: For every reason with the same text.
+        RegionNotServed: The key belongs to another region; raised before any query.
+        TenantSuspended: The tenant is not active.
+        StoreUnavailable: The directory is not reachable.
     """
     digest = hashlib.blake2b(raw_key.encode("utf-8", "replace"), digest_size=16, key=_process_key).digest()
-    known = _cached_keys.get(digest)
-    if known is None or time.monotonic() - known.checked_at >= CACHE_SECONDS:
-        known = _verify_key(raw_key)
-        if known.active:
-            _store_key(digest, known)
-            key_use.record_use(known.identity.tenant.id, known.identity.key_id)
-    if known.expires_at <= time.time() or (known.networks and not _is_in_networks(remote_ip, known.networks)):
+    cached_key = _cached_keys.get(digest)
+    if cached_key is None or time.monotonic() - cached_key.checked_at >= CACHE_SECONDS:
+        cached_key = _verify_key(raw_key)
+        if cached_key.active:
+            _store_key(digest, cached_key)
+            key_use.record_use(cached_key.identity.tenant.id, cached_key.identity.key_id)
+    if cached_key.expires_at <= time.time():
         raise Unauthenticated
-    if not known.active:
+    if cached_key.networks and not _is_in_networks(remote_ip, cached_key.networks):
+        raise Unauthenticated
+    if not cached_key.active:
         raise TenantSuspended
-    return known.identity
+    return cached_key.identity
 
 
 def clear_api_key_cache() -> None:
-    """Empties this process's cache; other processes follow within 5 s."""
+    """Clears the cache of this process. Entries of other processes expire within 5 s."""
     with _lock:
         _cached_keys.clear()
 
@@ -92,10 +101,10 @@ def _fetch_key_row(key_id: str) -> tuple[Any, ...] | None:
     try:
         with connections[CONTROL].cursor() as cursor:
             cursor.execute(_FIND_API_KEY, [key_id])
-            found: tuple[Any, ...] | None = cursor.fetchone()
-            return found
+            row: tuple[Any, ...] | None = cursor.fetchone()
+            return row
     except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable("The directory does not answer.") from error
+        raise StoreUnavailable("The directory is not reachable.") from error
 
 
 def _build_cached_key(row: tuple[Any, ...], parts: KeyParts, started: float) -> _CachedKey:
@@ -110,11 +119,19 @@ def _build_cached_key(row: tuple[Any, ...], parts: KeyParts, started: float) -> 
         actor=Actor("key", parts.id),
     )
     networks = tuple(map(ipaddress.ip_network, cidrs))
-    return _CachedKey(identity, networks, _to_timestamp(expires_at), started, status == TenantStatus.ACTIVE)
+    return _CachedKey(
+        identity=identity,
+        networks=networks,
+        expires_at=_to_timestamp(expires_at),
+        checked_at=started,
+        active=status == TenantStatus.ACTIVE,
+    )
 
 
 def _to_timestamp(expires_at: datetime | None) -> float:
-    return float("inf") if expires_at is None else expires_at.timestamp()
+    if expires_at is None:
+        return float("inf")
+    return expires_at.timestamp()
 
 
 def _is_in_networks(remote_ip: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
@@ -122,13 +139,15 @@ def _is_in_networks(remote_ip: str, networks: tuple[IPv4Network | IPv6Network, .
         address = ipaddress.ip_address(remote_ip)
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in networks)
+    # A dual-stack socket reports IPv4 clients as ::ffff:192.0.2.1.
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in networks)
 
 
 def _store_key(digest: bytes, cached_key: _CachedKey) -> None:
     with _lock:
         _cached_keys.pop(digest, None)
+        # Dictionaries keep insertion order: the first entry is the oldest.
         while len(_cached_keys) >= _MAX_ENTRIES:
             del _cached_keys[next(iter(_cached_keys))]
         _cached_keys[digest] = cached_key

@@ -11,14 +11,14 @@ from tenants.scope import Scope
 
 
 def list_api_keys(s: Scope) -> list[ApiKeyView]:
-    """The tenant's keys, newest first, also expired and revoked ones."""
+    """Returns all keys of the tenant, expired and revoked ones included, newest first."""
     region, now = get_region(s), timezone.now()
     rows = ApiKey.objects.filter(tenant_id=s.tenant_id).select_related("created_by").order_by("-created_at")
     return [to_api_key_view(row, region=region, now=now) for row in rows]
 
 
 def get_api_key(s: Scope, key_id: str) -> ApiKeyView:
-    """Raises NotFound, for an absent key as for another tenant's."""
+    """Returns one key. Raises NotFound, also for a key of another tenant."""
     row = ApiKey.objects.filter(tenant_id=s.tenant_id, id=key_id).select_related("created_by").first()
     if row is None:
         raise NotFound("There is no such API key.")

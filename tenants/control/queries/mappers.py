@@ -1,4 +1,4 @@
-"""From rows to results."""
+"""Conversion of ORM rows to read models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tenants.control.roles import MemberRole
 
 
 def to_tenant_view(row: Tenant) -> TenantView:
+    """Returns the read model of a tenant."""
     return TenantView(
         id=row.id,
         slug=row.slug,
@@ -26,21 +27,23 @@ def to_tenant_view(row: Tenant) -> TenantView:
 
 
 def to_member_view(row: Member) -> MemberView:
-    """Anybody's address can be added: the name and the last sign-in of an account are not shown before its person
-    has signed in as a member."""
-    last = row.user.last_login
-    came = last is not None and last >= row.created_at
+    """Returns the read model of a member; reads `row.user`."""
+    # Owners can add any e-mail address. Name and last sign-in stay hidden until the user has signed in as a member, so
+    # that adding an address does not reveal whether it has an account.
+    last_login = row.user.last_login
+    has_signed_in = last_login is not None and last_login >= row.created_at
     return MemberView(
         user_id=row.user_id,
         email=row.user.email,
-        name=row.user.name if came else "",
+        name=row.user.name if has_signed_in else "",
         role=MemberRole(row.role),
         joined_at=row.created_at,
-        last_sign_in=last if came else None,
+        last_sign_in=last_login if has_signed_in else None,
     )
 
 
 def to_api_key_view(row: ApiKey, *, region: str, now: datetime) -> ApiKeyView:
+    """Returns the read model of an API key with its state at `now`."""
     return ApiKeyView(
         id=row.id,
         name=row.name,
@@ -62,4 +65,6 @@ def _derive_key_state(row: ApiKey, now: datetime) -> str:
         return "revoked"
     if row.expires_at is not None and row.expires_at <= now:
         return "expired"
-    return "active" if row.replaced_by_id is None else "replaced"
+    if row.replaced_by_id is not None:
+        return "replaced"
+    return "active"

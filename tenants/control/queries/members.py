@@ -12,7 +12,7 @@ from tenants.scope import Actor, Scope, user_scope
 
 
 def list_memberships(user: User) -> list[Membership]:
-    """Every tenant the user belongs to, suspended ones too, by name. Opens the user's own scope."""
+    """Returns the user's tenants, suspended ones included, ordered by name. Opens a user scope."""
     with user_scope(user.id, actor=Actor("user", str(user.id))):
         rows = Member.objects.filter(user_id=user.id).select_related("tenant").order_by("tenant__name")
         return [Membership(to_tenant_view(row.tenant), user.id, MemberRole(row.role)) for row in rows]
@@ -21,10 +21,14 @@ def list_memberships(user: User) -> list[Membership]:
 def get_membership_by_slug(
     user: User, slug: str, min_role: MemberRole | str = MemberRole.VIEWER
 ) -> Membership:
-    """The only way from an address to a tenant. Opens the user's own scope.
+    """Returns the user's membership of the tenant with this slug. Opens a user scope.
 
-    Raises NotFound for a stranger as for an absent tenant, TenantSuspended unless it is active, Forbidden for
-    a member below `min_role`.
+    This is the only look-up of a tenant by slug for users, so a URL never opens a tenant without a membership.
+
+    Raises:
+        NotFound: No such tenant, or the user is not a member or not active.
+        TenantSuspended: The tenant is not active.
+        Forbidden: The member's role is below `min_role`.
     """
     with user_scope(user.id, actor=Actor("user", str(user.id))):
         row = Member.objects.filter(user_id=user.id, tenant__slug=slug).select_related("tenant").first()
@@ -38,13 +42,13 @@ def get_membership_by_slug(
 
 
 def list_members(s: Scope) -> list[MemberView]:
-    """Owners first, then by e-mail."""
+    """Returns the members, highest role first, then by e-mail."""
     rows = Member.objects.filter(tenant_id=s.tenant_id).select_related("user")
-    found = [to_member_view(row) for row in rows]
-    return sorted(found, key=lambda member: (-member.role.rank, member.email))
+    members = [to_member_view(row) for row in rows]
+    return sorted(members, key=lambda member: (-member.role.rank, member.email))
 
 
 def get_role(s: Scope, user_id: UUID) -> MemberRole | None:
-    """The user's role in the scope's tenant; None for a stranger."""
+    """Returns the user's role in the scope's tenant; None if the user is not a member."""
     row = Member.objects.filter(tenant_id=s.tenant_id, user_id=user_id).first()
     return MemberRole(row.role) if row else None

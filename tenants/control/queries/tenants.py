@@ -10,7 +10,7 @@ from tenants.scope import Scope
 
 
 def get_tenant(s: Scope) -> TenantView:
-    """The scope's own tenant. Raises NotFound."""
+    """Returns the scope's tenant. Raises NotFound."""
     row = Tenant.objects.filter(id=s.tenant_id).first()
     if row is None:
         raise NotFound("There is no such tenant.")
@@ -18,17 +18,29 @@ def get_tenant(s: Scope) -> TenantView:
 
 
 def get_region(s: Scope) -> str:
+    """Returns the region of the scope's tenant. Raises NotFound."""
     return get_tenant(s).region
 
 
 def list_audit_entries(s: Scope, *, after: str | None = None, limit: int = 50) -> list[AuditView]:
-    """Newest first; `after` is the id of the last entry seen. Raises Invalid for an unknown one."""
+    """Returns audit entries, newest first. `after` is the id of the last entry of the previous page; Invalid if unknown."""
     entries = AuditEntry.objects.filter(tenant_id=s.tenant_id).order_by("-at", "-id")
     if after is not None:
-        last = entries.filter(id=after).first()
-        if last is None:
+        previous = entries.filter(id=after).first()
+        if previous is None:
             raise Invalid.from_field("/after", "unknown_cursor", "There is no such entry.")
-        entries = entries.filter(Q(at__lt=last.at) | Q(at=last.at, id__lt=last.id))
-    return [
-        AuditView(e.id, e.at, e.actor_kind, e.actor_id, e.verb, e.subject, e.facts) for e in entries[:limit]
-    ]
+        # Keyset pagination on (at, id): several entries can have the same time.
+        entries = entries.filter(Q(at__lt=previous.at) | Q(at=previous.at, id__lt=previous.id))
+    views = []
+    for entry in entries[:limit]:
+        view = AuditView(
+            id=entry.id,
+            at=entry.at,
+            actor_kind=entry.actor_kind,
+            actor_id=entry.actor_id,
+            verb=entry.verb,
+            subject=entry.subject,
+            facts=entry.facts,
+        )
+        views.append(view)
+    return views

@@ -1,4 +1,4 @@
-"""The root keys of a region, behind one interface: a local file, AWS KMS, or Vault/OpenBao transit."""
+"""Key services (KMS) that hold a region's root keys: a local file, AWS KMS, or Vault/OpenBao transit."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["AwsKms", "Kms", "LocalKms", "VaultKms", "create_kms_from_url"]
 
 
 def create_kms_from_url(url: str, *, environ: Mapping[str, str] = os.environ) -> Kms:
-    """`file:///path/cn.key`, `awskms://region/key-id-or-arn` or `vault://host[:port]/mount/key`.
+    """Creates the client for `file:///path/cn.key`, `awskms://region/key-id-or-arn` or `vault://host[:port]/mount/key`.
 
-    Credentials come from where each vendor looks for them (AWS_*, VAULT_*), never from the URL.
-    Raises ValueError, in one sentence, for anything else.
+    Credentials are read from each vendor's usual sources (AWS_*, VAULT_*), never from the URL.
+    Raises ValueError for any other URL.
     """
     parts = urlsplit(url)
     path = unquote(parts.path)
@@ -30,6 +30,7 @@ def create_kms_from_url(url: str, *, environ: Mapping[str, str] = os.environ) ->
     if parts.scheme == "awskms" and parts.netloc and path.strip("/"):
         return AwsKms.connect(region=parts.netloc, key_id=path.strip("/"))
     if parts.scheme == "vault" and parts.netloc:
+        # The mount may contain slashes, the key's name may not.
         mount, _, key = path.strip("/").rpartition("/")
         if mount and key:
             return VaultKms.connect(parts.netloc, mount=mount, key=key, environ=environ)

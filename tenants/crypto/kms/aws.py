@@ -1,4 +1,4 @@
-"""AWS KMS. The context travels as encryption context, so it also stands in CloudTrail: no secrets in it."""
+"""AWS KMS. The context is sent as encryption context and recorded in CloudTrail: it must hold no secrets."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 
+# Error codes that mean "this blob can't be decrypted" rather than "the service failed".
 _WRONG_KEY_CODES = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 
 
 class AwsClient(Protocol):
-    """The calls of boto3's KMS client that we make, as AWS spells them."""
+    """The methods of boto3's KMS client that are used here, in AWS's spelling."""
 
     def encrypt(
         self, *, KeyId: str, Plaintext: bytes, EncryptionContext: dict[str, str]
@@ -26,14 +27,14 @@ class AwsClient(Protocol):
 
 
 class AwsKms:
-    """`failures` are the exceptions of the client's library; some of their codes refuse the blob, not us."""
+    """A KMS key in AWS. `failures` are the exception classes of the client's library."""
 
     def __init__(self, client: AwsClient, *, key_id: str, failures: tuple[type[Exception], ...]) -> None:
         self._client, self._key_id, self._failures = client, key_id, failures
 
     @classmethod
     def connect(cls, *, region: str, key_id: str) -> AwsKms:
-        """Needs the optional extra `aws`; credentials from boto3's usual places."""
+        """Creates the boto3 client, with credentials from its usual sources. Raises ValueError without the extra `aws`."""
         try:
             boto3, config = import_module("boto3"), import_module("botocore.config")
             exceptions = import_module("botocore.exceptions")
@@ -47,22 +48,25 @@ class AwsKms:
         return cls(client, key_id=key_id, failures=failures)
 
     def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
-        answer = self._call_kms(
+        """See Kms.wrap."""
+        response = self._call_kms(
             lambda: self._client.encrypt(
                 KeyId=self._key_id, Plaintext=secret, EncryptionContext=dict(context)
             )
         )
-        return bytes(answer["CiphertextBlob"])
+        return bytes(response["CiphertextBlob"])
 
     def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
-        answer = self._call_kms(
+        """See Kms.unwrap."""
+        response = self._call_kms(
             lambda: self._client.decrypt(
                 KeyId=self._key_id, CiphertextBlob=blob, EncryptionContext=dict(context)
             )
         )
-        return bytes(answer["Plaintext"])
+        return bytes(response["Plaintext"])
 
     def rotate(self) -> None:
+        """See Kms.rotate. AWS limits the number of on-demand rotations of a key."""
         self._call_kms(lambda: self._client.rotate_key_on_demand(KeyId=self._key_id))
 
     def _call_kms(self, request: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -72,4 +76,6 @@ class AwsKms:
             response = getattr(error, "response", {})
             if response.get("Error", {}).get("Code") in _WRONG_KEY_CODES:
                 raise DecryptionFailed from None
-            raise KeyServiceUnavailable("AWS KMS does not answer or refuses this process.") from error
+            raise KeyServiceUnavailable(
+                "AWS KMS is not reachable or denies access to this process."
+            ) from error

@@ -1,4 +1,4 @@
-"""A key service wraps and unwraps 32 bytes, bound to a context, under a root key that stays inside it."""
+"""The interface of a key service."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Protocol
 
 
 class Kms(Protocol):
-    """Implementations raise KeyServiceUnavailable when the service does not answer or refuses us."""
+    """Wraps and unwraps 32 bytes, bound to a context, under a root key that never leaves the service.
+
+    All methods raise KeyServiceUnavailable if the service can't be reached or denies the request.
+    """
 
     def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
-        """Under the newest root key."""
+        """Encrypts `secret` under the newest root key."""
 
     def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
-        """Also under older root keys. Raises DecryptionFailed for a changed blob or another context."""
+        """Decrypts, also under older root keys. Raises DecryptionFailed for a changed blob or another context."""
 
     def rotate(self) -> None:
-        """A new root key for later `wrap`s; the older ones go on unwrapping."""
+        """Creates a new root key for later calls of `wrap`; older root keys still unwrap."""

@@ -1,4 +1,8 @@
-"""Root keys in a file of mode 0600: development and single machines. A lost file is lost data."""
+"""Root keys in a file of mode 0600, for development and single machines. If the file is lost, so is the data.
+
+The file is JSON: `newest` (number of the root key that wraps) and `keys` (number -> 32 bytes in base64).
+A wrapped secret is the number of its root key (4 bytes, big-endian), then a wrapped key (`tenants.crypto.wrapping`).
+"""
 
 from __future__ import annotations
 
@@ -26,13 +30,13 @@ class _RootKeys:
 
 
 class LocalKms:
-    """The file is read at each call, so that a rotation by another process counts at once."""
+    """Reads the key file at each call, so a rotation by another process takes effect immediately."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
-        """Makes the file at first use."""
+        """See Kms.wrap. Creates the key file at the first use."""
         if not self._path.exists():
             self.create_key_file()
         roots = self._read_keys()
@@ -40,6 +44,7 @@ class LocalKms:
         return number + wrap_bytes(roots.keys[roots.newest], secret, context=context)
 
     def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
+        """See Kms.unwrap. Never creates the file: new keys could not open what the lost ones wrapped."""
         roots = self._read_keys()
         key = roots.keys.get(int.from_bytes(blob[:_VERSION_BYTES], "big"))
         if key is None:
@@ -47,13 +52,14 @@ class LocalKms:
         return unwrap_bytes(key, blob[_VERSION_BYTES:], context=context)
 
     def create_key_file(self) -> None:
-        """A file with one fresh root key; leaves an existing file alone."""
+        """Creates the file with one new root key, unless it exists."""
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._lock_folder():
             if not self._path.exists():
                 self._write_keys(_RootKeys(1, {1: KeyHandle.generate()}))
 
     def rotate(self) -> None:
+        """See Kms.rotate."""
         with self._lock_folder():
             roots = self._read_keys()
             newest = roots.newest + 1
@@ -61,6 +67,7 @@ class LocalKms:
 
     @contextmanager
     def _lock_folder(self) -> Iterator[None]:
+        # The folder is locked, because the file itself is replaced by a rename.
         lock = os.open(self._path.parent, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -72,20 +79,20 @@ class LocalKms:
         try:
             with self._path.open("rb") as file:
                 if os.fstat(file.fileno()).st_mode & 0o077:
-                    raise KeyServiceUnavailable("The key file is open to other users; its mode must be 0600.")
+                    raise KeyServiceUnavailable("Other users can read the key file; its mode must be 0600.")
                 return _parse_keys(file.read())
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise KeyServiceUnavailable("The key file cannot be read.") from error
 
     def _write_keys(self, roots: _RootKeys) -> None:
-        """Whole or not at all: a new file, flushed, renamed over the old one, the folder flushed."""
-        part = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}.part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        """Replaces the file atomically: writes and syncs a new file, renames it, syncs the folder."""
+        temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}.part")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(_serialize_keys(roots))
             file.flush()
             os.fsync(file.fileno())
-        part.rename(self._path)
+        temporary.rename(self._path)
         folder = os.open(self._path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -94,15 +101,17 @@ class LocalKms:
 
 
 def _serialize_keys(roots: _RootKeys) -> bytes:
-    keys = {
-        str(number): base64.b64encode(key.reveal_material()).decode() for number, key in roots.keys.items()
-    }
+    keys = {}
+    for number, key in roots.keys.items():
+        keys[str(number)] = base64.b64encode(key.reveal_material()).decode()
     return json.dumps({"newest": roots.newest, "keys": keys}).encode()
 
 
 def _parse_keys(content: bytes) -> _RootKeys:
     stored = json.loads(content)
-    keys = {int(number): KeyHandle(base64.b64decode(raw)) for number, raw in stored["keys"].items()}
+    keys = {}
+    for number, encoded in stored["keys"].items():
+        keys[int(number)] = KeyHandle(base64.b64decode(encoded))
     if stored["newest"] not in keys:
         raise ValueError(f"The newest of the {KEY_BYTES}-byte keys is missing.")
     return _RootKeys(stored["newest"], keys)

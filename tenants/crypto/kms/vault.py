@@ -1,4 +1,4 @@
-"""The transit engine of Vault or OpenBao over HTTPS; the key must be of an AEAD type (aes256-gcm96)."""
+"""The transit engine of Vault or OpenBao over HTTPS. The key must be of an AEAD type (aes256-gcm96)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PREFIX = "vault:v"
 
 
 class VaultKms:
-    """One short connection a call: a keyring is unwrapped about once a minute, not once a request."""
+    """A key of a transit engine. Each call opens a connection: keyrings are cached for about a minute."""
 
     def __init__(
         self,
@@ -36,14 +36,17 @@ class VaultKms:
 
     @classmethod
     def connect(cls, address: str, *, mount: str, key: str, environ: Mapping[str, str]) -> VaultKms:
-        """VAULT_TOKEN, or VAULT_TOKEN_FILE (read at each call: it changes); VAULT_CACERT, VAULT_NAMESPACE."""
+        """Reads VAULT_TOKEN or VAULT_TOKEN_FILE, VAULT_CACERT and VAULT_NAMESPACE. Raises ValueError without a token."""
         if not (environ.get("VAULT_TOKEN") or environ.get("VAULT_TOKEN_FILE")):
             raise ValueError("vault:// needs VAULT_TOKEN or VAULT_TOKEN_FILE.")
         trust = ssl.create_default_context(cafile=environ.get("VAULT_CACERT"))
 
         def read_token() -> str:
+            # Read at each call: an agent replaces the file when the token is renewed.
             file = environ.get("VAULT_TOKEN_FILE")
-            return Path(file).read_text().strip() if file else environ["VAULT_TOKEN"]
+            if file:
+                return Path(file).read_text().strip()
+            return environ["VAULT_TOKEN"]
 
         return cls(
             lambda: HTTPSConnection(address, timeout=_TIMEOUT_SECONDS, context=trust),
@@ -54,36 +57,39 @@ class VaultKms:
         )
 
     def wrap(self, secret: bytes, *, context: Mapping[str, str]) -> bytes:
-        answer = self._call_transit(
-            "encrypt", {"plaintext": _encode_base64(secret), **_build_associated_data(context)}
-        )
-        return str(answer["ciphertext"]).encode()
+        """See Kms.wrap."""
+        body = {"plaintext": _encode_base64(secret), **_build_associated_data(context)}
+        return str(self._call_transit("encrypt", body)["ciphertext"]).encode()
 
     def unwrap(self, blob: bytes, *, context: Mapping[str, str]) -> bytes:
+        """See Kms.unwrap."""
         try:
             ciphertext = blob.decode("ascii")
         except UnicodeDecodeError:
             raise DecryptionFailed from None
         if not ciphertext.startswith(_PREFIX):
             raise DecryptionFailed
-        answer = self._call_transit("decrypt", {"ciphertext": ciphertext, **_build_associated_data(context)})
-        return base64.b64decode(answer["plaintext"])
+        body = {"ciphertext": ciphertext, **_build_associated_data(context)}
+        return base64.b64decode(self._call_transit("decrypt", body)["plaintext"])
 
     def rotate(self) -> None:
+        """See Kms.rotate."""
         self._call_transit("keys", {}, suffix="/rotate")
 
     def _call_transit(self, verb: str, body: Mapping[str, str], *, suffix: str = "") -> dict[str, Any]:
         path = f"/v1/{quote(self._mount)}/{verb}/{quote(self._key, safe='')}{suffix}"
         try:
             status, content = self._send_request(path, json.dumps(body).encode())
+            # Vault reports a failed tag and a malformed ciphertext as 400.
             if status == 400 and verb == "decrypt":
                 raise DecryptionFailed
             if status not in (200, 204):
-                raise KeyServiceUnavailable(f"The key service answered {status}.")
-            data = json.loads(content).get("data") if content else None
-            return dict(data or {})
+                raise KeyServiceUnavailable(f"The key service returned status {status}.")
+            if not content:
+                return {}
+            return dict(json.loads(content).get("data") or {})
         except (OSError, HTTPException, ValueError) as error:
-            raise KeyServiceUnavailable("The key service does not answer.") from error
+            raise KeyServiceUnavailable("The key service is not reachable.") from error
 
     def _send_request(self, path: str, body: bytes) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json", "X-Vault-Token": self._read_token()}

@@ -1,3 +1,5 @@
+"""Changes of the catalogue. Every change increments the catalogue version, which readers follow."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -42,60 +44,73 @@ class _ItemRow(NamedTuple):
 
 
 def upsert_items(s: Scope, items: Sequence[ItemInput]) -> UpsertResult:
-    """At most 1,000 entries; each replaces what was stored under its id, and brings a retired item back.
+    """Inserts or replaces up to 1,000 items by id; a retired item becomes live again.
 
-    An id that stands twice in the batch is taken once, the later rows are rejected, and so is what breaks the limits of
-    `ItemInput`. Raises TooLarge.
+    Rejected are rows that repeat an id of the batch and rows outside the limits of `ItemInput`. Raises TooLarge.
     """
     if len(items) > MAX_ITEMS:
         raise TooLarge(f"A batch has at most {MAX_ITEMS} items; this one has {len(items)}.")
     result, unique = _reject_invalid_items(s, items)
     version, next_no = _lock_catalogue(s)
-    stored = s.cursor(binary=True).execute(_EXISTING, (s.tenant_id, list(unique)))
-    known = {bytes(k): _ExistingItem(n, bytes(f), live) for k, n, f, live in stored}
+    existing = _load_existing_items(s, list(unique))
     rows: list[_ItemRow] = []
-    for key, entry in unique.items():
-        body = msgspec.json.encode(entry)
+    for key, item in unique.items():
+        body = msgspec.json.encode(item)
         fingerprint = get_keyring(s.ref).compute_digest("item-body", body)
-        old = known.get(key)
-        if old and old.live and old.fingerprint == fingerprint:
+        stored = existing.get(key)
+        if stored is None:
+            rows.append(_ItemRow(next_no, key, fingerprint, body))
+            next_no += 1
+            result.created += 1
+        elif stored.live and stored.fingerprint == fingerprint:
             result.unchanged += 1
-            continue
-        result.created += old is None
-        result.updated += old is not None
-        rows.append(_ItemRow(old.item_no if old else next_no, key, fingerprint, body))
-        next_no += old is None
+        else:
+            rows.append(_ItemRow(stored.item_no, key, fingerprint, body))
+            result.updated += 1
     if rows:
         _write_items(s, rows, version=version + 1, next_no=next_no)
     return result
+
+
+def _load_existing_items(s: Scope, keys: list[bytes]) -> dict[bytes, _ExistingItem]:
+    existing = {}
+    for key, item_no, fingerprint, live in s.cursor(binary=True).execute(_EXISTING, (s.tenant_id, keys)):
+        existing[bytes(key)] = _ExistingItem(item_no, bytes(fingerprint), live)
+    return existing
 
 
 def _reject_invalid_items(
     s: Scope, items: Sequence[ItemInput]
 ) -> tuple[UpsertResult, dict[bytes, ItemInput]]:
     result, unique = UpsertResult(), dict[bytes, ItemInput]()
-    keys = get_keyring(s.ref).derive_pseudonyms("item", [entry.id for entry in items])
-    for row, (key, entry) in enumerate(zip(keys, items, strict=True)):
+    keys = get_keyring(s.ref).derive_pseudonyms("item", [item.id for item in items])
+    for row, (key, item) in enumerate(zip(keys, items, strict=True)):
+        problem = _check_item(item)
         if key in unique:
             detail = "This id stands earlier in the same batch; only the first was taken."
             result.rejected.append(RowError(row, f"/items/{row}/id", "repeated_id", detail))
-        elif fault := _check_item(entry):
-            result.rejected.append(RowError(row, f"/items/{row}", "invalid", fault))
+        elif problem:
+            result.rejected.append(RowError(row, f"/items/{row}", "invalid", problem))
         else:
-            unique[key] = entry
+            unique[key] = item
     return result, unique
 
 
-def _check_item(entry: ItemInput) -> str:
-    """What could not be read back would break every reader of the catalogue; callers may build entries unchecked."""
+def _check_item(item: ItemInput) -> str:
+    """Returns why the item can't be read back, or "".
+
+    msgspec checks the limits of a struct when it decodes, not when a caller constructs it; an item that can't be decoded
+    would break all readers of the catalogue.
+    """
     try:
-        msgspec.json.decode(msgspec.json.encode(entry), type=ItemInput)
+        msgspec.json.decode(msgspec.json.encode(item), type=ItemInput)
     except msgspec.ValidationError as error:
         return f"{error}."
     return ""
 
 
 def _lock_catalogue(s: Scope) -> tuple[int, int]:
+    """Locks the catalogue until the transaction ends. Returns its version and the next item number."""
     row = s.cursor().execute(_LOCK, (s.tenant_id,)).fetchone()
     if row is None:
         raise NotFound("This tenant's space is not open in this region.")
@@ -104,31 +119,31 @@ def _lock_catalogue(s: Scope) -> tuple[int, int]:
 
 def _write_items(s: Scope, rows: list[_ItemRow], *, version: int, next_no: int) -> None:
     numbers = [row.item_no for row in rows]
-    bodies = catalog.get_item_cipher(s.ref).seal_many(
-        [row.body for row in rows], [catalog.encode_item_row_id(n) for n in numbers]
-    )
-    first, second = s.cursor(), s.cursor()
-    with first.connection.pipeline():
-        columns = (numbers, [row.key for row in rows], [row.fingerprint for row in rows], bodies)
-        first.execute(_UPSERT, (s.tenant_id, version, *columns))
-        second.execute(_STORE_VERSION, (version, next_no, s.tenant_id))
+    keys = [row.key for row in rows]
+    fingerprints = [row.fingerprint for row in rows]
+    row_ids = [catalog.encode_item_row_id(number) for number in numbers]
+    sealed = catalog.get_item_cipher(s.ref).seal_many([row.body for row in rows], row_ids)
+    item_cursor, version_cursor = s.cursor(), s.cursor()
+    with item_cursor.connection.pipeline():
+        item_cursor.execute(_UPSERT, (s.tenant_id, version, numbers, keys, fingerprints, sealed))
+        version_cursor.execute(_STORE_VERSION, (version, next_no, s.tenant_id))
     audit.record_entry(s, "items.upsert", "catalogue", count=len(rows), version=version)
 
 
 def touch_items(s: Scope, numbers: Sequence[int]) -> None:
-    """Whoever follows the catalogue's versions reads these items again, with what came to be known of them."""
+    """Assigns a new version to the items, so that readers of changed items read them and their embeddings again."""
     version, next_no = _lock_catalogue(s)
     s.cursor().execute(_TOUCH, (version + 1, s.tenant_id, list(numbers)))
     s.cursor().execute(_STORE_VERSION, (version + 1, next_no, s.tenant_id))
 
 
 def retire_item(s: Scope, item_id: str) -> None:
-    """From the commit on the item can't be recommended. Again is no error. Raises NotFound."""
+    """Excludes the item from recommendations from the commit on. Idempotent. Raises NotFound."""
     _set_live(s, item_id, live=False)
 
 
 def restore_item(s: Scope, item_id: str) -> None:
-    """Undoes `retire_item`. Raises NotFound."""
+    """Makes a retired item live again. Idempotent. Raises NotFound."""
     _set_live(s, item_id, live=True)
 
 
@@ -139,4 +154,5 @@ def _set_live(s: Scope, item_id: str, *, live: bool) -> None:
     changed = s.cursor().execute(_SET_LIVE, (live, version + 1, s.tenant_id, key, live)).rowcount
     if changed:
         s.cursor().execute(_STORE_VERSION, (version + 1, next_no, s.tenant_id))
-        audit.record_entry(s, "item.restore" if live else "item.retire", f"item-no:{number}")
+        verb = "item.restore" if live else "item.retire"
+        audit.record_entry(s, verb, f"item-no:{number}")

@@ -1,6 +1,6 @@
-"""Ingest: a batch of events becomes one encrypted chunk for each profile in it.
+"""Ingest of events: a batch becomes one encrypted chunk per profile.
 
-Acknowledged means committed: the caller's scope ends with a COMMIT under `synchronous_commit=on`.
+A returned receipt is durable after the caller's scope has ended: it commits with `synchronous_commit=on`.
 """
 
 from __future__ import annotations
@@ -12,38 +12,31 @@ from typing import Any, NamedTuple
 import numpy as np
 from psycopg import Cursor
 
-from tenants.data.actions.event_batch import EventBatch, PreparedEvents, prepare_events
+from tenants.data.actions.chunks import INSERT_CHUNKS
+from tenants.data.actions.counters import INSERT_COUNTS
+from tenants.data.actions.event_batch import EventBatch, prepare_events
+from tenants.data.actions.prepared_events import PreparedEvents
 from tenants.data.actions.tenant_settings import register_event_kinds
 from tenants.data.queries import tenant_state
+from tenants.data.queries.consent import ConsentFilter, load_consent_filter
 from tenants.data.types import EventInput, EventReceipt, SpaceState
 from tenants.errors import TooLarge
 from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 MAX_EVENTS = 1_000
+# The sequence advances by 1,024 per call, so a call can number all its chunks without another round trip.
 NEXT_SEQ = "SELECT nextval('data_timeline_seq')"
 _DIGEST = """
 INSERT INTO data_batchdigest (tenant_id, digest, rejected, at) VALUES (%s, %s, '', now()) ON CONFLICT DO NOTHING
 """
+# `rejected` is an array of little-endian uint16 row numbers.
 _REJECTED = "SELECT rejected FROM data_batchdigest WHERE tenant_id = %s AND digest = %s FOR UPDATE"
 _STORE_REJECTED = "UPDATE data_batchdigest SET rejected = %s WHERE tenant_id = %s AND digest = %s"
+# A literal, so that the partial index on refused profiles is used. 2 is Consent.REFUSED.
 _ANY_REFUSED = "SELECT EXISTS (SELECT FROM data_profile WHERE tenant_id = %s AND consent = 2)"
-_CONSENT_KEYS = (
-    "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = {} AND profile_key = ANY(%b)"
-)
-# Literals, because a partial index is no use to a parameter.
-_REFUSED, _GRANTED = _CONSENT_KEYS.format(2), _CONSENT_KEYS.format(1)
 _ERASED = "SELECT mark, erased_at FROM data_tombstone WHERE tenant_id = %s AND mark = ANY(%b)"
-_INSERT_CHUNKS = """
-INSERT INTO data_timeline (tenant_id, profile_key, seq, first_at, last_at, count, body)
-SELECT %s, k, q, to_timestamp(f / 1000.0), to_timestamp(l / 1000.0), c, b
-FROM unnest(%b::bytea[], %b::int8[], %b::int8[], %b::int8[], %b::int4[], %b::bytea[]) AS t(k, q, f, l, c, b)
-"""
-INSERT_COUNTS = """
-INSERT INTO data_counterdelta (tenant_id, id, day, metric, kind, scenario, count)
-SELECT %s, nextval('data_counterdelta_id'), d::date, m, k, c, n
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::int8[]) AS t(d, m, k, c, n)
-"""
+# At most every 30 s, because concurrent calls would wait for the row lock.
 _TOUCH = """
 UPDATE data_tenantstate SET last_event_at = now()
 WHERE tenant_id = %s AND coalesce(last_event_at, '-infinity') < now() - interval '30 s'
@@ -51,11 +44,15 @@ WHERE tenant_id = %s AND coalesce(last_event_at, '-infinity') < now() - interval
 
 
 def record_events(s: Scope, events: Sequence[EventInput], *, source_no: int = 0) -> EventReceipt:
-    """At most 1,000 events. Rows that can't be taken are returned with a reason; their neighbours are kept.
+    """Stores up to 1,000 events. Rejected rows are returned with a reason; the other rows are stored.
 
-    A batch in which every event has a time or an id, sent again within 24 hours, has no second effect: only
-    the rows that were rejected are tried again.
-    Raises TooLarge, NotFound (space not open), KeyServiceUnavailable, StoreUnavailable.
+    A batch in which every event has a time or an id is recognised when it is sent again within 24 hours: only the rows
+    that were rejected before are processed.
+
+    Raises:
+        TooLarge: More than 1,000 events.
+        NotFound: The tenant's space is not open in this region.
+        KeyServiceUnavailable, StoreUnavailable: Nothing was stored.
     """
     if len(events) > MAX_EVENTS:
         raise TooLarge(f"A batch has at most {MAX_EVENTS} events; this one has {len(events)}.")
@@ -66,10 +63,16 @@ def record_events(s: Scope, events: Sequence[EventInput], *, source_no: int = 0)
         if not batch.rows_to_retry:
             return EventReceipt(duplicates=len(events), batch_repeated=True)
     kinds = start.state.event_kinds
-    if new := {event.kind for event in events} - kinds.keys():
-        kinds = register_event_kinds(s, new)
-    standing, erased = _load_consent_keys(s, batch, start), _load_erasure_times(s, batch, start)
-    prepared = prepare_events(batch, start.state, kinds, keys_with_consent_record=standing, erased_at=erased)
+    new_kinds = {event.kind for event in events} - kinds.keys()
+    if new_kinds:
+        kinds = register_event_kinds(s, new_kinds)
+    prepared = prepare_events(
+        batch,
+        start.state,
+        kinds,
+        consent=_load_consent_filter(s, batch, start),
+        erased_at=_load_erasure_times(s, batch, start),
+    )
     if prepared.count:
         _append_events(s, prepared, start.seq)
     if batch.digest and (prepared.rejected or batch.rows_to_retry):
@@ -78,7 +81,7 @@ def record_events(s: Scope, events: Sequence[EventInput], *, source_no: int = 0)
 
 
 class _IngestStart(NamedTuple):
-    """What ingest must know first; `seq` is the first of 1,024 sequence numbers."""
+    """What ingest reads first. `seq` is the first of 1,024 sequence numbers."""
 
     state: SpaceState
     seq: int
@@ -87,28 +90,33 @@ class _IngestStart(NamedTuple):
 
 
 def _begin_ingest(s: Scope, batch: EventBatch) -> _IngestStart:
-    """One round trip: the space, a block of sequence numbers, and whether this batch is new."""
-    state, seq, refused, digest = (s.cursor() for _ in range(4))
+    """Reads the settings, reserves sequence numbers and registers the batch, in one round trip."""
+    state, seq, refused, digest = s.cursor(), s.cursor(), s.cursor(), s.cursor()
     with state.connection.pipeline():
         state.execute(tenant_state.SELECT, (s.tenant_id,), prepare=True)
         seq.execute(NEXT_SEQ)
         refused.execute(_ANY_REFUSED, (s.tenant_id,), prepare=True)
         if batch.digest:
             digest.execute(_DIGEST, (s.tenant_id, batch.digest), prepare=True)
-    fresh = not batch.digest or digest.rowcount == 1
     return _IngestStart(
-        tenant_state.from_row(state.fetchone()), _fetch_value(seq), bool(_fetch_value(refused)), fresh
+        state=tenant_state.from_row(state.fetchone()),
+        seq=_fetch_value(seq),
+        any_refused=bool(_fetch_value(refused)),
+        is_new=not batch.digest or digest.rowcount == 1,
     )
 
 
 def _load_rejected_rows(s: Scope, batch: EventBatch) -> frozenset[int]:
-    """Rows of this batch that an earlier call could not take."""
+    """Returns the rows of this batch that an earlier call rejected."""
     row = s.cursor(binary=True).execute(_REJECTED, (s.tenant_id, batch.digest)).fetchone()
-    return frozenset(np.frombuffer(row[0], "<u2").tolist()) if row else frozenset()
+    if row is None:
+        return frozenset()
+    return frozenset(np.frombuffer(row[0], "<u2").tolist())
 
 
 def _store_rejected_rows(s: Scope, batch: EventBatch, rows: list[int]) -> None:
-    s.cursor().execute(_STORE_REJECTED, (np.array(rows, "<u2").tobytes(), s.tenant_id, batch.digest))
+    rejected = np.array(rows, "<u2").tobytes()
+    s.cursor().execute(_STORE_REJECTED, (rejected, s.tenant_id, batch.digest))
 
 
 def _fetch_value(cursor: Cursor[tuple[Any, ...]]) -> Any:
@@ -116,28 +124,32 @@ def _fetch_value(cursor: Cursor[tuple[Any, ...]]) -> Any:
     return row[0] if row else None
 
 
-def _load_consent_keys(s: Scope, batch: EventBatch, start: _IngestStart) -> set[bytes]:
-    """Who consented (opt-in) or refused (notice) among the batch's profiles."""
-    opt_in = start.state.privacy.basis == "opt_in"
-    if not opt_in and not start.any_refused:
-        return set()
-    rows = s.cursor(binary=True).execute(_GRANTED if opt_in else _REFUSED, (s.tenant_id, batch.keys))
-    return {bytes(row[0]) for row in rows}
+def _load_consent_filter(s: Scope, batch: EventBatch, start: _IngestStart) -> ConsentFilter:
+    privacy = start.state.privacy
+    if privacy.basis == "notice" and not start.any_refused:
+        # Saves a round trip for the usual tenant, in which no profile has refused.
+        return ConsentFilter(opt_in=False, listed_keys=frozenset())
+    return load_consent_filter(s, privacy, profile_keys=batch.keys)
 
 
 def _load_erasure_times(s: Scope, batch: EventBatch, start: _IngestStart) -> dict[bytes, int]:
-    """When each erased profile of the batch was erased, in milliseconds."""
+    """Returns erased profile keys of the batch -> time of their erasure in Unix milliseconds."""
     if not start.state.tombstones:
         return {}
-    marks = {get_keyring(s.ref).derive_tombstone(key): key for key in batch.keys}
-    found = s.cursor(binary=True).execute(_ERASED, (s.tenant_id, list(marks)))
-    return {marks[bytes(mark)]: int(at.timestamp() * 1000) for mark, at in found}
+    keyring = get_keyring(s.ref)
+    keys_by_tombstone = {keyring.derive_tombstone(key): key for key in batch.keys}
+    rows = s.cursor(binary=True).execute(_ERASED, (s.tenant_id, list(keys_by_tombstone)))
+    erasure_times = {}
+    for tombstone, erased_at in rows:
+        erasure_times[keys_by_tombstone[bytes(tombstone)]] = int(erased_at.timestamp() * 1000)
+    return erasure_times
 
 
 def _append_events(s: Scope, prepared: PreparedEvents, seq: int) -> None:
     chunks = prepared.seal_chunks(s, seq)
-    first, second, third = s.cursor(), s.cursor(), s.cursor()
-    with first.connection.pipeline():
-        first.execute(_INSERT_CHUNKS, (s.tenant_id, *chunks), prepare=True)
-        second.execute(INSERT_COUNTS, (s.tenant_id, *prepared.count_by_day()), prepare=True)
-        third.execute(_TOUCH, (s.tenant_id,), prepare=True)
+    counts = prepared.count_by_day()
+    chunk_cursor, count_cursor, state_cursor = s.cursor(), s.cursor(), s.cursor()
+    with chunk_cursor.connection.pipeline():
+        chunk_cursor.execute(INSERT_CHUNKS, chunks.to_parameters(s.tenant_id), prepare=True)
+        count_cursor.execute(INSERT_COUNTS, counts.to_parameters(s.tenant_id), prepare=True)
+        state_cursor.execute(_TOUCH, (s.tenant_id,), prepare=True)

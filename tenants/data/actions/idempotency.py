@@ -1,4 +1,4 @@
-"""Answers given to an Idempotency-Key, sealed, for a day. One effect for each key and tenant."""
+"""Idempotency keys: responses are stored, sealed, for a day, so that a repeated request has no second effect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ ON CONFLICT (tenant_id, key_digest) DO UPDATE
 SET request_digest = excluded.request_digest, status = NULL, body = NULL, created_at = now(),
     finished_at = NULL
 """
-# An answer that was given is found again after a crash, also where its work alone need not wait for the disk.
+# Forces a durable commit even if the request itself set synchronous_commit off: a response that was sent must still be
+# stored after a crash.
 _FINISH = """
 WITH durable AS MATERIALIZED (SELECT set_config('synchronous_commit', 'on', true))
 UPDATE data_idempotency SET status = %s, body = %s, finished_at = now() FROM durable
@@ -41,7 +42,7 @@ class KeyReused(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyReservation:
-    """A key that this transaction has reserved."""
+    """A key reserved by this transaction."""
 
     key_digest: bytes
     request_digest: bytes
@@ -49,42 +50,43 @@ class IdempotencyReservation:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """The answer that was given."""
+    """The stored response of the first request."""
 
     status: int
     body: bytes
 
 
 class RequestInProgress:
-    """Another request with this key is being worked on."""
+    """Another request with this key is in progress."""
 
 
 def begin_request(
     s: Scope, key: str, request_digest: bytes
 ) -> IdempotencyReservation | StoredResponse | RequestInProgress:
-    """Reserves the key until the scope ends: work, answer and reservation commit together or not at all.
+    """Reserves the key, or returns the stored response of an earlier request.
 
-    Raises KeyReused for another request.
+    The effects of the request, its response and the reservation commit in one transaction. Raises KeyReused if the key
+    belongs to a different request.
     """
     digest = get_keyring(s.ref).derive_pseudonym("idempotency", key)
-    # The lock makes the second of two simultaneous requests say so instead of waiting for the first.
+    # Without the lock the second of two concurrent requests would wait for the first one's row.
     if not _fetch_flag(s, _LOCK, (int.from_bytes(digest[:8], "big", signed=True),)):
         return RequestInProgress()
-    found = s.cursor().execute(_FIND_RESPONSE, (s.tenant_id, digest, RETENTION), prepare=True).fetchone()
-    if found is None:
+    row = s.cursor().execute(_FIND_RESPONSE, (s.tenant_id, digest, RETENTION), prepare=True).fetchone()
+    if row is None:
         s.cursor().execute(_RESERVE, (s.tenant_id, digest, request_digest), prepare=True)
         return IdempotencyReservation(digest, request_digest)
-    known_digest, status, body = found
-    if bytes(known_digest) != request_digest:
+    stored_digest, status, body = row
+    if bytes(stored_digest) != request_digest:
         raise KeyReused()
     return StoredResponse(status, _get_cipher(s).open(bytes(body), digest))
 
 
 def finish_request(s: Scope, reservation: IdempotencyReservation, *, status: int, body: bytes) -> None:
+    """Stores the response under a reserved key."""
     sealed = _get_cipher(s).seal(body, reservation.key_digest)
-    s.cursor().execute(
-        _FINISH, (status, sealed, s.tenant_id, reservation.key_digest, reservation.request_digest)
-    )
+    key = (s.tenant_id, reservation.key_digest, reservation.request_digest)
+    s.cursor().execute(_FINISH, (status, sealed, *key))
 
 
 def _get_cipher(s: Scope) -> BoundCipher:

@@ -1,3 +1,5 @@
+"""Storing of image embeddings."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +10,7 @@ from tenants.data.queries import image_embeddings
 from tenants.data.queries.image_embeddings import PendingImage
 from tenants.scope import Scope
 
-# An image that was replaced or removed since it was read keeps no vector of what it showed before.
+# The join on updated_at drops embeddings of images that were replaced or removed after they were read.
 _PUT = """
 INSERT INTO data_itemimageembedding (tenant_id, item_no, encoder, body)
 SELECT g.tenant_id, g.item_no, %s, b
@@ -22,15 +24,23 @@ ON CONFLICT (tenant_id, item_no) DO UPDATE SET encoder = excluded.encoder, body 
 def record_image_embeddings(
     s: Scope, encoder: str, pending: Sequence[PendingImage], vectors: Sequence[bytes]
 ) -> int:
-    """One vector for each image seen, empty where it cannot be read. Returns how many were still current.
+    """Stores the embeddings of images.
 
-    The items count as changed, so that serving reads the vectors of those that no model knows yet."""
-    numbers = [one.item_no for one in pending]
-    sealed = image_embeddings.get_embedding_cipher(s.ref).seal_many(
-        vectors, [image_embeddings.encode_embedding_row_id(n, encoder) for n in numbers]
-    )
-    columns = (numbers, [one.stored_at for one in pending], sealed)
-    stored = s.cursor().execute(_PUT, (encoder, *columns, s.tenant_id)).rowcount
+    Args:
+        s: The tenant's scope.
+        encoder: Name of the image encoder.
+        pending: The encoded images.
+        vectors: For each image its serialized vector; empty if the image can't be decoded.
+
+    Returns:
+        The number of stored vectors; images that changed in the meantime are skipped.
+    """
+    numbers = [image.item_no for image in pending]
+    times = [image.stored_at for image in pending]
+    row_ids = [image_embeddings.encode_embedding_row_id(number, encoder) for number in numbers]
+    sealed = image_embeddings.get_embedding_cipher(s.ref).seal_many(vectors, row_ids)
+    stored = s.cursor().execute(_PUT, (encoder, numbers, times, sealed, s.tenant_id)).rowcount
+    # A new catalogue version makes serving load the embeddings of items that are not in a model yet.
     catalog.touch_items(s, numbers)
     audit.record_entry(s, "items.image_embeddings", "catalogue", count=stored)
     return stored

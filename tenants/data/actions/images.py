@@ -1,3 +1,5 @@
+"""Changes of item images."""
+
 from __future__ import annotations
 
 from tenants import audit
@@ -19,7 +21,7 @@ _REMOVE = "DELETE FROM data_itemimage WHERE tenant_id = %s AND item_no = %s"
 
 
 def set_image(s: Scope, item_id: str, image: EncodedImage) -> None:
-    """Replaces the item's image; what was read from the one before is gone. Raises NotFound."""
+    """Stores the item's image and deletes the embedding of the previous one. Raises NotFound."""
     number = catalog.get_item_no(s, item_id)
     cipher = get_keyring(s.ref).get_cipher(Purpose.CATALOGUE, table="itemimage", column="body")
     sealed = cipher.seal(image.content, images.encode_image_row_id(number, image.content_type))
@@ -29,7 +31,7 @@ def set_image(s: Scope, item_id: str, image: EncodedImage) -> None:
 
 
 def remove_image(s: Scope, item_id: str) -> None:
-    """With the image goes what was read from it; the next training knows neither. Raises NotFound, also for no image."""
+    """Deletes the item's image; a foreign key deletes its embedding. Raises NotFound, also if there is no image."""
     number = catalog.get_item_no(s, item_id)
     if not s.cursor().execute(_REMOVE, (s.tenant_id, number)).rowcount:
         raise NotFound("No image is stored for this item.")

@@ -1,4 +1,7 @@
-"""Job rows are the truth: leases, progress, cancelling, parking. A worker that lost its lease can write nothing."""
+"""Background jobs: request, lease, progress, cancellation and recovery.
+
+The job row is authoritative; messages only wake workers. A worker whose lease expired can't write to the job any more.
+"""
 
 from __future__ import annotations
 
@@ -67,6 +70,8 @@ WHERE tenant_id = %s AND id = %s AND state IN ('running', 'queued') AND (lease_u
 
 
 class ExpiredJob(NamedTuple):
+    """A running job whose lease expired, or a queued job that no worker took."""
+
     tenant_id: UUID
     id: UUID
     kind: str
@@ -75,13 +80,12 @@ class ExpiredJob(NamedTuple):
 
 
 def request_job(s: Scope, kind: str, *, parameters: Mapping[str, Any]) -> JobView:
-    """Queues a job; its message is published from the outbox after the commit.
-
-    While one of the same kind is open, that one is returned instead of a second.
-    """
+    """Queues a job and its message in the outbox. If a job of this kind is queued or running, returns that job."""
+    # Locks the tenant's row, so that two concurrent requests do not both find no open job.
     s.cursor().execute("SELECT 1 FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE", (s.tenant_id,))
-    if row := s.cursor().execute(_OPEN, (s.tenant_id, kind)).fetchone():
-        return jobs.get_job(s, row[0])
+    open_job = s.cursor().execute(_OPEN, (s.tenant_id, kind)).fetchone()
+    if open_job is not None:
+        return jobs.get_job(s, open_job[0])
     job_id = uuid7()
     s.cursor().execute(_INSERT, (s.tenant_id, job_id, kind, json.dumps(parameters), str(s.actor)))
     enqueue_message(s, kind, s.tenant_id, job_id)
@@ -90,20 +94,24 @@ def request_job(s: Scope, kind: str, *, parameters: Mapping[str, Any]) -> JobVie
 
 
 def enqueue_message(s: Scope, kind: str, tenant_id: UUID, job_id: UUID) -> None:
-    """Writes the message that makes a worker look at this job. May be written twice; the lease decides."""
+    """Writes the message that makes a worker lease this job. Duplicates are harmless: only one worker gets the lease."""
     arguments = json.dumps({"tenant_id": str(tenant_id), "job_id": str(job_id)})
     s.cursor().execute(_OUTBOX, (tenant_id, uuid7(), f"lepton.{kind}", arguments))
 
 
 def lease_job(s: Scope, job_id: UUID, *, owner: str) -> JobView | None:
-    """The job with a lease of 60 s, or None when it is done, cancelled, parked or leased by another worker."""
-    taken = s.cursor().execute(_LEASE, (owner, LEASE_DURATION, s.tenant_id, job_id, MAX_ATTEMPTS)).rowcount
-    return jobs.get_job(s, job_id) if taken else None
+    """Leases the job for 60 s. Returns None if it is finished, cancelled or leased by another worker."""
+    parameters = (owner, LEASE_DURATION, s.tenant_id, job_id, MAX_ATTEMPTS)
+    if not s.cursor().execute(_LEASE, parameters).rowcount:
+        return None
+    return jobs.get_job(s, job_id)
 
 
 def report_progress(s: Scope, job_id: UUID, *, owner: str, phase: str, percent: int) -> bool:
-    """Renews the lease; true when the job was asked to stop. Raises Conflict when the lease was lost."""
-    values = (phase[:60], max(0, min(99, percent)), LEASE_DURATION, s.tenant_id, job_id, owner)
+    """Renews the lease. Returns whether cancellation was requested. Raises Conflict if the lease was lost."""
+    # 100 % is set by finish_job.
+    percent = max(0, min(99, percent))
+    values = (phase[:60], percent, LEASE_DURATION, s.tenant_id, job_id, owner)
     row = s.cursor().execute(_REPORT, values).fetchone()
     if row is None:
         raise Conflict("Another worker has this job now.")
@@ -111,8 +119,9 @@ def report_progress(s: Scope, job_id: UUID, *, owner: str, phase: str, percent: 
 
 
 def save_checkpoint(s: Scope, job_id: UUID, *, owner: str, outcome: Mapping[str, Any]) -> None:
-    """What a further attempt of a running job need not do again. Raises Conflict when the lease was lost."""
-    if not s.cursor().execute(_SAVE_CHECKPOINT, (json.dumps(outcome), s.tenant_id, job_id, owner)).rowcount:
+    """Stores intermediate results that a next attempt can resume from. Raises Conflict if the lease was lost."""
+    values = (json.dumps(outcome), s.tenant_id, job_id, owner)
+    if not s.cursor().execute(_SAVE_CHECKPOINT, values).rowcount:
         raise Conflict("Another worker has this job now.")
 
 
@@ -125,7 +134,19 @@ def finish_job(
     reason: str = "",
     outcome: Mapping[str, Any] | None = None,
 ) -> None:
-    """Ends a leased job as succeeded, failed or cancelled. Raises Conflict when the lease was lost."""
+    """Finishes a leased job.
+
+    Args:
+        s: The tenant's scope.
+        job_id: The job.
+        owner: The worker that holds the lease.
+        state: "succeeded", "failed" or "cancelled".
+        reason: Why it failed or was cancelled, for the tenant.
+        outcome: The results.
+
+    Raises:
+        Conflict: The lease was lost.
+    """
     values = (state, reason[:500], json.dumps(outcome or {}), state, s.tenant_id, job_id, owner)
     if not s.cursor().execute(_FINISH, values).rowcount:
         raise Conflict("Another worker has this job now.")
@@ -133,12 +154,12 @@ def finish_job(
 
 
 def add_reason(s: Scope, job_id: UUID, reason: str) -> None:
-    """What became of a finished job's result afterwards, e.g. that its model was found damaged."""
+    """Sets the reason of a finished job, e.g. that its model turned out to be damaged."""
     s.cursor().execute(_SET_REASON, (reason[:500], s.tenant_id, job_id))
 
 
 def cancel_job(s: Scope, job_id: UUID) -> JobView:
-    """A queued job ends at once, a running one at its next report. Raises NotFound, and Conflict when it is over."""
+    """Cancels a job: a queued one immediately, a running one at its next report. Raises NotFound, Conflict if finished."""
     before = jobs.get_job(s, job_id)
     if not s.cursor().execute(_CANCEL, (s.tenant_id, job_id)).rowcount:
         raise Conflict(f"This job is over: {before.state}.")
@@ -149,21 +170,20 @@ def cancel_job(s: Scope, job_id: UUID) -> JobView:
 def recover_expired_jobs(
     s: Scope, *, limit: int = 100, queued_for: timedelta = timedelta(minutes=2)
 ) -> list[ExpiredJob]:
-    """Re-queues jobs whose worker died and parks them after three attempts. Needs `data_ops`. Returns all found."""
-    found = [ExpiredJob(*row) for row in s.cursor().execute(_EXPIRED, (queued_for, limit))]
-    for job in found:
+    """Enqueues messages for jobs whose worker died or whose message was lost; fails them after three attempts.
+
+    Needs `data_ops`. Returns the expired jobs.
+    """
+    expired_jobs = [ExpiredJob(*row) for row in s.cursor().execute(_EXPIRED, (queued_for, limit))]
+    for job in expired_jobs:
         if job.cancel_requested:
             _end_expired_job(s, job, "cancelled", "Cancelled while its worker was lost.")
         elif job.attempt >= MAX_ATTEMPTS:
-            _end_expired_job(
-                s,
-                job,
-                "failed",
-                f"Its worker was lost {MAX_ATTEMPTS} times; the job is parked. Start it again by hand.",
-            )
+            reason = f"Its worker was lost {MAX_ATTEMPTS} times; the job is parked. Start it again by hand."
+            _end_expired_job(s, job, "failed", reason)
         else:
             enqueue_message(s, job.kind, job.tenant_id, job.id)
-    return found
+    return expired_jobs
 
 
 def _end_expired_job(s: Scope, job: ExpiredJob, state: str, reason: str) -> None:

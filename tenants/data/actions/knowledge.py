@@ -1,3 +1,5 @@
+"""Changes of the tenant's rules and triples. Every change increments the knowledge version, which serving follows."""
+
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,46 +22,61 @@ SELECT %s, %s, k, b FROM unnest(%b::bytea[], %b::bytea[]) AS t(k, b)
 ON CONFLICT (tenant_id, kind, key) DO NOTHING
 """
 _REMOVE = "DELETE FROM data_statement WHERE tenant_id = %s AND kind = %s"
-# Also the lock that keeps two statements from passing the limits together.
+# The row lock of this UPDATE also serializes writers, so that two of them can't exceed the limits together.
 _UPDATE_VERSION = "UPDATE data_tenantstate SET knowledge_version = knowledge_version + 1 WHERE tenant_id = %s"
 KnowledgeInput = RuleInput | TripleInput
 
 
 def replace_rules(s: Scope, rules: Sequence[RuleInput], *, rejected: Sequence[RowError] = ()) -> RulesResult:
-    """In place of all that were there, at most 500; `refused` rows are left out and returned. Raises TooLarge."""
+    """Replaces all rules of the tenant by up to 500 new ones.
+
+    Args:
+        s: The tenant's scope.
+        rules: The new rules.
+        rejected: Errors that the caller found; these rows of `rules` are skipped.
+
+    Returns:
+        The number of accepted rules, and `rejected` with repeated ids added.
+
+    Raises:
+        TooLarge: More than 500 rules.
+    """
     if len(rules) > MAX_RULES:
         raise TooLarge(f"A tenant has at most {MAX_RULES} rules; these are {len(rules)}.")
     keys = get_keyring(s.ref).derive_pseudonyms("rule", [rule.id for rule in rules])
-    unique, repeated = _drop_repeats("rule", rules, keys, excluded_rows={error.row for error in rejected})
+    rejected_rows = {error.row for error in rejected}
+    unique, repeated = _drop_repeats("rule", rules, keys, excluded_rows=rejected_rows)
     s.cursor().execute(_REMOVE, (s.tenant_id, "rule"))
     _write_statements(s, "rule", unique)
-    return RulesResult(len(unique), [*rejected, *repeated])
+    return RulesResult(accepted=len(unique), rejected=[*rejected, *repeated])
 
 
 def record_triples(s: Scope, triples: Sequence[TripleInput]) -> UpsertResult:
-    """At most 1,000 a call and 200,000 in all; a repeated one counts once. A head that is no item is refused.
+    """Adds up to 1,000 triples; triples that are already stored count as unchanged.
 
-    Raises TooLarge, Invalid."""
+    Rows whose head is not an item id are rejected. Raises TooLarge, and Invalid for more than 200,000 triples in total.
+    """
     if len(triples) > MAX_ROWS:
         raise TooLarge(f"A batch has at most {MAX_ROWS} triples; this one has {len(triples)}.")
-    known = find_item_numbers(s, (triple.head for triple in triples))
-    detail = "No item has this id; send the item first."
-    refused = [
-        RowError(row, f"/triples/{row}/head", "unknown_item", detail)
-        for row, triple in enumerate(triples)
-        if triple.head not in known
-    ]
-    ring = get_keyring(s.ref)
-    keys = [ring.compute_digest("triple", msgspec.json.encode([t.head, t.relation, t.tail])) for t in triples]
-    unique, repeated = _drop_repeats("triple", triples, keys, excluded_rows={error.row for error in refused})
+    item_numbers = find_item_numbers(s, (triple.head for triple in triples))
+    keyring = get_keyring(s.ref)
+    rejected, keys = [], []
+    for row, triple in enumerate(triples):
+        if triple.head not in item_numbers:
+            detail = "No item has this id; send the item first."
+            rejected.append(RowError(row, f"/triples/{row}/head", "unknown_item", detail))
+        content = msgspec.json.encode([triple.head, triple.relation, triple.tail])
+        keys.append(keyring.compute_digest("triple", content))
+    rejected_rows = {error.row for error in rejected}
+    unique, repeated = _drop_repeats("triple", triples, keys, excluded_rows=rejected_rows)
     created = _write_statements(s, "triple", unique) if unique else 0
     if knowledge.count_statements(s, "triple") > MAX_TRIPLES:
         raise Invalid.from_field("/triples", "too_many", f"A tenant states at most {MAX_TRIPLES:,} triples.")
-    return UpsertResult(created=created, unchanged=len(unique) - created, rejected=[*refused, *repeated])
+    return UpsertResult(created=created, unchanged=len(unique) - created, rejected=[*rejected, *repeated])
 
 
 def remove_triples(s: Scope) -> int:
-    """All of them. Returns how many there were."""
+    """Deletes all triples of the tenant. Returns their number."""
     _update_version(s)
     removed = s.cursor().execute(_REMOVE, (s.tenant_id, "triple")).rowcount
     audit.record_entry(s, "knowledge.remove_triples", "knowledge", count=removed)
@@ -67,15 +84,14 @@ def remove_triples(s: Scope) -> int:
 
 
 def _write_statements(s: Scope, kind: StatementKind, statements: Mapping[bytes, KnowledgeInput]) -> int:
-    """Returns how many were new."""
+    """Inserts statements by key. Returns the number of new ones."""
     _update_version(s)
-    bodies = [msgspec.json.encode(one) for one in statements.values()]
-    sealed = knowledge.get_statement_cipher(s.ref).seal_many(
-        bodies, [knowledge.encode_statement_row_id(kind, key) for key in statements]
-    )
-    new = s.cursor().execute(_UPSERT, (s.tenant_id, kind, list(statements), sealed)).rowcount
+    bodies = [msgspec.json.encode(statement) for statement in statements.values()]
+    row_ids = [knowledge.encode_statement_row_id(kind, key) for key in statements]
+    sealed = knowledge.get_statement_cipher(s.ref).seal_many(bodies, row_ids)
+    inserted = s.cursor().execute(_UPSERT, (s.tenant_id, kind, list(statements), sealed)).rowcount
     audit.record_entry(s, f"knowledge.{kind}s", "knowledge", count=len(statements))
-    return new
+    return inserted
 
 
 def _drop_repeats(
@@ -85,13 +101,18 @@ def _drop_repeats(
     *,
     excluded_rows: Collection[int],
 ) -> tuple[dict[bytes, KnowledgeInput], list[RowError]]:
-    found: dict[bytes, KnowledgeInput] = {}
+    """Returns the rows by key, without excluded rows, and errors for rows that repeat an earlier key."""
+    unique: dict[bytes, KnowledgeInput] = {}
     repeated = []
-    for row, (key, stated) in enumerate(zip(keys, rows, strict=True)):
-        if row not in excluded_rows and found.setdefault(key, stated) is not stated:
+    for row, (key, statement) in enumerate(zip(keys, rows, strict=True)):
+        if row in excluded_rows:
+            continue
+        if key in unique:
             detail = f"The same {kind} stands earlier in the same batch; only the first was taken."
             repeated.append(RowError(row, f"/{kind}s/{row}", "repeated_id", detail))
-    return found, repeated
+        else:
+            unique[key] = statement
+    return unique, repeated
 
 
 def _update_version(s: Scope) -> None:

@@ -1,3 +1,5 @@
+"""The transactional outbox: task messages are written with a change and published after its commit."""
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -16,7 +18,7 @@ _DELETE_PUBLISHED = "DELETE FROM data_outbox WHERE published_at < now() - interv
 
 
 class OutboxMessage(NamedTuple):
-    """A task name and ids; never data."""
+    """A message to a worker: a task name and ids, no tenant data."""
 
     tenant_id: UUID
     id: UUID
@@ -25,15 +27,21 @@ class OutboxMessage(NamedTuple):
 
 
 def fetch_pending(s: Scope, *, limit: int = 200) -> list[OutboxMessage]:
-    """Locked until the scope ends; other relays pass over them. Needs `data_ops`."""
-    rows = s.cursor().execute(_FETCH_PENDING, (limit,))
-    return [OutboxMessage(*(*row[:3], msgspec.json.decode(row[3]))) for row in rows]
+    """Returns unpublished messages, oldest first, and locks them until the scope ends. Needs `data_ops`.
+
+    Messages locked by another relay are skipped.
+    """
+    messages = []
+    for tenant_id, message_id, task, arguments in s.cursor().execute(_FETCH_PENDING, (limit,)):
+        messages.append(OutboxMessage(tenant_id, message_id, task, msgspec.json.decode(arguments)))
+    return messages
 
 
 def mark_published(s: Scope, message: OutboxMessage) -> None:
-    """Call after the broker took it: a crash in between publishes twice, never not at all."""
+    """Marks a message after the broker accepted it: delivery is at least once, because a crash before repeats it."""
     s.cursor().execute(_MARK_PUBLISHED, (message.tenant_id, message.id))
 
 
 def delete_published(s: Scope) -> int:
+    """Deletes messages published more than a day ago. Returns their number."""
     return s.cursor().execute(_DELETE_PUBLISHED).rowcount

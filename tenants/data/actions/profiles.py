@@ -1,3 +1,5 @@
+"""Changes of profiles."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -6,12 +8,12 @@ import msgspec
 
 from tenants import audit
 from tenants.data.queries import profiles
+from tenants.data.queries.consent import parse_consent
 from tenants.data.types import Attribute, ProfileInput, ProfileView, RowError, UpsertResult
 from tenants.errors import TooLarge
 from tenants.scope import Scope
 
 MAX_PROFILES = 1_000
-_CONSENT = {None: 0, "granted": 1, "refused": 2}
 _UPSERT = """
 INSERT INTO data_profile (tenant_id, profile_key, consent, body, created_at, updated_at)
 SELECT %s, k, c, b, now(), now() FROM unnest(%b::bytea[], %b::int2[], %b::bytea[]) AS t(k, c, b)
@@ -22,7 +24,7 @@ RETURNING (xmax = 0)
 
 
 def upsert_profiles(s: Scope, entries: Sequence[ProfileInput]) -> UpsertResult:
-    """At most 1,000; each replaces what was stored, but a missing `consent` keeps the stored one. Raises TooLarge."""
+    """Inserts or replaces up to 1,000 profiles; without `consent` the stored consent is kept. Raises TooLarge."""
     if len(entries) > MAX_PROFILES:
         raise TooLarge(f"A batch has at most {MAX_PROFILES} profiles; this one has {len(entries)}.")
     result, unique = UpsertResult(), dict[bytes, ProfileInput]()
@@ -34,7 +36,9 @@ def upsert_profiles(s: Scope, entries: Sequence[ProfileInput]) -> UpsertResult:
         else:
             unique[key] = entry
     stored = profiles.load_profiles(s, list(unique))
-    merged = {key: _keep_stored_consent(entry, stored.get(key)) for key, entry in unique.items()}
+    merged = {}
+    for key, entry in unique.items():
+        merged[key] = _keep_stored_consent(entry, stored.get(key))
     for created in _write_profiles(s, merged):
         result.created += created
         result.updated += not created
@@ -42,19 +46,17 @@ def upsert_profiles(s: Scope, entries: Sequence[ProfileInput]) -> UpsertResult:
 
 
 def patch_attributes(s: Scope, profile_id: str, changes: dict[str, Attribute | None]) -> ProfileView:
-    """Sets the given attributes; null removes one. Raises NotFound."""
+    """Sets attributes of a profile; None removes one. Raises NotFound."""
     before = profiles.get_profile(s, profile_id).profile
-    kept = {name: value for name, value in before.attributes.items() if name not in changes}
-    added = {name: value for name, value in changes.items() if value is not None}
-    after = msgspec.structs.replace(before, attributes={**kept, **added})
-    _write_profiles(
-        s,
-        {
-            profiles.derive_profile_key(s, profile_id): msgspec.convert(
-                msgspec.to_builtins(after), ProfileInput
-            )
-        },
-    )
+    attributes = dict(before.attributes)
+    for name, value in changes.items():
+        attributes.pop(name, None)
+        if value is not None:
+            attributes[name] = value
+    after = msgspec.structs.replace(before, attributes=attributes)
+    # `replace` does not validate; the conversion enforces the limits of ProfileInput.
+    validated = msgspec.convert(msgspec.to_builtins(after), ProfileInput)
+    _write_profiles(s, {profiles.derive_profile_key(s, profile_id): validated})
     return profiles.get_profile(s, profile_id)
 
 
@@ -65,11 +67,11 @@ def _keep_stored_consent(entry: ProfileInput, stored: ProfileInput | None) -> Pr
 
 
 def _write_profiles(s: Scope, entries: dict[bytes, ProfileInput]) -> list[bool]:
-    """True for each row that is new."""
+    """Writes profiles by key. Returns for each written row whether it is new."""
     keys = sorted(entries)
     bodies = [msgspec.json.encode(entries[key]) for key in keys]
     sealed = profiles.get_profile_cipher(s.ref).seal_many(bodies, keys)
-    consents = [_CONSENT[entries[key].consent] for key in keys]
+    consents = [parse_consent(entries[key]).value for key in keys]
     rows = s.cursor().execute(_UPSERT, (s.tenant_id, keys, consents, sealed)).fetchall()
     audit.record_entry(s, "profiles.upsert", "profiles", count=len(keys))
     return [bool(row[0]) for row in rows]

@@ -1,4 +1,4 @@
-"""Dropping what is older than a tenant keeps: whole chunks, the old part of boundary chunks, and what was made of them."""
+"""Enforcement of the retention period: deletes old chunks, trims chunks that span the cutoff, updates derived data."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ DELETE FROM data_seenitems AS i WHERE tenant_id = %s AND profile_key = ANY(%b) A
 """
 _DIGESTS = "DELETE FROM data_batchdigest WHERE tenant_id = %s AND at < now() - interval '1 day'"
 _IDEMPOTENCY = "DELETE FROM data_idempotency WHERE tenant_id = %s AND created_at < now() - interval '1 day'"
+# A receipt id is a UUIDv7: its first 48 bits (12 hexadecimal digits) are the time in Unix milliseconds.
 _RECEIPTS = """
 DELETE FROM data_receipt WHERE tenant_id = %s
 AND id < (lpad(to_hex((extract(epoch FROM now() - interval '90 days') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
@@ -39,16 +40,16 @@ AND id < (lpad(to_hex((extract(epoch FROM now() - interval '90 days') * 1000)::b
 
 
 def enforce_retention(tenant: TenantRef, *, actor: Actor) -> dict[str, int]:
-    """Drops what is older than the tenant keeps; returns events or rows dropped by table.
+    """Deletes data past its retention period. Returns deleted events (timeline) or rows (other tables) by table.
 
-    Profiles are taken by the hundred, each hundred in a transaction of its own: killed half-way, the rest is done by
-    the next call. Running it twice is no harm.
+    Each page of profiles has its own transaction. The call is idempotent; after an interruption the next call
+    continues.
     """
     dropped = Counter({"timeline": 0})
-    full_page = True
-    while full_page:
+    has_more = True
+    while has_more:
         with scope(tenant, actor=actor) as s:
-            full_page = _drop_events(s, dropped)
+            has_more = _drop_events(s, dropped)
     with scope(tenant, actor=actor) as s:
         for table, sql in (("batchdigest", _DIGESTS), ("idempotency", _IDEMPOTENCY), ("receipt", _RECEIPTS)):
             dropped[table] += s.cursor().execute(sql, (s.tenant_id,)).rowcount
@@ -58,41 +59,43 @@ def enforce_retention(tenant: TenantRef, *, actor: Actor) -> dict[str, int]:
 
 
 def _drop_events(s: Scope, dropped: Counter[str]) -> bool:
-    """One page of profiles that have something too old; true when there may be more."""
+    """Processes one page of profiles with old events; adds to `dropped`. Returns whether there may be more profiles."""
     chunks.lock_chunks(s)
     state = tenant_state.get_state(s)
-    earliest = datetime.fromtimestamp(chunks.compute_cutoff_ms(state) / 1000, UTC)
-    due = [bytes(row[0]) for row in s.cursor(binary=True).execute(_DUE, (s.tenant_id, earliest, PAGE_SIZE))]
-    if not due:
+    cutoff = datetime.fromtimestamp(chunks.compute_cutoff_ms(state) / 1000, UTC)
+    rows = s.cursor(binary=True).execute(_DUE, (s.tenant_id, cutoff, PAGE_SIZE))
+    profile_keys = [bytes(key) for (key,) in rows]
+    if not profile_keys:
         return False
-    dropped["timeline"] += sum(row[0] for row in s.cursor().execute(_OLD, (s.tenant_id, due, earliest)))
-    dropped["timeline"] += _trim_chunks(s, due, earliest)
-    s.cursor().execute(_UNSEEN, (s.tenant_id, due))
-    _rebuild_seen_items(s, due, state)
-    return len(due) == PAGE_SIZE
+    for (count,) in s.cursor().execute(_OLD, (s.tenant_id, profile_keys, cutoff)):
+        dropped["timeline"] += count
+    dropped["timeline"] += _trim_chunks(s, profile_keys, cutoff)
+    s.cursor().execute(_UNSEEN, (s.tenant_id, profile_keys))
+    _rebuild_seen_items(s, profile_keys, state)
+    return len(profile_keys) == PAGE_SIZE
 
 
-def _trim_chunks(s: Scope, profile_keys: list[bytes], earliest: datetime) -> int:
-    """Takes the old events out of chunks that reach over the boundary; returns how many."""
-    rows = (
-        s.cursor(binary=True).execute(_BOUNDARY, (s.tenant_id, profile_keys, earliest, earliest)).fetchall()
-    )
-    # Each chunk by itself: it keeps its number, and its place among those that stay.
-    parts = [part for row in rows for part in chunks.read_chunks(s, [row])]
-    first = int(earliest.timestamp() * 1000)
-    kept = [part._replace(events=part.events[part.events["at"] >= first]) for part in parts]
-    chunks.replace_chunks(s, kept)
-    return sum(part.events.size for part in parts) - sum(part.events.size for part in kept)
+def _trim_chunks(s: Scope, profile_keys: list[bytes], cutoff: datetime) -> int:
+    """Removes old events from chunks that span the cutoff. Returns their number."""
+    parameters = (s.tenant_id, profile_keys, cutoff, cutoff)
+    rows = s.cursor(binary=True).execute(_BOUNDARY, parameters).fetchall()
+    cutoff_ms = int(cutoff.timestamp() * 1000)
+    trimmed = []
+    n_removed = 0
+    for row in rows:
+        # Each chunk is rewritten alone, so that it keeps its number and its position among the profile's chunks.
+        for profile in chunks.read_chunks(s, [row]):
+            remaining = profile.events[profile.events["at"] >= cutoff_ms]
+            n_removed += profile.events.size - remaining.size
+            trimmed.append(profile._replace(events=remaining))
+    chunks.replace_chunks(s, trimmed)
+    return n_removed
 
 
 def _rebuild_seen_items(s: Scope, profile_keys: list[bytes], state: SpaceState) -> None:
-    """The sets of seen items, from what is left: they must not remember events that are gone."""
+    """Recomputes the sets of seen items from the remaining events, so that they contain no deleted ones."""
     rows = s.cursor(binary=True).execute(_REMAINING, (s.tenant_id, profile_keys)).fetchall()
-    kinds = state.event_kinds.values()
-    chunks.write_seen_items(
-        s,
-        {
-            part.profile_key: chunks.find_seen_items(part.events, kinds)
-            for part in chunks.read_chunks(s, rows)
-        },
-    )
+    seen_items = {}
+    for profile in chunks.read_chunks(s, rows):
+        seen_items[profile.profile_key] = chunks.find_seen_items(profile.events, state.event_kinds.values())
+    chunks.write_seen_items(s, seen_items)

@@ -1,3 +1,5 @@
+"""Recording of reviews."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -25,7 +27,7 @@ RETURNING (xmax = 0)
 
 
 def record_reviews(s: Scope, entries: Sequence[ReviewInput]) -> UpsertResult:
-    """At most 1,000. Rows with an unknown item, or a repeat within the batch, are returned. Raises TooLarge."""
+    """Inserts or replaces up to 1,000 reviews. Rows with unknown items and repeats are rejected. Raises TooLarge."""
     if len(entries) > MAX_REVIEWS:
         raise TooLarge(f"A batch has at most {MAX_REVIEWS} reviews; this one has {len(entries)}.")
     numbers = find_item_numbers(s, (entry.item_id for entry in entries))
@@ -46,29 +48,30 @@ def record_reviews(s: Scope, entries: Sequence[ReviewInput]) -> UpsertResult:
 
 
 def _derive_key(s: Scope, entry: ReviewInput) -> bytes:
-    ring = get_keyring(s.ref)
+    """Returns the pseudonym of the review's id; without an id a digest of item, profile and text."""
+    keyring = get_keyring(s.ref)
     if entry.id is not None:
-        return ring.derive_pseudonym("review", entry.id)
-    return ring.compute_digest(
-        "review", msgspec.json.encode([entry.item_id, entry.profile_id, entry.title, entry.text])
-    )
+        return keyring.derive_pseudonym("review", entry.id)
+    content = msgspec.json.encode([entry.item_id, entry.profile_id, entry.title, entry.text])
+    return keyring.compute_digest("review", content)
 
 
 def _write_reviews(
     s: Scope, unique: dict[bytes, ReviewInput], numbers: dict[str, int], result: UpsertResult
 ) -> None:
     keys, entries, now = list(unique), list(unique.values()), datetime.now(UTC)
-    sealed = reviews.get_review_cipher(s.ref).seal_many(
-        [msgspec.json.encode(entry) for entry in entries], keys
-    )
-    columns = (
-        keys,
-        [numbers[entry.item_id] for entry in entries],
-        [None if e.profile_id is None else profiles.derive_profile_key(s, e.profile_id) for e in entries],
-        [entry.at or now for entry in entries],
-        sealed,
-    )
-    for (created,) in s.cursor().execute(_UPSERT, (s.tenant_id, *columns)).fetchall():
+    item_numbers, profile_keys, times, bodies = [], [], [], []
+    for entry in entries:
+        profile_key = None
+        if entry.profile_id is not None:
+            profile_key = profiles.derive_profile_key(s, entry.profile_id)
+        item_numbers.append(numbers[entry.item_id])
+        profile_keys.append(profile_key)
+        times.append(entry.at or now)
+        bodies.append(msgspec.json.encode(entry))
+    sealed = reviews.get_review_cipher(s.ref).seal_many(bodies, keys)
+    parameters = (s.tenant_id, keys, item_numbers, profile_keys, times, sealed)
+    for (created,) in s.cursor().execute(_UPSERT, parameters).fetchall():
         result.created += created
         result.updated += not created
     audit.record_entry(s, "reviews.record", "reviews", count=len(keys))

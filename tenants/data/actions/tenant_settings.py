@@ -1,11 +1,14 @@
+"""Changes of a tenant's settings: its space, privacy and event kinds."""
+
 from __future__ import annotations
 
 import json
 
 import msgspec
 
+from common.event_kinds import UNKNOWN_KIND_WEIGHT
 from tenants import audit
-from tenants.data.presets import EVENT_KINDS, MAX_EVENT_KINDS, PRIVACY_PRESETS, UNKNOWN_KIND_WEIGHT
+from tenants.data.presets import EVENT_KINDS, MAX_EVENT_KINDS, PRIVACY_PRESETS
 from tenants.data.queries import tenant_state
 from tenants.data.types import EventKind, PrivacySettings, SpaceState
 from tenants.errors import Invalid
@@ -17,7 +20,7 @@ INSERT INTO data_tenantstate (tenant_id, vertical, privacy, event_kinds, catalog
 VALUES (%s, %s, %s::jsonb, %s::jsonb, 0, 1, 1, 0, 0, now())
 ON CONFLICT (tenant_id) DO NOTHING
 """
-# What may be known decides which rules may speak, so they are read again.
+# Denied attributes decide which rules apply, so serving has to load the rules again.
 _SET_PRIVACY = """
 UPDATE data_tenantstate SET privacy = %s::jsonb, knowledge_version = knowledge_version + 1, updated_at = now()
 WHERE tenant_id = %s
@@ -25,28 +28,24 @@ WHERE tenant_id = %s
 
 
 def open_space(s: Scope, *, vertical: str) -> None:
-    """Creates the tenant's row with its vertical's defaults; again is no error and changes nothing."""
+    """Creates the tenant's row with the defaults of its vertical. Idempotent. Raises Invalid for an unknown vertical."""
     if vertical not in PRIVACY_PRESETS:
         raise Invalid.from_field(
             "/vertical", "unknown_vertical", f"Choose one of: {', '.join(PRIVACY_PRESETS)}."
         )
-    privacy, kinds = (
-        msgspec.json.encode(PRIVACY_PRESETS[vertical]).decode(),
-        msgspec.json.encode(EVENT_KINDS).decode(),
-    )
+    privacy = msgspec.json.encode(PRIVACY_PRESETS[vertical]).decode()
+    kinds = msgspec.json.encode(EVENT_KINDS).decode()
     opened = s.cursor().execute(_OPEN, (s.tenant_id, vertical, privacy, kinds)).rowcount
     if opened:
         audit.record_entry(s, "space.open", str(s.tenant_id), vertical=vertical)
 
 
 def update_privacy(s: Scope, settings: PrivacySettings) -> SpaceState:
-    """Tightening only: retention and thresholds may not go below what the vertical asks. Raises Invalid."""
+    """Replaces the privacy settings. They may be stricter than the vertical's preset, not weaker. Raises Invalid."""
     preset = PRIVACY_PRESETS[tenant_state.get_state(s).vertical]
     _refuse_loosening(settings, preset)
-    s.cursor().execute(
-        _SET_PRIVACY,
-        (msgspec.json.encode(settings).decode(), s.tenant_id),
-    )
+    encoded = msgspec.json.encode(settings).decode()
+    s.cursor().execute(_SET_PRIVACY, (encoded, s.tenant_id))
     audit.record_entry(
         s,
         "privacy.update",
@@ -67,7 +66,8 @@ def _refuse_loosening(settings: PrivacySettings, preset: PrivacySettings) -> Non
         )
     if preset.basis == "opt_in" and settings.basis != "opt_in":
         raise Invalid.from_field("/basis", "weaker_than_vertical", "This vertical asks for consent (opt_in).")
-    if missing := sorted(set(preset.denied_attributes) - set(settings.denied_attributes)):
+    missing = sorted(set(preset.denied_attributes) - set(settings.denied_attributes))
+    if missing:
         raise Invalid.from_field(
             "/denied_attributes", "weaker_than_vertical", f"Never features here: {', '.join(missing)}."
         )
@@ -80,12 +80,18 @@ def _refuse_loosening(settings: PrivacySettings, preset: PrivacySettings) -> Non
 
 
 def register_event_kinds(s: Scope, names: set[str]) -> dict[str, EventKind]:
-    """Numbers new event kinds, once and for ever, and returns all. Raises Invalid above 500 kinds."""
-    row = s.cursor().execute(
-        "SELECT event_kinds::text FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE", (s.tenant_id,)
+    """Assigns permanent numbers to new event kinds. Returns all kinds. Raises Invalid for more than 500 kinds."""
+    # The row lock serializes concurrent calls, so a number is assigned once.
+    row = (
+        s.cursor()
+        .execute(
+            "SELECT event_kinds::text FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE", (s.tenant_id,)
+        )
+        .fetchone()
     )
-    stored = row.fetchone()
-    kinds = msgspec.json.decode(stored[0], type=dict[str, EventKind]) if stored else {}
+    kinds: dict[str, EventKind] = {}
+    if row is not None:
+        kinds = msgspec.json.decode(row[0], type=dict[str, EventKind])
     for name in sorted(names - kinds.keys()):
         kinds[name] = EventKind(len(kinds), UNKNOWN_KIND_WEIGHT)
     if len(kinds) > MAX_EVENT_KINDS:
@@ -97,7 +103,7 @@ def register_event_kinds(s: Scope, names: set[str]) -> dict[str, EventKind]:
 
 
 def set_kind_weights(s: Scope, weights: dict[str, float]) -> dict[str, EventKind]:
-    """How much each kind counts in training: 0 not at all, below 0 as a dislike."""
+    """Sets weights of event kinds in training: 0 is ignored, negative is a dislike. Returns all kinds."""
     kinds = register_event_kinds(s, set(weights))
     for name, weight in weights.items():
         kinds[name] = EventKind(kinds[name].number, weight)

@@ -17,7 +17,6 @@ SELECT p.body, p.created_at, p.updated_at,
 FROM data_profile p WHERE p.tenant_id = %s AND p.profile_key = %b
 """
 _BODIES = "SELECT profile_key, body FROM data_profile WHERE tenant_id = %s AND profile_key = ANY(%b)"
-_BY_CONSENT = "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = %s"
 _PAGE = "SELECT profile_key, body FROM data_profile WHERE tenant_id = %s AND profile_key > %b ORDER BY profile_key LIMIT %s"
 _COUNT = "SELECT count(*) FROM data_profile WHERE tenant_id = %s"
 
@@ -51,11 +50,6 @@ def load_profiles(s: Scope, keys: list[bytes]) -> dict[bytes, ProfileInput]:
 def list_profiles(s: Scope, *, after: bytes = b"", limit: int = 1_000) -> dict[bytes, ProfileInput]:
     """Profiles by key, for streams over all of them; go on after the last key."""
     return _open_profiles(s, s.cursor(binary=True).execute(_PAGE, (s.tenant_id, after, limit)).fetchall())
-
-
-def find_keys_by_consent(s: Scope, consent: int) -> set[bytes]:
-    """Keys of all profiles whose consent is the given one (`models.Consent`)."""
-    return {bytes(row[0]) for row in s.cursor(binary=True).execute(_BY_CONSENT, (s.tenant_id, consent))}
 
 
 def count_profiles(s: Scope) -> int:

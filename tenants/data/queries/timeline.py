@@ -22,11 +22,11 @@ TAIL = """
 SELECT seq, body FROM (
     SELECT seq, body, sum(count) OVER (ORDER BY seq DESC) - count AS newer FROM (
         SELECT seq, count, body FROM data_timeline
-        WHERE tenant_id = %s AND profile_key = %b ORDER BY seq DESC LIMIT 64
+        WHERE tenant_id = %(tenant)s AND profile_key = %(key)b ORDER BY seq DESC LIMIT 64
     ) AS latest
-) AS counted WHERE newer < %s ORDER BY seq
+) AS counted WHERE newer < %(limit)s ORDER BY seq
 """
-SEEN = "SELECT body FROM data_seenitems WHERE tenant_id = %s AND profile_key = %b"
+SEEN = "SELECT body FROM data_seenitems WHERE tenant_id = %(tenant)s AND profile_key = %(key)b"
 _SCAN = """
 SELECT profile_key, seq, body FROM data_timeline
 WHERE tenant_id = %s AND profile_key > %b ORDER BY profile_key, seq LIMIT %s
@@ -66,8 +66,8 @@ def load_history(s: Scope, profile_key: bytes, *, limit: int = records.CHUNK_EVE
     """
     tail, seen = s.cursor(binary=True), s.cursor(binary=True)
     with tail.connection.pipeline():
-        tail.execute(TAIL, (s.tenant_id, profile_key, limit), prepare=True)
-        seen.execute(SEEN, (s.tenant_id, profile_key), prepare=True)
+        tail.execute(TAIL, {"tenant": s.tenant_id, "key": profile_key, "limit": limit}, prepare=True)
+        seen.execute(SEEN, {"tenant": s.tenant_id, "key": profile_key}, prepare=True)
     return open_history(s.ref, profile_key, tail.fetchall(), seen.fetchone())
 
 

@@ -13,9 +13,9 @@ from tenants.scope import Actor, keys_scope
 
 
 def create_tenant_keys(tenant: TenantRef, *, actor: Actor) -> list[Purpose]:
-    """A KEK and one active key for each purpose; adds what is missing, so it may run twice.
+    """Creates the tenant's KEK and one active key per purpose, as far as they are missing. Idempotent.
 
-    Returns the purposes that were added. Raises Conflict for a shredded tenant, KeyServiceUnavailable.
+    Returns the purposes whose keys were created. Raises Conflict for a shredded tenant, KeyServiceUnavailable.
     """
     with keys_scope(tenant, actor=actor) as s:
         if ShredCertificate.objects.filter(tenant_id=tenant.id).exists():
@@ -36,6 +36,7 @@ def _ensure_kek(tenant: TenantRef) -> None:
         return
     row = TenantKey(tenant_id=tenant.id, id=generate_id(), version=1, state=KeyState.ACTIVE)
     row.wrapped = wrap_kek(row, KeyHandle.generate(), region=tenant.region)
+    # Of two concurrent calls one inserts; the unique constraint on (tenant, version) makes the other a no-op.
     TenantKey.objects.bulk_create([row], ignore_conflicts=True)
 
 

@@ -1,4 +1,4 @@
-"""All changes to a tenant's keys queue for the row of its first KEK."""
+"""Locking and insertion of key rows. All changes to a tenant's keys lock the row of its first KEK."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MAX_KEY_ID = (1 << 31) - 1
 
 
 def lock_kek_row(tenant: TenantRef) -> TenantKey:
-    """The active KEK's row; other changes to the tenant's keys wait until the scope ends. Raises NotFound."""
+    """Locks the tenant's keys until the scope ends, and returns the row of the active KEK. Raises NotFound."""
     keks = TenantKey.objects.filter(tenant_id=tenant.id)
-    # The first KEK's row never goes and its version never changes. Waiting for the active row instead would
-    # find none when the one before us replaced it: the statement does not see the row that came in its place.
+    # The row of version 1 is never deleted. Locking the active row instead would return no row if the transaction
+    # before this one replaced it: a waiting SELECT ... FOR UPDATE does not see rows inserted after its snapshot.
     first = keks.filter(version=1).select_for_update().first()
     active = keks.filter(state=KeyState.ACTIVE).first()
     if first is None or active is None:
@@ -30,9 +30,22 @@ def lock_kek_row(tenant: TenantRef) -> TenantKey:
 def add_purpose_keys(
     tenant: TenantRef, purposes: Sequence[Purpose], *, state: KeyState, kek_row: TenantKey, kek: KeyHandle
 ) -> list[PurposeKey]:
-    """One each, under the lock of `kek_row`."""
-    rows = [
-        PurposeKey(
+    """Creates one key per purpose.
+
+    Args:
+        tenant: The tenant; its keys are locked by `lock_kek_row`.
+        purposes: The purposes of the new keys.
+        state: The state of the new keys.
+        kek_row: The row of the active KEK.
+        kek: The unwrapped KEK of `kek_row`.
+
+    Returns:
+        The inserted rows, in the order of `purposes`.
+    """
+    key_ids = _generate_key_ids(tenant, len(purposes))
+    rows = []
+    for key_id, purpose in zip(key_ids, purposes, strict=True):
+        row = PurposeKey(
             tenant_id=tenant.id,
             id=generate_id(),
             key_id=key_id,
@@ -40,18 +53,16 @@ def add_purpose_keys(
             state=state,
             kek_version=kek_row.version,
         )
-        for key_id, purpose in zip(_generate_key_ids(tenant, len(purposes)), purposes, strict=True)
-    ]
-    for row in rows:
         row.wrapped = wrap_key(row, KeyHandle.generate(), kek=kek, region=tenant.region)
+        rows.append(row)
     return PurposeKey.objects.bulk_create(rows)
 
 
 def _generate_key_ids(tenant: TenantRef, count: int) -> list[int]:
-    """Drawn by chance from 31 bits.
+    """Draws unused random ids of 31 bits.
 
-    A restored backup of the keys database has forgotten the newest keys, whose ids stand in stored values: counting
-    on from the last one that it knows would give their ids to other keys.
+    Ids are not counted up: a restored backup of the keys database lacks the newest keys, whose ids occur in stored
+    values, and a counter would assign these ids to other keys.
     """
     used = set(PurposeKey.objects.filter(tenant_id=tenant.id).values_list("key_id", flat=True))
     drawn: list[int] = []

@@ -1,4 +1,4 @@
-"""New KEKs: keys are wrapped anew, no data row is touched, cached keyrings stay valid."""
+"""Rotation of key-encryption keys: rewraps keys. Data rows are not changed and cached keyrings stay valid."""
 
 from __future__ import annotations
 
@@ -17,23 +17,26 @@ from tenants.scope import Actor, Scope, keys_scope
 
 
 def rotate_region_kek(region: str, *, actor: Actor) -> int:
-    """A new root key in the key service, then `rewrap_tenant_keys`."""
+    """Creates a new root key in the region's key service, then calls `rewrap_tenant_keys`. Returns its result."""
     require_served(region)
     get_kms(region).rotate()
     return rewrap_tenant_keys(region, actor=actor)
 
 
 def rewrap_tenant_keys(region: str, *, actor: Actor) -> int:
-    """Wraps every tenant's KEK under the newest root key; one transaction each, so it may stop and run again.
+    """Wraps the KEKs of all tenants of a region under the newest root key.
 
-    Returns how many. Raises KeyServiceUnavailable; the tenants done so far stay done.
+    Each tenant has its own transaction, so the call may be interrupted and repeated. Returns the number of rewrapped
+    KEKs. Raises KeyServiceUnavailable; tenants rewrapped before the error keep their new wrapping.
     """
-    tenants = [TenantRef(found, region) for found in list_tenants_with_keys(region, actor=actor)]
-    return sum(_rewrap_kek(tenant, actor) for tenant in tenants)
+    rewrapped = 0
+    for tenant_id in list_tenants_with_keys(region, actor=actor):
+        rewrapped += _rewrap_kek(TenantRef(tenant_id, region), actor)
+    return rewrapped
 
 
 def _rewrap_kek(tenant: TenantRef, actor: Actor) -> bool:
-    """False for a tenant that was shredded in the meantime."""
+    """Returns False for a tenant that was shredded in the meantime."""
     with keys_scope(tenant, actor=actor) as s:
         try:
             row = lock_kek_row(tenant)
@@ -48,24 +51,28 @@ def _rewrap_kek(tenant: TenantRef, actor: Actor) -> bool:
 
 
 def rotate_tenant_kek(tenant: TenantRef, *, actor: Actor) -> int:
-    """A new KEK for the tenant; every purpose key moves under it and the old KEK is destroyed.
+    """Creates a new KEK, rewraps all purpose keys under it and destroys the old KEK.
 
-    Returns how many keys moved. Raises NotFound, KeyServiceUnavailable.
+    Returns the number of rewrapped purpose keys. Raises NotFound, KeyServiceUnavailable.
     """
     with keys_scope(tenant, actor=actor) as s:
         old_row = lock_kek_row(tenant)
-        old = unwrap_kek(old_row, region=tenant.region)
+        old_kek = unwrap_kek(old_row, region=tenant.region)
+        # Retired first: a unique constraint allows one active KEK per tenant.
         _set_state(old_row, KeyState.RETIRED)
-        new_row, new = _create_kek(tenant, version=old_row.version + 1)
-        moved = _move_keys(s, old=old, new_row=new_row, new=new)
+        new_row, new_kek = _create_kek(tenant, version=old_row.version + 1)
+        moved = _move_keys(s, old_kek=old_kek, new_row=new_row, new_kek=new_kek)
         _set_state(old_row, KeyState.DESTROYED)
         audit.record_entry(s, "keys.kek_rotated", str(tenant.id), version=new_row.version, moved=moved)
     return moved
 
 
 def _set_state(row: TenantKey, state: KeyState) -> None:
-    gone = {"wrapped": b"", "destroyed_at": timezone.now()} if state == KeyState.DESTROYED else {}
-    TenantKey.objects.filter(tenant_id=row.tenant_id, id=row.id).update(state=state, **gone)
+    changes: dict[str, object] = {"state": state}
+    if state == KeyState.DESTROYED:
+        changes["wrapped"] = b""
+        changes["destroyed_at"] = timezone.now()
+    TenantKey.objects.filter(tenant_id=row.tenant_id, id=row.id).update(**changes)
 
 
 def _create_kek(tenant: TenantRef, *, version: int) -> tuple[TenantKey, KeyHandle]:
@@ -76,12 +83,12 @@ def _create_kek(tenant: TenantRef, *, version: int) -> tuple[TenantKey, KeyHandl
     return row, key
 
 
-def _move_keys(s: Scope, *, old: KeyHandle, new_row: TenantKey, new: KeyHandle) -> int:
+def _move_keys(s: Scope, *, old_kek: KeyHandle, new_row: TenantKey, new_kek: KeyHandle) -> int:
     live = PurposeKey.objects.filter(tenant_id=s.tenant_id).exclude(state=KeyState.DESTROYED)
     rows = list(live)
     for row in rows:
-        key = unwrap_key(row, kek=old, region=s.ref.region)
+        key = unwrap_key(row, kek=old_kek, region=s.ref.region)
         row.kek_version = new_row.version
-        row.wrapped = wrap_key(row, key, kek=new, region=s.ref.region)
+        row.wrapped = wrap_key(row, key, kek=new_kek, region=s.ref.region)
     PurposeKey.objects.bulk_update(rows, ["wrapped", "kek_version"])
     return len(rows)

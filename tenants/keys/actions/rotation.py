@@ -1,4 +1,8 @@
-"""A new key for a purpose: added, known everywhere, promoted; the old one retires and goes at zero use."""
+"""Rotation of purpose keys.
+
+A new key is added as pending, promoted after all processes have loaded it, and seals from then on. The old key is
+retired; it can be destroyed when no stored value uses it.
+"""
 
 from __future__ import annotations
 
@@ -19,16 +23,28 @@ from tenants.keys.wrapped_keys import unwrap_kek
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, keys_scope
 
+# After this time every process has loaded a change. Twice the lifetime of cached keyrings, because clocks differ.
 ROLLOUT_PERIOD = 2 * KEYRING_TTL
-"""After this long every process has loaded a change; twice the cache's life, as clocks differ."""
 
 
 def rotate_purpose_key(
     tenant: TenantRef, purpose: Purpose, *, actor: Actor, rollout: timedelta = ROLLOUT_PERIOD
 ) -> Rotation:
-    """One step: adds a key that only opens, or promotes one that was added at least `rollout` ago.
+    """Takes one step of a rotation: adds a pending key, or promotes a key added at least `rollout` ago.
 
-    Raises Conflict for hashing purposes, whose outputs are look-up keys; NotFound; KeyServiceUnavailable.
+    Args:
+        tenant: The tenant.
+        purpose: Not a hashing purpose: its outputs are look-up keys, which would all have to be recomputed.
+        actor: Recorded in the audit log.
+        rollout: Minimum age of a pending key before it is promoted.
+
+    Returns:
+        The step that was taken.
+
+    Raises:
+        Conflict: `purpose` is a hashing purpose.
+        NotFound: The tenant has no keys.
+        KeyServiceUnavailable: The KEK can't be unwrapped.
     """
     if purpose in HASHING_PURPOSES:
         raise Conflict(f"A {purpose} key changes by a re-keying job only.")
@@ -67,9 +83,18 @@ def destroy_key(
     count_uses: Callable[[int], int],
     rollout: timedelta = ROLLOUT_PERIOD,
 ) -> None:
-    """Destroys a retired key that nothing uses. `count_uses` is asked once no process can seal with it.
+    """Destroys a retired key that no stored value uses.
 
-    Raises Conflict while the key is pending, active, freshly retired or in use; NotFound.
+    Args:
+        tenant: The tenant.
+        key_id: The key.
+        actor: Recorded in the audit log.
+        count_uses: Returns how many stored values a key sealed. Called only when no process can seal with it any more.
+        rollout: Minimum time since the key was retired.
+
+    Raises:
+        Conflict: The key is pending, active, retired too recently, or in use.
+        NotFound: There is no such key.
     """
     with keys_scope(tenant, actor=actor) as s:
         lock_kek_row(tenant)
@@ -78,7 +103,8 @@ def destroy_key(
             raise NotFound("There is no such key.")
         if row.retired_at is None or timezone.now() - row.retired_at < rollout:
             raise Conflict("Some process may still seal with this key.")
-        if uses := count_uses(key_id):
+        uses = count_uses(key_id)
+        if uses:
             raise Conflict(f"{uses} values still need this key.")
         PurposeKey.objects.filter(tenant_id=tenant.id, id=row.id).update(
             state=KeyState.DESTROYED, wrapped=b"", destroyed_at=timezone.now()

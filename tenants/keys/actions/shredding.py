@@ -1,4 +1,9 @@
-"""Off-boarding: without its KEK a tenant's ciphertexts are noise, wherever copies of them lie."""
+"""Crypto-shredding: destroys all keys of a tenant, so that no copy of its ciphertexts can be decrypted.
+
+The certificate is canonical JSON (UTF-8, sorted names, no spaces) with these fields: kind ("crypto-shred"), version (1),
+tenant, region, destroyed_at (ISO 8601, UTC), destroyed_by (actor), key_encryption_keys (versions), keys (list of
+key_id and purpose).
+"""
 
 from __future__ import annotations
 
@@ -20,29 +25,33 @@ from tenants.scope import Actor, Scope, keys_scope
 
 
 def shred(tenant: TenantRef, *, actor: Actor) -> SignedCertificate:
-    """Destroys every key of the tenant, for good. A second call returns the same certificate.
+    """Destroys all keys of the tenant irrevocably. A second call returns the same certificate.
 
-    Other processes may decrypt for up to KEYRING_TTL longer, a backup of the keys database while it lives.
-    Raises NotFound for a tenant that never had keys.
+    Other processes can decrypt for up to KEYRING_TTL longer, and so can backups of the keys database until they are
+    deleted. Raises NotFound for a tenant that never had keys.
     """
-    issued = get_certificate(tenant, actor=actor)
-    if issued is None:
-        issued = _destroy_all_keys(tenant, actor)
+    certificate = get_certificate(tenant, actor=actor)
+    if certificate is None:
+        certificate = _destroy_all_keys(tenant, actor)
     forget_keyring(tenant)
-    return issued
+    return certificate
 
 
 def _destroy_all_keys(tenant: TenantRef, actor: Actor) -> SignedCertificate:
     with keys_scope(tenant, actor=actor) as s:
         lock_kek_row(tenant)
-        issued = _sign_statement(_build_statement(s))
+        # Built before the keys are destroyed: it lists the live ones.
+        certificate = _sign_statement(_build_statement(s))
         for keys in (PurposeKey.objects, TenantKey.objects):
             _destroy_keys(keys.filter(tenant_id=tenant.id).exclude(state=KeyState.DESTROYED))
         ShredCertificate.objects.create(
-            tenant_id=tenant.id, body=issued.body, signature=issued.signature, signer=issued.signer
+            tenant_id=tenant.id,
+            body=certificate.body,
+            signature=certificate.signature,
+            signer=certificate.signer,
         )
-        audit.record_entry(s, "keys.shredded", str(tenant.id), signed=bool(issued.signature))
-    return issued
+        audit.record_entry(s, "keys.shredded", str(tenant.id), signed=bool(certificate.signature))
+    return certificate
 
 
 def _destroy_keys(keys: QuerySet[PurposeKey] | QuerySet[TenantKey]) -> None:
@@ -50,21 +59,20 @@ def _destroy_keys(keys: QuerySet[PurposeKey] | QuerySet[TenantKey]) -> None:
 
 
 def _build_statement(s: Scope) -> bytes:
-    """What is destroyed, in canonical JSON: sorted names, no spaces, UTC."""
     live = PurposeKey.objects.filter(tenant_id=s.tenant_id).exclude(state=KeyState.DESTROYED)
     keks = TenantKey.objects.filter(tenant_id=s.tenant_id).order_by("version")
+    keys = []
+    for key_id, purpose in live.order_by("key_id").values_list("key_id", "purpose"):
+        keys.append({"key_id": key_id, "purpose": purpose})
     statement = {
         "kind": "crypto-shred",
         "version": 1,
         "tenant": str(s.tenant_id),
         "region": s.ref.region,
         "destroyed_at": timezone.now().isoformat(timespec="seconds"),
-        "by": str(s.actor),
+        "destroyed_by": str(s.actor),
         "key_encryption_keys": list(keks.values_list("version", flat=True)),
-        "keys": [
-            {"key_id": key_id, "purpose": purpose}
-            for key_id, purpose in live.order_by("key_id").values_list("key_id", "purpose")
-        ],
+        "keys": keys,
     }
     return json.dumps(statement, sort_keys=True, separators=(",", ":")).encode()
 
@@ -72,6 +80,7 @@ def _build_statement(s: Scope) -> bytes:
 def _sign_statement(body: bytes) -> SignedCertificate:
     seed = getattr(settings, "LEPTON_SIGNING_KEY", b"")
     if not seed:
+        # Without a signing key (development) certificates are stored unsigned.
         return SignedCertificate(body, b"", "")
     signer = Signer(seed)
     return SignedCertificate(body, signer.sign(body), signer.key_id)

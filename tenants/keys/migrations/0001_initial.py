@@ -182,7 +182,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Tombstone",
+            name="ErasureLedgerEntry",
             fields=[
                 ("tenant_id", models.UUIDField(editable=False)),
                 (
@@ -198,7 +198,7 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
                 "base_manager_name": "objects",
-                "constraints": [tenants.rls.TenantPolicy(name="keys_tombstone_policy")],
+                "constraints": [tenants.rls.TenantPolicy(name="keys_erasureledgerentry_policy")],
             },
         ),
     ]

@@ -11,10 +11,11 @@ from tenants.lifecycle import ErasurePolicy, ExportPolicy, Lifecycle, days
 from tenants.rls import AppendOnly, TenantPolicy
 
 
-class Tombstone(TenantModel):
-    """The ledger of erasures, outside the data's backups: replayed after a restore, so that nobody returns.
+class ErasureLedgerEntry(TenantModel):
+    """An erased profile. The ledger is not part of data backups; it is replayed after one was restored.
 
-    `mark` is an HMAC of the erased pseudonym under a key of its own; it recognises, and gives nothing away.
+    `mark` is the tombstone: an HMAC of the erased pseudonym under the tombstone key. It identifies the profile only
+    together with its pseudonym.
     """
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
@@ -27,14 +28,14 @@ class Tombstone(TenantModel):
     replayed = models.BooleanField(default=False)
 
     class Meta(TenantModel.Meta):
-        constraints = [TenantPolicy(name="keys_tombstone_policy")]
+        constraints = [TenantPolicy(name="keys_erasureledgerentry_policy")]
 
     def __str__(self) -> str:
         return f"erasure at {self.erased_at:%Y-%m-%d}"
 
 
 class ShredCertificate(TenantModel):
-    """What remains of an off-boarded tenant: which keys were destroyed, when, signed by the platform."""
+    """Proof that a tenant's keys were destroyed: which keys, when and by whom, signed by the platform."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(10 * 365), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
@@ -59,7 +60,7 @@ class ShredCertificate(TenantModel):
 
 
 class AuditEntry(TenantModel):
-    """Written by `tenants.audit.record` only: who made, rotated or destroyed which key."""
+    """A row of the audit log of keys, written by `tenants.audit.record_entry`."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(6 * 365), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE

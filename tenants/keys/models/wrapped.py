@@ -12,6 +12,8 @@ from tenants.rls import CompositeForeignKey, TenantOrOpsPolicy, TenantPolicy
 
 
 class KeyState(models.TextChoices):
+    """The life of a key: a pending and a retired key open, the active key seals and opens."""
+
     PENDING = "pending"
     ACTIVE = "active"
     RETIRED = "retired"
@@ -19,9 +21,9 @@ class KeyState(models.TextChoices):
 
 
 class TenantKey(TenantModel):
-    """A tenant's KEK, wrapped by its region's root key. A destroyed one stays as a row without a key.
+    """A tenant's key-encryption key (KEK), wrapped by the region's root key. A destroyed KEK remains as an empty row.
 
-    Ops claims may read it too: a new root key rewraps the KEKs of all tenants.
+    The policy also allows `ops:` claims, because a new root key rewraps the KEKs of all tenants.
     """
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
@@ -53,10 +55,7 @@ class TenantKey(TenantModel):
 
 
 class PurposeKey(TenantModel):
-    """A key for one purpose, wrapped by the tenant's KEK. `key_id` stands in ciphertexts and is never reused.
-
-    Pending keys open only, until every process knows them; the one active key of a purpose seals.
-    """
+    """A key of one purpose, wrapped by the tenant's KEK. `key_id` is part of ciphertexts and never reused."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 

@@ -1,4 +1,4 @@
-"""Unwrapped keyrings of the tenants a process serves now."""
+"""The cache of unwrapped keyrings in a process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tenants.regions import TenantRef
 
 
 class KeyringCache:
-    """Least recently used out first; no entry is older than `ttl`, also when it cannot be loaded again."""
+    """An LRU cache with a time to live. An entry older than `ttl` is never returned, even if reloading fails."""
 
     def __init__(
         self,
@@ -23,26 +23,31 @@ class KeyringCache:
         max_entries: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._load, self._ttl, self._max_entries, self._clock = load, ttl.total_seconds(), max_entries, clock
+        self._load = load
+        self._ttl = ttl.total_seconds()
+        self._max_entries = max_entries
+        self._clock = clock
+        # Tenant -> (time of the load, keyring), least recently used first.
         self._entries: OrderedDict[TenantRef, tuple[float, Keyring]] = OrderedDict()
         self._lock = threading.Lock()
         self._generation = 0
 
     def get(self, tenant: TenantRef) -> Keyring:
-        """What `load` raises passes through and is not remembered."""
+        """Returns the tenant's keyring, loading it if necessary. Exceptions of `load` are passed on and not cached."""
         started = self._clock()
         with self._lock:
             entry = self._entries.get(tenant)
             if entry is not None and started - entry[0] < self._ttl:
                 self._entries.move_to_end(tenant)
                 return entry[1]
-            forgotten = self._generation
-        loaded = self._load(tenant)
+            generation = self._generation
+        # Loaded without the lock: it takes a database query and a call of the key service.
+        keyring = self._load(tenant)
         with self._lock:
-            # What was read before a `forget` must not come back after it.
-            if forgotten == self._generation:
-                self._store_keyring(tenant, started, loaded)
-        return loaded
+            # A keyring that was read before a `forget` must not be cached after it.
+            if generation == self._generation:
+                self._store_keyring(tenant, started, keyring)
+        return keyring
 
     def _store_keyring(self, tenant: TenantRef, started: float, keyring: Keyring) -> None:
         self._entries[tenant] = (started, keyring)
@@ -51,6 +56,7 @@ class KeyringCache:
             self._entries.popitem(last=False)
 
     def forget(self, tenant: TenantRef) -> None:
+        """Removes the tenant's keyring, also one that is being loaded now."""
         with self._lock:
             self._generation += 1
             self._entries.pop(tenant, None)

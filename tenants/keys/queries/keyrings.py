@@ -1,4 +1,4 @@
-"""A tenant's keys, unwrapped and cached."""
+"""Keyrings: a tenant's keys, unwrapped and cached."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tenants.keys.wrapped_keys import unwrap_kek, unwrap_key
 from tenants.regions import TenantRef
 from tenants.scope import Actor, keys_scope
 
+# For this time other processes may still use keys that were rotated or destroyed.
 KEYRING_TTL = timedelta(seconds=60)
-"""How long another process may go on with keys that were rotated or destroyed."""
 _MAX_TENANTS = 1_024
 _ACTOR = Actor("system", "keyring")
 _PURPOSES = [purpose.value for purpose in Purpose]
 
-# One statement, one snapshot: a KEK that is replaced meanwhile is seen with all of its keys or not at all.
+# One statement has one snapshot: during a rotation either the old KEK with all its keys is read, or the new one.
 _SELECT = """
 SELECT kek.id, kek.version, kek.wrapped, key.id, key.key_id, key.purpose, key.state, key.wrapped
 FROM keys_purposekey key
@@ -29,33 +29,34 @@ WHERE key.tenant_id = %s AND key.state <> 'destroyed' AND key.purpose = ANY(%s)
 
 
 def get_keyring(tenant: TenantRef) -> Keyring:
-    """May be called with or without an open scope on the tenant's data; never inside a `keys_scope`.
+    """Returns the tenant's keyring. May be called inside a data scope, but not inside a `keys_scope`.
 
-    Raises KeyServiceUnavailable, also for a tenant whose keys are lost or destroyed; RegionNotServed.
+    Raises RegionNotServed, and KeyServiceUnavailable, also for a tenant whose keys are lost or destroyed.
     """
     return _cache.get(tenant)
 
 
 def forget_keyring(tenant: TenantRef) -> None:
-    """Drops this process's copy; other processes follow within KEYRING_TTL."""
+    """Removes the keyring from this process's cache. Other processes reload theirs within KEYRING_TTL."""
     _cache.forget(tenant)
 
 
 def _load_keyring(tenant: TenantRef) -> Keyring:
-    """The transaction ends before the key service is asked."""
+    # The transaction ends before the key service is called, so a slow service holds no connection.
     try:
         with keys_scope(tenant, actor=_ACTOR) as s:
             rows = s.cursor(binary=True).execute(_SELECT, (tenant.id, _PURPOSES)).fetchall()
     except StoreUnavailable as error:
         raise KeyServiceUnavailable from error
     if not rows:
-        raise KeyServiceUnavailable("This tenant's keys are not there; nothing was read or written.")
+        raise KeyServiceUnavailable("This tenant has no usable keys; nothing was read or written.")
     keks: dict[int, KeyHandle] = {}
-    return Keyring((_unwrap_entry(tenant, row, keks) for row in rows), region=tenant.region, tenant=tenant.id)
+    entries = [_unwrap_entry(tenant, row, keks) for row in rows]
+    return Keyring(entries, region=tenant.region, tenant=tenant.id)
 
 
 def _unwrap_entry(tenant: TenantRef, row: tuple[Any, ...], keks: dict[int, KeyHandle]) -> KeyringEntry:
-    """`keks` remembers the KEKs unwrapped so far, by version."""
+    """Unwraps one row of _SELECT. `keks` caches the KEKs unwrapped so far, by version."""
     kek_id, version, kek_wrapped, row_id, key_id, purpose, state, wrapped = row
     if version not in keks:
         kek_row = TenantKey(tenant_id=tenant.id, id=kek_id, version=version, wrapped=kek_wrapped)

@@ -12,6 +12,7 @@ import pytest
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Dataset
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.model_selection import list_active_models
 from recommender.fitting.training_profiles import PROFILE_MODELS
 from recommender.types import DataError, Histories, TrainingCancelled
@@ -19,7 +20,7 @@ from recommender.types import DataError, Histories, TrainingCancelled
 
 @pytest.fixture(scope="module")
 def ensemble(board: Dataset) -> Ensemble:
-    return fit_ensemble(board, profile="fast", rng=np.random.default_rng(0))
+    return fit_ensemble(board, FitOptions(profile="fast"), rng=np.random.default_rng(0))
 
 
 def test_the_blend_knows_the_checkerboard(ensemble: Ensemble) -> None:
@@ -68,7 +69,7 @@ def test_an_incomplete_set_of_files_is_refused(ensemble: Ensemble) -> None:
 def test_an_empty_history_gets_the_popular_items() -> None:
     rows = [[0, 1, 2], [1, 2], [3, 1], [2, 1], [1, 0]]
     ensemble = fit_ensemble(
-        Dataset.from_sequences(rows, n_items=5), profile="fast", rng=np.random.default_rng(0)
+        Dataset.from_sequences(rows, n_items=5), FitOptions(profile="fast"), rng=np.random.default_rng(0)
     )
     assert ensemble.recommend(Histories.from_lists([[]]), 1).items.tolist() == [[1]]
 
@@ -76,7 +77,7 @@ def test_an_empty_history_gets_the_popular_items() -> None:
 @pytest.mark.parametrize("rows", [[[0]], [[0, 1]], [[], [1, 1, 1]], [[0, 1, 2], [1, 2], [0, 2], [2, 1], [0]]])
 def test_tiny_data_sets_are_learned_and_what_cannot_be_is_said(rows: Sequence[Sequence[int]]) -> None:
     ensemble = fit_ensemble(
-        Dataset.from_sequences(rows, n_items=3), profile="fast", rng=np.random.default_rng(0)
+        Dataset.from_sequences(rows, n_items=3), FitOptions(profile="fast"), rng=np.random.default_rng(0)
     )
     assert np.isfinite(ensemble.score(Histories.from_lists([[0], []]))).all()
     assert "content" in ensemble.training_report["skipped"]
@@ -92,7 +93,7 @@ def test_progress_only_rises_and_ends_at_one(board: Dataset) -> None:
     heard: list[float] = []
     fit_ensemble(
         board,
-        profile="fast",
+        FitOptions(profile="fast"),
         rng=np.random.default_rng(0),
         report=lambda _phase, fraction: heard.append(fraction),
     )
@@ -106,20 +107,23 @@ def test_a_cancelled_fit_stops(board: Dataset) -> None:
             raise TrainingCancelled
 
     with pytest.raises(TrainingCancelled):
-        fit_ensemble(board, profile="fast", rng=np.random.default_rng(0), report=stop)
+        fit_ensemble(board, FitOptions(profile="fast"), rng=np.random.default_rng(0), report=stop)
 
 
 def test_the_same_seed_makes_the_same_ensemble(board: Dataset) -> None:
     """By a clock that stands still: which members are dropped follows from what they cost on a machine, too."""
     one, other = (
-        fit_ensemble(board, profile="fast", rng=np.random.default_rng(0), clock=lambda: 0.0) for _ in "ab"
+        fit_ensemble(board, FitOptions(profile="fast"), rng=np.random.default_rng(0), clock=lambda: 0.0)
+        for _ in "ab"
     )
     assert one.blend == other.blend
 
 
 def test_where_members_cost_much_those_that_add_nothing_are_dropped(board: Dataset) -> None:
     ticks = count()
-    slow = fit_ensemble(board, profile="fast", rng=np.random.default_rng(0), clock=lambda: float(next(ticks)))
-    quick = fit_ensemble(board, profile="fast", rng=np.random.default_rng(0), clock=lambda: 0.0)
+    slow = fit_ensemble(
+        board, FitOptions(profile="fast"), rng=np.random.default_rng(0), clock=lambda: float(next(ticks))
+    )
+    quick = fit_ensemble(board, FitOptions(profile="fast"), rng=np.random.default_rng(0), clock=lambda: 0.0)
     assert len(list_active_models(slow.blend)) < len(list_active_models(quick.blend))
-    assert "no_gain" in slow.training_report["choice"]["dropped"].values()
+    assert "no_gain" in slow.training_report["selection"]["dropped"].values()

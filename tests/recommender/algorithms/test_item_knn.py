@@ -33,7 +33,9 @@ def test_the_sum_over_the_history_is_the_formula_with_shrinkage() -> None:
 
 
 def test_the_mean_divides_by_the_similarity_of_all_neighbours() -> None:
-    scores = fitted(shrinkage=2.0, decay=1.0, mean=1.0).score(Histories.from_lists([[0, 2]]))[0]
+    scores = fitted(shrinkage=2.0, decay=1.0, normalisation_power=1.0).score(Histories.from_lists([[0, 2]]))[
+        0
+    ]
     s = similarity(2.0)[:4, :4]
     np.testing.assert_allclose(scores[:4], (s[0] + s[2]) / s.sum(axis=0), atol=1e-6)
     assert scores[4] == 0

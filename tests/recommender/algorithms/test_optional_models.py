@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
-from recommender.fitting.training_profiles import OPTIONAL_MODELS, TrainingProfileName, build_model_factories
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
+from recommender.fitting.training_profiles import OPTIONAL_MODELS, TrainingProfileName, build_model_specs
 from recommender.types import ignore_progress
 
 
 @pytest.mark.parametrize("name", list(OPTIONAL_MODELS))
 def test_an_optional_member_makes_what_can_be_served_under_its_name(name: str) -> None:
-    made = build_model_factories("full", ignore_progress, [name])[name]()
+    made = build_model_specs("full", ignore_progress, [name])[name].build()
     assert made.name == name
     assert MODEL_REGISTRY[name].config_type is made.config_type
 
 
 @pytest.mark.parametrize("profile", ["fast", "full"])
 def test_no_profile_pays_for_an_optional_member(profile: TrainingProfileName) -> None:
-    assert not set(build_model_factories(profile, ignore_progress)) & set(OPTIONAL_MODELS)
+    assert not set(build_model_specs(profile, ignore_progress)) & set(OPTIONAL_MODELS)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recommender.algorithms.sequential.gradient_sync import use_distributed_backend
 from recommender.algorithms.sequential.sasrec import SASRecConfig
 from recommender.algorithms.sequential.trainer import SASRecTrainer
 from recommender.dataset import Dataset, leave_last_out
@@ -47,9 +46,8 @@ def walks() -> Dataset:
 
 
 def learned(config: SASRecConfig, data: Dataset, crew: RayBackend | None) -> SASRecTrainer:
-    trainer = SASRecTrainer(config)
-    with use_distributed_backend(crew):
-        trainer.fit(data, np.random.default_rng(0))
+    trainer = SASRecTrainer(config, backend=crew)
+    trainer.fit(data, np.random.default_rng(0))
     return trainer
 
 
@@ -85,8 +83,8 @@ def test_a_training_on_the_cluster_is_cancelled(crew: RayBackend) -> None:
     def stop(_phase: str, _fraction: float) -> None:
         raise TrainingCancelled
 
-    trainer = SASRecTrainer(SASRecConfig(**QUICK | {"epochs": 500}), on_progress=stop)
-    with use_distributed_backend(crew), pytest.raises(TrainingCancelled):
+    trainer = SASRecTrainer(SASRecConfig(**QUICK | {"epochs": 500}), on_progress=stop, backend=crew)
+    with pytest.raises(TrainingCancelled):
         trainer.fit(walks(), np.random.default_rng(0))
 
 

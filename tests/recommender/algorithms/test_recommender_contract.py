@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.base import Recommender
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.dataset import Dataset
 from recommender.types import DataError, Histories, InsufficientDataError
 from tests.recommender.checkerboard import EVERY, ITEMS, PERSONAL

@@ -133,8 +133,8 @@ def test_few_cases_teach_no_order() -> None:
         rehearsal_of(few, target[: MIN_CASES - 1]), EQUAL, k=10, rng=np.random.default_rng(0)
     )
     assert trial.to_json() == {
-        "served": False,
-        "mix": None,
+        "active": False,
+        "logit_weight": None,
         "ndcg_without": trial.ndcg_without,
         "ndcg_held_out": None,
         "cases": MIN_CASES - 1,

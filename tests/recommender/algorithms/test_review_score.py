@@ -52,8 +52,8 @@ def test_opinions_of_another_catalogue_are_refused() -> None:
 
 
 def test_a_training_fits_it_where_there_are_reviews_and_names_it_nowhere_else() -> None:
-    assert "reputation" in select_models_for_data(data(SAID))
-    assert "reputation" not in select_models_for_data(data(None))
+    assert "review_score" in select_models_for_data(data(SAID))
+    assert "review_score" not in select_models_for_data(data(None))
 
 
 def test_opinions_stand_beside_the_text_in_the_features_of_an_item() -> None:

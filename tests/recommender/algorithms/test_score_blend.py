@@ -5,7 +5,8 @@ import pytest
 
 from recommender.algorithms.base import top_k
 from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
-from recommender.fitting.blend_weights import PADDING_SCORE, CandidateScores, fit_blend
+from recommender.evaluation.candidate_scores import PADDING_SCORE, CandidateScores
+from recommender.fitting.blend_weights import fit_blend
 from recommender.types import DataError, Histories
 
 
@@ -64,9 +65,9 @@ def test_a_rehearsal_counts_ties_against_the_target() -> None:
     rehearsal.add_batch(
         {"flat": flat}, {"flat": top_k(flat, 20).items}, np.array([4], np.int32), Histories.from_lists([[]])
     )
-    assert rehearsal.ndcg(np.ones(1), 10) == 0.0
+    assert rehearsal.compute_ndcg(np.ones(1), 10) == 0.0
 
 
 def test_padding_never_displaces_a_target() -> None:
     rehearsal = CandidateScores(("a",), [np.array([[[0.0, PADDING_SCORE, PADDING_SCORE]]], np.float32)])
-    assert rehearsal.ndcg(np.ones(1), 10) == 1.0
+    assert rehearsal.compute_ndcg(np.ones(1), 10) == 1.0

@@ -9,12 +9,13 @@ import pytest
 
 from recommender.dataset import Dataset, leave_last_out
 from recommender.fitting.fit_ensemble import fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.training_profiles import (
     ORDER_SENSITIVE,
-    build_model_factories,
+    build_model_specs,
     select_default_models,
 )
-from recommender.tuning.tuner import TuningBudget, tune_models
+from recommender.tuning.tuner import TuningBudget, TuningOptions, tune_models
 from recommender.types import ignore_progress
 
 
@@ -29,7 +30,7 @@ def test_no_member_that_reads_an_order_is_fitted(board: Dataset, unordered: Data
         set(select_default_models("full", board)) - set(select_default_models("full", unordered))
         == ORDER_SENSITIVE
     )
-    ensemble = fit_ensemble(unordered, profile="fast", rng=np.random.default_rng(0))
+    ensemble = fit_ensemble(unordered, FitOptions(profile="fast"), rng=np.random.default_rng(0))
     assert not set(ensemble.models) & ORDER_SENSITIVE
     assert {"popularity", "item_neighbours", "factors", "ease"} <= set(ensemble.models)
 
@@ -40,13 +41,13 @@ def test_a_split_of_it_stays_without_order(unordered: Dataset) -> None:
 
 @pytest.mark.parametrize("name", ["item_neighbours", "factors", "ease"])
 def test_the_order_of_a_history_changes_no_score(name: str, unordered: Dataset) -> None:
-    member = build_model_factories("fast", ignore_progress, [name], ordered=False)[name]()
+    member = build_model_specs("fast", ignore_progress, [name], ordered=False)[name].build()
     member.fit(unordered, np.random.default_rng(0))
     history = np.array([2, 4, 8, 11, 1], np.int32)
     np.testing.assert_allclose(
         member.score_history(history), member.score_history(history[::-1].copy()), rtol=1e-3, atol=1e-4
     )
-    fading = build_model_factories("fast", ignore_progress, [name])[name]()
+    fading = build_model_specs("fast", ignore_progress, [name])[name].build()
     fading.fit(unordered, np.random.default_rng(0))
     assert not np.allclose(
         fading.score_history(history), fading.score_history(history[::-1].copy()), rtol=1e-2
@@ -54,13 +55,15 @@ def test_the_order_of_a_history_changes_no_score(name: str, unordered: Dataset) 
 
 
 def test_a_tuned_setting_goes_before_that_of_the_data(unordered: Dataset) -> None:
-    makers = build_model_factories(
+    specs = build_model_specs(
         "fast", ignore_progress, ["ease"], ordered=False, overrides={"ease": {"decay": 0.9}}
     )
-    assert (makers["ease"]().config.decay, makers["ease"]().config.history) == (0.9, 500)
+    assert (specs["ease"].config.decay, specs["ease"].config.history) == (0.9, 500)
 
 
 def test_tuning_looks_for_settings_of_no_member_that_reads_an_order(unordered: Dataset) -> None:
-    tuning = tune_models(leave_last_out(unordered), profile="fast", budget=TuningBudget(seconds=20, trials=1))
-    assert "ease" in tuning.report["members"]
-    assert not set(tuning.report["members"]) & ORDER_SENSITIVE
+    tuning = tune_models(
+        leave_last_out(unordered), TuningOptions(TuningBudget(seconds=20, trials=1), profile="fast")
+    )
+    assert "ease" in tuning.report["models"]
+    assert not set(tuning.report["models"]) & ORDER_SENSITIVE

@@ -32,7 +32,7 @@ def test_the_made_up_shop_has_the_events_and_items_asked_for() -> None:
 
 
 def test_one_member_is_measured_in_a_process_of_its_own() -> None:
-    code = [sys.executable, "-m", "recommender.benchmarks.scaling", "transitions", "3000", "300"]
+    code = [sys.executable, "-m", "recommender.benchmarks", "scaling", "transitions", "3000", "300"]
     done = subprocess.run(code, capture_output=True, text=True, check=True)
     row = json.loads(done.stdout)
     assert (row["events"], row["items"]) == (3_000, 300)
@@ -47,15 +47,15 @@ def test_the_command_quotes_each_size_and_the_exponents(
     asked: list[list[str]] = []
 
     def measured(argv: list[str], **_: Any) -> Any:
-        asked.append(argv[3:6])
-        row = {"events": int(argv[4]), "items": int(argv[5]), "seconds": int(argv[4]) / 1e4, "peak_mib": 100,
+        asked.append(argv[4:7])
+        row = {"events": int(argv[5]), "items": int(argv[6]), "seconds": int(argv[5]) / 1e4, "peak_mib": 100,
                "file_bytes": 5, "score_one_ms": 0.1}  # fmt: skip
         return subprocess.CompletedProcess(argv, 0, json.dumps(row), "")
 
     monkeypatch.setattr(bench_cost.subprocess, "run", measured)
     out = tmp_path / "cost.json"
     call_command(
-        "bench", "cost", "--members=ease", "--times=1,2", "--items=100,300", "--events=900", json=out
+        "bench", "cost", "--models=ease", "--event-multiples=1,2", "--items=100,300", "--events=900", json=out
     )
     assert asked == [["ease", "900", "100"], ["ease", "1800", "100"], ["ease", "2700", "300"]]
     figures = json.loads(out.read_text())
@@ -65,8 +65,8 @@ def test_the_command_quotes_each_size_and_the_exponents(
 
 
 def test_a_member_that_does_not_exist_is_one_sentence() -> None:
-    with pytest.raises(CommandError, match="There is no member 'oracle'"):
-        call_command("bench", "cost", "--members=oracle", "--times=1", "--items=50", "--events=100")
+    with pytest.raises(CommandError, match="There is no model 'oracle'"):
+        call_command("bench", "cost", "--models=oracle", "--event-multiples=1", "--items=50", "--events=100")
 
 
 @pytest.mark.parametrize("items", [10, 12_000, 200_000, 10_000_000])

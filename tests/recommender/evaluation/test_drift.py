@@ -111,7 +111,9 @@ def test_the_worst_of_several_is_what_is_said() -> None:
     assert find_worst_level({"c": UNKNOWN_SHIFT}) == find_worst_level({}) == "unknown"
 
 
-@pytest.mark.parametrize("wrong", [{"moved": 0.3}, {"moved": 0.0}, {"least": 1}, {"error": 0.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"moved": 0.3}, {"moved": 0.0}, {"min_profiles": 1}, {"false_alarm_rate": 0.0}]
+)
 def test_thresholds_that_contradict_each_other_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(DataError):
         DriftConfig(**wrong)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import pytest
 
 from recommender.dataset import Dataset
 from recommender.fitting.fit_ensemble import MIN_VALIDATION_CASES, fit_ensemble
+from recommender.fitting.fit_options import FitOptions
 
 DAY = 86_400_000
 
@@ -27,9 +28,8 @@ def test_a_split_by_time_that_few_users_outlive_gives_way_to_each_last_event(
 ) -> None:
     ensemble = fit_ensemble(
         diaries(MIN_VALIDATION_CASES + 20, at_once=at_once),
-        model_names=("popularity", "transitions"),
+        FitOptions(model_names=("popularity", "transitions"), protocol="time-split"),
         rng=np.random.default_rng(0),
-        validation="time-split",
     )
     assert ensemble.training_report["protocol"] == protocol
     assert ensemble.training_report["validation"]["blend"]["cases"] >= MIN_VALIDATION_CASES

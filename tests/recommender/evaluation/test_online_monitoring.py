@@ -128,7 +128,13 @@ def test_places_that_only_one_of_them_served_are_not_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"error": 0.0}, {"error": 0.7}, {"least_change": 1.0}, {"least_answers": 0}]
+    "wrong",
+    [
+        {"false_alarm_rate": 0.0},
+        {"false_alarm_rate": 0.7},
+        {"min_relative_change": 1.0},
+        {"min_recommendations": 0},
+    ],
 )
 def test_a_watch_that_cannot_be_kept_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(DataError):

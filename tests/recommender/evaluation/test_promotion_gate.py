@@ -14,7 +14,7 @@ from recommender.evaluation.decisions.promotion_gate import (
     compare_paired,
     evaluate_gate,
 )
-from recommender.evaluation.slices import build_case_slices
+from recommender.evaluation.slices import SegmentColumn, build_case_slices
 from recommender.types import DataError, Float64Array
 from tests.proofs import Scale
 
@@ -84,7 +84,7 @@ def test_a_slice_that_loses_beyond_chance_is_named() -> None:
     ours, bar = gains_of(0.6, 2_000, 1), gains_of(0.2, 2_000, 2)
     ours[mask] = 0.0
     found = evaluate_gate(GateInput(ours, bar, slices={"new_profiles": mask}), rng(), CONFIG, k=10)
-    assert [(r.code, r.parameters["slice"], r.parameters["than"]) for r in found.reasons] == [
+    assert [(r.code, r.parameters["slice"], r.parameters["baseline_name"]) for r in found.reasons] == [
         ("slice_worse", "new_profiles", "popularity")
     ]
     few = GateInput(ours, bar, slices={"new_profiles": mask & (np.arange(2_000) < 49)})
@@ -93,7 +93,7 @@ def test_a_slice_that_loses_beyond_chance_is_named() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"confidence": 1.0}, {"confidence": 0.4}, {"least_gain": -0.1}, {"most_loss": 1.0}, {"draws": 5_000}],
+    [{"confidence": 1.0}, {"confidence": 0.4}, {"min_gain": -0.1}, {"max_loss": 1.0}, {"n_resamples": 5_000}],
 )
 def test_a_rule_that_cannot_be_kept_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(DataError):
@@ -112,7 +112,9 @@ def test_slices_hold_the_cases_that_they_name() -> None:
     at = np.array([1, 99, 2, 99, *range(3, 14), 99, 1, 90, 99], np.int64)
     data = Dataset.from_events(user, item, timestamp=at)
     split = time_split(data, cutoff_ms=95)
-    found = build_case_slices(split, [("language", np.array([0, 1, -1, 0], np.int32), ("en", "zh"))])
+    found = build_case_slices(
+        split, [SegmentColumn("language", np.array([0, 1, -1, 0], np.int32), ("en", "zh"))]
+    )
     asked = {data.user_ids[u]: n for n, u in enumerate(split.user)}
     held = {name: {who for who, n in asked.items() if mask[n]} for name, mask in found.items()}
     assert held["new_profiles"] == {"a", "b", "d"}

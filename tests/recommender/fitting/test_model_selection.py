@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.common.score_blend import Blend
-from recommender.fitting.blend_weights import CandidateScores, compute_blend_ndcg
+from recommender.evaluation.candidate_scores import CandidateScores
 from recommender.fitting.model_selection import list_active_models, prune_models
 from tests.recommender.candidate_scores import CASES, WIDTH, rehearsal_of
 
@@ -90,7 +90,7 @@ def test_a_member_goes_for_its_time_only_when_the_time_is_short(rehearsal: Candi
     hurried = prune_models(cases, blend, costs, k=10, budget_ms=4.0)
     assert patient.dropped == {}
     assert hurried.dropped == {"slight": "too_slow"}
-    assert compute_blend_ndcg(cases, hurried.blend, 10) >= 0.99 * patient.full_ndcg
+    assert cases.compute_blend_ndcg(hurried.blend, 10) >= 0.99 * patient.full_ndcg
 
 
 def test_a_member_of_weight_zero_is_said_not_to_be_served(rehearsal: CandidateScores) -> None:

@@ -14,7 +14,8 @@ from recommender.algorithms.common.int8 import dequantize, quantize_csr_rows, qu
 from recommender.algorithms.common.memory_usage import measure_memory_bytes
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.common.similarity_matrix import MAX_ROWWISE_HISTORIES
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY, Ensemble
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.algorithms.neighbourhood.transitions import Transitions
 from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset, Split, leave_last_out
@@ -57,7 +58,7 @@ def test_a_compressed_member_is_saved_as_small_as_it_is(
         loaded.score_history(np.array([0, 2], np.int32)), small.score(histories)[0], rtol=0.05, atol=0.02
     )
     stored = {str(array.dtype) for array in load_file(tmp_path / "arrays.safetensors").values()}
-    assert ("int8" in stored) is (name not in ("popularity", "recent_popularity", "knowledge"))
+    assert ("int8" in stored) is (name not in ("popularity", "recent_popularity", "triple_similarity"))
 
 
 def test_many_histories_score_like_few(every_fitted: dict[str, Recommender[Any]]) -> None:
@@ -99,26 +100,30 @@ BLEND = Blend({"popularity": 0.01, "transitions": 1.0})
 def test_a_member_that_would_lose_too_much_is_served_as_it_was_trained(split: Split) -> None:
     members = fitted_on(split, Popularity(), Spoiled())
     card = select_quantized_models(members, BLEND, split, k=10)
-    assert card["members"]["transitions"]["compressed"] is False
+    assert card["models"]["transitions"]["compressed"] is False
     assert card["ndcg@10_after"] >= card["ndcg@10_before"] * (1 - card["limit"])
-    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"compression": card}))
+    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"quantization": card}))
     assert served.models["transitions"] is members["transitions"]
 
 
 def test_the_card_tells_what_it_costs_and_what_it_saves(split: Split) -> None:
     members = fitted_on(split, Popularity(), Transitions())
     card = select_quantized_models(members, BLEND, split, k=10)
-    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"compression": card}))
-    told = served.training_report["compression"]
+    served = quantize_ensemble(Ensemble(members, BLEND, 40, {"quantization": card}))
+    told = served.training_report["quantization"]
     assert told["ndcg@10_after"] >= told["ndcg@10_before"] * 0.99
     assert told["cases"] == len(split)
-    mine = told["members"]["transitions"]
+    mine = told["models"]["transitions"]
     assert mine["compressed"] is True
     assert mine["file_bytes_before"] == sum(map(len, members["transitions"].to_files().values()))
     assert mine["file_bytes_after"] == sum(map(len, served.models["transitions"].to_files().values()))
     assert mine["file_bytes_after"] < mine["file_bytes_before"]
-    assert mine["memory_bytes_after"] == measure_memory_bytes(served.models["transitions"]) < mine["memory_bytes_before"]
-    assert told["members"]["popularity"]["compressed"] is False
+    assert (
+        mine["memory_bytes_after"]
+        == measure_memory_bytes(served.models["transitions"])
+        < mine["memory_bytes_before"]
+    )
+    assert told["models"]["popularity"]["compressed"] is False
 
 
 def test_without_a_measurement_everything_is_served_as_it_was_trained(split: Split) -> None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from django.core.management import CommandError, call_command
 
 from recommender.algorithms.common.score_blend import Blend
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY, Ensemble
+from recommender.algorithms.ensemble.ensemble import Ensemble
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.algorithms.sequential.network import NextItemNetwork
 from recommender.algorithms.sequential.sasrec import OnnxSequentialModel, SASRec, SASRecConfig
 from recommender.algorithms.sequential.trainer import ITEM_PARAMETERS, SASRecTrainer, SequentialTrainer
 from recommender.dataset import Dataset
-from recommender.fitting.fit_ensemble import ProgressTracker
+from recommender.fitting.progress_tracker import ProgressTracker
 from recommender.fitting.warm_start import warm_start_models
 from recommender.types import Histories, ignore_progress
 from tests.recommender.checkerboard import EVERY, ITEMS, SMALL
@@ -29,7 +27,7 @@ NETWORKS = ("sequence", "recurrent", "convolutional")
 
 def read_back(model: Any) -> OnnxSequentialModel[Any]:
     """What a serving process has of it, in fewer bytes."""
-    served = MODEL_REGISTRY[model.name].from_files(model.compressed().to_files())
+    served = MODEL_REGISTRY[model.name].from_files(model.quantize().to_files())
     assert isinstance(served, OnnxSequentialModel)
     return served
 
@@ -65,10 +63,10 @@ def test_what_it_goes_on_from_is_what_was_learned(every_fitted: dict[str, Any]) 
     served = read_back(every_fitted["sequence"])
     trainer = SASRecTrainer(SMALL)
     assert trainer.warm_start(served, np.arange(ITEMS, dtype=np.int32), np.random.default_rng(5))
-    mine, its = trainer._trained_network, every_fitted["sequence"]._learned
+    mine, its = trainer._trained_network, every_fitted["sequence"]._trained_network
     assert mine is not None
     # The table was kept in one byte a number.
-    np.testing.assert_allclose(mine.get_item_embeddings(), its.table(), atol=0.02)
+    np.testing.assert_allclose(mine.get_item_embeddings(), its.get_item_embeddings(), atol=0.02)
     stored = its.state_dict()
     for name, one in mine.state_dict().items():
         if name not in ITEM_PARAMETERS:
@@ -115,33 +113,3 @@ def test_a_model_of_another_shape_cannot_be_gone_on_from(every_fitted: dict[str,
     trainer = SASRecTrainer(SASRecConfig(dimensions=8))
     place = np.arange(ITEMS, dtype=np.int32)
     assert not trainer.warm_start(read_back(every_fitted["sequence"]), place, np.random.default_rng(0))
-
-
-@pytest.fixture
-def walks(tmp_path: Path) -> Path:
-    path = tmp_path / "walks.txt"
-    rows = [f"u{n} " + " ".join(f"i{(7 * n + step) % 30}" for step in range(7)) for n in range(90)]
-    path.write_text("\n".join(rows), encoding="utf-8")
-    return path
-
-
-def test_a_refresh_is_compared_with_a_full_training(walks: Path, tmp_path: Path) -> None:
-    figures, out = tmp_path / "figures.json", io.StringIO()
-    call_command("evaluate_refresh", data=walks, protocol="leave-last-out", json=figures, stdout=out)
-    found = json.loads(figures.read_text())
-    assert (found["cases"], found["new_events"]) == (90, 90)
-    assert found["ndcg@10"]["refreshed"] > 0.9 * found["ndcg@10"]["full"] > 0.5
-    assert found["seconds"]["refreshed"] < found["seconds"]["full"]
-    assert [line.split()[0] for line in out.getvalue().splitlines()] == [
-        "live",
-        "full",
-        "refreshed",
-        "refreshed",
-    ]
-
-
-def test_too_few_events_to_compare_is_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "few.txt"
-    path.write_text("u1 a b\n", encoding="utf-8")
-    with pytest.raises(CommandError, match="too few events to hide some of them twice"):
-        call_command("evaluate_refresh", data=path, protocol="leave-last-out")

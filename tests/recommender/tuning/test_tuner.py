@@ -1,4 +1,4 @@
-"""Better settings are found on validation events, within a budget, and never worse than the defaults."""
+"""The hyper-parameter search stays within its budget and never returns settings worse than the defaults."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from recommender.algorithms.common.search_space import filter_valid_overrides, get_search_spaces
-from recommender.algorithms.ensemble.ensemble import MODEL_REGISTRY
+from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.algorithms.popularity.recent_popularity import RecentPopularity, RecentPopularityConfig
+from recommender.benchmarks.__main__ import run_benchmark
 from recommender.dataset import Dataset, Split
 from recommender.dataset.splits import time_split
-from recommender.fitting.training_profiles import build_model_factories
+from recommender.fitting.training_profiles import ModelSpec, build_model_specs
 from recommender.tuning.model_search import ModelSearch, evaluate_ndcg
-from recommender.tuning.tuner import SearchLog, TuningBudget, TuningResult, _TuningRun, tune_models
+from recommender.tuning.search_log import SearchLog
+from recommender.tuning.tuner import TuningBudget, TuningOptions, TuningResult, _TuningRun, tune_models
 from recommender.types import DataError, TrainingCancelled, ignore_progress
 
 DAY = 86_400_000
-MEMBERS = ("popularity", "recent_popularity")
+MODELS = ("popularity", "recent_popularity")
 AMPLE = TuningBudget(seconds=60, trials=12)
 
 
@@ -45,78 +47,92 @@ def split() -> Split:
     return time_split(fashion())
 
 
-def tuned(split: Split, budget: TuningBudget = AMPLE, **given: Any) -> TuningResult:
-    return tune_models(split, profile="fast", budget=budget, model_names=MEMBERS, **given)
+def tune(
+    split: Split,
+    budget: TuningBudget = AMPLE,
+    *,
+    previous: Mapping[str, Mapping[str, Any]] | None = None,
+    **arguments: Any,
+) -> TuningResult:
+    options = TuningOptions(budget, profile="fast", model_names=MODELS, previous=previous or {})
+    return tune_models(split, options, **arguments)
 
 
 @pytest.fixture(scope="module")
-def found(split: Split) -> TuningResult:
-    return tuned(split)
+def result(split: Split) -> TuningResult:
+    return tune(split)
 
 
-def test_what_is_in_fashion_for_days_is_counted_for_days(found: TuningResult) -> None:
-    assert found.overrides["recent_popularity"]["half_life_days"] < 8
-    figures = found.report["members"]["recent_popularity"]["held_out"]
-    assert figures["best"] > 1.1 * figures["defaults"]
-    assert found.report["together"]["tuned"] > found.report["together"]["defaults"]
+def test_what_is_in_fashion_for_days_is_counted_for_days(result: TuningResult) -> None:
+    assert result.overrides["recent_popularity"]["half_life_days"] < 8
+    ndcg = result.report["models"]["recent_popularity"]["held_out_ndcg"]
+    assert ndcg["best"] > 1.1 * ndcg["defaults"]
+    assert result.report["blend"]["tuned"] > result.report["blend"]["defaults"]
 
 
-def test_a_member_without_ranges_is_left_alone(found: TuningResult) -> None:
-    assert set(found.report["members"]) == {"recent_popularity"}
+def test_a_member_without_ranges_is_left_alone(result: TuningResult) -> None:
+    assert set(result.report["models"]) == {"recent_popularity"}
 
 
-def test_the_same_seed_finds_the_same(split: Split, found: TuningResult) -> None:
-    assert tuned(split).overrides == found.overrides
+def test_the_same_seed_finds_the_same(split: Split, result: TuningResult) -> None:
+    assert tune(split).overrides == result.overrides
 
 
 def test_the_defaults_are_the_first_trial(split: Split) -> None:
     log = SearchLog()
-    tuned(split, log=log)
+    tune(split, log=log)
     first = log.trials_by_model["recent_popularity"][0]
-    assert (first["stage"], first["changes"]) == ("defaults", {})
+    assert (first["stage"], first["overrides"]) == ("defaults", {})
 
 
 def test_former_settings_are_tried_before_anything_is_drawn(split: Split) -> None:
     log = SearchLog()
-    tuned(split, former={"recent_popularity": {"half_life_days": 2.5, "gone": 1}}, log=log)
-    assert log.trials_by_model["recent_popularity"][1]["changes"] == {"half_life_days": 2.5}
+    tune(split, previous={"recent_popularity": {"half_life_days": 2.5, "gone": 1}}, log=log)
+    assert log.trials_by_model["recent_popularity"][1]["overrides"] == {"half_life_days": 2.5}
 
 
-def search_of(split: Split, *trials: dict[str, Any]) -> ModelSearch:
-    return ModelSearch(RecentPopularity, split, split, 10, 0, list(trials), lambda: None)
+def make_search(split: Split, *trials: Any) -> ModelSearch:
+    spec = ModelSpec(RecentPopularity, RecentPopularityConfig())
+    return ModelSearch(spec, split, split, 10, 0, list(trials), lambda: None)
 
 
-def trial(ndcg: float, held_out: float | None, **changes: float) -> dict[str, Any]:
-    return {"stage": "learning", "changes": changes, "ndcg": ndcg, "held_out": held_out, "pruned": False}
+def trial(ndcg: float, held_out_ndcg: float | None, **overrides: float) -> Any:
+    return {
+        "stage": "training",
+        "overrides": overrides,
+        "ndcg": ndcg,
+        "held_out_ndcg": held_out_ndcg,
+        "pruned": False,
+    }
 
 
 def test_what_the_held_out_events_do_not_confirm_is_not_kept(split: Split) -> None:
-    search = search_of(split, trial(0.1, 0.10), trial(0.3, 0.09, half_life_days=1.0))
-    assert search.find_best_trial()["changes"] == {"half_life_days": 1.0}
-    assert search.select_trial()["changes"] == {}
+    search = make_search(split, trial(0.1, 0.10), trial(0.3, 0.09, half_life_days=1.0))
+    assert search.find_best_trial()["overrides"] == {"half_life_days": 1.0}
+    assert search.select_trial()["overrides"] == {}
 
 
 def test_a_blend_that_is_worse_keeps_the_defaults(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_TuningRun, "compare_blends", lambda *_: {"defaults": 0.2, "tuned": 0.1})
-    assert tuned(split).overrides == {}
+    assert tune(split).overrides == {}
 
 
 def test_a_search_that_was_broken_off_goes_on_where_it_was(split: Split) -> None:
     states: list[dict[str, Any]] = []
 
-    def keep(state: Mapping[str, Any]) -> None:
+    def save_state(state: Mapping[str, Any]) -> None:
         states.append(json.loads(json.dumps(state)))
         if len(states) == 5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tuned(split, log=SearchLog(on_trial=keep))
+        tune(split, log=SearchLog(on_trial=save_state))
     log = SearchLog.from_checkpoint(states[-1], lambda _: None)
-    after = tuned(split, log=log)
-    kept = states[-1]["members"]["recent_popularity"]
-    assert log.trials_by_model["recent_popularity"][: len(kept)] == kept
-    assert after.report["members"]["recent_popularity"]["trials"] == 13
-    drawn = [json.dumps(one["changes"]) for one in log.trials_by_model["recent_popularity"]]
+    after = tune(split, log=log)
+    saved = states[-1]["models"]["recent_popularity"]
+    assert log.trials_by_model["recent_popularity"][: len(saved)] == saved
+    assert after.report["models"]["recent_popularity"]["trials"] == 13
+    drawn = [json.dumps(trial["overrides"]) for trial in log.trials_by_model["recent_popularity"]]
     assert len(set(drawn)) == len(drawn)
 
 
@@ -126,25 +142,25 @@ def test_figures_on_other_events_are_not_taken_over(split: Split) -> None:
         spent_seconds=1e9,
         trials_by_model={"recent_popularity": [trial(9.9, 9.9)]},
     )
-    assert tuned(split, log=log).report["members"]["recent_popularity"]["ndcg"]["best"] < 1
+    assert tune(split, log=log).report["models"]["recent_popularity"]["ndcg"]["best"] < 1
 
 
 def test_a_spent_budget_leaves_the_defaults(split: Split) -> None:
     log = SearchLog()
-    after = tuned(split, TuningBudget(seconds=1e-6, trials=50), log=log)
+    after = tune(split, TuningBudget(seconds=1e-6, trials=50), log=log)
     assert after.overrides == {}
     assert len(log.trials_by_model.get("recent_popularity", [])) <= 1
 
 
 def test_nothing_is_drawn_when_time_is_up(split: Split) -> None:
-    search = search_of(split)
+    search = make_search(split)
     search.run_search({"half_life_days": 2.5}, max_trials=50, deadline=0.0)
-    assert [one["stage"] for one in search.trials] == ["defaults"]
+    assert [trial["stage"] for trial in search.trials] == ["defaults"]
 
 
 def test_a_member_whose_turn_did_not_come_keeps_what_was_found_before(split: Split) -> None:
-    former = {"recent_popularity": {"half_life_days": 2.5}}
-    assert tuned(split, TuningBudget(seconds=1e-9, trials=50), former=former).overrides == former
+    previous = {"recent_popularity": {"half_life_days": 2.5}}
+    assert tune(split, TuningBudget(seconds=1e-9, trials=50), previous=previous).overrides == previous
 
 
 def test_the_caller_can_stop_a_search(split: Split) -> None:
@@ -152,7 +168,7 @@ def test_the_caller_can_stop_a_search(split: Split) -> None:
         raise TrainingCancelled
 
     with pytest.raises(TrainingCancelled):
-        tuned(split, report=stop)
+        tune(split, report=stop)
 
 
 def test_a_budget_of_nothing_is_refused() -> None:
@@ -175,10 +191,10 @@ def test_a_trial_that_falls_behind_is_cut_short(split: Split, monkeypatch: pytes
 
 @pytest.mark.parametrize("name", list(MODEL_REGISTRY))
 def test_the_defaults_lie_within_their_ranges(name: str) -> None:
-    config = build_model_factories("full", ignore_progress, [name])[name]().config
-    scoring, learning = get_search_spaces(type(config))
-    for setting, allowed in {**scoring, **learning}.items():
-        assert allowed.contains(getattr(config, setting)), setting
+    config = build_model_specs("full", ignore_progress, [name])[name].config
+    inference_space, training_space = get_search_spaces(type(config))
+    for setting, parameter_range in {**inference_space, **training_space}.items():
+        assert parameter_range.contains(getattr(config, setting)), setting
 
 
 def test_settings_that_this_version_cannot_have_are_passed_over() -> None:
@@ -189,13 +205,9 @@ def test_settings_that_this_version_cannot_have_are_passed_over() -> None:
 
 
 def test_a_tuned_setting_reaches_the_member() -> None:
-    changes = {"ease": {"regularisation": 12.5}}
-    assert (
-        build_model_factories("fast", ignore_progress, ["ease"], overrides=changes)[
-            "ease"
-        ]().config.regularisation
-        == 12.5
-    )
+    overrides = {"ease": {"regularisation": 12.5}}
+    spec = build_model_specs("fast", ignore_progress, ["ease"], overrides=overrides)["ease"]
+    assert spec.build().config.regularisation == 12.5
 
 
 @pytest.fixture
@@ -208,31 +220,29 @@ def data(tmp_path: Path) -> Path:
 
 def test_the_command_writes_settings_that_evaluate_reads(data: Path, tmp_path: Path) -> None:
     settings, log, out = tmp_path / "settings.json", tmp_path / "log.json", io.StringIO()
-    asked = {"data": data, "members": ("transitions",), "profile": "fast", "seconds": 20.0, "trials": 2}
-    call_command("tune", **asked, json=settings, log=log, stdout=out)
+    options = ["--models", "transitions", "--profile", "fast", "--seconds", "20", "--trials", "2"]
+    files = ["--data", str(data), "--json", str(settings), "--log", str(log)]
+    run_benchmark(["tune", *files, *options], out=out, progress=io.StringIO())
+    assert set(json.loads(settings.read_text())) == {"overrides", "report"}
     assert out.getvalue().splitlines()[1].startswith("transitions")
-    assert json.loads(log.read_text())["members"]["transitions"][0]["stage"] == "defaults"
-    settings.write_text('{"changes": {"transitions": {"window": 1}}}')
-    members = ("popularity", "transitions")
-    call_command(
-        "evaluate",
-        data=data,
-        profile="fast",
-        members=members,
-        settings=settings,
-        stdout=(said := io.StringIO()),
+    assert json.loads(log.read_text())["models"]["transitions"][0]["stage"] == "defaults"
+    settings.write_text('{"overrides": {"transitions": {"window": 1}}}')
+    options = ["--models", "popularity,transitions", "--profile", "fast", "--tuned", str(settings)]
+    run_benchmark(
+        ["evaluate", "--data", str(data), *options], out=(table := io.StringIO()), progress=io.StringIO()
     )
-    assert "transitions" in said.getvalue()
+    assert "transitions" in table.getvalue()
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"changes": 5}', '{"changes": {"ease": 3}}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"overrides": 5}', '{"overrides": {"ease": 3}}'])
 def test_a_file_without_settings_is_one_sentence(data: Path, tmp_path: Path, content: str) -> None:
     path = tmp_path / "settings.json"
     path.write_text(content)
-    with pytest.raises(CommandError, match=r"settings\.json does not hold settings"):
-        call_command("evaluate", data=data, tuned=path)
+    arguments = ["evaluate", "--data", str(data), "--tuned", str(path)]
+    with pytest.raises(DataError, match=r"settings\.json does not hold settings"):
+        run_benchmark(arguments, out=io.StringIO(), progress=io.StringIO())
 
 
-def test_tune_needs_either_files_or_a_tenant() -> None:
-    with pytest.raises(CommandError, match="either --data or --tenant"):
+def test_the_management_command_needs_a_tenant() -> None:
+    with pytest.raises(CommandError, match="--tenant"):
         call_command("tune")

@@ -17,8 +17,8 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 from safetensors.torch import load, save
 
 from recommender.algorithms.sequential.distributed.worker import RENDEZVOUS_TIMEOUT, DistributedWorker
+from recommender.algorithms.sequential.gradient_sync import NetworkTraining
 from recommender.algorithms.sequential.network import NextItemNetwork
-from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.types import Histories, ProgressCallback
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[4]
@@ -38,7 +38,7 @@ class RayBackend:
 
     def train_epochs(
         self,
-        trainer: SequentialTrainer[Any],
+        trainer: NetworkTraining,
         network: NextItemNetwork,
         histories: Histories,
         rng: np.random.Generator,
@@ -69,7 +69,7 @@ class RayBackend:
         network.eval()
         return True
 
-    def _run_workers(self, trainer: SequentialTrainer[Any], task: dict[str, Any], rows: Histories) -> bytes:
+    def _run_workers(self, trainer: NetworkTraining, task: dict[str, Any], rows: Histories) -> bytes:
         group = placement_group([{"CPU": self.cpus_per_worker}] * self.n_workers, strategy="SPREAD")
         crew: list[Any] = []
         try:
@@ -91,7 +91,7 @@ class RayBackend:
             remove_placement_group(group)
 
 
-def _poll_progress(trainer: SequentialTrainer[Any], first_worker: Any, pending_results: list[Any]) -> bytes:
+def _poll_progress(trainer: NetworkTraining, first_worker: Any, pending_results: list[Any]) -> bytes:
     """What the first process learned; the trainer's report hears how far it is, and may stop everything."""
     waiting = list(pending_results)
     while waiting:

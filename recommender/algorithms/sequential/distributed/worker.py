@@ -46,9 +46,11 @@ class DistributedWorker:
             timeout=RENDEZVOUS_TIMEOUT,
         )
         try:
-            trainer = task["trainer_type"](task["config"], report=self._record_progress)
+            trainer = task["trainer_type"](task["config"], on_progress=self._record_progress)
             trainer.items = task["items"]
-            network = NextItemNetwork(trainer.config, trainer.items, trainer._build_mixer, task["item_features"])
+            network = NextItemNetwork(
+                trainer.config, trainer.items, trainer._build_mixer, task["item_features"]
+            )
             network.load_state_dict(load(task["state"]))
             draws = np.random.default_rng()
             draws.bit_generator.state = task["rng_state"]
@@ -56,7 +58,14 @@ class DistributedWorker:
             # Batches and negatives are the same everywhere; what is dropped out differs.
             with deterministic_torch(np.random.default_rng(task["seed"] + self._rank)):
                 histories = Histories(*(np.array(part) for part in history_arrays))
-                trainer.train_epochs(network, histories, draws, team, epochs=task["epochs"], learning_rate=task["learning_rate"])
+                trainer.train_epochs(
+                    network,
+                    histories,
+                    draws,
+                    team,
+                    epochs=task["epochs"],
+                    learning_rate=task["learning_rate"],
+                )
         finally:
             distributed.destroy_process_group()
         return save(network.state_dict()) if self._rank == 0 else b""

@@ -1,4 +1,4 @@
-"""The loop that tunes a network to labelled reviews. Loads torch: workers and commands only."""
+"""Fine-tuning loop of sentiment networks. Loads torch: workers and commands only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,23 @@ from torch.nn import functional
 from recommender.types import BoolArray, Float32Array, Int32Array, ProgressCallback, ignore_progress
 
 InputBuilder = Callable[[Sequence[Int32Array]], Mapping[str, np.ndarray[Any, Any]]]
-_LABEL_SMOOTHING = 0.05  # labels of reviews are stars and clicks: a twentieth is taken for chance
+# Labels of reviews are derived from stars and clicks: a twentieth of them is assumed to be random.
+_LABEL_SMOOTHING = 0.05
 _MAX_EMA_DECAY, _EMA_INTERVAL = 0.995, 5
+_LENGTH_JITTER = 6  # tokens
 
 
 @dataclass(frozen=True)
 class FinetuneSchedule:
-    """`rate` says how fast the parameter of a name learns at its fastest; `warm` is how many steps it takes to get there."""
+    """Length and learning rates of a training.
+
+    Attributes:
+        epochs: passes over the texts.
+        batch_size: texts per step.
+        learning_rate: peak learning rate of a parameter by its name.
+        warmup_steps: steps of the linear increase to the peak, at most a tenth of all steps; after them the rate
+            decreases linearly to zero.
+    """
 
     epochs: int
     batch_size: int
@@ -39,54 +49,81 @@ def train_network(
     rng: np.random.Generator,
     report: ProgressCallback = ignore_progress,
 ) -> dict[str, Float32Array]:
-    """The mean of the late weights, float32, by name of each parameter that learned: more even than the last ones.
+    """Trains a network with AdamW and binary cross-entropy; the network itself keeps the last weights.
 
-    `inputs` makes of some rows what the network is called with; it answers with log-odds (rows)."""
-    learning = {name: value for name, value in network.named_parameters() if value.requires_grad}
-    optimiser = torch.optim.AdamW(
-        [{"params": [value], "base": schedule.learning_rate(name)} for name, value in learning.items()],
-        weight_decay=1e-2,
-        fused=True,
-    )
-    mean = {name: value.detach().clone() for name, value in learning.items()}
-    steps = schedule.epochs * math.ceil(len(token_ids) / schedule.batch_size)
-    warm = min(schedule.warmup_steps, math.ceil(steps / 10))
+    Args:
+        network: returns log-odds (rows) for the keyword arguments of `build_inputs`.
+        token_ids: token ids of each text.
+        is_positive: bool (len(token_ids)), the labels.
+        build_inputs: makes the inputs of a batch from its token ids.
+        schedule: epochs, batch size and learning rates.
+        rng: draws the order of the texts; dropout uses torch's generator.
+        report: receives the phase "network" and the fraction done.
+
+    Returns:
+        By name of each trainable parameter the exponential moving average of its values, float32. It varies less than
+        the values of the last step.
+    """
+    parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
+    optimizer = _build_optimizer(parameters, schedule)
+    averages = {name: value.detach().clone() for name, value in parameters.items()}
+    n_steps = schedule.epochs * math.ceil(len(token_ids) / schedule.batch_size)
+    warmup_steps = min(schedule.warmup_steps, math.ceil(n_steps / 10))
     network.train()
-    for step, part in enumerate(_iter_batches(token_ids, rng, schedule)):
-        for group in optimiser.param_groups:
-            group["lr"] = group["base"] * min(1.0, (step + 1) / warm) * (1 - step / steps)
-        given = as_tensors(build_inputs([token_ids[row] for row in part]))
-        optimiser.zero_grad()
-        _compute_loss(network, given, is_positive[part]).backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(learning.values(), 1.0)
-        optimiser.step()
-        if step % _EMA_INTERVAL == 0 or step == steps - 1:
-            share = 1 - min(_MAX_EMA_DECAY, step / (step + 500))
-            for name, value in learning.items():
-                mean[name].lerp_(value.detach(), share)
-            report("network", step / steps)
+    for step, rows in enumerate(_iter_batches(token_ids, rng, schedule)):
+        for group in optimizer.param_groups:
+            group["lr"] = group["base"] * min(1.0, (step + 1) / warmup_steps) * (1 - step / n_steps)
+        inputs = as_tensors(build_inputs([token_ids[row] for row in rows]))
+        optimizer.zero_grad()
+        loss = _compute_loss(network, inputs, is_positive[rows])
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(parameters.values(), 1.0)
+        optimizer.step()
+        is_last_step = step == n_steps - 1
+        if step % _EMA_INTERVAL == 0 or is_last_step:
+            # A decay that grows from 0: the average soon forgets the initial weights.
+            decay = min(_MAX_EMA_DECAY, step / (step + 500))
+            for name, value in parameters.items():
+                averages[name].lerp_(value.detach(), 1 - decay)
+            report("network", step / n_steps)
     report("network", 1.0)
-    return {name: value.numpy() for name, value in mean.items()}
+    return {name: value.numpy() for name, value in averages.items()}
+
+
+def _build_optimizer(
+    parameters: Mapping[str, nn.Parameter], schedule: FinetuneSchedule
+) -> torch.optim.Optimizer:
+    # A group per parameter, because each has its own learning rate; "base" is the peak rate.
+    groups: list[dict[str, Any]] = []
+    for name, value in parameters.items():
+        groups.append({"params": [value], "base": schedule.learning_rate(name)})
+    return torch.optim.AdamW(groups, weight_decay=1e-2, fused=True)
 
 
 def _compute_loss(network: nn.Module, inputs: Mapping[str, Tensor], is_positive: BoolArray) -> Tensor:
-    wanted = torch.from_numpy(is_positive.astype(np.float32)) * (1 - _LABEL_SMOOTHING) + _LABEL_SMOOTHING / 2
+    labels = torch.from_numpy(is_positive.astype(np.float32))
+    targets = labels * (1 - _LABEL_SMOOTHING) + _LABEL_SMOOTHING / 2
     with torch.autocast("cpu", torch.bfloat16):
-        said: Tensor = network(**inputs)
-    return functional.binary_cross_entropy_with_logits(said.float(), wanted)
+        logits: Tensor = network(**inputs)
+    return functional.binary_cross_entropy_with_logits(logits.float(), targets)
 
 
 def as_tensors(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
+    """Returns tensors that share the memory of the arrays."""
     return {name: torch.from_numpy(value) for name, value in arrays.items()}
 
 
 def _iter_batches(
     token_ids: Sequence[Int32Array], rng: np.random.Generator, schedule: FinetuneSchedule
 ) -> Iterator[list[int]]:
-    """Texts of about one length together, so that little is padded; in another order each epoch."""
-    lengths, size = np.array([row.size for row in token_ids]), schedule.batch_size
+    """Rows of texts of similar length, which need little padding; batches and their order differ by epoch."""
+    lengths = np.array([row.size for row in token_ids])
+    batch_size = schedule.batch_size
     for _ in range(schedule.epochs):
-        order = np.argsort(lengths + rng.random(lengths.size) * 6, kind="stable")
-        parts = [order[start : start + size] for start in range(0, order.size, size)]
-        for place in rng.permutation(len(parts)):
-            yield parts[place].tolist()
+        # Random noise on the lengths mixes texts of nearly the same length.
+        noise = rng.random(lengths.size) * _LENGTH_JITTER
+        order = np.argsort(lengths + noise, kind="stable")
+        starts = np.arange(0, order.size, batch_size)
+        for index in rng.permutation(len(starts)):
+            start = starts[index]
+            yield order[start : start + batch_size].tolist()

@@ -1,4 +1,4 @@
-"""Which network is tuned to labelled reviews. Loads torch and transformers: workers and commands only."""
+"""Fine-tuners of sentiment networks by encoder name. Loads torch and transformers: workers and commands only."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from recommender.types import BoolArray, DataError, ProgressCallback, ignore_pro
 
 
 class Finetuner(Protocol):
+    """`fit_use_cnn`, or `fit_bert` with its folder."""
+
     def __call__(
         self,
         texts: Sequence[str],
@@ -30,11 +32,13 @@ class Finetuner(Protocol):
 
 
 def get_finetuner(encoder_name: str) -> Finetuner:
-    """Of `multilingual`, `minilm` (English) or the BERT in a folder; each as fit_network describes it. Raises DataError
-    where there is no such encoder."""
+    """Returns the fine-tuner of `multilingual`, of `minilm` (English) or of the BERT in a folder.
+
+    Raises DataError if there is no such encoder."""
     if encoder_name == MULTILINGUAL:
         return fit_use_cnn
     folder = find_minilm_folder() if encoder_name == MINILM else Path(encoder_name)
+    # Path("") is the current directory, so an empty name is rejected separately.
     if not encoder_name or not folder.is_dir():
         raise DataError(f"There is no encoder {encoder_name!r}: name multilingual, minilm or a folder.")
     return partial(fit_bert, folder=folder)

@@ -1,8 +1,8 @@
-"""Tunes the multilingual encoder to labelled reviews. Loads torch: workers and commands only.
+"""Fine-tunes the multilingual encoder to labelled reviews. Loads torch: workers and commands only.
 
 The network is that of the Universal Sentence Encoder, multilingual v3 (Yang and others, "Multilingual Universal Sentence
-Encoder for Semantic Retrieval", ACL 2020): runs of two, three and five pieces, each read twice. It begins with the
-encoder's weights. Its table of pieces stays as it is, so that a head knows all pieces and none by its own."""
+Encoder for Semantic Retrieval", ACL 2020): convolutions over two, three and five pieces, two layers of each, initialised
+with the encoder's weights. The piece embeddings are not trained, so pieces that occur in no training text keep theirs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from safetensors.numpy import load, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recommender.language.encoders.sentencepiece import WIDTH, SentencePieceTokenizer, load_use_backend
+from recommender.language.encoders.sentencepiece import WIDTH, SentencePieceTokenizer
+from recommender.language.encoders.use import load_use_backend
 from recommender.language.preprocessing.text import clean_text
 from recommender.language.sentiment.finetuning.loop import FinetuneSchedule, train_network
 from recommender.language.sentiment.finetuning.use_cnn_onnx import (
@@ -31,62 +32,68 @@ from recommender.types import BoolArray, DataError, Float32Array, ProgressCallba
 
 NetworkWeights = dict[str, Float32Array]
 _BATCH_SIZE = 64
-_EPOCHS, _CONTINUED_EPOCHS = 3, 2  # epochs from the encoder, and from a network that knows reviews
+_EPOCHS, _CONTINUED_EPOCHS = 3, 2  # from the encoder's weights, and from a network tuned to other reviews
 _LEARNING_RATE, _HEAD_LEARNING_RATE = 8e-4, 1e-3
-# Two views of one text are not two texts; parts of training data that were held out chose this.
+# Below 1, because linear model and network see the same text; chosen on held-out parts of training data.
 _BLEND_WEIGHT = 0.5
 _PIECE_DROPOUT, _DROPOUT, _POOLED_DROPOUT = 0.1, 0.1, 0.3
+_PREFIX = "weights."  # of UseCnn's parameters: the name of its ParameterDict
 
 
 class UseCnn(nn.Module):
-    """Parameters carry the names of the exported graph's constants."""
+    """Convolutional sentiment network. Keys of `weights` are the names of the constants in the exported graph."""
 
     def __init__(self, weights: NetworkWeights) -> None:
         super().__init__()
-        self.weights = nn.ParameterDict(
-            {
-                name: nn.Parameter(torch.from_numpy(np.array(value, np.float32)))
-                for name, value in weights.items()
-            }
-        )
+        self.weights = nn.ParameterDict()
+        for name, value in weights.items():
+            self.weights[name] = nn.Parameter(torch.from_numpy(np.array(value, np.float32)))
 
     def forward(self, pieces: Tensor, attention_mask: Tensor) -> Tensor:
-        """(rows, length, WIDTH) and (rows, length, 1) to log-odds (rows)."""
-        of, vectors = self.weights, pieces
+        """Maps embeddings (rows, length, WIDTH) and mask (rows, length, 1) to log-odds (rows)."""
+        weights = self.weights
+        vectors = pieces
         if self.training:
-            kept = torch.rand_like(attention_mask) >= _PIECE_DROPOUT
-            vectors = functional.dropout(vectors * kept / (1 - _PIECE_DROPOUT), _DROPOUT)
-        narrow = vectors @ of["project"] + of["project_bias"]
-        narrow = functional.layer_norm(
-            narrow, narrow.shape[-1:], of["narrow_gain"], of["narrow_bias"], EPSILON
-        )
-        read = [vectors]
-        for run, part in zip(
-            KERNEL_SIZES, torch.split(narrow * attention_mask, CHANNELS, dim=-1), strict=True
-        ):
-            once = (functional.relu(self._apply_convolution(part, run, "first")) + part) * attention_mask
-            read.append(functional.relu(self._apply_convolution(once, run, "second")) + once)
-        wide = torch.cat(read, dim=-1)
-        wide = (
-            functional.layer_norm(wide, wide.shape[-1:], of["wide_gain"], of["wide_bias"], EPSILON)
-            * attention_mask
-        )
-        count = attention_mask.sum(1)
-        mean = (wide.sum(1) @ of["mean"] + count * of["mean_bias"]) / count.sqrt()
-        bent = functional.relu(
-            mean @ of["bent"] + functional.relu(mean @ of["bent_first"]) @ of["bent_second"]
-        )
-        most = (wide + (attention_mask - 1) * 1e4).amax(1)
-        pooled = torch.cat([mean, bent, most], dim=-1)
+            # Whole pieces are dropped first, then single components.
+            is_retained = torch.rand_like(attention_mask) >= _PIECE_DROPOUT
+            vectors = functional.dropout(vectors * is_retained / (1 - _PIECE_DROPOUT), _DROPOUT)
+        features = self._convolve(vectors, attention_mask)
+        n_pieces = attention_mask.sum(1)
+        # The encoder's pooling: sums of a linear projection over the square root of the length.
+        mean = (features.sum(1) @ weights["mean"] + n_pieces * weights["mean_bias"]) / n_pieces.sqrt()
+        hidden = functional.relu(mean @ weights["hidden_first"]) @ weights["hidden_second"]
+        residual = functional.relu(mean @ weights["residual"] + hidden)
+        # A large negative number in the padding keeps it out of the maximum.
+        max_pooled = (features + (attention_mask - 1) * 1e4).amax(1)
+        pooled = torch.cat([mean, residual, max_pooled], dim=-1)
         pooled = functional.dropout(pooled, _POOLED_DROPOUT, self.training)
-        said: Tensor = (pooled @ of["praise"] + of["praise_bias"]).squeeze(-1)
-        return said
+        logits: Tensor = (pooled @ weights["output_weight"] + weights["output_bias"]).squeeze(-1)
+        return logits
+
+    def _convolve(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:
+        """Embeddings and the outputs of the three convolution stacks: (rows, length, WIDTH + 3 * CHANNELS)."""
+        narrow = vectors @ self.weights["project"] + self.weights["project_bias"]
+        narrow = self._normalize(narrow, "narrow") * attention_mask
+        outputs = [vectors]
+        groups = torch.split(narrow, CHANNELS, dim=-1)
+        for kernel_size, group in zip(KERNEL_SIZES, groups, strict=True):
+            once = functional.relu(self._apply_convolution(group, kernel_size, "first")) + group
+            once = once * attention_mask
+            twice = functional.relu(self._apply_convolution(once, kernel_size, "second")) + once
+            outputs.append(twice)
+        return self._normalize(torch.cat(outputs, dim=-1), "wide") * attention_mask
+
+    def _normalize(self, values: Tensor, name: str) -> Tensor:
+        gain, bias = self.weights[f"{name}_gain"], self.weights[f"{name}_bias"]
+        return functional.layer_norm(values, values.shape[-1:], gain, bias, EPSILON)
 
     def _apply_convolution(self, channels: Tensor, kernel_size: int, name: str) -> Tensor:
+        # The encoder stores (kernel_size * in, out); conv1d needs (out, in, kernel_size) and (rows, channels, length).
         weight = self.weights[f"{name}{kernel_size}"].view(kernel_size, CHANNELS, CHANNELS).permute(2, 1, 0)
-        before = LEFT_PADDING[kernel_size]
-        around = functional.pad(channels.transpose(1, 2), (before, kernel_size - 1 - before))
-        return functional.conv1d(around, weight, self.weights[f"{name}{kernel_size}_bias"]).transpose(1, 2)
+        left = LEFT_PADDING[kernel_size]
+        padded = functional.pad(channels.transpose(1, 2), (left, kernel_size - 1 - left))
+        convolved = functional.conv1d(padded, weight, self.weights[f"{name}{kernel_size}_bias"])
+        return convolved.transpose(1, 2)
 
 
 def fit_use_cnn(
@@ -97,62 +104,79 @@ def fit_use_cnn(
     initial: OnnxSentimentNetwork | None = None,
     report: ProgressCallback = ignore_progress,
 ) -> OnnxSentimentNetwork:
-    """praise[i] says whether text i praises. From the encoder, or with `start` from a network that knows other reviews.
+    """Fine-tunes the multilingual encoder.
 
-    `report` hears the fraction of the work done. Raises DataError for too few texts or one kind alone."""
-    cleaned = [clean_text(text) for text in texts]
+    Args:
+        texts: training texts; they are cleaned here.
+        is_positive: bool (len(texts)), the labels.
+        rng: draws initial output weights, batches and torch's seed.
+        initial: a network of this function to continue from; None starts from the encoder's weights.
+        report: receives the phase "network" and the fraction done.
+
+    Raises:
+        DataError: too few texts, only one label, or an initial network of another encoder.
+    """
+    cleaned = list(map(clean_text, texts))
     validate_training_set(cleaned, is_positive)
     if initial is not None and initial.tokenizer:
         raise DataError("The network to start from was tuned from another encoder.")
-    reading = SentencePieceTokenizer()
+    tokenizer = SentencePieceTokenizer()
+    # fork_rng restores the state of torch's global generator afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.integers(2**31)))
         network = UseCnn(load(initial.weights) if initial else load_encoder_weights(rng))
         schedule = FinetuneSchedule(
-            _CONTINUED_EPOCHS if initial else _EPOCHS, _BATCH_SIZE, _choose_learning_rate
+            epochs=_CONTINUED_EPOCHS if initial else _EPOCHS,
+            batch_size=_BATCH_SIZE,
+            learning_rate=_choose_learning_rate,
         )
-        learned = train_network(
+        averages = train_network(
             network,
-            reading.tokenize(cleaned),
+            tokenizer.tokenize(cleaned),
             is_positive,
-            build_inputs=reading.build_inputs,
+            build_inputs=tokenizer.build_inputs,
             schedule=schedule,
             rng=rng,
             report=report,
         )
-    arrays = {name.removeprefix("of."): value for name, value in learned.items()}
-    weights = save({name: value.astype(np.float16) for name, value in arrays.items()})
-    return OnnxSentimentNetwork(export_use_cnn(arrays), weights, blend_weight=_BLEND_WEIGHT)
+    weights = {name.removeprefix(_PREFIX): value for name, value in averages.items()}
+    stored_weights = save({name: value.astype(np.float16) for name, value in weights.items()})
+    return OnnxSentimentNetwork(
+        graph=export_use_cnn(weights),
+        weights=stored_weights,
+        blend_weight=_BLEND_WEIGHT,
+    )
 
 
 def _choose_learning_rate(name: str) -> float:
-    return _HEAD_LEARNING_RATE if name.startswith("of.praise") else _LEARNING_RATE
+    return _HEAD_LEARNING_RATE if name.startswith(f"{_PREFIX}output_") else _LEARNING_RATE
 
 
 def load_encoder_weights(rng: np.random.Generator) -> NetworkWeights:
-    """The encoder's weights under our names, and a head that says next to nothing."""
-    of = load_use_backend()
-    arrays: NetworkWeights = {
-        "project": of.proj_W,
-        "project_bias": of.proj_b,
-        "narrow_gain": of.ln_g_all,
-        "narrow_bias": of.ln_b_all,
-        "wide_gain": of.ln_g,
-        "wide_bias": of.ln_b,
-        "mean": of.cnn_W,
-        "mean_bias": of.cnn_b,
-        "bent_first": of.d0,
-        "bent_second": of.d1,
-        "bent": of.p1,
-        "praise": rng.normal(0, 0.01, (POOLED_WIDTH, 1)).astype(np.float32),
-        "praise_bias": np.zeros(1, np.float32),
+    """Returns the encoder's weights under the names of `UseCnn`, and random output weights near zero."""
+    backend = load_use_backend()
+    weights: NetworkWeights = {
+        "project": backend.proj_W,
+        "project_bias": backend.proj_b,
+        "narrow_gain": backend.ln_g_all,
+        "narrow_bias": backend.ln_b_all,
+        "wide_gain": backend.ln_g,
+        "wide_bias": backend.ln_b,
+        "mean": backend.cnn_W,
+        "mean_bias": backend.cnn_b,
+        "hidden_first": backend.d0,
+        "hidden_second": backend.d1,
+        "residual": backend.p1,
+        "output_weight": rng.normal(0, 0.01, (POOLED_WIDTH, 1)).astype(np.float32),
+        "output_bias": np.zeros(1, np.float32),
     }
-    for place, run in enumerate(KERNEL_SIZES):
-        arrays |= {
-            f"first{run}": of.w1[place],
-            f"first{run}_bias": of.b1[place],
-            f"second{run}": of.w2[place],
-            f"second{run}_bias": of.b2[place],
+    for index, kernel_size in enumerate(KERNEL_SIZES):
+        weights |= {
+            f"first{kernel_size}": backend.w1[index],
+            f"first{kernel_size}_bias": backend.b1[index],
+            f"second{kernel_size}": backend.w2[index],
+            f"second{kernel_size}_bias": backend.b2[index],
         }
-    assert of.proj_W.shape == (WIDTH, CHANNELS * len(KERNEL_SIZES))  # noqa: S101 - what the package is pinned to
-    return arrays
+    # The package is pinned to a version with these shapes.
+    assert backend.proj_W.shape == (WIDTH, CHANNELS * len(KERNEL_SIZES))  # noqa: S101
+    return weights

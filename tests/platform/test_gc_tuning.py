@@ -1,0 +1,16 @@
+"""The collector of a web process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_objects_alive_at_start_are_frozen() -> None:
+    """In a process of its own, for a collector that is has been frozen stays frozen."""
+    code = (
+        "import gc; from lepton_platform.gc_tuning import freeze_gc; before = len(gc.get_objects()); freeze_gc();"
+        "assert gc.get_freeze_count() > 0.9 * before; assert len(gc.get_objects()) < 0.1 * before;"
+        "assert gc.isenabled(); assert gc.get_threshold()[0] > 700"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
