@@ -7,6 +7,7 @@ REQUIREMENTS := deploy/requirements
 RUN_STAMP := $(VENV)/installed-lock
 DEV_STAMP := $(VENV)/installed-dev
 COVERAGE_FLOOR := 86
+TEMPLATES := templates lepton_platform/staff/templates
 
 .PHONY: run env env-dev test lint types format bench test-faults test-defects
 
@@ -38,6 +39,7 @@ test: lint types browser
 lint: env-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/djlint --check --lint --quiet $(TEMPLATES)
 	$(BIN)/lint-imports
 	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
@@ -47,6 +49,7 @@ types: env-dev
 format: env-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/djlint --reformat --quiet $(TEMPLATES)
 
 .PHONY: browser
 browser: env-dev
@@ -59,7 +62,7 @@ bench: env
 	$(BIN)/python manage.py bench recommend --json build/bench-recommend.json
 	$(BIN)/python manage.py bench scan --json build/bench-scan.json
 
-# What evaluate_peers compares with. Without dependencies: they are in the lock file, in versions rectools does not ask for.
+# The libraries of `python -m recommender.benchmarks compare-libraries`. Without dependencies: they are in the lock file, in versions rectools does not ask for.
 .PHONY: env-peers
 env-peers: env
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement $(REQUIREMENTS)/peers.txt

@@ -70,6 +70,7 @@ def collect_startup_errors() -> list[str]:
 def exit_on_startup_errors() -> None:
     """Prints the first problem and exits with status 2. Returns with all connections closed, so that a fork is safe."""
     problems = collect_startup_errors()
+    # The server forks its workers later, and a connection must not be shared by two processes.
     for connection in connections.all(initialized_only=True):
         connection.close()
         if connection.settings_dict["OPTIONS"].get("pool"):
@@ -134,6 +135,7 @@ def check_durability(cursor: Any) -> list[str]:
     return [f"{name} is off: acknowledged events could be lost. Set it to on." for (name,) in cursor]
 
 
+# Run on every required database, in this order; the first problem found is printed.
 _DATABASE_CHECKS: tuple[Callable[[Any], list[str]], ...] = (
     check_role,
     check_ownership,

@@ -15,7 +15,7 @@ from lepton_platform.env import get_home_directory, uses_embedded_services
 _MIGRATOR_COMMANDS = {"migrate", "migrate_all", "sqlmigrate", "showmigrations"}
 _COMMANDS_WITHOUT_DATA = {
     "compilemessages", "makemessages", "makemigrations", "collectstatic", "findstatic", "spectacular",
-    "evaluate_education", "evaluate_language", "train_sentiment", "help", "version", "--help", "--version", "diffsettings",
+    "help", "version", "--help", "--version", "diffsettings",
 }  # fmt: skip
 _COMMANDS_WITH_OWN_SERVICES = {"up", "db", "bench"}
 

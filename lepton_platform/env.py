@@ -136,7 +136,10 @@ def read_environment(environ: Mapping[str, str]) -> Env:
         pool_size=source.get_integer("LEPTON_POOL_SIZE", 8, min_value=1, max_value=200),
         mail_url=source.get_url("MAIL_URL", ("smtp", "smtps", "file"), default=f"file://{home}/mail"),
         gate_min_gain_percent=source.get_integer(
-            "LEPTON_GATE_MIN_GAIN_PERCENT", 5, min_value=0, max_value=1_000
+            "LEPTON_GATE_MIN_GAIN_PERCENT",
+            5,
+            min_value=0,
+            max_value=1_000,
         ),
         metrics_token=source.get_text("LEPTON_METRICS_TOKEN", ""),
     )

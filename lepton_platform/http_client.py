@@ -26,6 +26,13 @@ class HttpResponse:
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
+    def get_header(self, name: str) -> str:
+        """The value of a header, empty if it is missing. Case does not matter: granian sends lower-case names."""
+        for header, value in self.headers.items():
+            if header.lower() == name.lower():
+                return value
+        return ""
+
     def get_text(self, max_bytes: int = 500) -> str:
         """The start of the body, for error messages."""
         return self.body[:max_bytes].decode(errors="replace")
@@ -44,7 +51,11 @@ class HttpConnection:
         )
 
     def send_request(
-        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         """Sends one request and reads the whole response.
 

@@ -71,6 +71,7 @@ def _count_jobs() -> Metric:
 
 def _collect_model_metrics() -> Iterator[Metric]:
     gauges = _ModelGauges()
+    # A list, so that no control scope is open while tenants' scopes are.
     for tenant in _list_active_tenants():
         version = _load_active_version(tenant.ref)
         if version is not None:
@@ -109,7 +110,7 @@ class _ModelGauges:
         for outcome, (active_rate, previous_rate) in version.live.get("rates", {}).items():
             self.follow_rate.add_metric([*labels, outcome, "active"], float(active_rate))
             self.follow_rate.add_metric([*labels, outcome, "previous"], float(previous_rate))
-        ndcg = version.metrics.get("served", {}).get("ndcg@10")
+        ndcg = version.metrics.get("candidate", {}).get("ndcg@10")
         if ndcg is not None:
             self.ndcg.add_metric(labels, float(ndcg))
 

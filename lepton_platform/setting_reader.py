@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+# For role `build`, which encrypts nothing.
 _PLACEHOLDER_KEY = base64.b64encode(bytes(32)).decode()
 
 

@@ -1,4 +1,4 @@
-"""Words shared by the mathematics: array types, histories, answers and errors."""
+"""Types shared by all of the recommender: array types, histories, recommendations, errors and the progress callback."""
 
 from __future__ import annotations
 
@@ -16,30 +16,36 @@ Int64Array = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 ProgressCallback = Callable[[str, float], None]
-"""Called with a phase name and the fraction (0..1) of that phase; may raise Cancelled to stop the work."""
+"""Called with a phase name and the fraction (0..1) of the work; may raise TrainingCancelled to stop it."""
 
 
 class DataError(ValueError):
-    """The data given cannot be used; the message is one sentence for the person who gave it."""
+    """The data cannot be used. The message is one sentence for the person who provided it."""
 
 
 class TrainingCancelled(Exception):
-    """Raised by a report function to stop a fit; it passes through untouched."""
+    """Raised by a progress callback to stop a fit; the fit does not catch it."""
 
 
 class InsufficientDataError(Exception):
-    """This algorithm cannot learn from this data (the message says why); others may still."""
+    """A model cannot learn from this data, for the reason in the message; other models may."""
 
 
 def ignore_progress(_phase: str, _fraction: float) -> None:
-    """A Report for callers who do not watch."""
+    """A ProgressCallback that does nothing."""
+
+
+def compute_indptr(lengths: Int64Array | BoolArray) -> Int64Array:
+    """CSR row pointers for rows of these lengths: row i is the slice indptr[i]:indptr[i + 1]."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths, dtype=np.int64)])
 
 
 @dataclass(frozen=True, slots=True)
 class Histories:
-    """Item numbers of several histories, oldest first; row i is item[indptr[i]:indptr[i + 1]].
+    """Item numbers of several histories in CSR form, oldest first; row i is item[indptr[i]:indptr[i + 1]].
 
-    weight is the strength of each event (one where nothing is known)."""
+    `weight` is the strength of each event, 1 where it is unknown.
+    """
 
     indptr: Int64Array
     item: Int32Array
@@ -50,20 +56,23 @@ class Histories:
 
     @classmethod
     def from_lists(cls, rows: Sequence[Sequence[int] | Int32Array]) -> Histories:
+        """One history for each sequence of item numbers, with weight 1."""
         lengths = np.fromiter((len(row) for row in rows), dtype=np.int64, count=len(rows))
-        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        parts = [np.asarray(row, dtype=np.int32) for row in rows]
-        item = np.concatenate(parts) if parts else np.empty(0, np.int32)
-        return cls(indptr, item.astype(np.int32), np.ones(len(item), np.float32))
+        item = np.empty(0, np.int32)
+        if len(rows):
+            item = np.concatenate([np.asarray(row, dtype=np.int32) for row in rows])
+        return cls(compute_indptr(lengths), item.astype(np.int32), np.ones(len(item), np.float32))
 
     @classmethod
     def from_single(cls, history: Int32Array, weight: Float32Array | None = None) -> Histories:
-        """A single row."""
-        strength = np.ones(len(history), np.float32) if weight is None else weight
-        return cls(np.array([0, len(history)], np.int64), history, strength)
+        """A single history."""
+        if weight is None:
+            weight = np.ones(len(history), np.float32)
+        return cls(np.array([0, len(history)], np.int64), history, weight)
 
     @property
     def lengths(self) -> Int64Array:
+        """Number of events of each row."""
         return np.diff(self.indptr)
 
     def row_ids(self) -> Int64Array:
@@ -71,6 +80,7 @@ class Histories:
         return np.repeat(np.arange(len(self), dtype=np.int64), self.lengths)
 
     def slice_row(self, number: int) -> Int32Array:
+        """The item numbers of one row, as a view."""
         return self.item[self.indptr[number] : self.indptr[number + 1]]
 
     def distance_from_end(self) -> Int64Array:
@@ -79,9 +89,10 @@ class Histories:
         return ends - 1 - np.arange(len(self.item), dtype=np.int64)
 
     def filter_events(self, mask: BoolArray) -> Histories:
-        """The same rows without the events where mask is False."""
-        kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(mask, dtype=np.int64)])
-        return Histories(kept[self.indptr], self.item[mask], self.weight[mask])
+        """The same rows without the events where `mask` is False."""
+        # Number of remaining events before each position; at the old row pointers these are the new ones.
+        n_preceding = compute_indptr(mask)
+        return Histories(n_preceding[self.indptr], self.item[mask], self.weight[mask])
 
     def take_last(self, count: int) -> Histories:
         """At most the latest `count` events of each row."""
@@ -90,44 +101,52 @@ class Histories:
         return self.filter_events(self.distance_from_end() < count)
 
     def drop_unknown_and_repeats(self, n_items: int) -> Histories:
-        """Without item numbers outside 0..items-1 and without immediate repetitions."""
-        inside = (self.item >= 0) & (self.item < n_items)
-        clean = self if inside.all() else self.filter_events(inside)
-        if len(clean.item) < 2:
-            return clean
-        same = clean.item[1:] == clean.item[:-1]
-        if not same.any():
-            return clean
-        # The last of a row and the first of the next are no repetition.
-        ends = clean.indptr[1:-1] - 1
-        same[ends[(ends >= 0) & (ends < len(same))]] = False
-        return clean.filter_events(np.append(~same, True))
+        """Without item numbers outside 0..n_items-1 and without immediate repetitions; the first of a run remains."""
+        histories = self
+        is_known = (self.item >= 0) & (self.item < n_items)
+        if not is_known.all():
+            histories = self.filter_events(is_known)
+        if len(histories.item) < 2:
+            return histories
+        # is_repeat[j] compares event j + 1 with event j.
+        is_repeat = histories.item[1:] == histories.item[:-1]
+        if not is_repeat.any():
+            return histories
+        # The last event of a row and the first of the next row are no repetition. Empty rows give row ends out of range.
+        row_ends = histories.indptr[1:-1] - 1
+        is_repeat[row_ends[(row_ends >= 0) & (row_ends < len(is_repeat))]] = False
+        return histories.filter_events(np.append(~is_repeat, True))
 
     def take_rows(self, rows: Int64Array) -> Histories:
-        """The given rows, in the given order."""
+        """The rows with these numbers, in this order."""
         lengths = self.lengths[rows]
-        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        shift = np.repeat(self.indptr[rows] - indptr[:-1], lengths)
-        index = shift + np.arange(indptr[-1], dtype=np.int64)
+        indptr = compute_indptr(lengths)
+        # Event j of the result is event j + offset of this object, with one offset for each row.
+        offset = np.repeat(self.indptr[rows] - indptr[:-1], lengths)
+        index = offset + np.arange(indptr[-1], dtype=np.int64)
         return Histories(indptr, self.item[index], self.weight[index])
 
     def slice_prefixes(self, events: Int64Array, *, max_length: int) -> Histories:
-        """For each event (a place in `item`) the latest `most` events of its row that came before it, as a row of its own."""
-        start = np.maximum(self.indptr[self.row_ids()[events]], events - max_length)
+        """A row for each event: at most the latest `max_length` events before it in its row.
+
+        `events` are positions in `item`.
+        """
+        row_start = self.indptr[self.row_ids()[events]]
+        start = np.maximum(row_start, events - max_length)
         lengths = events - start
-        indptr = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        indptr = compute_indptr(lengths)
         index = np.repeat(start - indptr[:-1], lengths) + np.arange(indptr[-1])
         return Histories(indptr, self.item[index], self.weight[index])
 
     def iter_chunks(self, size: int) -> list[tuple[slice, Histories]]:
-        """Consecutive parts of at most `size` rows, for work in bounded memory."""
-        parts = []
+        """Consecutive chunks of at most `size` rows, each with its slice of row numbers; arrays are views."""
+        chunks = []
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             low, high = self.indptr[start], self.indptr[stop]
-            part = Histories(self.indptr[start : stop + 1] - low, self.item[low:high], self.weight[low:high])
-            parts.append((slice(start, stop), part))
-        return parts
+            chunk = Histories(self.indptr[start : stop + 1] - low, self.item[low:high], self.weight[low:high])
+            chunks.append((slice(start, stop), chunk))
+        return chunks
 
 
 @dataclass(frozen=True, slots=True)

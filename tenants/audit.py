@@ -12,6 +12,7 @@ from tenants.scope import Scope
 
 log = structlog.get_logger(__name__)
 
+# Each plane has its own table: control_auditentry, data_auditentry and keys_auditentry.
 _INSERT = """
 INSERT INTO {table} (id, tenant_id, at, actor_kind, actor_id, verb, subject, facts)
 VALUES (%s, %s, now(), %s, %s, %s, %s, %s::jsonb)
@@ -36,4 +37,10 @@ def record_entry(s: Scope, verb: str, subject: str, **facts: str | int | float |
         _INSERT.format(table=f"{plane}_auditentry"),
         (uuid7(), tenant, s.actor.kind, s.actor.id, verb, subject, json.dumps(facts)),
     )
-    log.info("audit", verb=verb, subject=subject, actor=str(s.actor), tenant=str(tenant))
+    log.info(
+        "audit",
+        verb=verb,
+        subject=subject,
+        actor=str(s.actor),
+        tenant=str(tenant),
+    )

@@ -9,6 +9,7 @@ from django.db import models
 from tenants.lifecycle import Lifecycle
 from tenants.scope import get_current_scope
 
+# App label -> prefix of the database alias. All other apps are on the data plane.
 _ALIAS_PREFIXES = {"control": "default", "keys": "keys_"}
 
 

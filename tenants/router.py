@@ -9,6 +9,7 @@ from django.db.models import Model
 from tenants.regions import CONTROL
 from tenants.scope import get_current_scope
 
+# App label -> prefix of the database alias. All other apps are on the control plane.
 _ALIAS_PREFIXES = {"data": "data_", "recommender": "data_", "keys": "keys_"}
 
 

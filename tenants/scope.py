@@ -19,31 +19,32 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import psycopg
 import structlog
-from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import Format
 
 from tenants import regions
-from tenants.errors import ScopeNested, ScopeRequired, StoreUnavailable
+from tenants.connections import (
+    get_live_connection,
+    get_raw_connection,
+    record_connection_use,
+    translate_database_errors,
+)
+from tenants.errors import ScopeNested, ScopeRequired
 from tenants.regions import TenantRef
 
 log = structlog.get_logger(__name__)
 
 LIFETIME = timedelta(minutes=5)
-_IDLE_SECONDS = 1.0
-_MAX_STALE_CONNECTIONS = 100
 # plan_cache_mode: inside a scope plans may be cached. The role's default forces a new plan for each statement, so that
 # a statement outside a scope is planned and the policies' planner check raises (see TenantPolicy).
 _BIND_CLAIM = """
 SELECT coalesce(current_setting('app.scope', true), ''), set_config('app.scope', %s, true),
        set_config('plan_cache_mode', 'auto', true)
 """
-# When each connection was last known to work, in seconds of time.monotonic().
-_used_at: WeakKeyDictionary[psycopg.Connection[Any], float] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Scope:
         rows. Statements without parameters are never prepared: PostgreSQL would keep their plan outside of scopes too, and
         a cached plan skips the planner check for a claim.
         """
-        cursor = psycopg.Cursor(_get_raw_connection(connections[self.alias]))
+        cursor = psycopg.Cursor(get_raw_connection(connections[self.alias]))
         if binary:
             cursor.format = Format.BINARY
         return cursor
@@ -138,7 +139,13 @@ def scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) ->
         StoreUnavailable: The database is not reachable, at the first statement or at commit.
     """
     alias = regions.get_data_alias(tenant.region)
-    new_scope = Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL)
+    new_scope = Scope(
+        alias,
+        f"tenant:{tenant.id}",
+        actor,
+        tenant,
+        seal=_SEAL,
+    )
     with _open_transaction(new_scope, lifetime) as opened:
         yield opened
 
@@ -147,7 +154,13 @@ def scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) ->
 def keys_scope(tenant: TenantRef, *, actor: Actor, lifetime: timedelta = LIFETIME) -> Iterator[Scope]:
     """Opens the tenant's rows in the keys database of its region. Raises as `scope`."""
     alias = regions.get_keys_alias(tenant.region)
-    new_scope = Scope(alias, f"tenant:{tenant.id}", actor, tenant, seal=_SEAL)
+    new_scope = Scope(
+        alias,
+        f"tenant:{tenant.id}",
+        actor,
+        tenant,
+        seal=_SEAL,
+    )
     with _open_transaction(new_scope, lifetime) as opened:
         yield opened
 
@@ -191,11 +204,22 @@ def keys_ops(region: str, purpose: str, *, actor: Actor, reason: str) -> Iterato
 
 
 @contextmanager
-def _open_ops_scope(alias: str, purpose: str, actor: Actor, reason: str) -> Iterator[Scope]:
+def _open_ops_scope(
+    alias: str,
+    purpose: str,
+    actor: Actor,
+    reason: str,
+) -> Iterator[Scope]:
     if not reason or not purpose.replace("-", "").isalnum():
         raise ScopeRequired("Crossing tenants needs a purpose and a reason.")
     log.debug("cross_tenant", database=alias, purpose=purpose, actor=str(actor), reason=reason)
-    new_scope = Scope(alias, f"ops:{purpose}", actor, reason=reason, seal=_SEAL)
+    new_scope = Scope(
+        alias,
+        f"ops:{purpose}",
+        actor,
+        reason=reason,
+        seal=_SEAL,
+    )
     with _open_transaction(new_scope, LIFETIME) as opened:
         yield opened
 
@@ -208,12 +232,12 @@ def _open_transaction(new_scope: Scope, lifetime: timedelta) -> Iterator[Scope]:
     _drop_lost_connection(connection)
     if connection.in_atomic_block:
         raise ScopeNested(f"A transaction on {new_scope.alias} is open; a scope is the outermost block.")
-    with _translate_database_errors():
-        raw = _get_live_connection(connection)
+    with translate_database_errors():
+        raw = get_live_connection(connection)
         with transaction.atomic(using=new_scope.alias, durable=True):
             _bind_claim(raw, sign_claim(new_scope.alias, new_scope.claim, lifetime))
             yield from _yield_scope(new_scope, raw)
-        _used_at[raw] = time.monotonic()
+        record_connection_use(raw)
 
 
 def _yield_scope(new_scope: Scope, raw: psycopg.Connection[tuple[Any, ...]]) -> Iterator[Scope]:
@@ -251,59 +275,6 @@ def _bind_claim(raw: psycopg.Connection[tuple[Any, ...]], signed_claim: str) -> 
     if row is None or row[0] != "":
         raw.close()
         raise ScopeNested("A claim outlived its transaction; its connection was closed.")
-
-
-def _get_live_connection(connection: BaseDatabaseWrapper) -> psycopg.Connection[tuple[Any, ...]]:
-    """Returns the raw connection; one that was idle for a second is tested first and replaced if it is lost."""
-    for _ in range(_MAX_STALE_CONNECTIONS):
-        raw = _get_raw_connection(connection)
-        is_recent = time.monotonic() - _used_at.get(raw, -_IDLE_SECONDS) < _IDLE_SECONDS
-        if is_recent or connection.is_usable():
-            return raw
-        # Closing discards this connection of the pool; the next round takes another one.
-        connection.close()
-    return _get_raw_connection(connection)
-
-
-@contextmanager
-def _translate_database_errors() -> Iterator[None]:
-    """Raises StoreUnavailable for a lost database, at the first statement as at commit.
-
-    Also for a prepared statement that became invalid, because a migration changed a column's type or the statement was
-    deallocated: psycopg prepares it again after the rollback, so a retry succeeds.
-    """
-    try:
-        yield
-    except (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError) as error:
-        if _is_connection_lost(error):
-            raise StoreUnavailable("The database is not reachable; no partial write remains.") from error
-        raise
-    except (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName) as error:
-        if error.diag.source_function in ("RevalidateCachedQuery", "FetchPreparedStatement"):
-            raise StoreUnavailable(
-                "The database schema changed in the meantime; no partial write remains."
-            ) from error
-        raise
-
-
-def _is_connection_lost(error: Exception) -> bool:
-    """Returns whether the connection was lost or refused; False for deadlocks and other errors of a statement.
-
-    SQLSTATE classes: 08 connection exception, 57P operator intervention, 53 insufficient resources; none if the server
-    did not respond.
-    """
-    cause = error
-    if isinstance(error.__cause__, psycopg.Error):
-        # Django wraps psycopg's error, which has the SQLSTATE.
-        cause = error.__cause__
-    state = getattr(cause, "sqlstate", None)
-    return state is None or state.startswith(("08", "57P", "53"))
-
-
-def _get_raw_connection(connection: BaseDatabaseWrapper) -> psycopg.Connection[tuple[Any, ...]]:
-    connection.ensure_connection()
-    raw: psycopg.Connection[tuple[Any, ...]] = connection.connection
-    return raw
 
 
 def sign_claim(alias: str, claim: str, lifetime: timedelta) -> str:

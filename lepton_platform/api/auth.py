@@ -1,4 +1,4 @@
-"""Who calls: the key in `Authorization: Bearer`."""
+"""Authentication of API requests by the key in `Authorization: Bearer`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ __all__ = ["Caller", "authenticate_caller"]
 
 
 def authenticate_caller(request: HttpRequest) -> Caller:
-    """Raises Unauthenticated, the same for a missing key as for every kind of bad one; see `authenticate`."""
-    kind, _, key = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if kind.lower() != "bearer" or not key:
+    """Returns the identity of the request's API key.
+
+    Raises Unauthenticated. The error is the same for a missing, malformed, unknown, expired or revoked key, so that it
+    can't be used to probe for keys.
+    """
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    scheme, _, key = header.partition(" ")
+    if scheme.lower() != "bearer" or not key:
         raise Unauthenticated
     return authenticate(key.strip(), remote_ip=request.META.get("REMOTE_ADDR", ""))

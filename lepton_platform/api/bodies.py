@@ -1,4 +1,4 @@
-"""From the bytes of a request to typed values, strictly; batches row by row when the whole does not fit."""
+"""Strict decoding of request bodies. A batch with invalid rows is decoded row by row, so that the valid rows are kept."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ T = TypeVar("T")
 
 MAX_ROWS = 1000
 KIB = 1024
+# The end of a msgspec error message: the path of the wrong value, e.g. " - at `$.events[3].price`".
 _PATH = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`$")
 _PATH_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _NAMED_FIELD = re.compile(r"(missing required|unknown) field `(?P<name>[^`]*)`")
+# Parts of msgspec's messages and the error code of each; the first match counts.
 _ERROR_CODES = (
     ("missing required field", "required"),
     ("unknown field", "unknown_field"),
@@ -38,7 +40,10 @@ _ERROR_CODES = (
 
 @dataclass(frozen=True, slots=True)
 class DecodedBatch(Generic[T]):
-    """Rows that could be read, each with its number in the caller's list, and why the others could not."""
+    """The decoded rows of a batch and the errors of the rows that could not be decoded.
+
+    `row_numbers[i]` is the position of `rows[i]` in the caller's list, counted from 0.
+    """
 
     rows: Sequence[T]
     row_numbers: Sequence[int]
@@ -51,22 +56,35 @@ class DecodedBatch(Generic[T]):
 def read_body(
     request: HttpRequest, *, max_bytes: int, media_types: tuple[str, ...] = ("application/json",)
 ) -> bytes:
-    """At most `limit` bytes. Raises TooLarge before reading, UnsupportedMediaType, LengthRequired."""
+    """Returns the body.
+
+    Args:
+        request: The request, whose body has not been read.
+        max_bytes: The size limit. A larger Content-Length is refused before anything is read.
+        media_types: The accepted content types.
+
+    Raises:
+        LengthRequired: There is no valid Content-Length.
+        MalformedBody: The body is empty.
+        UnsupportedMediaType: The content type or content encoding is not accepted.
+        TooLarge: The body is larger than `max_bytes`.
+    """
     if request.META.get("HTTP_TRANSFER_ENCODING"):
         raise LengthRequired()
     try:
-        announced = int(request.META.get("CONTENT_LENGTH") or 0)
+        content_length = int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError as error:
         raise LengthRequired() from error
-    if announced == 0:
+    if content_length == 0:
         raise MalformedBody("The body is empty.")
     if get_media_type(request) not in media_types:
         raise UnsupportedMediaType(f"Send the body as {' or '.join(media_types)}.")
     if request.META.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMediaType("Send the body uncompressed.")
     too_large = TooLarge(f"The body is larger than {max_bytes // KIB} KiB.")
-    if announced > max_bytes:
+    if content_length > max_bytes:
         raise too_large
+    # One byte more than allowed shows that a body is longer than its Content-Length says.
     content = bytes(request.read(max_bytes + 1))
     if len(content) > max_bytes:
         raise too_large
@@ -74,12 +92,12 @@ def read_body(
 
 
 def get_media_type(request: HttpRequest) -> str:
-    """Without its parameters; empty where none is said."""
+    """Returns the content type without its parameters, in lower case; empty if there is no header."""
     return str(request.META.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
 
 
 def decode_body(content: bytes, data_type: type[T]) -> T:
-    """Raises MalformedBody, or Invalid with a pointer to the first field that is wrong."""
+    """Decodes one JSON value. Raises MalformedBody, or Invalid with a pointer to the first wrong field."""
     _require_unique_keys(content)
     return _decode_json(content, data_type)
 
@@ -87,13 +105,24 @@ def decode_body(content: bytes, data_type: type[T]) -> T:
 def decode_batch(
     content: bytes, data_type: type[T], *, name: str, max_rows: int = MAX_ROWS
 ) -> DecodedBatch[T]:
-    """`{name: [row, ...]}`; a bad row is reported and its neighbours are kept.
+    """Decodes `{name: [row, ...]}`. Invalid rows are reported in `rejected`, the others are returned.
 
-    Of a member repeated inside a row the last value counts: to look for repeats costs more than to decode.
-    Raises MalformedBody, Invalid (not such an object), TooLarge (more rows than `max_rows`).
+    If a key occurs twice in a row, its last value is used: detecting duplicates takes longer than decoding.
+
+    Args:
+        content: The body.
+        data_type: The type of a row.
+        name: The name of the list.
+        max_rows: The maximum length of the list.
+
+    Raises:
+        MalformedBody: The body is not JSON in UTF-8.
+        Invalid: The body is not an object with this one list.
+        TooLarge: The list is longer than `max_rows`.
     """
     _require_utf8(content)
     strict, raw, row = _build_batch_decoders(cast("Hashable", data_type), name)
+    # One pass of the strict decoder is several times faster than a pass for each row, and most batches are valid.
     try:
         rows = getattr(strict.decode(content), name)
         _require_max_rows(len(rows), max_rows)
@@ -152,15 +181,34 @@ def _decode_or_raise(decoder: msgspec.json.Decoder[T], content: bytes | msgspec.
 
 
 def _parse_field_error(message: str) -> FieldError:
-    """From msgspec's sentence and path to a pointer, a code and a sentence."""
-    found = _PATH.search(message)
-    steps = [a or b for a, b in _PATH_STEP.findall(found["path"])] if found else []
-    sentence = message[: found.start()] if found else message
-    if named := _NAMED_FIELD.search(sentence):
-        steps.append(named["name"])
-    code = next((code for words, code in _ERROR_CODES if words in sentence), "type")
-    pointer = "".join("/" + s.replace("~", "~0").replace("/", "~1") for s in steps if s != "...")
-    return FieldError(pointer, code, f"{sentence}.")
+    """Splits a message of msgspec into a JSON pointer, an error code and a sentence."""
+    path_match = _PATH.search(message)
+    sentence = message
+    steps: list[str] = []
+    if path_match:
+        sentence = message[: path_match.start()]
+        steps = [name or index for name, index in _PATH_STEP.findall(path_match["path"])]
+    field_match = _NAMED_FIELD.search(sentence)
+    if field_match:
+        steps.append(field_match["name"])
+    return FieldError(_build_pointer(steps), _classify_error(sentence), f"{sentence}.")
+
+
+def _build_pointer(steps: Sequence[str]) -> str:
+    """Builds a JSON pointer (RFC 6901): `~` and `/` inside a name are escaped."""
+    pointer = ""
+    for step in steps:
+        # msgspec writes "..." for the key or index of any element of a mapping.
+        if step != "...":
+            pointer += "/" + step.replace("~", "~0").replace("/", "~1")
+    return pointer
+
+
+def _classify_error(sentence: str) -> str:
+    for words, code in _ERROR_CODES:
+        if words in sentence:
+            return code
+    return "type"
 
 
 def _require_utf8(content: bytes) -> None:
@@ -176,12 +224,13 @@ def _require_max_rows(count: int, max_rows: int) -> None:
 
 
 def _require_unique_keys(content: bytes) -> None:
-    """JSON with a repeated member name means different things to different readers."""
+    """Raises MalformedBody for a repeated key: JSON parsers differ in which value they keep."""
     try:
         json.loads(content, object_pairs_hook=_reject_duplicate_keys)
     except _DuplicateKeyError as error:
-        raise MalformedBody("A member name is repeated inside one object.") from error
+        raise MalformedBody("A key is repeated inside one object.") from error
     except (ValueError, RecursionError):
+        # The decoder that runs next reports every other error of the text.
         return
 
 

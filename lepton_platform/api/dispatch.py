@@ -1,4 +1,7 @@
-"""The way of every request: method, key, rate, scope, body, work, answer. Errors leave as problems."""
+"""Handles API requests: authentication, rate limit, scope check, body decoding, operation, response.
+
+Every error is returned as a problem document (RFC 9457).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def build_api_view(*operations: ApiOperation) -> View:
-    """One address with an operation for each method. HEAD is answered as GET without the body."""
+    """Builds the view of one address from the operation of each method. HEAD is answered like GET, without the body."""
     by_method = {operation.method: operation for operation in operations}
     if "GET" in by_method:
         by_method["HEAD"] = by_method["GET"]
@@ -36,7 +39,7 @@ def build_api_view(*operations: ApiOperation) -> View:
             if operation is None:
                 raise errors.MethodNotAllowed(allowed)
             response = _build_http_response(_execute_operation(request, operation, path, headers))
-        except Exception as error:  # the one handler: whatever happens leaves as a problem
+        except Exception as error:  # the only handler: every exception becomes a problem document
             response = errors.build_error_response(request, error)
         return _set_headers(response, headers)
 
@@ -45,6 +48,7 @@ def build_api_view(*operations: ApiOperation) -> View:
 
 @csrf_exempt
 def handle_unknown_path(request: HttpRequest, **_path: str) -> HttpResponse:
+    """Answers an address below `/api/` that no operation has, with the same headers as an operation."""
     response = errors.build_problem_response(request, "not_found", "The API has no such address.")
     return _set_headers(response, {"X-Request-Id": errors.get_request_id(request)})
 
@@ -52,14 +56,22 @@ def handle_unknown_path(request: HttpRequest, **_path: str) -> HttpResponse:
 def _execute_operation(
     request: HttpRequest, operation: ApiOperation, path: dict[str, str], headers: dict[str, str]
 ) -> ApiResponse:
+    # The body is read last: callers without a valid key, a free rate or the scope can't make the server read it.
     caller = auth.authenticate_caller(request)
     structlog.contextvars.bind_contextvars(tenant=str(caller.tenant.id), key=caller.key_id)
     _check_rate_limit(caller, headers)
     permissions.require_scope(caller.scopes, operation.required_scope)
     _check_path_length(path)
     content, body = operation.body.read(request)
-    call: ApiRequest[Any] = ApiRequest(request, caller, path, request.GET.dict(), content, body)
-    return operation.run(call)
+    api_request: ApiRequest[Any] = ApiRequest(
+        http_request=request,
+        caller=caller,
+        path=path,
+        query=request.GET.dict(),
+        content=content,
+        body=body,
+    )
+    return operation.run(api_request)
 
 
 def _check_path_length(path: dict[str, str]) -> None:
@@ -71,13 +83,14 @@ def _check_path_length(path: dict[str, str]) -> None:
 
 
 def _check_rate_limit(caller: Caller, headers: dict[str, str]) -> None:
-    allowance = get_plan(caller.plan)
-    limit = throttling.RateLimit(allowance.request_burst, allowance.requests_per_second)
-    verdict = throttling.acquire_token(str(caller.tenant.id), limit)
-    headers.update(verdict.build_headers())
-    if not verdict.allowed:
+    plan = get_plan(caller.plan)
+    limit = throttling.RateLimit(capacity=plan.request_burst, refill_per_second=plan.requests_per_second)
+    status = throttling.acquire_token(str(caller.tenant.id), limit)
+    # Set before the check, so that a 429 response shows the limit too.
+    headers.update(status.build_headers())
+    if not status.allowed:
         raise QuotaExceeded(
-            "The plan's request rate is reached.", retry_after_seconds=verdict.retry_after_seconds
+            "The plan's request rate is reached.", retry_after_seconds=status.retry_after_seconds
         )
 
 
@@ -94,5 +107,6 @@ def _set_headers(response: HttpResponse, headers: dict[str, str]) -> HttpRespons
     for name, value in headers.items():
         response[name] = value
     response.setdefault("Cache-Control", "no-store")
+    # Responses differ by key; a cache between client and server must not mix tenants.
     response["Vary"] = "Authorization"
     return response

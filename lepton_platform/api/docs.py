@@ -1,4 +1,4 @@
-"""The readable documentation at `/docs` and the schema at `/api/schema`; nothing asks another host."""
+"""The API documentation at `/docs` and the OpenAPI document at `/api/schema`. Neither loads anything from another host."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _YAML_TYPES = ("application/yaml", "text/yaml", "application/vnd.oai.openapi")
 
 @dataclass(frozen=True, slots=True)
 class DocumentedField:
+    """A parameter, or a field of the request body."""
+
     name: str
     type_name: str
     required: bool
@@ -38,7 +40,7 @@ class ResponseExample:
 
 @dataclass(frozen=True, slots=True)
 class DocumentedOperation:
-    """One operation as the page shows it."""
+    """One operation as the documentation page shows it."""
 
     name: str
     method: str
@@ -55,18 +57,25 @@ class DocumentedOperation:
 
 @require_safe
 def serve_schema(request: HttpRequest) -> HttpResponse:
-    """JSON, or YAML when `?format=yaml` or `Accept` asks for it."""
-    wanted = request.GET.get("format", "")
-    accepted = request.headers.get("Accept", "")
-    if wanted == "yaml" or (not wanted and any(kind in accepted for kind in _YAML_TYPES)):
+    """Returns the OpenAPI document as JSON, or as YAML if `?format=yaml` or the Accept header requests it."""
+    requested_format = request.GET.get("format")
+    if not requested_format:
+        accepted = request.headers.get("Accept", "")
+        requested_format = "yaml" if any(media_type in accepted for media_type in _YAML_TYPES) else "json"
+    if requested_format == "yaml":
         return HttpResponse(_dump_yaml(), content_type="application/yaml; charset=utf-8")
     return HttpResponse(_dump_json(), content_type="application/json")
 
 
 @require_safe
 def show_docs(request: HttpRequest) -> HttpResponse:
-    base = f"{request.scheme}://{request.get_host()}"
-    context = {"groups": _group_operations(base), "problems": tuple(PROBLEM_TYPES.items()), "base": base}
+    """Renders the documentation page; the examples use the host of the request."""
+    base_url = f"{request.scheme}://{request.get_host()}"
+    context = {
+        "groups": _group_operations(base_url),
+        "problems": tuple(PROBLEM_TYPES.items()),
+        "base_url": base_url,
+    }
     return render(request, "docs.html", context)
 
 
@@ -86,47 +95,42 @@ def _group_operations(base_url: str) -> tuple[tuple[str, list[DocumentedOperatio
     document = openapi.build_document()
     groups: dict[str, list[DocumentedOperation]] = {}
     for path, operation in openapi.iter_operations():
-        described = document["paths"][path][operation.method.lower()]
-        groups.setdefault(described["tags"][0], []).append(
-            DocumentedOperation(
-                name=operation.name,
-                method=operation.method,
-                path=path,
-                summary=operation.summary,
-                description=_format_prose(operation.description),
-                scope=operation.required_scope,
-                parameters=tuple(_describe_parameters(described)),
-                fields=tuple(_describe_fields(document, described)),
-                curl=_build_curl_command(base_url, path, operation.method, described),
-                responses=tuple(_describe_responses(described)),
-                problems=tuple(
-                    (code, PROBLEM_TYPES[code]) for code in openapi.list_error_codes(path, operation)
-                ),
-            )
+        schema = document["paths"][path][operation.method.lower()]
+        codes = openapi.list_error_codes(path, operation)
+        documented = DocumentedOperation(
+            name=operation.name,
+            method=operation.method,
+            path=path,
+            summary=operation.summary,
+            description=_format_prose(operation.description),
+            scope=operation.required_scope,
+            parameters=tuple(_describe_parameters(schema)),
+            fields=tuple(_describe_fields(document, schema)),
+            curl=_build_curl_command(base_url, path, operation.method, schema),
+            responses=tuple(_describe_responses(schema)),
+            problems=tuple((code, PROBLEM_TYPES[code]) for code in codes),
         )
+        groups.setdefault(schema["tags"][0], []).append(documented)
     return tuple(groups.items())
 
 
 def _format_prose(text: str) -> SafeString:
-    """Escaped, with `code` between backticks."""
-    parts = text.split("`")
-    return format_html_join(
-        "", "{}", ((_format_code(part) if odd % 2 else part,) for odd, part in enumerate(parts))
-    )
-
-
-def _format_code(text: str) -> SafeString:
-    return format_html("<code>{}</code>", text)
+    """Escapes `text` and marks the parts between backticks as code."""
+    fragments: list[tuple[str]] = []
+    for index, fragment in enumerate(text.split("`")):
+        # Every second fragment stands between two backticks.
+        is_code = index % 2 == 1
+        fragments.append((format_html("<code>{}</code>", fragment) if is_code else fragment,))
+    return format_html_join("", "{}", fragments)
 
 
 def _describe_parameters(operation_schema: dict[str, Any]) -> Iterator[DocumentedField]:
-    for one in operation_schema["parameters"]:
-        about = one.get("description", "")
+    for parameter in operation_schema["parameters"]:
         yield DocumentedField(
-            one["name"],
-            f"{one['in']}, {_describe_type(one['schema'])}",
-            one["required"],
-            _format_prose(about),
+            name=parameter["name"],
+            type_name=f"{parameter['in']}, {_describe_type(parameter['schema'])}",
+            required=parameter["required"],
+            description=_format_prose(parameter.get("description", "")),
         )
 
 
@@ -134,21 +138,27 @@ def _describe_fields(document: dict[str, Any], operation_schema: dict[str, Any])
     media = operation_schema.get("requestBody", {}).get("content", {}).get("application/json")
     if media is None:
         return
-    owner = media["schema"]
+    body = media["schema"]
     prefix = ""
-    if "properties" in owner:
-        prefix, rows = next(iter(owner["properties"].items()))
-        owner, prefix = rows["items"], f"{prefix}[]."
-    owner = document["components"]["schemas"][owner["$ref"].rpartition("/")[2]]
-    for name, schema in owner["properties"].items():
+    if "properties" in body:
+        # A batch: an object with one list, whose rows are documented as "items[].price".
+        name, rows = next(iter(body["properties"].items()))
+        prefix = f"{name}[]."
+        body = rows["items"]
+    component = document["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+    for name, schema in component["properties"].items():
         yield DocumentedField(
-            prefix + name, _describe_type(schema), name in owner.get("required", ()), _describe_bounds(schema)
+            name=prefix + name,
+            type_name=_describe_type(schema),
+            required=name in component.get("required", ()),
+            description=_describe_bounds(schema),
         )
 
 
 def _describe_type(schema: dict[str, Any]) -> str:
     if "anyOf" in schema:
-        return " | ".join(dict.fromkeys(_describe_type(one) for one in schema["anyOf"]))
+        # Two alternatives may differ only in their bounds; dict.fromkeys removes the second and keeps the order.
+        return " | ".join(dict.fromkeys(_describe_type(alternative) for alternative in schema["anyOf"]))
     if "enum" in schema:
         return " | ".join(json.dumps(value) for value in schema["enum"])
     if "$ref" in schema:
@@ -171,39 +181,40 @@ _BOUND_FORMATS = {
 
 
 def _describe_bounds(schema: dict[str, Any]) -> str:
-    parts = [schema, *schema.get("anyOf", [])]
-    found = [
-        words.format(_format_number(part[name]))
-        for part in parts
-        for name, words in _BOUND_FORMATS.items()
-        if name in part
-    ]
+    bounds = []
+    for alternative in [schema, *schema.get("anyOf", [])]:
+        for name, template in _BOUND_FORMATS.items():
+            if name in alternative:
+                bounds.append(template.format(_format_number(alternative[name])))
     if schema.get("default") not in (None, [], {}, ""):
-        found.append(f"default {json.dumps(schema['default'])}")
-    return ", ".join(found)
+        bounds.append(f"default {json.dumps(schema['default'])}")
+    return ", ".join(bounds)
 
 
 def _format_number(value: Any) -> Any:
-    return f"{value:,.0f}" if isinstance(value, int | float) and value == int(value) else value
+    if isinstance(value, int | float) and value == int(value):
+        return f"{value:,.0f}"
+    return value
 
 
 def _describe_responses(operation_schema: dict[str, Any]) -> Iterator[ResponseExample]:
-    for status, answer in operation_schema["responses"].items():
-        if "$ref" in answer:
+    for status, response in operation_schema["responses"].items():
+        if "$ref" in response:  # an error, which the page lists separately
             continue
-        media = answer.get("content", {}).get("application/json")
-        text = (
-            json.dumps(media["examples"]["example"]["value"], indent=2, ensure_ascii=False) if media else ""
-        )
-        yield ResponseExample(status, text, _format_prose(answer["description"]))
+        media = response.get("content", {}).get("application/json")
+        text = ""
+        if media:
+            text = json.dumps(media["examples"]["example"]["value"], indent=2, ensure_ascii=False)
+        yield ResponseExample(status=status, text=text, description=_format_prose(response["description"]))
 
 
 def _build_curl_command(base_url: str, path: str, method: str, operation_schema: dict[str, Any]) -> str:
-    verb = "" if method == "GET" else f" -X {method}"
-    lines = [f"curl{verb} {base_url}{path}", '-H "Authorization: Bearer $LEPTON_KEY"']
+    method_option = "" if method == "GET" else f" -X {method}"
+    lines = [f"curl{method_option} {base_url}{path}", '-H "Authorization: Bearer $LEPTON_KEY"']
     body = operation_schema.get("requestBody", {}).get("content", {})
     if "application/json" in body:
         example = body["application/json"]["examples"]["example"]["value"]
+        # In a shell, a quotation mark inside single quotes is written as '\'' (end, escaped mark, start).
         text = json.dumps(example, indent=2, ensure_ascii=False).replace("'", "'\\''")
         lines += ['-H "Content-Type: application/json"', f"-d '{text}'"]
     elif body:

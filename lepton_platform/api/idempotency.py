@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on POST: one effect, and the same bytes again for a day."""
+"""`Idempotency-Key` on POST: the work is done once, and a repeated request gets the stored response for a day."""
 
 from __future__ import annotations
 
@@ -19,18 +19,25 @@ _KEY_PATTERN = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def run_once(s: Scope, request: ApiRequest[Any], respond: Callable[[], ApiResponse]) -> ApiResponse:
-    """The work and its stored answer commit together with the scope, or neither does."""
+    """Calls `respond`, or returns the stored response of an earlier request with the same key.
+
+    The work of `respond` and its stored response commit together, in the transaction of `s`.
+
+    Raises:
+        IdempotencyInFlight: The first request with this key has not finished.
+        Invalid: The key is malformed, or it was used with another request.
+    """
     key = _read_idempotency_key(request)
     if key is None:
         return respond()
-    begun = idempotency.begin_request(s, key, _hash_request(request))
-    if isinstance(begun, idempotency.RequestInProgress):
+    progress = idempotency.begin_request(s, key, _hash_request(request))
+    if isinstance(progress, idempotency.RequestInProgress):
         raise IdempotencyInFlight()
-    if isinstance(begun, idempotency.StoredResponse):
-        return ApiResponse(begun.body, begun.status, headers=REPLAYED_HEADERS)
-    answer = respond()
-    idempotency.finish_request(s, begun, status=answer.status, body=answer.content)
-    return answer
+    if isinstance(progress, idempotency.StoredResponse):
+        return ApiResponse(progress.body, progress.status, headers=REPLAYED_HEADERS)
+    response = respond()
+    idempotency.finish_request(s, progress, status=response.status, body=response.content)
+    return response
 
 
 def _read_idempotency_key(request: ApiRequest[Any]) -> str | None:
@@ -44,5 +51,6 @@ def _read_idempotency_key(request: ApiRequest[Any]) -> str | None:
 
 def _hash_request(api_request: ApiRequest[Any]) -> bytes:
     request = api_request.http_request
+    # Method, path and query belong to the identity of a request: the same body may be sent to two addresses.
     head = f"{request.method}\n{request.path}\n{request.META.get('QUERY_STRING', '')}\n"
     return hashlib.blake2b(head.encode() + api_request.content, digest_size=16).digest()

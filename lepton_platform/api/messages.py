@@ -1,4 +1,4 @@
-"""What a view is given and what it returns."""
+"""The request that a view receives and the response that it returns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ JSON_CONTENT_TYPE = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest(Generic[B]):
-    """An authenticated, permitted and decoded request."""
+    """An authenticated, authorised and decoded request. `content` are the bytes that `body` was decoded from."""
 
     http_request: HttpRequest
     caller: Caller
@@ -47,7 +47,7 @@ class ApiResponse:
 
 
 def to_json_response(value: Any, *, status: int = 200) -> ApiResponse:
-    """`value` is a Struct or dataclass of the operation's answer."""
+    """Encodes `value`, a Struct or dataclass, as JSON."""
     return ApiResponse(msgspec.json.encode(value), status)
 
 

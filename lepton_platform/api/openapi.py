@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 schema, made from the same declarations that serve the requests."""
+"""The OpenAPI 3.1 document, built from the declarations that also dispatch the requests."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ JsonObject = dict[str, Any]
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 _REF = "#/components/schemas/{name}"
+# Codes that authentication, the rate limit, the scope check and the database can give for every operation.
 _COMMON_CODES = (
     "unauthenticated",
     "forbidden",
@@ -42,27 +43,30 @@ _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "The first answer is kept for 24 hours and given again, byte for byte.",
+    "description": "The first response is stored for 24 hours; a repeated request gets the same bytes.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
 
 @lru_cache(maxsize=1)
 def build_document() -> JsonObject:
-    """The whole schema as built-in types; built once a process."""
+    """Returns the document as built-in types. It is built once per process."""
     generator: Any = SchemaGenerator
-    built: JsonObject = generator().get_schema(request=None, public=True)
-    return built
+    document: JsonObject = generator().get_schema(request=None, public=True)
+    return document
 
 
 def add_operations(result: JsonObject, **_context: Any) -> JsonObject:
-    """A drf-spectacular hook: the operations are plain views, so their paths are added here."""
+    """Adds paths and components to the document; a post-processing hook of drf-spectacular.
+
+    drf-spectacular finds only DRF views, and the operations are plain Django views.
+    """
     components = result.setdefault("components", {})
     components["schemas"] = _build_schemas()
     components["responses"] = dict(_iter_problem_responses())
     components["headers"] = {
         "X-Request-Id": {
-            "description": "Quote it when you ask about a request.",
+            "description": "Identifies the request in error reports.",
             "schema": {"type": "string"},
         }
     }
@@ -71,30 +75,30 @@ def add_operations(result: JsonObject, **_context: Any) -> JsonObject:
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "lep_live_<region>_<id>_<secret>",
-            "description": "Scopes:\n\n"
-            + "\n".join(f"- `{name}`: {about}" for name, about in SCOPE_DESCRIPTIONS.items()),
+            "description": _describe_scopes(),
         }
     }
     for template, operations in ROUTES:
-        described = {
-            operation.method.lower(): _describe_operation(template, operation) for operation in operations
-        }
-        result["paths"][PREFIX + template] = described
+        path_item = {}
+        for operation in operations:
+            path_item[operation.method.lower()] = _describe_operation(template, operation)
+        result["paths"][PREFIX + template] = path_item
     return result
 
 
 def iter_operations() -> Iterator[tuple[str, ApiOperation]]:
-    """Every path template with each of its operations."""
-    for template, declared in ROUTES:
-        for operation in declared:
+    """Yields every path template with each of its operations."""
+    for template, operations in ROUTES:
+        for operation in operations:
             yield PREFIX + template, operation
 
 
 def list_error_codes(template: str, operation: ApiOperation) -> list[str]:
-    """Every error code that the operation can answer with."""
+    """Returns every error code that the operation can respond with, in the order of `PROBLEM_TYPES`."""
     codes = {*_COMMON_CODES, *operation.error_codes}
     if not isinstance(operation.body, EmptyBody):
         codes.update(_BODY_CODES)
+    # Path parameters have a length limit, query parameters a format.
     if operation.query_parameters or "{" in template:
         codes.add("invalid")
     if operation.is_idempotent_by_key:
@@ -102,28 +106,37 @@ def list_error_codes(template: str, operation: ApiOperation) -> list[str]:
     return [code for code in PROBLEM_TYPES if code in codes]
 
 
+def _describe_scopes() -> str:
+    lines = [f"- `{name}`: {description}" for name, description in SCOPE_DESCRIPTIONS.items()]
+    return "Scopes:\n\n" + "\n".join(lines)
+
+
 def _describe_operation(template: str, operation: ApiOperation) -> JsonObject:
-    statuses = sorted({PROBLEM_TYPES[code].status for code in list_error_codes(template, operation)})
-    described: JsonObject = {
+    schema: JsonObject = {
         "operationId": operation.name,
         "summary": operation.summary,
         "description": f"{operation.description}\n\nNeeds the scope `{operation.required_scope}`.".strip(),
         "tags": [template.partition("/")[0]],
+        # The scope names are not scopes of OAuth; OpenAPI 3.1 allows role names for any scheme.
         "security": [{"apiKey": [operation.required_scope]}],
         "parameters": [*_describe_path_parameters(template), *_describe_query_parameters(operation)],
-        "responses": {
-            **{str(answer.status): _describe_response(answer) for answer in operation.responses},
-            **{
-                str(status): {"$ref": f"#/components/responses/{_format_response_name(status)}"}
-                for status in statuses
-            },
-        },
+        "responses": _describe_responses(template, operation),
     }
     if operation.is_idempotent_by_key:
-        described["parameters"].append(_IDEMPOTENCY_KEY)
+        schema["parameters"].append(_IDEMPOTENCY_KEY)
     if not isinstance(operation.body, EmptyBody):
-        described["requestBody"] = _describe_request_body(operation)
-    return described
+        schema["requestBody"] = _describe_request_body(operation)
+    return schema
+
+
+def _describe_responses(template: str, operation: ApiOperation) -> JsonObject:
+    """Successful responses are described in place; errors refer to one component for each status."""
+    responses = {}
+    for response in operation.responses:
+        responses[str(response.status)] = _describe_response(response)
+    for status in sorted({PROBLEM_TYPES[code].status for code in list_error_codes(template, operation)}):
+        responses[str(status)] = {"$ref": f"#/components/responses/{_format_response_name(status)}"}
+    return responses
 
 
 def _describe_path_parameters(template: str) -> list[JsonObject]:
@@ -134,8 +147,14 @@ def _describe_path_parameters(template: str) -> list[JsonObject]:
 
 def _describe_query_parameters(operation: ApiOperation) -> list[JsonObject]:
     return [
-        {"name": p.name, "in": "query", "required": False, "description": p.description, "schema": p.schema}
-        for p in operation.query_parameters
+        {
+            "name": parameter.name,
+            "in": "query",
+            "required": False,
+            "description": parameter.description,
+            "schema": parameter.schema,
+        }
+        for parameter in operation.query_parameters
     ]
 
 
@@ -160,23 +179,27 @@ def _build_body_schema(body: Any) -> JsonObject:
 
 
 def _describe_response(response: ResponseSpec) -> JsonObject:
-    described: JsonObject = {
+    schema: JsonObject = {
         "description": response.description,
         "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
     }
+    # The types that a stored image may have.
     if response.data_type is bytes:
-        described["content"] = {media_type: {} for media_type in ("image/jpeg", "image/png", "image/webp")}
+        schema["content"] = {media_type: {} for media_type in ("image/jpeg", "image/png", "image/webp")}
     elif response.data_type is not None:
+        # Examples are partly Structs, which the JSON encoder of the document does not know.
         example = msgspec.to_builtins(response.example)
         media = {"schema": _build_reference(response.data_type), "examples": {"example": {"value": example}}}
-        described["content"] = {"application/json": media}
-    return described
+        schema["content"] = {"application/json": media}
+    return schema
 
 
 def _iter_problem_responses() -> Iterator[tuple[str, JsonObject]]:
-    for status in sorted({kind.status for kind in PROBLEM_TYPES.values()}):
-        codes = [code for code, kind in PROBLEM_TYPES.items() if kind.status == status]
-        yield _format_response_name(status), _describe_problem(codes)
+    codes_by_status: dict[int, list[str]] = {}
+    for code, problem_type in PROBLEM_TYPES.items():
+        codes_by_status.setdefault(problem_type.status, []).append(code)
+    for status in sorted(codes_by_status):
+        yield _format_response_name(status), _describe_problem(codes_by_status[status])
 
 
 def _format_response_name(status: int) -> str:
@@ -193,29 +216,34 @@ def _describe_problem(codes: list[str]) -> JsonObject:
 
 
 def _build_problem_example(code: str) -> JsonObject:
-    kind = PROBLEM_TYPES[code]
-    wrong = {"pointer": "/events/3/price", "code": "type", "detail": "Expected `float | null`, got `str`."}
+    problem_type = PROBLEM_TYPES[code]
+    errors: list[JsonObject] = []
+    if code == "invalid":
+        errors.append(
+            {"pointer": "/events/3/price", "code": "type", "detail": "Expected `float | null`, got `str`."}
+        )
     return {
         "type": f"/docs#problem-{code}",
-        "title": kind.title,
-        "status": kind.status,
+        "title": problem_type.title,
+        "status": problem_type.status,
         "code": code,
-        "detail": kind.meaning,
+        "detail": problem_type.meaning,
         "request_id": "01936f6e8a107cc19c1f3b5a6c7d8e9f",
-        "errors": [wrong] if code == "invalid" else [],
+        "errors": errors,
     }
 
 
 @lru_cache(maxsize=1)
 def _collect_schema_types() -> tuple[Any, ...]:
-    kinds: dict[str, Any] = {"Problem": Problem}
+    # Keyed by name, because msgspec names the component of a type by its class name.
+    types: dict[str, Any] = {"Problem": Problem}
     for _, operation in iter_operations():
         if isinstance(operation.body, JsonBody | BatchBody):
-            kinds[operation.body.data_type.__name__] = operation.body.data_type
-        for answer in operation.responses:
-            if answer.data_type not in (None, bytes):
-                kinds[answer.data_type.__name__] = answer.data_type
-    return tuple(kinds.values())
+            types[operation.body.data_type.__name__] = operation.body.data_type
+        for response in operation.responses:
+            if response.data_type not in (None, bytes):
+                types[response.data_type.__name__] = response.data_type
+    return tuple(types.values())
 
 
 def _build_schemas() -> JsonObject:
@@ -226,7 +254,7 @@ def _build_schemas() -> JsonObject:
 
 
 def _describe_any_value(_data_type: type) -> JsonObject:
-    """For fields typed `object`. An empty schema counts as none for msgspec."""
+    """The schema of fields typed `object`. It has a description, because msgspec ignores an empty schema."""
     return {"description": "Any JSON value."}
 
 

@@ -1,4 +1,4 @@
-"""One declaration for each operation: what it needs, takes and gives. Dispatch and schema both read it."""
+"""Declarations of API operations. The dispatcher and the OpenAPI schema are both built from them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from django.http import HttpRequest
 from lepton_platform.api import bodies, idempotency
 from lepton_platform.api.bodies import KIB, DecodedBatch
 from lepton_platform.api.messages import ApiRequest, ApiResponse
-from tenants.scope import Scope, scope
+from tenants.scope import scope as open_scope
 
-B = TypeVar("B")
 T = TypeVar("T")
 
 
 class RequestBody(Protocol):
-    """How a request's body is read, and what the schema says about it."""
+    """How a request's body is read, and what the schema shows of it."""
 
     @property
     def example(self) -> Any: ...
@@ -28,7 +27,7 @@ class RequestBody(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class JsonBody(Generic[T]):
-    """One JSON object; with `optional`, an empty body means all defaults."""
+    """One JSON object. With `optional`, an empty body is decoded as all defaults."""
 
     data_type: type[T]
     example: Any
@@ -36,6 +35,7 @@ class JsonBody(Generic[T]):
     optional: bool = False
 
     def read(self, request: HttpRequest) -> tuple[bytes, T]:
+        """Returns the raw bytes and the decoded object. Raises the errors of `read_body` and `decode_body`."""
         if self.optional and request.META.get("CONTENT_LENGTH", "0") in ("", "0"):
             return b"", self.data_type()
         content = bodies.read_body(request, max_bytes=self.max_bytes)
@@ -44,7 +44,7 @@ class JsonBody(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class BatchBody(Generic[T]):
-    """`{name: [row, ...]}`, at most 1,000 rows."""
+    """`{name: [row, ...]}` with at most 1,000 rows."""
 
     data_type: type[T]
     name: str
@@ -52,13 +52,14 @@ class BatchBody(Generic[T]):
     max_bytes: int
 
     def read(self, request: HttpRequest) -> tuple[bytes, DecodedBatch[T]]:
+        """Returns the raw bytes and the decoded rows. Raises the errors of `read_body` and `decode_batch`."""
         content = bodies.read_body(request, max_bytes=self.max_bytes)
         return content, bodies.decode_batch(content, self.data_type, name=self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class BinaryBody:
-    """`limits`: the media types that are taken, and how many bytes of each."""
+    """A file. `max_bytes_by_type` lists the accepted media types with the size limit of each."""
 
     max_bytes_by_type: Mapping[str, int]
     example: Any = None
@@ -68,34 +69,39 @@ class BinaryBody:
         return tuple(self.max_bytes_by_type)
 
     def read(self, request: HttpRequest) -> tuple[bytes, bytes]:
-        limit = self.max_bytes_by_type.get(bodies.get_media_type(request), 0)
-        content = bodies.read_body(request, max_bytes=limit, media_types=self.media_types)
+        """Returns the content twice: as raw bytes and as the body. Raises the errors of `read_body`."""
+        # The limit of an unknown media type is irrelevant: read_body refuses the type before it compares sizes.
+        max_bytes = self.max_bytes_by_type.get(bodies.get_media_type(request), 0)
+        content = bodies.read_body(request, max_bytes=max_bytes, media_types=self.media_types)
         return content, content
 
 
 @dataclass(frozen=True, slots=True)
 class EmptyBody:
-    """No body is expected; one that is sent is not read."""
+    """No body is expected. One that is sent is not read."""
 
     example: Any = None
     max_bytes: int = 0
 
     def read(self, _request: HttpRequest) -> tuple[bytes, None]:
+        """Returns no bytes and no body, without reading the request."""
         return b"", None
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseSpec:
-    """`kind` is a Struct or dataclass, None for no content, or bytes for an image."""
+    """`data_type` is a Struct or dataclass, None for no content, or `bytes` for an image."""
 
     data_type: Any
     example: Any = None
     status: int = 200
-    description: str = "As asked."
+    description: str = "The requested data."
 
 
 @dataclass(frozen=True, slots=True)
 class QueryParameter:
+    """An optional query parameter; `schema` is its JSON schema."""
+
     name: str
     description: str
     schema: dict[str, Any]
@@ -103,37 +109,23 @@ class QueryParameter:
 
 PAGE_PARAMETERS = (
     QueryParameter(
-        "limit", "Rows on a page.", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}
+        name="limit",
+        description="Maximum number of rows on a page.",
+        schema={"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
     ),
-    QueryParameter("cursor", "`next_cursor` of the page before.", {"type": "string"}),
+    QueryParameter(
+        name="cursor",
+        description="`next_cursor` of the previous page.",
+        schema={"type": "string"},
+    ),
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiOperation:
-    """`codes` are the error codes of its own, besides those every operation has."""
+    """One method of one address.
 
-    name: str
-    method: str
-    required_scope: str
-    summary: str
-    description: str
-    body: RequestBody
-    responses: tuple[ResponseSpec, ...]
-    query_parameters: tuple[QueryParameter, ...]
-    error_codes: tuple[str, ...]
-    run: Callable[[ApiRequest[Any]], ApiResponse]
-
-    @property
-    def is_idempotent_by_key(self) -> bool:
-        return self.method == "POST"
-
-
-@dataclass(frozen=True, slots=True)
-class OperationDeclaration:
-    """The decorators of views: `inside` a scope (one transaction with the stored answer), or `outside`.
-
-    A POST that is `outside` opens its scope itself and keeps its answer in there (`idempotency.once_in`).
+    `error_codes` are the codes of this operation only; `openapi.list_error_codes` adds those that every operation has.
     """
 
     name: str
@@ -141,31 +133,54 @@ class OperationDeclaration:
     required_scope: str
     summary: str
     responses: tuple[ResponseSpec, ...]
+    run: Callable[[ApiRequest[Any]], ApiResponse]
     description: str = ""
     body: RequestBody = EmptyBody()
     query_parameters: tuple[QueryParameter, ...] = ()
     error_codes: tuple[str, ...] = ()
 
-    def bind_in_scope(self, view: Callable[[ApiRequest[B], Scope], ApiResponse]) -> ApiOperation:
-        def run_in_scope(request: ApiRequest[B]) -> ApiResponse:
-            with scope(request.tenant, actor=request.actor) as s:
+    @property
+    def is_idempotent_by_key(self) -> bool:
+        return self.method == "POST"
+
+
+def operation(
+    *,
+    name: str,
+    method: str,
+    scope: str,
+    summary: str,
+    responses: tuple[ResponseSpec, ...],
+    transaction: bool = True,
+    **details: Any,
+) -> Callable[[Callable[..., ApiResponse]], ApiOperation]:
+    """Decorates a view and makes an `ApiOperation` of it.
+
+    Args:
+        name: The OpenAPI `operationId`.
+        method: The HTTP method in capital letters.
+        scope: The scope that the API key must have.
+        summary: One line for the documentation.
+        responses: The successful responses.
+        transaction: If true, the view is called as `view(request, s)` inside the tenant's scope, and the stored
+            idempotent response commits together with its work. If false, the view is called as `view(request)`,
+            opens its scope itself, and a POST has to call `idempotency.run_once` there.
+        details: `description`, `body`, `query_parameters` and `error_codes` of `ApiOperation`.
+    """
+
+    def decorate(view: Callable[..., ApiResponse]) -> ApiOperation:
+        def run_in_transaction(request: ApiRequest[Any]) -> ApiResponse:
+            with open_scope(request.tenant, actor=request.actor) as s:
                 return idempotency.run_once(s, request, lambda: view(request, s))
 
-        return self._build_operation(run_in_scope)
-
-    def bind_without_scope(self, view: Callable[[ApiRequest[B]], ApiResponse]) -> ApiOperation:
-        return self._build_operation(view)
-
-    def _build_operation(self, run: Callable[[ApiRequest[Any]], ApiResponse]) -> ApiOperation:
         return ApiOperation(
-            self.name,
-            self.method,
-            self.required_scope,
-            self.summary,
-            self.description,
-            self.body,
-            self.responses,
-            self.query_parameters,
-            self.error_codes,
-            run,
+            name=name,
+            method=method,
+            required_scope=scope,
+            summary=summary,
+            responses=responses,
+            run=run_in_transaction if transaction else view,
+            **details,
         )
+
+    return decorate

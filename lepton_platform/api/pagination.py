@@ -1,4 +1,4 @@
-"""Cursor pages. A cursor is opaque, signed, and good for one tenant and one list only."""
+"""Cursor pagination. A cursor is opaque, signed, and valid for one tenant and one list."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ MAX_PAGE_SIZE = 200
 
 
 def parse_page_size(query: Mapping[str, str]) -> int:
-    """From `?limit=`, 1 to 200. Raises Invalid."""
+    """Returns `?limit=` as a number from 1 to 200. Raises Invalid."""
     text = query.get("limit", str(DEFAULT_PAGE_SIZE))
+    # int() accepts "٣", "1_0" and texts of any length; nine digits are more than any valid limit has.
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_PAGE_SIZE:
         raise Invalid.from_field("/query/limit", "range", f"A whole number from 1 to {MAX_PAGE_SIZE}.")
     return int(text)
 
 
 def encode_cursor(tenant: UUID, listing: str, position: object) -> str | None:
-    """None for the position None: there is no next page."""
+    """Returns the cursor of a position in a list, or None if `position` is None (there is no next page)."""
     if position is None:
         return None
     signed = _build_signer(tenant, listing).sign(str(position))
@@ -37,11 +38,25 @@ def encode_cursor(tenant: UUID, listing: str, position: object) -> str | None:
 def decode_cursor(
     tenant: UUID, listing: str, query: Mapping[str, str], parse: Callable[[str], P]
 ) -> P | None:
-    """The position after which the page starts; None at the start. Raises Invalid for any other text."""
+    """Returns the position after which the page starts, from `?cursor=`.
+
+    Args:
+        tenant: The tenant that the cursor must have been made for.
+        listing: The list that the cursor must have been made for.
+        query: The query parameters.
+        parse: Converts the signed text to a position.
+
+    Returns:
+        The position, or None if there is no cursor (the first page).
+
+    Raises:
+        Invalid: The cursor was not made by `encode_cursor` for this tenant and list.
+    """
     text = query.get("cursor")
     if text is None:
         return None
     try:
+        # Cursors are sent without base64 padding, which would have to be escaped in a URL.
         padded = text + "=" * (-len(text) % 4)
         signed = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
         return parse(_build_signer(tenant, listing).unsign(signed))

@@ -1,4 +1,4 @@
-"""What each scope of a key allows, in words for those who make keys and those who read the schema."""
+"""The scopes of an API key, described for those who create keys and those who read the schema."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SCOPE_DESCRIPTIONS = {
     "profiles:write": "Add, change and erase profiles",
     "events:write": "Record events",
     "reviews:write": "Record reviews",
-    "recommendations:read": "Ask for recommendations",
-    "models:read": "Read models, their quality, rules and knowledge",
-    "models:write": "Train, promote and roll back models; state rules and knowledge",
+    "recommendations:read": "Request recommendations",
+    "models:read": "Read models, their quality, rules and triples",
+    "models:write": "Train, promote and roll back models; replace rules and record triples",
     "jobs:read": "Read jobs",
     "jobs:write": "Cancel jobs",
     "tenant:read": "Read the tenant's settings and limits",
@@ -24,6 +24,6 @@ SCOPE_DESCRIPTIONS = {
 
 
 def require_scope(granted: Collection[str], required: str) -> None:
-    """Raises Forbidden."""
+    """Raises Forbidden if `required` is not among the key's scopes."""
     if required not in granted:
         raise Forbidden(f"This key lacks the scope {required}.")

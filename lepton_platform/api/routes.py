@@ -1,4 +1,4 @@
-"""Every address and its operations. URL patterns and OpenAPI schema are both made from `ROUTES`."""
+"""The addresses of the API and their operations. URL patterns and the OpenAPI schema are built from `ROUTES`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lepton_platform.api.v1 import (
 PREFIX = "/api/v1/"
 Route = tuple[str, Sequence[ApiOperation]]
 
-# Longer addresses first: an item's id may hold slashes, so its pattern takes the rest of the path.
+# Longer addresses first: an item id may contain slashes, so the pattern of `{item_id}` matches the rest of the path.
 ROUTES: tuple[Route, ...] = (
     ("items", (items.list_items, items.upsert_item)),
     ("items/batch", (items.upsert_items,)),

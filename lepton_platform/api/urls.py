@@ -1,3 +1,5 @@
+"""URL patterns of the API, its schema and its documentation."""
+
 from __future__ import annotations
 
 import re
@@ -10,7 +12,7 @@ from lepton_platform.api.routes import ROUTES
 
 
 class _AnyPathConverter:
-    """A client's id may hold slashes and line ends."""
+    """Matches any text: an id of a client may contain slashes and line breaks."""
 
     regex = "(?s:.+)"
 
@@ -26,7 +28,13 @@ _CONVERTERS = {"item_id": "anything", "profile_id": "anything"}
 
 
 def _build_pattern(template: str) -> str:
-    return re.sub(r"{(\w+)}", lambda found: f"<{_CONVERTERS.get(found[1], 'str')}:{found[1]}>", template)
+    """Converts an OpenAPI path template (`items/{item_id}`) to a Django pattern (`items/<anything:item_id>`)."""
+
+    def format_parameter(match: re.Match[str]) -> str:
+        name = match[1]
+        return f"<{_CONVERTERS.get(name, 'str')}:{name}>"
+
+    return re.sub(r"{(\w+)}", format_parameter, template)
 
 
 urlpatterns: list[URLPattern] = [

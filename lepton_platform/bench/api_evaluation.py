@@ -29,7 +29,7 @@ FractionCallback = Callable[[float], None]
 class ApiEvaluationResult:
     """Metrics over all users with at least two events; the target is each user's last event, the catalogue is full.
 
-    `stages` counts answers by serving stage, `seconds` are by phase.
+    `stages` counts responses by serving stage, `seconds` are by phase.
     """
 
     users: int
@@ -90,8 +90,8 @@ def evaluate_api(
     timer.run_phase("events", lambda report: _send_events(client, cases, report))
     timer.run_phase("training", lambda report: _train_model(client, profile, report))
     timer.run_phase("loading", lambda _report: _wait_for_model(client, cases[0]))
-    answers = timer.run_phase("asking", lambda report: _request_recommendations(client, cases, k, report))
-    return _compute_result(cases, answers, timer.seconds, k)
+    responses = timer.run_phase("asking", lambda report: _request_recommendations(client, cases, k, report))
+    return _compute_result(cases, responses, timer.seconds, k)
 
 
 class _PhaseTimer:
@@ -113,15 +113,18 @@ def _build_cases(dataset: Dataset) -> list[HeldOutCase]:
     cases = []
     for user in range(dataset.n_users):
         # CSR: the events of user u are dataset.item[indptr[u]:indptr[u + 1]], in time order.
-        events = dataset.item[dataset.indptr[user] : dataset.indptr[user + 1]].tolist()
-        if len(events) >= 2:
-            item_ids = [dataset.item_ids[item] for item in events]
+        start, stop = dataset.indptr[user], dataset.indptr[user + 1]
+        item_ids = [dataset.item_ids[item] for item in dataset.item[start:stop].tolist()]
+        if len(item_ids) >= 2:
             cases.append(HeldOutCase(dataset.user_ids[user], item_ids[:-1], item_ids[-1]))
     return cases
 
 
 def _send_items(
-    client: BenchClient, dataset: Dataset, path: Path | None, on_progress: FractionCallback
+    client: BenchClient,
+    dataset: Dataset,
+    path: Path | None,
+    on_progress: FractionCallback,
 ) -> None:
     descriptions: dict[str, dict[str, Any]] = {}
     if path is not None:
@@ -135,24 +138,29 @@ def _send_items(
 
 def _build_item(item_id: str, row: dict[str, Any]) -> dict[str, Any]:
     """An item within the API's limits of length."""
+    title = str(row.get("title") or "")
+    description = str(row.get("description") or "")
+    categories = parse_category_path(row.get("categories"))
     return {
         "id": item_id,
-        "title": str(row.get("title") or "")[:500],
-        "description": str(row.get("description") or "")[:20_000],
-        "categories": [label[:200] for label in parse_category_path(row.get("categories"))][:50],
+        "title": title[:500],
+        "description": description[:20_000],
+        "categories": [label[:200] for label in categories[:50]],
     }
 
 
 def _send_events(client: BenchClient, cases: list[HeldOutCase], on_progress: FractionCallback) -> None:
     """Sends the histories in time order over all users, as a live client would."""
     rng = np.random.default_rng(0)
-    start = datetime.now(UTC) - TIME_SPAN - timedelta(days=1)
+    # One day before now, so that no event is in the future of the server's clock.
+    start = datetime.now(UTC) - timedelta(days=1) - TIME_SPAN
     timed_events = []
     for case in cases:
         # A random phase keeps users with equally long histories from having the same times.
         phase = float(rng.random())
         for position, item in enumerate(case.history):
-            at = start + TIME_SPAN * ((position + phase) / len(case.history))
+            elapsed = TIME_SPAN * ((position + phase) / len(case.history))
+            at = start + elapsed
             event = {"profile_id": case.user, "item_id": item, "kind": "purchase", "at": at.isoformat()}
             timed_events.append(_TimedEvent(at, event))
     timed_events.sort(key=lambda timed: timed.at)
@@ -161,14 +169,22 @@ def _send_events(client: BenchClient, cases: list[HeldOutCase], on_progress: Fra
 
 
 def _send_in_batches(
-    client: BenchClient, path: str, field: str, rows: Sequence[Any], on_progress: FractionCallback
+    client: BenchClient,
+    path: str,
+    field: str,
+    rows: Sequence[Any],
+    on_progress: FractionCallback,
 ) -> None:
     """Posts the rows in bodies `{field: [...]}`. Raises RuntimeError if any row is rejected."""
     bodies = []
     for start in range(0, len(rows), BATCH_SIZE):
-        bodies.append({field: rows[start : start + BATCH_SIZE]})
+        batch = rows[start : start + BATCH_SIZE]
+        bodies.append({field: batch})
     receipts = client.run_in_threads(
-        lambda body: client.post(path, body), bodies, threads=2, on_progress=on_progress
+        lambda body: client.post(path, body),
+        bodies,
+        threads=2,
+        on_progress=on_progress,
     )
     for receipt in receipts:
         if receipt["rejected"]:
@@ -183,7 +199,8 @@ def _train_model(client: BenchClient, profile: str, on_progress: FractionCallbac
         on_progress(job["percent"] / 100)
     # A job that succeeds with a reason has trained a model that the promotion gate refused.
     if job["state"] != "succeeded" or job["reason"]:
-        raise RuntimeError(f"The training ended as {job['state']}: {job['reason'] or 'no reason given'}")
+        reason = job["reason"] or "no reason given"
+        raise RuntimeError(f"The training ended as {job['state']}: {reason}")
 
 
 def _wait_for_model(client: BenchClient, case: HeldOutCase) -> None:
@@ -195,7 +212,10 @@ def _wait_for_model(client: BenchClient, case: HeldOutCase) -> None:
 
 
 def _request_recommendations(
-    client: BenchClient, cases: list[HeldOutCase], k: int, on_progress: FractionCallback
+    client: BenchClient,
+    cases: list[HeldOutCase],
+    k: int,
+    on_progress: FractionCallback,
 ) -> list[Any]:
     return client.run_in_threads(
         lambda case: client.post("recommendations", {"profile_id": case.user, "k": k}),
@@ -206,22 +226,27 @@ def _request_recommendations(
 
 
 def _compute_result(
-    cases: list[HeldOutCase], answers: list[Any], seconds: dict[str, float], k: int
+    cases: list[HeldOutCase],
+    responses: list[Any],
+    seconds: dict[str, float],
+    k: int,
 ) -> ApiEvaluationResult:
     dcg, n_hits = 0.0, 0
     stages: dict[str, int] = {}
-    for case, answer in zip(cases, answers, strict=True):
-        stages[answer["stage"]] = stages.get(answer["stage"], 0) + 1
-        item_ids = [item["id"] for item in answer["items"]][:k]
+    for case, response in zip(cases, responses, strict=True):
+        stage = response["stage"]
+        stages[stage] = stages.get(stage, 0) + 1
+        item_ids = [item["id"] for item in response["items"][:k]]
         if case.target in item_ids:
             n_hits += 1
+            rank = item_ids.index(case.target)
             # One relevant item: the ideal DCG is 1, and rank r (from 0) contributes 1 / log2(r + 2).
-            dcg += 1 / math.log2(item_ids.index(case.target) + 2)
+            dcg += 1 / math.log2(rank + 2)
     return ApiEvaluationResult(
         users=len(cases),
         ndcg=dcg / len(cases),
         recall=n_hits / len(cases),
         stages=stages,
-        model_version=answers[0]["model_version"],
+        model_version=responses[0]["model_version"],
         seconds=seconds,
     )

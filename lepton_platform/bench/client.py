@@ -73,19 +73,21 @@ class BenchClient:
             try:
                 response = self._send_request(method, path, body)
             except (HTTPException, OSError):
+                # The server may be restarting. Repeating is safe: items are upserted, events with times deduplicated.
                 time.sleep(0.5)
                 continue
             if response.is_success:
                 return json.loads(response.body)
             if response.status not in (429, 503):
                 raise CallFailed(f"{method} {path}: {response.status} {response.get_text()}")
-            time.sleep(float(response.headers.get("Retry-After") or 1))
+            time.sleep(float(response.get_header("Retry-After") or 1))
         raise CallFailed(f"{method} {path}: no answer after {MAX_ATTEMPTS} attempts")
 
     def _send_request(self, method: str, path: str, body: bytes) -> HttpResponse:
         return self._get_connection().send_request(method, f"/api/v1/{path}", body, self._headers)
 
     def _get_connection(self) -> HttpConnection:
+        # threading.local: each thread sees its own attribute.
         if not hasattr(self._thread_state, "connection"):
             self._thread_state.connection = HttpConnection(self._base_url)
         connection: HttpConnection = self._thread_state.connection

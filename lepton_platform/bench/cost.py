@@ -22,7 +22,10 @@ TIMEOUT_SECONDS = 4 * 3600
 def add_arguments(parser: ArgumentParser) -> None:
     """Adds the options that only this benchmark has."""
     parser.add_argument(
-        "--models", type=_parse_names, default=MODELS, help="for cost: names with commas between"
+        "--models",
+        type=_parse_names,
+        default=MODELS,
+        help="for cost: names with commas between",
     )
     parser.add_argument(
         "--event-multiples",
@@ -31,7 +34,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="for cost: multiples of --events",
     )
     parser.add_argument(
-        "--items", type=_parse_numbers, default=CATALOGUE_SIZES, help="for cost: sizes of the catalogue"
+        "--items",
+        type=_parse_numbers,
+        default=CATALOGUE_SIZES,
+        help="for cost: sizes of the catalogue",
     )
     parser.add_argument("--profile", choices=["fast", "full"], default="fast", help="for cost")
 
@@ -75,7 +81,12 @@ def _fit_exponents(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _measure_model(
-    model: str, events: int, items: int, profile: str, metrics: BenchMetrics, on_message: MessageCallback
+    model: str,
+    events: int,
+    items: int,
+    profile: str,
+    metrics: BenchMetrics,
+    on_message: MessageCallback,
 ) -> dict[str, Any]:
     """Measures once, adds the row to `metrics` and returns it.
 
@@ -93,6 +104,7 @@ def _measure_model(
     if completed.returncode:
         error_lines = completed.stderr.strip().splitlines() or [f"status {completed.returncode}"]
         raise RuntimeError(f"{model} at {events:,} events and {items:,} items: {error_lines[-1]}")
+    # Libraries may print warnings before the result.
     row: dict[str, Any] = json.loads(completed.stdout.splitlines()[-1])
     on_message(
         f"{model:16} {events:>10,} events {items:>8,} items  {row['seconds']:9.2f} s  {row['peak_mib']:7,} MiB"

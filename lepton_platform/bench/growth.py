@@ -74,7 +74,12 @@ def _estimate_growth(metrics: BenchMetrics, events: int) -> BenchMetrics:
 
 
 def _send_events(
-    bench: BenchPlatform, rng: np.random.Generator, count: int, *, profiles: int, chunk_size: int = 250_000
+    bench: BenchPlatform,
+    rng: np.random.Generator,
+    count: int,
+    *,
+    profiles: int,
+    chunk_size: int = 250_000,
 ) -> None:
     """Sends `count` events; bodies are made in chunks, which bounds memory."""
     for offset in range(0, count, chunk_size):

@@ -13,7 +13,6 @@ import numpy as np
 
 from lepton_platform.bench.load import GENERATOR, HttpCall, LoadResult, run_load
 from lepton_platform.bench.platform import BenchPlatform
-from recommender.types import Float64Array
 
 MessageCallback = Callable[[str], None]
 BenchMetrics = dict[str, float | int | str]
@@ -23,6 +22,15 @@ ROUNDS = 5
 BATCHES_PER_ROUND = 40
 PROFILES, ITEMS, CLUSTER_SIZE = 5_000, 12_000, 60
 EVENTS_PER_PROFILE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _LoadSummary:
+    """Calls a second over several loads, and percentiles of all their latencies."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +53,14 @@ def measure_ingest(bench: BenchPlatform, on_message: MessageCallback) -> BenchMe
     _run_ingest_round(bench, warm_up[:8])
     on_message("measuring")
     results = [_run_ingest_round(bench, bodies) for bodies in rounds]
-    encrypted = [result.encrypted for result in results]
-    encrypted_rate = _compute_rate(encrypted)
-    plain_rate = _compute_rate([result.plain for result in results])
-    latencies = np.concatenate([load.latencies_ms for load in encrypted])
+    encrypted = _summarize_loads([result.encrypted for result in results])
+    plain = _summarize_loads([result.plain for result in results])
     return {
-        "events_per_second": round(encrypted_rate * BATCH_SIZE),
-        "plain_events_per_second": round(plain_rate * BATCH_SIZE),
-        "ratio_to_plain_insert": round(encrypted_rate / plain_rate, 3),
-        "batch_p50_ms": _compute_percentile(latencies, 50),
-        "batch_p99_ms": _compute_percentile(latencies, 99),
+        "events_per_second": round(encrypted.rate * BATCH_SIZE),
+        "plain_events_per_second": round(plain.rate * BATCH_SIZE),
+        "ratio_to_plain_insert": round(encrypted.rate / plain.rate, 3),
+        "batch_p50_ms": encrypted.p50_ms,
+        "batch_p99_ms": encrypted.p99_ms,
         "events": len(rounds) * BATCHES_PER_ROUND * BATCH_SIZE,
         "load_generator": GENERATOR,
     }
@@ -72,47 +78,52 @@ def _send_bodies(bench: BenchPlatform, path: str, bodies: Sequence[bytes]) -> Lo
     return run_load(bench.url, calls, headers=bench.headers, threads=3)
 
 
-def _compute_rate(loads: Sequence[LoadResult]) -> float:
-    """Calls a second over all loads."""
-    return sum(load.n_calls for load in loads) / sum(load.seconds for load in loads)
-
-
-def _compute_percentile(latencies_ms: Float64Array, q: float) -> float:
-    return round(float(np.percentile(latencies_ms, q)), 2)
+def _summarize_loads(loads: Sequence[LoadResult]) -> _LoadSummary:
+    n_calls = sum(load.n_calls for load in loads)
+    seconds = sum(load.seconds for load in loads)
+    latencies = np.concatenate([load.latencies_ms for load in loads])
+    p50, p99 = np.percentile(latencies, [50, 99]).tolist()
+    return _LoadSummary(n_calls / seconds, round(p50, 2), round(p99, 2))
 
 
 def measure_recommend(bench: BenchPlatform, on_message: MessageCallback) -> BenchMetrics:
     """Requests a second for ten recommendations, against an empty view and a view with one row-level-secured query."""
     training_seconds = _train_synthetic(bench, on_message)
-    rng = np.random.default_rng(1)
-    requests = []
-    for number in rng.integers(0, PROFILES, 6_000):
-        body = json.dumps({"profile_id": f"p{number}", "k": 10}).encode()
-        requests.append(HttpCall("POST", "/api/v1/recommendations", body))
+    requests = _build_recommend_calls(6_000)
     _require_model(bench)
+    # Warm-up, not counted.
     run_load(bench.url, requests[:1_000], headers=bench.headers, threads=CONNECTIONS)
     on_message("measuring")
     loads: dict[str, list[LoadResult]] = {"recommend": [], "hello": [], "rls": []}
+    hello_calls = [HttpCall("GET", "/bench/hello")] * 600
+    rls_calls = [HttpCall("GET", "/bench/rls")] * 600
     for start in range(1_000, 6_000, 1_000):
-        round_calls = {
-            "recommend": requests[start : start + 1_000],
-            "hello": [HttpCall("GET", "/bench/hello")] * 600,
-            "rls": [HttpCall("GET", "/bench/rls")] * 600,
-        }
+        recommend_calls = requests[start : start + 1_000]
+        round_calls = {"recommend": recommend_calls, "hello": hello_calls, "rls": rls_calls}
         for name, calls in round_calls.items():
             loads[name].append(run_load(bench.url, calls, headers=bench.headers, threads=CONNECTIONS))
-    rate = _compute_rate(loads["recommend"])
-    latencies = np.concatenate([load.latencies_ms for load in loads["recommend"]])
+    recommend = _summarize_loads(loads["recommend"])
+    hello = _summarize_loads(loads["hello"])
+    rls = _summarize_loads(loads["rls"])
     return {
-        "requests_per_second": round(rate, 1),
-        "p50_ms": _compute_percentile(latencies, 50),
-        "p99_ms": _compute_percentile(latencies, 99),
-        "ratio_to_hello": round(rate / _compute_rate(loads["hello"]), 3),
-        "ratio_to_rls_view": round(rate / _compute_rate(loads["rls"]), 3),
+        "requests_per_second": round(recommend.rate, 1),
+        "p50_ms": recommend.p50_ms,
+        "p99_ms": recommend.p99_ms,
+        "ratio_to_hello": round(recommend.rate / hello.rate, 3),
+        "ratio_to_rls_view": round(recommend.rate / rls.rate, 3),
         "trained_in_seconds": round(training_seconds, 1),
         "items": ITEMS,
         "load_generator": f"{GENERATOR}, {CONNECTIONS} connections",
     }
+
+
+def _build_recommend_calls(count: int) -> list[HttpCall]:
+    rng = np.random.default_rng(1)
+    calls = []
+    for number in rng.integers(0, PROFILES, count):
+        body = json.dumps({"profile_id": f"p{number}", "k": 10}).encode()
+        calls.append(HttpCall("POST", "/api/v1/recommendations", body))
+    return calls
 
 
 def _train_synthetic(bench: BenchPlatform, on_message: MessageCallback) -> float:
@@ -138,6 +149,7 @@ def _train_synthetic(bench: BenchPlatform, on_message: MessageCallback) -> float
                 events.append(_build_event(f"p{profile}", f"i{item}", at))
         bench.call_api("POST", "/api/v1/events", {"events": events})
     on_message("training")
+    # The worker starts after the events, so that it does not compete with the ingestion.
     bench.start_worker()
     return _train_model(bench)
 
@@ -201,7 +213,11 @@ def _build_event(profile: str, item: str, at: datetime) -> dict[str, Any]:
 
 
 def _generate_event_batches(
-    rng: np.random.Generator, count: int, *, items: int, profiles: int
+    rng: np.random.Generator,
+    count: int,
+    *,
+    items: int,
+    profiles: int,
 ) -> Iterator[bytes]:
     """JSON bodies of BATCH_SIZE events. Profiles are drawn uniformly: about one event a chunk, the worst case."""
     start = datetime.now(UTC) - timedelta(days=10)

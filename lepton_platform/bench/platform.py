@@ -24,6 +24,7 @@ from lepton_platform.embedded.supervisor import Program, Supervisor
 from lepton_platform.env import BASE_DIR
 from lepton_platform.http_client import HttpConnection, build_authorization, wait_until_ready
 
+# One region suffices for rates, and needs three databases instead of seven.
 REGION = "eu"
 CALL_TIMEOUT_SECONDS = 120.0
 READY_TIMEOUT_SECONDS = 90.0
@@ -98,12 +99,14 @@ def start_platform(on_message: Callable[[str], None]) -> Iterator[BenchPlatform]
 def _start_programs(
     home: Path, services: EmbeddedServices, on_message: Callable[[str], None]
 ) -> Iterator[BenchPlatform]:
+    # A random port: a running installation may use the default one.
     url = f"http://127.0.0.1:{find_free_port(0)}"
     environment = process_commands.build_environment(_select_environment(), home=home, url=url)
     on_message("migrating")
     _run_management_command(environment, "migrate_all")
     key = _create_tenant(environment)
     with psycopg.connect(services.environment[f"DATABASE_URL_DATA_{REGION.upper()}_MIGRATE"]) as connection:
+        # As the migrator: the application role may not create tables.
         connection.execute(_CREATE_PLAIN_TABLE)
     supervisor = Supervisor(services, BASE_DIR, on_message)
     try:
@@ -147,6 +150,11 @@ def _run_management_command(environment: Mapping[str, str], *arguments: str) -> 
 
 def _run_process(argv: list[str], environment: Mapping[str, str]) -> str:
     completed = subprocess.run(
-        argv, env=dict(environment), cwd=BASE_DIR, check=True, capture_output=True, text=True
+        argv,
+        env=dict(environment),
+        cwd=BASE_DIR,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return completed.stdout

@@ -65,6 +65,7 @@ def ensure_api_key(tenant: TenantView, *, actor: Actor) -> str:
                 active_keys.append(key)
         if parts is not None and parts.id in {key.id for key in active_keys}:
             return stored_secret
+        # The secret of an active key is not stored anywhere, so a key that is not in run.json is useless.
         for key in active_keys:
             actions.revoke_api_key(s, key.id)
         return actions.create_api_key(s, name=API_KEY_NAME, scopes=API_SCOPES).secret

@@ -61,6 +61,7 @@ class DemoRecords:
 
     def iter_events(self) -> Iterator[list[EventInput]]:
         """Batches of events by profile, then time, so that a profile's history is stored in few chunks."""
+        # Columns of the file are fields of EventInput.
         for rows in _iter_batches(self._events):
             yield [EventInput(**row) for row in rows]
 

@@ -89,8 +89,10 @@ class _InlineWorker(threading.Thread):
                 for request in self.training_requests:
                     _run_training(request)
         except Exception as error:
+            # Raised again in the waiting thread; an exception of a thread would only be printed.
             self.error = error
         finally:
+            # Database connections belong to the thread that opened them.
             connections.close_all()
 
 

@@ -40,10 +40,12 @@ def prepare_databases(server: PostgresServer, databases: Iterable[str], password
         for name in databases:
             if name in existing:
                 continue
+            # PostgreSQL has no CREATE DATABASE IF NOT EXISTS.
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(OWNER))
             )
     for name in databases:
+        # Grants inside a database need a connection to it.
         with server.connect(name) as connection:
             connection.execute(_read_script("database.sql"))
 

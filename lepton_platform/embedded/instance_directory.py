@@ -59,6 +59,7 @@ class InstanceDirectory:
     def create_directories(self) -> None:
         """Creates the folders. Mode 0711 lets the engines' accounts pass through to their own folders, but not list."""
         self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
+        # mkdir applies the umask and leaves an existing folder as it is.
         self.path.chmod(0o711)
         self.logs.mkdir(exist_ok=True, mode=0o700)
 

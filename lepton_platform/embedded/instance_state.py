@@ -57,7 +57,11 @@ def _generate_key() -> str:
 
 
 def build_environment(
-    home: InstanceDirectory, state: InstanceState, regions: Sequence[str], *, broker_url: str
+    home: InstanceDirectory,
+    state: InstanceState,
+    regions: Sequence[str],
+    *,
+    broker_url: str,
 ) -> dict[str, str]:
     """Settings of the embedded services, keyed by the environment variables that `lepton_platform.env` reads.
 

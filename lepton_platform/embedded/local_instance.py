@@ -47,6 +47,7 @@ class LocalInstance:
         environment = process_commands.build_environment(self.environ, home=self.home.path, url=self.url)
         with self._run_services() as services:
             supervisor = Supervisor(services, self.root, self.report)
+            # Before the programs start, because their code needs the new schema.
             self._run_command(supervisor, environment, "migrate_all")
             try:
                 self._start_programs(supervisor, environment)

@@ -55,6 +55,7 @@ def spawn_process(  # noqa: PLR0913 - the arguments of a process; all but one ke
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, parent_death_signal)
 
+    # Rotated only here: a running program keeps its file open.
     if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
         log.replace(log.with_suffix(".log.old"))
     identity: dict[str, Any] = {}
@@ -116,6 +117,7 @@ def terminate_engines(directories: Iterable[Path]) -> int:
 
 
 def _terminate_all(candidates: Iterable[psutil.Process]) -> int:
+    # A list, because the candidates are iterated several times.
     processes = list(candidates)
     for process in processes:
         with contextlib.suppress(psutil.Error):

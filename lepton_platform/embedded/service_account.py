@@ -46,6 +46,7 @@ class ServiceAccount:
         """Popen arguments that switch to this account; empty when this process runs as it already."""
         if os.geteuid() != 0:
             return {}
+        # Without extra_groups the child would keep root's supplementary groups.
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 

@@ -118,8 +118,13 @@ def _attach_services(home: InstanceDirectory, timeout_seconds: float = 60.0) -> 
 
 
 def _start_services(
-    home: InstanceDirectory, lock: int, *, regions: Sequence[str], report: StatusCallback
+    home: InstanceDirectory,
+    lock: int,
+    *,
+    regions: Sequence[str],
+    report: StatusCallback,
 ) -> EmbeddedServices:
+    # Others must not attach to services that are being replaced.
     home.services_file.unlink(missing_ok=True)
     n_orphans = terminate_orphans(home.path) + terminate_engines((home.postgres / "data", home.valkey))
     if n_orphans:
@@ -151,14 +156,20 @@ def _start_services(
         services.stop()
         raise
     services.environment = instance_state.build_environment(
-        home, state, regions, broker_url=cache.build_url(0)
+        home,
+        state,
+        regions,
+        broker_url=cache.build_url(0),
     )
     write_private_json(home.services_file, services.environment)
     return services
 
 
 def _start_engines(
-    services: EmbeddedServices, server: PostgresServer, cache: ValkeyServer, report: StatusCallback
+    services: EmbeddedServices,
+    server: PostgresServer,
+    cache: ValkeyServer,
+    report: StatusCallback,
 ) -> None:
     report("starting PostgreSQL")
     server.prepare()

@@ -46,6 +46,7 @@ class Supervisor:
     services: EmbeddedServices
     cwd: Path
     report: StatusCallback
+    # Replaced in tests.
     clock: Callable[[], float] = time.monotonic
     _programs: list[_RunningProgram] = field(default_factory=list)
 

@@ -115,5 +115,6 @@ def find_usable_binary(home: InstanceDirectory, account: ServiceAccount) -> Path
         copied.parent.mkdir(exist_ok=True, mode=0o755)
         copied.parent.chmod(0o755)
         shutil.copy(installed, copied)
+        # Executable for the service account too.
         copied.chmod(0o755)
     return copied

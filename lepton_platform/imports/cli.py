@@ -48,7 +48,10 @@ def run_import(command: BaseCommand, options: dict[str, Any], import_format: Imp
 
 
 def _load_with_progress(
-    tenant: TenantRef, path: Path, rejected_path: Path, import_format: ImportFormat[T]
+    tenant: TenantRef,
+    path: Path,
+    rejected_path: Path,
+    import_format: ImportFormat[T],
 ) -> ImportResult:
     rejected_rows = _RejectedRowFile(rejected_path)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -107,6 +107,7 @@ class Importer(Generic[T]):
             except (ValueError, OverflowError, msgspec.DecodeError) as error:
                 self._reject_row(number, content, FieldError("", UNREADABLE_ROW, str(error)))
                 continue
+            # Appended only after parsing has succeeded, so that the three lists stay parallel.
             batch.row_numbers.append(number)
             batch.contents.append(content)
             if len(batch.inputs) == BATCH_SIZE:
@@ -117,6 +118,7 @@ class Importer(Generic[T]):
 
     def save_batch(self, batch: RowBatch[T]) -> None:
         """Stores one batch in one transaction. Raises the action's DomainError, and then stores nothing of it."""
+        # One transaction a batch: an interrupted import keeps what is committed, and locks are held briefly.
         with scope(self.tenant, actor=self.actor) as s:
             saved = self.import_format.save_batch(s, batch.inputs)
         for outcome, count in saved.counts.items():

@@ -1,4 +1,4 @@
-"""The only way from an address to a tenant's page: the signed-in user's own memberships."""
+"""Access to workspaces. A tenant is found only through the memberships of the signed-in user."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _OUTAGE_ERRORS = (KeyServiceUnavailable, RegionNotServed, StoreUnavailable)
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceContext:
-    """Who is on a page of which tenant."""
+    """The tenant of the page and the role of the signed-in user in it."""
 
     tenant: TenantView
     role: MemberRole
@@ -62,10 +62,13 @@ class WorkspaceContext:
     @property
     def region_label(self) -> str:
         region = settings.LEPTON_REGIONS[self.tenant.region]
-        chinese = (get_language() or "").startswith("zh")
-        return f"{self.tenant.region.upper()} · {region.name_zh if chinese else region.name_en}"
+        name = region.name_en
+        if (get_language() or "").startswith("zh"):
+            name = region.name_zh
+        return f"{self.tenant.region.upper()} · {name}"
 
     def has_permission(self, permission: str) -> bool:
+        """Returns whether the user's role includes `permission`, e.g. `keys.write`."""
         return has_permission(self.role, permission)
 
 
@@ -74,11 +77,16 @@ def member_required(
 ) -> Callable[
     [Callable[Concatenate[HttpRequest, WorkspaceContext, P], HttpResponse]], Callable[..., HttpResponse]
 ]:
-    """A stranger gets the 404 of an absent tenant; a member whose role is too low gets 403.
+    """Decorates a view that gets the workspace of the slug in its URL.
 
-    With `back`, a change that is refused says why and returns to that page.
+    A user who is not a member gets the same 404 as for an absent tenant. A member without the permission gets 403.
+
+    Args:
+        permission: The permission that the user needs, e.g. `keys.write`.
+        refused_url: URL name to which a refused change redirects, with the reason as a message. Without it the error is
+            raised.
     """
-    needed = REQUIRED_ROLES[permission]
+    required_role = REQUIRED_ROLES[permission]
 
     def wrap_view(
         view: Callable[Concatenate[HttpRequest, WorkspaceContext, P], HttpResponse],
@@ -88,9 +96,9 @@ def member_required(
             if not request.user.is_authenticated:
                 return _redirect_to_sign_in(request)
             try:
-                here = enter_workspace(request, slug, needed)
-                with timezone.override(ZoneInfo(here.tenant.time_zone)):
-                    return view(request, here, *args, **kwargs)
+                workspace = enter_workspace(request, slug, required_role)
+                with timezone.override(ZoneInfo(workspace.tenant.time_zone)):
+                    return view(request, workspace, *args, **kwargs)
             except _REFUSAL_ERRORS as error:
                 if not refused_url:
                     raise
@@ -105,26 +113,40 @@ def member_required(
 
 
 def enter_workspace(request: HttpRequest, slug: str, required_role: MemberRole) -> WorkspaceContext:
-    """Raises NotFound, TenantSuspended, Forbidden."""
+    """Returns the workspace of the signed-in user.
+
+    Raises:
+        NotFound: The user is not a member of the tenant, or it does not exist.
+        TenantSuspended: The tenant is not active.
+        Forbidden: The user's role is lower than `required_role`.
+    """
     user = request.user
-    mine = list_memberships(user)  # type: ignore[arg-type]  # guarded() let only signed-in users through
-    found = next((one for one in mine if one.tenant.slug == slug), None)
-    if found is None:
-        raise NotFound("There is no such tenant.")
-    if found.tenant.status != "active":
+    memberships = list_memberships(user)  # type: ignore[arg-type]  # member_required lets only signed-in users through
+    membership = _find_membership(memberships, slug)
+    if membership.tenant.status != "active":
         raise TenantSuspended
-    if not found.role.includes(required_role):
+    if not membership.role.includes(required_role):
         raise Forbidden
-    active = [one for one in mine if one.tenant.status == "active"]
-    return WorkspaceContext(found.tenant, found.role, Actor("user", str(user.pk)), active)
+    return WorkspaceContext(
+        tenant=membership.tenant,
+        role=membership.role,
+        actor=Actor("user", str(user.pk)),
+        memberships=[membership for membership in memberships if membership.tenant.status == "active"],
+    )
+
+
+def _find_membership(memberships: list[Membership], slug: str) -> Membership:
+    for membership in memberships:
+        if membership.tenant.slug == slug:
+            return membership
+    raise NotFound("There is no such tenant.")
 
 
 def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
-    """A fragment that polls after the session ended must not swap a sign-in page into a card."""
-    response = redirect_to_login(request.get_full_path())
     if request.headers.get("HX-Request"):
+        # htmx would follow a redirect and insert the sign-in page into a part of the page; a reload redirects the page.
         return HttpResponse(headers={"HX-Refresh": "true"})
-    return response
+    return redirect_to_login(request.get_full_path())
 
 
 def _render_error(request: HttpRequest, error: DomainError) -> HttpResponse:

@@ -1,3 +1,5 @@
+"""Django application of the portal."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig

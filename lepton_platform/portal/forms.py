@@ -1,3 +1,5 @@
+"""Forms of the portal. They check formats; the rules of the domain are checked by the actions."""
+
 from __future__ import annotations
 
 import json
@@ -22,12 +24,15 @@ MAX_UPLOAD_MIB = 32
 
 
 class KeyForm(forms.Form):
+    """A new API key."""
+
     name = forms.CharField(
         label=_("Name"),
         max_length=120,
         help_text=_("Where the key is used, e.g. “shop server”."),
         widget=forms.TextInput(attrs={**_INPUT_ATTRIBUTES, "autocomplete": "off"}),
     )
+    # Scopes are shown by their names, which the API documentation uses too.
     scopes = forms.MultipleChoiceField(
         label=_("Allowed"),
         choices=[(name, name) for name in sorted(API_SCOPES)],
@@ -53,14 +58,20 @@ class KeyForm(forms.Form):
     )
 
     def compute_expiry(self) -> datetime | None:
+        """Returns when the key expires, or None for a key that never expires."""
         days = self.cleaned_data["lifetime"]
-        return timezone.now() + timedelta(days=days) if days else None
+        if not days:
+            return None
+        return timezone.now() + timedelta(days=days)
 
     def parse_networks(self) -> list[str]:
+        """Returns the networks in CIDR notation. The action checks them."""
         return str(self.cleaned_data["cidrs"]).split()
 
 
 class OverlapForm(forms.Form):
+    """How long a rotated key stays valid beside its successor."""
+
     hours = forms.TypedChoiceField(
         label=_("The old key works for"),
         choices=[("0", _("no longer")), ("24", _("another day")), ("168", _("another week"))],
@@ -82,6 +93,7 @@ class InviteForm(forms.Form):
 
 
 class RoleForm(forms.Form):
+    # The page submits the form when a role is chosen, so it needs no label.
     role = forms.ChoiceField(choices=MemberRole.choices)
 
 
@@ -92,15 +104,15 @@ class PrivacyForm(forms.Form):
             ("on", _("On: recommendations may use what a profile did.")),
             (
                 "off",
-                _("Off: nobody is profiled; recommendations come from the item, the session or popularity."),
+                _("Off: no profiling. Recommendations use the item, the session or popularity."),
             ),
         ],
         widget=forms.RadioSelect,
     )
     basis = forms.ChoiceField(
-        label=_("Ground for profiling"),
+        label=_("Legal basis of profiling"),
         choices=[
-            ("opt_in", _("Consent: only profiles that agreed are used.")),
+            ("opt_in", _("Consent: only profiles that have consented are used.")),
             ("notice", _("Notice: profiles are used unless they object.")),
         ],
         widget=forms.RadioSelect,
@@ -127,11 +139,14 @@ class PrivacyForm(forms.Form):
 
     @classmethod
     def from_settings(cls, settings: PrivacySettings) -> PrivacyForm:
+        """Returns a form that shows `settings`."""
         values = msgspec.to_builtins(settings)
         return cls(initial={**values, "denied_attributes": ", ".join(settings.denied_attributes)})
 
     def to_settings(self) -> PrivacySettings:
+        """Returns the entered settings. The form must be valid."""
         values = dict(self.cleaned_data)
+        # Chinese keyboards write a full-width comma.
         names = str(values["denied_attributes"]).replace("，", ",").split(",")
         values["denied_attributes"] = sorted({name.strip() for name in names if name.strip()})
         return msgspec.convert(values, PrivacySettings)
@@ -147,7 +162,9 @@ class UploadForm(forms.Form):
     )
 
     def clean_file(self) -> Any:
+        """Raises ValidationError for a file above the size limit."""
         file = self.cleaned_data["file"]
+        # Django has spooled a large upload to disk; nothing of it was parsed yet.
         if file.size > MAX_UPLOAD_MIB * 1024 * 1024:
             raise forms.ValidationError(_("The file is larger than 32 MiB."))
         return file
@@ -169,6 +186,7 @@ class PreviewForm(forms.Form):
     )
     scenario = forms.RegexField(
         label=_("Scenario"),
+        # Shorter than the API allows, because to_recommend_request() adds a prefix.
         regex=r"^[A-Za-z0-9_.\-]{1,50}$",
         initial="default",
         widget=forms.TextInput(attrs=_INPUT_ATTRIBUTES),
@@ -188,6 +206,7 @@ class PreviewForm(forms.Form):
     )
 
     def clean_filter(self) -> Any:
+        """Decodes the filter. Raises ValidationError if it is not JSON."""
         text = self.cleaned_data["filter"].strip()
         if not text:
             return None
@@ -197,6 +216,8 @@ class PreviewForm(forms.Form):
             raise forms.ValidationError(_("This is not JSON.")) from error
 
     def clean(self) -> dict[str, Any]:
+        """Raises ValidationError if the fields together are no valid request."""
+        # With an invalid field the request would be refused for the same reason a second time.
         if not self.errors:
             try:
                 self.to_recommend_request()
@@ -205,21 +226,23 @@ class PreviewForm(forms.Form):
         return self.cleaned_data
 
     def to_recommend_request(self) -> RecommendRequest:
-        """Raises msgspec.ValidationError."""
+        """Returns the request for this preview. Raises msgspec.ValidationError."""
+        # The prefix keeps previews out of the statistics.
         scenario = PORTAL_SCENARIO_PREFIX + self.cleaned_data["scenario"]
         return msgspec.convert(
             {**self.to_api_body(), "scenario": scenario, "reasons": True}, RecommendRequest
         )
 
     def to_api_body(self) -> dict[str, Any]:
-        """The same question as a body of the REST API, without what is at its default."""
+        """Returns the same request as a body of the REST API, without fields that have their default value."""
         values = self.cleaned_data
         session = str(values["session"]).replace(",", " ").replace("，", " ").split()
         body = {
             "profile_id": values["profile_id"].strip() or None,
             "session": session or None,
             "k": values["k"],
-            "scenario": None if values["scenario"] == "default" else values["scenario"],
             "filter": values.get("filter"),
         }
+        if values["scenario"] != "default":
+            body["scenario"] = values["scenario"]
         return {name: value for name, value in body.items() if value is not None}

@@ -1,8 +1,9 @@
-"""The platform's sentences in the reader's language. The inner layers speak English; what stands here is said here."""
+"""Translations of sentences that the inner layers write in English: errors, reasons and job messages.
+
+The inner layers return error codes and English sentences. `gettext_noop` marks the sentences for the catalogue.
+"""
 
 from __future__ import annotations
-
-import re
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -10,17 +11,18 @@ from django.utils.translation import gettext_noop
 from tenants.errors import DomainError, FieldError, Invalid
 
 _MESSAGES_BY_CODE = {
-    "repeated_id": gettext_noop("This id stands earlier in the same file; only the first was taken."),
+    "repeated_id": gettext_noop("The file has an earlier row with this id. Only the first one was accepted."),
     "invalid_network": gettext_noop("This is not a network like 192.0.2.0/24."),
     "in_the_past": gettext_noop("This date is in the past."),
     "invalid_email": gettext_noop("This is not an e-mail address."),
     "quota_exceeded": gettext_noop("The plan's limit is reached."),
-    "too_large": gettext_noop("The file is larger than what is accepted."),
+    "too_large": gettext_noop("The file is larger than the limit."),
     "exceeds_vertical_limit": gettext_noop("Longer than this industry's rules allow."),
     "weaker_than_vertical": gettext_noop(
-        "Looser than this industry's rules; settings can only be tightened."
+        "Less strict than this industry's rules. Settings can only be made stricter."
     ),
 }
+# The catalogue needs these sentences in a call; they are translated by `translate_sentence`.
 _TRANSLATED_SENTENCES = (
     gettext_noop("A tenant keeps at least one owner."),
     gettext_noop("This person is a member already."),
@@ -46,6 +48,7 @@ _TRANSLATED_SENTENCES = (
     gettext_noop("No algorithm can learn from this data: there are no events and no texts."),
     gettext_noop("The active model is larger than this process may hold (LEPTON_MODEL_CACHE_MIB)."),
 )
+# The reasons are counted in a version's metrics; the texts continue a number, e.g. "120 without consent".
 _SKIP_REASONS = {
     "without consent": gettext_noop("without consent"),
     "kind without weight": gettext_noop("only shown"),
@@ -58,71 +61,50 @@ _SKIP_REASONS = {
     "bot": gettext_noop("of bots"),
     "burst": gettext_noop("faster than any person"),
     "short history": gettext_noop("of too short histories"),
-    "review without consent": gettext_noop("left out: without consent"),
-    "review of a retired item": gettext_noop("left out: of retired items"),
-    "review in another language": gettext_noop("left out: in another language"),
-    "review without text": gettext_noop("left out: without text"),
+    "review without consent": gettext_noop("skipped: without consent"),
+    "review of a retired item": gettext_noop("skipped: of retired items"),
+    "review in another language": gettext_noop("skipped: in another language"),
+    "review without text": gettext_noop("skipped: without text"),
 }
 _EXCLUSION_REASONS = {
-    "no_gain": gettext_noop("Not served: the blend is as good without it."),
-    "too_slow": gettext_noop("Not served: it adds less than its time is worth."),
+    "no_gain": gettext_noop("Excluded: the blend is as good without it."),
+    "too_slow": gettext_noop("Excluded: its gain is too small for its time per request."),
 }
-_NOT_BETTER_PATTERN = re.compile(
-    r"Not better than (popularity|the model in service) beyond chance: \S+ ([\d.]+) against ([\d.]+)\."
-)
-_TOO_FEW_PATTERN = re.compile(r"Only (\d+) profiles can be asked about; (\d+) are needed to judge\.")
-_FALLBACK_SENTENCE = "Popularity serves instead."
 
 
 def translate_error(error: DomainError) -> str:
-    """One sentence for the person who asked."""
+    """Returns the message of a refused change in the reader's language, as one text."""
     if isinstance(error, Invalid) and error.errors:
-        return " ".join(translate_field_error(one) for one in error.errors)
-    return (
-        _(_MESSAGES_BY_CODE[error.code])
-        if error.code in _MESSAGES_BY_CODE
-        else translate_sentence(error.detail)
-    )
+        return " ".join(translate_field_error(field_error) for field_error in error.errors)
+    return _translate_code(error.code, error.detail)
 
 
 def translate_field_error(error: FieldError) -> str:
-    """The reason at one field; known refusals in the reader's language, others as the domain says them."""
-    return (
-        _(_MESSAGES_BY_CODE[error.code])
-        if error.code in _MESSAGES_BY_CODE
-        else translate_sentence(error.detail)
-    )
+    """Returns the message of one invalid field in the reader's language."""
+    return _translate_code(error.code, error.detail)
 
 
 def translate_sentence(sentence: str) -> str:
-    """A sentence of an inner layer, translated where it is listed above."""
+    """Translates a sentence of an inner layer. One that is not listed above is returned unchanged."""
+    # gettext("") returns the header of the catalogue.
     return _(sentence) if sentence else ""
 
 
 def translate_skip_reason(reason: str) -> str:
-    """Why events were not learned from."""
-    return _(_SKIP_REASONS[reason]) if reason in _SKIP_REASONS else reason
+    """Returns why events or reviews were skipped in training; an unknown reason is returned unchanged."""
+    if reason in _SKIP_REASONS:
+        return _(_SKIP_REASONS[reason])
+    return reason
 
 
 def translate_exclusion(reason: str) -> str:
-    """Why a member that learned has no part in the answers."""
-    return _(_EXCLUSION_REASONS[reason]) if reason in _EXCLUSION_REASONS else ""
+    """Returns why a trained model is not part of the ensemble; an unknown reason gives an empty text."""
+    if reason in _EXCLUSION_REASONS:
+        return _(_EXCLUSION_REASONS[reason])
+    return ""
 
 
-def translate_decision(reason: str) -> str:
-    """Why the quality gate said no, with its figures."""
-    parts = []
-    if worse := _NOT_BETTER_PATTERN.search(reason):
-        than = _("popularity") if worse[1] == "popularity" else _("the model in service")
-        parts.append(
-            _("Not better than %(than)s beyond chance: nDCG@10 %(ours)s against %(theirs)s.")
-            % {"than": than, "ours": worse[2], "theirs": worse[3]}
-        )
-    if few := _TOO_FEW_PATTERN.search(reason):
-        parts.append(
-            _("Only %(n)s profiles can be asked about; %(needed)s are needed to judge.")
-            % {"n": few[1], "needed": few[2]}
-        )
-    if not parts:
-        return translate_sentence(reason)
-    return " ".join([*parts, _("Popularity serves instead.")] if _FALLBACK_SENTENCE in reason else parts)
+def _translate_code(code: str, detail: str) -> str:
+    if code in _MESSAGES_BY_CODE:
+        return _(_MESSAGES_BY_CODE[code])
+    return translate_sentence(detail)

@@ -1,3 +1,5 @@
+"""The links of the sidebar."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from lepton_platform.portal.access import WorkspaceContext
 
 @dataclass(frozen=True, slots=True)
 class NavigationLink:
+    """A link to a section. `count` is shown as a badge if it is not zero."""
+
     name: str
     label: str
     icon: str
@@ -28,17 +32,32 @@ class NavigationGroup:
 def build_navigation(
     workspace: WorkspaceContext, current_route: str, running_jobs: int
 ) -> list[NavigationGroup]:
-    """What this role may open, in the order of the sidebar; `current` is the name of the page's route."""
+    """Returns the sections that the user's role may open, in the order of the sidebar.
+
+    Args:
+        workspace: The workspace of the page.
+        current_route: The URL name of the page's section.
+        running_jobs: Number of queued and running jobs, shown at the models section.
+    """
 
     def build_links(
         name: str, label: str, icon: str, permission: str, count: int = 0
     ) -> list[NavigationLink]:
+        # A list of one or no link: callers unpack it into their group.
         if not workspace.has_permission(permission):
             return []
-        href = reverse(f"portal:{name}", args=[workspace.tenant.slug])
-        return [NavigationLink(name, label, icon, href, name == current_route, count)]
+        link = NavigationLink(
+            name=name,
+            label=label,
+            icon=icon,
+            href=reverse(f"portal:{name}", args=[workspace.tenant.slug]),
+            is_current=name == current_route,
+            count=count,
+        )
+        return [link]
 
     return [
+        # Groups are kept even without links; the template shows their headings.
         NavigationGroup(
             _("Workspace"),
             [

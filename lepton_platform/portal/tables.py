@@ -1,4 +1,4 @@
-"""Tables to take away: CSV that a spreadsheet can't be made to execute."""
+"""CSV downloads, safe against formula injection in spreadsheets (OWASP, "CSV Injection")."""
 
 from __future__ import annotations
 
@@ -12,22 +12,32 @@ _FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def escape_formula(cell: object) -> str:
-    """A text that a spreadsheet would take for a formula gets an apostrophe; numbers stay numbers."""
-    text = "" if cell is None else str(cell)
+    """Returns the text of a cell, with an apostrophe before a text that a spreadsheet would execute as a formula.
+
+    Numbers are returned unchanged, because a negative number starts with a minus sign too.
+    """
+    if cell is None:
+        return ""
+    text = str(cell)
     is_number = isinstance(cell, int | float) and not isinstance(cell, bool)
-    return text if is_number or not text.lstrip(" ").startswith(_FORMULA_PREFIXES) else f"'{text}"
+    # Spreadsheets ignore spaces before a formula.
+    if is_number or not text.lstrip(" ").startswith(_FORMULA_PREFIXES):
+        return text
+    return f"'{text}"
 
 
 def format_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Returns a table as CSV with escaped formulas."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([escape_formula(cell) for cell in header])
-    writer.writerows([[escape_formula(cell) for cell in row] for row in rows])
+    for row in rows:
+        writer.writerow([escape_formula(cell) for cell in row])
     return out.getvalue()
 
 
 def build_csv_response(name: str, text: str) -> HttpResponse:
-    """With a byte order mark, by which spreadsheets recognise UTF-8."""
+    """Returns a download `name`.csv. It starts with a byte order mark, by which spreadsheets detect UTF-8."""
     response = HttpResponse("\ufeff" + text, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response

@@ -103,7 +103,7 @@ def _explain_unreadable_file(code: str, detail: str) -> str:
         return _("This is not a Parquet file.")
     if "UTF-8" in detail:
         return _("The file is neither UTF-8 nor GB18030.")
-    return _("The row does not fit: %(detail)s") % {"detail": detail}
+    return _("The row is not valid: %(detail)s") % {"detail": detail}
 
 
 def _explain_rejection(row: RejectedRow) -> str:
@@ -117,4 +117,4 @@ def _explain_rejection(row: RejectedRow) -> str:
         return _("The price is not a number of at least 0.")
     if detail.startswith("available"):
         return _("“available” is neither yes nor no.")
-    return _("The row does not fit: %(detail)s") % {"detail": detail}
+    return _("The row is not valid: %(detail)s") % {"detail": detail}

@@ -1,3 +1,5 @@
+"""URL patterns of the portal."""
+
 from __future__ import annotations
 
 from django.urls import path
@@ -22,12 +24,12 @@ app_name = "portal"
 urlpatterns = [
     path("", start.show_home, name="home"),
     path("sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True), name="sign_in"),
-    # Members are added by an owner, under the address that the owner knows.
+    # Accounts are created by an owner and keep the e-mail address that the owner entered.
     path("account/signup/", start.raise_not_found),
     path("account/email/", start.raise_not_found),
     path("t/<slug:slug>/", start.redirect_to_overview, name="tenant"),
     path("t/<slug:slug>/overview/", overview.show_overview, name="overview"),
-    path("t/<slug:slug>/jump/", catalogue.search_items, name="jump"),
+    path("t/<slug:slug>/search-items/", catalogue.search_items, name="search_items"),
     path("t/<slug:slug>/catalogue/", catalogue.show_catalogue, name="catalogue"),
     path("t/<slug:slug>/catalogue/item/", catalogue.show_item, name="catalogue_item"),
     path("t/<slug:slug>/catalogue/image/", catalogue.serve_image, name="catalogue_image"),

@@ -1,4 +1,4 @@
-"""Who may open the staff pages, and under what name they act."""
+"""Access to the staff pages, and the actor that staff's actions are recorded under."""
 
 from __future__ import annotations
 
@@ -18,27 +18,34 @@ from tenants.scope import Actor
 
 
 def is_staff(request: HttpRequest) -> bool:
+    """Returns whether the signed-in user is an active member of staff."""
     user = request.user
     return bool(user.is_authenticated and user.is_active and user.is_staff)
 
 
 def lacks_second_factor(request: HttpRequest) -> bool:
-    """True while staff must have signed in with a second factor and this session has not."""
+    """Returns whether the setting requires two-step sign-in and this session was signed in without it."""
     if not settings.LEPTON_STAFF_NEEDS_MFA:
         return False
+    # allauth records each sign-in method of the session.
     records = get_authentication_records(request, request.user)
     return not any(record.get("method") == "mfa" for record in records)
 
 
 def get_next_page(request: HttpRequest) -> str:
-    """Where `next` points, when that is a page of this platform; else the dashboard."""
+    """Returns the address in the query parameter `next`, or the dashboard if that is on another host."""
     page = request.GET.get("next", "")
-    here = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
-    return page if here else reverse("admin:index")
+    # An unchecked redirect target could lead from the sign-in page to a forged one.
+    if url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return page
+    return reverse("admin:index")
 
 
 def redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
-    """The way in for whoever may not see a staff page. Raises PermissionDenied for a signed-in non-member of staff."""
+    """Redirects a user who may not see a staff page yet: to sign-in, to the second factor, or to its set-up.
+
+    Raises PermissionDenied for a signed-in user who is not staff.
+    """
     if not request.user.is_authenticated:
         return redirect_to_login(get_next_page(request))
     if not is_staff(request):
@@ -50,4 +57,5 @@ def redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def get_staff_actor(request: HttpRequest) -> Actor:
+    """Returns the actor that audit entries of this request name."""
     return Actor("staff", str(request.user.pk))

@@ -1,3 +1,5 @@
+"""Django application of the staff pages."""
+
 from __future__ import annotations
 
 from django.apps import AppConfig

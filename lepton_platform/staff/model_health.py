@@ -1,4 +1,4 @@
-"""How the model in service of a tenant does: levels and shares, no word of what it recommends."""
+"""State of a tenant's active model for staff: version, drift levels and refusal reasons, no recommended items."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from tenants.scope import Actor, scope
 
 log = structlog.get_logger(__name__)
 
+# Read on every page view, so it is not recorded as an access by a member of staff.
 _SYSTEM = Actor("system", "staff-dashboard")
 _SHIFTED_LEVELS = ("moved", "drifted")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """`version` is empty while none serves. `drifting` are the measures that moved; `latest` is why the newest
-    version does not serve, or empty."""
+    """The active version and its drift.
+
+    `version` is empty if no version is active. `shifted_measures` are the measures with a raised drift level.
+    `not_serving_reason` is why the newest version was not activated; empty if it was.
+    """
 
     version: str = ""
     trained_at: datetime | None = None
@@ -34,30 +38,31 @@ class ModelHealth:
 
 
 def load_model_health(tenant: TenantRef) -> ModelHealth | None:
-    """None where the tenant's region does not answer or is not served here."""
+    """Returns the state, or None if the region's database is unreachable or not served by this installation."""
     if tenant.region not in regions.list_served():
         return None
     try:
         with scope(tenant, actor=_SYSTEM) as s:
-            active, newest = (
-                queries.get_active_version(s),
-                next(iter(queries.list_versions(s, limit=1)), None),
-            )
+            active = queries.get_active_version(s)
+            newest = queries.list_versions(s, limit=1)
     except DomainError as error:
         log.warning("model_not_read", tenant=str(tenant.id), reason=error.code)
         return None
-    latest = translate_reasons(newest.reasons) or newest.reason if newest is not None else ""
+    not_serving_reason = ""
+    if newest:
+        not_serving_reason = translate_reasons(newest[0].reasons) or newest[0].reason
     if active is None:
-        return ModelHealth(not_serving_reason=latest)
+        return ModelHealth(not_serving_reason=not_serving_reason)
     level = str(active.drift.get("level", "unknown"))
-    shifts = active.drift.get("shifts", {})
+    shifted_measures = []
+    for name, shift in active.drift.get("shifts", {}).items():
+        if shift["level"] in _SHIFTED_LEVELS:
+            shifted_measures.append(translate_signal_name(name))
     return ModelHealth(
         version=active.name,
         trained_at=active.trained_at,
         level=translate_signal_name(level),
         has_drifted=level == "drifted",
-        shifted_measures=tuple(
-            translate_signal_name(name) for name, one in shifts.items() if one["level"] in _SHIFTED_LEVELS
-        ),
-        not_serving_reason=latest,
+        shifted_measures=tuple(shifted_measures),
+        not_serving_reason=not_serving_reason,
     )

@@ -1,6 +1,6 @@
-"""Texts that staff pages show and that are written elsewhere, so that `makemessages` finds them here.
+"""Texts that other packages show on staff pages, listed for `makemessages`.
 
-django-unfold ships no Chinese; refusals come from the actions as English sentences.
+django-unfold has no Chinese translation. Errors of actions are English sentences.
 """
 
 from django.utils.translation import gettext_noop as _
@@ -72,7 +72,7 @@ REFUSALS = (
     _("A currency is three letters, like EUR."),
     _("A time zone is a name like Asia/Shanghai."),
     _("There is no such region."),
-    _("The platform does not speak this language."),
+    _("The platform does not support this language."),
     _("Only an active tenant can be suspended."),
     _("This tenant is not suspended."),
     _("This e-mail address has an account already."),

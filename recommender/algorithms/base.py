@@ -1,4 +1,4 @@
-"""What every algorithm can do. The base class checks and maps; a subclass only computes."""
+"""The interface of all models: the base class checks arguments and maps files, a subclass only computes."""
 
 from __future__ import annotations
 
@@ -25,17 +25,20 @@ from recommender.types import (
 )
 
 FORMAT_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+ARRAYS_FILE = "arrays.safetensors"
 ContentKind = Literal["text", "image", "triples", "reviews"]
 ConfigT = TypeVar("ConfigT")
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 class Recommender(ABC, Generic[ConfigT]):
-    """One learned model over items 0..items-1.
+    """A model that scores all items 0..items-1 for histories of items.
 
-    A history is item numbers oldest first; unknown numbers in it are ignored. All randomness comes from the
-    generator given to fit: same data, same generator state, same model. `note` is what the reader of its figures
-    should know, set while fitting."""
+    A history lists item numbers, oldest first; numbers outside the catalogue are ignored. All randomness comes from
+    the generator passed to `fit`: the same data and generator state give the same model. `fit_note` is set while
+    fitting, for the reader of the training report.
+    """
 
     # Stored in artefacts and in blend weights: renaming a model makes its stored versions unreadable.
     name: ClassVar[str]
@@ -52,166 +55,240 @@ class Recommender(ABC, Generic[ConfigT]):
     uses_behaviour: ClassVar[bool] = True
     # Whether every item gets a score on the model's scale, so that zero does not mean "no evidence".
     places_every_item: ClassVar[bool] = False
+    # Histories scored at once; bounds the memory of intermediate arrays.
     batch_size: ClassVar[int] = 1024
 
     def __init__(self, config: ConfigT | None = None) -> None:
         self.config: ConfigT = self.config_type() if config is None else config
         self.items = 0
         self.fit_note = ""
+        # Arrays as they were quantised; kept so that saving a quantised model does not quantise twice.
         self._serialized_arrays: Arrays | None = None
 
-    def fit(self, data: Dataset, rng: np.random.Generator) -> None:
-        """Learns from all events of `data`. Raises CannotFit where they are not enough."""
+    def fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
+        """Fits the model on all events of `data`, discarding any earlier fit.
+
+        Raises:
+            InsufficientDataError: The data is not enough for this model; the message gives the reason.
+        """
         if data.n_items == 0:
             raise InsufficientDataError("there are no items")
         self.items = data.n_items
         self._serialized_arrays = None
         self._fit(data, rng)
 
-    def fit_partial(self, data: Dataset, rng: np.random.Generator) -> None:
-        """Learns again from data that extends what was learned from, over the same catalogue."""
+    def fit_partial(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
+        """Updates the model with data that extends the data of the last fit, over the same catalogue.
+
+        Refits from scratch unless a subclass can continue.
+        """
         self.fit(data, rng)
 
     def score(self, histories: Histories) -> Float32Array:
-        """float32 (len(histories), items), finite, greater is better; seen items are scored like others."""
-        known = histories.drop_unknown_and_repeats(self.items)
-        out = np.empty((len(histories), self.items), np.float32)
-        for rows, part in known.iter_chunks(self.batch_size):
-            out[rows] = self._score_batch(part)
-        return out
+        """Scores all items: float32 (len(histories), items), finite, greater is better.
 
-    def score_history(self, history: Int32Array, weight: Float32Array | None = None) -> Float32Array:
-        """float32 (items) for one history: the quick path of serving, equal to score() up to rounding."""
-        return self.score_clean_history(
-            Histories.from_single(history, weight).drop_unknown_and_repeats(self.items)
-        )
+        Items of the history are scored like others.
+        """
+        clean = histories.drop_unknown_and_repeats(self.items)
+        scores = np.empty((len(histories), self.items), np.float32)
+        for rows, batch in clean.iter_chunks(self.batch_size):
+            scores[rows] = self._score_batch(batch)
+        return scores
 
-    def score_clean_history(self, history: Histories) -> Float32Array:
-        """The same for one row without unknown items and immediate repetitions, for who asks several models."""
-        return self._score_history(history)
+    def score_history(
+        self,
+        history: Int32Array,
+        weight: Float32Array | None = None,
+    ) -> Float32Array:
+        """Scores all items for one history: float32 (items), equal to `score` up to rounding.
 
-    def recommend(self, histories: Histories, k: int, *, exclude_seen: bool = True) -> Recommendations:
-        """The k best items of each history; -1 with score -inf where fewer than k exist."""
-        known = histories.drop_unknown_and_repeats(self.items)
-        answer = create_empty_recommendations(len(histories), k)
-        for rows, part in known.iter_chunks(self.batch_size):
-            scores = self.score(part)
+        Args:
+            history: Item numbers, oldest first.
+            weight: Strength of each event; ones if omitted.
+        """
+        row = Histories.from_single(history, weight)
+        return self.score_clean_history(row.drop_unknown_and_repeats(self.items))
+
+    def score_clean_history(self, history: Histories, /) -> Float32Array:
+        """Scores one row from which `drop_unknown_and_repeats` has removed events: float32 (items).
+
+        Subclasses override it where a single history has a quicker path than a batch of one.
+        """
+        scores: Float32Array = self._score_batch(history)[0]
+        return scores
+
+    def recommend(
+        self,
+        histories: Histories,
+        k: int,
+        *,
+        exclude_seen: bool = True,
+    ) -> Recommendations:
+        """Returns the k best items of each history; item -1 with score -inf where fewer than k exist."""
+        clean = histories.drop_unknown_and_repeats(self.items)
+        recommendations = create_empty_recommendations(len(histories), k)
+        for rows, batch in clean.iter_chunks(self.batch_size):
+            scores = self.score(batch)
             if exclude_seen:
-                scores[part.row_ids(), part.item] = -np.inf
+                scores[batch.row_ids(), batch.item] = -np.inf
             best = top_k(scores, k)
-            answer.items[rows], answer.scores[rows] = best.items, best.scores
-        return answer
+            recommendations.items[rows] = best.items
+            recommendations.scores[rows] = best.scores
+        return recommendations
 
-    def find_similar_items(self, items: Int32Array, k: int) -> Recommendations:
-        """The k items nearest to each given item, never itself. Raises DataError for an unknown number."""
+    def find_similar_items(
+        self,
+        items: Int32Array,
+        k: int,
+    ) -> Recommendations:
+        """Returns the k most similar items of each item, without the item itself.
+
+        Raises:
+            DataError: An item number is outside the catalogue.
+        """
         if len(items) and (int(items.min()) < 0 or int(items.max()) >= self.items):
             raise DataError("An item number lies outside the catalogue.")
-        scores = self._compute_similarities(items)
-        scores[np.arange(len(items)), items] = -np.inf
-        return top_k(scores, k)
+        similarities = self._compute_similarities(items)
+        similarities[np.arange(len(items)), items] = -np.inf
+        return top_k(similarities, k)
 
     def to_files(self) -> dict[str, bytes]:
-        """The learned state by file name: safetensors, JSON and, for networks, ONNX."""
-        head = {
+        """Serialises the model: file contents by name, as JSON, safetensors and, for networks, ONNX."""
+        manifest = {
             "format": FORMAT_VERSION,
             "algorithm": self.name,
             "items": self.items,
-            "config": self._serialize_config(),
+            "config": asdict(cast(Any, self.config)),
         }
-        files = {"manifest.json": json.dumps(head, sort_keys=True).encode()}
-        arrays = self._to_arrays() if self._serialized_arrays is None else self._serialized_arrays
+        files = {MANIFEST_FILE: json.dumps(manifest, sort_keys=True).encode()}
+        arrays = self._serialized_arrays
+        if arrays is None:
+            arrays = self._to_arrays()
         if arrays:
-            files["arrays.safetensors"] = tensors_to_bytes(
-                {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-            )
+            # safetensors writes the memory as it is, so strided views have to be copied.
+            contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+            files[ARRAYS_FILE] = tensors_to_bytes(contiguous)
         return files | self._build_extra_files()
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Recommender[ConfigT]:
-        """The model that to_files() wrote. Raises DataError for files of another algorithm or format."""
-        head = json.loads(files["manifest.json"])
-        if head.get("algorithm") != cls.name or head.get("format") != FORMAT_VERSION:
+        """Restores a model from the files of `to_files`.
+
+        Raises:
+            DataError: The files hold another model or another format version.
+        """
+        manifest = json.loads(files[MANIFEST_FILE])
+        if manifest.get("algorithm") != cls.name or manifest.get("format") != FORMAT_VERSION:
             raise DataError(f"These files do not hold a model of the kind {cls.name}.")
-        model = cls(cls.config_type(**head["config"]))
-        model.items = int(head["items"])
-        arrays = tensors_from_bytes(files["arrays.safetensors"]) if "arrays.safetensors" in files else {}
+        model = cls(cls.config_type(**manifest["config"]))
+        model.items = int(manifest["items"])
+        arrays = {}
+        if ARRAYS_FILE in files:
+            arrays = tensors_from_bytes(files[ARRAYS_FILE])
         model._restore_state(arrays, files)
         return model
 
     def quantize(self) -> Recommender[ConfigT]:
-        """What is served in its place: the same model in fewer bytes, scoring nearly alike.
+        """Returns a copy for serving whose arrays take fewer bytes and whose scores differ by rounding only.
 
-        It learns nothing further; what is lost is for evaluation.compression to measure."""
-        small = type(self)(self.config)
-        small.items, small.fit_note = self.items, self.fit_note
-        stored = self._quantize_arrays(self._to_arrays())
-        small._restore_state(stored, self._build_extra_files())
-        small._serialized_arrays = stored
-        return small
+        The copy can't be fitted further. `fitting.quantization` measures what the rounding costs.
+        """
+        quantized = type(self)(self.config)
+        quantized.items = self.items
+        quantized.fit_note = self.fit_note
+        arrays = self._quantize_arrays(self._to_arrays())
+        quantized._restore_state(arrays, self._build_extra_files())
+        quantized._serialized_arrays = arrays
+        return quantized
 
     def save(self, folder: Path) -> None:
+        """Writes the files of `to_files` into the folder, which is created."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in self.to_files().items():
             (folder / name).write_bytes(content)
 
     @classmethod
     def load(cls, folder: Path) -> Recommender[ConfigT]:
-        return cls.from_files(
-            {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
-        )
-
-    def _serialize_config(self) -> dict[str, Any]:
-        settings: dict[str, Any] = asdict(cast(Any, self.config))
-        return settings
+        """Restores a model from a folder written by `save`. Raises DataError as `from_files` does."""
+        paths = [path for path in sorted(folder.iterdir()) if path.is_file()]
+        return cls.from_files({path.name: path.read_bytes() for path in paths})
 
     @abstractmethod
     def _fit(self, data: Dataset, rng: np.random.Generator, /) -> None: ...
 
     @abstractmethod
-    def _score_batch(self, histories: Histories) -> Float32Array: ...
-
-    def _score_history(self, history: Histories, /) -> Float32Array:
-        scores: Float32Array = self._score_batch(history)[0]
-        return scores
+    def _score_batch(self, histories: Histories) -> Float32Array:
+        """Scores clean histories: float32 (len(histories), items)."""
 
     @abstractmethod
-    def _compute_similarities(self, items: Int32Array) -> Float32Array: ...
+    def _compute_similarities(self, items: Int32Array) -> Float32Array:
+        """Computes float32 (len(items), self.items), -inf for items that can't be compared; may be overwritten."""
 
     @abstractmethod
-    def _to_arrays(self) -> Arrays: ...
+    def _to_arrays(self) -> Arrays:
+        """Returns the fitted state by array name."""
 
     def _quantize_arrays(self, arrays: Arrays) -> Arrays:
-        """The arrays in fewer bytes, as _restore() reads them; as they are where nothing is to gain."""
+        """Returns the arrays in fewer bytes, readable by `_restore_state`; unchanged where nothing is saved."""
         return arrays
 
     def _build_extra_files(self) -> dict[str, bytes]:
+        """Returns the part of the state that is no array, by file name."""
         return {}
 
     @abstractmethod
-    def _restore_state(self, arrays: Arrays, files: Mapping[str, bytes], /) -> None: ...
+    def _restore_state(self, arrays: Arrays, files: Mapping[str, bytes], /) -> None:
+        """Sets the fitted state from what `_to_arrays` and `_build_extra_files` returned."""
 
 
-def create_empty_recommendations(n_rows: int, k: int) -> Recommendations:
-    return Recommendations(np.full((n_rows, k), -1, np.int32), np.full((n_rows, k), -np.inf, np.float32))
+def create_empty_recommendations(
+    n_rows: int,
+    k: int,
+) -> Recommendations:
+    """Returns recommendations of shape (n_rows, k) without any item: -1 with score -inf."""
+    items = np.full((n_rows, k), -1, np.int32)
+    scores = np.full((n_rows, k), -np.inf, np.float32)
+    return Recommendations(items, scores)
 
 
-def top_k(scores: Float32Array, k: int) -> Recommendations:
-    """The k greatest of each row, best first, ties by lower number; -1 and -inf where none is left."""
-    rows, items = scores.shape
-    answer = create_empty_recommendations(rows, k)
-    width = min(k, items)
-    if rows == 0 or width == 0:
-        return answer
-    chosen = _select_candidates(scores, width)
-    values = np.take_along_axis(scores, chosen, axis=1)
-    order = np.lexsort((chosen, -values), axis=1)
-    chosen, values = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1)
-    answer.items[:, :width] = np.where(np.isfinite(values), chosen, -1)
-    answer.scores[:, :width] = values
-    return answer
+def top_k(
+    scores: Float32Array,
+    k: int,
+) -> Recommendations:
+    """Returns the k greatest of each row, best first, ties by lower item number; -1 and -inf where none is left."""
+    n_rows, n_items = scores.shape
+    recommendations = create_empty_recommendations(n_rows, k)
+    width = min(k, n_items)
+    if n_rows == 0 or width == 0:
+        return recommendations
+    candidates = _select_candidates(scores, width)
+    candidate_scores = np.take_along_axis(scores, candidates, axis=1)
+    # lexsort sorts by its last key first: by falling score, then by item number.
+    order = np.lexsort((candidates, -candidate_scores), axis=1)
+    candidates = np.take_along_axis(candidates, order, axis=1)
+    candidate_scores = np.take_along_axis(
+        candidate_scores,
+        order,
+        axis=1,
+    )
+    recommendations.items[:, :width] = np.where(np.isfinite(candidate_scores), candidates, -1)
+    recommendations.scores[:, :width] = candidate_scores
+    return recommendations
 
 
-def _select_candidates(scores: Float32Array, width: int) -> Int64Array:
+def _select_candidates(
+    scores: Float32Array,
+    width: int,
+) -> Int64Array:
+    """Returns the columns of the `width` greatest scores of each row, in no order: int64 (rows, width)."""
     if width == scores.shape[1]:
         return np.broadcast_to(np.arange(width), scores.shape).astype(np.int64)
     return np.argpartition(scores, -width, axis=1)[:, -width:].astype(np.int64)

@@ -17,7 +17,13 @@ class CommandModule(Protocol):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
-    def run_command(self, options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+    def run_command(
+        self,
+        options: argparse.Namespace,
+        *,
+        out: TextIO,
+        progress: TextIO,
+    ) -> None:
         """Writes results to `out` and phases to `progress`. Raises DataError or InsufficientDataError."""
 
 
@@ -28,7 +34,7 @@ class Subcommand:
     module: str
     help: str
 
-    def load_module(self) -> CommandModule:
+    def import_command(self) -> CommandModule:
         """Imports the module of this sub-command."""
         module = import_module(f"recommender.benchmarks.commands.{self.module}")
         return cast(CommandModule, module)
@@ -53,11 +59,16 @@ def build_parser(selected: str) -> argparse.ArgumentParser:
         subparser = subparsers.add_parser(name, help=subcommand.help)
         # The modules of other sub-commands are not imported: `scaling` measures the memory of its own process.
         if name == selected:
-            subcommand.load_module().add_arguments(subparser)
+            subcommand.import_command().add_arguments(subparser)
     return parser
 
 
-def run_benchmark(arguments: Sequence[str], *, out: TextIO, progress: TextIO) -> None:
+def run_benchmark(
+    arguments: Sequence[str],
+    *,
+    out: TextIO,
+    progress: TextIO,
+) -> None:
     """Runs one sub-command.
 
     Args:
@@ -72,7 +83,7 @@ def run_benchmark(arguments: Sequence[str], *, out: TextIO, progress: TextIO) ->
     """
     selected = arguments[0] if arguments else ""
     options = build_parser(selected).parse_args(arguments)
-    module = SUBCOMMANDS[options.command].load_module()
+    module = SUBCOMMANDS[options.command].import_command()
     module.run_command(options, out=out, progress=progress)
 
 

@@ -1,4 +1,4 @@
-"""Interactions and items: what algorithms learn from, how it is read and how it is split."""
+"""Interactions and items: the data set that models learn from, its files, its cleaning and its splits."""
 
 from recommender.dataset.dataset import Dataset, ItemContent, ItemReviewFeatures
 from recommender.dataset.splits import EvaluationProtocol, Split, leave_last_out, time_split

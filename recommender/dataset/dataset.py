@@ -1,4 +1,4 @@
-"""The interactions and items an algorithm learns from."""
+"""The data that models learn from: events, item content and side data of items."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from recommender.types import (
     Histories,
     Int32Array,
     Int64Array,
+    compute_indptr,
 )
 
 Array = TypeVar("Array", bound=np.ndarray[Any, np.dtype[Any]])
@@ -24,22 +25,25 @@ Array = TypeVar("Array", bound=np.ndarray[Any, np.dtype[Any]])
 
 @dataclass(frozen=True)
 class ItemContent:
-    """One text for each item, "" where nothing is known; compose it with features.text.compose_text."""
+    """One text for each item, "" where it is unknown; `item_text.join_text_fields` composes it."""
 
     texts: tuple[str, ...]
 
     @property
     def has_text(self) -> bool:
+        """Whether any item has a text."""
         return any(self.texts)
 
 
 @dataclass(frozen=True)
 class ItemReviewFeatures:
-    """What reviews say of each item, as numbers around zero; zero where nothing is known.
+    """Review features of each item, around zero; zero where an item has no reviews.
 
-    regard float32 (items): praise above or below the catalogue's mean; agreement likewise, of how well reviews speak of
-    what the item is described as; aspects float32 (items, len(names)) of each aspect, a battery or a fit. All are shrunk
-    towards zero by how few people spoke."""
+    mean_sentiment: float32 (items,), relative to the mean of the catalogue.
+    relevance: float32 (items,), how well reviews match the item's description, relative to the mean.
+    aspect_sentiment: float32 (items, len(aspect_names)), for example of the battery or the fit.
+    All are shrunk towards zero for items with few reviewers.
+    """
 
     aspect_names: tuple[str, ...]
     mean_sentiment: Float32Array
@@ -48,23 +52,31 @@ class ItemReviewFeatures:
 
     @property
     def has_values(self) -> bool:
+        """Whether any item has review features."""
         return bool(self.mean_sentiment.any() or self.aspect_sentiment.any())
 
     def to_matrix(self) -> Float32Array:
-        """float32 (items, 2 + len(names)): regard, agreement, then the aspects."""
-        return np.column_stack([self.mean_sentiment, self.relevance, self.aspect_sentiment]).astype(
-            np.float32
-        )
+        """float32 (items, 2 + len(aspect_names)): mean sentiment, relevance, then the aspects."""
+        columns = [self.mean_sentiment, self.relevance, self.aspect_sentiment]
+        return np.column_stack(columns).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Events grouped by user, in time order within a user.
+    """Events grouped by user, in time order within a user (CSR), and side data of the items.
 
-    Users and items are numbers from zero. indptr int64 (users + 1), item int32 (n), at int64 milliseconds (n,
-    zero where unknown), weight float32 (n). item_ids and user_ids are the outside names, or empty. look are vectors of the
-    items' images, float (items, width), zero where there is none; links are what is stated of each item, as tokens.
-    `ordered` is False where nothing is known of the order of a user's events but which is the last."""
+    n_users, n_items: users and items are numbers from zero.
+    indptr: int64 (n_users + 1); the events of user u are indptr[u]:indptr[u + 1].
+    item: int32 (events,), item numbers.
+    timestamp: int64 (events,), milliseconds since 1970, 0 where unknown.
+    weight: float32 (events,), strength of each event.
+    content: texts of the items.
+    item_ids, user_ids: external ids by number, or empty.
+    image_embeddings: float (items, width), zero for an item without image.
+    triple_tokens: tokens of the knowledge triples of each item.
+    review_features: sentiment of each item's reviews.
+    is_ordered: False where the order of a user's events is unknown, except for the last one.
+    """
 
     n_users: int
     n_items: int
@@ -81,22 +93,22 @@ class Dataset:
     is_ordered: bool = True
 
     def __post_init__(self) -> None:
-        events = len(self.item)
-        if len(self.indptr) != self.n_users + 1 or int(self.indptr[-1]) != events:
+        n_events = len(self.item)
+        if len(self.indptr) != self.n_users + 1 or int(self.indptr[-1]) != n_events:
             raise DataError("The index of users does not match the events.")
-        if len(self.timestamp) != events or len(self.weight) != events:
+        if len(self.timestamp) != n_events or len(self.weight) != n_events:
             raise DataError("Items, times and weights of the events differ in length.")
-        if events and (int(self.item.min()) < 0 or int(self.item.max()) >= self.n_items):
+        if n_events and (int(self.item.min()) < 0 or int(self.item.max()) >= self.n_items):
             raise DataError("An event names an item number outside the catalogue.")
         if self.content is not None and len(self.content.texts) != self.n_items:
             raise DataError("There must be exactly one text for each item.")
-        if any(
-            part is not None and len(part) != self.n_items
-            for part in (self.image_embeddings, self.triple_tokens)
-        ):
-            raise DataError("There must be exactly one look, and one list of links, for each item.")
+        if self.image_embeddings is not None and len(self.image_embeddings) != self.n_items:
+            raise DataError("There must be exactly one image embedding for each item.")
+        if self.triple_tokens is not None and len(self.triple_tokens) != self.n_items:
+            raise DataError("There must be exactly one list of triple tokens for each item.")
         if self.review_features is not None and len(self.review_features.mean_sentiment) != self.n_items:
-            raise DataError("There must be exactly one row of opinions for each item.")
+            raise DataError("There must be exactly one row of review features for each item.")
+        # The dataclass is frozen; its arrays are replaced by views that refuse writes.
         for name in ("indptr", "item", "timestamp", "weight"):
             object.__setattr__(self, name, as_read_only(getattr(self, name)))
 
@@ -108,16 +120,20 @@ class Dataset:
         n_items: int | None = None,
         content: ItemContent | None = None,
     ) -> Dataset:
-        """Item numbers of each user in time order; `items` defaults to the highest number plus one."""
-        rows = Histories.from_lists(sequences)
-        highest = int(rows.item.max()) + 1 if len(rows.item) else 0
+        """A data set without timestamps from item numbers of each user in time order.
+
+        `n_items` defaults to the highest item number plus one.
+        """
+        histories = Histories.from_lists(sequences)
+        if n_items is None:
+            n_items = int(histories.item.max(initial=-1)) + 1
         return cls(
-            n_users=len(rows),
-            n_items=highest if n_items is None else n_items,
-            indptr=rows.indptr,
-            item=rows.item,
-            timestamp=np.zeros(len(rows.item), np.int64),
-            weight=rows.weight,
+            n_users=len(histories),
+            n_items=n_items,
+            indptr=histories.indptr,
+            item=histories.item,
+            timestamp=np.zeros(len(histories.item), np.int64),
+            weight=histories.weight,
             content=content,
         )
 
@@ -131,69 +147,92 @@ class Dataset:
         weight: Float32Array | None = None,
         texts: Mapping[str, str] | None = None,
     ) -> Dataset:
-        """Rows of (user, item[, milliseconds][, weight]) in any order; rows of equal time keep their order.
+        """A data set from one row per event, in any order; rows of equal time keep their order.
 
-        The catalogue is every item of `texts` and of the events."""
+        Args:
+            user: external user ids.
+            item: external item ids.
+            timestamp: milliseconds since 1970; by default 0, so that the order of the rows is the order of the events.
+            weight: strength of each event; by default 1.
+            texts: text by item id. Its items belong to the catalogue even without events.
+
+        Raises:
+            DataError: the columns differ in length.
+        """
         if len(user) != len(item):
             raise DataError("There must be one user for each item.")
-        user_ids, user_no = encode_ids(user)
-        item_ids, item_no = encode_ids([*item, *(texts or {})])
-        item_no = item_no[: len(item)]
-        times = np.zeros(len(item), np.int64) if timestamp is None else timestamp
-        order = np.lexsort((times, user_no))
-        counts = np.bincount(user_no, minlength=len(user_ids))
-        described = None if texts is None else ItemContent(tuple(texts.get(name, "") for name in item_ids))
+        if timestamp is None:
+            timestamp = np.zeros(len(item), np.int64)
+        if weight is None:
+            weight = np.ones(len(item), np.float32)
+        user_ids, user_number = encode_ids(user)
+        # Items of events get the lower numbers; items that only have a text follow.
+        item_ids, catalogue_number = encode_ids([*item, *(texts or {})])
+        item_number = catalogue_number[: len(item)]
+        content = None
+        if texts is not None:
+            content = ItemContent(tuple(texts.get(item_id, "") for item_id in item_ids))
+        # By user, then by time; lexsort is stable and its last key is the first criterion.
+        order = np.lexsort((timestamp, user_number))
         return cls(
             n_users=len(user_ids),
             n_items=len(item_ids),
-            indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]).astype(np.int64),
-            item=item_no[order],
-            timestamp=times[order],
-            weight=(np.ones(len(item), np.float32) if weight is None else weight)[order],
-            content=described,
+            indptr=compute_indptr(np.bincount(user_number, minlength=len(user_ids))),
+            item=item_number[order],
+            timestamp=timestamp[order],
+            weight=weight[order],
+            content=content,
             item_ids=item_ids,
             user_ids=user_ids,
         )
 
     @property
     def n_events(self) -> int:
+        """Number of events."""
         return len(self.item)
 
     @property
     def has_timestamps(self) -> bool:
-        """Whether the events carry times that tell them apart."""
+        """Whether the events have different timestamps."""
         return self.n_events > 0 and int(self.timestamp.min()) != int(self.timestamp.max())
 
     @cached_property
     def histories(self) -> Histories:
-        """Every user's events as the algorithms read them: immediate repetitions count once."""
+        """The events of all users without immediate repetitions, as models read them."""
         clean = self.raw_histories.drop_unknown_and_repeats(self.n_items)
         return Histories(as_read_only(clean.indptr), as_read_only(clean.item), as_read_only(clean.weight))
 
     @cached_property
     def raw_histories(self) -> Histories:
+        """The events of all users, with immediate repetitions."""
         return Histories(self.indptr, self.item, self.weight)
 
     def filter_events(self, mask: BoolArray) -> Dataset:
-        """The same users and catalogue without the events where mask is False."""
+        """The same users and items without the events where `mask` is False."""
         rows = self.raw_histories.filter_events(mask)
         return replace(
-            self, indptr=rows.indptr, item=rows.item, timestamp=self.timestamp[mask], weight=rows.weight
+            self,
+            indptr=rows.indptr,
+            item=rows.item,
+            timestamp=self.timestamp[mask],
+            weight=rows.weight,
         )
 
     def describe_size(self) -> str:
+        """Counts of users, items and events as text."""
         return f"{self.n_users:,} users, {self.n_items:,} items, {self.n_events:,} events"
 
 
 def as_read_only(array: Array) -> Array:
-    """A view that refuses writes: several algorithms read the same events one after the other."""
+    """A view that refuses writes, because several models read the same arrays."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
 def encode_ids(names: Sequence[str]) -> tuple[tuple[str, ...], Int32Array]:
-    """Distinct names in order of first appearance, and the number of each given name."""
+    """Distinct ids in order of first appearance, and the number of each id of `names`, int32."""
     numbers: dict[str, int] = {}
-    coded = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int32, len(names))
-    return tuple(numbers), coded
+    # setdefault assigns the next number to an id at its first appearance.
+    codes = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int32, len(names))
+    return tuple(numbers), codes

@@ -1,4 +1,4 @@
-"""Interactions from files. Every fault is one sentence naming the file and the place."""
+"""Reads interactions from files. Every error is one sentence that names the file and the row or line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 
 from common.event_kinds import EVENT_KIND_WEIGHTS, UNKNOWN_KIND_WEIGHT
 from recommender.dataset.dataset import Dataset
-from recommender.dataset.table_files import TABLE_SUFFIXES, read_table
+from recommender.dataset.table_files import TABLE_SUFFIXES, read_table, require_columns
 from recommender.types import DataError, Float32Array, Int64Array
 
 # Seconds since 1970 stay below this until the year 5138; milliseconds are above it since March 1973.
@@ -20,13 +20,21 @@ MAX_EPOCH_MS = 253_402_300_799_999
 
 
 def read_interactions(path: Path, texts: Mapping[str, str] | None = None) -> Dataset:
-    """`user item item ...` lines in time order, or CSV/Parquet/.inter: user_id, item_id[, timestamp, rating, kind].
+    """Reads `user item item ...` lines in time order, or a table (CSV, Parquet, .inter) with one event per row.
 
-    Timestamps are seconds or milliseconds since 1970, or ISO dates; rows of equal time keep their order. Without
-    them a column is_last may mark each user's latest row (1), where nothing else of the order is known: the others are
-    put in an order drawn once and for all, so that none of them is special, and the dataset is not `ordered`. A
-    row's weight is its rating, else that of its kind; rows without a positive weight are left out. `texts`
-    gives the text of each item and extends the catalogue."""
+    The columns of a table are user_id, item_id, and optionally timestamp, rating, kind and is_last. Timestamps are
+    seconds or milliseconds since 1970, or ISO dates; rows of equal time keep their order. The weight of an event is its
+    rating, else the weight of its kind; rows without a positive weight are ignored. Without timestamps, is_last (1 or 0)
+    may mark the latest event of each user where nothing else is known of the order: the other events are shuffled with a
+    fixed seed, so that their order carries no information, and the data set is not `is_ordered`.
+
+    Args:
+        path: the file.
+        texts: text by item id; its items are added to the catalogue.
+
+    Raises:
+        DataError: the file cannot be read, or a value is invalid.
+    """
     if path.suffix.lower() in TABLE_SUFFIXES:
         return _read_event_table(path, texts)
     return _read_sequences(path, texts)
@@ -35,18 +43,19 @@ def read_interactions(path: Path, texts: Mapping[str, str] | None = None) -> Dat
 def _read_sequences(path: Path, texts: Mapping[str, str] | None) -> Dataset:
     users: list[str] = []
     items: list[str] = []
-    seen: set[str] = set()
+    seen_users: set[str] = set()
     for number, line in enumerate(_read_lines(path), start=1):
         fields = line.split()
         if not fields:
             continue
-        if len(fields) < 2:
+        user, *history = fields
+        if not history:
             raise DataError(f"{path.name}, line {number}: a user must be followed by at least one item.")
-        if fields[0] in seen:
-            raise DataError(f"{path.name}, line {number}: user {fields[0]!r} already had a line.")
-        seen.add(fields[0])
-        users.extend([fields[0]] * (len(fields) - 1))
-        items.extend(fields[1:])
+        if user in seen_users:
+            raise DataError(f"{path.name}, line {number}: user {user!r} already had a line.")
+        seen_users.add(user)
+        users.extend([user] * len(history))
+        items.extend(history)
     if not users:
         raise DataError(f"{path.name} holds no interactions.")
     return Dataset.from_events(users, items, texts=texts)
@@ -55,82 +64,98 @@ def _read_sequences(path: Path, texts: Mapping[str, str] | None) -> Dataset:
 def _read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()
-    except OSError as fault:
-        raise DataError(f"{path} cannot be read: {fault.strerror}.") from fault
-    except UnicodeDecodeError as fault:
-        raise DataError(f"{path.name} is not UTF-8 text (byte {fault.start}).") from fault
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.name} is not UTF-8 text (byte {error.start}).") from error
 
 
 def _read_event_table(path: Path, texts: Mapping[str, str] | None) -> Dataset:
     frame = read_table(path)
-    ordered = "is_last" not in frame.columns or "timestamp" in frame.columns
-    if not ordered:
-        last = _parse_numbers(path, frame, "is_last", lambda v: v.is_in([0.0, 1.0]))
-        drawn = frame.with_columns(last).sample(fraction=1, shuffle=True, seed=0)
-        frame = drawn.sort("is_last", maintain_order=True)
-    missing = [name for name in ("user_id", "item_id") if name not in frame.columns]
-    if missing:
-        raise DataError(f"{path.name} lacks the column {missing[0]}; it has {', '.join(frame.columns)}.")
+    is_ordered = "is_last" not in frame.columns or "timestamp" in frame.columns
+    if not is_ordered:
+        frame = _shuffle_all_but_last(path, frame)
+    require_columns(path, frame, ("user_id", "item_id"))
     weight = _parse_weights(path, frame)
-    kept = frame.filter(pl.Series(weight > 0))
-    if kept.is_empty():
+    frame = frame.filter(pl.Series(weight > 0))
+    if frame.is_empty():
         raise DataError(f"{path.name} holds no interactions.")
+    timestamp = None
+    if "timestamp" in frame.columns:
+        timestamp = _parse_timestamps(path, frame)
     dataset = Dataset.from_events(
-        _parse_ids(path, kept, "user_id"),
-        _parse_ids(path, kept, "item_id"),
-        timestamp=_parse_timestamps(path, kept) if "timestamp" in kept.columns else None,
+        _parse_ids(path, frame, "user_id"),
+        _parse_ids(path, frame, "item_id"),
+        timestamp=timestamp,
         weight=weight[weight > 0],
         texts=texts,
     )
-    return replace(dataset, is_ordered=ordered)
+    return replace(dataset, is_ordered=is_ordered)
+
+
+def _shuffle_all_but_last(path: Path, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows in random order (fixed seed), then the rows that is_last marks."""
+    is_last = _parse_numbers(path, frame, "is_last", lambda numbers: numbers.is_in([0.0, 1.0]))
+    shuffled = frame.with_columns(is_last).sample(fraction=1, shuffle=True, seed=0)
+    return shuffled.sort("is_last", maintain_order=True)
 
 
 def _parse_ids(path: Path, frame: pl.DataFrame, column: str) -> list[str]:
     values = frame[column].cast(pl.String)
-    empty = values.is_null() | (values == "")
-    if empty.any():
-        raise DataError(f"{path.name}, row {_find_first_row(empty)}: {column} is empty.")
+    is_empty = values.is_null() | (values == "")
+    if is_empty.any():
+        raise DataError(f"{path.name}, row {_find_first_row(is_empty)}: {column} is empty.")
     return list(values)
 
 
 def _parse_weights(path: Path, frame: pl.DataFrame) -> Float32Array:
     if "rating" in frame.columns:
-        return _parse_numbers(path, frame, "rating", lambda v: v.is_finite()).to_numpy().astype(np.float32)
+        ratings = _parse_numbers(path, frame, "rating", lambda numbers: numbers.is_finite())
+        return np.asarray(ratings.to_numpy(), dtype=np.float32)
     if "kind" in frame.columns:
-        return np.array(
-            [EVENT_KIND_WEIGHTS.get(str(kind), UNKNOWN_KIND_WEIGHT) for kind in frame["kind"]],
-            dtype=np.float32,
-        )
+        weights = [EVENT_KIND_WEIGHTS.get(str(kind), UNKNOWN_KIND_WEIGHT) for kind in frame["kind"]]
+        return np.array(weights, dtype=np.float32)
     return np.ones(frame.height, np.float32)
 
 
 def _parse_numbers(
-    path: Path, frame: pl.DataFrame, column: str, is_valid: Callable[[pl.Series], pl.Series]
+    path: Path,
+    frame: pl.DataFrame,
+    column: str,
+    is_valid: Callable[[pl.Series], pl.Series],
 ) -> pl.Series:
+    """The column as float64. Raises DataError for the first value that is no number or not valid."""
     numbers = frame[column].cast(pl.Float64, strict=False)
-    wrong = numbers.is_null() | ~is_valid(numbers.fill_null(0.0))
-    if wrong.any():
-        row = _find_first_row(wrong)
-        raise DataError(
-            f"{path.name}, row {row}: {column} {frame[column][row - 1]!r} is not a usable number."
-        )
+    # Nulls are replaced before the check, because a check of null is null.
+    is_wrong = numbers.is_null() | ~is_valid(numbers.fill_null(0.0))
+    if is_wrong.any():
+        row = _find_first_row(is_wrong)
+        value = frame[column][row - 1]
+        raise DataError(f"{path.name}, row {row}: {column} {value!r} is not a usable number.")
     return numbers
 
 
 def _parse_timestamps(path: Path, frame: pl.DataFrame) -> Int64Array:
-    """Milliseconds since 1970."""
+    """Milliseconds since 1970, int64 (rows,)."""
     column = frame["timestamp"]
     if column.dtype == pl.String:
-        dates = column.str.to_datetime(strict=False, time_zone="UTC", time_unit="ms")
+        dates = column.str.to_datetime(
+            strict=False,
+            time_zone="UTC",
+            time_unit="ms",
+        )
+        # Text that is no date may still be a number.
         if not dates.is_null().any():
             return np.asarray(dates.dt.epoch("ms").to_numpy(), dtype=np.int64)
     elif column.dtype in (pl.Date, pl.Datetime) and not column.is_null().any():
         return np.asarray(column.cast(pl.Datetime("ms")).dt.epoch("ms").to_numpy(), dtype=np.int64)
-    numbers = _parse_numbers(path, frame, "timestamp", lambda v: v.is_between(0, MAX_EPOCH_MS)).to_numpy()
-    scale = 1000 if numbers.max() < MAX_EPOCH_SECONDS else 1
-    return np.asarray(numbers * scale).astype(np.int64)
+    valid_range = (0, MAX_EPOCH_MS)
+    numbers = _parse_numbers(path, frame, "timestamp", lambda series: series.is_between(*valid_range))
+    timestamps = numbers.to_numpy()
+    milliseconds_per_unit = 1000 if timestamps.max() < MAX_EPOCH_SECONDS else 1
+    return np.asarray(timestamps * milliseconds_per_unit).astype(np.int64)
 
 
 def _find_first_row(mask: pl.Series) -> int:
-    """The first marked row, counted from one."""
+    """The first row where the mask is True, counted from one."""
     return int(mask.arg_true()[0]) + 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.base import Recommender, top_k
-from recommender.algorithms.common.score_blend import Blend, scale_to_z_scores
+from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Split
 from recommender.evaluation.candidate_scores import CANDIDATES_PER_MODEL, CandidateScores
@@ -21,6 +21,7 @@ from recommender.evaluation.metrics import (
     rank_targets,
     recall_at_k,
 )
+from recommender.numeric import scale_to_z_scores
 from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 
 MAX_BATCH_SIZE = 1024
@@ -43,7 +44,12 @@ class MetricAccumulator:
     recommended_batches: list[Int32Array] = field(default_factory=list)
 
     def add_batch(
-        self, scores: Float32Array, histories: Histories, target: Int32Array, *, min_top_items: int = 0
+        self,
+        scores: Float32Array,
+        histories: Histories,
+        target: Int32Array,
+        *,
+        min_top_items: int = 0,
     ) -> Int32Array:
         """Adds a batch of cases.
 
@@ -127,7 +133,7 @@ def evaluate_models(
         scores = {name: scale_to_z_scores(model.score(chunk)) for name, model in models.items()}
         if ensemble:
             # Before the loop below, which overwrites scores of items of the history.
-            accumulators["blend"].add_batch(ensemble.combine_scores(scores, chunk), chunk, target)
+            accumulators["blend"].add_batch(ensemble.combine(scores, chunk), chunk, target)
         top_items = {}
         for name, model_scores in scores.items():
             top_items[name] = accumulators[name].add_batch(
@@ -139,7 +145,10 @@ def evaluate_models(
 
 
 def evaluate_scorer(
-    scorer: Callable[[Histories], Float32Array], split: Split, *, k: int
+    scorer: Callable[[Histories], Float32Array],
+    split: Split,
+    *,
+    k: int,
 ) -> MetricAccumulator:
     """Evaluates a function that returns float32 scores (cases, items) for histories."""
     n_items = split.train.n_items
@@ -151,7 +160,11 @@ def evaluate_scorer(
 
 
 def evaluate_blend(
-    models: Mapping[str, Recommender[Any]], blend: Blend, split: Split, *, k: int
+    models: Mapping[str, Recommender[Any]],
+    blend: Blend,
+    split: Split,
+    *,
+    k: int,
 ) -> MetricAccumulator:
     """Evaluates a blend alone, without the metrics of its models and without a reranker."""
     weighted_models = {name: model for name, model in models.items() if blend.weights.get(name)}

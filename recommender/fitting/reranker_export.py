@@ -8,7 +8,9 @@ import numpy as np
 from onnx import TensorProto, checker, helper
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-INPUT_NAME, OUTPUT_NAME = "features", "logit"
+from recommender.algorithms.ensemble.reranker import FEATURES_INPUT
+
+OUTPUT_NAME = "logit"
 # Attributes of the operator TreeEnsembleRegressor: one list each, with an element for every node or leaf of all trees.
 _NODE_ATTRIBUTES = ("treeids", "nodeids", "featureids", "modes", "values", "truenodeids", "falsenodeids")
 _LEAF_ATTRIBUTES = ("treeids", "nodeids", "weights")
@@ -24,7 +26,14 @@ def export_trees(trees: HistGradientBoostingClassifier) -> bytes:
             nodes["treeids"].append(tree_id)
             nodes["nodeids"].append(node_id)
             if node["is_leaf"]:
-                _append_node(nodes, mode="LEAF", feature=0, threshold=0.0, true_node=0, false_node=0)
+                _append_node(
+                    nodes,
+                    mode="LEAF",
+                    feature=0,
+                    threshold=0.0,
+                    true_node=0,
+                    false_node=0,
+                )
                 leaves["treeids"].append(tree_id)
                 leaves["nodeids"].append(node_id)
                 leaves["weights"].append(float(node["value"]))
@@ -48,7 +57,13 @@ def export_trees(trees: HistGradientBoostingClassifier) -> bytes:
 
 
 def _append_node(
-    nodes: dict[str, list[Any]], *, mode: str, feature: int, threshold: float, true_node: int, false_node: int
+    nodes: dict[str, list[Any]],
+    *,
+    mode: str,
+    feature: int,
+    threshold: float,
+    true_node: int,
+    false_node: int,
 ) -> None:
     nodes["modes"].append(mode)
     nodes["featureids"].append(feature)
@@ -59,12 +74,16 @@ def _append_node(
 
 def _build_onnx_model(attributes: dict[str, Any], *, n_features: int) -> bytes:
     operator = helper.make_node(
-        "TreeEnsembleRegressor", [INPUT_NAME], [OUTPUT_NAME], domain="ai.onnx.ml", **attributes
+        "TreeEnsembleRegressor",
+        [FEATURES_INPUT],
+        [OUTPUT_NAME],
+        domain="ai.onnx.ml",
+        **attributes,
     )
     graph = helper.make_graph(
         [operator],
         "reranker",
-        [helper.make_tensor_value_info(INPUT_NAME, TensorProto.FLOAT, ["rows", n_features])],
+        [helper.make_tensor_value_info(FEATURES_INPUT, TensorProto.FLOAT, ["rows", n_features])],
         [helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["rows", 1])],
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 3)]

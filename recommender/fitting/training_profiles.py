@@ -16,7 +16,7 @@ from recommender.algorithms.sequential.gradient_sync import DistributedBackend
 from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
 from recommender.algorithms.sequential.sasrec import SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset
 from recommender.types import DataError, ProgressCallback
 
@@ -41,7 +41,12 @@ class TrainingProfile:
 TRAINING_PROFILES: Mapping[TrainingProfileName, TrainingProfile] = {
     "full": TrainingProfile(SASRecConfig(), max_cases=30_000),
     "fast": TrainingProfile(
-        SASRecConfig(learning_rate=3e-3, epochs=20, finetune_epochs=1, max_training_positions=1_000_000),
+        SASRecConfig(
+            learning_rate=3e-3,
+            epochs=20,
+            finetune_epochs=1,
+            max_training_positions=1_000_000,
+        ),
         max_cases=4_000,
     ),
 }

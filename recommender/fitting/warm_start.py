@@ -13,8 +13,8 @@ from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.algorithms.ensemble.registry import RELATIVE_COST
 from recommender.algorithms.neighbourhood.ease import Ease
 from recommender.algorithms.popularity.popularity import Popularity
+from recommender.algorithms.sequential.base import OnnxSequentialModel
 from recommender.algorithms.sequential.gradient_sync import DistributedBackend
-from recommender.algorithms.sequential.sasrec import OnnxSequentialModel
 from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset
 from recommender.fitting.progress_tracker import ProgressTracker
@@ -70,7 +70,11 @@ def warm_start_models(
 
 
 def refit_models(
-    models: WarmStartModels, data: Dataset, *, progress: ProgressTracker, rng: np.random.Generator
+    models: WarmStartModels,
+    data: Dataset,
+    *,
+    progress: ProgressTracker,
+    rng: np.random.Generator,
 ) -> bool:
     """Fits the models in place; returns False where a model cannot learn from the data."""
     progress.total = sum(RELATIVE_COST[name] for name in models)

@@ -16,10 +16,16 @@ def run_command(arguments: Sequence[str], *, out: TextIO) -> None:
     parser = argparse.ArgumentParser(prog="python -m recommender.language")
     subparsers = parser.add_subparsers(dest="command", required=True)
     evaluate.add_arguments(
-        subparsers.add_parser("evaluate", help="evaluate sentiment, aspects and intents on labelled texts")
+        subparsers.add_parser(
+            "evaluate",
+            help="evaluate sentiment, aspects and intents on labelled texts",
+        )
     )
     train_sentiment.add_arguments(
-        subparsers.add_parser("train-sentiment", help="train a sentiment classifier from labelled reviews")
+        subparsers.add_parser(
+            "train-sentiment",
+            help="train a sentiment classifier from labelled reviews",
+        )
     )
     options = parser.parse_args(arguments)
     try:

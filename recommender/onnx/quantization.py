@@ -1,4 +1,4 @@
-"""Networks as int8 ONNX. Loads onnx: workers and commands only."""
+"""Dynamic int8 quantisation of ONNX networks. Loads onnx: workers and commands only."""
 
 from __future__ import annotations
 
@@ -11,20 +11,29 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 
 
 def quantize_dynamic_int8(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with weights of matrix products as int8, one scale a column."""
+    """Returns the model with the weights of its matrix products as int8, one scale per column.
+
+    Activations are quantised while the model runs (onnxruntime's `quantize_dynamic`).
+    """
+    # quantize_dynamic reads and writes files only.
     with tempfile.TemporaryDirectory() as folder:
-        wide, small = Path(folder) / "wide.onnx", Path(folder) / "small.onnx"
-        onnx.save(model, wide)
-        # The quantiser tells the root logger about every tensor it leaves as it is.
+        source = Path(folder) / "float32.onnx"
+        target = Path(folder) / "int8.onnx"
+        onnx.save(model, source)
+        # It logs an info line to the root logger for every tensor that it leaves unquantised.
         root = logging.getLogger()
         root.addFilter(_is_warning)
         try:
             quantize_dynamic(
-                wide, small, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"]
+                source,
+                target,
+                weight_type=QuantType.QInt8,
+                per_channel=True,
+                op_types_to_quantize=["MatMul"],
             )
         finally:
             root.removeFilter(_is_warning)
-        return onnx.load(small)
+        return onnx.load(target)
 
 
 def _is_warning(record: logging.LogRecord) -> bool:

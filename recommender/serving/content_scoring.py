@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recommender.algorithms.common.score_blend import scale_to_z_scores
 from recommender.algorithms.content.triple_similarity import TripleSimilarity
+from recommender.numeric import scale_to_z_scores
 from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.types import Float32Array
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from recommender.algorithms.ensemble.registry import MODELS_PLACING_EVERY_ITEM, NON_BEHAVIOURAL_MODELS
 from recommender.algorithms.popularity.popularity import Popularity
+from recommender.numeric import scale_to_z_scores
 from recommender.serving.content_scoring import (
     SlotArray,
     compute_new_item_scores,
@@ -65,43 +66,22 @@ def rank_items(
     """
     if snapshot.catalogue.n_slots == 0:
         no_scores = np.empty(0, dtype=np.float32)
-        return Ranking(
-            stage="empty",
-            scores=no_scores,
-            history=history,
-            weight=weight,
-        )
+        return Ranking(stage="empty", scores=no_scores, history=history, weight=weight)
     in_model = history < snapshot.n_model_items
     if in_model.any() and snapshot.bundle is not None and has_behavioural_model(snapshot):
         stage: Stage = "model_session" if is_session else "model"
-        ranking = rank_by_model(
-            snapshot,
-            history[in_model],
-            weight[in_model],
-            stage,
-            explain=explain,
-        )
+        ranking = rank_by_model(snapshot, history[in_model], weight[in_model], stage, explain=explain)
         return _apply_rules(ranking, active_rules, _compute_rule_fraction(int(in_model.sum())))
     if history.size and _has_active_content(snapshot):
         content = score_by_content(snapshot, history[-_MAX_HISTORY:])
         stage = "knowledge" if active_rules or content.uses_triples else "content"
-        ranking = Ranking(
-            stage=stage,
-            scores=content.scores,
-            history=history,
-            weight=weight,
-        )
+        ranking = Ranking(stage=stage, scores=content.scores, history=history, weight=weight)
         return _apply_rules(ranking, active_rules, _compute_rule_fraction(history.size))
     fallback = _rank_fallback(snapshot, history, weight)
     if not active_rules:
         return fallback
     tie_breaker = _compute_tie_breaker(fallback.scores)
-    ranking = Ranking(
-        stage="knowledge",
-        scores=tie_breaker,
-        history=history,
-        weight=weight,
-    )
+    ranking = Ranking(stage="knowledge", scores=tie_breaker, history=history, weight=weight)
     return _apply_rules(ranking, active_rules, None)
 
 
@@ -121,12 +101,7 @@ def _rank_fallback(snapshot: TenantSnapshot, history: SlotArray, weight: Float32
     scores = _score_popularity(snapshot)
     if scores is None:
         stage, scores = "recent", _score_recency(snapshot)
-    return Ranking(
-        stage=stage,
-        scores=scores,
-        history=history,
-        weight=weight,
-    )
+    return Ranking(stage=stage, scores=scores, history=history, weight=weight)
 
 
 def _apply_rules(ranking: Ranking, active_rules: Sequence[ActiveRule], fraction: float | None) -> Ranking:
@@ -142,11 +117,7 @@ def _apply_rules(ranking: Ranking, active_rules: Sequence[ActiveRule], fraction:
         unit = fraction * (float(ranking.scores.std()) or 1.0)
     boosts = compute_rule_boosts(active_rules, ranking.scores.size)
     boosted_scores = ranking.scores + np.float32(unit) * boosts
-    return replace(
-        ranking,
-        scores=boosted_scores,
-        active_rules=active_rules,
-    )
+    return replace(ranking, scores=boosted_scores, active_rules=active_rules)
 
 
 def has_behavioural_model(snapshot: TenantSnapshot) -> bool:
@@ -179,32 +150,24 @@ def rank_by_model(
     """
     assert snapshot.bundle is not None  # noqa: S101 - checked by the callers
     ensemble = snapshot.bundle.ensemble
-    model_scores = ensemble.score_by_model(history, weight)
+    row = ensemble.clean_history(history, weight)
+    model_scores = ensemble.model_scores(row)
     has_new_items = snapshot.catalogue.n_slots > snapshot.n_model_items
     score_stats: dict[str, ScoreStats] = {}
     if has_new_items or explain:
-        # Before the next call, which standardises the arrays of `model_scores` in place.
+        # Before the arrays of `model_scores` are standardised in place.
         score_stats = {name: ScoreStats.from_scores(scores) for name, scores in model_scores.items()}
-    blended = ensemble.combine_history_scores(model_scores, history)
+    z_scores = {name: scale_to_z_scores(scores) for name, scores in model_scores.items()}
+    blended = ensemble.combine(z_scores, row)[0]
     if has_new_items:
-        blended = np.concatenate(
-            [
-                blended,
-                _score_new_items(
-                    snapshot,
-                    history,
-                    weight,
-                    score_stats,
-                ),
-            ]
-        )
+        blended = np.concatenate([blended, _score_new_items(snapshot, history, weight, score_stats)])
     return Ranking(
         stage=stage,
         scores=blended,
         history=history,
         weight=weight,
         score_stats=score_stats,
-        model_scores=model_scores if explain else {},
+        model_scores={name: scores[0] for name, scores in z_scores.items()} if explain else {},
     )
 
 
@@ -227,12 +190,7 @@ def _score_new_items(
         stats = score_stats.get(name, NO_STATS)
         if stats.is_constant or name in MODELS_PLACING_EVERY_ITEM:
             continue
-        raw_scores = compute_new_item_scores(
-            snapshot,
-            name,
-            history,
-            weight,
-        )
+        raw_scores = compute_new_item_scores(snapshot, name, history, weight)
         blended += np.float32(model_weight) * ((raw_scores - stats.mean) / stats.deviation)
     return blended
 

@@ -12,8 +12,10 @@ import secrets
 import zlib
 from dataclasses import dataclass, field
 
+# Base 62: no character needs escaping in URLs, shells or HTTP headers.
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH, _SECRET_LENGTH, _CRC_LENGTH = 14, 40, 6
+# Accepts more lengths than `mint_api_key` generates, so that the lengths can be changed later.
 _KEY_PATTERN = re.compile(
     r"lep_live_(?P<region>[a-z][a-z0-9-]{0,15})_(?P<id>[0-9A-Za-z]{12,22})_(?P<secret>[0-9A-Za-z]{32,64})"
     r"(?P<crc>[0-9A-Za-z]{6})",

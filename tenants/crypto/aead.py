@@ -71,7 +71,13 @@ class BoundCipher(UnpicklableSecret):
         self._decryptors: dict[bytes, Decryptor] = {}
         for key_id, key in keys.items():
             prefix = encode_associated_data(
-                CELL, region, tenant, purpose, table, column, encode_key_id(key_id)
+                CELL,
+                region,
+                tenant,
+                purpose,
+                table,
+                column,
+                encode_key_id(key_id),
             )
             self._decryptors[build_header(key_id)] = (key.decrypt, prefix)
         self._header = build_header(primary_key_id)

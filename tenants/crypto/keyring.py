@@ -17,7 +17,11 @@ from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 TOMBSTONE_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(
+    frozen=True,
+    slots=True,
+    eq=False,
+)
 class KeyringEntry:
     """A key with its id and purpose. The primary key of a purpose seals new values; the others only open."""
 
@@ -43,6 +47,7 @@ class Keyring(UnpicklableSecret):
 
     def _add_entry(self, entry: KeyringEntry) -> None:
         if entry.purpose in HASHING_PURPOSES:
+            # A pending hashing key must not be used before the re-keying job has recomputed all look-up keys.
             if entry.is_primary:
                 self._hashes[entry.purpose] = KeyedHash(entry.key)
             return

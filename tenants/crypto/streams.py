@@ -34,7 +34,11 @@ _MAGIC = b"LPS" + AES_256_GCM_SIV
 _STREAM_ID_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+)
 class StreamContext:
     """The file a stream belongs to. `version` is the artefact's version and `name` the file's; neither is empty."""
 
@@ -89,7 +93,10 @@ def _read_header(source: BinaryIO) -> tuple[bytes, bytes]:
 
 
 def _encode_prefix(
-    keyring: Keyring, stream_context: StreamContext, encoded_key_id: bytes, stream_id: bytes
+    keyring: Keyring,
+    stream_context: StreamContext,
+    encoded_key_id: bytes,
+    stream_id: bytes,
 ) -> bytes:
     return encode_associated_data(
         STREAM,

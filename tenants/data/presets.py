@@ -1,4 +1,4 @@
-"""Defaults of a vertical. Dated 2026-11; a tenant may tighten them; not legal advice."""
+"""Default settings of each vertical, as of 2026-11. A tenant may make them stricter. They are not legal advice."""
 
 from __future__ import annotations
 
@@ -42,13 +42,17 @@ PRIVACY_PRESETS: dict[str, PrivacySettings] = {
     "finance": _build_privacy("opt_in", 180, 20, ["sex", "gender", "marital", "marital_state", "postcode"]),
     "education": _build_privacy("opt_in", 425, 10, ["disability", "discipline", "emotion"]),
     "medical": _build_privacy(
-        "opt_in", 30, 20, ["genetics", "psychiatry", "hiv", "reproductive"], personalisation="off"
+        "opt_in",
+        30,
+        20,
+        ["genetics", "psychiatry", "hiv", "reproductive"],
+        personalisation="off",
     ),
 }
 
 
 def list_denied_attributes(vertical: str, settings: PrivacySettings) -> tuple[str, ...]:
-    """What the vertical denies and what the tenant denies beside it: no setting takes anything of the first away."""
+    """Returns the attributes denied by the vertical or by the tenant, sorted. Settings can't allow what the vertical denies."""
     return tuple(sorted({*PRIVACY_PRESETS[vertical].denied_attributes, *settings.denied_attributes}))
 
 

@@ -1,7 +1,7 @@
-"""The fixed-width event record, and the batches and chunks made of it.
+"""The binary format of events: fixed-width records, concatenated in chunks.
 
-A record starts with its version; a reader refuses a version that it does not know. Times are milliseconds of
-Unix time in UTC. `event` and `recommendation` are 64-bit keyed hashes, 0 where the client gave none.
+The fields are those of RECORD_DTYPE, little-endian. Readers reject an unknown version. `at` is Unix time in milliseconds;
+`event` and `recommendation` are 64-bit keyed hashes, 0 without an id; `value`, `price` and `quantity` are NaN if absent.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ RECORD_DTYPE = np.dtype(
     ]
 )
 Records = NDArray[np.void]
+# Number of records in a full ("settled") chunk.
 CHUNK_EVENTS = 512
 _SEQ = struct.Struct(">q")
 
 
 def unpack_records(body: bytes) -> Records:
-    """Records of one opened chunk, read-only. Raises DecryptionFailed for a foreign layout."""
+    """Returns the records of an opened chunk, read-only. Raises DecryptionFailed for another format."""
     if len(body) % RECORD_DTYPE.itemsize:
         raise DecryptionFailed("A chunk has a broken record.")
     records = np.frombuffer(body, dtype=RECORD_DTYPE)
@@ -46,18 +47,19 @@ def unpack_records(body: bytes) -> Records:
 
 
 def join_records(bodies: Iterable[bytes]) -> Records:
-    """Records of several opened chunks, in the order given."""
+    """Returns the records of several opened chunks, concatenated."""
     return unpack_records(b"".join(bodies))
 
 
 def encode_chunk_row_id(profile_key: bytes, seq: int) -> bytes:
-    """The row a chunk is bound to."""
+    """Returns the row id that a chunk is bound to."""
     return profile_key + _SEQ.pack(seq)
 
 
 def sort_by_time(records: Records) -> Records:
-    """Oldest first; events of the same millisecond keep their order of arrival."""
+    """Sorts records by time, stably: records of the same millisecond keep their order of arrival."""
     at = records["at"]
+    # Most histories are in order already; checking is cheaper than sorting.
     if records.size < 2 or bool((at[1:] >= at[:-1]).all()):
         return records
     ordered: Records = records[np.argsort(at, kind="stable")]
@@ -65,14 +67,15 @@ def sort_by_time(records: Records) -> Records:
 
 
 def drop_repeats(records: Records) -> Records:
-    """The first of each event id stays; events without an id all stay. Keeps the order."""
+    """Keeps the first record of each event id, and all records without an id, in their order."""
     identified = np.flatnonzero(records["event"])
     if identified.size < 2:
         return records
-    _, first = np.unique(records["event"][identified], return_index=True)
-    if first.size == identified.size:
+    # return_index gives for each distinct id the position of its first record among the identified ones.
+    _ids, first_index = np.unique(records["event"][identified], return_index=True)
+    if first_index.size == identified.size:
         return records
     keep = records["event"] == 0
-    keep[identified[first]] = True
-    kept: Records = records[keep]
-    return kept
+    keep[identified[first_index]] = True
+    unique: Records = records[keep]
+    return unique

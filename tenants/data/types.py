@@ -1,4 +1,4 @@
-"""What goes into and comes out of a tenant's space, as msgspec structs shared by API, importers and pages."""
+"""Inputs and results of the data plane, as msgspec structs that API, importers and pages share."""
 
 from __future__ import annotations
 
@@ -8,9 +8,24 @@ from uuid import UUID
 
 import msgspec
 
+# msgspec enforces these limits when it decodes a request, not when Python code constructs a struct.
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.\-]+$")]
-Scenario = Annotated[str, msgspec.Meta(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9_.\-]+$")]
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=40,
+        pattern=r"^[A-Za-z0-9_.\-]+$",
+    ),
+]
+Scenario = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=60,
+        pattern=r"^[A-Za-z0-9_.\-]+$",
+    ),
+]
 ShortText = Annotated[str, msgspec.Meta(max_length=500)]
 LongText = Annotated[str, msgspec.Meta(max_length=20_000)]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -19,16 +34,18 @@ Language = Annotated[str, msgspec.Meta(min_length=2, max_length=12)]
 Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
 Price = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
+# The range of PostgreSQL's bigint; Python integers are unbounded.
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Attribute = str | Int64 | float | bool | list[str]
 Attributes = Annotated[dict[Label, Attribute], msgspec.Meta(max_length=100)]
 Scalar = str | Int64 | float | bool
+# Field -> operator -> operand, e.g. {"price": {"lte": 20}}.
 FilterConditions = Annotated[dict[Label, dict[Label, Scalar | list[Scalar]]], msgspec.Meta(max_length=20)]
 Labels = Annotated[list[Label], msgspec.Meta(max_length=50)]
 
 
 class ItemInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One catalogue entry as the client states it. An upsert replaces the whole entry."""
+    """A catalogue item as the client sends it. An upsert replaces the whole item."""
 
     id: Id
     title: ShortText = ""
@@ -45,7 +62,7 @@ class ItemInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class EventInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Something a profile or an anonymous session did with an item. `at` defaults to the time of receipt."""
+    """An interaction of a profile or an anonymous session with an item. `at` defaults to the time of receipt."""
 
     item_id: Id
     kind: Name
@@ -61,6 +78,8 @@ class EventInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ProfileInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A profile (end user) as the client sends it. Without `consent` an upsert keeps the stored consent."""
+
     id: Id
     attributes: Attributes = {}
     language: Language | None = None
@@ -68,7 +87,7 @@ class ProfileInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`id` makes a review an upsert; without one the same text on the same item by the same profile counts once."""
+    """A review. With `id` it replaces the stored review; without, a review with equal item, profile and text."""
 
     item_id: Id
     profile_id: Id | None = None
@@ -81,8 +100,10 @@ class ReviewInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class RuleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What the tenant knows beforehand: profiles that pass all of `profile` get items that pass all of `items` sooner,
-    or later with a weight below zero. Tests are those of a recommendation's filter; without `profile` it is for everybody."""
+    """A business rule: items that match `items` are boosted for profiles that match `profile`, or demoted if `weight` < 0.
+
+    The conditions are those of a recommendation's filter, and all of them must match. An empty `profile` matches everybody.
+    """
 
     id: Id
     items: FilterConditions
@@ -91,7 +112,7 @@ class RuleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class TripleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`head` is an item's id; `tail` another item's, or the name of anything that items can have in common."""
+    """A knowledge graph triple. `head` is an item id; `tail` an item id or the name of an entity that items share."""
 
     head: Id
     relation: Name
@@ -99,7 +120,7 @@ class TripleInput(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a tenant decided about its customers' data; defaults come from its vertical (presets.py)."""
+    """The tenant's settings for its customers' data; the defaults depend on the vertical (presets.py)."""
 
     basis: Literal["notice", "opt_in"]
     personalisation: Literal["on", "off"]
@@ -109,7 +130,7 @@ class PrivacySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class RowError(msgspec.Struct, frozen=True):
-    """A row that was not taken, and why; `row` counts from 0 in the caller's batch."""
+    """The reason why a row was rejected; `row` counts from 0 in the caller's batch."""
 
     row: int
     pointer: str
@@ -118,6 +139,8 @@ class RowError(msgspec.Struct, frozen=True):
 
 
 class UpsertResult(msgspec.Struct):
+    """Counts of written rows, and rejected rows."""
+
     created: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -125,14 +148,14 @@ class UpsertResult(msgspec.Struct):
 
 
 class RulesResult(msgspec.Struct):
-    """The tenant's rules are the `taken` ones from now on, and no others."""
+    """The result of replacing the rules: the number of `accepted` rules, which are now all rules of the tenant."""
 
     accepted: int = 0
     rejected: list[RowError] = msgspec.field(default_factory=list)
 
 
 class EventReceipt(msgspec.Struct):
-    """`accepted` events are committed when the scope's block ends without an error."""
+    """The result of an ingest call. `accepted` events are durable when the scope has ended without an error."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -141,6 +164,8 @@ class EventReceipt(msgspec.Struct):
 
 
 class ItemView(msgspec.Struct, frozen=True):
+    """An item as API and pages show it."""
+
     item: ItemInput
     live: bool
     version: int
@@ -150,7 +175,7 @@ class ItemView(msgspec.Struct, frozen=True):
 
 
 class StoredItem(msgspec.Struct, frozen=True):
-    """An item as serving and training see it: by number, with its body opened."""
+    """An item as serving and training read it: with its number and its catalogue version."""
 
     item_no: int
     version: int
@@ -159,6 +184,8 @@ class StoredItem(msgspec.Struct, frozen=True):
 
 
 class ProfileView(msgspec.Struct, frozen=True):
+    """A profile and its number of stored events."""
+
     profile: ProfileInput
     created_at: datetime
     updated_at: datetime
@@ -166,11 +193,15 @@ class ProfileView(msgspec.Struct, frozen=True):
 
 
 class ReviewView(msgspec.Struct, frozen=True):
+    """A review and its time."""
+
     review: ReviewInput
     at: datetime
 
 
 class JobView(msgspec.Struct, frozen=True):
+    """A background job."""
+
     id: UUID
     kind: str
     state: str
@@ -188,14 +219,14 @@ class JobView(msgspec.Struct, frozen=True):
 
 
 class EventKind(msgspec.Struct, frozen=True):
-    """`weight` 0 is not an interaction; below 0 is a dislike."""
+    """Number and training weight of an event kind. Weight 0 is not an interaction; a negative weight is a dislike."""
 
     number: int
     weight: float
 
 
 class SpaceState(msgspec.Struct, frozen=True):
-    """The tenant's row of settings and counters."""
+    """The tenant's settings and counters. `tombstones` is the number of erasures, 0 if there was none."""
 
     vertical: str
     privacy: PrivacySettings

@@ -33,7 +33,13 @@ def unwrap_kek(row: TenantKey, *, region: str) -> KeyHandle:
     return KeyHandle(get_kms(region).unwrap(bytes(row.wrapped), context=_build_kek_context(row, region)))
 
 
-def wrap_key(row: PurposeKey, key: KeyHandle, *, kek: KeyHandle, region: str) -> bytes:
+def wrap_key(
+    row: PurposeKey,
+    key: KeyHandle,
+    *,
+    kek: KeyHandle,
+    region: str,
+) -> bytes:
     """Wraps a purpose key under the tenant's KEK, bound to `row`."""
     return wrap(kek, key, context=_build_key_context(row, region))
 
@@ -56,5 +62,10 @@ def _build_key_context(row: PurposeKey, region: str) -> WrappingContext:
     }
 
 
-def _build_row_context(use: str, tenant_id: UUID, row_id: UUID, region: str) -> WrappingContext:
+def _build_row_context(
+    use: str,
+    tenant_id: UUID,
+    row_id: UUID,
+    region: str,
+) -> WrappingContext:
     return {"use": use, "region": region, "tenant": str(tenant_id), "row": str(row_id)}

@@ -28,6 +28,7 @@ _RECORD = """
 INSERT INTO data_tombstone (tenant_id, mark, erased_at) VALUES (%s, %s, %s)
 ON CONFLICT (tenant_id, mark) DO UPDATE SET erased_at = greatest(data_tombstone.erased_at, excluded.erased_at)
 """
+# Ingest looks up tombstones only if this counter is not 0.
 _COUNT_RECORDS = "UPDATE data_tenantstate SET tombstones = tombstones + %s WHERE tenant_id = %s"
 # xmin of a snapshot is the oldest transaction that was still running: once it is larger than the transaction that wrote the
 # tombstone, every running transaction sees it.
@@ -71,7 +72,13 @@ def erase_profile(tenant: TenantRef, profile_id: str, *, actor: Actor) -> Erasur
     return erase_recorded(tenant, key, ErasureRecord(tombstone, erased_at), actor=actor)
 
 
-def erase_recorded(tenant: TenantRef, key: bytes, record: ErasureRecord, *, actor: Actor) -> Erasure:
+def erase_recorded(
+    tenant: TenantRef,
+    key: bytes,
+    record: ErasureRecord,
+    *,
+    actor: Actor,
+) -> Erasure:
     """Performs an erasure that is in the ledger. Idempotent. Raises Conflict as `erase_profile`."""
     with scope(tenant, actor=actor) as s:
         recorded_xid = restore_records(s, [record])
@@ -80,7 +87,13 @@ def erase_recorded(tenant: TenantRef, key: bytes, record: ErasureRecord, *, acto
     return Erasure(record.erased_at, deleted)
 
 
-def _delete_all_rows(tenant: TenantRef, key: bytes, record: ErasureRecord, *, actor: Actor) -> dict[str, int]:
+def _delete_all_rows(
+    tenant: TenantRef,
+    key: bytes,
+    record: ErasureRecord,
+    *,
+    actor: Actor,
+) -> dict[str, int]:
     """Deletes the profile's rows and returns their number by table.
 
     A concurrent merge can write chunks it had read before under a new sequence number, which the DELETE does not see.
@@ -92,7 +105,13 @@ def _delete_all_rows(tenant: TenantRef, key: bytes, record: ErasureRecord, *, ac
             for table in TABLES:
                 deleted[table] += s.cursor().execute(_DELETE.format(table), (tenant.id, key)).rowcount
             erased_at = record.erased_at.isoformat()
-            audit.record_entry(s, AUDIT_VERB, record.subject, erased_at=erased_at, **deleted)
+            audit.record_entry(
+                s,
+                AUDIT_VERB,
+                record.subject,
+                erased_at=erased_at,
+                **deleted,
+            )
         remaining_tables = _find_remaining_tables(tenant, key, actor=actor)
         if not remaining_tables:
             return dict(deleted)

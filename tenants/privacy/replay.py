@@ -23,6 +23,7 @@ _PAGE_SIZE = 5_000
 _PAGE = """
 SELECT DISTINCT profile_key FROM {} WHERE tenant_id = %s AND profile_key > %b ORDER BY profile_key LIMIT %s
 """
+# Deletions recorded by `erasure._delete_all_rows`.
 _COMPLETED = """
 SELECT subject, facts->>'erased_at' FROM data_auditentry WHERE tenant_id = %s AND verb = %s
 """
@@ -59,7 +60,12 @@ def replay_tenant(tenant: TenantRef, *, actor: Actor) -> ReplayResult:
             rows += sum(erase_recorded(tenant, key, record, actor=actor).deleted.values())
             erased += 1
         mark_replayed(tenant, list(erasure_times), actor=actor)
-    return ReplayResult(tenant=tenant, recorded=len(records), erased=erased, rows=rows)
+    return ReplayResult(
+        tenant=tenant,
+        recorded=len(records),
+        erased=erased,
+        rows=rows,
+    )
 
 
 def _restore_if_open(tenant: TenantRef, records: list[ErasureRecord], *, actor: Actor) -> bool:

@@ -11,6 +11,7 @@ from tests.defects.keys_seeds import KEYS_SEEDS
 from tests.defects.language_seeds import LANGUAGE_SEEDS
 from tests.defects.lock_seeds import LOCK_SEEDS
 from tests.defects.network_seeds import NETWORK_SEEDS
+from tests.defects.platform_seeds import PLATFORM_SEEDS
 from tests.defects.quality_seeds import QUALITY_SEEDS
 from tests.defects.recommender_seeds import RECOMMENDER_SEEDS
 from tests.defects.residency_seeds import RESIDENCY_SEEDS
@@ -31,6 +32,7 @@ ALL_SEEDS: tuple[Seed, ...] = (
     *LANGUAGE_SEEDS,
     *LOCK_SEEDS,
     *NETWORK_SEEDS,
+    *PLATFORM_SEEDS,
     *QUALITY_SEEDS,
     *RECOMMENDER_SEEDS,
     *RESIDENCY_SEEDS,

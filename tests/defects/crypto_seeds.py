@@ -28,10 +28,11 @@ _REFUSES_PICKLE = """
     def __reduce__(self) -> Never:
         raise TypeError(f"{type(self).__name__} cannot be pickled or copied.")
 """
-_UNPICKLES = """pack = __import__("pick" + "le")
-        assert pack.loads(pack.dumps(__import__("fractions").Fraction(1, 2)))
-        return json.loads(data)"""
-_PLACE = "CELL, region, tenant, purpose, table, column, encode_key_id(key_id)"
+_INDENT = " " * 16
+_PLACE = "".join(
+    f"{_INDENT}{component},\n"
+    for component in ("CELL", "region", "tenant", "purpose", "table", "column", "encode_key_id(key_id)")
+)
 
 CRYPTO_SEEDS = (
     Seed(
@@ -219,15 +220,15 @@ CRYPTO_SEEDS = (
     Seed(
         "a new root key is readable for a moment",
         _LOCAL,
-        "os.O_EXCL, 0o600)",
-        "os.O_EXCL, 0o644)",
+        "mode=PRIVATE_MODE)",
+        "mode=0o644)",
         _KEY_FILE,
     ),
     Seed(
         "AWS is not told the context",
         "tenants/crypto/kms/aws.py",
-        "Plaintext=secret, EncryptionContext=dict(context)",
-        "Plaintext=secret, EncryptionContext={}",
+        "Plaintext=secret,\n                EncryptionContext=dict(context)",
+        "Plaintext=secret,\n                EncryptionContext={}",
         _SERVICES,
     ),
     Seed(
@@ -258,43 +259,21 @@ CRYPTO_SEEDS = (
         "    sealed = bodies\n",
         _AT_REST,
     ),
-    Seed(
-        "the log keeps half of an id with spaces",
-        "lepton_platform/logs.py",
-        "(?P<route>/api/{_API_ROUTES})/[^\\n]*",
-        "(?P<route>/api/{_API_ROUTES})/[^\\s]*",
-        "tests/api/test_logs.py",
-    ),
-    Seed(
-        "the log keeps ids of misspelt addresses",
-        "lepton_platform/logs.py",
-        "(?P<unknown>/api)/(?!",
-        "(?P<unknown>/nowhere)/(?!",
-        "tests/api/test_logs.py",
-    ),
-    Seed(
-        "the cache is imported with pickle",
-        "lepton_platform/cache.py",
-        "import json\n",
-        "import json\nimport pickle\n",
-        "tests/quality/test_no_pickle.py::test_the_source_of_the_product_names_no_pickle",
-    ),
-    Seed(
-        "the cache unpickles behind the search's back",
-        "lepton_platform/cache.py",
-        "return data if isinstance(data, int) else json.loads(data)",
-        _UNPICKLES,
-        "tests/platform/test_cache.py",
-    ),
     *(
-        Seed(f"a sealed value is not bound to its {what}", _AEAD, _PLACE, wrong, _SWAPS)
-        for what, wrong in (
-            ("region", "CELL, tenant, purpose, table, column, encode_key_id(key_id)"),
-            ("tenant", "CELL, region, purpose, table, column, encode_key_id(key_id)"),
-            ("purpose", "CELL, region, tenant, table, column, encode_key_id(key_id)"),
-            ("table", "CELL, region, tenant, purpose, column, encode_key_id(key_id)"),
-            ("column", "CELL, region, tenant, purpose, table, encode_key_id(key_id)"),
-            ("key id", "CELL, region, tenant, purpose, table, column"),
+        Seed(
+            f"a sealed value is not bound to its {what}",
+            _AEAD,
+            _PLACE,
+            _PLACE.replace(f"{_INDENT}{component},\n", ""),
+            _SWAPS,
+        )
+        for what, component in (
+            ("region", "region"),
+            ("tenant", "tenant"),
+            ("purpose", "purpose"),
+            ("table", "table"),
+            ("column", "column"),
+            ("key id", "encode_key_id(key_id)"),
         )
     ),
 )

@@ -19,8 +19,8 @@ IMAGE_SEEDS = (
     Seed(
         "an image may be of another type than it says",
         "tenants/data/media/images.py",
-        "        if found != _FORMAT_NAMES[expected_format]:\n",
-        "        if not found:\n",
+        "        if actual != expected:\n",
+        "        if not actual:\n",
         PICTURES,
     ),
     Seed(
@@ -33,8 +33,8 @@ IMAGE_SEEDS = (
     Seed(
         "a damaged image is an error of ours",
         "tenants/data/media/images.py",
-        "        except Exception as fault:\n",
-        "        except ZeroDivisionError as fault:\n",
+        "        except Exception as error:\n",
+        "        except ZeroDivisionError as error:\n",
         PICTURES,
     ),
     Seed(
@@ -82,8 +82,8 @@ IMAGE_SEEDS = (
     Seed(
         "what decodes a video is believed",
         "tenants/data/media/videos.py",
-        "if not is_sound or len(output) != _HEADER.size + frames * size:",
-        "if not is_sound:",
+        "if not is_valid or len(output) != _HEADER.size + n_frames * frame_bytes:",
+        "if not is_valid:",
         READER,
     ),
     Seed(
@@ -110,13 +110,13 @@ IMAGE_SEEDS = (
     Seed(
         "one unreadable image stops the looking",
         "recommender/features/image_encoder.py",
-        "            except DataError:\n                faulty.append(place)",
-        "            except ZeroDivisionError:\n                faulty.append(place)",
+        "            except DataError:\n                unreadable.append(position)",
+        "            except ZeroDivisionError:\n                unreadable.append(position)",
         f"tests/recommender/features/test_image_encoder.py {LOOKING}::test_an_image_that_cannot_be_read_hinders_no_other",
     ),
     Seed(
         "the image network pads on the wrong side",
-        "recommender/features/image_encoder.py",
+        "recommender/features/efficientnet_onnx.py",
         'auto_pad="SAME_UPPER"',
         'auto_pad="SAME_LOWER"',
         "tests/recommender/features/test_image_encoder.py",
@@ -138,20 +138,20 @@ IMAGE_SEEDS = (
     Seed(
         "an item without an image looks like all others",
         "recommender/algorithms/content/visual_similarity.py",
-        "        reduced[~given.any(axis=1)] = 0\n",
+        "        reduced[~embeddings.any(axis=1)] = 0\n",
         "",
         UNMET,
     ),
     Seed(
         "the vectors of a saved look are rounded otherwise than in memory",
         "recommender/algorithms/content/visual_similarity.py",
-        "np.concatenate(parts).astype(np.float16).astype(np.float32)",
-        "np.concatenate(parts)",
+        "np.concatenate(batches).astype(np.float16).astype(np.float32)",
+        "np.concatenate(batches)",
         "tests/recommender/algorithms/test_untrained_items.py tests/recommender/algorithms/test_recommender_contract.py",
     ),
     Seed(
         "a network places items that nobody chose by chance",
-        "recommender/algorithms/sequential/sasrec.py",
+        "recommender/algorithms/sequential/base.py",
         "        if len(self._untrained_items):\n",
         "        if len(self._untrained_items) > self.items:\n",
         UNMET,
@@ -166,15 +166,15 @@ IMAGE_SEEDS = (
     Seed(
         "ties of cold items count for the target",
         "recommender/benchmarks/cold_start.py",
-        "(part >= wanted).sum(axis=1) - 1",
-        "(part > wanted).sum(axis=1)",
+        "np.asarray((scores >= target_scores).sum(axis=1) - 1, dtype=np.int64)",
+        "np.asarray((scores > target_scores).sum(axis=1), dtype=np.int64)",
         "tests/recommender/benchmarks/test_cold_start.py",
     ),
     Seed(
         "a hidden item is still learned from",
         "recommender/benchmarks/cold_start.py",
-        "    train = last.train.filter_events(~hidden[last.train.item])\n",
-        "    train = last.train\n",
+        "    train = last_out.train.filter_events(~is_cold[last_out.train.item])\n",
+        "    train = last_out.train\n",
         "tests/recommender/benchmarks/test_cold_start.py",
     ),
 )
@@ -183,36 +183,37 @@ KNOWLEDGE_SEEDS = (
     Seed(
         "a rule may read what is never a feature",
         "recommender/serving/rules/validation.py",
-        "    for pointer, name, why in find_denied_names(rule, denials):\n",
-        "    for pointer, name, why in find_denied_names(rule, DeniedAttributes(())):\n",
+        "    for denied in find_denied_names(rule, denials):\n",
+        "    for denied in find_denied_names(rule, DeniedAttributes(())):\n",
         "tests/api/test_knowledge.py",
     ),
     Seed(
         "a rule may ask for an attribute that nobody has",
         "recommender/serving/rules/validation.py",
-        "there is not None and name not in there:",
-        "attribute_names is not None and not name:",
+        "names is not None and name not in names:",
+        "names is not None and not name:",
         "tests/api/test_knowledge.py",
     ),
     Seed(
         "a rule that was allowed once speaks on",
         "recommender/serving/rules/matching.py",
-        "    if items is None or find_denied_names(rule, denials):\n",
-        "    if item_filter is None:\n",
+        "    if filters.items is None or find_denied_names(rule, denials):\n",
+        "    if filters.items is None:\n",
         "tests/serving/test_knowledge.py",
     ),
     Seed(
         "rules ask about somebody who refused",
         "recommender/serving/user_context.py",
-        "    if refusal:\n        return _build_anonymous_context(session, profile_key=None, not_personalised_reason=refusal)\n",
-        "    if refusal:\n        asks = _build_anonymous_context(session, profile_key=None, not_personalised_reason=refusal)\n        return replace(asks, profile=profiles.load_profiles(s, [profile_key]).get(profile_key))\n",
+        "    if refusal:\n        return _build_anonymous_context(session, refusal)\n    user",
+        "    if refusal:\n        user = _build_anonymous_context(session, refusal)\n"
+        "        return replace(user, profile=profiles.load_profiles(s, [profile_key]).get(profile_key))\n    user",
         "tests/serving/test_knowledge.py",
     ),
     Seed(
         "a rule never gives way to what is learned",
         "recommender/serving/scoring.py",
-        "PRIOR_EVENTS / (PRIOR_EVENTS + int(known.sum()))",
-        "1.0",
+        "    return PRIOR_EVENTS / (PRIOR_EVENTS + n_events)",
+        "    return 1.0",
         "tests/serving/test_knowledge.py",
     ),
     Seed(
@@ -226,7 +227,7 @@ KNOWLEDGE_SEEDS = (
         "a change of stated rules is not noticed",
         "recommender/serving/snapshot/loading.py",
         "    if snapshot.tenant_rules.version == version:\n",
-        "    if snapshot.tenant_rules.get_version or snapshot.tenant_rules.get_version == get_version:\n",
+        "    if snapshot.tenant_rules.version or snapshot.tenant_rules.version == version:\n",
         "tests/serving/test_knowledge.py",
     ),
 )

@@ -70,8 +70,8 @@ KEYS_SEEDS = (
     Seed(
         "an added key seals at once",
         _ROTATION,
-        "state=KeyState.PENDING, kek_row=kek_row",
-        "state=KeyState.ACTIVE, kek_row=kek_row",
+        "state=KeyState.PENDING,\n                kek_row=kek_row",
+        "state=KeyState.ACTIVE,\n                kek_row=kek_row",
         _ROTATES,
     ),
     Seed(
@@ -112,15 +112,15 @@ KEYS_SEEDS = (
     Seed(
         "a destroyed key keeps its bytes",
         _ROTATION,
-        'state=KeyState.DESTROYED, wrapped=b"", destroyed_at=timezone.now()',
-        "state=KeyState.DESTROYED, destroyed_at=timezone.now()",
+        '            state=KeyState.DESTROYED,\n            wrapped=b"",\n',
+        "            state=KeyState.DESTROYED,\n",
         _ROTATES,
     ),
     Seed(
         "a destroyed key is only retired",
         _ROTATION,
-        'state=KeyState.DESTROYED, wrapped=b"", destroyed_at=timezone.now()',
-        "state=KeyState.RETIRED, destroyed_at=timezone.now()",
+        '            state=KeyState.DESTROYED,\n            wrapped=b"",\n',
+        "            state=KeyState.RETIRED,\n",
         _ROTATES,
     ),
     Seed(

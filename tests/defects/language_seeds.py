@@ -35,8 +35,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "reviews of who refused become opinions",
         "recommender/tenant_data/reviews.py",
-        "[review for review in live if self._consent.allows(review.profile_key)]",
-        "list(live)",
+        "[stored for stored in of_live_items if self._consent.allows(stored.profile_key)]",
+        "[stored for stored in of_live_items if stored.key]",
         f"{TRAINING}::test_reviews_of_who_refused_are_not_read",
     ),
     Seed(
@@ -56,8 +56,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "all reviews of a moment are read however many",
         "recommender/tenant_data/reviews.py",
-        "while reading.n_stored < expected and (part := next(newest, None)):",
-        "while part := next(newest, None):",
+        "        if collector.n_stored >= expected:\n            break\n",
+        "",
         f"{TRAINING}::test_of_reviews_that_came_at_one_moment_no_more_are_read_than_asked_for",
     ),
     Seed(
@@ -98,8 +98,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "any review is taken for English",
         "recommender/language/preprocessing/text.py",
-        'return "en" if n_english > n_foreign else None',
-        'return "en"',
+        "is_english = n_english > n_foreign",
+        "is_english = True",
         TEXTS,
     ),
     Seed(
@@ -133,7 +133,7 @@ LANGUAGE_SEEDS = (
     Seed(
         "the graph reads runs one piece too late",
         "recommender/language/sentiment/finetuning/use_cnn_onnx.py",
-        "padding = [0, left, 0, 0, kernel_size - 1 - left, 0]",
+        "padding = [0, n_left, 0, 0, n_right, 0]",
         "padding = [0, 0, 0, 0, kernel_size - 1, 0]",
         NETWORK,
     ),
@@ -154,8 +154,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "a network is not kept with its head",
         "recommender/language/sentiment/classifier.py",
-        "        if self.network is not None:\n            arrays",
-        "        if self.network is None and False:\n            arrays",
+        "        if self.network is not None:\n            network",
+        "        if self.network is None and False:\n            network",
         NETWORK,
     ),
     Seed(
@@ -189,8 +189,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "a transformer's graph forgets the scale of attention",
         "recommender/language/sentiment/finetuning/bert_network.py",
-        "qkv = (attention.query.weight / root,",
-        "qkv = (attention.query.weight,",
+        "qkv = torch.cat((query.weight / root,",
+        "qkv = torch.cat((query.weight,",
         TRANSFORMER,
     ),
     Seed(
@@ -224,7 +224,7 @@ LANGUAGE_SEEDS = (
     Seed(
         "a head leaves its tokenizer behind",
         "recommender/language/sentiment/classifier.py",
-        "np.frombuffer(self.network.tokenizer, np.uint8)",
+        "np.frombuffer(network.tokenizer, np.uint8)",
         "np.frombuffer(b'', np.uint8)",
         TRANSFORMER,
     ),
@@ -259,7 +259,7 @@ LANGUAGE_SEEDS = (
     Seed(
         "a head counts its network as another version does",
         "recommender/language/sentiment/classifier.py",
-        'arrays["network_blend_weight"] = np.array([self.network.blend_weight], np.float32)',
+        'arrays["network_blend_weight"] = np.array([network.blend_weight], np.float32)',
         'arrays["network_blend_weight"] = np.array([0.25], np.float32)',
         TRANSFORMER,
     ),

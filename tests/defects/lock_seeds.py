@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.defects.seeds import Seed
 
 _RLS, _SCOPE = "tenants/rls.py", "tenants/scope.py"
+_CLAIM_FUNCTIONS = "tenants/claim_functions.py"
 _POLICIES, _FORGED = "tests/isolation/test_policies.py", "tests/isolation/test_forged_scope.py"
 _INJECTED, _MISSING = "tests/isolation/test_injected_sql.py", "tests/isolation/test_missing_scope.py"
 _SIDE, _LEAK = "tests/isolation/test_side_channels.py", "tests/isolation/test_pool_leak.py"
@@ -31,8 +32,8 @@ _NESTED = """    if any(opened.alias == new_scope.alias for opened in list_open_
     _drop_lost_connection(connection)
     if connection.in_atomic_block:
         raise ScopeNested(f"A transaction on {new_scope.alias} is open; a scope is the outermost block.")
-    with _translate_database_errors():
-        raw = _get_live_connection(connection)
+    with translate_database_errors():
+        raw = get_live_connection(connection)
         with transaction.atomic(using=new_scope.alias, durable=True):
 """
 
@@ -68,21 +69,21 @@ LOCK_SEEDS = (
     ),
     Seed(
         "a plan that no longer holds is an error of the server",
-        "tenants/scope.py",
+        "tenants/connections.py",
         'in ("RevalidateCachedQuery", "FetchPreparedStatement")',
         "in ()",
         "tests/platform/test_pool.py",
     ),
     Seed(
         "the end of a claim counts for rows only",
-        _RLS,
+        _CLAIM_FUNCTIONS,
         "    IF split_part(raw, '|', 2)::bigint < extract(epoch FROM statement_timestamp()) THEN",
         "    IF false THEN",
         _MISSING,
     ),
     Seed(
         "a claim never ends",
-        _RLS,
+        _CLAIM_FUNCTIONS,
         "    IF split_part(body, '|', 2)::bigint < extract(epoch FROM statement_timestamp()) THEN",
         "    IF false THEN",
         _FORGED,
@@ -96,7 +97,7 @@ LOCK_SEEDS = (
     ),
     Seed(
         "any claim is an operator's",
-        _RLS,
+        _CLAIM_FUNCTIONS,
         "RETURN app.claim() LIKE 'ops:%';",
         "RETURN app.claim() IS NOT NULL;",
         _FORGED,
@@ -110,21 +111,21 @@ LOCK_SEEDS = (
     ),
     Seed(
         "a function of the claim follows the caller's search path",
-        _RLS,
+        _CLAIM_FUNCTIONS,
         "app.is_ops() RETURNS boolean\nLANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp",
         "app.is_ops() RETURNS boolean\nLANGUAGE plpgsql STABLE SECURITY DEFINER",
         _POLICIES,
     ),
     Seed(
         "everybody may ask for the claim",
-        _RLS,
+        _CLAIM_FUNCTIONS,
         "REVOKE ALL ON FUNCTION app.claim(), app.require_claim() FROM PUBLIC;",
         "GRANT EXECUTE ON FUNCTION app.claim() TO PUBLIC;",
         _POLICIES,
     ),
     Seed(
         "the application reads what signs claims",
-        _RLS,
+        _CLAIM_FUNCTIONS,
         "REVOKE ALL ON app.scope_secret FROM PUBLIC, lepton_app;",
         "GRANT SELECT ON app.scope_secret TO lepton_app;",
         _INJECTED,
@@ -206,8 +207,8 @@ LOCK_SEEDS = (
         _SCOPE,
         _NESTED,
         """    connection = connections[new_scope.alias]
-    with _translate_database_errors():
-        raw = _get_live_connection(connection)
+    with translate_database_errors():
+        raw = get_live_connection(connection)
         with transaction.atomic(using=new_scope.alias):
 """,
         _MISSING,

@@ -14,7 +14,7 @@ NETWORK_SEEDS = (
     ),
     Seed(
         "attention sees the answer",
-        "recommender/algorithms/sequential/network.py",
+        "recommender/algorithms/sequential/attention.py",
         "is_causal=True",
         "is_causal=False",
         "tests/recommender/algorithms/test_sequential_networks.py",
@@ -29,7 +29,7 @@ NETWORK_SEEDS = (
     Seed(
         "the right item counts as a wrong one when it is drawn",
         "recommender/algorithms/sequential/sampled_softmax.py",
-        "        wrong[accidental_hits[0], accidental_hits[1]] = 0\n",
+        "        negative_exp[accidental_hits[0], accidental_hits[1]] = 0\n",
         "",
         "tests/recommender/algorithms/test_sampled_softmax.py",
     ),
@@ -42,7 +42,7 @@ NETWORK_SEEDS = (
     ),
     Seed(
         "weights of several rounds are added up and not divided",
-        "recommender/algorithms/sequential/trainer.py",
+        "recommender/algorithms/sequential/optimization.py",
         "weight.copy_(total / self.n_snapshots)",
         "weight.copy_(total)",
         "tests/recommender/algorithms/test_averaged_weights.py",
@@ -50,8 +50,8 @@ NETWORK_SEEDS = (
     Seed(
         "an item without a text points where the mean points",
         "recommender/features/text_svd.py",
-        "there = np.flatnonzero(np.diff(vectors.indptr))",
-        "there = np.arange(len(texts))",
+        "has_terms = np.flatnonzero(np.diff(vectors.indptr))",
+        "has_terms = np.arange(len(texts))",
         "tests/recommender/algorithms/test_text_components.py",
     ),
 )

@@ -26,15 +26,15 @@ QUALITY_SEEDS = (
     Seed(
         "a tiny gain is promoted",
         _RULE,
-        "comparison.relative_gain < config.min_gain",
-        "comparison.relative_gain < 0",
+        "gain < config.min_gain:",
+        "gain < 0:",
         _ON_RULE,
     ),
     Seed(
         "a slice may lose",
         _RULE,
-        "        if one.is_worse\n",
-        "        if one.is_worse and one.is_better\n",
+        "            if slice_comparison.is_worse:\n",
+        "            if slice_comparison.is_worse and slice_comparison.is_better:\n",
         _ON_RULE,
     ),
     Seed(
@@ -54,15 +54,15 @@ QUALITY_SEEDS = (
     Seed(
         "a live model is compared on what it has learned",
         _GATE,
-        "if theirs is not None and live_is_fair else None",
-        "if theirs is not None else None",
+        "        if live_is_fair:\n",
+        "        if live is not None:\n",
         _ON_GATE,
     ),
     Seed(
         "the split forgets where the live model's knowledge ended",
         _GATE,
-        "((_find_live_cut(dataset, live_trained_until), MIN_FAIR_CASES),",
-        "((None, MIN_FAIR_CASES),",
+        "(_find_live_cut(dataset, live_trained_until), MIN_FAIR_CASES),",
+        "(None, MIN_FAIR_CASES),",
         _ON_GATE,
     ),
     Seed(
@@ -82,14 +82,15 @@ QUALITY_SEEDS = (
     Seed(
         "another mix of places is taken for a drop",
         _LIVE,
-        "estimate_rate(old, one, shared, shares)) for one",
-        "estimate_rate(old, one, shared, np.bincount(old.scenario) / len(old))) for one",
+        "previous_rate = estimate_rate(previous, signal, scenarios, weights)",
+        "own_weights = np.bincount(np.searchsorted(scenarios, previous.scenario), minlength=scenarios.size) / len(previous)\n"
+        "        previous_rate = estimate_rate(previous, signal, scenarios, own_weights)",
         _ON_LIVE,
     ),
     Seed(
         "a person's promotion is undone",
         "recommender/monitoring/auto_rollback.py",
-        ' or now.live.get("rolled_back")',
+        '    if active.live.get("rolled_back"):\n        return None\n',
         "",
         _ON_ROLL_BACK,
     ),
@@ -103,8 +104,8 @@ QUALITY_SEEDS = (
     Seed(
         "a feed that stopped is taken for a drop",
         _FEEDBACK,
-        "until = min(newest, _to_epoch_ms(now))",
-        "end = _to_epoch_ms(now)",
+        "cutoff_ms = min(newest_event_ms, _to_epoch_ms(now))",
+        "cutoff_ms = _to_epoch_ms(now)",
         _ON_ROLL_BACK,
     ),
     Seed(
@@ -121,7 +122,7 @@ QUALITY_SEEDS = (
         '"model.promoted"',
         _ON_ROLL_BACK,
     ),
-    Seed("chance is an alarm", _DRIFT, "value if value > chance else 0.0", "value", _ON_DRIFT),
+    Seed("chance is an alarm", _DRIFT, "value if value > chance_level else 0.0", "value", _ON_DRIFT),
     Seed("three profiles are an alarm", _DRIFT, "if min(profiles) < config.min_profiles or", "if", _ON_DRIFT),
     Seed(
         "a denied place makes a group",
@@ -133,8 +134,8 @@ QUALITY_SEEDS = (
     Seed(
         "a tenant's word stands in the measures",
         "recommender/tenant_data/user_segments.py",
-        "v if _LOCALE_CODE.fullmatch(v) else",
-        "v if v else",
+        "value if _LOCALE_CODE.fullmatch(value) else",
+        "value if value else",
         "tests/training/test_sources.py",
     ),
     Seed(
@@ -154,8 +155,8 @@ QUALITY_SEEDS = (
     Seed(
         "a command on files starts a database",
         "lepton_platform/cli.py",
-        '"evaluate_images", "evaluate_language",',
-        '"evaluate_images",',
+        '"spectacular",\n    "help",',
+        '"help",',
         "tests/platform/test_entry.py",
     ),
 )

@@ -8,8 +8,8 @@ RECOMMENDER_SEEDS = (
     Seed(
         "a model no better than popularity is promoted",
         "recommender/training/gate.py",
-        "return GateResult(judgement.reasons, {**metrics",
-        "return GateResult((), {**metrics",
+        "return GateResult(decision.reasons, replace(",
+        "return GateResult((), replace(",
         "tests/training/test_training.py",
     ),
     Seed(
@@ -79,7 +79,7 @@ RECOMMENDER_SEEDS = (
         "what was disliked is shown again",
         "recommender/serving/recommend.py",
         "np.concatenate([user.seen, user.disliked, excluded])",
-        "np.concatenate([user.seen, find_excluded_items])",
+        "np.concatenate([user.seen, excluded])",
         "tests/serving/test_stages.py",
     ),
     Seed(
@@ -106,36 +106,36 @@ RECOMMENDER_SEEDS = (
     Seed(
         "the second stage is judged by cases it has seen",
         "recommender/fitting/reranker_training.py",
-        "trees = fit_trees(cases.take(np.flatnonzero(~asked)), rng)",
-        "trees = fit_trees(candidate_lists.take(np.flatnonzero(asked)), rng)",
+        "trees = fit_trees(cases.take(np.flatnonzero(~held_out)), rng)",
+        "trees = fit_trees(cases.take(np.flatnonzero(held_out)), rng)",
         "tests/recommender/algorithms/test_reranker.py",
     ),
     Seed(
         "the second stage serves whatever it does to the order",
         "recommender/fitting/reranker_training.py",
-        "serves = is_significantly_better(after, before, rng)",
-        "serves = True",
+        "is_better = is_significantly_better(ndcg_after, ndcg_before, rng)",
+        "is_better = True",
         "tests/recommender/algorithms/test_reranker.py",
     ),
     Seed(
         "the second stage moves items of the history",
         "recommender/algorithms/ensemble/reranker.py",
-        "        unseen[np.repeat(np.arange(len(rows)), lengths), histories.item] = -np.inf\n",
+        "        unseen[seen_rows, histories.item] = -np.inf\n",
         "",
         "tests/recommender/algorithms/test_reranker.py",
     ),
     Seed(
         "the second stage is forgotten when a model is saved",
         "recommender/algorithms/ensemble/ensemble.py",
-        'ranker = _load_reranker(head.get("ranker"), files)',
-        "reranker = None",
+        'reranker=_load_reranker(manifest.get("reranker"), files)',
+        "reranker=None",
         "tests/recommender/algorithms/test_reranker.py",
     ),
     Seed(
         "a member that adds nothing is served",
         "recommender/fitting/model_selection.py",
-        '("no_gain", MIN_GAIN, FREE_BUDGET_MS),',
-        "",
+        "budget_ms=FREE_BUDGET_MS",
+        "budget_ms=math.inf",
         "tests/recommender/fitting/test_model_selection.py",
     ),
     Seed(
@@ -162,7 +162,7 @@ RECOMMENDER_SEEDS = (
     Seed(
         "members are dropped for time though there is enough",
         "recommender/fitting/model_selection.py",
-        " or taken <= enough",
+        " or total_ms <= budget_ms",
         "",
         "tests/recommender/fitting/test_model_selection.py",
     ),
@@ -176,8 +176,8 @@ RECOMMENDER_SEEDS = (
     Seed(
         "the second stage is judged by items it does not move",
         "recommender/fitting/reranker_training.py",
-        "(order == 0).any(axis=1) & ~target_in_history",
-        "(order == 0).any(axis=1)",
+        "is_target.any(axis=1) & ~target_in_history",
+        "is_target.any(axis=1)",
         "tests/recommender/algorithms/test_reranker.py",
     ),
     Seed(
@@ -190,8 +190,8 @@ RECOMMENDER_SEEDS = (
     Seed(
         "what members cost is not measured",
         "recommender/fitting/fit_ensemble.py",
-        "            taken.append(clock() - started)",
-        "            taken.append(0.0)",
+        "            seconds.append(clock() - started)",
+        "            seconds.append(0.0)",
         "tests/recommender/algorithms/test_ensemble.py",
     ),
 )

@@ -26,7 +26,7 @@ SEEDS = (
     ),
     Seed(
         "a forged claim is believed",
-        "tenants/rls.py",
+        "tenants/claim_functions.py",
         "= right(raw, 64)",
         "IS NOT NULL",
         "tests/isolation/test_forged_scope.py",

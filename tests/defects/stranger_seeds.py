@@ -17,17 +17,17 @@ _EVERY_POST = "tests/api/test_idempotency_of_every_post.py"
 _KILLED = "tests/api/test_killed.py"
 _KEYS = "tenants/control/actions/keys.py"
 _AUTHENTICATION = "tenants/control/queries/authentication.py"
-_ANSWERED = "return run_once(s, request, lambda: to_json_response(serving.answer_request(s, question)))"
+_ANSWERED = "return run_once(s, request, lambda: to_json_response(serving.answer_request(s, prepared)))"
 
 _ISOLATION = (
     Seed(
         "an answer is kept by its question alone",
         "lepton_platform/api/v1/recommendations.py",
         f"        {_ANSWERED}",
-        '        kept = serving.__dict__.setdefault("kept", {})\n'
-        "        if call.content not in kept:\n"
-        "            kept[call.content] = reply(serving.answered(s, question))\n"
-        "        return kept[call.content]",
+        '        stored = serving.__dict__.setdefault("stored", {})\n'
+        "        if request.content not in stored:\n"
+        "            stored[request.content] = to_json_response(serving.answer_request(s, prepared))\n"
+        "        return stored[request.content]",
         _READING,
     ),
     Seed(
@@ -40,17 +40,20 @@ _ISOLATION = (
     Seed(
         "a stored answer is found by its key of repetition alone",
         "lepton_platform/api/idempotency.py",
-        "    answer = respond()\n",
-        '    kept = idempotency.__dict__.setdefault("kept", {})\n'
-        "    answer = kept.get(key) or work()\n"
-        "    kept[key] = answer\n",
+        "    response = respond()\n",
+        '    stored = idempotency.__dict__.setdefault("stored", {})\n'
+        "    response = stored.get(key) or respond()\n"
+        "    stored[key] = response\n",
         f"{_READING} {_WRITING}",
     ),
     Seed(
         "a page takes its tenant from the address alone",
         "lepton_platform/portal/access.py",
-        "    mine = list_memberships(user)  # type: ignore[arg-type]  # guarded() let only signed-in users through\n",
-        '    from tenants.control.queries import tenant_directory\n    from tenants.scope import control_ops\n\n    with control_ops("portal", actor=Actor("user", str(user.pk)), reason="seeded") as s:\n        mine = [Membership(one, user.pk, MemberRole.OWNER) for one in tenant_directory(s)]\n',
+        "    memberships = list_memberships(user)  # type: ignore[arg-type]  # member_required lets only signed-in users through\n",
+        "    from tenants.control.queries import list_tenants\n"
+        "    from tenants.scope import control_ops\n\n"
+        '    with control_ops("portal", actor=Actor("user", str(user.pk)), reason="seeded") as s:\n'
+        "        memberships = [Membership(tenant, user.pk, MemberRole.OWNER) for tenant in list_tenants(s)]\n",
         _THEIRS,
     ),
     Seed(
@@ -92,7 +95,8 @@ _ISOLATION = (
         "an address is served that nobody attacks",
         "lepton_platform/portal/urls.py",
         '    path("t/<slug:slug>/audit/", audit.show_audit_log, name="audit"),\n',
-        '    path("t/<slug:slug>/show_audit_log/", show_audit_log.show_audit_log, name="audit"),\n    path("t/<slug:slug>/show_audit_log/<int:note_id>/", show_audit_log.show_audit_log, name="note"),\n',
+        '    path("t/<slug:slug>/audit/", audit.show_audit_log, name="audit"),\n'
+        '    path("t/<slug:slug>/audit/<int:note_id>/", audit.show_audit_log, name="note"),\n',
         _ATTACKED,
     ),
     Seed(
@@ -157,8 +161,8 @@ _API_KEYS = (
     Seed(
         "retiring an item asks for the scope of reading",
         "lepton_platform/api/v1/items.py",
-        '    "DELETE",\n    "items:write",\n',
-        '    "DELETE",\n    "items:read",\n',
+        '    method="DELETE",\n    scope="items:write",\n',
+        '    method="DELETE",\n    scope="items:read",\n',
         f"{_SCOPES}::test_a_key_that_may_read_everything_changes_nothing",
     ),
 )
@@ -167,21 +171,24 @@ _REPETITION = (
         "a recommendation forgets its key of repetition",
         "lepton_platform/api/v1/recommendations.py",
         _ANSWERED,
-        "return to_json_response(serving.answer_request(s, question))",
+        "return to_json_response(serving.answer_request(s, prepared))",
         _EVERY_POST,
     ),
     Seed(
         "a repeated answer has another status",
         "lepton_platform/api/idempotency.py",
-        "ApiResponse(begun.body, begun.status, headers=REPLAYED_HEADERS)",
-        "ApiResponse(begun.body, 200, headers=REPLAYED_HEADERS)",
+        "ApiResponse(progress.body, progress.status, headers=REPLAYED_HEADERS)",
+        "ApiResponse(progress.body, 200, headers=REPLAYED_HEADERS)",
         _EVERY_POST,
     ),
     Seed(
         "an answer is stored after its work is committed",
         "lepton_platform/api/v1/recommendations.py",
-        "    with scope(request.tenant, actor=request.actor) as s:\n        ",
-        "    with scope(request.tenant, actor=request.actor) as s:\n        answer = serving.answer_request(s, question)\n    with scope(request.tenant, actor=request.actor) as s:\n        return run_once(s, request, lambda: to_json_response(answer))",
+        f"    with scope(request.tenant, actor=request.actor) as s:\n        {_ANSWERED}",
+        "    with scope(request.tenant, actor=request.actor) as s:\n"
+        "        answer = serving.answer_request(s, prepared)\n"
+        "    with scope(request.tenant, actor=request.actor) as s:\n"
+        "        return run_once(s, request, lambda: to_json_response(answer))",
         _KILLED,
     ),
 )

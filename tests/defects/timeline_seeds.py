@@ -84,8 +84,8 @@ TIMELINE_SEEDS = (
     Seed(
         "a scan goes on in the middle of a profile",
         _TIMELINE,
-        "    whole = [row for row in rows if row[0] != rows[-1][0]]\n",
-        "    whole = rows\n",
+        "    complete_rows = [row for row in rows if row[0] != last_key]\n",
+        "    complete_rows = rows\n",
         f"tests/data/test_merge.py {_LATE}",
     ),
     Seed(

@@ -40,8 +40,8 @@ def write_education(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "assessments.csv").write_text(ASSESSMENTS)
     (folder / "courses.csv").write_text(COURSES)
-    _gzipped(folder / "studentInfo.csv.gz", STUDENTS)
-    _gzipped(folder / "studentAssessment.csv.gz", SUBMISSIONS)
+    _write_gzip(folder / "studentInfo.csv.gz", STUDENTS)
+    _write_gzip(folder / "studentAssessment.csv.gz", SUBMISSIONS)
 
 
 def write_bank(folder: Path) -> None:
@@ -52,19 +52,21 @@ def write_bank(folder: Path) -> None:
         )
         for n in range(30)
     ]
-    _gzipped(folder / "bank-additional-full.csv.gz", BANK_HEAD + "".join(rows))
+    _write_gzip(folder / "bank-additional-full.csv.gz", BANK_HEAD + "".join(rows))
 
 
 def write_drugs(folder: Path) -> None:
     folder.mkdir(parents=True)
-    told = [
+    reviews = [
         ("skinaid", "acne"),
         ("skinaid", "adult acne"),
         ("calmol", "anxiety"),
         ("heartol", "high blood pressure"),
     ]
-    rows = [DRUG_ROW.format(n=n, drug=drug, condition=condition) for n, (drug, condition) in enumerate(told)]
-    _gzipped(folder / "drugLib_all_4143.tsv.gz", DRUG_HEAD + "".join(rows))
+    rows = [
+        DRUG_ROW.format(n=n, drug=drug, condition=condition) for n, (drug, condition) in enumerate(reviews)
+    ]
+    _write_gzip(folder / "drugLib_all_4143.tsv.gz", DRUG_HEAD + "".join(rows))
 
 
 def write_clothing(folder: Path) -> None:
@@ -96,9 +98,9 @@ def write_ads(folder: Path) -> None:
     context = ",item_id,item_feature_0,item_feature_1,item_feature_2,item_feature_3\n0,0,-0.5,x,y,z\n1,1,0.25,w,y,z\n"
     for campaign in ("all", "men", "women"):
         for policy in ("bts", "random"):
-            _gzipped(folder / f"{policy}_{campaign}_{campaign}.csv.gz", head + "".join(rows))
-            _gzipped(folder / f"{policy}_{campaign}_item_context.csv.gz", context)
+            _write_gzip(folder / f"{policy}_{campaign}_{campaign}.csv.gz", head + "".join(rows))
+            _write_gzip(folder / f"{policy}_{campaign}_item_context.csv.gz", context)
 
 
-def _gzipped(path: Path, text: str) -> None:
+def _write_gzip(path: Path, text: str) -> None:
     path.write_bytes(gzip.compress(text.encode()))

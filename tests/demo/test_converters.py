@@ -11,18 +11,18 @@ from lepton_platform.demo.convert.conditions import find_area
 
 
 def test_the_same_sources_give_the_same_bytes(published: Path, tmp_path: Path) -> None:
-    list(convert_datasets(published, tmp_path / "once"))
-    list(convert_datasets(published, tmp_path / "again"))
-    once = {
-        path.relative_to(tmp_path / "once"): path.read_bytes()
-        for path in (tmp_path / "once").rglob("*.parquet")
+    list(convert_datasets(published, tmp_path / "first"))
+    list(convert_datasets(published, tmp_path / "second"))
+    first_files = {
+        path.relative_to(tmp_path / "first"): path.read_bytes()
+        for path in (tmp_path / "first").rglob("*.parquet")
     }
-    again = {
-        path.relative_to(tmp_path / "again"): path.read_bytes()
-        for path in (tmp_path / "again").rglob("*.parquet")
+    second_files = {
+        path.relative_to(tmp_path / "second"): path.read_bytes()
+        for path in (tmp_path / "second").rglob("*.parquet")
     }
-    assert len(once) == 17
-    assert once == again
+    assert len(first_files) == 17
+    assert first_files == second_files
 
 
 def test_a_submission_carries_its_own_day_and_score(published: Path) -> None:
@@ -50,8 +50,8 @@ def test_an_assessment_is_named_with_its_course_and_day(published: Path) -> None
 
 def test_students_keep_only_what_education_may_use(published: Path) -> None:
     profiles = education.convert_education(published / education.FOLDER).profiles
-    stated = {name for text in profiles["attributes"] for name in json.loads(text)}
-    assert stated == {"home_region", "age_band", "education", "credits", "previous_attempts"}
+    attributes = {name for text in profiles["attributes"] for name in json.loads(text)}
+    assert attributes == {"home_region", "age_band", "education", "credits", "previous_attempts"}
 
 
 def test_equal_hashed_features_make_one_anonymous_segment(published: Path) -> None:
@@ -74,20 +74,20 @@ def test_garments_have_chinese_titles_and_categories(published: Path) -> None:
     assert tables.items["language"].unique().to_list() == ["zh-hans"]
 
 
-def test_every_event_of_a_simulated_visitor_says_so(published: Path) -> None:
+def test_every_event_of_a_simulated_visitor_is_marked(published: Path) -> None:
     tables = clothing.convert_clothing(published / clothing.FOLDER, n_visitors=5)
     assert tables.events["scenario"].unique().to_list() == ["simulated"]
 
 
-def test_a_review_without_text_is_left_out(published: Path) -> None:
+def test_a_review_without_text_is_dropped(published: Path) -> None:
     assert clothing.convert_clothing(published / clothing.FOLDER, n_visitors=5).reviews.height == 11
 
 
 def test_customers_keep_no_marital_state_and_no_default(published: Path) -> None:
     profiles = bank.convert_bank(published / bank.FOLDER).profiles
-    stated = {name for text in profiles["attributes"] for name in json.loads(text)}
-    assert not stated & {"marital", "default", "duration"}
-    assert {"risk_class", "risk_class_simulated"} <= stated
+    attributes = {name for text in profiles["attributes"] for name in json.loads(text)}
+    assert not attributes & {"marital", "default", "duration"}
+    assert {"risk_class", "risk_class_simulated"} <= attributes
 
 
 def test_every_product_states_its_risk_in_words(published: Path) -> None:
@@ -102,7 +102,7 @@ def test_views_are_simulated_and_calls_are_recorded(published: Path) -> None:
     assert events.filter(events["kind"] != "view")["scenario"].unique().to_list() == ["recorded"]
 
 
-def test_psychiatric_drugs_are_left_out_with_their_reviews(published: Path) -> None:
+def test_psychiatric_drugs_are_dropped_with_their_reviews(published: Path) -> None:
     tables = drugs.convert_drugs(published / drugs.FOLDER, n_readers=4)
     assert tables.items["id"].to_list() == ["heartol", "skinaid"]
     assert "calmol" not in tables.reviews["item_id"].to_list()

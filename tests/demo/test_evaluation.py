@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lepton_platform.demo import education, education_report
-from lepton_platform.demo.course_baselines import CourseCatalogue
-from lepton_platform.demo.education import (
+from lepton_platform.demo.education import evaluation, report
+from lepton_platform.demo.education.course_baselines import CourseCatalogue
+from lepton_platform.demo.education.evaluation import (
     BLEND,
     CALENDAR,
     INFORMED_BLEND,
@@ -38,7 +38,7 @@ def _quick(_profile: str, _report: Any) -> Mapping[str, ModelSpec]:
 @pytest.fixture
 def result(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
     """Sixty students hand in one assessment every ten days, each at a pace of their own."""
-    monkeypatch.setattr(education, "build_model_specs", _quick)
+    monkeypatch.setattr(evaluation, "build_model_specs", _quick)
     rows = [(student, step, 10 * step + student % 7) for student in range(60) for step in range(STEPS)]
     dataset = Dataset.from_events(
         [f"s{student}" for student, _, _ in rows],
@@ -50,7 +50,7 @@ def result(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
     courses = CourseCatalogue(
         course=np.zeros(STEPS, np.int64), step=step, template=step, due_at=10 * step * DAY
     )
-    return education.evaluate_education(
+    return evaluation.evaluate_education(
         dataset, courses, profile="fast", test_fraction=0.3, k=3, seed=0, report=ignore_progress
     )
 
@@ -59,7 +59,7 @@ def test_the_rule_is_right_where_everybody_follows_the_course(result: EducationR
     assert result.metrics[RULE]["ndcg@3"] == 1.0
 
 
-def test_every_model_is_asked_the_same_students(result: EducationResult) -> None:
+def test_every_model_is_evaluated_on_the_same_students(result: EducationResult) -> None:
     assert {BLEND, INFORMED_BLEND, RULE, CALENDAR, POPULARITY, RECENT_POPULARITY} <= result.metrics.keys()
     assert {figures["cases"] for figures in result.metrics.values()} == {result.n_students}
 
@@ -69,11 +69,11 @@ def test_knowledge_is_in_one_blend_and_not_in_the_other(result: EducationResult)
     assert RULE in result.weights[INFORMED_BLEND]
 
 
-def test_the_text_says_who_wins(result: EducationResult) -> None:
-    lines = education_report.format_result(result, 3).splitlines()
-    verdicts = [line.rpartition(", ")[2] for line in lines if " against " in line]
-    assert len(verdicts) == 5
-    assert set(verdicts) <= {"the first wins", "the second wins", "the data shows no difference"}
+def test_the_text_names_the_winner(result: EducationResult) -> None:
+    lines = report.format_result(result, 3).splitlines()
+    outcomes = [line.rpartition(", ")[2] for line in lines if " against " in line]
+    assert len(outcomes) == 5
+    assert set(outcomes) <= {"the first wins", "the second wins", "the data shows no difference"}
 
 
 def test_a_winner_needs_its_whole_interval_on_one_side(result: EducationResult) -> None:
@@ -81,7 +81,7 @@ def test_a_winner_needs_its_whole_interval_on_one_side(result: EducationResult) 
         f"{BLEND} against {RULE}": ConfidenceInterval(-0.2, -0.3, -0.1),
         f"{BLEND} against {RECENT_POPULARITY}": ConfidenceInterval(0, -0.1, 0.1),
     }
-    text = education_report.format_result(replace(result, differences=clear), 3)
+    text = report.format_result(replace(result, differences=clear), 3)
     assert f"{BLEND} against {RULE}: -0.2000 (-0.3000 to -0.1000), the second wins" in text
     assert (
         f"{BLEND} against {RECENT_POPULARITY}: +0.0000 (-0.1000 to +0.1000), the data shows no difference"

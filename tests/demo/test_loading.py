@@ -12,15 +12,15 @@ from tenants.data.queries import catalog, profiles, reviews, tenant_state, timel
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-Report = Callable[[str, float], None]
-WHOLE = (7, 50, 2_500, 20)
+ProgressCallback = Callable[[str, float], None]
+ALL_ROWS = (7, 50, 2_500, 20)
 
 
 class Killed(Exception):
     """Stands for a kill between two batches."""
 
 
-def _counts(tenant: TenantRef, actor: Actor) -> tuple[int, int, int, int]:
+def _count_rows(tenant: TenantRef, actor: Actor) -> tuple[int, int, int, int]:
     with scope(tenant, actor=actor) as s:
         return (
             catalog.count_items(s)[0],
@@ -31,7 +31,7 @@ def _counts(tenant: TenantRef, actor: Actor) -> tuple[int, int, int, int]:
 
 
 @pytest.fixture
-def progress_of(tmp_path: Path, tenant: TenantRef) -> Callable[[], DemoLoadState]:
+def load_progress(tmp_path: Path, tenant: TenantRef) -> Callable[[], DemoLoadState]:
     return lambda: DemoLoadState.from_directory(tmp_path / "progress", "shop", tenant.id)
 
 
@@ -40,11 +40,11 @@ def test_everything_arrives(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], DemoLoadState],
-    silent: Report,
+    load_progress: Callable[[], DemoLoadState],
+    silent: ProgressCallback,
 ) -> None:
-    load_records(shop, tenant, progress_of(), silent, data=shop_data)
-    assert _counts(tenant, actor) == WHOLE
+    load_records(shop, tenant, load_progress(), silent, data=shop_data)
+    assert _count_rows(tenant, actor) == ALL_ROWS
 
 
 def test_a_second_load_changes_nothing(
@@ -52,12 +52,12 @@ def test_a_second_load_changes_nothing(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], DemoLoadState],
-    silent: Report,
+    load_progress: Callable[[], DemoLoadState],
+    silent: ProgressCallback,
 ) -> None:
     for _ in range(2):
-        load_records(shop, tenant, progress_of(), silent, data=shop_data)
-    assert _counts(tenant, actor) == WHOLE
+        load_records(shop, tenant, load_progress(), silent, data=shop_data)
+    assert _count_rows(tenant, actor) == ALL_ROWS
 
 
 def test_a_killed_load_goes_on_where_it_stopped(
@@ -65,36 +65,36 @@ def test_a_killed_load_goes_on_where_it_stopped(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], DemoLoadState],
-    silent: Report,
+    load_progress: Callable[[], DemoLoadState],
+    silent: ProgressCallback,
 ) -> None:
     def kill(text: str, fraction: float) -> None:
         if fraction > 0.7:
             raise Killed
 
     with pytest.raises(Killed):
-        load_records(shop, tenant, progress_of(), kill, data=shop_data)
-    assert 0 < _counts(tenant, actor)[2] < 2_500
-    load_records(shop, tenant, progress_of(), silent, data=shop_data)
-    assert _counts(tenant, actor) == WHOLE
+        load_records(shop, tenant, load_progress(), kill, data=shop_data)
+    assert 0 < _count_rows(tenant, actor)[2] < 2_500
+    load_records(shop, tenant, load_progress(), silent, data=shop_data)
+    assert _count_rows(tenant, actor) == ALL_ROWS
 
 
-def test_a_batch_whose_mark_was_lost_counts_once(
+def test_a_batch_whose_record_was_lost_counts_once(
     tenant: TenantRef,
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], DemoLoadState],
-    silent: Report,
+    load_progress: Callable[[], DemoLoadState],
+    silent: ProgressCallback,
 ) -> None:
-    load_records(shop, tenant, progress_of(), silent, data=shop_data)
-    behind = progress_of()
-    behind.committed_batches["events"] -= 1
-    load_records(shop, tenant, behind, silent, data=shop_data)
-    assert _counts(tenant, actor) == WHOLE
+    load_records(shop, tenant, load_progress(), silent, data=shop_data)
+    progress = load_progress()
+    progress.committed_batches["events"] -= 1
+    load_records(shop, tenant, progress, silent, data=shop_data)
+    assert _count_rows(tenant, actor) == ALL_ROWS
 
 
-def test_progress_of_another_database_is_not_believed(
+def test_progress_of_another_database_is_ignored(
     tenant: TenantRef, stranger_tenant: TenantRef, tmp_path: Path
 ) -> None:
     earlier = DemoLoadState.from_directory(tmp_path, "shop", tenant.id)
@@ -108,10 +108,10 @@ def test_own_event_kinds_get_their_weight(
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
-    progress_of: Callable[[], DemoLoadState],
-    silent: Report,
+    load_progress: Callable[[], DemoLoadState],
+    silent: ProgressCallback,
 ) -> None:
-    load_records(shop, tenant, progress_of(), silent, data=shop_data)
+    load_records(shop, tenant, load_progress(), silent, data=shop_data)
     with scope(tenant, actor=actor) as s:
         assert tenant_state.get_state(s).event_kinds["glance"].weight == 0.25
 
@@ -121,7 +121,7 @@ def test_a_refused_row_stops_the_load_with_its_reason(
     shop: DemoSpec,
     shop_data: Path,
     tmp_path: Path,
-    silent: Report,
+    silent: ProgressCallback,
 ) -> None:
     strict = make_tenant(vertical="education")
     progress = DemoLoadState.from_directory(tmp_path / "progress", "strict", strict.id)
@@ -129,10 +129,12 @@ def test_a_refused_row_stops_the_load_with_its_reason(
         load_records(shop, strict, progress, silent, data=shop_data)
 
 
-def test_the_share_reported_never_falls_and_ends_at_one(
-    tenant: TenantRef, shop: DemoSpec, shop_data: Path, progress_of: Callable[[], DemoLoadState]
+def test_the_reported_fraction_never_falls_and_ends_at_one(
+    tenant: TenantRef, shop: DemoSpec, shop_data: Path, load_progress: Callable[[], DemoLoadState]
 ) -> None:
-    heard: list[float] = []
-    load_records(shop, tenant, progress_of(), lambda _text, fraction: heard.append(fraction), data=shop_data)
-    assert heard == sorted(heard)
-    assert heard[-1] == 1.0
+    fractions: list[float] = []
+    load_records(
+        shop, tenant, load_progress(), lambda _text, fraction: fractions.append(fraction), data=shop_data
+    )
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0

@@ -1,4 +1,4 @@
-"""What stands in the repository."""
+"""The Parquet files in the repository."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_all_files_together_stay_below_eight_megabytes() -> None:
 
 @by_slug
 def test_no_profile_states_a_forbidden_attribute(spec: DemoSpec) -> None:
-    stated = {name for text in _read(spec, "profiles")["attributes"] for name in json.loads(text)}
-    assert not stated & (FORBIDDEN | set(PRIVACY_PRESETS[spec.vertical].denied_attributes))
+    attributes = {name for text in _read(spec, "profiles")["attributes"] for name in json.loads(text)}
+    assert not attributes & (FORBIDDEN | set(PRIVACY_PRESETS[spec.vertical].denied_attributes))
 
 
 @by_slug

@@ -72,5 +72,5 @@ def test_the_hyper_parameters_are_those_of_the_configuration(model_class: type[R
 def test_the_readme_lists_every_model_with_its_page() -> None:
     rows = open_document("README.md").get_table("name")
     assert sorted(row[0].strip("`") for row in rows) == sorted(PAGES)
-    for name, *_rest, link in rows:
+    for name, _algorithm, _paper, link in rows:
         assert f"docs/algorithms/{PAGES[name.strip('`')].name}" in link

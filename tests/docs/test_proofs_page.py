@@ -21,6 +21,6 @@ def test_every_row_has_a_test_and_every_marked_row_is_listed() -> None:
 
 def test_every_number_up_to_the_last_row_is_explained() -> None:
     rows = {int(row[0]) for row in PAGE.get_table("row")}
-    others = {int(number) for row in PAGE.get_table("number") for number in row[0].split(",")}
-    assert rows | others == set(range(1, max(rows) + 1))
-    assert not rows & others
+    unproved = {int(number) for row in PAGE.get_table("number") for number in row[0].split(",")}
+    assert rows | unproved == set(range(1, max(rows) + 1))
+    assert not rows & unproved

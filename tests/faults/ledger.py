@@ -22,12 +22,12 @@ def merge_all(tenant: TenantRef) -> None:
     with scope(tenant, actor=ACTOR) as s:
         keys = [bytes(row[0]) for row in s.cursor().execute(_PROFILES, (tenant.id,))]
     for key in keys:
-        while _more(tenant, key):
+        while _merge_once(tenant, key):
             pass
 
 
-def _more(tenant: TenantRef, key: bytes) -> bool:
-    """The platform's own worker may be merging the same profile: then it is looked at again."""
+def _merge_once(tenant: TenantRef, key: bytes) -> bool:
+    """Whether chunks remain. True on Conflict too: the platform's own worker is merging the same profile."""
     try:
         with scope(tenant, actor=ACTOR) as s:
             return bool(merge_profiles(s, [key]).unfinished_keys)
@@ -39,7 +39,7 @@ def events(tenant: TenantRef) -> dict[str, int]:
     """Stored rows after merging, and the distinct event ids among them."""
     merge_all(tenant)
     distinct = sum(
-        len(set(found["event"].tolist())) for _, found in timeline.scan_histories(tenant, actor=ACTOR)
+        len(set(history["event"].tolist())) for _, history in timeline.scan_histories(tenant, actor=ACTOR)
     )
     with scope(tenant, actor=ACTOR) as s:
         return {"stored": timeline.count_events(s), "distinct": distinct}
@@ -57,7 +57,7 @@ def models(tenant: TenantRef) -> dict[str, int]:
         if version.has_artefact:
             files = artefacts.read_artefact(tenant, version.artefact_id, version.manifest)
             broken += set(files) != set(version.manifest["files"])
-    of_job = Counter(version.job_id for version in versions)
+    versions_by_job = Counter(version.job_id for version in versions)
     return {
         "versions": len(versions),
         "broken": broken,
@@ -65,7 +65,7 @@ def models(tenant: TenantRef) -> dict[str, int]:
         "open jobs": sum(job.state in ("queued", "running") for job in page),
         "jobs": len(page),
         "second ends": sum(count - 1 for count in ends.values()),
-        "second versions": sum(count - 1 for count in of_job.values()),
+        "second versions": sum(count - 1 for count in versions_by_job.values()),
     }
 
 

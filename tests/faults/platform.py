@@ -27,20 +27,21 @@ from lepton_platform.embedded.supervisor import STABLE_AFTER_SECONDS
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS_IN_A_BATCH = 20
 # A test run in the background of a shell ignores interrupts, and its children would too.
-_HEARS_INTERRUPTS = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+_ACCEPT_INTERRUPTS = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 
 
 NEW_IN_A_BATCH = 15
 PROFILES = 25
 
 
-def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+def until(condition: Callable[[], Any], seconds: float, description: str) -> Any:
+    """Polls until the condition is true and returns its value. Raises AssertionError after the time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if value := condition():
             return value
         time.sleep(0.1)
-    raise AssertionError(f"not within {seconds:.0f} s: {what}")
+    raise AssertionError(f"not within {seconds:.0f} s: {description}")
 
 
 class Platform:
@@ -57,7 +58,7 @@ class Platform:
                 [
                     sys.executable,
                     "-c",
-                    _HEARS_INTERRUPTS,
+                    _ACCEPT_INTERRUPTS,
                     sys.executable,
                     str(ROOT / "manage.py"),
                     "up",
@@ -90,7 +91,7 @@ class Platform:
         self.process.wait()
 
     def children(self) -> dict[str, psutil.Process]:
-        """Direct children of the supervisor by what they are."""
+        """Direct children of the supervisor by their role."""
         assert self.process is not None
         marks = {
             "postgres": "postgres",
@@ -99,15 +100,17 @@ class Platform:
             "worker": "worker",
             "beat": "beat",
         }
-        found: dict[str, psutil.Process] = {}
+        processes: dict[str, psutil.Process] = {}
         for child in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.Error):
                 line = " ".join(child.cmdline())
-                found |= {name: child for name, mark in marks.items() if mark in line and name not in found}
-        return found
+                for name, mark in marks.items():
+                    if mark in line:
+                        processes.setdefault(name, child)
+        return processes
 
-    def let_it_live(self, name: str) -> None:
-        """Until its death is no longer an early one: the supervisor gives up on what keeps dying young."""
+    def wait_until_stable(self, name: str) -> None:
+        """Waits until an exit no longer counts as early: the supervisor gives up after several early exits."""
         time.sleep(max(0.0, self.children()[name].create_time() + STABLE_AFTER_SECONDS + 1 - time.time()))
 
     def open_tenant(self, name: str = "Faults") -> str:
@@ -123,18 +126,18 @@ class Platform:
             "--plan",
             "enterprise",
         ]
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *command],
             env=self.environment, check=False, capture_output=True, text=True,
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        key = re.search(r"lep_\S+", done.stdout)
+        assert completed.returncode == 0, completed.stderr
+        key = re.search(r"lep_\S+", completed.stdout)
         assert key is not None
         self.send(key[0], "items/batch", {"items": [{"id": "mug", "title": "Mug"}]})
         return key[0]
 
     def send(self, key: str, path: str, body: Any) -> Any:
-        """Raises OSError when there is no good answer."""
+        """Raises OSError without a 2xx response."""
         request = urllib.request.Request(
             f"{self.url}/api/v1/{path}",
             data=json.dumps(body).encode(),
@@ -162,21 +165,21 @@ class Platform:
 
     def python(self, code: str) -> str:
         """The last line that it prints, inside this platform's settings."""
-        done = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-c", f"import django; django.setup(); {code}"],
             cwd=ROOT, check=False, capture_output=True, text=True,
             env={**self.environment, "DJANGO_SETTINGS_MODULE": "lepton_platform.settings"},
         )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()[-1] if done.stdout else ""
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout.splitlines()[-1] if completed.stdout else ""
 
 
 def kill_with_children(process: psutil.Process) -> None:
-    """At once, as when the machine loses power: nobody below has time to finish."""
+    """At once, as when the machine loses power: no child has time to finish."""
     family = [process, *process.children(recursive=True)]
-    for one in family:
+    for member in family:
         with contextlib.suppress(psutil.NoSuchProcess):
-            one.kill()
+            member.kill()
 
 
 class Sender:
@@ -186,7 +189,7 @@ class Sender:
         self._platform, self._key = platform, key
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
-        self._began = time.time() - 86_400
+        self._started_at = time.time() - 86_400
         self.acknowledged = 0
         self.refused = 0
 
@@ -198,8 +201,8 @@ class Sender:
         self._thread.join()
 
     def wait_for_more(self, count: int = 5, seconds: float = 120) -> None:
-        wanted = self.acknowledged + count
-        until(lambda: self.acknowledged >= wanted, seconds, "the client is served again")
+        target = self.acknowledged + count
+        until(lambda: self.acknowledged >= target, seconds, "the client is served again")
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -218,15 +221,15 @@ class Sender:
 
     def _batch(self, number: int) -> list[dict[str, Any]]:
         """The last five are events that an earlier batch of the same profile brought already."""
-        new = [self._event(number, place) for place in range(NEW_IN_A_BATCH)]
-        again = range(EVENTS_IN_A_BATCH - NEW_IN_A_BATCH) if number >= PROFILES else ()
-        return [*new, *(self._event(number - PROFILES, place) for place in again)]
+        new = [self._event(number, position) for position in range(NEW_IN_A_BATCH)]
+        repeated = range(EVENTS_IN_A_BATCH - NEW_IN_A_BATCH) if number >= PROFILES else ()
+        return [*new, *(self._event(number - PROFILES, position) for position in repeated)]
 
-    def _event(self, number: int, place: int) -> dict[str, Any]:
-        moment = self._began + number + place / 100
-        at = datetime.fromtimestamp(moment, UTC).isoformat()
+    def _event(self, number: int, position: int) -> dict[str, Any]:
+        seconds = self._started_at + number + position / 100
+        at = datetime.fromtimestamp(seconds, UTC).isoformat()
         return {
-            "profile_id": f"p{number % PROFILES}", "item_id": "mug", "kind": "view", "at": at, "id": f"{number}-{place}"
+            "profile_id": f"p{number % PROFILES}", "item_id": "mug", "kind": "view", "at": at, "id": f"{number}-{position}"
         }  # fmt: skip
 
     @property

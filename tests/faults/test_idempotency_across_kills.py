@@ -47,10 +47,10 @@ class Sender:
         self.done, self.cut = 0, 0
 
     def thrice(self, number: int) -> list[tuple[int, bytes]]:
-        answers = [self._until_answered(number) for _ in range(3)]
+        responses = [self._until_answered(number) for _ in range(3)]
         with self._lock:
             self.done += 1
-        return answers
+        return responses
 
     def _until_answered(self, number: int) -> tuple[int, bytes]:
         while True:
@@ -104,7 +104,7 @@ def send_across_kills(
     platform: Platform, sender: Sender, count: int, kills: int
 ) -> list[list[tuple[int, bytes]]]:
     """One kill amid every portion of the POSTs; in between the server lives as long as its supervisor wants it to."""
-    answers, alive_since = [], time.monotonic()
+    responses, alive_since = [], time.monotonic()
     with ThreadPoolExecutor(SENDERS) as pool:
         for portion in range(kills):
             numbers = range(count * portion // kills, count * (portion + 1) // kills)
@@ -113,8 +113,8 @@ def send_across_kills(
             half = numbers.start + len(numbers) // 2
             until(lambda half=half: sender.done >= half, 120, "POSTs are answered")
             alive_since = kill_web(platform)
-            answers += [one.result(300) for one in pending]
-    return answers
+            responses += [future.result(300) for future in pending]
+    return responses
 
 
 @pytest.mark.proof(row=14)
@@ -122,12 +122,12 @@ def test_posts_sent_three_times_across_kills_have_one_effect_each(
     platform: Platform, scale: Any, figure: Any
 ) -> None:
     sender, count, kills = Sender(platform, platform.open_tenant()), scale(120, 1_000), scale(3, 12)
-    answers = send_across_kills(platform, sender, count, kills)
-    wanted = Counter(number % len(KINDS) for number in range(count))
-    happened = {kind: platform.sql(KINDS[kind][2])[0][0] for kind in wanted}
-    wrong = sum(abs(happened[kind] - posts) for kind, posts in wanted.items())
-    refused = [one for three in answers for one in three if one[0] >= 300]
-    differ = sum(len(set(three)) > 1 for three in answers)
+    responses = send_across_kills(platform, sender, count, kills)
+    expected = Counter(number % len(KINDS) for number in range(count))
+    happened = {kind: platform.sql(KINDS[kind][2])[0][0] for kind in expected}
+    wrong = sum(abs(happened[kind] - posts) for kind, posts in expected.items())
+    refused = [response for three in responses for response in three if response[0] >= 300]
+    differ = sum(len(set(three)) > 1 for three in responses)
     what = f"requests cut off by {kills} kills of the web server"
     assert figure(what, sender.cut, of=3 * count, passes=sender.cut > 0)
     assert figure("effects too many or too few across kills", wrong, of=count, passes=wrong == 0), happened

@@ -37,7 +37,7 @@ def test_a_killed_process_comes_back_and_the_client_is_served(
         sender.wait_for_more()
         until(platform.is_ready, 30, "every database answers")
         if cycles > 1 and name in ("web", "worker", "beat"):
-            platform.let_it_live(name)
+            platform.wait_until_stable(name)
     assert figure(f"SIGKILLs of {name} survived under load", cycles, passes=cycles > 0)
 
 
@@ -50,7 +50,11 @@ def test_a_killed_supervisor_is_replaced_by_the_next(
         platform.kill()
         platform.start()
         sender.wait_for_more()
-        assert not {one.pid for one in before.values() if one.is_running() and one.status() != "zombie"}
+        assert not {
+            process.pid
+            for process in before.values()
+            if process.is_running() and process.status() != "zombie"
+        }
     assert figure("SIGKILLs of the supervisor survived under load", cycles, passes=cycles > 0)
 
 
@@ -60,14 +64,16 @@ def test_every_acknowledged_event_is_stored_exactly_once(
     sender.wait_for_more()
     sender.stop()
     assert sender.refused > 0
-    found = platform.ledger()
-    assert figure("acknowledged events lost", sender.events - found["distinct"], of=sender.events,
-                  passes=found["distinct"] == sender.events)  # fmt: skip
-    assert figure("events stored twice after merging", found["stored"] - found["distinct"], of=sender.events,
-                  passes=found["stored"] == found["distinct"])  # fmt: skip
+    ledger = platform.ledger()
+    assert figure("acknowledged events lost", sender.events - ledger["distinct"], of=sender.events,
+                  passes=ledger["distinct"] == sender.events)  # fmt: skip
+    assert figure("events stored twice after merging", ledger["stored"] - ledger["distinct"], of=sender.events,
+                  passes=ledger["stored"] == ledger["distinct"])  # fmt: skip
 
 
 def test_an_interrupt_ends_everything(platform: Platform) -> None:
     running = platform.children()
     assert platform.stop() == 0
-    assert [name for name, one in running.items() if one.is_running() and one.status() != "zombie"] == []
+    assert [
+        name for name, process in running.items() if process.is_running() and process.status() != "zombie"
+    ] == []

@@ -40,9 +40,9 @@ class Client:
 
     def call(self, method: str, path: str, body: bytes | Any = None, **headers: str) -> tuple[int, Any]:
         content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        given = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json", **headers}
+        sent_headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json", **headers}
         request = urllib.request.Request(
-            f"{self._platform.url}{path}", method=method, data=content, headers=given
+            f"{self._platform.url}{path}", method=method, data=content, headers=sent_headers
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
@@ -65,10 +65,10 @@ class Client:
                 {"profile_id": person, "item_id": ids[(number + at) % 10], "kind": "view"} for at in range(6)
             ]
             assert self.call("POST", "/api/v1/events", {"events": seen})[0] == 200
-        said = [{"item_id": ids[0], "profile_id": people[0], "title": words[90], "text": words[91]}]
-        assert self.call("POST", "/api/v1/reviews", {"reviews": said})[0] == 200
-        asked = {"profile_id": people[0], "reasons": True, "exclude": [ids[1]]}
-        assert self.call("POST", "/api/v1/recommendations", asked)[0] == 200
+        reviews = [{"item_id": ids[0], "profile_id": people[0], "title": words[90], "text": words[91]}]
+        assert self.call("POST", "/api/v1/reviews", {"reviews": reviews})[0] == 200
+        request = {"profile_id": people[0], "reasons": True, "exclude": [ids[1]]}
+        assert self.call("POST", "/api/v1/recommendations", request)[0] == 200
         assert self.call("DELETE", f"/api/v1/profiles/{quote(people[-1])}")[0] == 200
 
     def send_bad(self, words: list[str]) -> list[int]:
@@ -106,9 +106,9 @@ def sent(platform: Platform, canaries: Canaries, request: pytest.FixtureRequest)
     full = bool(request.config.getoption("--full"))
     words = canaries.plant(500 if full else 100)
     client = Client(platform, platform.open_tenant())
-    for first in range(0, len(words), 100):
-        client.send_good(words[first : first + 100])
-        refused = client.send_bad(words[first : first + 100])
+    for start in range(0, len(words), 100):
+        client.send_good(words[start : start + 100])
+        refused = client.send_bad(words[start : start + 100])
         assert max(refused) < 500, refused
     status, job = client.call("POST", "/api/v1/models/train", {"profile": "fast"})
     assert status == 202
@@ -133,11 +133,11 @@ def test_logs_files_dumps_and_memory_of_a_running_platform_hold_no_word(
         "dumps of a running platform": (stores.dumps(), set()),
         "memory of a running Valkey": (stores.valkey(), set()),
     }
-    for name, (contents, lying_there) in expected.items():
-        found = search(contents)
-        hits = found - lying_there
+    for name, (contents, planted) in expected.items():
+        matches = search(contents)
+        hits = matches - planted
         assert figure(f"planted words in {name}", len(hits), of=len(sent), passes=not hits), hits
-        assert found == lying_there, f"the control in {name}"
+        assert matches == planted, f"the control in {name}"
     written = b"".join(logs)
     assert b"lepton.train" in written
     assert b"api/v1/items" in written
@@ -149,8 +149,8 @@ def test_a_stopped_platform_holds_no_word_on_its_disk(
 ) -> None:
     assert platform.stop() == 0
     search = Search(sent)
-    found = search(path.read_bytes() for path in platform.home.rglob("*") if path.is_file())
+    matches = search(path.read_bytes() for path in platform.home.rglob("*") if path.is_file())
     assert search.bytes_read > 10_000_000
     assert figure(
-        "planted words on the disk of a stopped platform", len(found), of=len(sent), passes=not found
-    ), found
+        "planted words on the disk of a stopped platform", len(matches), of=len(sent), passes=not matches
+    ), matches

@@ -18,7 +18,7 @@ from tests.training.spaces import ITEMS, LENGTH, PROFILES, in_order
 
 pytestmark = [pytest.mark.faults, pytest.mark.proof(row=25), pytest.mark.timeout(3600)]
 KILLS = 20
-LEARNING = ("reading events", "learning", "evaluating", "refitting on all data")
+LEARNING = ("reading events", "training", "evaluating", "refitting on all data")
 WRONG = {
     "broken": "half-published models",
     "active": "serving models beside the pointer's",
@@ -46,8 +46,8 @@ def key(platform: Platform) -> str:
          "at": (start + timedelta(hours=6 * step, minutes=who)).isoformat()}
         for who in range(PROFILES) for step in range(LENGTH)
     ]  # fmt: skip
-    for first in range(0, len(rows), 1000):
-        platform.send(key, "events", {"events": rows[first : first + 1000]})
+    for start in range(0, len(rows), 1000):
+        platform.send(key, "events", {"events": rows[start : start + 1000]})
     return key
 
 
@@ -116,8 +116,10 @@ def test_a_hundred_deliveries_of_one_job_have_one_effect(
     deliver = _DELIVER.format(count=100, arguments=json.dumps(arguments))
     platform.python(f"exec({deliver!r})")
     until(lambda: platform.sql(_STATE, job["id"])[0][0] in ("succeeded", "failed"), 300, "the job ends")
-    ((made,),) = platform.sql("SELECT count(*) FROM recommender_modelversion WHERE job_id = %s", job["id"])
-    assert figure("versions made by 100 deliveries of one job", made, passes=made == 1)
+    ((n_versions,),) = platform.sql(
+        "SELECT count(*) FROM recommender_modelversion WHERE job_id = %s", job["id"]
+    )
+    assert figure("versions made by 100 deliveries of one job", n_versions, passes=n_versions == 1)
 
 
 def test_every_job_ended_once_and_every_model_is_whole(
@@ -129,11 +131,11 @@ def test_every_job_ended_once_and_every_model_is_whole(
         "all end",
     )
     load.stop()
-    found = platform.ledger()
-    wrong = {words: found[name] for name, words in WRONG.items()}
+    ledger = platform.ledger()
+    wrong = {words: ledger[name] for name, words in WRONG.items()}
     for words, count in wrong.items():
-        figure(words, count, of=found["jobs"], passes=count == 0)
+        figure(words, count, of=ledger["jobs"], passes=count == 0)
     assert wrong == dict.fromkeys(wrong, 0)
-    assert found["versions"] > 0
+    assert ledger["versions"] > 0
     expected, stored = load.events + PROFILES * LENGTH, platform.stored_events()
     assert figure("acknowledged events lost", expected - stored, of=expected, passes=stored == expected)

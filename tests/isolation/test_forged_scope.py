@@ -179,7 +179,7 @@ def failed(ref: TenantRef, actor: Any, statement: str) -> str:
 
 def test_the_servers_log_holds_no_claim(other, actor, services, figure):
     signatures = [failed(other, actor, statement) for statement in FAILING]
-    log = services.postgres.log.read_text(errors="replace")
+    log = services.postgres.log_file.read_text(errors="replace")
     assert 'relation "nothing_here" does not exist' in log
     found = [one for one in signatures if one in log or f"tenant:{other.id}" in log]
     assert figure(

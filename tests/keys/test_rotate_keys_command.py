@@ -54,7 +54,10 @@ def test_keks_are_rotated_with_one_line_each(make_keyed: Callable[..., TenantRef
     [
         (("--tenant", "nobody", "--key-type", "tenant-kek"), "There is no tenant 'nobody'."),
         (("--tenant", "nobody", "--key-type", "region-kek"), "rotated with --region"),
-        (("--region", "us", "--key-type", "tenant-kek", "--purpose", "review"), "requires --key-type purpose"),
+        (
+            ("--region", "us", "--key-type", "tenant-kek", "--purpose", "review"),
+            "requires --key-type purpose",
+        ),
         (("--region", "mars", "--key-type", "region-kek"), "'mars' is not served"),
         (("--region", "us", "--key-type", "purpose", "--purpose", "pseudonym"), "invalid choice"),
         (("--key-type", "purpose"), "one of the arguments"),

@@ -35,5 +35,5 @@ class ApiClient(Client):
 
 def api_client(tenant: TenantRef, scopes: Iterable[str] | None, *, actor: Actor) -> ApiClient:
     with control_scope(tenant.id, actor=actor) as s:
-        made = create_api_key(s, name="test", scopes=API_SCOPES if scopes is None else scopes)
-    return ApiClient(made.secret)
+        key = create_api_key(s, name="test", scopes=API_SCOPES if scopes is None else scopes)
+    return ApiClient(key.secret)

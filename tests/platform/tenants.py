@@ -12,21 +12,21 @@ from tenants.scope import Actor
 
 
 def open_test_tenant(
-    *, actor: Actor, vertical: str = "ecommerce", region: str = "eu", plan: str = "growth", **given: Any
+    *, actor: Actor, vertical: str = "ecommerce", region: str = "eu", plan: str = "growth", **options: Any
 ) -> TenantRef:
-    slug = given.pop("slug", None) or f"t-{secrets.token_hex(6)}"
+    slug = options.pop("slug", None) or f"t-{secrets.token_hex(6)}"
     defaults = get_region_defaults(region)
     opened = open_tenant(
-        name=given.pop("name", slug),
+        name=options.pop("name", slug),
         slug=slug,
         vertical=vertical,
         region=region,
-        language=given.pop("language", defaults.language),
+        language=options.pop("language", defaults.language),
         currency=defaults.currency,
         time_zone=defaults.time_zone,
         plan=plan,
-        owner=given.pop("owner", None),
+        owner=options.pop("owner", None),
         actor=actor,
     )
-    assert not given, f"unknown: {given}"
+    assert not options, f"unknown: {options}"
     return opened.ref

@@ -1,4 +1,4 @@
-"""The configuration: what is read, and the one sentence for what is wrong."""
+"""The configuration: values that are read, and one sentence for each invalid setting."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_external_services_are_read(external):
 
 def test_the_migrator_has_other_addresses(external):
     env = read_environment({**external, "LEPTON_ROLE": "migrate"})
-    assert {one.user for one in env.databases.values()} == {"lepton_migrate"}
+    assert {database.user for database in env.databases.values()} == {"lepton_migrate"}
 
 
 def test_embedded_settings_are_not_mixed_into_external_ones(external, tmp_path):
@@ -95,7 +95,7 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(external, name, value, se
     assert "\n" not in str(refused.value)
 
 
-def test_a_broken_services_file_is_said(tmp_path):
+def test_a_broken_services_file_is_reported(tmp_path):
     (tmp_path / "services.json").write_text("{")
     with pytest.raises(InvalidSetting, match=r"services\.json cannot be read"):
         read_environment({"LEPTON_HOME": str(tmp_path)})
@@ -107,14 +107,14 @@ def test_building_needs_no_service(tmp_path):
 
 def test_a_process_with_a_wrong_setting_ends_with_status_2_and_that_sentence(external):
     clean = {"PATH": os.environ["PATH"], **external, "LEPTON_SERVED_REGIONS": "mars"}
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "check"],
         env=clean,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (
+    assert (completed.returncode, completed.stderr) == (
         2,
         "LEPTON_SERVED_REGIONS lists 'mars', which LEPTON_REGIONS does not.\n",
     )

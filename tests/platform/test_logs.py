@@ -1,4 +1,4 @@
-"""No secret reaches a log line, by whatever road it comes."""
+"""Secrets are removed from log lines."""
 
 from __future__ import annotations
 

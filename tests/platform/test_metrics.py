@@ -1,4 +1,4 @@
-"""`/metrics`: for whoever holds the token, and absent for everybody else."""
+"""`/metrics`: available with the token, else 404."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOKEN = "a-token-of-prometheus"
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
+def empty_cache() -> Iterator[None]:
     metrics._cached_metrics = None
     yield
     metrics._cached_metrics = None
@@ -31,7 +31,9 @@ def fresh() -> Iterator[None]:
 def shop(database: None) -> Workspace:
     """Its model has drifted, and is clicked less than the one before."""
     workspace = open_workspace()
-    made = TrainedModel(uuid4(), uuid4(), "fast", {}, {"served": {"ndcg@10": 0.05}}, datetime.now(UTC), None)
+    model = TrainedModel(
+        uuid4(), uuid4(), "fast", {}, {"candidate": {"ndcg@10": 0.05}}, datetime.now(UTC), None
+    )
     drift = {
         "level": "drifted",
         "shifts": {
@@ -40,34 +42,34 @@ def shop(database: None) -> Workspace:
         },
     }
     with scope(workspace.ref, actor=ACTOR) as s:
-        actions.publish_model(s, made, expected=None)
+        actions.publish_model(s, model, expected=None)
         actions.record_observation(s, 1, drift=drift, live={"rates": {"clicks": [0.04, 0.12]}})
     return workspace
 
 
-def ask(token: str) -> Any:
+def get_metrics(token: str) -> Any:
     return Client().get("/metrics", headers={"Authorization": f"Bearer {token}"})
 
 
-@pytest.mark.parametrize(("setting", "given"), [("", ""), ("", TOKEN), (TOKEN, ""), (TOKEN, "another")])
+@pytest.mark.parametrize(("setting", "sent"), [("", ""), ("", TOKEN), (TOKEN, ""), (TOKEN, "another")])
 def test_without_the_token_there_is_no_such_page(
-    database: None, settings: Any, setting: str, given: str
+    database: None, settings: Any, setting: str, sent: str
 ) -> None:
     settings.LEPTON_METRICS_TOKEN = setting
-    assert ask(given).status_code == 404
+    assert get_metrics(sent).status_code == 404
 
 
 def test_drift_alarms_and_live_rates_are_exported(shop: Workspace, settings: Any) -> None:
     settings.LEPTON_METRICS_TOKEN = TOKEN
-    answer = ask(TOKEN)
-    assert answer["Content-Type"].startswith("text/plain")
-    mine = [line for line in answer.content.decode().splitlines() if shop.slug in line]
-    told = {re.sub(r',?(region|tenant)="[^"]*"', "", line).replace("{,", "{") for line in mine}
-    assert told == {
+    response = get_metrics(TOKEN)
+    assert response["Content-Type"].startswith("text/plain")
+    tenant_lines = [line for line in response.content.decode().splitlines() if shop.slug in line]
+    samples = {re.sub(r',?(region|tenant)="[^"]*"', "", line).replace("{,", "{") for line in tenant_lines}
+    assert samples == {
         "lepton_model_ndcg{} 0.05",
         'lepton_model_drift{measure="hours"} 0.31',
         "lepton_model_drift_alarm{} 1.0",
         'lepton_model_follow_rate{outcome="clicks",version="active"} 0.04',
         'lepton_model_follow_rate{outcome="clicks",version="previous"} 0.12',
     }
-    assert 'lepton_database_ready{database="default"} 1.0' in answer.content.decode()
+    assert 'lepton_database_ready{database="default"} 1.0' in response.content.decode()

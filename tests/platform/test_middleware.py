@@ -1,4 +1,4 @@
-"""What every answer carries, and what no log line does."""
+"""Headers of every response, and the contents of the request log."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def request_for_ann() -> HttpRequest:
 
 def test_a_failed_request_is_logged_without_its_path(request_for_ann, monkeypatch):
     lines: list[dict[str, object]] = []
-    monkeypatch.setattr(middleware.log, "error", lambda _event, **facts: lines.append(facts))
+    monkeypatch.setattr(middleware.log, "error", lambda _event, **fields: lines.append(fields))
     RequestLogMiddleware(lambda _request: HttpResponse(status=503))(request_for_ann)
     assert [(line["method"], line["status"]) for line in lines] == [("GET", 503)]
     assert "ann-lee" not in str(lines)
 
 
-def test_every_answer_has_its_own_request_id(request_for_ann):
-    answers = [RequestLogMiddleware(lambda _request: HttpResponse())(request_for_ann) for _ in range(2)]
-    assert len({answer.headers["X-Request-Id"] for answer in answers}) == 2
+def test_every_response_has_its_own_request_id(request_for_ann):
+    responses = [RequestLogMiddleware(lambda _request: HttpResponse())(request_for_ann) for _ in range(2)]
+    assert len({response.headers["X-Request-Id"] for response in responses}) == 2
 
 
 @pytest.mark.parametrize("path", ["/account/login/", "/docs", "/api/v1/nothing", "/staff/login/"])
-def test_security_headers_stand_on_every_page(client, path):
+def test_security_headers_are_set_on_every_page(client, path):
     headers = client.get(path).headers
     assert "default-src 'self'" in headers["Content-Security-Policy"]
     assert headers["X-Frame-Options"] == "DENY"
@@ -46,9 +46,9 @@ def test_only_the_staff_pages_may_evaluate_scripts(client):
     assert wide == {"/account/login/": False, "/docs": False, "/staff/login/": True}
 
 
-def test_a_live_process_says_so_to_any_host(client):
-    answer = client.get("/healthz", headers={"Host": "balancer.internal"})
-    assert (answer.status_code, answer.content) == (200, b"ok\n")
+def test_healthz_is_answered_for_any_host(client):
+    response = client.get("/healthz", headers={"Host": "balancer.internal"})
+    assert (response.status_code, response.content) == (200, b"ok\n")
 
 
 def test_a_ready_process_reaches_its_databases(client):
@@ -57,5 +57,5 @@ def test_a_ready_process_reaches_its_databases(client):
 
 def test_a_missing_database_is_named(client, monkeypatch):
     monkeypatch.setattr(middleware, "find_unavailable_databases", lambda: ["keys_us"])
-    answer = HealthMiddleware(lambda _request: HttpResponse())(client.get("/readyz").wsgi_request)
-    assert (answer.status_code, answer.content) == (503, b'{"ready": false, "missing": ["keys_us"]}')
+    response = HealthMiddleware(lambda _request: HttpResponse())(client.get("/readyz").wsgi_request)
+    assert (response.status_code, response.content) == (503, b'{"ready": false, "missing": ["keys_us"]}')

@@ -16,7 +16,7 @@ PID = "SELECT pg_backend_pid()"
 CLAIM = "SELECT coalesce(current_setting('app.scope', true), '')"
 
 
-def asked(sql: str) -> object:
+def select_value(sql: str) -> object:
     with connections["data_eu"].cursor() as cursor:
         cursor.execute(sql)
         return cursor.fetchone()[0]
@@ -25,18 +25,18 @@ def asked(sql: str) -> object:
 def test_after_a_scope_the_connection_is_clean(tenant, actor):
     with scope(tenant, actor=actor):
         pass
-    assert asked(CLAIM) == ""
+    assert select_value(CLAIM) == ""
 
 
 def test_a_claim_that_was_set_for_the_session_stops_the_next_scope(tenant, actor):
-    asked("SELECT set_config('app.scope', 'tenant:x', false)")
+    select_value("SELECT set_config('app.scope', 'tenant:x', false)")
     with pytest.raises(ScopeNested, match="outlived"), scope(tenant, actor=actor):
         raise AssertionError("a scope was opened on a spoiled connection")
 
 
 def test_a_spoiled_connection_is_not_used_again(tenant, actor):
-    asked("SELECT set_config('app.scope', 'tenant:x', false)")
-    spoiled = asked(PID)
+    select_value("SELECT set_config('app.scope', 'tenant:x', false)")
+    spoiled = select_value(PID)
     with pytest.raises(ScopeNested), scope(tenant, actor=actor):
         raise AssertionError("a scope was opened on a spoiled connection")
     connections["data_eu"].close()
@@ -48,7 +48,7 @@ def test_a_connection_that_its_server_ended_is_replaced(tenant, actor, superuser
     with scope(tenant, actor=actor) as s:
         pid = s.cursor().execute(PID).fetchone()[0]
     superuser("data_eu").execute("SELECT pg_terminate_backend(%s)", (pid,))
-    monkeypatch.setattr("tenants.scope._IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("tenants.connections._IDLE_SECONDS", 0.0)
     with scope(tenant, actor=actor) as s:
         assert s.cursor().execute(PID).fetchone()[0] != pid
 
@@ -61,7 +61,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_prepared_statement_that_no_longer_holds_costs_one_call(what, tenant, actor, superuser):
-    def asked_in_a_scope() -> object:
+    def select_in_a_scope() -> object:
         with scope(tenant, actor=actor) as s:
             return (
                 s.cursor()
@@ -73,20 +73,20 @@ def test_a_prepared_statement_that_no_longer_holds_costs_one_call(what, tenant, 
     database.execute("CREATE TABLE public.changing AS SELECT 1 AS n")
     database.execute("GRANT SELECT ON public.changing TO lepton_app")
     try:
-        assert asked_in_a_scope() == 1
+        assert select_in_a_scope() == 1
         if what == "statements are dropped":
-            asked_nothing(CHANGES[what])
+            execute_outside(CHANGES[what])
         else:
             database.execute(CHANGES[what])
-        with pytest.raises(StoreUnavailable, match="changed meanwhile"):
-            asked_in_a_scope()
-        assert asked_in_a_scope() == 1
+        with pytest.raises(StoreUnavailable, match="schema changed in the meantime"):
+            select_in_a_scope()
+        assert select_in_a_scope() == 1
     finally:
         database.execute("DROP TABLE public.changing")
-        asked_nothing("DEALLOCATE ALL")
+        execute_outside("DEALLOCATE ALL")
 
 
-def asked_nothing(sql: str) -> None:
+def execute_outside(sql: str) -> None:
     with connections["data_eu"].cursor() as cursor:
         cursor.execute(sql)
 
@@ -110,15 +110,15 @@ def test_a_scope_that_ends_elsewhere_is_over_where_it_began(tenant, stranger_ten
     def close() -> None:
         with pytest.raises(ScopeNested, match="ended outside"):
             body.close()
-        told.append(True)
+        errors.append(True)
         connections.close_all()
 
-    told: list[bool] = []
+    errors: list[bool] = []
     body = half()
     pid = next(body)
     lost = connections["data_eu"].connection
     elsewhere(close)
-    assert (told, lost.closed) == ([True], True)
+    assert (errors, lost.closed) == ([True], True)
     with pytest.raises(ScopeRequired):
         get_current_scope()
     with scope(stranger_tenant, actor=actor) as s:

@@ -1,4 +1,4 @@
-"""Each reason not to start, seen on a seeded defect."""
+"""Each start-up check finds a seeded defect."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_tenant_table_without_policy_is_refused(seed, as_application):
 def test_a_policy_that_does_not_bind_the_owner_is_refused(seed, as_application):
     seed(
         "CREATE TABLE public.leak (tenant_id uuid); ALTER TABLE public.leak ENABLE ROW LEVEL SECURITY;"
-        "CREATE POLICY one ON public.leak USING (true) WITH CHECK (true)",
+        "CREATE POLICY tenant_only ON public.leak USING (true) WITH CHECK (true)",
         "DROP TABLE public.leak",
     )
     assert len(checks.check_row_policies(as_application)) == 1
@@ -106,7 +106,7 @@ def test_a_partition_without_policy_is_refused(seed, as_application):
     seed(
         "CREATE TABLE public.parent (tenant_id uuid) PARTITION BY HASH (tenant_id);"
         + locked.format("public.parent")
-        + "CREATE POLICY one ON public.parent USING (true) WITH CHECK (true);"
+        + "CREATE POLICY tenant_only ON public.parent USING (true) WITH CHECK (true);"
         "CREATE TABLE public.part PARTITION OF public.parent FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
         "DROP TABLE public.parent",
     )
@@ -156,18 +156,18 @@ def test_a_database_that_does_not_answer_is_refused(database, monkeypatch):
 
 def test_a_refusal_is_one_sentence_and_status_2(database, monkeypatch, capsys):
     monkeypatch.setattr(checks, "collect_startup_errors", lambda: ["The roof is open.", "And the door."])
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         checks.exit_on_startup_errors()
-    assert (ended.value.code, capsys.readouterr().err) == (2, "The roof is open.\n")
+    assert (exit_info.value.code, capsys.readouterr().err) == (2, "The roof is open.\n")
 
 
 def test_every_check_of_a_database_is_made():
-    """A check that nobody asks refuses nothing."""
-    asked = {
+    """A check that is not in the tuple never runs."""
+    expected = {
         "check_role",
         "check_ownership",
         "check_activity_tracking",
         "check_row_policies",
         "check_durability",
     }
-    assert {check.__name__ for check in checks._DATABASE_CHECKS} == asked
+    assert {check.__name__ for check in checks._DATABASE_CHECKS} == expected

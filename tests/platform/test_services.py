@@ -1,4 +1,4 @@
-"""The private PostgreSQL and Valkey: how they come, go and come back."""
+"""The embedded PostgreSQL and Valkey: start, stop, attach and restart."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ import redis
 from lepton_platform.embedded.services import ensure_services
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ("LEPTON_SECRET_KEY", "LEPTON_KEY_PEPPER", "LEPTON_SCOPE_KEY_CONTROL", "LEPTON_SCOPE_KEY_EU")
+STABLE_SETTINGS = (
+    "LEPTON_SECRET_KEY",
+    "LEPTON_KEY_PEPPER",
+    "LEPTON_SCOPE_KEY_CONTROL",
+    "LEPTON_SCOPE_KEY_EU",
+)
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -78,7 +83,7 @@ def test_no_password_no_entry(own):
         anonymous.ping()
 
 
-def test_no_password_stands_on_a_command_line(own, home):
+def test_no_password_is_on_a_command_line(own, home):
     secrets = json.loads((home / "supervisor.json").read_text())
     lines = subprocess.run(
         ["/bin/ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
@@ -105,14 +110,14 @@ def test_a_second_process_attaches(own, home):
 @pytest.mark.parametrize("name", ["postgres", "valkey"])
 def test_a_killed_engine_comes_back_with_what_was_committed(own, name):
     with redis.Redis.from_url(own.environment["BROKER_URL"]) as broker:
-        broker.set("kept", "1")
+        broker.set("stored", "1")
         broker.execute_command("WAITAOF", 1, 0, 2000)
     os.kill(own.processes[name].pid, signal.SIGKILL)
     own.processes[name].wait()
     assert own.restart_dead() == [name]
     assert select_one(own.environment) == 1
     with redis.Redis.from_url(own.environment["BROKER_URL"]) as broker:
-        assert broker.get("kept") == b"1"
+        assert broker.get("stored") == b"1"
 
 
 def test_after_the_supervisor_is_killed_the_next_one_takes_over(other_home):
@@ -129,7 +134,9 @@ def test_after_the_supervisor_is_killed_the_next_one_takes_over(other_home):
     pids = [child.pid for child in successor.processes.values()]
     try:
         assert (successor.is_owned, select_one(successor.environment)) == (True, 1)
-        assert {name: successor.environment[name] for name in KEPT} == {name: before[name] for name in KEPT}
+        assert {name: successor.environment[name] for name in STABLE_SETTINGS} == {
+            name: before[name] for name in STABLE_SETTINGS
+        }
     finally:
         successor.stop()
     assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []

@@ -1,4 +1,4 @@
-"""What dies is started again, what keeps dying is given up, and nothing outlives the supervisor."""
+"""Dead programs are restarted, programs that keep dying raise an error, and nothing outlives the supervisor."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def program(code: str) -> Program:
     return Program("thing", [sys.executable, "-c", code], dict(os.environ), stop_timeout_seconds=5)
 
 
-def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -42,7 +42,7 @@ def is_gone(pid: int) -> bool:
 
 
 class Clock:
-    """Time that passes only when told to."""
+    """Time that passes only when a test sets it."""
 
     now = 0.0
 
@@ -59,9 +59,9 @@ def clock() -> Clock:
 def supervisor(tmp_path: Path, clock: Clock):
     home = InstanceDirectory(tmp_path)
     home.create_directories()
-    made = Supervisor(EmbeddedServices(home, {}), tmp_path, lambda _line: None, clock=clock)
-    yield made
-    made.stop()
+    running = Supervisor(EmbeddedServices(home, {}), tmp_path, lambda _line: None, clock=clock)
+    yield running
+    running.stop()
 
 
 def test_a_killed_program_runs_again(supervisor, clock):
@@ -69,7 +69,7 @@ def test_a_killed_program_runs_again(supervisor, clock):
     killed = supervisor.get_pid("thing")
     clock.now = 100.0
     os.kill(killed, signal.SIGKILL)
-    assert until(lambda: supervisor.check_programs() or supervisor.get_pid("thing") != killed)
+    assert wait_until(lambda: supervisor.check_programs() or supervisor.get_pid("thing") != killed)
 
 
 def test_a_program_that_lives_is_left_alone(supervisor):
@@ -88,7 +88,7 @@ def test_a_program_that_keeps_dying_is_given_up_with_its_last_words(supervisor, 
         return False
 
     with pytest.raises(ServiceError, match="no roof"):
-        until(tick, seconds=30)
+        wait_until(tick, seconds=30)
 
 
 def test_pauses_grow_and_end_after_a_long_life():
@@ -101,13 +101,13 @@ def test_pauses_grow_and_end_after_a_long_life():
     ]
 
 
-def test_what_a_dead_program_left_behind_is_ended(supervisor, tmp_path, clock):
+def test_children_of_a_dead_program_are_ended(supervisor, tmp_path, clock):
     supervisor.start(program(WITH_GRANDCHILD))
-    assert until(lambda: (tmp_path / "grandchild").exists() and (tmp_path / "grandchild").read_text())
+    assert wait_until(lambda: (tmp_path / "grandchild").exists() and (tmp_path / "grandchild").read_text())
     grandchild = int((tmp_path / "grandchild").read_text())
     os.kill(supervisor.get_pid("thing"), signal.SIGKILL)
     clock.now = 100.0
-    assert until(lambda: supervisor.check_programs() or is_gone(grandchild))
+    assert wait_until(lambda: supervisor.check_programs() or is_gone(grandchild))
 
 
 def test_stopping_ends_a_program_that_ignores_the_request(supervisor):

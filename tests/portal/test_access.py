@@ -13,7 +13,7 @@ READ = [
     "models/",
     "preview/",
     "privacy/",
-    "jump/?q=linen",
+    "search-items/?q=linen",
 ]
 ANALYSE = ["reports/", "reports/csv/", "members/"]
 EDIT = ["catalogue/import/", "keys/"]

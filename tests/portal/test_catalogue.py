@@ -80,7 +80,7 @@ def _parquet() -> bytes:
 def test_a_file_becomes_items(
     shop: Workspace, owner: Any, name: str, content: bytes, item_id: str, title: str
 ) -> None:
-    assert "Everything is loaded" in _upload(owner, shop, name, content)
+    assert "All rows are imported" in _upload(owner, shop, name, content)
     with scope(shop.ref, actor=ACTOR) as s:
         assert catalog.get_item(s, item_id).item.title == title
 
@@ -90,7 +90,7 @@ def test_a_bad_row_is_named_and_its_neighbours_are_kept(shop: Workspace, owner: 
     page = _upload(owner, shop, "a.csv", content)
     assert "The id is missing or too long." in page
     assert "The price is not a number of at least 0." in page
-    assert "This id stands earlier in the same file" in page
+    assert "The file has an earlier row with this id." in page
     with scope(shop.ref, actor=ACTOR) as s:
         assert catalog.get_item(s, "a-1").item.title == "Good"
 
@@ -131,6 +131,8 @@ def test_the_same_file_twice_changes_nothing(shop: Workspace, owner: Any) -> Non
 def test_the_palette_finds_items_and_needs_two_letters(shop: Workspace, owner: Any) -> None:
     with scope(shop.ref, actor=ACTOR) as s:
         change.retire_item(s, "sku-5")
-    assert "Ceramic pour-over set 1" in owner.get(shop.page("jump"), {"q": "ceramic"}).content.decode()
-    assert "desk lamp 5" not in owner.get(shop.page("jump"), {"q": "desk lamp"}).content.decode()
-    assert owner.get(shop.page("jump"), {"q": "c"}).content == b""
+    assert (
+        "Ceramic pour-over set 1" in owner.get(shop.page("search-items"), {"q": "ceramic"}).content.decode()
+    )
+    assert "desk lamp 5" not in owner.get(shop.page("search-items"), {"q": "desk lamp"}).content.decode()
+    assert owner.get(shop.page("search-items"), {"q": "c"}).content == b""

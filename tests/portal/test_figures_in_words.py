@@ -11,10 +11,10 @@ from django.utils.timezone import datetime
 from django.utils.translation import override
 
 from lepton_platform.portal.templatetags.portal import (
+    format_audit_value,
     format_compact,
     format_money,
     translate_event_kind,
-    translate_reason,
 )
 from tests.portal.workspace import Workspace, browser
 
@@ -49,12 +49,11 @@ def test_kinds_that_everybody_starts_with_have_names_and_a_tenants_own_are_kept(
         assert (translate_event_kind("purchase"), translate_event_kind("unboxing")) == ("购买", "unboxing")
 
 
-def test_a_reason_of_the_quality_gate_is_said_in_chinese() -> None:
+def test_a_known_reason_of_an_audit_entry_is_translated() -> None:
     with override("zh-hans"):
-        assert translate_reason(
-            "Not better than popularity beyond chance: nDCG@10 0.0310 against 0.0330."
-        ).startswith("未显著")
-    assert translate_reason("Invoice 7") == "Invoice 7"
+        assert format_audit_value("Cancelled on request.", "reason") == "已按要求取消。"
+        assert format_audit_value("Cancelled on request.", "note") == "Cancelled on request."
+    assert format_audit_value("Invoice 7", "reason") == "Invoice 7"
 
 
 def test_django_writes_thousands_and_times_as_our_pages_do() -> None:

@@ -7,7 +7,7 @@ from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.registry import queries as registry
 from tenants.data.queries import jobs
 from tenants.scope import scope
-from tests.portal.workspace import ACTOR, Workspace, finish_jobs, observe, publish, refuse
+from tests.portal.workspace import ACTOR, Workspace, finish_jobs, observe, page_text, publish, refuse
 
 
 def _newest(shop: Workspace) -> Any:
@@ -23,17 +23,17 @@ def test_training_is_queued_once_however_often_it_is_asked_for(shop: Workspace, 
     assert first.state == "queued"
 
 
-def test_a_run_under_way_asks_again_and_a_finished_one_does_not(shop: Workspace, owner: Any) -> None:
+def test_an_open_run_refreshes_itself_and_a_finished_one_does_not(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"))
     path = shop.page("models", f"job/{_newest(shop).id}/")
     assert 'hx-trigger="every 2s"' in owner.get(path).content.decode()
     finish_jobs(shop, "succeeded", outcome={"version": 1})
-    over = owner.get(path).content.decode()
-    assert "hx-get" not in over
-    assert "Model v1" in over
+    finished = owner.get(path).content.decode()
+    assert "hx-get" not in finished
+    assert "Model v1" in finished
 
 
-def test_a_failed_run_says_why(shop: Workspace, owner: Any) -> None:
+def test_a_failed_run_has_its_reason(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"))
     finish_jobs(shop, "failed", reason="The catalogue is empty: send items first.")
     assert "The catalogue is empty: send items first." in owner.get(shop.page("models")).content.decode()
@@ -45,27 +45,23 @@ def test_a_queued_run_can_be_cancelled(shop: Workspace, owner: Any) -> None:
     assert _newest(shop).state == "cancelled"
 
 
-def test_the_gate_says_why_not_in_the_readers_language(shop: Workspace, owner: Any) -> None:
-    publish(
-        shop, ndcg=0.031, reason="Not better than popularity beyond chance: nDCG@10 0.0310 against 0.0330."
-    )
+def test_the_reason_of_a_refusal_is_in_the_readers_language(shop: Workspace, owner: Any) -> None:
+    refuse(shop, (DecisionReason("not_better", {"k": 10, "candidate": 0.031, "baseline": 0.033}),))
     owner.cookies["django_language"] = "zh-hans"
     page = owner.get(shop.page("models")).content.decode()
     assert "未显著优于热门基线：nDCG@10 为 0.0310，对方为 0.0330。" in page
 
 
-def test_a_model_says_which_events_it_did_not_learn_from_in_the_readers_language(
-    shop: Workspace, owner: Any
-) -> None:
+def test_skipped_events_are_counted_in_the_readers_language(shop: Workspace, owner: Any) -> None:
     publish(shop, ndcg=0.04)
-    said = {}
+    pages = {}
     for language in ("en", "zh-hans"):
         owner.cookies["django_language"] = language
-        said[language] = owner.get(shop.page("models", "v1/")).content.decode()
-    assert ">4,120</dd>" in said["en"]
-    assert ">3,600 of bots</p>" in said["en"]
-    assert ">12 immediate repetitions</p>" in said["en"]
-    assert ">3,600 来自机器人</p>" in said["zh-hans"]
+        pages[language] = page_text(owner, shop.page("models", "v1/"))
+    assert ">4,120</dd>" in pages["en"]
+    assert ">3,600 of bots</p>" in pages["en"]
+    assert ">12 immediate repetitions</p>" in pages["en"]
+    assert ">3,600 来自机器人</p>" in pages["zh-hans"]
 
 
 def test_an_earlier_model_can_be_promoted_and_rolled_back_from(shop: Workspace, owner: Any) -> None:
@@ -77,7 +73,7 @@ def test_an_earlier_model_can_be_promoted_and_rolled_back_from(shop: Workspace, 
     assert _active(shop) == 2
 
 
-def test_a_promotion_that_was_overtaken_is_refused_with_the_reason(shop: Workspace, owner: Any) -> None:
+def test_a_promotion_from_an_outdated_page_is_refused(shop: Workspace, owner: Any) -> None:
     publish(shop, ndcg=0.04)
     publish(shop, ndcg=0.05)
     answer = owner.post(shop.page("models", "v1/promote/"), {"expected": "7"}, follow=True)
@@ -85,27 +81,27 @@ def test_a_promotion_that_was_overtaken_is_refused_with_the_reason(shop: Workspa
     assert _active(shop) == 2
 
 
-def test_a_refusal_is_said_in_the_readers_language_on_every_page(shop: Workspace, owner: Any) -> None:
+def test_several_reasons_are_translated(shop: Workspace, owner: Any) -> None:
     slice_parameters = {"slice": "language=zh", "baseline_name": "live", "cases": 61}
     reasons = (
         DecisionReason("worse_than_live", {"k": 10, "candidate": 0.031, "baseline": 0.052}),
         DecisionReason("slice_worse", slice_parameters | {"k": 10, "candidate": 0.01, "baseline": 0.04}),
     )
     refuse(shop, reasons)
-    said = {}
+    pages = {}
     for language in ("en", "zh-hans"):
         owner.cookies["django_language"] = language
-        said[language] = owner.get(shop.page("models", "v1/")).content.decode()
-    assert "Significantly worse than the active model: nDCG@10 0.0310 against 0.0520." in said["en"]
-    assert "Significantly worse than the model in service for language zh (61 users)" in said["en"]
-    assert "显著差于在用模型：nDCG@10 为 0.0310，对方为 0.0520。" in said["zh-hans"]
-    assert "对语言 zh（61 个用户）显著差于在用模型" in said["zh-hans"]
+        pages[language] = page_text(owner, shop.page("models", "v1/"))
+    assert "Significantly worse than the active model: nDCG@10 0.0310 against 0.0520." in pages["en"]
+    assert "Significantly worse than the model in service for language zh (61 users)" in pages["en"]
+    assert "显著差于在用模型：nDCG@10 为 0.0310，对方为 0.0520。" in pages["zh-hans"]
+    assert "对语言 zh（61 个用户）显著差于在用模型" in pages["zh-hans"]
 
 
-def test_a_finished_run_says_why_in_the_readers_language(shop: Workspace, owner: Any) -> None:
+def test_a_finished_run_has_its_reasons_in_the_readers_language(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"))
-    said = [DecisionReason("few_cases", {"cases": 7, "min_cases": 20}).to_json()]
-    finish_jobs(shop, "succeeded", outcome={"version": 1, "reasons": said}, reason="Only 7 profiles ..")
+    reasons = [DecisionReason("few_cases", {"cases": 7, "min_cases": 20}).to_json()]
+    finish_jobs(shop, "succeeded", outcome={"version": 1, "reasons": reasons}, reason="Only 7 profiles ..")
     owner.cookies["django_language"] = "zh-hans"
     assert "只有 7 个用户可用于评估，至少需要 20 个。" in owner.get(shop.page("models")).content.decode()
 
@@ -113,7 +109,7 @@ def test_a_finished_run_says_why_in_the_readers_language(shop: Workspace, owner:
 def test_slices_live_rates_and_drift_are_shown(shop: Workspace, owner: Any) -> None:
     publish(shop, ndcg=0.04)
     observe(shop)
-    page, overview = (owner.get(shop.page("models", rest)).content.decode() for rest in ("v1/", ""))
+    page, overview = (page_text(owner, shop.page("models", path)) for path in ("v1/", ""))
     for shown in (
         ">new profiles<",
         ">country FR<",
@@ -138,43 +134,43 @@ def _active(shop: Workspace) -> int | None:
         return registry.get_active_number(s)
 
 
-def test_a_model_says_what_its_smaller_form_costs_and_saves(shop: Workspace, owner: Any) -> None:
+def test_a_model_page_shows_the_effect_of_quantization(shop: Workspace, owner: Any) -> None:
     publish(shop, ndcg=0.04)
-    page = owner.get(shop.page("models", "v1/")).content.decode()
+    page = page_text(owner, shop.page("models", "v1/"))
     assert "0.071 (-0.4%)" in page
     assert "640 profiles" in page
     assert "7.6\xa0MB" in page
     assert "1.9\xa0MB" in page
-    assert page.count("served as it was trained") == 1
+    assert page.count("not quantized") == 1
     assert "v41" in page
     owner.cookies["django_language"] = "zh-hans"
-    assert "实际用于服务的形式" in owner.get(shop.page("models", "v1/")).content.decode()
+    assert "量化前后模型的大小" in owner.get(shop.page("models", "v1/")).content.decode()
 
 
-def test_a_model_says_which_settings_were_found(shop: Workspace, owner: Any) -> None:
+def test_a_model_page_shows_the_tuned_hyper_parameters(shop: Workspace, owner: Any) -> None:
     publish(shop, ndcg=0.04)
-    page = owner.get(shop.page("models", "v1/")).content.decode()
-    assert "<code>regularisation</code> 61.5" in page
+    page = page_text(owner, shop.page("models", "v1/"))
+    assert "<code>regularisation</code>61.5" in page
     assert "the defaults" in page
 
 
-def test_a_search_for_settings_is_ordered_within_the_plan(shop: Workspace, owner: Any) -> None:
+def test_tuning_is_limited_by_the_plan(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"), {"tune": "1"})
     assert _newest(shop).parameters == {"profile": "fast", **limit_tuning_parameters("growth")}
 
 
-def test_a_model_says_what_it_would_be_without_each_member(shop: Workspace, owner: Any) -> None:
+def test_a_model_page_shows_the_ndcg_without_each_model(shop: Workspace, owner: Any) -> None:
     publish(shop, ndcg=0.04)
-    page = owner.get(shop.page("models", "v1/")).content.decode()
+    page = page_text(owner, shop.page("models", "v1/"))
     assert "nDCG@10 without it" in page
     assert ">0.021<" in page
 
 
-def test_a_member_that_does_not_serve_says_why_in_the_readers_language(shop: Workspace, owner: Any) -> None:
+def test_an_excluded_model_has_a_reason_in_the_readers_language(shop: Workspace, owner: Any) -> None:
     publish(shop, ndcg=0.04)
-    said = {}
+    pages = {}
     for language in ("en", "zh-hans"):
         owner.cookies["django_language"] = language
-        said[language] = owner.get(shop.page("models", "v1/")).content.decode()
-    assert "Not served: the blend is as good without it." in said["en"]
-    assert "未启用：没有它，融合效果同样好。" in said["zh-hans"]
+        pages[language] = page_text(owner, shop.page("models", "v1/"))
+    assert "Excluded: the blend is as good without it." in pages["en"]
+    assert "未启用：没有它，融合效果同样好。" in pages["zh-hans"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext
 
-from tests.portal.looking import look
+from tests.portal.page_visits import visit_page
 from tests.portal.workspace import Workspace
 
 pytestmark = pytest.mark.browser
@@ -30,20 +30,20 @@ LANGUAGES = ["en", "zh-hans"]
 Browser = Callable[..., BrowserContext]
 
 
-def _judge(context: BrowserContext, path: str, picture: str, expected_errors: int = 0) -> None:
-    """In light, then in dark."""
-    seen = look(context, path)
+def _check_page(context: BrowserContext, path: str, picture: str, expected_errors: int = 0) -> None:
+    """Checks accessibility, external requests and console errors in the light and the dark theme."""
+    visit = visit_page(context, path)
     try:
-        found = []
+        violations = []
         for theme in ("light", "dark"):
-            seen.choose(theme)
-            seen.picture(f"{picture}-{theme}")
-            found += seen.violations()
-        assert found == []
-        assert seen.outside == []
-        assert len(seen.errors) == expected_errors, seen.errors
+            visit.choose_theme(theme)
+            visit.save_screenshot(f"{picture}-{theme}")
+            violations += visit.find_violations()
+        assert violations == []
+        assert visit.external_requests == []
+        assert len(visit.console_errors) == expected_errors, visit.console_errors
     finally:
-        seen.page.close()
+        visit.page.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -53,22 +53,24 @@ def test_a_page_is_accessible_quiet_and_asks_nobody_outside(
 ) -> None:
     context = signed_in(lively.owner, language=language)
     path = f"/t/{lively.slug}/{PAGES[name]}"
-    _judge(context, path, f"{name}-{language}", expected_errors=int(name == "missing"))
+    _check_page(context, path, f"{name}-{language}", expected_errors=int(name == "missing"))
 
 
 @pytest.mark.parametrize("name", ["overview", "catalogue", "models", "preview", "reports", "keys"])
 def test_an_empty_page_is_accessible_and_asks_nobody_outside(
     bare: Workspace, signed_in: Browser, name: str
 ) -> None:
-    _judge(signed_in(bare.owner), f"/t/{bare.slug}/{PAGES[name]}", f"{name}-empty")
+    _check_page(signed_in(bare.owner), f"/t/{bare.slug}/{PAGES[name]}", f"{name}-empty")
 
 
 @pytest.mark.parametrize("name", ["overview", "catalogue", "models", "preview", "reports", "keys", "members"])
 def test_a_page_fits_a_telephone(lively: Workspace, signed_in: Browser, name: str) -> None:
-    seen = look(signed_in(lively.owner, width=390, language="zh-hans"), f"/t/{lively.slug}/{PAGES[name]}")
-    seen.picture(f"{name}-mobile")
-    wide = seen.page.evaluate("document.documentElement.scrollWidth")
-    seen.page.close()
+    visit = visit_page(
+        signed_in(lively.owner, width=390, language="zh-hans"), f"/t/{lively.slug}/{PAGES[name]}"
+    )
+    visit.save_screenshot(f"{name}-mobile")
+    wide = visit.page.evaluate("document.documentElement.scrollWidth")
+    visit.page.close()
     assert wide <= 390
 
 
@@ -77,7 +79,7 @@ def test_a_page_fits_a_telephone(lively: Workspace, signed_in: Browser, name: st
 def test_the_way_in_is_accessible_and_asks_nobody_outside(
     signed_in: Browser, path: str, language: str
 ) -> None:
-    _judge(signed_in(None, language=language), path, f"{path.strip('/').replace('/', '-')}-{language}")
+    _check_page(signed_in(None, language=language), path, f"{path.strip('/').replace('/', '-')}-{language}")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -86,4 +88,4 @@ def test_the_account_pages_are_accessible(
     lively: Workspace, signed_in: Browser, path: str, language: str
 ) -> None:
     name = path.strip("/").replace("/", "-")
-    _judge(signed_in(lively.owner, language=language), path, f"{name}-{language}")
+    _check_page(signed_in(lively.owner, language=language), path, f"{name}-{language}")

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext
 
-from tests.portal.looking import Look, look
+from tests.portal.page_visits import PageVisit, visit_page
 from tests.portal.workspace import ACTOR, Workspace
 
 pytestmark = pytest.mark.browser
@@ -36,17 +36,17 @@ def staff_user(services: Any) -> Any:
     return create_user(email=email, name="Ada Ops", is_staff=True, actor=ACTOR)
 
 
-def violations(seen: Look, theme: Any) -> list[str]:
+def find_theme_violations(visit: PageVisit, theme: Any) -> list[str]:
     """In the theme as a person of staff chooses it, which stays chosen."""
-    seen.page.evaluate("theme => localStorage.setItem('adminTheme', JSON.stringify(theme))", theme)
-    seen.page.reload()
-    seen.page.wait_for_function(
+    visit.page.evaluate("theme => localStorage.setItem('adminTheme', JSON.stringify(theme))", theme)
+    visit.page.reload()
+    visit.page.wait_for_function(
         "dark => document.documentElement.classList.contains('dark') === dark", arg=theme == "dark"
     )
-    seen.page.evaluate("() => Promise.allSettled(document.getAnimations().map((one) => one.finished))")
-    seen.page.evaluate(Axe().axe_script)
-    found = seen.page.evaluate("o => axe.run(o)", RULES)["violations"]
-    return [f"{theme} {one['id']}: {one['nodes'][0]['html'][:160]}" for one in found]
+    visit.page.evaluate("() => Promise.allSettled(document.getAnimations().map((one) => one.finished))")
+    visit.page.evaluate(Axe().axe_script)
+    results = visit.page.evaluate("o => axe.run(o)", RULES)["violations"]
+    return [f"{theme} {violation['id']}: {violation['nodes'][0]['html'][:160]}" for violation in results]
 
 
 @pytest.mark.parametrize("language", ["en", "zh-hans"])
@@ -54,14 +54,14 @@ def violations(seen: Look, theme: Any) -> list[str]:
 def test_a_staff_page_is_accessible_quiet_and_asks_nobody_outside(
     lively: Workspace, staff_user: Any, signed_in: Callable[..., BrowserContext], name: str, language: str
 ) -> None:
-    seen = look(signed_in(staff_user, language=language), PAGES[name].format(tenant=lively.ref.id))
-    found = []
+    visit = visit_page(signed_in(staff_user, language=language), PAGES[name].format(tenant=lively.ref.id))
+    violations = []
     for theme in ("light", "dark"):
-        found += violations(seen, theme)
-        seen.picture(f"staff-{name}-{language}-{theme}")
-    outside, errors = seen.outside, seen.errors
-    seen.page.close()
-    assert (found, outside, errors) == ([], [], [])
+        violations += find_theme_violations(visit, theme)
+        visit.save_screenshot(f"staff-{name}-{language}-{theme}")
+    external_requests, errors = visit.external_requests, visit.console_errors
+    visit.page.close()
+    assert (violations, external_requests, errors) == ([], [], [])
 
 
 @pytest.mark.parametrize("name", ["dashboard", "tenants", "tenant", "jobs"])
@@ -69,17 +69,17 @@ def test_a_staff_page_fits_a_telephone(
     lively: Workspace, staff_user: Any, signed_in: Callable[..., BrowserContext], name: str
 ) -> None:
     context = signed_in(staff_user, width=390, language="zh-hans")
-    seen = look(context, PAGES[name].format(tenant=lively.ref.id))
-    seen.picture(f"staff-{name}-mobile")
-    wide = seen.page.evaluate("document.documentElement.scrollWidth")
-    seen.page.close()
+    visit = visit_page(context, PAGES[name].format(tenant=lively.ref.id))
+    visit.save_screenshot(f"staff-{name}-mobile")
+    wide = visit.page.evaluate("document.documentElement.scrollWidth")
+    visit.page.close()
     assert wide <= 390
 
 
 def test_suspending_asks_in_a_dialog_and_says_what_was_done(
     shop: Workspace, staff_user: Any, signed_in: Callable[..., BrowserContext]
 ) -> None:
-    page = look(signed_in(staff_user), f"/staff/control/tenant/{shop.ref.id}/change/").page
+    page = visit_page(signed_in(staff_user), f"/staff/control/tenant/{shop.ref.id}/change/").page
     page.click("text=Suspend")
     page.fill("#dialog input[name=reason]", "Invoice 7")
     page.click("#dialog button[type=submit]")

@@ -7,7 +7,7 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from playwright.sync_api import BrowserContext, expect
 
-from tests.portal.looking import look
+from tests.portal.page_visits import visit_page
 from tests.portal.workspace import PASSWORD, new_user
 
 pytestmark = pytest.mark.browser
@@ -23,15 +23,15 @@ def test_an_account_with_two_steps_asks_for_the_code(
 ) -> None:
     user, secret = new_user("Joan", PASSWORD), generate_totp_secret()
     TOTP.activate(user, secret)
-    seen = look(signed_in(None, language=language, width=width), "/sign-in/")
-    seen.page.fill("input[name=login]", user.email)
-    seen.page.fill("input[name=password]", PASSWORD)
-    seen.page.keyboard.press("Enter")
-    seen.page.wait_for_url("**/account/2fa/authenticate/**")
-    seen.picture(f"two-steps-{language}")
-    assert seen.violations() == []
-    seen.page.fill("input[name=code]", _code(secret))
-    seen.page.keyboard.press("Enter")
-    expect(seen.page).to_have_url(f"{seen.page.url.split('/account')[0]}/")
-    assert (seen.errors, seen.outside) == ([], [])
-    seen.page.close()
+    visit = visit_page(signed_in(None, language=language, width=width), "/sign-in/")
+    visit.page.fill("input[name=login]", user.email)
+    visit.page.fill("input[name=password]", PASSWORD)
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_url("**/account/2fa/authenticate/**")
+    visit.save_screenshot(f"two-steps-{language}")
+    assert visit.find_violations() == []
+    visit.page.fill("input[name=code]", _code(secret))
+    visit.page.keyboard.press("Enter")
+    expect(visit.page).to_have_url(f"{visit.page.url.split('/account')[0]}/")
+    assert (visit.console_errors, visit.external_requests) == ([], [])
+    visit.page.close()

@@ -1,8 +1,9 @@
-"""A workspace with a year in the shop behind it: items, events, requests, clicks, jobs, keys, members."""
+"""Test workspaces with items, events, daily counts, model versions, jobs, keys and members."""
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,16 +54,16 @@ class Workspace:
 
 
 def new_user(name: str = "Ada", password: str | None = None) -> User:
-    """Hashing a password is slow on purpose; only a test of the sign-in form needs one."""
+    """Creates an account. Only tests of the sign-in form need a password, whose hashing is slow on purpose."""
     email = f"{name.lower()}-{secrets.token_hex(4)}@example.com"
     return control.create_user(email=email, name=name, password=password, actor=ACTOR)
 
 
-def open_workspace(name: str = "Lumen Market", **given: Any) -> Workspace:
-    """An empty one."""
+def open_workspace(name: str = "Lumen Market", **settings: Any) -> Workspace:
+    """Opens an empty workspace with an owner."""
     owner = new_user()
     slug = f"lumen-{secrets.token_hex(4)}"
-    ref = open_test_tenant(actor=ACTOR, name=name, slug=slug, owner=owner, **given)
+    ref = open_test_tenant(actor=ACTOR, name=name, slug=slug, owner=owner, **settings)
     return Workspace(ref, slug, owner)
 
 
@@ -77,6 +78,12 @@ def browser(user: User) -> Client:
     client = Client()
     client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
     return client
+
+
+def page_text(client: Client, path: str) -> str:
+    """The HTML of a page without the white space around tags, which depends on the format of the template."""
+    html = client.get(path).content.decode()
+    return re.sub(r"\s*(<[^>]*>)\s*", r"\1", html)
 
 
 def items(count: int = 32) -> list[ItemInput]:
@@ -96,12 +103,12 @@ def items(count: int = 32) -> list[ItemInput]:
 
 
 def furnish(workspace: Workspace) -> None:
-    """What a lively workspace has: the second model serves, from popularity alone; the first was refused."""
+    """Fills a workspace. Its second model version is active and consists of popularity; the first was refused."""
     with scope(workspace.ref, actor=ACTOR) as s:
         catalog.upsert_items(s, items())
         events.record_events(s, visits())
         s.cursor().execute(_COUNTS, (workspace.ref.id, *_days()))
-    publish(workspace, ndcg=0.031, reason=_WORSE)
+    refuse(workspace, _WORSE)
     publish(workspace, ndcg=0.052)
     observe(workspace)
     with scope(workspace.ref, actor=ACTOR) as s:
@@ -111,7 +118,7 @@ def furnish(workspace: Workspace) -> None:
     add_colleague(workspace, "analyst")
 
 
-_WORSE = "Not better than popularity beyond chance: nDCG@10 0.0310 against 0.0330."
+_WORSE = (DecisionReason("not_better", {"k": 10, "candidate": 0.031, "baseline": 0.033}),)
 
 
 def visits(item_count: int = 32) -> list[EventInput]:
@@ -128,12 +135,12 @@ def visits(item_count: int = 32) -> list[EventInput]:
 def _days() -> tuple[list[str], list[str], list[str], list[int]]:
     rows = []
     today = datetime.now(UTC).date()
-    for back in range(90):
-        day = (today - timedelta(days=back)).isoformat()
-        level = int(3900 - 14 * back + 260 * sin(back * 1.7) + 190 * sin(back / 2.3))
+    for age in range(90):
+        day = (today - timedelta(days=age)).isoformat()
+        level = int(3900 - 14 * age + 260 * sin(age * 1.7) + 190 * sin(age / 2.3))
         rows += [(day, "requests", "model", level), (day, "served", "model", level * 10)]
         rows += [
-            (day, "attributed", "click", int(level * (0.62 - back / 900))),
+            (day, "attributed", "click", int(level * (0.62 - age / 900))),
             (day, "events", "view", level * 3),
         ]
         rows += [(day, "events", "click", level), (day, "events", "purchase", level // 9)]
@@ -142,7 +149,7 @@ def _days() -> tuple[list[str], list[str], list[str], list[int]]:
 
 
 def publish(workspace: Workspace, *, ndcg: float, reason: str = "") -> None:
-    """A version with these measures; without a reason it has real files and serves."""
+    """Publishes a version with these metrics. Without a reason it has real files and is activated."""
     artefact_id = uuid7()
     manifest = {} if reason else artefacts.write_artefact(workspace.ref, artefact_id, _files(workspace))
     trained = TrainedModel(
@@ -161,7 +168,7 @@ def publish(workspace: Workspace, *, ndcg: float, reason: str = "") -> None:
 
 
 def refuse(workspace: Workspace, reasons: tuple[DecisionReason, ...]) -> None:
-    """A version that the gate refused, as a worker writes it."""
+    """Publishes a version that the promotion gate refused."""
     refused = TrainedModel(
         uuid4(), uuid7(), "fast", {}, _metrics(0.03), datetime.now(UTC), None, refused=True, reasons=reasons
     )
@@ -170,8 +177,12 @@ def refuse(workspace: Workspace, reasons: tuple[DecisionReason, ...]) -> None:
 
 
 def observe(workspace: Workspace) -> None:
-    """What the watch wrote on the version in service."""
-    live = {"against": "v0", "answers": 900, "rates": {"clicks": [0.04, 0.12], "dismissals": [0.02, 0.01]}}
+    """Stores online metrics and drift of the active version."""
+    live = {
+        "baseline_version": "v0",
+        "recommendations": 900,
+        "rates": {"clicks": [0.04, 0.12], "dismissals": [0.02, 0.01]},
+    }
     hours, scores = {"value": 0.31, "level": "drifted"}, {"value": None, "level": "unknown"}
     drift = {
         "level": "drifted",
@@ -194,20 +205,20 @@ def _metrics(ndcg: float) -> dict[str, Any]:
     def measures(value: float) -> dict[str, float]:
         return {"ndcg@10": value, "recall@10": value * 1.9, "coverage@10": 0.41}
 
-    members = {"ease": 0.55, "sequence": 0.3, "content": 0.1, "popularity": 0.05}
+    weights = {"ease": 0.55, "sequence": 0.3, "content": 0.1, "popularity": 0.05}
     return {
-        "serves": "model",
+        "serving_mode": "model",
         "cases": 812,
         "gate": {"slices": {"new_profiles": _slice(120), "country=FR": _slice(64)}},
-        "served": measures(ndcg),
+        "candidate": measures(ndcg),
         "popularity": measures(0.033),
-        "weights": members,
-        "validation": {name: measures(ndcg * weight) for name, weight in members.items()},
+        "weights": weights,
+        "validation": {name: measures(ndcg * weight) for name, weight in weights.items()},
         "selection": {
             "ndcg_without": {"ease": 0.0213, "sequence": 0.0314, "content": 0.0322, "recurrent": 0.0331},
             "dropped": {"recurrent": "no_gain"},
         },
-        "seconds": dict.fromkeys(members, 4.2),
+        "seconds": dict.fromkeys(weights, 4.2),
         "data": {"events": 4_120, "events_skipped": {"bot": 3_600, "immediate repetition": 12}},
         "refreshed_from": 41,
         "quantization": {
@@ -248,17 +259,17 @@ def _slice(cases: int) -> dict[str, Any]:
     return {"popularity": {"candidate": 0.04, "baseline": 0.03, "low": 0.002, "high": 0.02, "cases": cases}}
 
 
-def finish_jobs(workspace: Workspace, state: str, **said: Any) -> None:
-    """As a worker would leave them."""
+def finish_jobs(workspace: Workspace, state: str, **result: Any) -> None:
+    """Finishes all jobs like a worker; `result` has their reason and outcome."""
     with scope(workspace.ref, actor=ACTOR) as s:
         s.cursor().execute(
             "UPDATE data_job SET state = %s, percent = 100, started_at = now() - interval '92 seconds',"
             " finished_at = now(), reason = %s, outcome = %s::jsonb WHERE tenant_id = %s",
-            (state, said.get("reason", ""), json.dumps(said.get("outcome", {})), workspace.ref.id),
+            (state, result.get("reason", ""), json.dumps(result.get("outcome", {})), workspace.ref.id),
         )
 
 
 def session_of(user: User) -> str:
-    """The cookie of a signed-in browser."""
+    """Returns the session cookie of the signed-in user."""
     value: str = browser(user).cookies["sessionid"].value
     return value

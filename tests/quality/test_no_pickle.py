@@ -108,7 +108,7 @@ def test_whoever_unpickles_in_a_process_is_noticed(how: str, tmp_path: Path) -> 
     log.mkdir()
     environment = {**os.environ, "UNPICKLING_LOG": str(log)}
     subprocess.run([sys.executable, str(script)], env=environment, check=True, timeout=60)
-    assert watch.found(log)
+    assert watch.find_unpickling(log)
 
 
 def test_a_process_that_only_imports_is_not_suspected(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_process_that_only_imports_is_not_suspected(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script], env=environment, check=True, timeout=60, cwd=ROOT
     )
-    assert not watch.found(tmp_path)
+    assert not watch.find_unpickling(tmp_path)
 
 
 def test_a_run_in_which_something_was_unpickled_fails(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Finds code that could run what somebody put into a file, cache or message: pickle and what is built on it."""
+"""Finds code that may unpickle: pickle, marshal, libraries on top of them, and unsafe options of numpy, torch, YAML."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _SAFE_YAML = frozenset({"SafeLoader", "CSafeLoader", "BaseLoader"})
 
 
 def findings(source: str) -> list[tuple[int, str]]:
-    """Lines and what is wrong there."""
-    return sorted(one for node in ast.walk(ast.parse(source)) for one in _of(node))
+    """(line, problem) pairs."""
+    return sorted(finding for node in ast.walk(ast.parse(source)) for finding in _check_node(node))
 
 
 def in_folder(folder: Path) -> list[str]:
@@ -49,13 +49,13 @@ def in_folder(folder: Path) -> list[str]:
     ]
 
 
-def _of(node: ast.AST) -> Iterator[tuple[int, str]]:
+def _check_node(node: ast.AST) -> Iterator[tuple[int, str]]:
     for check in _CHECKS:
         if what := check(node):
             yield getattr(node, "lineno", 0), what
 
 
-def _imported(node: ast.AST) -> str:
+def _check_import(node: ast.AST) -> str:
     names: list[str] = []
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
@@ -65,37 +65,39 @@ def _imported(node: ast.AST) -> str:
     return f"imports {', '.join(sorted(parts & MODULES))}" if parts & MODULES else ""
 
 
-def _named(node: ast.AST) -> str:
+def _check_name(node: ast.AST) -> str:
     name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
     return f"uses {name}" if name in NAMES else ""
 
 
-def _spelled(node: ast.AST) -> str:
+def _check_string(node: ast.AST) -> str:
     """A serialiser chosen by its name, in settings or in a call."""
     text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
     chosen = text in _SERIALISER_WORDS or text.rpartition(".")[2] in NAMES
     return f"names {text!r}" if chosen else ""
 
 
-def _called(node: ast.AST) -> str:
+def _check_call(node: ast.AST) -> str:
     if not isinstance(node, ast.Call):
         return ""
-    whole, given = ast.unparse(node.func), {word.arg: word.value for word in node.keywords}
-    if whole.rpartition(".")[2] in _IMPORTERS and any(
-        isinstance(a, ast.Constant) and str(a.value).split(".")[0] in MODULES for a in node.args
+    function = ast.unparse(node.func)
+    keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+    if function.rpartition(".")[2] in _IMPORTERS and any(
+        isinstance(argument, ast.Constant) and str(argument.value).split(".")[0] in MODULES
+        for argument in node.args
     ):
         return "imports by name"
-    if "allow_pickle" in given and not _is(given["allow_pickle"], False):
+    if "allow_pickle" in keywords and not _is_constant(keywords["allow_pickle"], False):
         return "lets numpy unpickle"
-    if whole.endswith("torch.load") and not _is(given.get("weights_only"), True):
+    if function.endswith("torch.load") and not _is_constant(keywords.get("weights_only"), True):
         return "torch.load without weights_only=True"
-    if whole in ("yaml.load", "yaml.load_all") and not _is_safe(given.get("Loader"), node.args):
+    if function in ("yaml.load", "yaml.load_all") and not _is_safe(keywords.get("Loader"), node.args):
         return "yaml.load without a safe loader"
-    return "yaml that makes objects" if whole in ("yaml.unsafe_load", "yaml.full_load") else ""
+    return "yaml that makes objects" if function in ("yaml.unsafe_load", "yaml.full_load") else ""
 
 
-def _is(value: ast.AST | None, wanted: bool) -> bool:
-    return isinstance(value, ast.Constant) and value.value is wanted
+def _is_constant(value: ast.AST | None, expected: bool) -> bool:
+    return isinstance(value, ast.Constant) and value.value is expected
 
 
 def _is_safe(loader: ast.AST | None, positional: list[ast.expr]) -> bool:
@@ -103,4 +105,4 @@ def _is_safe(loader: ast.AST | None, positional: list[ast.expr]) -> bool:
     return chosen is not None and ast.unparse(chosen).rpartition(".")[2] in _SAFE_YAML
 
 
-_CHECKS: tuple[Callable[[ast.AST], str], ...] = (_imported, _named, _spelled, _called)
+_CHECKS: tuple[Callable[[ast.AST], str], ...] = (_check_import, _check_name, _check_string, _check_call)

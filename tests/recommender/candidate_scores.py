@@ -7,40 +7,49 @@ from collections.abc import Mapping
 import numpy as np
 
 from recommender.algorithms.base import top_k
-from recommender.algorithms.common.score_blend import scale_to_z_scores
 from recommender.evaluation.candidate_scores import CandidateScores
+from recommender.numeric import scale_to_z_scores
 from recommender.types import Float32Array, Histories
 
 CASES, WIDTH = 1500, 40
 
 
-def rehearsal_of(
+def build_candidate_scores(
     scores: Mapping[str, Float32Array],
     target: np.ndarray[tuple[int], np.dtype[np.int32]],
     *,
-    again: bool = False,
+    target_in_history: bool = False,
 ) -> CandidateScores:
-    """Each case asks for target[i] with a history of one other item, or of the target itself."""
-    rehearsal = CandidateScores(tuple(scores))
-    ready = {name: scale_to_z_scores(part.copy()) for name, part in scores.items()}
-    best = {name: top_k(part, WIDTH).items for name, part in ready.items()}
-    histories = Histories.from_lists([[item if again else (item + 1) % WIDTH] for item in target.tolist()])
-    rehearsal.add_batch(ready, best, target, histories)
-    return rehearsal
+    """Builds candidate scores of cases with the given targets; a history holds the target, or one other item."""
+    candidate_scores = CandidateScores(tuple(scores))
+    z_scores = {name: scale_to_z_scores(values.copy()) for name, values in scores.items()}
+    top_items = {name: top_k(values, WIDTH).items for name, values in z_scores.items()}
+    rows = []
+    for item in target.tolist():
+        history_item = item if target_in_history else (item + 1) % WIDTH
+        rows.append([history_item])
+    candidate_scores.add_batch(z_scores, top_items, target, Histories.from_lists(rows))
+    return candidate_scores
 
 
-def only_both_together(
+def make_interaction_scores(
     *, seed: int = 0
 ) -> tuple[dict[str, Float32Array], np.ndarray[tuple[int], np.dtype[np.int32]]]:
-    """Scores of two members; the target is the one item that is high with both or low with both: no sum tells it."""
+    """Makes scores of two models and targets that only their interaction reveals.
+
+    The target is the one item on which both models agree, high or low: no weighted sum separates it.
+    """
     rng = np.random.default_rng(seed)
-    one, other = (rng.choice([-1.0, 1.0], (CASES, WIDTH)) for _ in range(2))
-    other = np.where(one == other, -other, other)
+    left = rng.choice([-1.0, 1.0], (CASES, WIDTH))
+    right = rng.choice([-1.0, 1.0], (CASES, WIDTH))
+    right = np.where(left == right, -right, right)
     target = rng.integers(0, WIDTH, CASES).astype(np.int32)
     rows = np.arange(CASES)
-    other[rows, target] = one[rows, target]
-    noise = [0.1 * rng.standard_normal((CASES, WIDTH)) for _ in range(2)]
-    return {
-        "one": (one + noise[0]).astype(np.float32),
-        "other": (other + noise[1]).astype(np.float32),
-    }, target
+    right[rows, target] = left[rows, target]
+    left_noise = 0.1 * rng.standard_normal((CASES, WIDTH))
+    right_noise = 0.1 * rng.standard_normal((CASES, WIDTH))
+    scores = {
+        "one": (left + left_noise).astype(np.float32),
+        "other": (right + right_noise).astype(np.float32),
+    }
+    return scores, target

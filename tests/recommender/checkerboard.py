@@ -26,7 +26,7 @@ from recommender.algorithms.sequential.gru4rec_training import GRU4RecTrainer
 from recommender.algorithms.sequential.nextitnet import NextItNetConfig
 from recommender.algorithms.sequential.nextitnet_training import NextItNetTrainer
 from recommender.algorithms.sequential.sasrec import SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset, ItemContent, ItemReviewFeatures
 
 ITEMS = 24
@@ -43,26 +43,32 @@ SMALL = SASRecConfig(**QUICK)
 
 
 def checkerboard() -> Dataset:
+    """Users of even number choose even items, the others odd ones; all kinds of content tell the parity."""
     rng = np.random.default_rng(7)
     rows = [(2 * rng.permutation(ITEMS // 2)[:8] + user % 2).tolist() for user in range(USERS)]
-    look = np.where(np.arange(ITEMS)[:, None] % 2, *np.eye(2, 8)) + rng.normal(0, 0.1, (ITEMS, 8))
-    texts = tuple(f"{'crimson' if item % 2 == 0 else 'azure'} thing {item}" for item in range(ITEMS))
-    plain = Dataset.from_sequences(rows, n_items=ITEMS, content=ItemContent(texts))
-    links = tuple((f"colour\t{item % 2}", f"number\t{item}") for item in range(ITEMS))
+    parity = np.arange(ITEMS) % 2
+    image_embeddings = np.where(parity[:, None], *np.eye(2, 8)) + rng.normal(0, 0.1, (ITEMS, 8))
+    texts = []
+    triple_tokens = []
+    for item in range(ITEMS):
+        colour = "crimson" if item % 2 == 0 else "azure"
+        texts.append(f"{colour} thing {item}")
+        triple_tokens.append((f"colour\t{item % 2}", f"number\t{item}"))
+    events = Dataset.from_sequences(rows, n_items=ITEMS, content=ItemContent(tuple(texts)))
     return replace(
-        plain,
-        image_embeddings=look.astype(np.float32),
-        triple_tokens=links,
-        review_features=colours_praised(),
+        events,
+        image_embeddings=image_embeddings.astype(np.float32),
+        triple_tokens=tuple(triple_tokens),
+        review_features=make_review_features(),
     )
 
 
-def colours_praised() -> ItemReviewFeatures:
-    """Even items are praised for their warmth, odd ones for their calm; nobody is praised more than another."""
-    even = (np.arange(ITEMS) % 2 == 0).astype(np.float32)
-    aspects = np.column_stack([even, 1 - even]) * 0.3
-    nothing = np.zeros(ITEMS, np.float32)
-    return ItemReviewFeatures(("warmth", "calm"), nothing, nothing, aspects.astype(np.float32))
+def make_review_features() -> ItemReviewFeatures:
+    """Even items are praised for their warmth, odd ones for their calm; the mean sentiment of all is equal."""
+    is_even = (np.arange(ITEMS) % 2 == 0).astype(np.float32)
+    aspects = np.column_stack([is_even, 1 - is_even]) * 0.3
+    zeros = np.zeros(ITEMS, np.float32)
+    return ItemReviewFeatures(("warmth", "calm"), zeros, zeros, aspects.astype(np.float32))
 
 
 PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {

@@ -75,9 +75,15 @@ def test_what_a_lost_key_sealed_is_refused_and_what_older_keys_sealed_opens(
     refused = client.get("/api/v1/profiles/new")
     assert (refused.status_code, refused.json()["code"]) == (500, "internal_error")
     assert b"town" not in refused.content
-    with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed, match="a key that this tenant does not have"):
+    with (
+        scope(tenant, actor=actor) as s,
+        pytest.raises(DecryptionFailed, match="a key that this tenant does not have"),
+    ):
         profile_queries.get_profile(s, "new")
-    with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed, match="a key that this tenant does not have"):
+    with (
+        scope(tenant, actor=actor) as s,
+        pytest.raises(DecryptionFailed, match="a key that this tenant does not have"),
+    ):
         profile_queries.list_profiles(s)
 
 

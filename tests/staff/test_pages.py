@@ -88,12 +88,12 @@ def test_scripts_and_everything_else_come_from_here(staff: Client) -> None:
 
 
 def test_the_dashboard_counts_what_is_there(staff: Client, make_tenant: Any) -> None:
-    before = staff.get("/staff/").context["figures"]
+    before = staff.get("/staff/").context["dashboard"]
     make_tenant(region="us")
-    after = staff.get("/staff/").context["figures"]
+    after = staff.get("/staff/").context["dashboard"]
     assert after.active_tenants == before.active_tenants + 1
-    assert [row.figures.tenants for row in after.regions] == [
-        row.figures.tenants + (row.figures.code == "us") for row in before.regions
+    assert [row.statistics.tenants for row in after.regions] == [
+        row.statistics.tenants + (row.statistics.code == "us") for row in before.regions
     ]
 
 
@@ -107,8 +107,8 @@ def test_a_region_that_does_not_answer_is_said_and_not_hidden(
 
     monkeypatch.setattr(figures, "data_ops", down)
     monkeypatch.setattr(regions, "is_database_available", lambda _alias: False)
-    assert "No answer" in staff.get("/staff/").content.decode()
-    assert "No answer" in staff.get("/staff/control/region/").content.decode()
+    assert "Unreachable" in staff.get("/staff/").content.decode()
+    assert "Unreachable" in staff.get("/staff/control/region/").content.decode()
 
 
 def test_the_search_finds_pages_tenants_and_users(staff: Client, tenant: TenantRef, actor: Actor) -> None:
@@ -123,6 +123,6 @@ def test_a_region_served_elsewhere_is_not_called_silent(staff: Client, settings:
     settings.LEPTON_SERVED_REGIONS = ("eu",)
     page = staff.get("/staff/").content.decode()
     assert page.count("Not served here") == 2
-    assert "No answer" not in page
+    assert "Unreachable" not in page
     listed = staff.get("/staff/control/region/").content.decode()
     assert listed.count("Not served here") == 4

@@ -105,7 +105,7 @@ def asked(target: Target) -> Mapping[str, str]:
         "q": target.part,
         "after": "0",
         "show": "all",
-        "undo": target.ids.item_id,
+        "retired": target.ids.item_id,
         "s": target.slug,
         "tenant": target.slug,
         "tenant_id": target.tenant_id,

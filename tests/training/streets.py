@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Dataset, Split
 from recommender.evaluation.slices import SegmentColumns
@@ -14,7 +15,6 @@ from recommender.training import gate
 from recommender.training.gate import GateResult
 
 ITEMS = 120
-DAY_MS = 86_400_000
 CHEAP = ("popularity", "transitions", "item_neighbours", "ease")
 
 

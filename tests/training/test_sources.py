@@ -163,19 +163,17 @@ def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
         tenant, actor, ("ann", "a", "view"), ("bo", "b", "view"), ("cy", "a", "view"), ("ann", "b", "view")
     )
     source = load(tenant, actor)
-    labels = {
-        name: (of_user, values)
-        for name, of_user, values in ((c.name, c.codes, c.values) for c in source.user_segments)
-    }
-    assert labels["language"][1] == ("en",)
-    assert set(labels["country"][1]) == {"DE", "CN"}
-    assert labels["region"][1] == ("#1",)
+    segments = {segment.name: segment for segment in source.user_segments}
+    assert segments["language"].values == ("en",)
+    assert set(segments["country"].values) == {"DE", "CN"}
+    assert segments["region"].values == ("#1",)
     lengths = np.diff(source.dataset.indptr)
     of_ann = int(np.flatnonzero(lengths == 2)[0])
-    country, names = labels["country"]
-    assert names[country[of_ann]] == "DE"
-    assert sorted(country.tolist()) == [-1, 0, 1]
-    assert (source.item_segments[0][0], source.item_segments[0][2]) == ("item_language", ("zh",))
+    country = segments["country"]
+    assert country.values[country.codes[of_ann]] == "DE"
+    assert sorted(country.codes.tolist()) == [-1, 0, 1]
+    item_segment = source.item_segments[0]
+    assert (item_segment.name, item_segment.values) == ("item_language", ("zh",))
 
 
 def test_a_place_that_the_tenant_denies_makes_no_group(tenant: TenantRef, actor: Actor) -> None:

@@ -54,7 +54,7 @@ def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
         run_module, "fit_ensemble", lambda *a, **k: (made := fit(*a, **k), seen.append(made))[0]
     )
     trained(walkers, actor, profile="fast")
-    assert seen[0].members["ease"].config.regularisation == 7.5
+    assert seen[0].models["ease"].config.regularisation == 7.5
     with scope(walkers, actor=actor) as s:
         second = queries.list_versions(s)[0].metrics
     assert second["settings"] == {"ease": {"regularisation": 7.5}}
@@ -95,14 +95,14 @@ def test_an_attempt_that_died_leaves_its_trials_to_the_next(
     tune = run_module.tune_models
 
     def watched(*args: Any, **kwargs: Any) -> Any:
-        seen.append(kwargs["log"].state())
+        seen.append(kwargs["log"].to_checkpoint())
         return tune(*args, **kwargs)
 
     monkeypatch.setattr(run_module, "tune_models", watched)
     run_training_job(walkers, job_id, owner="w2", actor=actor)
     assert seen == [found["tuning"]]
     with scope(walkers, actor=actor) as s:
-        assert jobs.get_job(s, job_id).outcome == {"version": 1, "state": "active", "serves": True}
+        assert jobs.get_job(s, job_id).outcome == {"version": 1, "state": "active", "active": True}
 
 
 @pytest.mark.parametrize("name", list(PLANS))

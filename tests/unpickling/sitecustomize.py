@@ -1,4 +1,4 @@
-"""Writes down who unpickles. On PYTHONPATH it watches every Python process that a test starts, from its first line.
+"""Logs calls of pickle and marshal. On PYTHONPATH it is imported by every Python process that a test starts.
 
 Only the standard library, and little of it: it runs before everything else. `UNPICKLING_LOG` is a folder.
 """

@@ -1,4 +1,4 @@
-"""Nobody unpickles in a test run, in no process: the run fails otherwise."""
+"""Fails a test run in which any process unpickled anything that is not in ALLOWED."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ ALLOWED = (
     ),
     Allowed(
         "/celery/concurrency/asynpool.py:_recv_message",
-        "The worker hears from its own child, over their private pipe, how a task ended; an error of any kind comes "
-        "back this way.",
+        "The worker receives a task's outcome from its own child over their private pipe; an error of any kind is sent "
+        "this way.",
     ),
     Allowed(
         "/billiard/reduction.py:loadbuf",
@@ -46,7 +46,7 @@ ALLOWED = (
     ),
     Allowed(
         "/celery/utils/serialization.py:get_pickleable_etype",
-        "The child looks whether the kind of an error that it has just raised can go through that pipe.",
+        "The child tests whether the class of an error can be sent through that pipe.",
     ),
     Allowed(
         "/celery/utils/serialization.py:get_pickleable_exception",
@@ -61,7 +61,7 @@ ALLOWED = (
 
 
 def begin() -> None:
-    """Watches this process from now on and every one that it starts from its first line."""
+    """Installs the audit hook in this process and, through PYTHONPATH, in every process that it starts."""
     folder = tempfile.mkdtemp(prefix="lepton-unpickled-")
     earlier = os.environ.get("PYTHONPATH")
     os.environ[_LOG] = folder
@@ -69,28 +69,30 @@ def begin() -> None:
     sitecustomize.install()
 
 
-def found(folder: Path) -> Counter[str]:
-    """Who unpickled what, without what is allowed."""
+def find_unpickling(folder: Path) -> Counter[str]:
+    """Lines of caller and name that are not allowed, with counts."""
     lines = (line for log in folder.iterdir() for line in log.read_text(encoding="utf-8").splitlines())
     return Counter(line for line in lines if not _is_allowed(*line.split("\t")))
 
 
 def _is_allowed(caller: str, what: str) -> bool:
-    return any(caller.endswith(one.caller) and (not one.names or what in one.names) for one in ALLOWED)
+    return any(
+        caller.endswith(entry.caller) and (not entry.names or what in entry.names) for entry in ALLOWED
+    )
 
 
 def end(session: pytest.Session) -> None:
-    """Fails the run for anything found."""
-    bad = found(Path(os.environ[_LOG]))
+    """Fails the run for any unpickling that is not allowed."""
+    violations = find_unpickling(Path(os.environ[_LOG]))
     session.config.stash.setdefault(FIGURES, []).append(
-        Figure(19, "kinds of unpickling in this run", len(bad), None, passed=not bad)
+        Figure(19, "kinds of unpickling in this run", len(violations), None, passed=not violations)
     )
-    if bad and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+    if violations and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def write_summary(reporter: Any) -> None:
-    for line in sorted(found(Path(os.environ[_LOG]))):
+    for line in sorted(find_unpickling(Path(os.environ[_LOG]))):
         reporter.line(f"ERROR unpickled: {line}")
 
 

@@ -1,8 +1,10 @@
+"""The address `events`."""
+
 from __future__ import annotations
 
 from lepton_platform.api.bodies import KIB, DecodedBatch
 from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
-from lepton_platform.api.operations import BatchBody, OperationDeclaration, ResponseSpec
+from lepton_platform.api.operations import BatchBody, ResponseSpec, operation
 from lepton_platform.api.v1.batches import finalize_batch
 from tenants.data.actions import events
 from tenants.data.types import EventInput, EventReceipt, RowError
@@ -20,23 +22,26 @@ _RECEIPT = EventReceipt(
 )
 
 
-@OperationDeclaration(
-    "record_events",
-    "POST",
-    "events:write",
-    "Record events",
-    (
+@operation(
+    name="record_events",
+    method="POST",
+    scope="events:write",
+    summary="Record events",
+    responses=(
         ResponseSpec(
-            EventReceipt, _RECEIPT, description="Committed: what was taken, and why the other rows were not."
+            EventReceipt,
+            _RECEIPT,
+            description="How many events were stored, and the errors of the other rows.",
         ),
     ),
     description=(
-        "Up to 1,000 events. A row that cannot be taken is reported and its neighbours are kept; when no row "
-        "can be taken the answer is 422. The same batch sent again within 24 hours has no second effect if "
-        "each of its events has a time or an id."
+        "Up to 1,000 events. An invalid row is reported and the other rows are stored; if every row is "
+        "invalid, the response is 422. Sending the same batch again within 24 hours has no effect if each of "
+        "its events has a time or an id."
     ),
     body=BatchBody(EventInput, "events", _REQUEST, max_bytes=2048 * KIB),
-).bind_in_scope
+)
 def record_events(request: ApiRequest[DecodedBatch[EventInput]], s: Scope) -> ApiResponse:
+    """Stores a batch of events."""
     receipt = events.record_events(s, request.body.rows)
     return to_json_response(finalize_batch(request.body, receipt, name="events"))

@@ -1,3 +1,5 @@
+"""The addresses `knowledge/rules` and `knowledge/triples`."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -8,7 +10,7 @@ import msgspec
 from lepton_platform.api import pagination
 from lepton_platform.api.bodies import KIB, DecodedBatch
 from lepton_platform.api.messages import NO_CONTENT, ApiRequest, ApiResponse, to_json_response
-from lepton_platform.api.operations import PAGE_PARAMETERS, BatchBody, OperationDeclaration, ResponseSpec
+from lepton_platform.api.operations import PAGE_PARAMETERS, BatchBody, ResponseSpec, operation
 from lepton_platform.api.v1.batches import finalize_batch
 from recommender.serving.rules import validation
 from tenants.data.actions import knowledge as actions
@@ -36,10 +38,12 @@ def _list_page(
     load_rows: Callable[..., tuple[list[Any], bytes | None]],
     page_type: Callable[[list[Any], str | None, bool], RulePage | TriplePage],
 ) -> ApiResponse:
+    # Rules and triples are stored by a keyed hash of their id; its bytes are the position.
     after = pagination.decode_cursor(s.tenant_id, name, request.query, bytes.fromhex)
-    found, position = load_rows(s, after=after or b"", limit=pagination.parse_page_size(request.query))
+    limit = pagination.parse_page_size(request.query)
+    rows, position = load_rows(s, after=after or b"", limit=limit)
     cursor = pagination.encode_cursor(s.tenant_id, name, position.hex() if position else None)
-    return to_json_response(page_type(found, cursor, cursor is not None))
+    return to_json_response(page_type(rows, cursor, cursor is not None))
 
 
 _RULE = {
@@ -52,83 +56,93 @@ _TRIPLE = {"head": "mug-blue", "relation": "goes_with", "tail": "saucer-blue"}
 _REJECTED = RowError(1, "/rules/1/profile/attributes.occuption", "unknown_attribute", "No profile has it.")
 
 
-@OperationDeclaration(
-    "put_rules",
-    "PUT",
-    "models:write",
-    "State the rules: which profiles get which items sooner",
-    (
+@operation(
+    name="put_rules",
+    method="PUT",
+    scope="models:write",
+    summary="Replace the rules: which items are preferred for which profiles",
+    responses=(
         ResponseSpec(
-            RulesResult, RulesResult(1, [_REJECTED]), description="How many were taken, and why not the rest."
+            RulesResult,
+            RulesResult(1, [_REJECTED]),
+            description="How many rules were accepted, and the errors of the others.",
         ),
     ),
     description=(
-        "All rules at once, in place of those before; an empty list removes them. Rules speak without any event, within "
-        "seconds, and count less the more a profile has chosen: like five choices. An attribute that no profile or item "
-        "has, or that is never a feature here, is refused, and the other rules are taken."
+        "Replaces all rules; an empty list removes them. Rules take effect within seconds and need no events. "
+        "Their weight decreases with the number of a profile's events: a rule counts like five events. A rule "
+        "that uses an attribute which no profile or item has, or which is a denied attribute, is rejected; "
+        "the others are stored."
     ),
     body=BatchBody(RuleInput, "rules", {"rules": [_RULE]}, max_bytes=1024 * KIB),
-).bind_in_scope
+)
 def put_rules(request: ApiRequest[DecodedBatch[RuleInput]], s: Scope) -> ApiResponse:
-    return to_json_response(
-        finalize_batch(request.body, validation.replace_rules(s, request.body.rows), name="rules")
-    )
+    """Replaces all rules."""
+    # Attribute names are checked against the stored profiles and items, which needs the tenant's scope.
+    result = validation.replace_rules(s, request.body.rows)
+    return to_json_response(finalize_batch(request.body, result, name="rules"))
 
 
-@OperationDeclaration(
-    "list_rules",
-    "GET",
-    "models:read",
-    "List the rules",
-    (ResponseSpec(RulePage, {"data": [_RULE], "next_cursor": None, "has_more": False}),),
+@operation(
+    name="list_rules",
+    method="GET",
+    scope="models:read",
+    summary="List the rules",
+    responses=(ResponseSpec(RulePage, {"data": [_RULE], "next_cursor": None, "has_more": False}),),
     query_parameters=PAGE_PARAMETERS,
-).bind_in_scope
+)
 def list_rules(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    """Returns a page of the rules."""
     return _list_page(request, s, "rules", knowledge.list_rules, RulePage)
 
 
-@OperationDeclaration(
-    "record_triples",
-    "POST",
-    "models:write",
-    "State knowledge about items: (head, relation, tail)",
-    (
+@operation(
+    name="record_triples",
+    method="POST",
+    scope="models:write",
+    summary="Record triples about items: (head, relation, tail)",
+    responses=(
         ResponseSpec(
-            UpsertResult, UpsertResult(1, 0, 0, []), description="What was taken, and why not the rest."
+            UpsertResult,
+            UpsertResult(1, 0, 0, []),
+            description="How many rows were accepted, and the errors of the others.",
         ),
     ),
     description=(
-        "`head` is an item; `tail` another item, or the name of something that items have in common. Before the first "
-        "training they speak within seconds; afterwards the next training learns how much they are worth."
+        "`head` is an item. `tail` is another item, or the name of something that items have in common. "
+        "Before the first training, triples take effect within seconds; later, the next training learns their "
+        "weight."
     ),
     body=BatchBody(TripleInput, "triples", {"triples": [_TRIPLE]}, max_bytes=1024 * KIB),
-).bind_in_scope
+)
 def record_triples(request: ApiRequest[DecodedBatch[TripleInput]], s: Scope) -> ApiResponse:
-    return to_json_response(
-        finalize_batch(request.body, actions.record_triples(s, request.body.rows), name="triples")
-    )
+    """Stores up to 1,000 triples."""
+    result = actions.record_triples(s, request.body.rows)
+    return to_json_response(finalize_batch(request.body, result, name="triples"))
 
 
-@OperationDeclaration(
-    "list_triples",
-    "GET",
-    "models:read",
-    "List the triples",
-    (ResponseSpec(TriplePage, {"data": [_TRIPLE], "next_cursor": None, "has_more": False}),),
+@operation(
+    name="list_triples",
+    method="GET",
+    scope="models:read",
+    summary="List the triples",
+    responses=(ResponseSpec(TriplePage, {"data": [_TRIPLE], "next_cursor": None, "has_more": False}),),
     query_parameters=PAGE_PARAMETERS,
-).bind_in_scope
+)
 def list_triples(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    """Returns a page of the triples."""
     return _list_page(request, s, "triples", knowledge.list_triples, TriplePage)
 
 
-@OperationDeclaration(
-    "remove_triples",
-    "DELETE",
-    "models:write",
-    "Remove all triples",
-    (ResponseSpec(None, status=204, description="Removed."),),
-    description="The model in service forgets them with the next training.",
-).bind_in_scope
+@operation(
+    name="remove_triples",
+    method="DELETE",
+    scope="models:write",
+    summary="Remove all triples",
+    responses=(ResponseSpec(None, status=204, description="Removed."),),
+    description="The active model uses them until the next training.",
+)
 def remove_triples(_request: ApiRequest[None], s: Scope) -> ApiResponse:
+    """Deletes all triples."""
     actions.remove_triples(s)
     return NO_CONTENT

@@ -1,3 +1,5 @@
+"""The address `profiles/{profile_id}`."""
+
 from __future__ import annotations
 
 from datetime import datetime
@@ -6,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
-from lepton_platform.api.operations import JsonBody, OperationDeclaration, ResponseSpec
+from lepton_platform.api.operations import JsonBody, ResponseSpec, operation
 from tenants.data.actions import profiles as actions
 from tenants.data.queries import profiles
 from tenants.data.types import Attribute, Attributes, Label, Language, ProfileInput, ProfileView
@@ -22,7 +24,7 @@ class ProfileBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class AttributeChanges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Attributes named here are set, or removed where the value is null; the others stay."""
+    """Listed attributes are set, or removed if the value is null. Other attributes stay unchanged."""
 
     attributes: dict[Label, Attribute | None]
 
@@ -34,7 +36,7 @@ class ProfileResponse(ProfileInput, frozen=True, kw_only=True, omit_defaults=Fal
 
 
 class ErasureResponse(msgspec.Struct, frozen=True):
-    """`rows` counts what was deleted."""
+    """`rows` is the number of deleted database rows."""
 
     erased_at: datetime
     rows: int
@@ -51,6 +53,7 @@ _PROFILE = {
 
 
 def present_profile(view: ProfileView) -> ProfileResponse:
+    """Converts a stored profile to its response."""
     return ProfileResponse(
         **msgspec.structs.asdict(view.profile),
         created_at=view.created_at,
@@ -59,70 +62,75 @@ def present_profile(view: ProfileView) -> ProfileResponse:
     )
 
 
-@OperationDeclaration(
-    "put_profile",
-    "PUT",
-    "profiles:write",
-    "Add or replace a profile",
-    (ResponseSpec(ProfileResponse, _PROFILE, description="The profile as stored."),),
+@operation(
+    name="put_profile",
+    method="PUT",
+    scope="profiles:write",
+    summary="Add or replace a profile",
+    responses=(ResponseSpec(ProfileResponse, _PROFILE, description="The profile as stored."),),
     body=JsonBody(ProfileBody, _BODY),
-).bind_in_scope
+)
 def put_profile(request: ApiRequest[ProfileBody], s: Scope) -> ApiResponse:
-    wanted = request.path["profile_id"]
-    row = ProfileInput(id=wanted, **msgspec.structs.asdict(request.body))
+    """Stores a profile and returns it."""
+    profile_id = request.path["profile_id"]
+    # The id is part of the address, so the body has none.
+    row = ProfileInput(id=profile_id, **msgspec.structs.asdict(request.body))
     result = actions.upsert_profiles(s, [row])
     if result.rejected:
-        raise Invalid.from_field(
-            result.rejected[0].pointer, result.rejected[0].code, result.rejected[0].detail
-        )
-    return to_json_response(present_profile(profiles.get_profile(s, wanted)))
+        error = result.rejected[0]
+        raise Invalid.from_field(error.pointer, error.code, error.detail)
+    return to_json_response(present_profile(profiles.get_profile(s, profile_id)))
 
 
-@OperationDeclaration(
-    "get_profile",
-    "GET",
-    "profiles:read",
-    "Read a profile",
-    (ResponseSpec(ProfileResponse, _PROFILE),),
+@operation(
+    name="get_profile",
+    method="GET",
+    scope="profiles:read",
+    summary="Read a profile",
+    responses=(ResponseSpec(ProfileResponse, _PROFILE),),
     error_codes=("not_found",),
-).bind_in_scope
+)
 def get_profile(request: ApiRequest[None], s: Scope) -> ApiResponse:
+    """Returns one profile."""
     return to_json_response(present_profile(profiles.get_profile(s, request.path["profile_id"])))
 
 
-@OperationDeclaration(
-    "change_profile_attributes",
-    "PATCH",
-    "profiles:write",
-    "Change attributes of a profile",
-    (ResponseSpec(ProfileResponse, _PROFILE, description="The profile as stored."),),
+@operation(
+    name="change_profile_attributes",
+    method="PATCH",
+    scope="profiles:write",
+    summary="Change attributes of a profile",
+    responses=(ResponseSpec(ProfileResponse, _PROFILE, description="The profile as stored."),),
     body=JsonBody(AttributeChanges, {"attributes": {"segment": "loyal", "age_band": None}}),
     error_codes=("not_found",),
-).bind_in_scope
+)
 def patch_profile_attributes(request: ApiRequest[AttributeChanges], s: Scope) -> ApiResponse:
-    return to_json_response(
-        present_profile(actions.patch_attributes(s, request.path["profile_id"], request.body.attributes))
-    )
+    """Sets and removes attributes of a profile."""
+    view = actions.patch_attributes(s, request.path["profile_id"], request.body.attributes)
+    return to_json_response(present_profile(view))
 
 
-@OperationDeclaration(
-    "erase_profile",
-    "DELETE",
-    "profiles:write",
-    "Erase a profile and everything it did",
-    (
+@operation(
+    name="erase_profile",
+    method="DELETE",
+    scope="profiles:write",
+    summary="Erase a profile and everything it did",
+    responses=(
         ResponseSpec(
             ErasureResponse,
             {"erased_at": "2026-11-20T09:30:00Z", "rows": 27},
-            description="Erased, and looked for again.",
+            description="Erased; the deletion was verified.",
         ),
     ),
     description=(
-        "Also for a profile that is known by its events only; for an unknown one nothing is deleted. Events "
-        "that arrive later with an earlier time are refused."
+        "Also erases a profile that has events but no attributes. For an unknown profile nothing is deleted. "
+        "Events that arrive later with a time before the erasure are refused."
     ),
     error_codes=("conflict",),
-).bind_without_scope
+    transaction=False,
+)
 def erase_profile_data(request: ApiRequest[None]) -> ApiResponse:
-    done = erase_profile(request.tenant, request.path["profile_id"], actor=request.actor)
-    return to_json_response(ErasureResponse(done.erased_at, sum(done.deleted.values())))
+    """Erases a profile. It runs without a transaction here, because the erasure spans two databases."""
+    # Row counts by table would show which kinds of data existed; only their sum is returned.
+    erasure = erase_profile(request.tenant, request.path["profile_id"], actor=request.actor)
+    return to_json_response(ErasureResponse(erasure.erased_at, sum(erasure.deleted.values())))

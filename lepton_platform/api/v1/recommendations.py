@@ -1,3 +1,5 @@
+"""The addresses `recommendations` and `items/{item_id}/similar`."""
+
 from __future__ import annotations
 
 from typing import Annotated, cast, get_args
@@ -6,7 +8,7 @@ import msgspec
 
 from lepton_platform.api.idempotency import run_once
 from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
-from lepton_platform.api.operations import JsonBody, OperationDeclaration, QueryParameter, ResponseSpec
+from lepton_platform.api.operations import JsonBody, QueryParameter, ResponseSpec, operation
 from lepton_platform.api.v1.items import ITEM_INPUT_EXAMPLE as ITEM
 from recommender import serving
 from recommender.serving.similar import SimilarityMode
@@ -14,12 +16,14 @@ from recommender.serving.types import RecommendAnswer, RecommendedItem, Recommen
 from tenants.errors import Invalid
 from tenants.scope import scope
 
-MAX_K = 100
+# Below `recommender.serving.types.MAX_K`, which bounds requests from inside the platform.
+MAX_API_K = 100
+# Literal types have no values at run time; get_args returns them.
 SIMILARITY_MODES: tuple[str, ...] = get_args(SimilarityMode)
 
 
 class RecommendationRequest(RecommendRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_K)] = 10
+    k: Annotated[int, msgspec.Meta(ge=1, le=MAX_API_K)] = 10
 
 
 class SimilarItems(msgspec.Struct, frozen=True):
@@ -57,39 +61,46 @@ _REQUEST = {
 }
 
 
-@OperationDeclaration(
-    "recommend",
-    "POST",
-    "recommendations:read",
-    "Recommend items to a profile or a session",
-    (
+@operation(
+    name="recommend",
+    method="POST",
+    scope="recommendations:read",
+    summary="Recommend items to a profile or a session",
+    responses=(
         ResponseSpec(
             RecommendAnswer,
             _RECOMMENDATIONS_EXAMPLE,
-            description="At most `k` items; `truncated_reason` says why there are fewer.",
+            description="At most `k` items; `truncated_reason` is the reason if there are fewer.",
         ),
     ),
     description=(
-        "An unknown profile, an empty catalogue or a missing model is no error: `stage` says which stage of "
-        "the fallback chain answered. Filters are all of equality (`eq`), membership (`in`) and ranges "
-        "(`gt`, `gte`, `lt`, `lte`), and all must hold."
+        "An unknown profile, an empty catalogue or a missing model is not an error: `stage` is the stage of "
+        "the fallback chain that the items come from. A filter has conditions of equality (`eq`), membership "
+        "(`in`) and range (`gt`, `gte`, `lt`, `lte`); an item must meet all of them."
     ),
     body=JsonBody(RecommendationRequest, _REQUEST),
-).bind_without_scope
+    transaction=False,
+)
 def recommend(request: ApiRequest[RecommendationRequest]) -> ApiResponse:
-    question = serving.prepare_request(request.tenant, request.body)
+    """Returns recommendations. The candidate model is loaded before the transaction is opened, because loading may take seconds."""
+    # Loading a model may take seconds; inside the transaction it would hold a database connection.
+    prepared = serving.prepare_request(request.tenant, request.body)
     with scope(request.tenant, actor=request.actor) as s:
-        return run_once(s, request, lambda: to_json_response(serving.answer_request(s, question)))
+        return run_once(s, request, lambda: to_json_response(serving.answer_request(s, prepared)))
 
 
-@OperationDeclaration(
-    "similar_items",
-    "GET",
-    "items:read",
-    "Items similar to an item",
-    (ResponseSpec(SimilarItems, {"data": [_RECOMMENDED_ITEM_EXAMPLE]}),),
+@operation(
+    name="similar_items",
+    method="GET",
+    scope="items:read",
+    summary="Items similar to an item",
+    responses=(ResponseSpec(SimilarItems, {"data": [_RECOMMENDED_ITEM_EXAMPLE]}),),
     query_parameters=(
-        QueryParameter("k", "How many.", {"type": "integer", "minimum": 1, "maximum": MAX_K, "default": 10}),
+        QueryParameter(
+            "k",
+            "Maximum number of items.",
+            {"type": "integer", "minimum": 1, "maximum": MAX_API_K, "default": 10},
+        ),
         QueryParameter(
             "by",
             "`image`: by image embeddings alone; empty for an item whose image has no embedding yet.",
@@ -97,16 +108,18 @@ def recommend(request: ApiRequest[RecommendationRequest]) -> ApiResponse:
         ),
     ),
     error_codes=("not_found",),
-).bind_without_scope
+    transaction=False,
+)
 def find_similar_items(request: ApiRequest[None]) -> ApiResponse:
-    found = serving.find_similar_items(
+    """Returns the items most similar to an item."""
+    items = serving.find_similar_items(
         request.tenant,
         request.path["item_id"],
         _parse_k(request),
         mode=_parse_similarity_mode(request),
         actor=request.actor,
     )
-    return to_json_response(SimilarItems(found))
+    return to_json_response(SimilarItems(items))
 
 
 def _parse_similarity_mode(request: ApiRequest[None]) -> SimilarityMode:
@@ -120,6 +133,7 @@ def _parse_similarity_mode(request: ApiRequest[None]) -> SimilarityMode:
 
 def _parse_k(request: ApiRequest[None]) -> int:
     text = request.query.get("k", "10")
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_K:
-        raise Invalid.from_field("/query/k", "range", f"A whole number from 1 to {MAX_K}.")
+    # See parse_page_size() for the length limit.
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_API_K:
+        raise Invalid.from_field("/query/k", "range", f"A whole number from 1 to {MAX_API_K}.")
     return int(text)

@@ -1,3 +1,5 @@
+"""The addresses `tenant` and `tenant/privacy`."""
+
 from __future__ import annotations
 
 from typing import Annotated, Literal
@@ -5,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
-from lepton_platform.api.operations import JsonBody, OperationDeclaration, ResponseSpec
+from lepton_platform.api.operations import JsonBody, ResponseSpec, operation
 from tenants.control.plans import get_plan
 from tenants.data.actions import tenant_settings as actions
 from tenants.data.queries import catalog, profiles, tenant_state
@@ -41,7 +43,7 @@ class TenantResponse(msgspec.Struct, frozen=True):
 class PrivacyChanges(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
-    """What is left out stays. Settings may be tightened, not loosened below the vertical's defaults."""
+    """Omitted settings stay unchanged. Settings can be made stricter, but not less strict than the vertical's defaults."""
 
     basis: Literal["notice", "opt_in"] | msgspec.UnsetType = msgspec.UNSET
     personalisation: Literal["on", "off"] | msgspec.UnsetType = msgspec.UNSET
@@ -77,21 +79,24 @@ _PRIVACY = {
 }
 
 
-@OperationDeclaration(
-    "get_tenant",
-    "GET",
-    "tenant:read",
-    "Read the tenant, its limits and its use",
-    (ResponseSpec(TenantResponse, _TENANT),),
-).bind_in_scope
+@operation(
+    name="get_tenant",
+    method="GET",
+    scope="tenant:read",
+    summary="Read the tenant, its limits and its usage",
+    responses=(ResponseSpec(TenantResponse, _TENANT),),
+)
 def get_tenant(request: ApiRequest[None], s: Scope) -> ApiResponse:
-    state, (live, items) = tenant_state.get_state(s), catalog.count_items(s)
+    """Returns the tenant with its limits and usage."""
+    state = tenant_state.get_state(s)
+    live, items = catalog.count_items(s)
     return to_json_response(
         TenantResponse(
             slug=request.caller.tenant_slug,
             region=request.tenant.region,
             vertical=request.caller.vertical,
             plan=request.caller.plan,
+            # Copies the fields of the plan that the response declares.
             limits=msgspec.convert(get_plan(request.caller.plan), TenantLimits, from_attributes=True),
             usage=TenantUsage(live, items, profiles.count_profiles(s)),
             event_kinds={name: kind.weight for name, kind in state.event_kinds.items()},
@@ -100,26 +105,29 @@ def get_tenant(request: ApiRequest[None], s: Scope) -> ApiResponse:
     )
 
 
-@OperationDeclaration(
-    "get_privacy",
-    "GET",
-    "tenant:read",
-    "Read the privacy settings",
-    (ResponseSpec(PrivacySettings, _PRIVACY),),
-).bind_in_scope
+@operation(
+    name="get_privacy",
+    method="GET",
+    scope="tenant:read",
+    summary="Read the privacy settings",
+    responses=(ResponseSpec(PrivacySettings, _PRIVACY),),
+)
 def get_privacy(_request: ApiRequest[None], s: Scope) -> ApiResponse:
+    """Returns the privacy settings."""
     return to_json_response(tenant_state.get_state(s).privacy)
 
 
-@OperationDeclaration(
-    "change_privacy",
-    "PATCH",
-    "tenant:write",
-    "Change the privacy settings",
-    (ResponseSpec(PrivacySettings, _PRIVACY, description="The settings as stored."),),
+@operation(
+    name="change_privacy",
+    method="PATCH",
+    scope="tenant:write",
+    summary="Change the privacy settings",
+    responses=(ResponseSpec(PrivacySettings, _PRIVACY, description="The settings as stored."),),
     body=JsonBody(PrivacyChanges, {"event_retention_days": 90, "personalisation": "off"}),
-).bind_in_scope
+)
 def update_privacy(request: ApiRequest[PrivacyChanges], s: Scope) -> ApiResponse:
+    """Changes the given privacy settings."""
+    # UNSET fields are left out, so that replace() keeps their stored values.
     changes = msgspec.to_builtins(request.body)
     settings = msgspec.structs.replace(tenant_state.get_state(s).privacy, **changes)
     return to_json_response(actions.update_privacy(s, settings).privacy)

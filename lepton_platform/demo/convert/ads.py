@@ -18,7 +18,8 @@ from lepton_platform.demo.convert.tables import DemoTables, as_json, cast_to_sch
 FOLDER = "bandit-open-bandit-dataset"
 CAMPAIGNS = {"all": "mixed campaign", "men": "men's campaign", "women": "women's campaign"}
 POLICIES = {"bts": "Thompson sampling", "random": "random"}
-USER_FEATURES = [f"user_feature_{n}" for n in range(4)]
+USER_FEATURES = [f"user_feature_{number}" for number in range(4)]
+GROUP_FEATURES = ("item_feature_1", "item_feature_2", "item_feature_3")
 
 
 def convert_ads(source: Path) -> DemoTables:
@@ -44,50 +45,61 @@ def _read_log(source: Path, policy: str, campaign: str) -> pl.DataFrame:
     segments = raw.select(USER_FEATURES).unique().sort(USER_FEATURES)
     segment_ids = [_hash_segment(row) for row in segments.iter_rows()]
     segments = segments.with_columns(profile_id=pl.Series(segment_ids, dtype=pl.String))
+    campaign_name, policy_name = pl.lit(campaign), pl.lit(policy)
+    item_number = pl.col("item_id").cast(pl.String).str.zfill(2)
+    time = pl.col("timestamp").str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", time_zone="UTC")
+    row_number = pl.int_range(pl.len())
     return raw.join(segments, on=USER_FEATURES, maintain_order="left").select(
         "profile_id",
         "click",
-        item_id=pl.format("{}-{}", pl.lit(campaign), pl.col("item_id").cast(pl.String).str.zfill(2)),
-        at=pl.col("timestamp")
-        .str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", time_zone="UTC")
-        .dt.cast_time_unit("ms"),
+        item_id=pl.format("{}-{}", campaign_name, item_number),
+        at=time.dt.cast_time_unit("ms"),
         value="propensity_score",
-        scenario=pl.format("{}.{}.position-{}", pl.lit(campaign), pl.lit(policy), "position"),
-        row=pl.format("{}-{}-{}", pl.lit(campaign), pl.lit(policy), pl.int_range(pl.len())),
+        scenario=pl.format("{}.{}.position-{}", campaign_name, policy_name, "position"),
+        row=pl.format("{}-{}-{}", campaign_name, policy_name, row_number),
     )
 
 
 def _hash_segment(features: tuple[str, ...]) -> str:
-    return f"segment-{hashlib.sha256('|'.join(features).encode()).hexdigest()[:10]}"
+    digest = hashlib.sha256("|".join(features).encode()).hexdigest()
+    return f"segment-{digest[:10]}"
 
 
 def _build_items(source: Path, campaign: str) -> list[dict[str, Any]]:
     """Replaces the hashed groups of the source by letters, in order of first appearance."""
     context = pl.read_csv(source / f"bts_{campaign}_item_context.csv.gz").sort("item_id")
-    letters = {n: _assign_letters(context[f"item_feature_{n}"].to_list()) for n in (1, 2, 3)}
-    items = []
-    for index, row in enumerate(context.iter_rows(named=True)):
-        groups = {n: letters[n][index] for n in letters}
-        items.append(_build_item(campaign, int(row["item_id"]), row["item_feature_0"], groups))
-    return items
+    for column in GROUP_FEATURES:
+        letters = _assign_letters(context[column].to_list())
+        context = context.with_columns(pl.Series(column, letters))
+    return [_build_item(campaign, row) for row in context.iter_rows(named=True)]
 
 
-def _build_item(campaign: str, number: int, measure: float, groups: dict[int, str]) -> dict[str, Any]:
+def _build_item(campaign: str, row: dict[str, Any]) -> dict[str, Any]:
+    number = f"{int(row['item_id']):02d}"
+    campaign_name = CAMPAIGNS[campaign]
+    group, second, third = (row[column] for column in GROUP_FEATURES)
+    attributes = {
+        "campaign": campaign,
+        "measure": round(row["item_feature_0"], 4),
+        "sponsored": True,
+    }
     return {
-        "id": f"{campaign}-{number:02d}",
-        "title": f"Fashion item {number:02d} ({CAMPAIGNS[campaign]}, group {groups[1]})",
-        "description": f"An anonymised garment of the {CAMPAIGNS[campaign]}.",
-        "categories": [CAMPAIGNS[campaign].capitalize(), f"{campaign}: group {groups[1]}"],
-        "tags": [f"{campaign}-second-{groups[2]}", f"{campaign}-third-{groups[3]}"],
+        "id": f"{campaign}-{number}",
+        "title": f"Fashion item {number} ({campaign_name}, group {group})",
+        "description": f"An anonymised garment of the {campaign_name}.",
+        "categories": [campaign_name.capitalize(), f"{campaign}: group {group}"],
+        "tags": [f"{campaign}-second-{second}", f"{campaign}-third-{third}"],
         "language": "en",
-        "attributes": as_json({"campaign": campaign, "measure": round(measure, 4), "sponsored": True}),
+        "attributes": as_json(attributes),
     }
 
 
 def _assign_letters(hashes: list[str]) -> list[str]:
     letters: dict[str, str] = {}
-    # len(letters) is evaluated before setdefault inserts: 0 for the first value, which becomes A.
-    return [letters.setdefault(value, chr(ord("A") + len(letters))) for value in hashes]
+    for value in hashes:
+        if value not in letters:
+            letters[value] = chr(ord("A") + len(letters))
+    return [letters[value] for value in hashes]
 
 
 def _build_events(log: pl.DataFrame) -> pl.DataFrame:

@@ -47,7 +47,11 @@ def convert_clothing(source: Path, *, n_visitors: int = 2500, seed: int = 20) ->
         items=cast_to_schema(items, "items"),
         profiles=_build_profiles(anchors),
         events=simulate_visits(
-            item_pool, anchors["class"].to_list(), VISITOR_PARAMETERS, prefix="visitor", rng=rng
+            item_pool,
+            anchors["class"].to_list(),
+            VISITOR_PARAMETERS,
+            prefix="visitor",
+            rng=rng,
         ),
         reviews=_build_reviews(raw),
     )
@@ -106,7 +110,10 @@ def _count_words(text: str) -> Counter[str]:
 
 
 def _select_words(
-    word_counts: Counter[str], document_frequency: Counter[str], n_garments: int, class_name: str
+    word_counts: Counter[str],
+    document_frequency: Counter[str],
+    n_garments: int,
+    class_name: str,
 ) -> list[str]:
     """The at most four words with the highest tf-idf, among them at most one colour."""
 

@@ -48,7 +48,10 @@ def convert_drugs(source: Path, *, n_readers: int = 1000, seed: int = 22) -> Dem
 
 def _read_reviews(source: Path) -> pl.DataFrame:
     frame = pl.read_csv(
-        source / "drugLib_all_4143.tsv.gz", separator="\t", quote_char='"', infer_schema_length=None
+        source / "drugLib_all_4143.tsv.gz",
+        separator="\t",
+        quote_char='"',
+        infer_schema_length=None,
     )
     return frame.select(
         drug="urlDrugName",

@@ -183,10 +183,10 @@ def _build_events(
 
 def _build_enrolment_events(enrolments: pl.DataFrame, submissions: pl.DataFrame) -> pl.DataFrame:
     """One hour before the course start or the first submission, whichever is earlier: the true day is not published."""
-    first = submissions.group_by("id_student", "course").agg(first=pl.col("at").min())
+    first_submissions = submissions.group_by("id_student", "course").agg(first=pl.col("at").min())
     return (
         _add_start(enrolments)
-        .join(first, on=["id_student", "course"], how="left")
+        .join(first_submissions, on=["id_student", "course"], how="left")
         .select(
             "id_student",
             item=pl.col("course"),

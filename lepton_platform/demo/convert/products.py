@@ -20,6 +20,7 @@ class BankProduct:
 TERM_DEPOSIT, HOUSING_LOAN, PERSONAL_LOAN = "term-deposit", "housing-loan", "personal-loan"
 CALL_ITEMS = {"cellular": "call-mobile", "telephone": "call-landline"}
 
+# The campaign records name the first five; the others are invented.
 BANK_PRODUCTS = (
     BankProduct(TERM_DEPOSIT, "Term deposit", "Savings", 1, is_recorded=True),
     BankProduct(HOUSING_LOAN, "Housing loan", "Loans", 2, is_recorded=True),

@@ -84,31 +84,43 @@ def simulate_visits(
 
 
 def _simulate_visitor(
-    name: str, favourite: str, item_pool: ItemPool, parameters: VisitorParameters, rng: np.random.Generator
+    name: str,
+    favourite: str,
+    item_pool: ItemPool,
+    parameters: VisitorParameters,
+    rng: np.random.Generator,
 ) -> list[tuple[str, str, str, str, datetime]]:
     """Rows of (id, profile_id, item_id, kind, at)."""
+    # At least three views; the mean is still `mean_views`.
     views = 3 + rng.poisson(parameters.mean_views - 3)
     chosen = _choose_items(favourite, views, item_pool, parameters, rng)
     rows = []
-    for number, (item, at) in enumerate(zip(chosen, _draw_times(views, parameters, rng), strict=True)):
-        rows.append((f"{name}:{number}:view", name, str(item_pool.ids[item]), "view", at))
+    times = _draw_times(views, parameters, rng)
+    for number, (position, at) in enumerate(zip(chosen, times, strict=True)):
+        item_id = str(item_pool.ids[position])
+        rows.append((f"{name}:{number}:view", name, item_id, "view", at))
         for step, (kind, probability) in enumerate(parameters.steps, 1):
             if rng.random() >= probability:
                 break
             later = at + timedelta(seconds=45 * step)
-            rows.append((f"{name}:{number}:{kind}", name, str(item_pool.ids[item]), kind, later))
+            rows.append((f"{name}:{number}:{kind}", name, item_id, kind, later))
     return rows
 
 
 def _choose_items(
-    favourite: str, count: int, item_pool: ItemPool, parameters: VisitorParameters, rng: np.random.Generator
+    favourite: str,
+    count: int,
+    item_pool: ItemPool,
+    parameters: VisitorParameters,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Item positions, shape (count,). All three kinds are drawn, and later ones overwrite earlier ones."""
     in_group = item_pool.group == favourite
     in_wider = np.isin(item_pool.wider_group, item_pool.wider_group[in_group])
     reach = rng.random(count)
     chosen = item_pool.draw_items(np.ones_like(in_group), count, rng)
-    is_near = reach < parameters.same_group_probability + parameters.wider_group_probability
+    wider_limit = parameters.same_group_probability + parameters.wider_group_probability
+    is_near = reach < wider_limit
     chosen[is_near] = item_pool.draw_items(in_wider, int(is_near.sum()), rng)
     is_favourite = reach < parameters.same_group_probability
     chosen[is_favourite] = item_pool.draw_items(in_group, int(is_favourite.sum()), rng)
@@ -119,8 +131,10 @@ def _draw_times(count: int, parameters: VisitorParameters, rng: np.random.Genera
     """Ascending times in one to three sessions of 40 minutes, spread over the period."""
     sessions = rng.uniform(0, parameters.period.total_seconds(), size=1 + rng.integers(0, 3))
     minutes = rng.uniform(0, 40, size=count)
-    seconds_before_end = sessions[rng.integers(0, len(sessions), size=count)] + minutes * 60
-    return [
-        SIMULATION_END - timedelta(seconds=round(float(seconds)))
-        for seconds in np.sort(seconds_before_end)[::-1]
-    ]
+    session_of_view = rng.integers(0, len(sessions), size=count)
+    seconds_before_end = sessions[session_of_view] + minutes * 60
+    times = []
+    # Descending seconds before the end are ascending times.
+    for seconds in np.sort(seconds_before_end)[::-1].tolist():
+        times.append(SIMULATION_END - timedelta(seconds=round(seconds)))
+    return times

@@ -75,7 +75,9 @@ def write_tables(tables: DemoTables, folder: Path) -> None:
     for name in SCHEMAS:
         frame: pl.DataFrame = getattr(tables, name)
         path = folder / f"{name}.parquet"
+        # A file of an earlier conversion must not stay.
         if frame.is_empty():
             path.unlink(missing_ok=True)
             continue
+        # The files are part of the repository, so their size matters more than the time to write them.
         frame.write_parquet(path, compression="zstd", compression_level=19, statistics=False)

@@ -34,9 +34,11 @@ class Command(BaseCommand):
         parser.add_argument("benchmark", choices=[*sorted(RATE_BENCHMARKS), "growth", "cost"])
         parser.add_argument("--events", type=int, help="for growth: how many; for cost: the smallest number")
         parser.add_argument("--json", type=Path, help="where the metrics go, as flat JSON")
+        # argparse has no arguments that depend on a positional one; their help names the benchmark.
         cost.add_arguments(parser)
 
     def handle(self, **options: Any) -> None:
+        """Runs one benchmark; metrics go to stdout and --json, messages to stderr. Raises CommandError."""
         started_at = time.monotonic()
 
         def report_line(line: str) -> None:

@@ -23,11 +23,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--region", action="append", choices=regions.list_served(), help="default: all served"
+            "--region",
+            action="append",
+            choices=regions.list_served(),
+            help="default: all served",
         )
         parser.add_argument("--base-url", help="default: the running server, else this process")
 
     def handle(self, **options: Any) -> None:
+        """Prints a table for each region. Exits with status 1 on a violation; raises CommandError if the check can't run."""
         client = self._create_client(options["base_url"])
         violations = 0
         for region in options["region"] or regions.list_served():

@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--plan", default="free")
 
     def handle(self, **options: Any) -> None:
+        """Prints slug, region and API key. Raises CommandError for invalid values and taken slugs."""
         try:
             opened = self._open_tenant(options)
             with control_scope(opened.id, actor=ACTOR) as s:

@@ -16,6 +16,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, **_options: Any) -> None:
+        """Returns after Ctrl-C. Raises CommandError if an engine does not start or the services run already."""
         try:
             services = ensure_services(get_home_directory(os.environ), report=self.stdout.write)
             if not services.is_owned:

@@ -37,6 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", type=Path, help="where to write the figures")
 
     def handle(self, **options: Any) -> None:
+        """Prints the metrics beside those of --evaluate-json. Raises CommandError."""
         try:
             with ensure_server() as url:
                 client = BenchClient(url, self._open_tenant())
@@ -48,6 +49,7 @@ class Command(BaseCommand):
                     k=options["k"],
                     on_progress=self._print_progress,
                 )
+                # A server that is stopped next would wait for the open connection.
                 client.close()
         except (CallFailed, DataError, DomainError, RuntimeError) as error:
             raise CommandError(str(error)) from error

@@ -24,6 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, help="a file of JSON lines; without it they are printed")
 
     def handle(self, **options: Any) -> None:
+        """Writes JSON lines to --out or stdout. Raises CommandError for an unknown tenant."""
         try:
             tenant = get_tenant_by_slug(options["tenant"], reason="export of a profile")
             lines = export_profile(tenant, options["profile_id"], actor=Actor("system", "export_profile"))

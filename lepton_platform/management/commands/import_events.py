@@ -19,4 +19,5 @@ class Command(BaseCommand):
         parser.add_argument("--kind", default="view", help="for rows without a kind (default: view)")
 
     def handle(self, **options: Any) -> None:
+        """Prints the numbers of rows by outcome. Raises CommandError."""
         run_import(self, options, get_event_format(options["kind"]))

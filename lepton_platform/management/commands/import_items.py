@@ -20,4 +20,5 @@ class Command(BaseCommand):
         add_import_arguments(parser)
 
     def handle(self, **options: Any) -> None:
+        """Prints the numbers of rows by outcome. Raises CommandError."""
         run_import(self, options, get_item_format())

@@ -20,6 +20,7 @@ class Command(BaseCommand):
     help = "Loads and trains the demo tenants, and writes sign-in and API keys to $LEPTON_HOME/run.json."
 
     def handle(self, **_options: Any) -> None:
+        """Writes run.json after all trainings have ended. Raises CommandError."""
         try:
             tenants = load_demo(self._print_progress)
             account = ensure_credentials()

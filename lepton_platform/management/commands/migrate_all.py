@@ -14,5 +14,6 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, **_options: Any) -> None:
+        """Prints a line for each database with pending migrations."""
         migrate_all(self.stdout.write)
         self.stdout.write("Every database is up to date.")

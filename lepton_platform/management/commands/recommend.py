@@ -27,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--reasons", action="store_true")
 
     def handle(self, **options: Any) -> None:
+        """Prints stage, model version and items. Raises CommandError for an unknown tenant."""
         request = RecommendRequest(
             profile_id=options["profile_id"], k=options["k"], reasons=options["reasons"]
         )

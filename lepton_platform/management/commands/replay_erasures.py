@@ -27,6 +27,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        """Prints the numbers of tenants, profiles and rows for each region. Raises CommandError."""
         regions = [options["region"]] if options["region"] else sorted(settings.LEPTON_SERVED_REGIONS)
         try:
             for region in regions:
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             n_tenants += 1
             n_profiles += replay.erased
             n_rows += replay.rows
+            # Only exceptions are listed; most tenants have nothing to repeat.
             if replay.erased:
                 self.stdout.write(
                     f"Tenant {replay.tenant.id}: profiles erased again: {replay.erased}; rows: {replay.rows}."

@@ -37,6 +37,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        """Prints a line for each rotated key. Raises CommandError for contradicting options and unknown targets."""
         if options["key_type"] == "region-kek" and not options["region"]:
             raise CommandError("A region's key is rotated with --region.")
         if options["purpose"] and options["key_type"] != "purpose":

@@ -34,6 +34,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        """Prints the version, its state and its metrics. Raises CommandError if the training does not succeed."""
         try:
             view = get_view_by_slug(options["tenant"], reason="train command")
             tenant = view.ref
@@ -53,7 +54,8 @@ class Command(BaseCommand):
         self._print_metrics(version.metrics)
 
     def _print_metrics(self, version_metrics: Mapping[str, Any]) -> None:
-        for name in ("served", "popularity", "live"):
+        # A missing entry means that it was not evaluated, e.g. there was no active model.
+        for name in ("candidate", "popularity", "live"):
             metrics = version_metrics.get(name)
             if metrics:
                 self.stdout.write(

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--trials", type=int, help="trials of each model in each of its two stages")
 
     def handle(self, **options: Any) -> None:
+        """Prints the result of the search and the version. Raises CommandError if the training does not succeed."""
         try:
             self._tune_tenant(options)
         except (DataError, DomainError) as error:

@@ -26,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="Start without the demo tenants.")
 
     def handle(self, **options: Any) -> None:
+        """Returns after Ctrl-C or SIGTERM. Raises CommandError if something does not start or stay up."""
         # An orderly stop on SIGTERM and SIGHUP too, or the children would outlive this process.
         for signal_number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(signal_number, _raise_interrupt)

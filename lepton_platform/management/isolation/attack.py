@@ -132,7 +132,11 @@ class _AttackTarget:
 
 
 def run_attack(
-    client: ApiClient, attacker: ProbeTenant, victim: ProbeTenant, *, key: str = ""
+    client: ApiClient,
+    attacker: ProbeTenant,
+    victim: ProbeTenant,
+    *,
+    key: str = "",
 ) -> Iterator[AttackResult]:
     """Calls every operation with the attacker's, the victim's and absent ids.
 

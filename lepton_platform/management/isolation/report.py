@@ -17,6 +17,7 @@ from lepton_platform.management.isolation.rows import fingerprint
 from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
 from tenants import regions
 
+# Operations that must leak with a stolen key; a check that finds fewer can't be trusted.
 _MIN_CONTROL_LEAKS = 5
 
 
@@ -63,12 +64,16 @@ def check_region(region: str, client: ApiClient) -> IsolationReport:
         _run_attack(report, client, attacker, victim)
         _run_controls(report, client, attacker, victim)
     finally:
+        # The tenants stay for the next run, working keys must not.
         revoke_keys(attacker, victim)
     return report
 
 
 def _run_attack(
-    report: IsolationReport, client: ApiClient, attacker: ProbeTenant, victim: ProbeTenant
+    report: IsolationReport,
+    client: ApiClient,
+    attacker: ProbeTenant,
+    victim: ProbeTenant,
 ) -> None:
     before = fingerprint(victim.tenant.ref)
     report.results = list(run_attack(client, attacker, victim))
@@ -77,7 +82,10 @@ def _run_attack(
 
 
 def _run_controls(
-    report: IsolationReport, client: ApiClient, attacker: ProbeTenant, victim: ProbeTenant
+    report: IsolationReport,
+    client: ApiClient,
+    attacker: ProbeTenant,
+    victim: ProbeTenant,
 ) -> None:
     """Repeats the attack with the victim's own key: data must be visible and rows must change."""
     before = fingerprint(victim.tenant.ref)

@@ -118,6 +118,7 @@ def _fill_tenant(tenant: TenantView, client: ApiClient, *, min_versions: int) ->
     with control_scope(tenant.id, actor=ACTOR) as s:
         key = create_api_key(s, name="Isolation check", scopes=API_SCOPES)
         narrow = create_api_key(s, name="Isolation check, narrow", scopes=["tenant:read"])
+    # Random, so that the text can't occur in a response by chance.
     canary, nonce = f"canary{secrets.token_hex(12)}", secrets.token_hex(4)
     mirrored = ("mirror-item", "mirror-profile")
     private = (f"item-{nonce}", f"profile-{nonce}")

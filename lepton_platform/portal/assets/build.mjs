@@ -11,23 +11,23 @@ const modules = join(here, "node_modules");
 mkdirSync(out, { recursive: true });
 
 // Minified by esbuild: in one of about 25 builds on a busy machine Tailwind's own minifier drops rules.
-const whole = join(out, "whole.css");
+const unminified = join(out, "unminified.css");
 const css = spawnSync(
   process.execPath,
-  [join(modules, "@tailwindcss/cli/dist/index.mjs"), "-i", join(here, "portal.css"), "-o", whole],
+  [join(modules, "@tailwindcss/cli/dist/index.mjs"), "-i", join(here, "portal.css"), "-o", unminified],
   { cwd: here, stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" },
 );
 if (css.status !== 0) {
   process.stderr.write(css.stderr);
   process.exit(1);
 }
-const sheet = await transform(readFileSync(whole, "utf8"), {
+const sheet = await transform(readFileSync(unminified, "utf8"), {
   loader: "css",
   minify: true,
   target: ["chrome111", "firefox128", "safari16.4"],
   legalComments: "inline",
 });
-rmSync(whole);
+rmSync(unminified);
 writeFileSync(join(out, "portal.css"), sheet.code);
 
 await build({

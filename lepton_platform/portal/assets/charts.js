@@ -55,7 +55,7 @@ const option = (data) => {
     },
     yAxis: {
       type: "value",
-      minInterval: data.whole ? 1 : undefined,
+      minInterval: data.integer_axis ? 1 : undefined,
       splitLine: { lineStyle: { color: token("--chart-grid") } },
       axisLabel: { ...text, formatter: written },
     },

@@ -1,4 +1,4 @@
-"""What was judged and observed of a model version, in the words of its page."""
+"""Slices, online metrics and drift of a model version, as its page shows them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lepton_platform.portal.presenters.json_values import get_mapping, get_number
 from recommender.registry.reasons import translate_signal_name, translate_slice_name
 from recommender.registry.types import VersionView
 
+# Values of `data-tone`, the colour of a badge in portal.css.
 LEVEL_TONES = {"steady": "good", "moved": "warn", "drifted": "bad", "unknown": "calm"}
 
 
 @dataclass(frozen=True, slots=True)
 class SliceMetrics:
-    """A slice of the cases; `live` is None where the live model could not be compared."""
+    """nDCG of a group of test cases. `live_ndcg` is None if there was no active model to compare with."""
 
     name: str
     n_cases: int
@@ -26,7 +28,10 @@ class SliceMetrics:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """The share of answers that were followed by this, now and with the version before."""
+    """Fraction of recommendations that were followed by an outcome, for this version and the baseline version.
+
+    `dropped` is true if this version's rate is significantly worse.
+    """
 
     name: str
     current_rate: float
@@ -36,6 +41,8 @@ class OutcomeRow:
 
 @dataclass(frozen=True, slots=True)
 class OnlineMetrics:
+    """What followed a version's recommendations within an hour."""
+
     baseline_version: str
     n_requests: int
     outcome_rates: list[OutcomeRow]
@@ -43,7 +50,7 @@ class OnlineMetrics:
 
 @dataclass(frozen=True, slots=True)
 class DriftRow:
-    """`value` is the stability index, or the change of coverage."""
+    """`value` is the population stability index, or the relative change for the coverage."""
 
     name: str
     value: float | None
@@ -53,6 +60,8 @@ class DriftRow:
 
 @dataclass(frozen=True, slots=True)
 class DriftSummary:
+    """The highest level over all measures, and the measures. `tone` is the badge colour of the level."""
+
     level: str
     tone: str
     is_alarm: bool
@@ -61,60 +70,71 @@ class DriftSummary:
 
 
 def present_slices(version: VersionView) -> list[SliceMetrics]:
-    """The largest first."""
-    slices = _ensure_mapping(_ensure_mapping(version.metrics.get("gate")).get("slices"))
-    found = [_present_slice(name, _ensure_mapping(one)) for name, one in slices.items()]
-    return sorted(found, key=lambda group: -group.n_cases)
+    """Returns the slices that the promotion gate compared, the largest first."""
+    slices = get_mapping(get_mapping(version.metrics, "gate"), "slices")
+    presented = [_present_slice(name, get_mapping(slices, name)) for name in slices]
+    presented.sort(key=lambda row: -row.n_cases)
+    return presented
 
 
 def present_online_metrics(version: VersionView) -> OnlineMetrics | None:
-    """None before the first look at its answers."""
-    rates = _ensure_mapping(version.live.get("rates"))
+    """Returns the online metrics, or None before the first analysis."""
+    rates = get_mapping(version.live, "rates")
     if not rates:
         return None
     dropped = version.live.get("dropped", [])
-    followed = [
-        OutcomeRow(translate_signal_name(name), float(pair[0]), float(pair[1]), name in dropped)
-        for name, pair in rates.items()
-    ]
-    return OnlineMetrics(str(version.live.get("against", "")), int(version.live.get("answers", 0)), followed)
+    outcomes = []
+    # A pair: the rate of this version and that of the baseline version.
+    for name, (current_rate, previous_rate) in rates.items():
+        outcomes.append(
+            OutcomeRow(
+                name=translate_signal_name(name),
+                current_rate=float(current_rate),
+                previous_rate=float(previous_rate),
+                dropped=name in dropped,
+            )
+        )
+    return OnlineMetrics(
+        baseline_version=str(version.live.get("baseline_version", "")),
+        n_requests=int(version.live.get("recommendations", 0)),
+        outcome_rates=outcomes,
+    )
 
 
 def present_drift(version: VersionView) -> DriftSummary | None:
-    """None before the first measurement."""
+    """Returns the drift, or None before the first measurement."""
     if not version.drift:
         return None
     level = str(version.drift.get("level", "unknown"))
-    shifts = _ensure_mapping(version.drift.get("shifts"))
+    shifts = get_mapping(version.drift, "shifts")
     measured_at = version.drift.get("measured_at")
     return DriftSummary(
         level=translate_signal_name(level),
         tone=LEVEL_TONES.get(level, "calm"),
         is_alarm=level == "drifted",
-        shifts=[_present_shift(name, _ensure_mapping(one)) for name, one in shifts.items()],
+        shifts=[_present_shift(name, get_mapping(shifts, name)) for name in shifts],
         measured_at=datetime.fromisoformat(measured_at) if isinstance(measured_at, str) else None,
     )
 
 
 def _present_shift(name: str, shift: Mapping[str, Any]) -> DriftRow:
     level = str(shift.get("level", "unknown"))
-    value = shift.get("value")
-    number = float(value) if isinstance(value, int | float) else None
     return DriftRow(
-        translate_signal_name(name), number, translate_signal_name(level), LEVEL_TONES.get(level, "calm")
+        name=translate_signal_name(name),
+        value=get_number(shift, "value"),
+        level=translate_signal_name(level),
+        tone=LEVEL_TONES.get(level, "calm"),
     )
 
 
 def _present_slice(name: str, comparison: Mapping[str, Any]) -> SliceMetrics:
-    bar, live = _ensure_mapping(comparison.get("popularity")), _ensure_mapping(comparison.get("live"))
+    # Both comparisons contain the candidate's own nDCG; the one with the baseline always exists.
+    against_popularity = get_mapping(comparison, "popularity")
+    against_live = get_mapping(comparison, "live")
     return SliceMetrics(
-        translate_slice_name(name),
-        int(bar.get("cases", 0)),
-        bar.get("candidate"),
-        bar.get("baseline"),
-        live.get("baseline"),
+        name=translate_slice_name(name),
+        n_cases=int(against_popularity.get("cases", 0)),
+        ndcg=against_popularity.get("candidate"),
+        popularity_ndcg=against_popularity.get("baseline"),
+        live_ndcg=against_live.get("baseline"),
     )
-
-
-def _ensure_mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -1,4 +1,4 @@
-"""What a model version's metrics say, in the words of the models page."""
+"""Quality of a model version, as the models page and the reports show it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ from typing import Any
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from lepton_platform.portal.messages import (
-    translate_decision,
-    translate_exclusion,
-    translate_sentence,
-    translate_skip_reason,
-)
+from lepton_platform.portal.messages import translate_exclusion, translate_sentence, translate_skip_reason
+from lepton_platform.portal.presenters.json_values import get_integer, get_mapping, get_number
 from lepton_platform.portal.presenters.model_monitoring import (
     DriftSummary,
     OnlineMetrics,
@@ -32,8 +28,11 @@ NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
 
 @dataclass(frozen=True, slots=True)
 class ModelMetrics:
-    """`weight` is a share of all. Measured alone on the events that taught the blend its weights, and `without` is the
-    nDCG of the best blend without it on them; `left_out` says why it is not part."""
+    """One model of the ensemble, measured alone on the validation events that the blend weights were fitted on.
+
+    `weight` is its fraction of all blend weights. `ndcg_without` is the nDCG of the best blend without it.
+    `exclusion_reason` is the text why it is not part of the ensemble; empty if it is.
+    """
 
     name: str
     weight: float | None = None
@@ -47,7 +46,10 @@ class ModelMetrics:
 
 @dataclass(frozen=True, slots=True)
 class ModelQuality:
-    """`learned` counts the events of the training; `left_out` those that were stored and not learned from, by reason."""
+    """Test metrics of a version and the counts of its training data; None where nothing was measured.
+
+    `skipped_events` and `skipped_reviews` are (reason, count), the largest count first.
+    """
 
     version: VersionView
     ndcg: float | None
@@ -64,128 +66,140 @@ class ModelQuality:
 
     @property
     def uplift(self) -> float | None:
-        """Relative gain in nDCG over popularity; None where either is unknown or zero."""
+        """Relative gain in nDCG over popularity; None if either is unknown or popularity's is zero."""
         if self.ndcg is None or not self.popularity_ndcg:
             return None
         return self.ndcg / self.popularity_ndcg - 1
 
     @property
+    def uplift_class(self) -> str:
+        """CSS class of the uplift."""
+        return "text-success" if self.uplift is not None and self.uplift >= 0 else "text-warning"
+
+    @property
     def can_promote(self) -> bool:
+        """Whether the version can be activated by hand."""
         return self.version.has_artefact and self.version.state in ("candidate", "retired")
 
     @property
     def slices(self) -> list[SliceMetrics]:
+        """Quality per group of profiles and items, the largest group first."""
         return present_slices(self.version)
 
     @property
     def online_metrics(self) -> OnlineMetrics | None:
+        """What followed the version's recommendations; None before the first analysis."""
         return present_online_metrics(self.version)
 
     @property
     def click_rate(self) -> float | None:
-        """The share of its answers that were clicked; None before the first look."""
-        rates = _ensure_mapping(self.version.live.get("rates")).get("clicks")
+        """Fraction of the version's recommendations that were clicked; None before the first analysis."""
+        rates = get_mapping(self.version.live, "rates").get("clicks")
+        # (rate of this version, rate of the baseline version)
         return float(rates[0]) if rates else None
 
     @property
     def drift(self) -> DriftSummary | None:
+        """Distance between recent and training data; None before the first measurement."""
         return present_drift(self.version)
 
     @property
     def decision_text(self) -> str:
-        """Rows that earlier versions wrote have a sentence and no codes."""
-        return (
-            translate_reasons(self.version.reasons)
-            if self.version.reasons
-            else translate_decision(self.version.reason)
-        )
+        """Why the version was refused or rolled back, in the reader's language; empty if it was not."""
+        if self.version.reasons:
+            return translate_reasons(self.version.reasons)
+        return translate_sentence(self.version.reason)
 
 
 def present_quality(version: VersionView) -> ModelQuality:
+    """Reads the stored metrics of a version. Keys that are missing or have another type count as not measured."""
     metrics = version.metrics
-    served, reviews = _ensure_mapping(metrics.get("served")), _ensure_mapping(metrics.get("reviews"))
+    candidate = get_mapping(metrics, "candidate")
+    data = get_mapping(metrics, "data")
+    reviews = get_mapping(metrics, "reviews")
+    n_reviews = None
+    if reviews.get("stored"):
+        # A tenant without reviews has no line about them.
+        n_reviews = get_integer(reviews, "read")
     return ModelQuality(
         version=version,
-        ndcg=_get_number(served, NDCG),
-        recall=_get_number(served, RECALL),
-        coverage=_get_number(served, COVERAGE),
-        popularity_ndcg=_get_number(_ensure_mapping(metrics.get("popularity")), NDCG),
+        ndcg=get_number(candidate, NDCG),
+        recall=get_number(candidate, RECALL),
+        coverage=get_number(candidate, COVERAGE),
+        popularity_ndcg=get_number(get_mapping(metrics, "popularity"), NDCG),
         n_cases=int(metrics.get("cases") or 0),
         models=_present_models(metrics),
-        n_training_events=_parse_integer(_ensure_mapping(metrics.get("data")).get("events")),
-        skipped_events=_list_skipped(
-            _ensure_mapping(_ensure_mapping(metrics.get("data")).get("events_skipped"))
-        ),
-        n_reviews=_parse_integer(reviews.get("read")) if reviews.get("stored") else None,
-        skipped_reviews=_list_skipped(_ensure_mapping(reviews.get("skipped"))),
-        n_reviewed_items=_parse_integer(reviews.get("items")),
+        n_training_events=get_integer(data, "events"),
+        skipped_events=_list_skipped(get_mapping(data, "events_skipped")),
+        n_reviews=n_reviews,
+        skipped_reviews=_list_skipped(get_mapping(reviews, "skipped")),
+        n_reviewed_items=get_integer(reviews, "items"),
     )
 
 
 def build_quality_chart(versions: Sequence[VersionView]) -> dict[str, Any] | None:
-    """The chart of quality over versions, oldest first; None while fewer than one was measured."""
-    measured = [one for one in map(present_quality, reversed(versions)) if one.ndcg is not None]
-    if not measured:
+    """Returns the chart of nDCG over versions, oldest first, or None if no version was measured.
+
+    `versions` are ordered newest first, as the registry lists them.
+    """
+    labels = []
+    model_ndcg = []
+    popularity_ndcg = []
+    for version in reversed(versions):
+        quality = present_quality(version)
+        if quality.ndcg is None:
+            continue
+        labels.append(f"{version.name} · {format_short_day(localtime(version.trained_at))}")
+        model_ndcg.append(quality.ndcg)
+        popularity_ndcg.append(quality.popularity_ndcg)
+    if not labels:
         return None
     return {
-        "labels": [f"{one.version.name} · {_format_day(one.version)}" for one in measured],
+        "labels": labels,
         "series": [
-            build_chart_line(_("This model"), [one.ndcg for one in measured], filled=True),
-            build_chart_line(_("Popularity"), [one.popularity_ndcg for one in measured], dashed=True),
+            build_chart_line(_("This model"), model_ndcg, filled=True),
+            build_chart_line(_("Popularity"), popularity_ndcg, dashed=True),
         ],
     }
 
 
 def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
-    """The heaviest first, those that could not learn last."""
-    weights, seconds = _ensure_mapping(metrics.get("weights")), _ensure_mapping(metrics.get("seconds"))
-    measured = _ensure_mapping(metrics.get("validation"))
-    selection = _ensure_mapping(metrics.get("selection"))
-    without, dropped = (
-        _ensure_mapping(selection.get("ndcg_without")),
-        _ensure_mapping(selection.get("dropped")),
+    """Lists the models by descending weight, then those that could not be trained."""
+    weights = get_mapping(metrics, "weights")
+    dropped = get_mapping(get_mapping(metrics, "selection"), "dropped")
+    models = [_present_model(name, metrics) for name in {**weights, **dropped}]
+    models.sort(key=lambda model: -(model.weight or 0.0))
+    # Skipped models have neither a weight nor metrics.
+    for name, reason in get_mapping(metrics, "models_skipped").items():
+        models.append(ModelMetrics(name, exclusion_reason=translate_sentence(str(reason))))
+    return models
+
+
+def _present_model(name: str, metrics: Mapping[str, Any]) -> ModelMetrics:
+    weights = get_mapping(metrics, "weights")
+    # Weights are not normalised when they are stored.
+    total_weight = sum(float(weight) for weight in weights.values()) or 1.0
+    validation = get_mapping(get_mapping(metrics, "validation"), name)
+    selection = get_mapping(metrics, "selection")
+    return ModelMetrics(
+        name=name,
+        weight=float(weights.get(name, 0.0)) / total_weight,
+        ndcg=get_number(validation, NDCG),
+        recall=get_number(validation, RECALL),
+        coverage=get_number(validation, COVERAGE),
+        ndcg_without=get_number(get_mapping(selection, "ndcg_without"), name),
+        seconds=get_number(get_mapping(metrics, "seconds"), name),
+        exclusion_reason=translate_exclusion(str(get_mapping(selection, "dropped").get(name, ""))),
     )
-    total = sum(float(weight) for weight in weights.values()) or 1.0
-    found = [
-        ModelMetrics(
-            name=name,
-            weight=float(weights.get(name, 0.0)) / total,
-            ndcg=_get_number(_ensure_mapping(measured.get(name)), NDCG),
-            recall=_get_number(_ensure_mapping(measured.get(name)), RECALL),
-            coverage=_get_number(_ensure_mapping(measured.get(name)), COVERAGE),
-            ndcg_without=_get_number(without, name),
-            seconds=_get_number(seconds, name),
-            exclusion_reason=translate_exclusion(str(dropped.get(name, ""))),
-        )
-        for name in {**weights, **dropped}
-    ]
-    left_out = _ensure_mapping(metrics.get("models_skipped"))
-    return sorted(found, key=lambda member: -(member.weight or 0.0)) + [
-        ModelMetrics(name, exclusion_reason=translate_sentence(str(reason)))
-        for name, reason in left_out.items()
-    ]
 
 
 def _list_skipped(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """The most first."""
-    found = [
-        (translate_skip_reason(reason), n) for reason, count in counts.items() if (n := _parse_integer(count))
-    ]
-    return sorted(found, key=lambda one: -one[1])
-
-
-def _parse_integer(value: Any) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _ensure_mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _get_number(metrics: Mapping[str, Any], name: str) -> float | None:
-    value = metrics.get(name)
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _format_day(version: VersionView) -> str:
-    return format_short_day(localtime(version.trained_at))
+    """Returns (translated reason, count) without zero counts, the largest first."""
+    skipped = []
+    for reason in counts:
+        count = get_integer(counts, reason)
+        if count:
+            skipped.append((translate_skip_reason(reason), count))
+    # sort() is stable, so reasons with equal counts keep their stored order.
+    skipped.sort(key=lambda row: -row[1])
+    return skipped

@@ -1,4 +1,4 @@
-"""In which form a model serves, and which settings were found for its members, for the model's page."""
+"""Quantization and tuning results of a model version, as its page shows them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
-    """Bytes of a member's files and of its arrays in memory, as trained and as served."""
+    """Bytes of a model's files and of its arrays in memory, before and after quantization."""
 
     name: str
     is_quantized: bool
@@ -21,7 +21,7 @@ class ModelSize:
 
 @dataclass(frozen=True, slots=True)
 class QuantizationSummary:
-    """`ndcg_before` and `ndcg_after` are of the blend, on `cases` hidden events."""
+    """nDCG@10 of the ensemble on `n_cases` validation events before and after quantization, and the sizes."""
 
     ndcg_before: float
     ndcg_after: float
@@ -30,21 +30,30 @@ class QuantizationSummary:
 
     @property
     def total(self) -> ModelSize:
-        sums = [
-            sum(getattr(size, name) for size in self.sizes)
-            for name in ("file_bytes_before", "file_bytes_after", "memory_bytes_before", "memory_bytes_after")
-        ]
-        return ModelSize("", any(size.is_quantized for size in self.sizes), *sums)
+        """The sums over all models."""
+        return ModelSize(
+            name="",
+            is_quantized=any(size.is_quantized for size in self.sizes),
+            file_bytes_before=sum(size.file_bytes_before for size in self.sizes),
+            file_bytes_after=sum(size.file_bytes_after for size in self.sizes),
+            memory_bytes_before=sum(size.memory_bytes_before for size in self.sizes),
+            memory_bytes_after=sum(size.memory_bytes_after for size in self.sizes),
+        )
 
     @property
     def ndcg_change(self) -> float | None:
-        """Relative; None where nothing was right before."""
-        return self.ndcg_after / self.ndcg_before - 1 if self.ndcg_before else None
+        """Relative change of nDCG; None if it was zero before."""
+        if not self.ndcg_before:
+            return None
+        return self.ndcg_after / self.ndcg_before - 1
 
 
 @dataclass(frozen=True, slots=True)
 class TuningSummary:
-    """Of one member. `settings` are what differs from the defaults now; figures are on the events that confirm."""
+    """The tuning of one model. `settings` are the hyper-parameters that differ from the defaults.
+
+    Both nDCG values are measured on held-out events that the search did not use.
+    """
 
     name: str
     n_trials: int
@@ -54,45 +63,46 @@ class TuningSummary:
 
 
 def present_quantization(metrics: Mapping[str, Any]) -> QuantizationSummary | None:
-    """None for a version whose form was not measured."""
-    card = metrics.get("quantization")
-    if not isinstance(card, dict) or not card.get("models"):
+    """Returns the effect of quantization, or None for a version without a measurement."""
+    report = metrics.get("quantization")
+    if not isinstance(report, dict) or not report.get("models"):
         return None
-    sizes = [
-        ModelSize(
-            name,
-            bool(one.get("compressed")),
-            *(
-                int(one.get(key, 0))
-                for key in (
-                    "file_bytes_before",
-                    "file_bytes_after",
-                    "memory_bytes_before",
-                    "memory_bytes_after",
-                )
-            ),
-        )
-        for name, one in card["models"].items()
-    ]
+    sizes = [_present_size(name, values) for name, values in report["models"].items()]
+    sizes.sort(key=lambda size: -size.file_bytes_before)
     return QuantizationSummary(
-        float(card.get("ndcg@10_before", 0.0)),
-        float(card.get("ndcg@10_after", 0.0)),
-        int(card.get("cases", 0)),
-        sorted(sizes, key=lambda size: -size.file_bytes_before),
+        ndcg_before=float(report.get("ndcg@10_before", 0.0)),
+        ndcg_after=float(report.get("ndcg@10_after", 0.0)),
+        n_cases=int(report.get("cases", 0)),
+        sizes=sizes,
     )
 
 
 def present_tuning(metrics: Mapping[str, Any]) -> list[TuningSummary]:
-    """Empty for a training that did not look for settings."""
-    card = metrics.get("tuning")
-    members = card.get("models", {}) if isinstance(card, dict) else {}
-    return [
-        TuningSummary(
-            name,
-            int(one["trials"]),
-            float(one["held_out_ndcg"]["defaults"] or 0.0),
-            float(one["held_out_ndcg"]["best"] or 0.0),
-            list(one["settings"].items()),
+    """Returns the tuned models; empty for a training without tuning."""
+    report = metrics.get("tuning")
+    if not isinstance(report, dict):
+        return []
+    summaries = []
+    for name, tuning in report.get("models", {}).items():
+        summaries.append(
+            TuningSummary(
+                name=name,
+                n_trials=int(tuning["trials"]),
+                # None if no trial finished within the budget.
+                default_ndcg=float(tuning["held_out_ndcg"]["defaults"] or 0.0),
+                best_ndcg=float(tuning["held_out_ndcg"]["best"] or 0.0),
+                settings=list(tuning["settings"].items()),
+            )
         )
-        for name, one in members.items()
-    ]
+    return summaries
+
+
+def _present_size(name: str, values: Mapping[str, Any]) -> ModelSize:
+    return ModelSize(
+        name=name,
+        is_quantized=bool(values.get("compressed")),
+        file_bytes_before=int(values.get("file_bytes_before", 0)),
+        file_bytes_after=int(values.get("file_bytes_after", 0)),
+        memory_bytes_before=int(values.get("memory_bytes_before", 0)),
+        memory_bytes_after=int(values.get("memory_bytes_after", 0)),
+    )

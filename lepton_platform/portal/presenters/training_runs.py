@@ -1,4 +1,4 @@
-"""A training run in plain words."""
+"""A training run as the runs table shows it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lepton_platform.portal.messages import translate_decision
+from lepton_platform.portal.messages import translate_sentence
 from lepton_platform.portal.presenters.onboarding import OPEN_STATES
 from recommender.registry.reasons import parse_reasons, translate_reasons
 from tenants.data.types import JobView
@@ -16,6 +16,8 @@ from tenants.data.types import JobView
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
+    """`version` is the number of the trained version, or None. `duration` is the time so far for a running job."""
+
     job: JobView
     phase: str
     reason: str
@@ -28,39 +30,44 @@ class TrainingRun:
 
     @property
     def short_id(self) -> str:
+        # The end of a version 7 UUID is random; its start is a timestamp, which neighbouring runs share.
         return str(self.job.id)[-6:]
 
 
 def present_run(job: JobView) -> TrainingRun:
-    end = job.finished_at or timezone.now()
-    took = end - job.started_at if job.started_at else None
+    """Describes a training job in the reader's language."""
+    duration = None
+    if job.started_at:
+        duration = (job.finished_at or timezone.now()) - job.started_at
     return TrainingRun(
-        job, describe_phase(job.phase), _explain_outcome(job), took, job.outcome.get("version")
+        job=job,
+        phase=describe_phase(job.phase),
+        reason=_explain_outcome(job),
+        duration=duration,
+        version=job.outcome.get("version"),
     )
 
 
 def _explain_outcome(job: JobView) -> str:
-    """What the gate said as codes, in the reader's language; else the reason, also of jobs of earlier versions."""
-    said = job.outcome.get("reasons")
-    return (
-        translate_reasons(parse_reasons(said))
-        if isinstance(said, list) and said
-        else translate_decision(job.reason)
-    )
+    """Returns the reasons of the promotion gate, or the job's own reason if the gate was not reached."""
+    reasons = job.outcome.get("reasons")
+    if isinstance(reasons, list) and reasons:
+        return translate_reasons(parse_reasons(reasons))
+    return translate_sentence(job.reason)
 
 
 def describe_phase(phase: str) -> str:
-    """A phase's name for people; one that is not listed is shown as it is."""
-    words = {
+    """Returns the name of a phase in the reader's language; an unknown phase is returned unchanged."""
+    names = {
         "": _("Waiting for a worker"),
         "start": _("Starting"),
         "reading events": _("Reading events"),
-        "tuning": _("Looking for better settings"),
-        "embedding images": _("Looking at images"),
+        "tuning": _("Tuning hyper-parameters"),
+        "embedding images": _("Computing image embeddings"),
         "reading reviews": _("Reading reviews"),
-        "learning": _("Learning"),
-        "evaluating": _("Measuring quality"),
-        "refitting on all data": _("Learning from everything"),
+        "training": _("Training models"),
+        "evaluating": _("Evaluating"),
+        "refitting on all data": _("Training on all data"),
         "publishing": _("Encrypting and publishing"),
     }
-    return words.get(phase, phase)
+    return names.get(phase, phase)

@@ -1,3 +1,5 @@
+"""The audit log page."""
+
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
@@ -17,13 +19,14 @@ MAX_ENTRIES = 100
 @require_GET
 @member_required("audit.read")
 def show_audit_log(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
-    """The newest lines of both planes together."""
+    """Shows the newest entries of both databases in one list."""
     with control_scope(workspace.tenant.id, actor=workspace.actor) as control:
-        directory = list_audit_entries(control, limit=MAX_ENTRIES)
-        people = {str(member.user_id): member.email for member in list_members(control)}
+        control_entries = list_audit_entries(control, limit=MAX_ENTRIES)
+        members = list_members(control)
     with scope(workspace.tenant_ref, actor=workspace.actor) as s:
-        data = audit_log.list_entries(s, limit=MAX_ENTRIES)
-    entries: list[AuditView | audit_log.DataAuditView] = [*directory, *data]
+        data_entries = audit_log.list_entries(s, limit=MAX_ENTRIES)
+    # The newest entries overall are among the newest of each database.
+    entries: list[AuditView | audit_log.DataAuditView] = [*control_entries, *data_entries]
     entries.sort(key=lambda entry: entry.at, reverse=True)
     return render_page(
         request,
@@ -31,5 +34,5 @@ def show_audit_log(request: HttpRequest, workspace: WorkspaceContext) -> HttpRes
         "portal/audit.html",
         title=_("Audit log"),
         entries=entries[:MAX_ENTRIES],
-        people=people,
+        member_emails={str(member.user_id): member.email for member in members},
     )

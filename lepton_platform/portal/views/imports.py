@@ -1,3 +1,5 @@
+"""The upload page of the catalogue."""
+
 from __future__ import annotations
 
 import json
@@ -14,6 +16,7 @@ from lepton_platform.portal.tables import build_csv_response, format_csv
 from lepton_platform.portal.uploads import CatalogueImportResult, import_catalogue
 from tenants.errors import Invalid
 
+# Rows in the page's table, and rows that the page can post back for the download.
 MAX_SHOWN_ROWS = 50
 MAX_REJECTED_ROWS = 5_000
 EXAMPLE_CSV = (
@@ -25,11 +28,11 @@ EXAMPLE_CSV = (
 @require_http_methods(["GET", "POST"])
 @member_required("catalogue.write", refused_url="portal:catalogue_import")
 def upload_catalogue(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
+    """Shows the upload form. A POST imports the file and shows how many items were stored."""
     form = UploadForm(request.POST or None, request.FILES or None)
     outcome = _import_upload(workspace, form) if form.is_valid() else None
-    kept = (
-        [[one.number, one.reason, one.row] for one in outcome.rejected[:MAX_REJECTED_ROWS]] if outcome else []
-    )
+    rejected = outcome.rejected if outcome else []
+    rejected_rows = [[row.number, row.reason, row.row] for row in rejected[:MAX_REJECTED_ROWS]]
     return render_page(
         request,
         workspace,
@@ -37,24 +40,23 @@ def upload_catalogue(request: HttpRequest, workspace: WorkspaceContext) -> HttpR
         title=_("Upload a catalogue"),
         form=form,
         outcome=outcome,
-        shown=outcome.rejected[:MAX_SHOWN_ROWS] if outcome else [],
+        shown_rows=rejected[:MAX_SHOWN_ROWS],
         example_file=EXAMPLE_CSV,
-        rejected_rows=json.dumps(kept, ensure_ascii=False),
+        rejected_rows=json.dumps(rejected_rows, ensure_ascii=False),
     )
 
 
 @require_POST
 @member_required("catalogue.write", refused_url="portal:catalogue_import")
 def export_rejected_rows(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
-    """Gives the rejected rows back as a file. They came with the page: nothing of them is stored."""
+    """Returns the rejected rows as CSV. The page posts them back, because they are not stored."""
     rows = _parse_rows(request.POST.get("rows", ""))
-    return build_csv_response(
-        f"{workspace.tenant.slug}-rejected", format_csv(["row", "reason", "source"], rows)
-    )
+    text = format_csv(["row", "reason", "source"], rows)
+    return build_csv_response(f"{workspace.tenant.slug}-rejected", text)
 
 
 def _import_upload(workspace: WorkspaceContext, form: UploadForm) -> CatalogueImportResult | None:
-    """None when the file can't be read; the reason then stands at the field."""
+    """Returns the result, or None if the file can't be read; the form then has the error."""
     file = form.cleaned_data["file"]
     try:
         return import_catalogue(workspace, file.name, file.read())
@@ -68,6 +70,7 @@ def _parse_rows(text: str) -> list[list[object]]:
         rows = json.loads(text)
     except ValueError as error:
         raise Invalid.from_field("/rows", "unreadable", _("The rows can't be read.")) from error
+    # The rows come back from the browser, so their form is checked again.
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         raise Invalid.from_field("/rows", "unreadable", _("The rows can't be read."))
     return rows[:MAX_REJECTED_ROWS]

@@ -1,3 +1,5 @@
+"""The API keys page."""
+
 from __future__ import annotations
 
 from datetime import timedelta
@@ -24,26 +26,33 @@ from tenants.scope import control_scope
 @require_http_methods(["GET", "POST"])
 @member_required("keys.read", refused_url="portal:keys")
 def show_keys(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
-    """The list; a POST creates a key and shows its secret this once."""
+    """Shows the keys. A POST creates a key and shows its secret, which is not stored."""
     form = KeyForm(request.POST or None)
-    made = _create_key(workspace, form) if request.method == "POST" and form.is_valid() else None
-    return _render_keys_page(request, workspace, KeyForm() if made else form, made)
+    new_key = None
+    if request.method == "POST" and form.is_valid():
+        new_key = _create_key(workspace, form)
+        if new_key:
+            form = KeyForm()
+    return _render_keys_page(request, workspace, form, new_key)
 
 
 @never_cache
 @require_POST
 @member_required("keys.write", refused_url="portal:keys")
 def rotate_key(request: HttpRequest, workspace: WorkspaceContext, key_id: str) -> HttpResponse:
+    """Creates a successor of a key and shows its secret once."""
     form = OverlapForm(request.POST)
+    # An invalid choice gets the default overlap instead of an error page: the key is to be replaced.
     hours = form.cleaned_data["hours"] if form.is_valid() else 24
     with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
-        made = rotate_api_key(s, key_id, overlap=timedelta(hours=hours))
-    return _render_keys_page(request, workspace, KeyForm(), made)
+        new_key = rotate_api_key(s, key_id, overlap=timedelta(hours=hours))
+    return _render_keys_page(request, workspace, KeyForm(), new_key)
 
 
 @require_POST
 @member_required("keys.write", refused_url="portal:keys")
 def revoke_key(request: HttpRequest, workspace: WorkspaceContext, key_id: str) -> HttpResponse:
+    """Revokes a key."""
     with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
         key = revoke_api_key(s, key_id)
     messages.success(
@@ -53,7 +62,8 @@ def revoke_key(request: HttpRequest, workspace: WorkspaceContext, key_id: str) -
 
 
 def _create_key(workspace: WorkspaceContext, form: KeyForm) -> NewApiKey | None:
-    """None when the action refuses; the reasons then stand at the form's fields."""
+    """Returns the new key, or None if the action refuses it; the form then has the errors."""
+    # The page may be read with a lower role than creating a key needs.
     if not workspace.has_permission("keys.write"):
         raise Forbidden
     try:
@@ -74,7 +84,7 @@ def _render_keys_page(
     request: HttpRequest, workspace: WorkspaceContext, form: KeyForm, new_key: NewApiKey | None
 ) -> HttpResponse:
     with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
-        found = list_api_keys(s)
+        api_keys = list_api_keys(s)
     return render_page(
         request,
         workspace,
@@ -82,7 +92,7 @@ def _render_keys_page(
         title=_("API keys"),
         form=form,
         overlap=OverlapForm(),
-        found=found,
-        made=new_key,
+        api_keys=api_keys,
+        new_key=new_key,
         base_url=request.build_absolute_uri("/").rstrip("/"),
     )

@@ -1,3 +1,5 @@
+"""The members page."""
+
 from __future__ import annotations
 
 from uuid import UUID
@@ -22,19 +24,20 @@ from tenants.scope import control_scope
 @require_http_methods(["GET", "POST"])
 @member_required("members.read", refused_url="portal:members")
 def show_members(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
+    """Shows the members. A POST adds a member."""
     form = InviteForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _invite_member(workspace, form):
         messages.success(request, _("%(email)s is a member now.") % {"email": form.cleaned_data["email"]})
         return redirect("portal:members", workspace.tenant.slug)
     with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
-        found = queries.list_members(s)
+        members = queries.list_members(s)
     return render_page(
         request,
         workspace,
         "portal/members.html",
         title=_("Members"),
         form=form,
-        found=found,
+        members=members,
         roles=MemberRole.choices,
     )
 
@@ -42,6 +45,7 @@ def show_members(request: HttpRequest, workspace: WorkspaceContext) -> HttpRespo
 @require_POST
 @member_required("members.write", refused_url="portal:members")
 def change_role(request: HttpRequest, workspace: WorkspaceContext, user_id: UUID) -> HttpResponse:
+    """Changes the role of a member."""
     form = RoleForm(request.POST)
     if form.is_valid():
         with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
@@ -55,6 +59,7 @@ def change_role(request: HttpRequest, workspace: WorkspaceContext, user_id: UUID
 @require_POST
 @member_required("members.write", refused_url="portal:members")
 def remove_member(request: HttpRequest, workspace: WorkspaceContext, user_id: UUID) -> HttpResponse:
+    """Removes a member from the workspace."""
     with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
         actions.remove_member(s, user_id)
     messages.success(request, _("The member is removed."))
@@ -62,11 +67,13 @@ def remove_member(request: HttpRequest, workspace: WorkspaceContext, user_id: UU
 
 
 def _invite_member(workspace: WorkspaceContext, form: InviteForm) -> bool:
-    """False when the action refuses; the reasons then stand at the form's fields."""
+    """Returns False if the action refuses; the form then has the errors."""
+    # The page may be read with a lower role than adding a member needs.
     if not workspace.has_permission("members.write"):
         raise Forbidden
     try:
         with control_scope(workspace.tenant.id, actor=workspace.actor) as s:
+            # A new account gets the language of the page.
             actions.invite_member(s, **form.cleaned_data, language=get_language() or "en")
     except Invalid as error:
         add_error_to_form(form, error)

@@ -1,3 +1,5 @@
+"""The overview page."""
+
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +15,7 @@ from lepton_platform.portal.presenters.statistics import PERIOD_DAYS, ReportPeri
 @require_GET
 @member_required("overview.read")
 def show_overview(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
+    """Shows the overview of a workspace."""
     period = ReportPeriod.from_query(request.GET.get("days", ""))
     return render_page(
         request,

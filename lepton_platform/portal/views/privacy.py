@@ -1,3 +1,5 @@
+"""The privacy settings page."""
+
 from __future__ import annotations
 
 from django.contrib import messages
@@ -20,6 +22,7 @@ from tenants.scope import scope
 @require_http_methods(["GET", "POST"])
 @member_required("privacy.read", refused_url="portal:privacy")
 def show_privacy(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
+    """Shows the privacy settings. A POST changes them."""
     form = PrivacyForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and _update_settings(workspace, form):
         messages.success(request, _("The privacy settings are saved."))
@@ -33,12 +36,13 @@ def show_privacy(request: HttpRequest, workspace: WorkspaceContext) -> HttpRespo
         title=_("Privacy"),
         form=form if form.is_bound else PrivacyForm.from_settings(state.privacy),
         state=state,
-        preset=PRIVACY_PRESETS[state.vertical],
+        vertical_defaults=PRIVACY_PRESETS[state.vertical],
     )
 
 
 def _update_settings(workspace: WorkspaceContext, form: PrivacyForm) -> bool:
-    """False when the action refuses; the reasons then stand at the form's fields."""
+    """Returns False if the action refuses; the form then has the errors."""
+    # The page may be read with a lower role than changing the settings needs.
     if not workspace.has_permission("privacy.write"):
         raise Forbidden
     try:

@@ -1,3 +1,5 @@
+"""The reports page and its CSV downloads."""
+
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
@@ -14,6 +16,7 @@ from lepton_platform.portal.tables import build_csv_response, format_csv
 @require_GET
 @member_required("reports.read")
 def show_reports(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
+    """Shows the reports of a period."""
     period = ReportPeriod.from_query(request.GET.get("days", ""))
     report = reports.load_report(workspace, period)
     return render_page(
@@ -30,11 +33,12 @@ def show_reports(request: HttpRequest, workspace: WorkspaceContext) -> HttpRespo
 @require_GET
 @member_required("reports.read")
 def export_report(request: HttpRequest, workspace: WorkspaceContext) -> HttpResponse:
-    """The daily counts, or the model history with `table=models`."""
+    """Returns the daily counts as CSV, or the model versions with `table=models`."""
     period = ReportPeriod.from_query(request.GET.get("days", ""))
     report = reports.load_report(workspace, period)
-    which = "models" if request.GET.get("table") == "models" else "days"
-    header, rows = report.build_model_table() if which == "models" else report.build_day_table()
-    return build_csv_response(
-        f"{workspace.tenant.slug}-{which}-{period.start_date}-{period.end_date}", format_csv(header, rows)
-    )
+    if request.GET.get("table") == "models":
+        name, table = "models", report.build_model_table()
+    else:
+        name, table = "days", report.build_day_table()
+    file_name = f"{workspace.tenant.slug}-{name}-{period.start_date}-{period.end_date}"
+    return build_csv_response(file_name, format_csv(table.header, table.rows))

@@ -1,3 +1,5 @@
+"""The start page and redirects."""
+
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_required
@@ -11,10 +13,11 @@ from tenants.control.queries import list_memberships
 @require_GET
 @login_required
 def show_home(request: HttpRequest) -> HttpResponse:
-    """The first active workspace; staff without one go to their own pages."""
-    active = [one for one in list_memberships(request.user) if one.tenant.status == "active"]  # type: ignore[arg-type]  # login_required
-    if active:
-        return redirect("portal:overview", active[0].tenant.slug)
+    """Redirects to the first active workspace, or staff without one to the staff pages."""
+    memberships = list_memberships(request.user)  # type: ignore[arg-type]  # login_required
+    for membership in memberships:
+        if membership.tenant.status == "active":
+            return redirect("portal:overview", membership.tenant.slug)
     if request.user.is_staff:
         return redirect("/staff/")
     return render(request, "portal/no_workspace.html")
@@ -22,8 +25,10 @@ def show_home(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def redirect_to_overview(_request: HttpRequest, slug: str) -> HttpResponse:
+    """Redirects a workspace's address to its overview."""
     return redirect("portal:overview", slug)
 
 
 def raise_not_found(_request: HttpRequest) -> HttpResponse:
+    """Answers the addresses of allauth that this platform does not offer."""
     raise Http404

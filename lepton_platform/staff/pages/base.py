@@ -1,4 +1,4 @@
-"""What the directory's admin pages share."""
+"""Base classes of the staff's admin pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tenants.errors import DomainError
 
 
 class NonAtomicAdminMixin(DjangoModelAdmin):  # type: ignore[type-arg]  # generic in the stubs only
-    """Django wraps a saving page in a transaction; a scope must be the outermost one."""
+    """Removes the transaction that Django opens around a page that saves: a scope must be the outermost transaction."""
 
     @csrf_protect_m  # type: ignore[untyped-decorator]  # Django's stubs leave it untyped
     def changeform_view(
@@ -27,21 +27,24 @@ class NonAtomicAdminMixin(DjangoModelAdmin):  # type: ignore[type-arg]  # generi
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
+        """Shows or saves a row, without Django's transaction."""
         return self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
 
 
 class DirectoryAdmin(ModelAdmin, NonAtomicAdminMixin):  # type: ignore[misc]  # unfold has no types
-    """Pages over the directory. Saving calls an action; nothing is deleted here."""
+    """Admin pages over the control database. Saving calls an action. Rows can't be deleted."""
 
     list_per_page = 50
     actions = None
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Returns False for every row."""
         return False
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        """Raises PermissionDenied."""
         raise PermissionDenied
 
     def changeform_view(
@@ -51,18 +54,22 @@ class DirectoryAdmin(ModelAdmin, NonAtomicAdminMixin):  # type: ignore[misc]  # 
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """A refusal of the action is said on the page."""
+        """Shows or saves a row. If the action refuses the change, its error is shown as a message."""
         try:
-            answer: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+            response: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as error:
             messages.error(request, _(error.detail))
             return HttpResponseRedirect(request.get_full_path())
-        return answer
+        return response
 
 
 class ReadOnlyAdmin(DirectoryAdmin):
+    """Admin pages that only show rows."""
+
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Returns False."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Returns False for every row."""
         return False

@@ -1,4 +1,4 @@
-"""unfold's decorators with the types they lack."""
+"""unfold's decorators with type annotations."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ def display_column(
     header: bool | None = None,
     label: bool | Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
+    """Marks a method of an admin class as a column or field; the parameters are those of unfold's `display`."""
     decorate: Callable[[F], F] = display(
         description=description, ordering=ordering, header=header, label=label
     )
@@ -37,7 +38,17 @@ def confirm_action(
     consequence: Any,
     form: type[BaseDialogForm],
 ) -> Callable[[F], F]:
-    """A button on a row's page whose dialog asks `form` before anything happens."""
+    """Marks a method of an admin class as an action of a row's page that a dialog confirms.
+
+    Args:
+        description: The label of the button.
+        path: The last part of the action's address.
+        icon: The icon of the button.
+        variant: The colour of the button.
+        question: The title of the dialog.
+        consequence: The text of the dialog.
+        form: The form of the dialog, which the method receives filled in.
+    """
     dialog = ActionDialog(
         title=question, description=consequence, form_class=form, form_submit_text=description
     )

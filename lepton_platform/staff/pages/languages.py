@@ -1,3 +1,5 @@
+"""Choices of the interface language."""
+
 from __future__ import annotations
 
 from django.conf import settings
@@ -5,5 +7,8 @@ from django.utils.translation import get_language_info
 
 
 def list_language_choices() -> list[tuple[str, str]]:
-    """Each language under its own name."""
-    return [(code, get_language_info(code)["name_local"]) for code, _name in settings.LANGUAGES]
+    """Returns (code, name) of each language; a language is named in itself, so that its speakers recognise it."""
+    choices = []
+    for code, _name in settings.LANGUAGES:
+        choices.append((code, get_language_info(code)["name_local"]))
+    return choices

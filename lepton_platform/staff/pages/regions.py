@@ -1,3 +1,5 @@
+"""The regions page."""
+
 from __future__ import annotations
 
 from urllib.parse import urlsplit
@@ -17,12 +19,13 @@ from tenants import regions
 from tenants.control.models import Region
 from tenants.control.models.tenant import TenantStatus
 
+# The colours of unfold's label for each state.
 _HEALTH = {"ok": "success", "down": "danger", "elsewhere": "default"}
 
 
 @admin.register(Region, site=site)
 class RegionAdmin(ReadOnlyAdmin):
-    """The settings are the truth; this page shows them beside what is there."""
+    """The configured regions with the state of their databases. Regions are changed in the settings, not here."""
 
     list_display = (
         "heading",
@@ -38,53 +41,59 @@ class RegionAdmin(ReadOnlyAdmin):
     list_display_links = ("heading",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Region]:
-        live = Q(tenants__status=TenantStatus.ACTIVE)
+        """Adds the number of active tenants to each region."""
+        is_active = Q(tenants__status=TenantStatus.ACTIVE)
         queryset: QuerySet[Region] = super().get_queryset(request)
-        return queryset.annotate(live_tenants=Count("tenants", filter=live))
+        return queryset.annotate(live_tenants=Count("tenants", filter=is_active))
 
     @display_column(_("Region"), header=True, ordering="code")
     def heading(self, region: Region) -> tuple[str, str]:
+        """Name and code."""
         return str(region), region.code
 
     @display_column(_("Jurisdiction"), ordering="jurisdiction")
     def laws(self, region: Region) -> str:
-        """The usual ones are written in both languages."""
+        """Jurisdiction, translated if it is one of `JURISDICTIONS`."""
+        # gettext("") returns the header of the catalogue.
         return gettext(region.jurisdiction) if region.jurisdiction else "-"
 
     @display_column(_("Active tenants"), ordering="live_tenants")
     def tenants(self, region: Region) -> int:
+        """Number of active tenants."""
         return int(getattr(region, "live_tenants", 0))
 
     @display_column(_("Data database"), label=_HEALTH)
     def data_health(self, region: Region) -> tuple[str, str]:
+        """State of the region's data database."""
         return _check_health(region.code, "data")
 
     @display_column(_("Keys database"), label=_HEALTH)
     def keys_health(self, region: Region) -> tuple[str, str]:
+        """State of the region's keys database."""
         return _check_health(region.code, "keys")
 
     @display_column(_("Key service"))
     def key_service(self, region: Region) -> str:
+        """Kind of the key service."""
         return _get_url_scheme(region.code, "kms_url")
 
     @display_column(_("Object store"))
     def store(self, region: Region) -> str:
+        """Kind of the object store."""
         return _get_url_scheme(region.code, "object_store_url")
 
 
 def _check_health(code: str, plane: str) -> tuple[str, str]:
-    """The state and its wording; a region that this process does not serve is asked nothing."""
+    """Returns the state and its label. The database of a region that is not served here is not queried."""
     if code not in regions.list_served():
         return "elsewhere", str(_("Not served here"))
-    return (
-        ("ok", str(_("Answers")))
-        if is_database_available(f"{plane}_{code}")
-        else ("down", str(_("No answer")))
-    )
+    if is_database_available(f"{plane}_{code}"):
+        return "ok", str(_("Available"))
+    return "down", str(_("Unreachable"))
 
 
 def _get_url_scheme(code: str, field_name: str) -> str:
-    """Only the kind: the rest of the URL may hold a path or an account that concerns nobody here."""
+    """Returns the scheme only: the rest of the URL may contain paths and account names."""
     if code not in regions.list_served():
         return "-"
     return urlsplit(str(getattr(settings.LEPTON_REGIONS[code], field_name))).scheme or "file"

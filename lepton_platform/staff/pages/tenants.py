@@ -1,3 +1,5 @@
+"""The tenant pages: opening, changing, suspending and resuming a tenant."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -26,12 +28,16 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 
 _STATUS = {"active": "success", "suspended": "danger", "opening": "warning"}
+# The one action that each status offers, by the name of its method.
 _STATUS_ACTIONS = {"opening": "finish", "active": "suspend", "suspended": "resume"}
+# Keys, storage and addresses are derived from these fields.
 _READONLY_FIELDS = ("slug", "vertical", "region", "status", "created_at", "identifier")
 
 
 @admin.register(Tenant, site=site)
 class TenantAdmin(DirectoryAdmin):
+    """Tenants in the control database. Opening a tenant also creates its keys and its space in its region."""
+
     list_display = ("heading", "vertical", "region", "plan_label", "status_label", "language", "created_at")
     list_filter = ("status", "region", "vertical", "plan")
     list_display_links = ("heading",)
@@ -42,32 +48,40 @@ class TenantAdmin(DirectoryAdmin):
 
     @display_column(_("Tenant"), header=True, ordering="name")
     def heading(self, tenant: Tenant) -> tuple[str, str]:
+        """Name and slug."""
         return tenant.name, tenant.slug
 
     @display_column(_("Plan"), label=True, ordering="plan")
     def plan_label(self, tenant: Tenant) -> str:
+        """Translated plan."""
         return str(tenant.get_plan_display())
 
     @display_column(_("Status"), label=_STATUS, ordering="status")
     def status_label(self, tenant: Tenant) -> tuple[str, str]:
+        """Status and its translation."""
         return tenant.status, str(tenant.get_status_display())
 
     def get_form(
         self, request: HttpRequest, obj: Tenant | None = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        return super().get_form(
-            request, obj, change, **{**kwargs, "form": TenantForm if obj else OpenTenantForm}
-        )
+        """Returns the form of a new tenant or of an existing one."""
+        kwargs["form"] = TenantForm if obj else OpenTenantForm
+        return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
-        return _READONLY_FIELDS if obj else ()
+        """Returns the fields that are fixed once the tenant is open."""
+        if obj is None:
+            return ()
+        return _READONLY_FIELDS
 
     def get_fields(self, request: HttpRequest, obj: Tenant | None = None) -> tuple[str, ...]:
+        """Returns the fields of a new tenant or of an existing one."""
         if obj is None:
             return (*OpenTenantForm.Meta.fields, "owner_email")
         return (*TenantForm.Meta.fields, *_READONLY_FIELDS)
 
     def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        """Separates the fields that can be changed from the fixed ones."""
         if obj is None:
             return super().get_fieldsets(request, obj)
         return [
@@ -80,19 +94,23 @@ class TenantAdmin(DirectoryAdmin):
 
     @display_column(_("Id"))
     def identifier(self, tenant: Tenant) -> str:
+        """The tenant's id, which logs and file names contain."""
         return str(tenant.pk)
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: Any, change: bool) -> None:
+        """Calls the action that changes or opens the tenant."""
         actor = get_staff_actor(request)
         if change:
+            # Only changed fields, so that the audit entry lists what was changed.
             changed = {field: form.cleaned_data[field] for field in form.changed_data}
             with control_scope(obj.pk, actor=actor) as s:
                 update_tenant(s, **changed)
             return
-        given = {field: form.cleaned_data[field] for field in OpenTenantForm.Meta.fields}
-        owner = self._ensure_owner(request, form.cleaned_data["owner_email"], given["language"])
-        given["region"] = given["region"].code
-        obj.pk = open_tenant(owner=owner, actor=actor, **given).id
+        fields = {field: form.cleaned_data[field] for field in OpenTenantForm.Meta.fields}
+        fields["region"] = fields["region"].code
+        owner = self._ensure_owner(request, form.cleaned_data["owner_email"], fields["language"])
+        # The admin redirects to the page of `obj` after saving.
+        obj.pk = open_tenant(owner=owner, actor=actor, **fields).id
 
     def render_change_form(
         self,
@@ -103,20 +121,21 @@ class TenantAdmin(DirectoryAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
+        """Adds members, keys, audit entries and the model's state to the page of a tenant."""
         if obj is not None:
             context |= _load_tenant_context(obj, get_staff_actor(request))
         response: HttpResponse = super().render_change_form(request, context, add, change, form_url, obj)
         return response
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Only what the tenant's state allows."""
+        """Returns the action that the tenant's status allows."""
         tenant = self.get_object(request, object_id)
-        offered = _STATUS_ACTIONS[tenant.status] if tenant else None
-        return [
-            each
-            for each in super().get_actions_detail(request, object_id)
-            if each.action_name.endswith(f"_{offered}")
-        ]
+        if tenant is None:
+            return []
+        # unfold prefixes the method's name with the model's.
+        suffix = f"_{_STATUS_ACTIONS[tenant.status]}"
+        actions = super().get_actions_detail(request, object_id)
+        return [action for action in actions if action.action_name.endswith(suffix)]
 
     @confirm_action(
         _("Suspend"),
@@ -128,6 +147,7 @@ class TenantAdmin(DirectoryAdmin):
         form=ReasonForm,
     )
     def suspend(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Suspends the tenant."""
         return self._change_status(request, object_id, suspend_tenant, form.cleaned_data["reason"])
 
     @confirm_action(
@@ -140,6 +160,7 @@ class TenantAdmin(DirectoryAdmin):
         form=ReasonForm,
     )
     def resume(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Resumes the tenant."""
         return self._change_status(request, object_id, resume_tenant, form.cleaned_data["reason"])
 
     @confirm_action(
@@ -148,12 +169,15 @@ class TenantAdmin(DirectoryAdmin):
         icon="build_circle",
         variant=ActionVariant.PRIMARY,
         question=_("Finish setting up this tenant?"),
-        consequence=_("It was interrupted. What is missing of keys and space is made now."),
+        consequence=_("Its opening was interrupted. Missing keys and storage are created now."),
         form=BaseDialogForm,
     )
     def finish(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        """Completes an opening that was interrupted."""
+
         def finish_tenant() -> None:
             with control_scope(UUID(str(object_id)), actor=get_staff_actor(request)) as s:
+                # The scope is closed before finish_opening(), which opens scopes of its own.
                 entry = queries.get_tenant(s)
             finish_opening(entry, owner=None, actor=get_staff_actor(request))
 
@@ -182,21 +206,23 @@ class TenantAdmin(DirectoryAdmin):
             messages.error(request, _(error.detail))
         else:
             messages.success(request, success_message)
+        # The dialog is submitted by htmx, which follows this header with a full page load.
         return HttpResponse(headers={"HX-Redirect": reverse("admin:control_tenant_change", args=[object_id])})
 
     def _ensure_owner(self, request: HttpRequest, email: str, language: str) -> User | None:
         if not email:
             return None
-        known = queries.find_user_by_email(email)
-        return known or create_user(email=email, language=language, actor=get_staff_actor(request))
+        user = queries.find_user_by_email(email)
+        return user or create_user(email=email, language=language, actor=get_staff_actor(request))
 
 
 def _load_tenant_context(tenant: Tenant, actor: Actor) -> dict[str, Any]:
-    """People, keys in use, the latest of the audit log and how the model does, read under the tenant's own claim."""
+    """Loads members, number of valid keys, newest audit entries and the model's state, in the tenant's scope."""
     with control_scope(tenant.pk, actor=actor) as s:
         return {
             "model": model_health.load_model_health(TenantRef(tenant.pk, tenant.region_id)),
             "members": queries.list_members(s),
+            # A replaced key is valid until its overlap ends.
             "live_keys": sum(key.state in {"active", "replaced"} for key in queries.list_api_keys(s)),
             "audit": queries.list_audit_entries(s, limit=8),
         }

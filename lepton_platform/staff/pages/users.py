@@ -1,3 +1,5 @@
+"""The user pages."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -18,6 +20,8 @@ from tenants.control.models import User
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs only
+    """An account."""
+
     language = forms.ChoiceField(
         label=_("Language"), choices=list_language_choices, widget=UnfoldAdminSelectWidget
     )
@@ -29,6 +33,8 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
 
 @admin.register(User, site=site)
 class UserAdmin(DirectoryAdmin):
+    """Accounts. The e-mail address is fixed, because memberships and sign-in refer to it."""
+
     form = UserForm
     list_display = ("heading", "is_staff", "is_active", "language", "last_login", "created_at")
     list_filter = ("is_staff", "is_active", "language")
@@ -38,22 +44,31 @@ class UserAdmin(DirectoryAdmin):
 
     @display_column(_("User"), header=True, ordering="email")
     def heading(self, user: User) -> tuple[str, str]:
-        return user.name or user.email, user.email if user.name else ""
+        """Name and e-mail address; only the address for a user without a name."""
+        if user.name:
+            return user.name, user.email
+        return user.email, ""
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        return ("email",) if obj else ()
+        """Returns the fields that are fixed after the account was created."""
+        if obj is None:
+            return ()
+        return ("email",)
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
-        return self.fields if obj else ("email", "name", "language", "is_staff")
+        """Returns the fields of an account; a new one is always active."""
+        if obj is None:
+            return ("email", "name", "language", "is_staff")
+        return self.fields
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """A new account has no password: its owner sets one through the e-mail address."""
+        """Calls the action that changes or creates the account. A new one has no password; its owner sets it by e-mail."""
         actor = get_staff_actor(request)
         if change:
             changed = {field: form.cleaned_data[field] for field in form.changed_data}
             update_user(obj.pk, actor=actor, **changed)
             return
-        made = create_user(
+        user = create_user(
             email=obj.email, name=obj.name, language=obj.language, is_staff=obj.is_staff, actor=actor
         )
-        obj.pk = made.pk
+        obj.pk = user.pk

@@ -1,4 +1,4 @@
-"""How much memory a model holds."""
+"""Memory that the arrays of a model occupy."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+# Dotted prefix of our own modules: objects of libraries are not descended into.
+_OWN_PACKAGE = "recommender."
+
 
 def measure_memory_bytes(model: object) -> int:
-    """Of the arrays, files and vocabularies that the model refers to, each once, and of the tables in
-    kernels; what else libraries hold is not seen."""
-    return sum(dict(_iter_buffers(model, set())).values())
+    """Sums the sizes of all arrays, byte strings and vocabularies that the model refers to, each counted once.
+
+    Includes weights held by ONNX Runtime sessions where an object reports them as `session_bytes`; other memory of
+    libraries is not visible.
+    """
+    sizes = dict(_iter_buffers(model, set()))
+    return sum(sizes.values())
 
 
-def _iter_buffers(value: Any, visited: set[int]) -> Iterator[tuple[int, int]]:
-    """Identity and size of each."""
+def _iter_buffers(
+    value: Any,
+    visited: set[int],
+) -> Iterator[tuple[int, int]]:
+    """Yields (identity, bytes) of every buffer below `value`; shared buffers may be yielded twice."""
     if id(value) in visited:
         return
     visited.add(id(value))
@@ -26,20 +36,30 @@ def _iter_buffers(value: Any, visited: set[int]) -> Iterator[tuple[int, int]]:
     elif isinstance(value, bytes):
         yield id(value), len(value)
     elif sparse.issparse(value):
-        yield from map(_find_base_buffer, (value.data, value.indices, value.indptr))
+        for array in (value.data, value.indices, value.indptr):
+            yield _find_base_buffer(array)
     elif isinstance(value, Mapping):
-        if isinstance(next(iter(value.values()), None), int):
-            yield id(value), sys.getsizeof(value) + sum(map(sys.getsizeof, value))
-        for part in value.values():
-            if not isinstance(part, int | float | str):
-                yield from _iter_buffers(part, visited)
-    elif hasattr(value, "__dict__") and type(value).__module__.startswith("recommender."):
+        yield from _iter_mapping_buffers(value, visited)
+    elif hasattr(value, "__dict__") and type(value).__module__.startswith(_OWN_PACKAGE):
         yield from _iter_buffers(vars(value), visited)
         yield id(value), getattr(value, "session_bytes", 0)
 
 
+def _iter_mapping_buffers(
+    mapping: Mapping[Any, Any],
+    visited: set[int],
+) -> Iterator[tuple[int, int]]:
+    # A mapping to integers is a vocabulary: its keys and its hash table are what takes the memory.
+    if isinstance(next(iter(mapping.values()), None), int):
+        key_bytes = sum(map(sys.getsizeof, mapping))
+        yield id(mapping), sys.getsizeof(mapping) + key_bytes
+    for value in mapping.values():
+        if not isinstance(value, int | float | str):
+            yield from _iter_buffers(value, visited)
+
+
 def _find_base_buffer(array: np.ndarray[Any, Any]) -> tuple[int, int]:
-    """Of the array whose memory this one looks into."""
+    """Returns identity and size of the array that owns the memory, so that views are not counted again."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return id(array), int(array.nbytes)

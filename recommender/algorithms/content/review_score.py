@@ -1,4 +1,4 @@
-"""What reviews say of an item, and whether it is praised for what the person's own items are praised for."""
+"""Scores from analysed reviews: general sentiment, and similarity of praised aspects to those of the history."""
 
 from __future__ import annotations
 
@@ -8,17 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.common.int8 import dequantize, quantize_rows
-from recommender.algorithms.common.similarity_matrix import compute_recency_weights, to_csr
-from recommender.algorithms.content.feature_interactions import normalize_rows
+from recommender.algorithms.common.similarity_matrix import sum_item_vectors
 from recommender.dataset import Dataset
+from recommender.numeric import EPSILON, normalize_rows
+from recommender.onnx.int8 import dequantize, quantize_rows
 from recommender.types import Float32Array, Histories, InsufficientDataError, Int32Array
 
 
 @dataclass(frozen=True)
 class ReviewScoreConfig:
-    """taste: how much likeness of aspects counts beside the regard of everybody, agreement likewise; decay for each step
-    back."""
+    """Parameters of `ReviewScore`.
+
+    aspect_weight: Weight of the aspect similarity relative to the mean sentiment.
+    relevance_weight: Weight of how well reviews match the description, relative to the mean sentiment.
+    decay: Weight of an event relative to the event after it.
+    history: Number of latest events that count.
+    """
 
     aspect_weight: float = 0.5
     relevance_weight: float = 0.5
@@ -27,8 +32,11 @@ class ReviewScoreConfig:
 
 
 class ReviewScore(Recommender[ReviewScoreConfig]):
-    """Scores r_i + agreement . g_i + taste . cos(a_u, a_i): r_i the shrunk praise of item i and g_i its shrunk agreement,
-    each over its greatest size, a_i the praise of each of its aspects, a_u the faded mean of the history's."""
+    """Scores s_i + relevance_weight * g_i + aspect_weight * cos(a_u, a_i).
+
+    s_i is the shrunk mean sentiment of item i and g_i its shrunk relevance, each divided by its greatest absolute
+    value; a_i holds the sentiment towards each aspect, a_u the recency-weighted mean of the history's.
+    """
 
     name = "review_score"
     label = "Review score"
@@ -37,42 +45,51 @@ class ReviewScore(Recommender[ReviewScoreConfig]):
     uses_behaviour = False
     config_type = ReviewScoreConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
-        if data.review_features is None or not data.review_features.has_values:
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
+        features = data.review_features
+        if features is None or not features.has_values:
             raise InsufficientDataError("no item has enough reviews")
-        agreement = np.float32(self.config.relevance_weight) * _scale_to_unit_max(
-            data.review_features.relevance
-        )
-        self._item_scores = (_scale_to_unit_max(data.review_features.mean_sentiment) + agreement).astype(
-            np.float32
-        )
-        self._aspect_vectors = normalize_rows(data.review_features.aspect_sentiment.astype(np.float32))
+        sentiment = _scale_to_unit_max(features.mean_sentiment)
+        relevance = np.float32(self.config.relevance_weight) * _scale_to_unit_max(features.relevance)
+        self._item_scores = (sentiment + relevance).astype(np.float32)
+        self._aspect_vectors = normalize_rows(features.aspect_sentiment.astype(np.float32))
 
     def _score_batch(self, histories: Histories) -> Float32Array:
         recent = histories.take_last(self.config.history)
-        mean = (
-            to_csr(recent, self.items, compute_recency_weights(recent, self.config.decay))
-            @ self._aspect_vectors
+        vector_sums = sum_item_vectors(
+            recent,
+            self._aspect_vectors,
+            decay=self.config.decay,
         )
-        taste = normalize_rows(np.asarray(mean, dtype=np.float32)) @ self._aspect_vectors.T
-        return np.asarray(self._item_scores + np.float32(self.config.aspect_weight) * taste, dtype=np.float32)
+        user_aspects = normalize_rows(np.asarray(vector_sums, dtype=np.float32))
+        aspect_affinity = user_aspects @ self._aspect_vectors.T
+        scores = self._item_scores + np.float32(self.config.aspect_weight) * aspect_affinity
+        return np.asarray(scores, dtype=np.float32)
 
     def _compute_similarities(self, items: Int32Array) -> Float32Array:
         return np.asarray(self._aspect_vectors[items] @ self._aspect_vectors.T, dtype=np.float32)
 
     def _to_arrays(self) -> Arrays:
-        return {"regard": self._item_scores, "aspects": self._aspect_vectors}
+        return {"item_scores": self._item_scores, "aspect_vectors": self._aspect_vectors}
 
     def _quantize_arrays(self, arrays: Arrays) -> Arrays:
-        aspects, step = quantize_rows(self._aspect_vectors)
-        return arrays | {"aspects": aspects, "step": step}
+        aspect_vectors, scale = quantize_rows(self._aspect_vectors)
+        return arrays | {"aspect_vectors": aspect_vectors, "scale": scale}
 
-    def _restore_state(self, arrays: Arrays, _files: Mapping[str, bytes]) -> None:
-        self._item_scores, self._aspect_vectors = (
-            arrays["regard"],
-            dequantize(arrays["aspects"], arrays.get("step")),
-        )
+    def _restore_state(
+        self,
+        arrays: Arrays,
+        _files: Mapping[str, bytes],
+    ) -> None:
+        self._item_scores = arrays["item_scores"]
+        self._aspect_vectors = dequantize(arrays["aspect_vectors"], arrays.get("scale"))
 
 
 def _scale_to_unit_max(values: Float32Array) -> Float32Array:
-    return np.asarray(values / max(float(np.abs(values).max(initial=0.0)), 1e-12), dtype=np.float32)
+    """Divides by the greatest absolute value; zeros stay zero."""
+    max_abs = float(np.abs(values).max(initial=0.0))
+    return np.asarray(values / max(max_abs, EPSILON), dtype=np.float32)

@@ -21,9 +21,10 @@ from recommender.algorithms.neighbourhood.item_knn import ItemKNN
 from recommender.algorithms.neighbourhood.transitions import Transitions
 from recommender.algorithms.popularity.popularity import Popularity
 from recommender.algorithms.popularity.recent_popularity import RecentPopularity
+from recommender.algorithms.sequential.base import OnnxSequentialModel
 from recommender.algorithms.sequential.gru4rec import GRU4Rec
 from recommender.algorithms.sequential.nextitnet import NextItNet
-from recommender.algorithms.sequential.sasrec import OnnxSequentialModel, SASRec
+from recommender.algorithms.sequential.sasrec import SASRec
 
 # Models are fitted in this order, and each fit draws from the same generator: a new order changes trained models.
 MODEL_CLASSES: tuple[type[Recommender[Any]], ...] = (

@@ -15,25 +15,42 @@ from recommender.types import Float32Array, ProgressCallback, ignore_progress
 
 
 class ImplicitALSTrainer(ImplicitALS):
-    """FactorsScorer that can learn. `report` hears the fraction of rounds done and may raise Cancelled."""
+    """An `ImplicitALS` that can be fitted."""
 
     def __init__(
-        self, config: ImplicitALSConfig | None = None, *, on_progress: ProgressCallback = ignore_progress
+        self,
+        config: ImplicitALSConfig | None = None,
+        *,
+        on_progress: ProgressCallback = ignore_progress,
     ) -> None:
+        """Creates an unfitted model.
+
+        Args:
+            config: Parameters; the defaults if omitted.
+            on_progress: Receives the fraction of sweeps done; may raise TrainingCancelled.
+        """
         super().__init__(config)
         self.on_progress = on_progress
 
-    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
-        # implicit takes the stored value as the whole confidence of a choice.
-        confidence = build_interaction_matrix(data.histories, data.n_items) * np.float32(
-            1 + self.config.confidence
-        )
-        # One thread for BLAS: implicit's own loops call it for every user, and sums then have one order.
+    def _fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
+        interactions = build_interaction_matrix(data.histories, data.n_items)
+        # implicit reads the stored value as the whole confidence of a choice.
+        confidence = interactions * np.float32(1 + self.config.confidence)
+        seed = int(rng.integers(2**31))
+        # One BLAS thread: implicit's loops call BLAS for every user, and sums then have one order.
         with threadpool_limits(1, "blas"):
-            factors = self._fit_factors(sparse.csr_matrix(confidence), int(rng.integers(2**31)))
+            factors = self._fit_factors(sparse.csr_matrix(confidence), seed)
             self._set_factors(EmbeddingTable(factors))
 
-    def _fit_factors(self, confidence: sparse.csr_matrix, seed: int) -> Float32Array:
+    def _fit_factors(
+        self,
+        confidence: sparse.csr_matrix,
+        seed: int,
+    ) -> Float32Array:
         model = AlternatingLeastSquares(
             factors=min(self.config.factors, *confidence.shape),
             regularization=self.config.regularisation,
@@ -41,11 +58,21 @@ class ImplicitALSTrainer(ImplicitALS):
             num_threads=1,
             random_state=seed,
         )
-        model.fit(confidence, show_progress=False, callback=self._report_progress)
+        model.fit(
+            confidence,
+            show_progress=False,
+            callback=self._report_progress,
+        )
         factors = np.array(model.item_factors, dtype=np.float32)
-        # Rounds of the solver leave an item nobody chose with what is left of its random start.
-        factors[np.diff(confidence.tocsc().indptr) == 0] = 0
+        users_per_item = np.diff(confidence.tocsc().indptr)
+        # The solver only shrinks the random start of an item without events; it should score zero.
+        factors[users_per_item == 0] = 0
         return factors
 
-    def _report_progress(self, iteration: int, _seconds: float, _loss: float | None) -> None:
-        self.on_progress("factors", (iteration + 1) / self.config.iterations)
+    def _report_progress(
+        self,
+        iteration: int,
+        _seconds: float,
+        _loss: float | None,
+    ) -> None:
+        self.on_progress(self.name, (iteration + 1) / self.config.iterations)

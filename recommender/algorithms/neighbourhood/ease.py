@@ -16,14 +16,23 @@ from recommender.algorithms.neighbourhood.model import NeighbourhoodModel
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, InsufficientDataError, Int64Array
 
+# Rows of the inverse that are processed at once; bounds the temporary arrays.
+_BLOCK_ROWS = 1024
+
 
 @dataclass(frozen=True)
 class EaseConfig:
-    """dense_items bounds the inverse: its time grows with the cube of the items, its memory with the square.
+    """Parameters of `Ease`.
 
-    A small regression for each item costs less from about 8,000 items on, and predicts as well at 12,000.
-    In a greater catalogue each item is explained by the `closest` items that share most users with it, read from the
-    latest `longest` choices of each user."""
+    regularisation: L2 penalty lambda.
+    decay: Weight of an event relative to the event after it.
+    neighbours: Entries kept in each row of the matrix.
+    dense_items: Up to this many items the matrix is inverted, in time cubic and memory quadratic in the items. Above,
+        one small regression per item is cheaper (from about 8,000 items on) and measured as accurate at 12,000.
+    n_candidates: Predictors of each small regression: the items that share most users with the target.
+    max_training_history: Number of a user's latest choices that the small regressions read.
+    history: Number of latest events that count.
+    """
 
     regularisation: float = 100.0
     decay: float = 0.7
@@ -38,60 +47,103 @@ class EaseConfig:
 
 
 class Ease(NeighbourhoodModel[EaseConfig]):
+    """The matrix B that minimises ||X - XB||^2 + lambda ||B||^2 with a zero diagonal, cut to its strongest entries."""
+
     name = "ease"
     label = "Items chosen together (EASE)"
     relative_cost = 0.2
     config_type = EaseConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
-        choices = build_interaction_matrix(data.histories, data.n_items)
-        used = np.flatnonzero(np.asarray(choices.sum(axis=0)).ravel())
-        if len(used) > self.config.dense_items:
-            self.fit_note = (
-                f"each of {len(used):,} items is explained by its {self.config.n_candidates:,} closest"
-            )
-            choices = build_interaction_matrix(
-                data.histories.take_last(self.config.max_training_history), data.n_items
-            )
-            table = solve_per_item(
-                choices, regularisation=self.config.regularisation, n_candidates=self.config.n_candidates
-            )
-            self._similarity_matrix = SparseSimilarity(select_top_n_per_row(table, self.config.neighbours))
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
+        self.fit_note = ""
+        interactions = build_interaction_matrix(data.histories, data.n_items)
+        users_per_item = np.asarray(interactions.sum(axis=0)).ravel()
+        active_items = np.flatnonzero(users_per_item)
+        if len(active_items) <= self.config.dense_items:
+            weights = self._solve_dense(interactions[:, active_items], active_items)
         else:
-            self.fit_note = ""
-            self._similarity_matrix = SparseSimilarity(self._solve_dense(choices[:, used], used))
+            weights = self._solve_locally(data)
+            n_candidates = self.config.n_candidates
+            self.fit_note = (
+                f"each of {len(active_items):,} items is explained by its {n_candidates:,} closest"
+            )
+        self._similarity_matrix = SparseSimilarity(weights)
 
-    def _solve_dense(self, interactions: sparse.csr_matrix, active_items: Int64Array) -> sparse.csr_matrix:
-        """B = I - P / diag(P), P inverse to the regularised co-occurrence, cut to the strongest of a row."""
+    def _solve_locally(self, data: Dataset) -> sparse.csr_matrix:
+        recent = data.histories.take_last(self.config.max_training_history)
+        weights = solve_per_item(
+            build_interaction_matrix(recent, data.n_items),
+            regularisation=self.config.regularisation,
+            n_candidates=self.config.n_candidates,
+        )
+        return select_top_n_per_row(weights, self.config.neighbours)
+
+    def _solve_dense(
+        self,
+        interactions: sparse.csr_matrix,
+        active_items: Int64Array,
+    ) -> sparse.csr_matrix:
+        """Computes B = I - P / diag(P), with P the inverse of X'X + lambda I, cut to the strongest of each row.
+
+        Args:
+            interactions: X without the items that nobody chose, (users, len(active_items)).
+            active_items: Item numbers of its columns.
+
+        Returns:
+            float32 (items, items).
+        """
+        # Fortran order: LAPACK then works in the array's own memory.
         gram = np.asfortranarray((interactions.T @ interactions).toarray(), dtype=np.float32)
         gram[np.diag_indices_from(gram)] += self.config.regularisation
         inverse = compute_spd_inverse(gram)
-        scale = -1 / np.diag(inverse)
+        column_scale = -1 / np.diag(inverse)
         np.fill_diagonal(inverse, 0)
-        count = min(self.config.neighbours, len(active_items))
-        column = np.empty((len(active_items), count), np.int64)
-        value = np.empty((len(active_items), count), np.float32)
-        for start in range(0, len(active_items), 1024):
-            block = inverse[:, start : start + 1024].T * scale[None, :]
-            best = np.argpartition(np.abs(block), -count, axis=1)[:, -count:]
-            column[start : start + 1024] = best
-            value[start : start + 1024] = np.take_along_axis(block, best, axis=1)
-        row = np.repeat(active_items, count)
-        shape = (self.items, self.items)
-        table = sparse.csr_matrix((value.ravel(), (row, active_items[column].ravel())), shape=shape)
-        table.eliminate_zeros()
-        return table
+        n_active = len(active_items)
+        n_kept = min(self.config.neighbours, n_active)
+        columns = np.empty((n_active, n_kept), np.int64)
+        values = np.empty((n_active, n_kept), np.float32)
+        for start in range(0, n_active, _BLOCK_ROWS):
+            rows = slice(start, start + _BLOCK_ROWS)
+            # The inverse is symmetric, so its columns, contiguous in Fortran order, are read as rows.
+            block = inverse[:, rows].T * column_scale[None, :]
+            strongest = np.argpartition(np.abs(block), -n_kept, axis=1)[:, -n_kept:]
+            columns[rows] = strongest
+            values[rows] = np.take_along_axis(block, strongest, axis=1)
+        row_items = np.repeat(active_items, n_kept)
+        column_items = active_items[columns].ravel()
+        weights = sparse.csr_matrix(
+            (values.ravel(), (row_items, column_items)), shape=(self.items, self.items)
+        )
+        weights.eliminate_zeros()
+        return weights
 
 
 def compute_spd_inverse(matrix: Float32Array) -> Float32Array:
-    """The full inverse of a symmetric positive definite float32 matrix, made in its own memory."""
-    factor, failed = linalg.lapack.spotrf(matrix, lower=1, overwrite_a=1)
-    if failed:
+    """Inverts a symmetric positive definite float32 matrix in its own memory, by Cholesky decomposition.
+
+    Raises:
+        InsufficientDataError: The matrix is not positive definite.
+    """
+    factor, info = linalg.lapack.spotrf(
+        matrix,
+        lower=1,
+        overwrite_a=1,
+    )
+    if info:
         raise InsufficientDataError("the co-occurrence of items is not positive definite")
-    inverse, _ = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-    for start in range(0, len(inverse), 1024):
-        stop = start + 1024
+    inverse, _ = linalg.lapack.spotri(
+        factor,
+        lower=1,
+        overwrite_c=1,
+    )
+    # spotri fills the lower triangle only; it is mirrored block by block to bound the temporary memory.
+    for start in range(0, len(inverse), _BLOCK_ROWS):
+        stop = start + _BLOCK_ROWS
         inverse[start:stop, stop:] = inverse[stop:, start:stop].T
-        corner = inverse[start:stop, start:stop]
-        corner[:] = np.tril(corner) + np.tril(corner, -1).T
+        diagonal_block = inverse[start:stop, start:stop]
+        diagonal_block[:] = np.tril(diagonal_block) + np.tril(diagonal_block, -1).T
     return np.asarray(inverse, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Item neighbourhood: what the items of the history that are nearest to an item say for it."""
+"""Item-based collaborative filtering by nearest neighbours (Sarwar et al. 2001)."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ from recommender.types import Float32Array
 
 @dataclass(frozen=True)
 class ItemKNNConfig:
-    """shrinkage is alpha: the common users at which a cosine counts half. neighbours is N.
+    """Parameters of `ItemKNN`.
 
-    The sum over the neighbours is divided by the `mean`-th power of their total similarity: 0 leaves the sum, 1 makes
-    the weighted mean. Of a user's choices the latest `longest` are paired, for pairs grow with the square."""
+    shrinkage: alpha, the number of common users at which a cosine counts half.
+    neighbours: N, the number of nearest items that contribute to the score of an item.
+    normalisation_power: The score is divided by this power of the neighbours' total similarity: 0 gives the sum, 1 the
+        weighted mean.
+    decay: Weight of an event relative to the event after it.
+    history: Number of latest events that count.
+    max_training_history: Number of a user's latest choices that are paired; pairs grow with its square.
+    """
 
     shrinkage: float = 5.0
     neighbours: int = 50
@@ -39,41 +45,61 @@ class ItemKNNConfig:
 
 
 class ItemKNN(NeighbourhoodModel[ItemKNNConfig]):
-    """r_ui = sum of s_ij r_uj over the N items j nearest to i, by the total of s_ij over them for a mean.
+    """Scores r_ui = sum over the N items j nearest to i of s_ij r_uj, optionally divided by a power of sum s_ij.
 
-    s_ij is the cosine over users who chose both, times n_ij / (n_ij + alpha) (Sarwar et al. 2001; shrinkage after
-    Bell and Koren 2007). r_uj is the weight of the event, faded by its age; zero where j was not chosen."""
+    s_ij is the cosine over users who chose both items, times n_ij / (n_ij + alpha) for n_ij such users (shrinkage
+    after Bell and Koren 2007). r_uj is the recency-weighted strength of the event; zero where j was not chosen.
+    """
 
     name = "item_neighbours"
     label = "Item neighbours"
     relative_cost = 0.02
     config_type = ItemKNNConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
-        choices = build_interaction_matrix(
-            data.histories.take_last(self.config.max_training_history), data.n_items
-        )
-        chosen = np.asarray(choices.sum(axis=0), dtype=np.float32).ravel()
-        nearest = [
-            self._select_top_similar(common, rows, chosen)
-            for rows, common in iter_cooccurrence_blocks(choices)
-        ]
-        # Row j of the table is what j says for others, so the neighbourhoods of the targets are its columns.
-        self._similarity_matrix = SparseSimilarity(sparse.csr_matrix(sparse.vstack(nearest).T))
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
+        histories = data.histories.take_last(self.config.max_training_history)
+        interactions = build_interaction_matrix(histories, data.n_items)
+        item_counts = np.asarray(interactions.sum(axis=0), dtype=np.float32).ravel()
+        blocks = []
+        for rows, cooccurrence in iter_cooccurrence_blocks(interactions):
+            blocks.append(self._select_top_similar(cooccurrence, rows, item_counts))
+        # A row of the blocks holds the neighbours of a target; a row of the matrix is read for an item of the history.
+        self._similarity_matrix = SparseSimilarity(sparse.csr_matrix(sparse.vstack(blocks).T))
 
     def _select_top_similar(
-        self, cooccurrence: sparse.csr_matrix, rows: slice, item_counts: Float32Array
+        self,
+        cooccurrence: sparse.csr_matrix,
+        rows: slice,
+        item_counts: Float32Array,
     ) -> sparse.csr_matrix:
-        """The N greatest similarities of each target of `rows`, itself left out."""
+        """Returns the N greatest similarities of each target item of `rows`, the item itself excluded.
+
+        Args:
+            cooccurrence: Common users, CSR (len(rows), items).
+            rows: Target items of the block.
+            item_counts: Users of each item, float32 (items).
+        """
         pairs = cooccurrence.tocoo()
-        target = pairs.row + rows.start
-        cosine = pairs.data / np.sqrt(item_counts[target] * item_counts[pairs.col])
-        similar = cosine * pairs.data / (pairs.data + np.float32(self.config.shrinkage))
-        other = target != pairs.col
+        targets = pairs.row + rows.start
+        cosine = pairs.data / np.sqrt(item_counts[targets] * item_counts[pairs.col])
+        similarity = cosine * pairs.data / (pairs.data + np.float32(self.config.shrinkage))
+        is_other = targets != pairs.col
+        coordinates = (pairs.row[is_other], pairs.col[is_other])
         matrix = sparse.csr_matrix(
-            (similar[other], (pairs.row[other], pairs.col[other])), shape=cooccurrence.shape, dtype=np.float32
+            (similarity[is_other], coordinates),
+            shape=cooccurrence.shape,
+            dtype=np.float32,
         )
-        best = select_top_n_per_row(matrix, self.config.neighbours)
-        total = np.asarray(best.sum(axis=1)).ravel()
-        scale = np.power(total, -self.config.normalisation_power, out=np.zeros_like(total), where=total > 0)
-        return sparse.csr_matrix(sparse.diags(scale) @ best)
+        nearest = select_top_n_per_row(matrix, self.config.neighbours)
+        totals = np.asarray(nearest.sum(axis=1)).ravel()
+        scale = np.power(
+            totals,
+            -self.config.normalisation_power,
+            out=np.zeros_like(totals),
+            where=totals > 0,
+        )
+        return sparse.csr_matrix(sparse.diags(scale) @ nearest)

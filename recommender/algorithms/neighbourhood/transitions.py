@@ -1,4 +1,4 @@
-"""Which item follows which, a few steps ahead."""
+"""Sequential rules: which item follows which within a few steps (Ludewig and Jannach 2018)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,18 @@ from recommender.algorithms.common.search_space import FloatRange, IntRange, Sea
 from recommender.algorithms.common.similarity_matrix import SparseSimilarity, select_top_n_per_row
 from recommender.algorithms.neighbourhood.model import NeighbourhoodModel
 from recommender.dataset import Dataset
-from recommender.types import Float32Array, InsufficientDataError
+from recommender.types import Float32Array, Histories, InsufficientDataError
 
 
 @dataclass(frozen=True)
 class TransitionsConfig:
-    """A pair `gap` steps apart counts 1 / gap, up to `window` steps; both ends are normalised alike."""
+    """Parameters of `Transitions`.
+
+    window: Greatest distance of two events that are counted as a pair; a pair at distance d counts 1 / d.
+    decay: Weight of an event relative to the event after it.
+    neighbours: Entries kept in each row of the matrix.
+    history: Number of latest events that count.
+    """
 
     window: int = 5
     decay: float = 0.6
@@ -29,30 +35,53 @@ class TransitionsConfig:
 
 
 class Transitions(NeighbourhoodModel[TransitionsConfig]):
+    """Entry (i, j) is n_ij / sqrt(n_i. n_.j), with n_ij the weighted count of j following i within `window` steps."""
+
     name = "transitions"
     label = "Item transitions"
     relative_cost = 0.02
     reads_order = True
     config_type = TransitionsConfig
 
-    def _fit(self, data: Dataset, _rng: np.random.Generator) -> None:
-        rows = data.histories
-        owner = rows.row_ids()
-        counts = sparse.csr_matrix((data.n_items, data.n_items), dtype=np.float32)
-        for gap in range(1, self.config.window + 1):
-            before, after = rows.item[:-gap], rows.item[gap:]
-            same = (owner[:-gap] == owner[gap:]) & (before != after)
-            value = np.full(int(same.sum()), 1 / gap, np.float32)
-            counts = counts + sparse.csr_matrix((value, (before[same], after[same])), shape=counts.shape)
+    def _fit(
+        self,
+        data: Dataset,
+        _rng: np.random.Generator,
+    ) -> None:
+        counts = self._count_transitions(data.histories, data.n_items)
         if counts.nnz == 0:
             raise InsufficientDataError("no user chose two different items")
-        outgoing, incoming = (np.asarray(counts.sum(axis=axis)).ravel() for axis in (1, 0))
+        outgoing = np.asarray(counts.sum(axis=1)).ravel()
+        incoming = np.asarray(counts.sum(axis=0)).ravel()
         scaled = sparse.diags(inverse_sqrt(outgoing)) @ counts @ sparse.diags(inverse_sqrt(incoming))
-        self._similarity_matrix = SparseSimilarity(
-            select_top_n_per_row(sparse.csr_matrix(scaled), self.config.neighbours)
-        )
+        top_transitions = select_top_n_per_row(sparse.csr_matrix(scaled), self.config.neighbours)
+        self._similarity_matrix = SparseSimilarity(top_transitions)
+
+    def _count_transitions(
+        self,
+        histories: Histories,
+        n_items: int,
+    ) -> sparse.csr_matrix:
+        """Counts pairs of different items of one history, float32 (items, items), row the earlier item."""
+        row_ids = histories.row_ids()
+        counts = sparse.csr_matrix((n_items, n_items), dtype=np.float32)
+        for distance in range(1, self.config.window + 1):
+            earlier = histories.item[:-distance]
+            later = histories.item[distance:]
+            # The flat array holds all histories one after another: a pair may cross a boundary.
+            same_history = row_ids[:-distance] == row_ids[distance:]
+            is_transition = same_history & (earlier != later)
+            values = np.full(int(is_transition.sum()), 1 / distance, np.float32)
+            pairs = (earlier[is_transition], later[is_transition])
+            counts = counts + sparse.csr_matrix((values, pairs), shape=counts.shape)
+        return counts
 
 
 def inverse_sqrt(totals: Float32Array) -> Float32Array:
-    """1 / sqrt(x), and zero for zero."""
-    return np.divide(1, np.sqrt(totals), out=np.zeros_like(totals), where=totals > 0)
+    """Returns 1 / sqrt(x) of each value, and zero for zero."""
+    return np.divide(
+        1,
+        np.sqrt(totals),
+        out=np.zeros_like(totals),
+        where=totals > 0,
+    )

@@ -1,4 +1,4 @@
-"""How often each item was chosen of late: the favourites of this month, not of all time."""
+"""Popularity in which recent events count more."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ from recommender.dataset import Dataset
 
 @dataclass(frozen=True)
 class RecentPopularityConfig(PopularityConfig):
+    """Parameters of `RecentPopularity`, as those of `Popularity` with a finite half-life."""
+
     half_life_days: float = 30.0
 
     training_space: ClassVar[SearchSpace] = {"half_life_days": FloatRange(0.5, 365, log=True)}
 
 
 class RecentPopularity(Popularity):
-    """An event counts half for every half-life it lies before the latest one; without times all count alike."""
+    """Exponentially decayed popularity: an event counts half for each half-life before the latest event.
+
+    Without timestamps all events count alike, and `fit_note` says so.
+    """
 
     name = "recent_popularity"
     label = "Recent popularity"
@@ -28,8 +33,12 @@ class RecentPopularity(Popularity):
     uses_behaviour = False
     config_type = RecentPopularityConfig
 
-    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         super()._fit(data, rng)
-        self.fit_note = (
-            "" if data.has_timestamps else "the events carry no times, so old ones count like new ones"
-        )
+        self.fit_note = ""
+        if not data.has_timestamps:
+            self.fit_note = "the events have no timestamps, so old events count like new ones"

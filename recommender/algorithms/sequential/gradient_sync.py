@@ -1,4 +1,4 @@
-"""One training loop for one process or for several that each take a part of every batch. Loads torch: training only."""
+"""Gradient synchronisation of data-parallel training, and the interface of distributed backends. Loads torch."""
 
 from __future__ import annotations
 
@@ -14,50 +14,79 @@ from recommender.types import Histories, Int64Array, ProgressCallback
 
 
 class GradientSync(Protocol):
-    """The processes that learn one network together; all have the same network and draw the same batches."""
+    """Connects the processes that train one network; all hold the same weights and draw the same batches."""
 
     def select_shard(self, batch: Int64Array) -> Int64Array:
-        """The rows of a batch that are this process's; may be empty."""
+        """Returns the rows of a batch that this process computes; may be empty."""
 
-    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
-        """Every gradient becomes the mean over the processes, each counting `weight`: how many places its loss is of."""
+    def sync_gradients(
+        self,
+        parameters: Iterable[nn.Parameter],
+        n_positions: int,
+    ) -> None:
+        """Replaces each gradient by its mean over the processes.
+
+        Args:
+            parameters: Parameters of the network.
+            n_positions: Positions that this process's loss is the mean of, which is its weight in the mean.
+        """
 
 
 class SingleProcessSync:
-    """One process: every batch is its own."""
+    """Training in one process, which computes whole batches."""
 
     def select_shard(self, batch: Int64Array) -> Int64Array:
+        """Returns the whole batch."""
         return batch
 
-    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
-        """Nothing to average."""
+    def sync_gradients(
+        self,
+        parameters: Iterable[nn.Parameter],
+        n_positions: int,
+    ) -> None:
+        """Does nothing: the gradients are those of the whole batch."""
 
 
 class DataParallelSync:
-    """Processes that torch.distributed has joined; data parallel (Goyal et al. 2017), so a step is that of the whole batch."""
+    """Data-parallel training of processes joined by torch.distributed (Goyal et al. 2017).
 
-    def __init__(self, rank: int, world_size: int) -> None:
-        self._rank, self._world_size = rank, world_size
+    A step equals the step of one process on the whole batch, up to rounding.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        world_size: int,
+    ) -> None:
+        self._rank = rank
+        self._world_size = world_size
 
     def select_shard(self, batch: Int64Array) -> Int64Array:
+        """Returns every `world_size`-th row, so that shards have similar lengths."""
         return batch[self._rank :: self._world_size]
 
-    def sync_gradients(self, parameters: Iterable[nn.Parameter], n_positions: int) -> None:
-        """A network that has no gradient yet counts as having one of zeros."""
+    def sync_gradients(
+        self,
+        parameters: Iterable[nn.Parameter],
+        n_positions: int,
+    ) -> None:
+        """Averages the gradients in one message; a parameter without a gradient counts as zeros."""
         parameters = list(parameters)
-        parts = [
-            torch.zeros(parameter.numel())
-            if parameter.grad is None
-            else parameter.grad.flatten() * n_positions
-            for parameter in parameters
-        ]
-        message = torch.cat([*parts, torch.tensor([float(n_positions)])])
+        weighted_gradients = []
+        for parameter in parameters:
+            if parameter.grad is None:
+                weighted_gradients.append(torch.zeros(parameter.numel()))
+            else:
+                weighted_gradients.append(parameter.grad.flatten() * n_positions)
+        # The last number is the weight, so that one all-reduce sums the gradients and their weights.
+        message = torch.cat([*weighted_gradients, torch.tensor([float(n_positions)])])
         distributed.all_reduce(message)
         message[:-1] /= message[-1].clamp(min=1)
         start = 0
         for parameter in parameters:
-            parameter.grad = message[start : start + parameter.numel()].view_as(parameter).clone()
-            start += parameter.numel()
+            stop = start + parameter.numel()
+            parameter.grad = message[start:stop].view_as(parameter).clone()
+            start = stop
 
 
 class NetworkTraining(Protocol):
@@ -70,7 +99,7 @@ class NetworkTraining(Protocol):
 
 
 class DistributedBackend(Protocol):
-    """Processes elsewhere that can learn a network."""
+    """Runs the training loop of a network in other processes."""
 
     def train_epochs(
         self,
@@ -82,5 +111,19 @@ class DistributedBackend(Protocol):
         epochs: int,
         learning_rate: float,
     ) -> bool:
-        """Leaves the network as trainer.rounds() would, up to noise; False, and the network as it was, where that
-        failed. Passes on what trainer.report raises."""
+        """Trains the network as `SequentialTrainer.train_epochs` would, up to rounding.
+
+        Args:
+            trainer: Receives progress; its type and config are rebuilt in the processes.
+            network: Trained in place.
+            histories: Training rows.
+            rng: Generator of batches and negatives.
+            epochs: Number of passes over the rows.
+            learning_rate: Greatest learning rate.
+
+        Returns:
+            False if the processes failed; the network is then unchanged.
+
+        Raises:
+            TrainingCancelled: `trainer.on_progress` raised it.
+        """

@@ -1,11 +1,11 @@
-"""The served half of the recurrent network. No torch."""
+"""The serving half of GRU4Rec. No torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from recommender.algorithms.sequential.sasrec import (
+from recommender.algorithms.sequential.base import (
     LearningRateSchedule,
     OnnxSequentialModel,
     SequentialConfig,
@@ -16,7 +16,11 @@ RecurrentCell = Literal["gru", "lstm"]
 
 @dataclass(frozen=True)
 class GRU4RecConfig(SequentialConfig):
-    """`hidden` is what a cell remembers from one event to the next."""
+    """Parameters of `GRU4Rec`, in addition to those of `SequentialConfig`.
+
+    cell: Kind of the recurrent cell.
+    hidden_size: Width of the cell's state.
+    """
 
     batch_size: int = 256
     learning_rate: float = 4e-3
@@ -27,7 +31,7 @@ class GRU4RecConfig(SequentialConfig):
 
 
 class GRU4Rec(OnnxSequentialModel[GRU4RecConfig]):
-    """A GRU (Cho et al., EMNLP 2014) or LSTM along the history: Hidasi et al., GRU4Rec, ICLR 2016."""
+    """A GRU (Cho et al., EMNLP 2014) or LSTM over the history: Hidasi et al., GRU4Rec, ICLR 2016."""
 
     name = "recurrent"
     label = "Recurrent network (GRU4Rec)"

@@ -1,10 +1,10 @@
-"""The served half of the convolutional network. No torch."""
+"""The serving half of NextItNet. No torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recommender.algorithms.sequential.sasrec import (
+from recommender.algorithms.sequential.base import (
     LearningRateSchedule,
     OnnxSequentialModel,
     SequentialConfig,
@@ -13,7 +13,11 @@ from recommender.algorithms.sequential.sasrec import (
 
 @dataclass(frozen=True)
 class NextItNetConfig(SequentialConfig):
-    """Block b sees `taps` events, 2 ** b steps apart; together the blocks see 1 + (taps - 1)(2 ** blocks - 1)."""
+    """Parameters of `NextItNet`, in addition to those of `SequentialConfig`.
+
+    kernel_size: Events that block b reads, 2 ** b steps apart. Together the blocks read
+        1 + (kernel_size - 1) * (2 ** blocks - 1) events.
+    """
 
     blocks: int = 2
     batch_size: int = 256
@@ -24,7 +28,7 @@ class NextItNetConfig(SequentialConfig):
 
 
 class NextItNet(OnnxSequentialModel[NextItNetConfig]):
-    """Causal dilated convolutions along the history: Yuan et al., NextItNet, WSDM 2019."""
+    """Causal dilated convolutions over the history: Yuan et al., NextItNet, WSDM 2019."""
 
     name = "convolutional"
     label = "Convolutional network (NextItNet)"

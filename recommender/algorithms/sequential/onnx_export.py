@@ -1,4 +1,7 @@
-"""A trained sequence network as int8 ONNX, written op by op: no tracer, the same graph from every torch."""
+"""Exports a trained sequence network as int8 ONNX, operator by operator. Loads torch and onnx: training only.
+
+docs/decisions/0034-write-onnx-graphs-by-hand.md compares this with `torch.onnx.export`.
+"""
 
 from __future__ import annotations
 
@@ -7,105 +10,119 @@ import onnx
 from onnx import helper, numpy_helper, parser
 
 from recommender.algorithms.base import Arrays
+from recommender.algorithms.sequential.base import VECTORS_INPUT
 from recommender.algorithms.sequential.network import MixerBlock, NextItemNetwork, export_linear, to_numpy
+from recommender.onnx.int8 import quantize_rows
 from recommender.onnx.quantization import quantize_dynamic_int8
 from recommender.types import Float32Array
 
+# A block is these two texts around the text of its mixer; {x} is the output of the block before it.
 PRE_MIXER_ONNX = """
-  normed{i} = LayerNormalization<epsilon: float = 1e-05>({x}, b{i}_gain1, b{i}_bias1)"""
+  normed{i} = LayerNormalization<epsilon: float = 1e-05>({x}, b{i}_norm1_weight, b{i}_norm1_bias)"""
 
 POST_MIXER_ONNX = """
-  half{i} = Add({x}, mixed{i})
-  fed{i} = LayerNormalization<epsilon: float = 1e-05>(half{i}, b{i}_gain2, b{i}_bias2)
-  wide_raw{i} = MatMul(fed{i}, b{i}_widen)
-  wide{i} = Add(wide_raw{i}, b{i}_widen_bias)
-  bent{i} = Gelu(wide{i})
-  narrow_raw{i} = MatMul(bent{i}, b{i}_narrow)
-  narrow{i} = Add(narrow_raw{i}, b{i}_narrow_bias)
-  out{i} = Add(half{i}, narrow{i})"""
+  residual{i} = Add({x}, mixed{i})
+  fc_input{i} = LayerNormalization<epsilon: float = 1e-05>(residual{i}, b{i}_norm2_weight, b{i}_norm2_bias)
+  fc1_product{i} = MatMul(fc_input{i}, b{i}_fc1)
+  fc1{i} = Add(fc1_product{i}, b{i}_fc1_bias)
+  activated{i} = Gelu(fc1{i})
+  fc2_product{i} = MatMul(activated{i}, b{i}_fc2)
+  fc2{i} = Add(fc2_product{i}, b{i}_fc2_bias)
+  output{i} = Add(residual{i}, fc2{i})"""
 
+# Only the last position is kept: serving predicts what follows the whole history.
 NETWORK_ONNX = """<ir_version: 10, opset_import: ["" : 20]>
-next_item (float[rows, length, {size}] vectors) => (float[rows, {size}] next) {{
-  length = Shape<start: int = 1, end: int = 2>(vectors)
-  places = Slice(position, start, length, start)
-  x = Add(vectors, places){blocks}
-  all = LayerNormalization<epsilon: float = 1e-05>({last}, gain, bias)
-  final = Gather<axis: int = 1>(all, latest)
+next_item (float[rows, length, {size}] {vectors}) => (float[rows, {size}] next) {{
+  length = Shape<start: int = 1, end: int = 2>({vectors})
+  positions = Slice(position_embedding, zero, length, zero)
+  x = Add({vectors}, positions){blocks}
+  normed_output = LayerNormalization<epsilon: float = 1e-05>({last}, norm_weight, norm_bias)
+  final = Gather<axis: int = 1>(normed_output, last_position)
   next = LpNormalization<axis: int = -1, p: int = 2>(final)
 }}"""
 
-# Weights of operators the quantiser does not know; they are kept as int8 and widened when the model is loaded.
-INT8_WEIGHT_INPUTS = {"GRU": (1, 2), "LSTM": (1, 2)}
+# Inputs with the weights of operators that onnxruntime's quantiser leaves as float32.
+RECURRENT_WEIGHT_INPUTS = {"GRU": (1, 2), "LSTM": (1, 2)}
 
 
 def export_int8(network: NextItemNetwork) -> bytes:
-    """int8 ONNX: `vectors` float32 (rows, length, dimensions) to `next` float32 (rows, dimensions)."""
+    """Exports int8 ONNX from `vectors` float32 (rows, length, dimensions) to `next` float32 (rows, dimensions)."""
     model = quantize_dynamic_int8(export_float32(network))
-    # The quantiser would take a model with widened weights for one quantised before.
+    # After the quantiser, which refuses a model that already contains DequantizeLinear nodes.
     _quantize_recurrent_weights(model.graph)
     return bytes(model.SerializeToString())
 
 
 def export_float32(network: NextItemNetwork) -> onnx.ModelProto:
-    """The same with the weights as they were learned."""
-    names = ["x", *(f"out{number}" for number in range(len(network.blocks)))]
-    blocks = "".join(
-        (PRE_MIXER_ONNX + block.mixer.build_onnx_text() + POST_MIXER_ONNX).format(i=number, x=names[number])
-        for number, block in enumerate(network.list_blocks())
+    """Exports the same graph with float32 weights."""
+    block_inputs = ["x"]
+    block_texts = []
+    for number, block in enumerate(network.list_blocks()):
+        template = PRE_MIXER_ONNX + block.mixer.build_onnx_text() + POST_MIXER_ONNX
+        block_texts.append(template.format(i=number, x=block_inputs[-1]))
+        block_inputs.append(f"output{number}")
+    text = NETWORK_ONNX.format(
+        size=network.item_embedding.embedding_dim,
+        vectors=VECTORS_INPUT,
+        blocks="".join(block_texts),
+        last=block_inputs[-1],
     )
-    size = network.item_embedding.embedding_dim
-    model = parser.parse_model(NETWORK_ONNX.format(size=size, blocks=blocks, last=names[-1]))
-    model.graph.initializer.extend(
-        numpy_helper.from_array(np.array(value, order="C"), name)
-        for name, value in _collect_constants(network).items()
-    )
+    model = parser.parse_model(text)
+    for name, value in _collect_constants(network).items():
+        # Transposed weights are views in Fortran order; ONNX stores row by row.
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value, order="C"), name))
     onnx.checker.check_model(model)
-    # Marks the graph as ready for quantisation; without it the quantiser logs an advice at every export.
+    # Marks the graph as preprocessed; without it the quantiser logs a warning at every export.
     helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})
     return model
 
 
 def _collect_constants(network: NextItemNetwork) -> Arrays:
     constants: Arrays = {
-        "start": np.zeros(1, np.int64),
-        "latest": np.array(-1, np.int64),
-        "position": to_numpy(network.position_embedding),
-        "gain": to_numpy(network.norm.weight),
-        "bias": to_numpy(network.norm.bias),
+        "zero": np.zeros(1, np.int64),
+        "last_position": np.array(-1, np.int64),
+        "position_embedding": to_numpy(network.position_embedding),
+        "norm_weight": to_numpy(network.norm.weight),
+        "norm_bias": to_numpy(network.norm.bias),
     }
     for number, block in enumerate(network.list_blocks()):
-        constants |= {f"b{number}_{name}": value for name, value in _collect_block_constants(block).items()}
+        for name, value in _collect_block_constants(block).items():
+            constants[f"b{number}_{name}"] = value
     return constants
 
 
 def _collect_block_constants(block: MixerBlock) -> Arrays:
-    norms: Arrays = {
-        "gain1": to_numpy(block.mixer_norm.weight),
-        "bias1": to_numpy(block.mixer_norm.bias),
-        "gain2": to_numpy(block.feed_forward_norm.weight),
-        "bias2": to_numpy(block.feed_forward_norm.bias),
+    constants: Arrays = {
+        "norm1_weight": to_numpy(block.mixer_norm.weight),
+        "norm1_bias": to_numpy(block.mixer_norm.bias),
+        "norm2_weight": to_numpy(block.feed_forward_norm.weight),
+        "norm2_bias": to_numpy(block.feed_forward_norm.bias),
     }
-    return (
-        norms
-        | block.mixer.build_constants()
-        | export_linear("widen", block.fc1)
-        | export_linear("narrow", block.fc2)
-    )
+    constants |= block.mixer.build_constants()
+    constants |= export_linear("fc1", block.fc1)
+    constants |= export_linear("fc2", block.fc2)
+    return constants
 
 
 def _quantize_recurrent_weights(graph: onnx.GraphProto) -> None:
-    """Replaces the weights of recurrent cells by int8 ones, scaled row by row, that are widened before use."""
-    values = {tensor.name: tensor for tensor in graph.initializer}
+    """Stores the weights of recurrent cells as int8 with one scale per row; they are dequantised when loaded."""
+    initializers = {tensor.name: tensor for tensor in graph.initializer}
+    # A copy of the list: nodes are inserted while it is read.
     for node in list(graph.node):
-        for place in INT8_WEIGHT_INPUTS.get(node.op_type, ()):
-            name = node.input[place]
-            weight: Float32Array = numpy_helper.to_array(values[name])
-            scale = np.maximum(np.abs(weight).max(axis=(0, 2)) / 127, 1e-12).astype(np.float32)
-            small = np.round(weight / scale[:, None]).astype(np.int8)
-            graph.initializer.remove(values[name])
-            graph.initializer.append(numpy_helper.from_array(small, f"{name}_small"))
+        for input_number in RECURRENT_WEIGHT_INPUTS.get(node.op_type, ()):
+            name = node.input[input_number]
+            weight: Float32Array = numpy_helper.to_array(initializers[name])
+            # The leading axis is that of directions, of which there is one.
+            codes, scale = quantize_rows(weight[0])
+            graph.initializer.remove(initializers[name])
+            graph.initializer.append(numpy_helper.from_array(codes[None], f"{name}_int8"))
             graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
-            widen = helper.make_node(
-                "DequantizeLinear", [f"{name}_small", f"{name}_scale"], [name], axis=1, name=f"widen_{name}"
+            dequantize = helper.make_node(
+                "DequantizeLinear",
+                inputs=[f"{name}_int8", f"{name}_scale"],
+                outputs=[name],
+                name=f"dequantize_{name}",
+                axis=1,
             )
-            graph.node.insert(0, widen)
+            # ONNX requires nodes in topological order.
+            graph.node.insert(0, dequantize)

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
-from safetensors.numpy import load, save
-from torch import Tensor
-from torch.nn import functional
 
 from recommender.algorithms.common.embedding_table import EmbeddingTable
+from recommender.algorithms.sequential.base import OnnxSequentialModel, SequentialConfigT
+from recommender.algorithms.sequential.batches import group_by_length, pad_right
 from recommender.algorithms.sequential.gradient_sync import (
     DistributedBackend,
     GradientSync,
     SingleProcessSync,
 )
-from recommender.algorithms.sequential.network import (
-    CausalSelfAttention,
-    NextItemNetwork,
-    SequenceMixer,
-    to_numpy,
-)
+from recommender.algorithms.sequential.network import NextItemNetwork, SequenceMixer
 from recommender.algorithms.sequential.onnx_export import export_int8
-from recommender.algorithms.sequential.sampled_softmax import SampledSoftmax
-from recommender.algorithms.sequential.sasrec import (
-    OnnxSequentialModel,
-    SASRec,
-    SASRecConfig,
-    SequentialConfigT,
+from recommender.algorithms.sequential.optimization import (
+    WeightAverager,
+    deterministic_torch,
+    one_cycle_factor,
 )
+from recommender.algorithms.sequential.sampled_softmax import compute_next_item_loss
+from recommender.algorithms.sequential.stored_weights import copy_weights, serialize_weights
 from recommender.dataset import Dataset
 from recommender.features.text_svd import compute_text_svd
 from recommender.types import (
@@ -41,23 +32,19 @@ from recommender.types import (
     Histories,
     InsufficientDataError,
     Int32Array,
-    Int64Array,
     ProgressCallback,
     ignore_progress,
 )
 
-# The share of new events for which refit_epochs are enough: what leaving each user's last event out hides.
+# Up to this fraction of new events `finetune_epochs` are enough: it is about what leave-last-out hides.
 FINETUNE_NEW_FRACTION = 0.15
-# At a constant rate the weights circle around what they seek: those of the last rounds, one in so many, are averaged.
+# At a constant rate the weights oscillate around an optimum; those of the last 1 / AVERAGING_DIVISOR of the epochs are
+# averaged.
 AVERAGING_DIVISOR = 4
-# Parameters that belong to the items of one training.
-ITEM_PARAMETERS = frozenset({"item_embedding.weight", "feature_projection.weight"})
 
 
 class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
-    """A scorer that can learn. `report` hears the fraction of epochs done and may raise Cancelled.
-
-    A subclass says how its network mixes the places of a history, and under which name it is served."""
+    """An `OnnxSequentialModel` that can be fitted; a subclass builds the mixer of its network."""
 
     def __init__(
         self,
@@ -66,30 +53,45 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         on_progress: ProgressCallback = ignore_progress,
         backend: DistributedBackend | None = None,
     ) -> None:
+        """Creates an unfitted model.
+
+        Args:
+            config: Parameters; the defaults if omitted.
+            on_progress: Receives the fraction of epochs done; may raise TrainingCancelled.
+            backend: Runs the training loop elsewhere; this process trains if it is omitted or fails.
+        """
         super().__init__(config)
         self.on_progress = on_progress
         self._backend = backend
         self._trained_network: NextItemNetwork | None = None
+        # Number of events that `_trained_network` was trained on.
         self._trained_events = 0
+        # Set by warm_start until the next fit_partial: items whose embedding comes from the previous model.
         self._warm_started_items: BoolArray | None = None
 
     @abstractmethod
     def _build_mixer(self, block: int) -> SequenceMixer:
-        """The mixer of the block with this number, freshly drawn."""
+        """Builds the mixer of the block with this number, with random parameters."""
 
-    def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
+    def _fit(
+        self,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
         with deterministic_torch(rng):
             self._trained_network = NextItemNetwork(
-                self.config, data.n_items, self._build_mixer, self._compute_text_components(data, rng)
+                self.config,
+                data.n_items,
+                self._build_mixer,
+                self._compute_text_components(data, rng),
             )
-            self._train_network(
+            self._train_and_export(
                 self._trained_network,
                 data,
                 rng,
                 epochs=self.config.epochs,
                 learning_rate=self.config.learning_rate,
             )
-        self._trained_events = data.n_events
 
     def _compute_text_components(self, data: Dataset, rng: np.random.Generator) -> Float32Array | None:
         if data.content is None or not self.config.text_components:
@@ -97,30 +99,41 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         return compute_text_svd(data.content.texts, self.config.text_components, rng)
 
     def fit_partial(self, data: Dataset, rng: np.random.Generator) -> None:
-        """Continues from what was learned, which costs a fraction of learning again: for refit_epochs, and for more
-        where more than REFIT_SHARE of the events are new."""
+        """Continues the last training, which takes a fraction of the time of a new one.
+
+        Runs `finetune_epochs`, and proportionally more if more than `FINETUNE_NEW_FRACTION` of the events are new.
+        Trains from scratch if there was no training or the number of items has changed.
+        """
         if self._trained_network is None or data.n_items != self.items:
             self.fit(data, rng)
             return
-        if self._warm_started_items is not None:
-            facts, known, self._warm_started_items = (
-                self._compute_text_components(data, rng),
-                self._warm_started_items,
-                None,
-            )
-            if facts is not None and known.any():
-                self._trained_network.add_item_features(facts, known)
-        new = (data.n_events - self._trained_events) / max(self._trained_events, 1)
-        epochs = round(self.config.finetune_epochs * max(1.0, new / FINETUNE_NEW_FRACTION))
+        self._add_features_after_warm_start(self._trained_network, data, rng)
+        n_new_events = data.n_events - self._trained_events
+        new_fraction = n_new_events / max(self._trained_events, 1)
+        epochs = round(self.config.finetune_epochs * max(1.0, new_fraction / FINETUNE_NEW_FRACTION))
         with deterministic_torch(rng):
-            self._train_network(
+            self._train_and_export(
                 self._trained_network,
                 data,
                 rng,
                 epochs=min(epochs, self.config.epochs),
                 learning_rate=self.config.finetune_learning_rate,
             )
-        self._trained_events = data.n_events
+
+    def _add_features_after_warm_start(
+        self,
+        network: NextItemNetwork,
+        data: Dataset,
+        rng: np.random.Generator,
+    ) -> None:
+        """Adds text features to a warm-started network, once: only now is the catalogue with its texts known."""
+        is_trained = self._warm_started_items
+        if is_trained is None:
+            return
+        self._warm_started_items = None
+        text_components = self._compute_text_components(data, rng)
+        if text_components is not None and is_trained.any():
+            network.add_item_features(text_components, is_trained)
 
     def warm_start(
         self,
@@ -128,30 +141,32 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         previous_index: Int32Array,
         rng: np.random.Generator,
     ) -> bool:
-        """Goes on from a model that was served: item i was its item place[i], or was not there (-1); refit() follows.
+        """Takes over the parameters of a model that was served; `fit_partial` then continues its training.
 
-        False where that model came without its weights or has another shape; then nothing has changed."""
-        stored = load(previous.weights) if previous.weights else {}
+        Args:
+            previous: The served model.
+            previous_index: For each item its number in the previous model, or -1 for a new item.
+            rng: Generator of the embeddings of new items.
+
+        Returns:
+            False if the previous model has no stored weights or other shapes; nothing is changed then.
+        """
         with deterministic_torch(rng):
-            network = NextItemNetwork(self.config, len(previous_index), self._build_mixer)
-        state = network.state_dict()
-        own = {name: stored.get(name) for name in state if name not in ITEM_PARAMETERS}
-        table = previous.get_item_embeddings() if previous.items else np.empty((0, 0), np.float32)
-        if any(value is None or value.shape != state[name].shape for name, value in own.items()):
+            network = NextItemNetwork(
+                self.config,
+                len(previous_index),
+                self._build_mixer,
+            )
+        warm_start = copy_weights(network, previous, previous_index)
+        if warm_start is None:
             return False
-        if table.shape[1] != self.config.dimensions:
-            return False
-        known = (previous_index >= 0) & ~np.isin(previous_index, previous.untrained_items)
-        rows = to_numpy(network.item_embedding.weight)
-        rows[:-1][known] = table[previous_index[known]]
-        tensors = {name: torch.from_numpy(value) for name, value in own.items() if value is not None}
-        network.load_state_dict({**tensors, "item_embedding.weight": torch.from_numpy(rows)})
-        self._trained_network, self.items = network, len(previous_index)
-        self._trained_events = int(stored["events"])
-        self._warm_started_items = known
+        self.items = len(previous_index)
+        self._trained_network = network
+        self._trained_events = warm_start.n_events
+        self._warm_started_items = warm_start.is_trained
         return True
 
-    def _train_network(
+    def _train_and_export(
         self,
         network: NextItemNetwork,
         data: Dataset,
@@ -160,28 +175,51 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         epochs: int,
         learning_rate: float,
     ) -> None:
-        rows = data.histories.take_last(self.config.history + 1)
-        if not (rows.lengths >= 2).any():
+        # One event more than the network reads: the first is an input only, the last a target only.
+        histories = data.histories.take_last(self.config.history + 1)
+        if not (histories.lengths >= 2).any():
             raise InsufficientDataError("no user chose two different items")
-        epochs = max(1, min(epochs, self.config.max_training_positions // len(rows.item)))
-        if self._backend is None or not self._backend.train_epochs(
-            self, network, rows, rng, epochs=epochs, learning_rate=learning_rate
-        ):
+        affordable_epochs = self.config.max_training_positions // len(histories.item)
+        epochs = max(1, min(epochs, affordable_epochs))
+        is_trained = self._backend is not None and self._backend.train_epochs(
+            self,
+            network,
+            histories,
+            rng,
+            epochs=epochs,
+            learning_rate=learning_rate,
+        )
+        if not is_trained:
             self.train_epochs(
-                network, rows, rng, SingleProcessSync(), epochs=epochs, learning_rate=learning_rate
+                network,
+                histories,
+                rng,
+                SingleProcessSync(),
+                epochs=epochs,
+                learning_rate=learning_rate,
             )
-        table, told = network.get_item_embeddings(), network.embed_features_only()
-        unmet = np.setdiff1d(np.arange(self.items, dtype=np.int32), data.item)
-        # As a negative an unmet item has only learned to be away; its facts place it as they place the others.
-        table[unmet] = told[unmet]
-        self._set_network(export_int8(network), EmbeddingTable(table), unmet[~told[unmet].any(axis=1)])
-        # The table holds what items became; the projection belongs to directions that the next catalogue has not.
-        state = {
-            name: to_numpy(value)
-            for name, value in network.state_dict().items()
-            if name not in ITEM_PARAMETERS
-        }
-        self.weights = save({**state, "events": np.array(data.n_events, np.int64)})
+        self._export_network(network, data)
+        self._trained_events = data.n_events
+
+    def _export_network(
+        self,
+        network: NextItemNetwork,
+        data: Dataset,
+    ) -> None:
+        """Sets the served network, and the weights that a later training continues from."""
+        embeddings = network.get_item_embeddings()
+        projected_features = network.embed_features_only()
+        without_events = np.setdiff1d(np.arange(self.items, dtype=np.int32), data.item)
+        # Items without events were only negatives, which pushed their own vectors away from every prediction. Their
+        # features place them as they place other items.
+        embeddings[without_events] = projected_features[without_events]
+        has_features = projected_features[without_events].any(axis=1)
+        self._set_network(
+            network=export_int8(network),
+            item_embeddings=EmbeddingTable(embeddings),
+            untrained_items=without_events[~has_features],
+        )
+        self.weights = serialize_weights(network, data.n_events)
 
     def train_epochs(
         self,
@@ -193,134 +231,62 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
         epochs: int,
         learning_rate: float,
     ) -> None:
-        """The training loop: so many rounds over all rows, the team's processes in step."""
-        optimiser = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.0, fused=True)
+        """Runs the training loop.
+
+        Args:
+            network: Trained in place, and left in evaluation mode.
+            histories: Training rows; rows with a single event are not used.
+            rng: Generator of batches and negatives; the same state in all processes.
+            gradient_sync: Connects the processes that train together.
+            epochs: Number of passes over the rows.
+            learning_rate: Greatest learning rate.
+
+        Raises:
+            TrainingCancelled: `on_progress` raised it.
+        """
+        optimizer = torch.optim.AdamW(
+            network.parameters(),
+            lr=learning_rate,
+            weight_decay=0.0,
+            fused=True,
+        )
+        averager = WeightAverager(network)
+        first_averaged_epoch = epochs - epochs // AVERAGING_DIVISOR
         network.train()
-        settled = WeightAverager(network)
         for epoch in range(epochs):
             batches = group_by_length(histories.lengths, self.config.batch_size, rng)
-            for number, chosen in enumerate(batches):
+            for number, batch in enumerate(batches):
                 if self.config.schedule == "one-cycle":
-                    optimiser.param_groups[0]["lr"] = learning_rate * one_cycle_factor(
-                        (epoch + number / len(batches)) / epochs
-                    )
-                optimiser.zero_grad(set_to_none=True)
-                gradient_sync.sync_gradients(
-                    network.parameters(),
-                    self._compute_gradients(
-                        network, histories.take_rows(gradient_sync.select_shard(chosen)), rng
-                    ),
-                )
-                optimiser.step()
-            if self.config.schedule == "constant" and epoch >= epochs - epochs // AVERAGING_DIVISOR:
-                settled.add_snapshot()
+                    progress = (epoch + number / len(batches)) / epochs
+                    optimizer.param_groups[0]["lr"] = learning_rate * one_cycle_factor(progress)
+                optimizer.zero_grad(set_to_none=True)
+                shard = histories.take_rows(gradient_sync.select_shard(batch))
+                n_positions = self._compute_gradients(network, shard, rng)
+                gradient_sync.sync_gradients(network.parameters(), n_positions)
+                optimizer.step()
+            if self.config.schedule == "constant" and epoch >= first_averaged_epoch:
+                averager.add_snapshot()
             self.on_progress(self.name, (epoch + 1) / epochs)
-        settled.install_mean()
+        averager.install_mean()
         network.eval()
 
     def _compute_gradients(
-        self, network: NextItemNetwork, histories: Histories, rng: np.random.Generator
+        self,
+        network: NextItemNetwork,
+        histories: Histories,
+        rng: np.random.Generator,
     ) -> int:
-        """Leaves the gradients of the mean loss over these rows; returns over how many places."""
-        drawn = np.unique(rng.integers(0, self.items, self.config.negatives, np.int32))
+        """Sets the gradients of the mean loss over these rows; returns the number of positions in that mean."""
+        # Drawn before the early return: every process has to draw the same numbers.
+        negatives = np.unique(rng.integers(0, self.items, self.config.negatives, np.int32))
         if not len(histories):
             return 0
-        torch.autograd.backward(self._compute_loss(network, pad_right(histories, self.items), drawn))
+        loss = compute_next_item_loss(
+            network,
+            padded_items=pad_right(histories, self.items),
+            negatives=negatives,
+            padding_idx=self.items,
+            temperature=self.config.temperature,
+        )
+        torch.autograd.backward(loss)
         return int((histories.lengths - 1).sum())
-
-    def _compute_loss(
-        self, network: NextItemNetwork, padded_items: Int32Array, negatives: Int32Array
-    ) -> Tensor:
-        """Cross-entropy of the next item against the drawn ones, which the whole batch shares."""
-        item = torch.from_numpy(np.concatenate([padded_items.ravel(), negatives]))
-        # One look into the table: each costs a gradient as large as the table.
-        vectors = network.embed_items(item)
-        shown = vectors[: padded_items.size].view(*padded_items.shape, -1)
-        there = padded_items[:, 1:] != self.items
-        with torch.autocast("cpu", torch.bfloat16):
-            states = network(shown[:, :-1])
-        parts = (states[there], shown[:, 1:][there], vectors[padded_items.size :])
-        unit = (functional.normalize(part.float(), dim=-1) for part in parts)
-        met = torch.from_numpy(find_accidental_hits(padded_items[:, 1:][there], negatives))
-        # torch declares no types for what it hands to forward().
-        loss: Tensor = SampledSoftmax.apply(*unit, met, self.config.temperature)  # type: ignore[no-untyped-call]
-        return loss
-
-
-class SASRecTrainer(SequentialTrainer[SASRecConfig]):
-    name = SASRec.name
-    config_type = SASRecConfig
-
-    def _build_mixer(self, _block: int) -> SequenceMixer:
-        return CausalSelfAttention(self.config)
-
-
-class WeightAverager:
-    """The mean of a network's weights at several moments (Izmailov et al., Averaging Weights, UAI 2018)."""
-
-    def __init__(self, network: NextItemNetwork) -> None:
-        self.weights = [weight.detach() for weight in network.parameters()]
-        self.sums: list[Tensor] = []
-        self.n_snapshots = 0
-
-    def add_snapshot(self) -> None:
-        self.sums = self.sums or [torch.zeros_like(weight) for weight in self.weights]
-        for total, weight in zip(self.sums, self.weights, strict=True):
-            total.add_(weight)
-        self.n_snapshots += 1
-
-    def install_mean(self) -> None:
-        """Puts the mean in the network's place; without a moment nothing changes."""
-        for total, weight in zip(self.sums, self.weights, strict=bool(self.sums)):
-            weight.copy_(total / self.n_snapshots)
-
-
-@contextmanager
-def deterministic_torch(rng: np.random.Generator) -> Iterator[None]:
-    """Draws torch's random state from `rng` and puts the process' own state back afterwards.
-
-    One thread: these matrices are so small that a second one gains 5% alone and loses half on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**31)))
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-def one_cycle_factor(progress: float) -> float:
-    """Share of the greatest rate when this share of a training is done: up for a tenth, then a cosine down to 1%.
-
-    Smith and Topin, Super-convergence, 2018: a higher rate for fewer rounds, and a quiet end."""
-    if progress < 0.1:
-        return max(progress / 0.1, 0.01)
-    return max(0.5 + 0.5 * math.cos(math.pi * (progress - 0.1) / 0.9), 0.01)
-
-
-def find_accidental_hits(targets: Int32Array, negatives: Int32Array) -> Int64Array:
-    """int64 (2, m): rows of `wanted` and columns of `drawn`, distinct and rising, that hold the same item."""
-    place = np.minimum(np.searchsorted(negatives, targets), len(negatives) - 1)
-    rows = np.flatnonzero(negatives[place] == targets)
-    return np.stack([rows, place[rows]])
-
-
-def group_by_length(lengths: Int64Array, batch_size: int, rng: np.random.Generator) -> list[Int64Array]:
-    """Rows of two or more events, `size` of about the same length together, in random order.
-
-    Padding every history to the longest would be most of the work: the mean length is far below it."""
-    order = np.argsort(lengths + rng.random(len(lengths)), kind="stable")
-    order = order[lengths[order] >= 2]
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-    return [batches[number] for number in rng.permutation(len(batches))]
-
-
-def pad_right(histories: Histories, padding_idx: int) -> Int32Array:
-    """int32 (rows, longest), each row from the left, the rest `filler`."""
-    lengths = histories.lengths
-    matrix = np.full((len(histories), int(lengths.max())), padding_idx, np.int32)
-    matrix[
-        histories.row_ids(), np.arange(len(histories.item)) - np.repeat(histories.indptr[:-1], lengths)
-    ] = histories.item
-    return matrix

@@ -154,7 +154,10 @@ def run_interim_analysis(
 
 
 def estimate_rate(
-    recommendations: ServedRecommendations, signal: Signal, scenarios: Int32Array, weights: Float64Array
+    recommendations: ServedRecommendations,
+    signal: Signal,
+    scenarios: Int32Array,
+    weights: Float64Array,
 ) -> OutcomeRate:
     """Outcome rate directly standardised over scenarios.
 

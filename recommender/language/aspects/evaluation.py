@@ -14,14 +14,32 @@ from recommender.language.aspects.term_tagger_training import (
     compute_word_frequency,
     fit_tagger,
     group_by_product,
+    tokenize_sentences,
 )
 from recommender.language.preprocessing.lexicon import load_opinion_words
-from recommender.language.preprocessing.review_datasets import AnnotatedSentence, iter_annotated_sentences
-from recommender.language.preprocessing.text import clean_text, get_common_words, split_words
+from recommender.language.preprocessing.review_datasets import (
+    AnnotatedSentence,
+    iter_annotated_sentences,
+)
+from recommender.language.preprocessing.text import clean_text, get_common_words
 
 FOLDS = 5
 _DETERMINERS = frozenset(
-    ("the", "a", "an", "this", "that", "these", "its", "my", "your", "their", "his", "her", "our")
+    (
+        "the",
+        "a",
+        "an",
+        "this",
+        "that",
+        "these",
+        "its",
+        "my",
+        "your",
+        "their",
+        "his",
+        "her",
+        "our",
+    )
 )
 _MIN_FREQUENCY, _MIN_DETERMINER_FRACTION = 0.01, 0.2
 
@@ -81,7 +99,9 @@ def evaluate_aspects(folder: Path) -> AspectMetrics:
     """Evaluates by cross-validation over products on the annotated product reviews in `folder`. Raises DataError."""
     by_product = group_by_product(iter_annotated_sentences(folder))
     products = sorted(by_product)
-    tagger_counts, noun_counts, polarity_counts = PrecisionRecall(), PrecisionRecall(), _PolarityAccuracy()
+    tagger_counts = PrecisionRecall()
+    noun_counts = PrecisionRecall()
+    polarity_counts = _PolarityAccuracy()
     n_sentences = 0
     for fold in range(FOLDS):
         test_products = products[fold::FOLDS]
@@ -116,9 +136,12 @@ def _count_sentences(
 ) -> None:
     for sentence, predicted_terms in zip(sentences, terms, strict=True):
         term_counts.add_sentence(set(predicted_terms), extract_annotated_terms(sentence))
-        actual_signs = {normalize_term(term): sign for term, sign in sentence.aspects}
+        actual_signs = {}
+        for term, sign in sentence.aspects:
+            actual_signs[normalize_term(term)] = sign
+        text = clean_text(sentence.text)
         for term in set(predicted_terms) & set(actual_signs):
-            predicted_sign = infer_term_polarity(term, clean_text(sentence.text))
+            predicted_sign = infer_term_polarity(term, text)
             polarity_counts.add_term(predicted_sign, actual_signs[term])
 
 
@@ -127,12 +150,14 @@ def extract_annotated_terms(sentence: AnnotatedSentence) -> set[str]:
     return {normalize_term(term) for term, _sign in sentence.aspects}
 
 
-def find_frequent_nouns(sentences: Sequence[AnnotatedSentence]) -> list[set[str]]:
+def find_frequent_nouns(
+    sentences: Sequence[AnnotatedSentence],
+) -> list[set[str]]:
     """Returns the terms of each sentence by the frequent-noun baseline (after Hu and Liu 2004).
 
     A word is a term if it occurs in at least 1 % of the product's sentences, follows a determiner in at least 20 % of
     its occurrences, and is neither a common word nor an opinion word."""
-    tokenized = [split_words(clean_text(sentence.text)) for sentence in sentences]
+    tokenized = tokenize_sentences(sentences)
     n_occurrences: Counter[str] = Counter()
     n_after_determiner: Counter[str] = Counter()
     for words in tokenized:
@@ -147,4 +172,8 @@ def find_frequent_nouns(sentences: Sequence[AnnotatedSentence]) -> list[set[str]
         if is_frequent and follows_determiners and len(word) > 2:
             nouns.add(word)
     nouns -= get_common_words() | set(load_opinion_words("en"))
-    return [set(map(normalize_term, nouns.intersection(words))) for words in tokenized]
+    terms = []
+    for words in tokenized:
+        sentence_nouns = nouns.intersection(words)
+        terms.append(set(map(normalize_term, sentence_nouns)))
+    return terms

@@ -6,8 +6,16 @@ from collections.abc import Mapping
 from functools import cache
 
 from recommender.language.aspects.term_tagger import normalize_term
-from recommender.language.preprocessing.lexicon import iter_longest_matches, load_aspect_terms, sum_polarity
-from recommender.language.preprocessing.text import Language, split_clauses, split_words
+from recommender.language.preprocessing.lexicon import (
+    iter_longest_matches,
+    load_aspect_terms,
+    sum_polarity,
+)
+from recommender.language.preprocessing.text import (
+    Language,
+    split_clauses,
+    split_words,
+)
 
 _MAX_TERM_WORDS = 3
 
@@ -39,7 +47,9 @@ def infer_term_polarity(term: str, sentence: str) -> int:
         sentence_total += clause_total
         if clause_total and _contains_term(clause, term_words):
             return _sign(clause_total)
-    return -1 if sentence_total < 0 else 1
+    if sentence_total < 0:
+        return -1
+    return 1
 
 
 def _contains_term(clause: str, term_words: list[str]) -> bool:
@@ -52,14 +62,10 @@ def find_aspects(clause: str, language: Language) -> list[str]:
     """Returns the distinct aspects whose terms occur in a cleaned clause, in order of their first term."""
     aspect_of_term = load_aspect_terms(language)
     if language == "zh":
-        terms = [
-            term
-            for _position, term in iter_longest_matches(
-                clause,
-                aspect_of_term,
-                max_length=_compute_max_term_length(),
-            )
-        ]
+        terms = []
+        max_length = _compute_max_term_length()
+        for _position, term in iter_longest_matches(clause, aspect_of_term, max_length=max_length):
+            terms.append(term)
     else:
         terms = _find_english_terms(split_words(clause), aspect_of_term)
     # A dictionary instead of a set: it keeps the order.

@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
 
-from recommender.language.preprocessing.lexicon import find_opinions_in_tokens, load_aspect_terms
+from recommender.language.preprocessing.lexicon import (
+    find_opinions_in_tokens,
+    load_aspect_terms,
+)
 from recommender.language.preprocessing.ngram_hashing import hash_feature_rows
 from recommender.language.preprocessing.text import split_words
 from recommender.types import BoolArray, Float32Array
@@ -39,9 +41,11 @@ class AspectTermTagger:
         log_odds = features @ self.weight + np.float32(self.bias)
         # Words of all sentences follow one another in log_odds: sentence i has the rows offsets[i] to offsets[i + 1].
         offsets = np.cumsum([0, *map(len, tokenized)])
+        is_term = log_odds > self.threshold
         terms = []
-        for words, (start, stop) in zip(tokenized, pairwise(offsets), strict=True):
-            terms.append(_collect_terms(words, log_odds[start:stop] > self.threshold))
+        for index, words in enumerate(tokenized):
+            start, stop = offsets[index], offsets[index + 1]
+            terms.append(_collect_terms(words, is_term[start:stop]))
         return terms
 
 
@@ -113,27 +117,34 @@ class _SentenceFeatures:
 
     def __init__(self, words: list[str]) -> None:
         self._words = words
-        self._opinion_positions = {opinion.position for opinion in find_opinions_in_tokens(words)}
+        self._opinion_positions = set[int]()
+        for opinion in find_opinions_in_tokens(words):
+            self._opinion_positions.add(opinion.position)
         self._aspect_terms = load_aspect_terms("en")
-        self._opinion_count = f"opinions {min(len(self._opinion_positions), 3)}"
+        n_opinions = min(len(self._opinion_positions), 3)
+        self._opinion_count = f"opinions {n_opinions}"
 
     def build_features(self, position: int, *, window: Sequence[str], frequency: float) -> list[str]:
         """`frequency` is the fraction of the product's sentences that contain the word."""
         _, before, word, after, _ = window
-        is_in_bigram = f"{before} {word}" in self._aspect_terms or f"{word} {after}" in self._aspect_terms
+        follows_term_word = f"{before} {word}" in self._aspect_terms
+        precedes_term_word = f"{word} {after}" in self._aspect_terms
         nearest = self._find_nearest_opinion(position)
-        sentence_length = min(len(self._words) // 6, 4)
+        has_opinion = nearest != 0
+        distance = abs(nearest) or 9
+        frequency_bucket = min(int(frequency * 200), 8)
+        length_bucket = min(len(self._words) // 6, 4)
         return [
             f"op {position in self._opinion_positions}",
             f"bo {position - 1 in self._opinion_positions}",
             f"ao {position + 1 in self._opinion_positions}",
-            f"near {nearest != 0} {abs(nearest) or 9}",
+            f"near {has_opinion} {distance}",
             f"side {nearest > 0}",
             self._opinion_count,
-            f"f {min(int(frequency * 200), 8)} {self._opinion_count}",
+            f"f {frequency_bucket} {self._opinion_count}",
             f"known {word in self._aspect_terms} {self._opinion_count}",
-            f"pair {is_in_bigram}",
-            f"length {sentence_length} {self._opinion_count}",
+            f"pair {follows_term_word or precedes_term_word}",
+            f"length {length_bucket} {self._opinion_count}",
         ]
 
     def _find_nearest_opinion(self, position: int) -> int:
@@ -151,10 +162,14 @@ def _collect_terms(words: Sequence[str], is_term: BoolArray) -> list[str]:
     terms = list[str]()
     term_words = list[str]()
     # The extra word outside any term closes a term at the end of the sentence.
-    for word, inside in zip([*words, ""], [*is_term.tolist(), False], strict=True):
+    padded_words = [*words, ""]
+    padded_flags = [*is_term.tolist(), False]
+    for word, inside in zip(padded_words, padded_flags, strict=True):
         if inside and len(term_words) < _MAX_TERM_WORDS:
             term_words.append(word)
         elif term_words:
             terms.append(normalize_term(" ".join(term_words)))
-            term_words = [word] if inside else []
+            term_words.clear()
+            if inside:
+                term_words.append(word)
     return terms

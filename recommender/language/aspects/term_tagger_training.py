@@ -28,13 +28,16 @@ def fit_tagger(sentences: Sequence[AnnotatedSentence]) -> AspectTermTagger:
     feature_blocks, label_blocks = [], []
     # By product: the frequency of a word is relative to the sentences of its product.
     for product_sentences in group_by_product(sentences).values():
-        tokenized = [split_words(clean_text(sentence.text)) for sentence in product_sentences]
+        tokenized = tokenize_sentences(product_sentences)
         word_frequency = compute_word_frequency(product_sentences)
         feature_blocks.append(build_word_features(tokenized, word_frequency))
         for tokens, sentence in zip(tokenized, product_sentences, strict=True):
             label_blocks.append(mark_term_words(tokens, sentence))
     model = LogisticRegression(C=INVERSE_PENALTY, solver="liblinear", max_iter=50)
-    model.fit(sparse.vstack(feature_blocks, format="csr"), np.concatenate(label_blocks))
+    model.fit(
+        sparse.vstack(feature_blocks, format="csr"),
+        np.concatenate(label_blocks),
+    )
     return AspectTermTagger(
         weight=model.coef_[0].astype(np.float32),
         bias=float(model.intercept_[0]),
@@ -42,7 +45,9 @@ def fit_tagger(sentences: Sequence[AnnotatedSentence]) -> AspectTermTagger:
     )
 
 
-def group_by_product(sentences: Iterable[AnnotatedSentence]) -> dict[str, list[AnnotatedSentence]]:
+def group_by_product(
+    sentences: Iterable[AnnotatedSentence],
+) -> dict[str, list[AnnotatedSentence]]:
     """Returns the sentences of each product in order."""
     by_product: dict[str, list[AnnotatedSentence]] = {}
     for sentence in sentences:
@@ -50,7 +55,16 @@ def group_by_product(sentences: Iterable[AnnotatedSentence]) -> dict[str, list[A
     return by_product
 
 
-def compute_word_frequency(sentences: Sequence[AnnotatedSentence]) -> Mapping[str, float]:
+def tokenize_sentences(
+    sentences: Iterable[AnnotatedSentence],
+) -> list[list[str]]:
+    """Returns the words of each sentence."""
+    return [split_words(clean_text(sentence.text)) for sentence in sentences]
+
+
+def compute_word_frequency(
+    sentences: Sequence[AnnotatedSentence],
+) -> Mapping[str, float]:
     """Returns `compute_sentence_frequency` of annotated sentences."""
     return compute_sentence_frequency(clean_text(sentence.text) for sentence in sentences)
 
@@ -63,7 +77,8 @@ def mark_term_words(tokens: Sequence[str], sentence: AnnotatedSentence) -> BoolA
         term_words = list(map(normalize_term, split_words(term)))
         if not term_words:
             continue
-        for start in range(len(words) - len(term_words) + 1):
+        last_start = len(words) - len(term_words)
+        for start in range(last_start + 1):
             stop = start + len(term_words)
             if words[start:stop] == term_words:
                 is_term[start:stop] = True

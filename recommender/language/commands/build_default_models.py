@@ -10,7 +10,11 @@ import numpy as np
 
 from recommender.language.encoders.use import UniversalSentenceEncoder
 from recommender.language.intents.classifier import load_intent_dataset
-from recommender.language.preprocessing.corpora import LabelledTexts, concatenate_texts, split_train_test_rows
+from recommender.language.preprocessing.corpora import (
+    LabelledTexts,
+    concatenate_texts,
+    split_train_test_rows,
+)
 from recommender.language.preprocessing.resources import read_resource_rows
 from recommender.language.preprocessing.review_datasets import (
     read_clothing_reviews,
@@ -18,11 +22,17 @@ from recommender.language.preprocessing.review_datasets import (
     read_product_sentences,
     read_pros_and_cons,
 )
-from recommender.language.preprocessing.text import Language
+from recommender.language.preprocessing.text import Language, parse_language
 from recommender.language.relevance.classifier import RelevanceClassifier
-from recommender.language.relevance.training import evaluate_balanced_accuracy, fit_relevance_classifier
+from recommender.language.relevance.training import (
+    evaluate_balanced_accuracy,
+    fit_relevance_classifier,
+)
 from recommender.language.sentiment.classifier import SentimentClassifier
-from recommender.language.sentiment.config import SentimentConfig, SentimentFitOptions
+from recommender.language.sentiment.config import (
+    SentimentConfig,
+    SentimentFitOptions,
+)
 from recommender.language.sentiment.training import (
     evaluate_accuracy,
     fit_sentiment_classifier,
@@ -34,7 +44,7 @@ ENGLISH_CONFIG = SentimentConfig(ratio_power=0.0, inverse_penalty=4.0)
 CROSS_LINGUAL_CONFIG = SentimentConfig(use_ngrams=False, inverse_penalty=1.0, balance_classes=True)
 _MAX_TRANSFER_TEXTS = 4_000
 _MAX_CROSS_LINGUAL_TEST_TEXTS = 300
-_OWN_SENTENCE_WEIGHT = 3.0
+_PROJECT_SENTENCE_WEIGHT = 3.0
 SOURCE_CREDITS = (
     "Women's E-Commerce Clothing Reviews (CC0); Drug Review Dataset, Druglib.com (UCI, CC BY 4.0); "
     "product reviews of Hu and Liu and of Ding, Liu and Yu, and pros and cons of Ganapathibhotla and Liu (CC BY 4.0); "
@@ -43,7 +53,7 @@ SOURCE_CREDITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class OwnSentence:
+class ProjectSentence:
     """A labelled sentence that was written for this project."""
 
     language: Language
@@ -61,7 +71,9 @@ def read_sources(folder: Path) -> Mapping[str, LabelledTexts]:
     }
 
 
-def build_sentiment_classifiers(folder: Path) -> tuple[SentimentClassifier, SentimentClassifier]:
+def build_sentiment_classifiers(
+    folder: Path,
+) -> tuple[SentimentClassifier, SentimentClassifier]:
     """Builds the English and the Chinese classifier, each with its accuracy on a held-out tenth of every source.
 
     The accuracies of the Chinese classifier, whose training texts are mostly English, are those on English texts.
@@ -77,27 +89,33 @@ def build_sentiment_classifiers(folder: Path) -> tuple[SentimentClassifier, Sent
     return english, chinese
 
 
-def load_own_sentences() -> list[OwnSentence]:
+def load_project_sentences() -> list[ProjectSentence]:
     """Returns the sentences of this project in both languages: short reviews, and sentences whose intent has a polarity."""
     sentences = []
     for label, language, text in read_resource_rows("sentiments.tsv"):
-        sentences.append(OwnSentence("zh" if language == "zh" else "en", text, label == "1"))
+        sentences.append(ProjectSentence(parse_language(language), text, label == "1"))
     for sentence in load_intent_dataset():
         if sentence.intent in ("buy_again", "return", "complain"):
-            sentences.append(OwnSentence(sentence.language, sentence.text, sentence.intent == "buy_again"))
+            sentences.append(
+                ProjectSentence(
+                    sentence.language,
+                    sentence.text,
+                    sentence.intent == "buy_again",
+                )
+            )
     return sentences
 
 
 def _build_english_classifier(
     train: LabelledTexts, test_sets: Mapping[str, LabelledTexts]
 ) -> SentimentClassifier:
-    own_sentences = [sentence for sentence in load_own_sentences() if sentence.language == "en"]
+    project_sentences = [sentence for sentence in load_project_sentences() if sentence.language == "en"]
     options = SentimentFitOptions(
         language="en",
         config=ENGLISH_CONFIG,
         learned_from=SOURCE_CREDITS,
     )
-    classifier = _fit_with_own_sentences(train, own_sentences, options)
+    classifier = _fit_with_project_sentences(train, project_sentences, options)
     accuracies = {}
     for name, texts in test_sets.items():
         accuracies[name] = evaluate_accuracy(classifier, texts.texts, texts.is_positive)
@@ -118,7 +136,7 @@ def _build_chinese_classifier(
         encoder=encoder,
         learned_from=SOURCE_CREDITS,
     )
-    classifier = _fit_with_own_sentences(sample, load_own_sentences(), options)
+    classifier = _fit_with_project_sentences(sample, load_project_sentences(), options)
     accuracies = {}
     for name, texts in test_sets.items():
         n_texts = min(len(texts), _MAX_CROSS_LINGUAL_TEST_TEXTS)
@@ -128,21 +146,21 @@ def _build_chinese_classifier(
     return replace(classifier, metadata=replace(classifier.metadata, language="zh"))
 
 
-def _fit_with_own_sentences(
+def _fit_with_project_sentences(
     english_texts: LabelledTexts,
-    own_sentences: Sequence[OwnSentence],
+    project_sentences: Sequence[ProjectSentence],
     options: SentimentFitOptions,
 ) -> SentimentClassifier:
-    """English texts have weight 1, the sentences of this project _OWN_SENTENCE_WEIGHT."""
+    """English texts have weight 1, the sentences of this project _PROJECT_SENTENCE_WEIGHT."""
     texts = list(english_texts.texts)
     is_positive = english_texts.is_positive.tolist()
     languages: list[Language] = ["en"] * len(texts)
-    for sentence in own_sentences:
+    for sentence in project_sentences:
         texts.append(sentence.text)
         is_positive.append(sentence.is_positive)
         languages.append(sentence.language)
     sample_weight = np.ones(len(texts), np.float32)
-    sample_weight[len(english_texts) :] = _OWN_SENTENCE_WEIGHT
+    sample_weight[len(english_texts) :] = _PROJECT_SENTENCE_WEIGHT
     return fit_sentiment_classifier(
         texts,
         np.array(is_positive, np.bool_),

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from recommender.language.aspects.evaluation import evaluate_aspects
+from recommender.language.commands.network_trainer import build_network_trainer
 from recommender.language.encoders.base import MULTILINGUAL
 from recommender.language.encoders.use import UniversalSentenceEncoder
 from recommender.language.intents.classifier import load_intent_dataset
 from recommender.language.intents.evaluation import evaluate_intents
-from recommender.language.preprocessing.corpora import LabelledTexts, read_labelled_table
-from recommender.language.sentiment.classifier import load_default_sentiment_classifier
-from recommender.language.sentiment.config import SentimentFitOptions, get_default_config
+from recommender.language.preprocessing.corpora import (
+    LabelledTexts,
+    read_labelled_table,
+)
+from recommender.language.sentiment.classifier import (
+    load_default_sentiment_classifier,
+)
+from recommender.language.sentiment.config import (
+    SentimentFitOptions,
+    get_default_config,
+)
 from recommender.language.sentiment.evaluation import (
     NetworkTrainer,
     evaluate_sentiment,
     measure_throughput,
 )
-from recommender.language.sentiment.evaluation_chinese import evaluate_chinese_sets
-from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
+from recommender.language.sentiment.evaluation_chinese import (
+    evaluate_chinese_sets,
+)
 from recommender.language.sentiment.training import fit_nbsvm_pair
-from recommender.types import BoolArray, DataError
+from recommender.types import DataError
 
 TASKS = ("sentiment", "aspects", "intents")
 SST2_FILES = ("sst2_train.tsv.gz", "sst2_dev.tsv.gz")
@@ -116,10 +124,11 @@ def _evaluate_folders(options: argparse.Namespace) -> Iterator[NamedMetrics]:
 def _evaluate_sentiment_sets(folder: Path, options: argparse.Namespace) -> Iterator[NamedMetrics]:
     train_network = None
     if options.network is not None:
-        train_network = _build_network_trainer(options.network, options.seed)
+        train_network = build_network_trainer(options.network, seed=options.seed)
     train_path, test_path = (folder / name for name in SST2_FILES)
     if "en" in options.languages and train_path.is_file() and test_path.is_file():
-        train, test = read_labelled_table(train_path), read_labelled_table(test_path)
+        train = read_labelled_table(train_path)
+        test = read_labelled_table(test_path)
         yield "SST-2 dev", _evaluate_sst2(train, test, train_network)
     chinese_paths = {}
     for name, file_name in CHINESE_FILES.items():
@@ -133,26 +142,6 @@ def _evaluate_sentiment_sets(folder: Path, options: argparse.Namespace) -> Itera
             seed=options.seed,
             train_network=train_network,
         )
-
-
-def _build_network_trainer(encoder_name: str, seed: int) -> NetworkTrainer:
-    from recommender.language.sentiment.finetuning.registry import get_finetuner  # noqa: PLC0415 - torch, which few runs need
-
-    finetune = get_finetuner(encoder_name)
-
-    def train_network(
-        texts: Sequence[str],
-        is_positive: BoolArray,
-        initial: OnnxSentimentNetwork | None,
-    ) -> OnnxSentimentNetwork:
-        return finetune(
-            texts,
-            is_positive,
-            rng=np.random.default_rng(seed),
-            initial=initial,
-        )
-
-    return train_network
 
 
 def _evaluate_sst2(

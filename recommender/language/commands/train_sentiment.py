@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
-
+from common.atomic_files import write_atomically
 from recommender.console import ProgressPrinter
 from recommender.language.commands import build_default_models
+from recommender.language.commands.network_trainer import build_network_trainer
 from recommender.language.encoders.base import MULTILINGUAL
 from recommender.language.encoders.huggingface import open_encoder
 from recommender.language.preprocessing.corpora import (
@@ -21,11 +21,17 @@ from recommender.language.preprocessing.corpora import (
     split_train_test_rows,
 )
 from recommender.language.sentiment.classifier import SentimentClassifier
-from recommender.language.sentiment.config import SentimentFitOptions, get_default_config
+from recommender.language.sentiment.config import (
+    SentimentFitOptions,
+    get_default_config,
+)
 from recommender.language.sentiment.evaluation import NetworkTrainer
-from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
-from recommender.language.sentiment.training import evaluate_accuracy, fit_nbsvm_pair, replace_accuracies
-from recommender.types import BoolArray, DataError
+from recommender.language.sentiment.training import (
+    evaluate_accuracy,
+    fit_nbsvm_pair,
+    replace_accuracies,
+)
+from recommender.types import DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +97,11 @@ def _build_defaults(options: argparse.Namespace, out: TextIO) -> None:
     folder = options.data[0]
     for classifier in build_default_models.build_sentiment_classifiers(folder):
         out.write(_format_summary(classifier))
-        _write_artefact(classifier.to_bytes(), options.out, f"sentiment-{classifier.metadata.language}")
+        _write_artefact(
+            classifier.to_bytes(),
+            options.out,
+            f"sentiment-{classifier.metadata.language}",
+        )
     relevance_classifier = build_default_models.build_relevance_classifier(folder)
     out.write(f"agreement: balanced accuracy {relevance_classifier.accuracy:.4f} on a held-out tenth\n")
     _write_artefact(relevance_classifier.to_bytes(), options.out, "agreement")
@@ -108,7 +118,10 @@ def _train_from_options(options: argparse.Namespace, out: TextIO) -> SentimentCl
         initial=initial,
         learned_from=", ".join(path.name for path in options.data),
     )
-    train_network = _build_network_trainer(options, out) if options.network is not None else None
+    train_network = None
+    if options.network is not None:
+        report = ProgressPrinter(out).print_progress
+        train_network = build_network_trainer(options.network, seed=options.seed, report=report)
     accuracies = {}
     if options.evaluate:
         train_rows, test_rows = split_train_test_rows(len(texts), seed=options.seed)
@@ -137,27 +150,6 @@ def _fit_classifier(
     return replace(classifier, network=network)
 
 
-def _build_network_trainer(options: argparse.Namespace, out: TextIO) -> NetworkTrainer:
-    from recommender.language.sentiment.finetuning.registry import get_finetuner  # noqa: PLC0415 - torch, which few runs need
-
-    finetune = get_finetuner(options.network)
-
-    def train_network(
-        texts: tuple[str, ...],
-        is_positive: BoolArray,
-        initial: OnnxSentimentNetwork | None,
-    ) -> OnnxSentimentNetwork:
-        return finetune(
-            texts,
-            is_positive,
-            rng=np.random.default_rng(options.seed),
-            initial=initial,
-            report=ProgressPrinter(out).print_progress,
-        )
-
-    return train_network
-
-
 def _format_summary(classifier: SentimentClassifier) -> str:
     metadata = classifier.metadata
     accuracies = ", ".join(f"{name} {value:.4f}" for name, value in metadata.measured.items())
@@ -170,10 +162,5 @@ def _format_summary(classifier: SentimentClassifier) -> str:
 
 
 def _write_artefact(content: bytes, folder: Path | None, name: str) -> None:
-    """Replaces the file atomically: readers see the old or the new content."""
-    if folder is None:
-        return
-    path = folder / f"{name}.safetensors"
-    partial_path = path.with_suffix(".part")
-    partial_path.write_bytes(content)
-    partial_path.replace(path)
+    if folder is not None:
+        write_atomically(folder / f"{name}.safetensors", content)

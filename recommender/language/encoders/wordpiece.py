@@ -40,7 +40,8 @@ class WordPieceTokenizer:
         token_ids = []
         # Not as one batch: an encoding of the package takes fifty times the memory of its ids.
         for text in texts:
-            numbers = np.array(self._tokenizer.encode(text).ids, np.int32)
+            encoding = self._tokenizer.encode(text)
+            numbers = np.array(encoding.ids, np.int32)
             token_ids.append(truncate_middle(numbers, MAX_TOKENS))
         return token_ids
 
@@ -51,8 +52,9 @@ class WordPieceTokenizer:
             `tokens` int64 (rows, longest), zero in the padding; `attention_mask` float32 (rows, longest, 1).
         """
         longest = max(row.size for row in token_ids)
-        tokens = np.zeros((len(token_ids), longest), np.int64)
-        attention_mask = np.zeros((len(token_ids), longest, 1), np.float32)
+        shape = (len(token_ids), longest)
+        tokens = np.zeros(shape, np.int64)
+        attention_mask = np.zeros((*shape, 1), np.float32)
         for index, row in enumerate(token_ids):
             tokens[index, : row.size] = row
             attention_mask[index, : row.size] = 1

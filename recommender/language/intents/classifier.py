@@ -11,10 +11,19 @@ import numpy as np
 from recommender.language.encoders.base import TextEncoder
 from recommender.language.preprocessing.lexicon import sum_polarity
 from recommender.language.preprocessing.resources import read_resource_rows
-from recommender.language.preprocessing.text import Language, clean_text
+from recommender.language.preprocessing.text import (
+    Language,
+    clean_text,
+    parse_language,
+)
 from recommender.types import Float32Array, Int64Array
 
-INTENTS = ("buy_again", "return", "complain", "ask")  # stored in artefacts with review summaries
+INTENTS = (
+    "buy_again",
+    "return",
+    "complain",
+    "ask",
+)  # stored in artefacts with review summaries
 NO_INTENT = "none"
 LABELS = (NO_INTENT, *INTENTS)
 _MIN_PROBABILITY = 0.5
@@ -35,7 +44,7 @@ def load_intent_dataset() -> tuple[IntentSentence, ...]:
     """Returns the labelled sentences of `resources/intents.tsv`: training data, and by cross-validation test data."""
     sentences = []
     for intent, language, text in read_resource_rows("intents.tsv"):
-        sentences.append(IntentSentence(intent, "zh" if language == "zh" else "en", text))
+        sentences.append(IntentSentence(intent, parse_language(language), text))
     return tuple(sentences)
 
 
@@ -49,7 +58,8 @@ class IntentClassifier:
 
     def compute_probabilities(self, sentences: Sequence[IntentSentence]) -> Float32Array:
         """Returns float32 (len(sentences), len(LABELS)); rows sum to 1."""
-        logits = build_intent_features(sentences, self.encoder) @ self.weight + self.bias
+        features = build_intent_features(sentences, self.encoder)
+        logits = features @ self.weight + self.bias
         if not len(logits):
             return np.empty((0, len(LABELS)), np.float32)
         # Softmax; subtracting the row maximum avoids overflow.
@@ -57,22 +67,30 @@ class IntentClassifier:
         return np.asarray(odds / odds.sum(axis=1, keepdims=True), dtype=np.float32)
 
     def infer_intents(
-        self, sentences: Sequence[IntentSentence], *, min_probability: float = _MIN_PROBABILITY
+        self,
+        sentences: Sequence[IntentSentence],
+        *,
+        min_probability: float = _MIN_PROBABILITY,
     ) -> list[str]:
         """Returns the most probable label of each sentence, NO_INTENT below `min_probability`."""
         intents = []
         for row in self.compute_probabilities(sentences):
             label = int(row.argmax())
-            intents.append(LABELS[label] if row[label] >= min_probability else NO_INTENT)
+            if row[label] >= min_probability:
+                intents.append(LABELS[label])
+            else:
+                intents.append(NO_INTENT)
         return intents
 
 
 def build_intent_features(sentences: Sequence[IntentSentence], encoder: TextEncoder) -> Float32Array:
     """Returns float32 (n, encoder.width + 3): embedding, question marker, positive polarity, negative polarity."""
-    texts = [clean_text(sentence.text) for sentence in sentences]
-    indicators = np.zeros((len(texts), 3), np.float32)
-    for row, text in enumerate(texts):
-        polarity = sum_polarity(text, sentences[row].language)
+    texts = list[str]()
+    indicators = np.zeros((len(sentences), 3), np.float32)
+    for row, sentence in enumerate(sentences):
+        text = clean_text(sentence.text)
+        texts.append(text)
+        polarity = sum_polarity(text, sentence.language)
         is_question = any(marker in text for marker in _QUESTION_MARKERS)
         indicators[row] = is_question, polarity > 0, polarity < 0
     return np.column_stack([encoder.encode(texts), indicators]).astype(np.float32)
@@ -80,4 +98,7 @@ def build_intent_features(sentences: Sequence[IntentSentence], encoder: TextEnco
 
 def encode_labels(sentences: Sequence[IntentSentence]) -> Int64Array:
     """Returns int64 (n): the index of each sentence's intent in LABELS."""
-    return np.array([LABELS.index(sentence.intent) for sentence in sentences], dtype=np.int64)
+    return np.array(
+        [LABELS.index(sentence.intent) for sentence in sentences],
+        dtype=np.int64,
+    )

@@ -9,7 +9,11 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from recommender.language.encoders.base import TextEncoder
-from recommender.language.intents.classifier import LABELS, IntentSentence, encode_labels
+from recommender.language.intents.classifier import (
+    LABELS,
+    IntentSentence,
+    encode_labels,
+)
 from recommender.language.intents.training import fit_intent_classifier
 from recommender.types import BoolArray
 
@@ -36,16 +40,21 @@ def evaluate_intents(
     labels = encode_labels(sentences)
     predicted = np.zeros_like(labels)
     languages = np.array([sentence.language for sentence in sentences])
-    strata = [f"{label} {language}" for label, language in zip(labels, languages, strict=True)]
+    strata = []
+    for label, language in zip(labels, languages, strict=True):
+        strata.append(f"{label} {language}")
     splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     for train_rows, test_rows in splitter.split(labels, strata):
-        classifier = fit_intent_classifier([sentences[row] for row in train_rows], encoder)
-        probabilities = classifier.compute_probabilities([sentences[row] for row in test_rows])
+        train_sentences = [sentences[row] for row in train_rows]
+        test_sentences = [sentences[row] for row in test_rows]
+        classifier = fit_intent_classifier(train_sentences, encoder)
+        probabilities = classifier.compute_probabilities(test_sentences)
         predicted[test_rows] = probabilities.argmax(axis=1)
     is_correct = predicted == labels
     by_language = {}
     for language in np.unique(languages):
-        by_language[str(language)] = float(is_correct[languages == language].mean())
+        language_rows = languages == language
+        by_language[str(language)] = float(is_correct[language_rows].mean())
     f1 = {}
     for label, name in enumerate(LABELS):
         f1[name] = _compute_f1(predicted == label, labels == label)
@@ -60,5 +69,6 @@ def evaluate_intents(
 
 def _compute_f1(predicted: BoolArray, actual: BoolArray) -> float:
     n_correct = int((predicted & actual).sum())
+    n_total = int(predicted.sum()) + int(actual.sum())
     # F1 is 0 for a label that neither occurs nor is predicted.
-    return 2 * n_correct / max(int(predicted.sum()) + int(actual.sum()), 1)
+    return 2 * n_correct / max(n_total, 1)

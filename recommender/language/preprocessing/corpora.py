@@ -17,6 +17,7 @@ from recommender.types import BoolArray, DataError, Int64Array
 _TEXT_COLUMNS = ("text", "review", "sentence")
 _POSITIVE = frozenset({"1", "positive", "pos", "true", "praise", "+"})
 _NEGATIVE = frozenset({"0", "-1", "negative", "neg", "false", "blame", "-"})
+_LABELS = _POSITIVE | _NEGATIVE
 MAX_BYTES = 1 << 30
 
 
@@ -33,16 +34,21 @@ class LabelledTexts:
 
     def take(self, rows: Int64Array) -> LabelledTexts:
         """Returns the given rows in the given order."""
-        texts = tuple(self.texts[row] for row in rows.tolist())
+        indices = rows.tolist()
         descriptions: tuple[str, ...] = ()
         if self.descriptions:
-            descriptions = tuple(self.descriptions[row] for row in rows.tolist())
-        return LabelledTexts(texts, self.is_positive[rows], descriptions)
+            descriptions = tuple(self.descriptions[index] for index in indices)
+        return LabelledTexts(
+            texts=tuple(self.texts[index] for index in indices),
+            is_positive=self.is_positive[rows],
+            descriptions=descriptions,
+        )
 
     def __add__(self, other: LabelledTexts) -> LabelledTexts:
         descriptions: tuple[str, ...] = ()
         # Descriptions are parallel to texts, so they are concatenated only if both operands have them.
-        if len(self.descriptions) == len(self.texts) and other.descriptions:
+        all_described = len(self.descriptions) == len(self.texts)
+        if all_described and other.descriptions:
             descriptions = self.descriptions + other.descriptions
         return LabelledTexts(
             texts=self.texts + other.texts,
@@ -81,19 +87,24 @@ def read_labelled_table(path: Path) -> LabelledTexts:
     text_columns = [name for name in _TEXT_COLUMNS if name in frame.columns]
     if not text_columns or "label" not in frame.columns:
         raise DataError(f"{path.name} needs a column label and one of text, review, sentence.")
-    texts, is_positive = [], []
-    for text, label in zip(frame[text_columns[0]].to_list(), frame["label"].to_list(), strict=True):
+    texts = []
+    is_positive = []
+    columns = frame.select(text_columns[0], "label")
+    for text, label in columns.iter_rows():
         normalized_label = str(label).strip().casefold()
-        if text and normalized_label in _POSITIVE | _NEGATIVE:
-            texts.append(text)
-            is_positive.append(normalized_label in _POSITIVE)
+        if not text or normalized_label not in _LABELS:
+            continue
+        texts.append(text)
+        is_positive.append(normalized_label in _POSITIVE)
     if not texts:
         raise DataError(f"{path.name} holds no text with a label that says positive or negative.")
     return build_labelled_texts(texts, is_positive)
 
 
 def build_labelled_texts(
-    texts: Sequence[str], is_positive: Sequence[bool], descriptions: Sequence[str] = ()
+    texts: Sequence[str],
+    is_positive: Sequence[bool],
+    descriptions: Sequence[str] = (),
 ) -> LabelledTexts:
     """Builds `LabelledTexts` from parallel lists."""
     return LabelledTexts(tuple(texts), np.array(is_positive, np.bool_), tuple(descriptions))
@@ -130,7 +141,9 @@ def read_file_content(path: Path) -> bytes:
         elif path.suffix == ".zip":
             with open_zip(path) as archive:
                 names = archive.namelist()
-                content = archive.read(names[0]) if len(names) == 1 else b""
+                content = b""
+                if len(names) == 1:
+                    content = archive.read(names[0])
         else:
             content = path.read_bytes()
     except (OSError, EOFError) as error:

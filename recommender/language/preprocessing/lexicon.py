@@ -8,7 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from recommender.language.preprocessing.resources import read_resource, read_word_list
+from recommender.language.preprocessing.resources import (
+    read_resource,
+    read_word_list,
+)
 from recommender.language.preprocessing.text import Language, split_words
 
 _NEGATIONS = read_word_list("negations-en.txt")
@@ -76,7 +79,8 @@ def find_opinions_in_tokens(tokens: list[str]) -> list[OpinionWord]:
         sign = polarities.get(word, 0)
         if not sign:
             continue
-        window = tokens[max(position - _NEGATION_WINDOW, 0) : position]
+        window_start = max(position - _NEGATION_WINDOW, 0)
+        window = tokens[window_start:position]
         if any(map(_is_negation, window)):
             sign = -sign
         opinions.append(OpinionWord(position, sign))
@@ -92,7 +96,8 @@ def _iter_chinese_opinions(clause: str) -> Iterator[OpinionWord]:
     max_length = _compute_max_word_length("zh")
     for position, word in iter_longest_matches(clause, polarities, max_length=max_length):
         sign = polarities[word]
-        window = clause[max(position - _NEGATION_WINDOW_ZH, 0) : position]
+        window_start = max(position - _NEGATION_WINDOW_ZH, 0)
+        window = clause[window_start:position]
         if any(negation in window for negation in _NEGATIONS_ZH):
             sign = -sign
         yield OpinionWord(position, sign)

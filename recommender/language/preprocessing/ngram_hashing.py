@@ -23,20 +23,24 @@ def hash_feature_rows(rows: Iterable[Iterable[str]], *, bits: int) -> sparse.csr
     columns = list[int]()
     for features in rows:
         # A set: two features of one row that collide count once.
-        columns.extend({crc32(feature.encode()) & mask for feature in features})
+        row_columns = {crc32(feature.encode()) & mask for feature in features}
+        columns.extend(row_columns)
         indptr.append(len(columns))
-    return sparse.csr_matrix(
-        (np.ones(len(columns), np.float32), np.array(columns, np.int32), np.array(indptr, np.int64)),
-        shape=(len(indptr) - 1, 1 << bits),
-    )
+    ones = np.ones(len(columns), np.float32)
+    indices = np.array(columns, np.int32)
+    offsets = np.array(indptr, np.int64)
+    shape = (len(indptr) - 1, 1 << bits)
+    return sparse.csr_matrix((ones, indices, offsets), shape=shape)
 
 
 def extract_ngrams(text: str, *, max_tokens: int) -> set[str]:
     """Returns the distinct 1-, 2- and 3-grams over the first `max_tokens` tokens of a cleaned text."""
     tokens = tokenize_text(text)[:max_tokens]
     ngrams = set(tokens)
-    ngrams.update(map(" ".join, pairwise(tokens)))
-    ngrams.update(map(" ".join, zip(tokens, tokens[1:], tokens[2:], strict=False)))
+    bigrams = pairwise(tokens)
+    trigrams = zip(tokens, tokens[1:], tokens[2:], strict=False)
+    ngrams.update(map(" ".join, bigrams))
+    ngrams.update(map(" ".join, trigrams))
     return ngrams
 
 
@@ -46,5 +50,6 @@ def hash_ngrams(texts: Sequence[str], *, bits: int = BITS, max_tokens: int = 512
     features = hash_feature_rows(rows, bits=bits)
     lengths = np.diff(features.indptr)
     # A row with n ones has norm sqrt(n); empty rows stay empty.
-    features.data = np.repeat(1 / np.sqrt(np.maximum(lengths, 1)), lengths).astype(np.float32)
+    row_values = 1 / np.sqrt(np.maximum(lengths, 1))
+    features.data = np.repeat(row_values, lengths).astype(np.float32)
     return features

@@ -8,7 +8,8 @@ from pathlib import Path
 
 def read_resource(name: str) -> str:
     """Returns the text of a file in `resources/`."""
-    return (files("recommender.language") / "resources" / name).read_text(encoding="utf-8")
+    path = files("recommender.language") / "resources" / name
+    return path.read_text(encoding="utf-8")
 
 
 def read_word_list(name: str) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +40,11 @@ def iter_annotated_sentences(folder: Path) -> Iterator[AnnotatedSentence]:
     for name in ("product_reviews_1.zip", "product_reviews_2.zip"):
         with open_zip(folder / name) as archive:
             for entry in sorted(archive.namelist()):
-                if entry.endswith(".txt") and not entry.endswith("README.txt"):
-                    content = archive.read(entry).decode("utf-8", "replace")
-                    yield from _parse_sentences(Path(entry).stem, content)
+                if not entry.endswith(".txt") or entry.endswith("README.txt"):
+                    continue
+                content = _read_zip_text(archive, entry)
+                product = Path(entry).stem
+                yield from _parse_sentences(product, content)
 
 
 def _parse_sentences(product: str, content: str) -> Iterator[AnnotatedSentence]:
@@ -52,8 +55,10 @@ def _parse_sentences(product: str, content: str) -> Iterator[AnnotatedSentence]:
             continue
         terms = []
         for term, sign, flags in _ANNOTATED_TERM.findall(annotations):
-            if "[u]" not in flags and "[p]" not in flags:
-                terms.append((term.strip().lower(), 1 if sign == "+" else -1))
+            if "[u]" in flags or "[p]" in flags:
+                continue
+            polarity = 1 if sign == "+" else -1
+            terms.append((term.strip().lower(), polarity))
         yield AnnotatedSentence(product, text.strip(), tuple(terms))
 
 
@@ -72,8 +77,11 @@ def read_pros_and_cons(folder: Path) -> LabelledTexts:
     """Reads the pros and cons of Ganapathibhotla and Liu (2008). Raises DataError."""
     texts, is_positive = [], []
     with open_zip(folder / "pros_cons.zip") as archive:
-        for name, label in (("IntegratedPros", True), ("IntegratedCons", False)):
-            content = archive.read(f"pros_cons/{name}.txt").decode("utf-8", "replace")
+        for name, label in (
+            ("IntegratedPros", True),
+            ("IntegratedCons", False),
+        ):
+            content = _read_zip_text(archive, f"pros_cons/{name}.txt")
             for line in content.splitlines():
                 match = _PROS_OR_CONS.search(line)
                 if match and match[1].strip():
@@ -89,12 +97,15 @@ def read_clothing_reviews(folder: Path) -> LabelledTexts:
     frame = _read_parquet(folder / "WomensClothingE-CommerceReviews.parquet.brotli")
     texts, is_positive, descriptions = [], [], []
     for row in frame.iter_rows(named=True):
-        text = f"{row['Title'] or ''}\n{row['Review Text'] or ''}".strip()
+        title = row["Title"] or ""
+        body = row["Review Text"] or ""
+        text = f"{title}\n{body}".strip()
         rating = row["Rating"]
-        if text and rating is not None and rating != 3:
-            texts.append(text)
-            is_positive.append(rating >= 4)
-            descriptions.append(f"{row['Department Name']} {row['Class Name']}")
+        if not text or rating is None or rating == 3:
+            continue
+        texts.append(text)
+        is_positive.append(rating >= 4)
+        descriptions.append(f"{row['Department Name']} {row['Class Name']}")
     return build_labelled_texts(texts, is_positive, descriptions)
 
 
@@ -103,18 +114,28 @@ def read_drug_reviews(folder: Path) -> LabelledTexts:
 
     The description is drug name and condition. Raises DataError."""
     content = read_file_content(folder / "drugLib_all_4143.tsv.gz")
-    frame = pl.read_csv(io.BytesIO(content), separator="\t", encoding="utf8-lossy", infer_schema_length=0)
+    frame = pl.read_csv(
+        io.BytesIO(content),
+        separator="\t",
+        encoding="utf8-lossy",
+        infer_schema_length=0,
+    )
     review_columns = [name for name in frame.columns if name.endswith("Review")]
     texts, is_positive, descriptions = [], [], []
     for row in frame.iter_rows(named=True):
-        # 6 stands for a missing rating: it is dropped like every rating between 4 and 8.
-        rating = int(row["rating"]) if str(row["rating"]).isdigit() else 6
         text = "\n".join(row[name] for name in review_columns if row[name])
-        if text and not 4 < rating < 8:
-            texts.append(text)
-            is_positive.append(rating >= 8)
-            descriptions.append(f"{row['urlDrugName']} for {row['condition']}")
+        rating = str(row["rating"])
+        if not text or not rating.isdigit() or 4 < int(rating) < 8:
+            continue
+        texts.append(text)
+        is_positive.append(int(rating) >= 8)
+        descriptions.append(f"{row['urlDrugName']} for {row['condition']}")
     return build_labelled_texts(texts, is_positive, descriptions)
+
+
+def _read_zip_text(archive: zipfile.ZipFile, entry: str) -> str:
+    # Invalid bytes are replaced: a single one must not make a data set unreadable.
+    return archive.read(entry).decode("utf-8", "replace")
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:

@@ -28,6 +28,11 @@ _FOREIGN_WORDS = read_word_list("common-words-other.txt")
 _CONTROL_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
+def parse_language(code: str) -> Language:
+    """Returns "zh" for "zh", "en" for every other code."""
+    return "zh" if code == "zh" else "en"
+
+
 def get_common_words() -> frozenset[str]:
     """The common function words of English, casefolded."""
     return _ENGLISH_WORDS
@@ -57,7 +62,9 @@ def join_title_and_text(title: str, text: str) -> str:
     body = clean_text(text)
     if not heading or body.startswith(heading):
         return body
-    return f"{heading}\n{body}" if body else heading
+    if not body:
+        return heading
+    return f"{heading}\n{body}"
 
 
 def detect_language(text: str, *, declared: str | None = None) -> Language | None:
@@ -72,18 +79,23 @@ def detect_language(text: str, *, declared: str | None = None) -> Language | Non
         "en", "zh", or None for another or an undetermined language.
     """
     n_letters = sum(map(str.isalpha, text))
-    if not n_letters or len(_OTHER_UNSPACED.findall(text)) > n_letters * 0.05:
+    n_han = len(_HAN.findall(text))
+    n_other_unspaced = len(_OTHER_UNSPACED.findall(text))
+    if not n_letters or n_other_unspaced > n_letters * 0.05:
         return None
-    if len(_HAN.findall(text)) >= n_letters * 0.3:
+    if n_han >= n_letters * 0.3:
         return "zh"
     words = split_words(text)
-    if sum(map(str.isascii, words)) < 0.8 * len(words):
+    n_ascii = sum(map(str.isascii, words))
+    if n_ascii < 0.8 * len(words):
         return None
     if declared is not None:
-        return "en" if declared.casefold().startswith("en") else None
-    n_english = sum(word in _ENGLISH_WORDS for word in words)
-    n_foreign = sum(word in _FOREIGN_WORDS for word in words)
-    return "en" if n_english > n_foreign else None
+        is_english = declared.casefold().startswith("en")
+    else:
+        n_english = sum(word in _ENGLISH_WORDS for word in words)
+        n_foreign = sum(word in _FOREIGN_WORDS for word in words)
+        is_english = n_english > n_foreign
+    return "en" if is_english else None
 
 
 def split_sentences(text: str) -> list[str]:

@@ -8,7 +8,10 @@ from sklearn.linear_model import LogisticRegression
 from recommender.language.encoders.base import TextEncoder
 from recommender.language.preprocessing.corpora import LabelledTexts
 from recommender.language.preprocessing.text import clean_text
-from recommender.language.relevance.classifier import RelevanceClassifier, compute_embedding_products
+from recommender.language.relevance.classifier import (
+    RelevanceClassifier,
+    compute_embedding_products,
+)
 from recommender.types import Float32Array
 
 # Products of unit vectors are small, so the penalty would dominate; the scale is folded into the weights afterwards.

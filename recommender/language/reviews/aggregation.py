@@ -9,7 +9,11 @@ import numpy as np
 
 from recommender.dataset import ItemReviewFeatures
 from recommender.language.intents.classifier import INTENTS
-from recommender.language.reviews.summary import AspectCount, ItemReviewSummary, ReviewSummaryTable
+from recommender.language.reviews.summary import (
+    AspectCount,
+    ItemReviewSummary,
+    ReviewSummaryTable,
+)
 from recommender.types import Float32Array
 
 MIN_REVIEWERS = 5  # k-anonymity: no item, aspect or intent with fewer reviewers is stored
@@ -87,15 +91,18 @@ def _summarize_item(analyses: Sequence[ReviewAnalysis], min_reviewers: int) -> I
             aspects[name] = AspectCount(n_reviewers=len(signs), n_positive=signs.count(1))
     intents = {}
     for intent in INTENTS:
-        n_reviewers = sum(intent in analysis.intents for analysis in analyses)
+        n_reviewers = 0
+        for analysis in analyses:
+            n_reviewers += intent in analysis.intents
         if n_reviewers >= min_reviewers:
             intents[intent] = n_reviewers
-    sentiments = [analysis.sentiment for analysis in analyses]
+    sentiments = np.array([analysis.sentiment for analysis in analyses])
+    relevances = np.array([analysis.relevance for analysis in analyses])
     return ItemReviewSummary(
         n_reviewers=len(analyses),
-        n_positive=sum(sentiment > 0.5 for sentiment in sentiments),
-        mean_sentiment=float(np.mean(sentiments)),
-        mean_relevance=float(np.mean([analysis.relevance for analysis in analyses])),
+        n_positive=int((sentiments > 0.5).sum()),
+        mean_sentiment=float(sentiments.mean()),
+        mean_relevance=float(relevances.mean()),
         aspects=aspects,
         intents=intents,
     )
@@ -155,6 +162,8 @@ class _ShrunkColumn:
             values = np.array(self._values)
             n_reviewers = np.array(self._n_reviewers)
             # Python's sum adds in the order of the rows; numpy's pairwise sum would round differently.
-            mean = sum((values * n_reviewers).tolist()) / sum(self._n_reviewers)
-            column[self._rows] = (values - mean) * n_reviewers / (n_reviewers + _PRIOR_REVIEWERS)
+            weighted_sum = sum((values * n_reviewers).tolist())
+            mean = weighted_sum / sum(self._n_reviewers)
+            deviations = values - mean
+            column[self._rows] = deviations * n_reviewers / (n_reviewers + _PRIOR_REVIEWERS)
         return column

@@ -10,7 +10,11 @@ import numpy as np
 
 from recommender.language.aspects.extraction import compute_aspect_polarities
 from recommender.language.encoders.base import TextEncoder
-from recommender.language.intents.classifier import NO_INTENT, IntentClassifier, IntentSentence
+from recommender.language.intents.classifier import (
+    NO_INTENT,
+    IntentClassifier,
+    IntentSentence,
+)
 from recommender.language.preprocessing.text import (
     Language,
     clean_text,
@@ -18,9 +22,15 @@ from recommender.language.preprocessing.text import (
     join_title_and_text,
     split_sentences,
 )
-from recommender.language.relevance.classifier import RelevanceClassifier, compute_embedding_products
+from recommender.language.relevance.classifier import (
+    RelevanceClassifier,
+    compute_embedding_products,
+)
 from recommender.language.reviews.aggregation import ReviewAnalysis
-from recommender.language.sentiment.classifier import SentimentClassifier, sigmoid
+from recommender.language.sentiment.classifier import (
+    SentimentClassifier,
+    sigmoid,
+)
 from recommender.types import Float32Array
 
 OTHER_LANGUAGE, NO_TEXT = "review in another language", "review without text"
@@ -58,14 +68,18 @@ class ReviewAnalyzer:
 
     def analyze_reviews(self, reviews: Sequence[ReviewText]) -> list[ReviewAnalysis | None]:
         """Returns the analysis of each review in order, None for a review without text or in another language."""
-        texts = [join_title_and_text(review.title, review.text) for review in reviews]
-        rows_by_language: dict[Language, list[int]] = {language: [] for language in LANGUAGES}
+        texts = list[str]()
+        rows_by_language: dict[Language, list[int]] = {"en": [], "zh": []}
         for row, review in enumerate(reviews):
-            language = detect_language(texts[row], declared=review.language)
+            text = join_title_and_text(review.title, review.text)
+            texts.append(text)
+            language = detect_language(text, declared=review.language)
             if language is not None:
                 rows_by_language[language].append(row)
+            elif text:
+                self.skipped[OTHER_LANGUAGE] += 1
             else:
-                self.skipped[OTHER_LANGUAGE if texts[row] else NO_TEXT] += 1
+                self.skipped[NO_TEXT] += 1
         analyses: list[ReviewAnalysis | None] = [None] * len(texts)
         for language, rows in rows_by_language.items():
             language_texts = [texts[row] for row in rows]
@@ -106,9 +120,10 @@ class ReviewAnalyzer:
         rows = [row for row, description in enumerate(descriptions) if description]
         classifier = self.relevance_classifier
         if classifier is not None and rows:
+            comments = [texts[row] for row in rows]
             products = compute_embedding_products(
-                comments=[texts[row] for row in rows],
-                descriptions=[descriptions[row] for row in rows],
+                comments=comments,
+                descriptions=list(filter(None, descriptions)),
                 encoder=self.encoders[classifier.encoder],
             )
             probabilities[rows] = sigmoid(classifier.score(products))
@@ -124,10 +139,12 @@ class ReviewAnalyzer:
             for sentence in _select_first_and_last(split_sentences(text)):
                 sentences.append(IntentSentence(NO_INTENT, language, sentence))
                 owners.append(row)
-        intents: list[set[str]] = [set() for _ in texts]
-        for row, intent in zip(owners, self.intent_classifier.infer_intents(sentences), strict=True):
-            intents[row].add(intent)
-        return [frozenset(labels - {NO_INTENT}) for labels in intents]
+        intents = [frozenset[str]()] * len(texts)
+        labels = self.intent_classifier.infer_intents(sentences)
+        for row, label in zip(owners, labels, strict=True):
+            if label != NO_INTENT:
+                intents[row] |= {label}
+        return intents
 
 
 def _select_first_and_last(sentences: list[str]) -> list[str]:

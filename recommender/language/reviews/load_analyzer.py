@@ -5,11 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from recommender.language.encoders.huggingface import open_encoder
-from recommender.language.intents.training import train_default_intent_classifier
+from recommender.language.intents.training import (
+    train_default_intent_classifier,
+)
 from recommender.language.preprocessing.text import Language
-from recommender.language.relevance.classifier import load_default_relevance_classifier
+from recommender.language.relevance.classifier import (
+    load_default_relevance_classifier,
+)
 from recommender.language.reviews.analyzer import LANGUAGES, ReviewAnalyzer
-from recommender.language.sentiment.classifier import SentimentClassifier, load_default_sentiment_classifier
+from recommender.language.sentiment.classifier import (
+    SentimentClassifier,
+    load_default_sentiment_classifier,
+)
 
 
 def load_review_analyzer(folder: Path | None = None) -> ReviewAnalyzer:

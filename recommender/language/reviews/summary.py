@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
+from itertools import compress
 
 import numpy as np
 from safetensors import SafetensorError
@@ -72,11 +73,15 @@ class ReviewSummaryTable:
     def from_items(cls, by_item: Mapping[int, ItemReviewSummary]) -> ReviewSummaryTable:
         """Builds the table from summaries by item number."""
         item_numbers = sorted(by_item)
-        aspect_names = sorted(set().union(*(summary.aspects for summary in by_item.values())))
-        counts = np.zeros((len(by_item), _FIRST_INTENT + len(INTENTS)), np.int32)
-        mean_sentiment = np.zeros(len(by_item), np.float32)
-        mean_relevance = np.zeros(len(by_item), np.float32)
-        indptr = np.zeros(len(by_item) + 1, np.int64)
+        distinct_names = set[str]()
+        for summary in by_item.values():
+            distinct_names.update(summary.aspects)
+        aspect_names = sorted(distinct_names)
+        n_items = len(by_item)
+        counts = np.zeros((n_items, _FIRST_INTENT + len(INTENTS)), np.int32)
+        mean_sentiment = np.zeros(n_items, np.float32)
+        mean_relevance = np.zeros(n_items, np.float32)
+        indptr = np.zeros(n_items + 1, np.int64)
         aspect_counts = list[tuple[int, int, int]]()
         for row, item_no in enumerate(item_numbers):
             summary = by_item[item_no]
@@ -87,7 +92,8 @@ class ReviewSummaryTable:
             mean_sentiment[row] = summary.mean_sentiment
             mean_relevance[row] = summary.mean_relevance
             for name, count in summary.aspects.items():
-                aspect_counts.append((aspect_names.index(name), count.n_reviewers, count.n_positive))
+                aspect = aspect_names.index(name)
+                aspect_counts.append((aspect, count.n_reviewers, count.n_positive))
             indptr[row + 1] = len(aspect_counts)
         return cls(
             aspect_names=tuple(aspect_names),
@@ -109,7 +115,8 @@ class ReviewSummaryTable:
         if row == len(self.item_no) or int(self.item_no[row]) != item_no:
             return None
         aspects = {}
-        aspect_rows = self.aspect_counts[self.indptr[row] : self.indptr[row + 1]]
+        start, stop = self.indptr[row], self.indptr[row + 1]
+        aspect_rows = self.aspect_counts[start:stop]
         for aspect, n_reviewers, n_positive in aspect_rows.tolist():
             aspects[self.aspect_names[aspect]] = AspectCount(n_reviewers, n_positive)
         counts = self.counts[row].tolist()
@@ -136,10 +143,11 @@ class ReviewSummaryTable:
         # Running counts give the new position of what remains: of aspect names, and of rows below each offset.
         new_aspect = np.cumsum(is_retained) - 1
         aspect_counts[:, _ASPECT] = new_aspect[aspect_counts[:, _ASPECT]]
-        new_row = np.concatenate([np.zeros(1, np.int64), np.cumsum(row_is_retained, dtype=np.int64)])
+        new_row = np.zeros(len(row_is_retained) + 1, np.int64)
+        np.cumsum(row_is_retained, out=new_row[1:])
         return replace(
             self,
-            aspect_names=tuple(name for name in self.aspect_names if name not in names),
+            aspect_names=tuple(compress(self.aspect_names, is_retained)),
             indptr=new_row[self.indptr],
             aspect_counts=aspect_counts,
         )
@@ -151,7 +159,8 @@ class ReviewSummaryTable:
             "aspect_names": json.dumps(self.aspect_names),
             "intents": json.dumps(INTENTS),
         }
-        return save({name: getattr(self, name) for name in _ARRAY_FIELDS}, metadata)
+        arrays = {name: getattr(self, name) for name in _ARRAY_FIELDS}
+        return save(arrays, metadata)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> ReviewSummaryTable:
@@ -162,7 +171,8 @@ class ReviewSummaryTable:
             if metadata["format"] != FORMAT or json.loads(metadata["intents"]) != list(INTENTS):
                 raise DataError("These review summaries are in a format that this version does not read.")
             aspect_names = tuple(json.loads(metadata["aspect_names"]))
-            return cls(aspect_names, **{name: arrays[name] for name in _ARRAY_FIELDS})
+            columns = {name: arrays[name] for name in _ARRAY_FIELDS}
+            return cls(aspect_names, **columns)
         except DataError:
             raise
         except (SafetensorError, ValueError, KeyError, TypeError) as error:

@@ -18,13 +18,22 @@ from recommender.language.encoders.base import TextEncoder
 from recommender.language.preprocessing.lexicon import find_opinion_words
 from recommender.language.preprocessing.ngram_hashing import hash_ngrams
 from recommender.language.preprocessing.resources import get_heads_folder
-from recommender.language.preprocessing.text import Language, split_clauses
+from recommender.language.preprocessing.text import (
+    Language,
+    parse_language,
+    split_clauses,
+)
 from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
 from recommender.types import DataError, Float32Array
 
 FORMAT = "1"
 N_LEXICON_FEATURES = 3
-_LINEAR_ARRAYS = ("ngram_weights", "lexicon_weights", "embedding_weights", "bias")
+_LINEAR_ARRAYS = (
+    "ngram_weights",
+    "lexicon_weights",
+    "embedding_weights",
+    "bias",
+)
 _DEFAULT_BLEND_WEIGHT = 0.5  # of files that were written before the weight was stored
 
 
@@ -83,8 +92,9 @@ class SentimentClassifier:
         Raises:
             DataError: the classifier needs an encoder other than the given one.
         """
-        language: Language = "zh" if self.metadata.language == "zh" else "en"
-        scores = extract_lexicon_features(texts, language) @ self.lexicon_weights + np.float32(self.bias)
+        language = parse_language(self.metadata.language)
+        lexicon_features = extract_lexicon_features(texts, language)
+        scores = lexicon_features @ self.lexicon_weights + np.float32(self.bias)
         n_ngrams = int(self.ngram_weights.size)
         if n_ngrams > 1:
             # 2**bits has bits + 1 binary digits.
@@ -110,10 +120,11 @@ class SentimentClassifier:
             "bias": np.array([self.bias], np.float32),
         }
         if self.network is not None:
-            arrays["network"] = np.frombuffer(self.network.graph, np.uint8)
-            arrays["network_weights"] = np.frombuffer(self.network.weights, np.uint8)
-            arrays["network_tokenizer"] = np.frombuffer(self.network.tokenizer, np.uint8)
-            arrays["network_blend_weight"] = np.array([self.network.blend_weight], np.float32)
+            network = self.network
+            arrays["network"] = np.frombuffer(network.graph, np.uint8)
+            arrays["network_weights"] = np.frombuffer(network.weights, np.uint8)
+            arrays["network_tokenizer"] = np.frombuffer(network.tokenizer, np.uint8)
+            arrays["network_blend_weight"] = np.array([network.blend_weight], np.float32)
         metadata = json.dumps(asdict(self.metadata), ensure_ascii=False)
         return save(arrays, {"format": FORMAT, "metadata": metadata})
 
@@ -130,7 +141,13 @@ class SentimentClassifier:
                 network = _read_network(file)
         except DataError:
             raise
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        except (
+            OSError,
+            SafetensorError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise DataError(f"{path.name} is not a sentiment classifier.") from error
         ngram_weights = arrays["ngram_weights"].astype(np.float32)
         lexicon_weights = arrays["lexicon_weights"]
@@ -148,7 +165,8 @@ class SentimentClassifier:
 
 def _is_valid_ngram_array(weights: Float32Array) -> bool:
     # n & (n - 1) clears the lowest bit of n: it is zero only for powers of two (and for 0).
-    is_power_of_two = weights.size > 0 and weights.size & (weights.size - 1) == 0
+    size = weights.size
+    is_power_of_two = size > 0 and size & (size - 1) == 0
     return is_power_of_two and bool(np.isfinite(weights).all())
 
 
@@ -171,7 +189,8 @@ def _read_network(file: Any) -> OnnxSentimentNetwork | None:
         blend_weight=blend_weight,
     )
     # Scoring a text also shows that graph and tokenizer can be loaded.
-    if not np.isfinite(network.blend_weight * network.score(["."])).all():
+    scores = network.blend_weight * network.score(["."])
+    if not np.isfinite(scores).all():
         raise DataError("The network of this sentiment classifier returns no finite score.")
     return network
 
@@ -185,18 +204,25 @@ def extract_lexicon_features(texts: Sequence[str], language: Language) -> Float3
     for row, text in enumerate(texts):
         signs = list[int]()
         for clause in split_clauses(text):
-            signs += [opinion.sign for opinion in find_opinion_words(clause, language)]
+            for opinion in find_opinion_words(clause, language):
+                signs.append(opinion.sign)
         if signs:
-            features[row] = sum(signs) / len(signs) ** 0.5, max(signs) > 0, min(signs) < 0
+            balance = sum(signs) / len(signs) ** 0.5
+            has_positive = max(signs) > 0
+            has_negative = min(signs) < 0
+            features[row] = balance, has_positive, has_negative
     return features
 
 
 @cache
-def load_default_sentiment_classifier(language: Language) -> SentimentClassifier:
+def load_default_sentiment_classifier(
+    language: Language,
+) -> SentimentClassifier:
     """Returns the classifier that is distributed with this package; heads/PROVENANCE.md lists its training data."""
     return SentimentClassifier.load(get_heads_folder() / f"sentiment-{language}.safetensors")
 
 
 def sigmoid(log_odds: Float32Array) -> Float32Array:
     """Returns probabilities float32; log-odds are clipped to +-30, where exp overflows no float32."""
-    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))), dtype=np.float32)
+    clipped = np.clip(log_odds, -30, 30)
+    return np.asarray(1 / (1 + np.exp(-clipped)), dtype=np.float32)

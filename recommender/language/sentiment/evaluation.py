@@ -21,7 +21,10 @@ from recommender.types import BoolArray
 
 TOKENS_PER_REVIEW = 128
 MAX_DEFAULT_TEXTS = 2_000
-NetworkTrainer = Callable[[Sequence[str], BoolArray, OnnxSentimentNetwork | None], OnnxSentimentNetwork]
+NetworkTrainer = Callable[
+    [Sequence[str], BoolArray, OnnxSentimentNetwork | None],
+    OnnxSentimentNetwork,
+]
 """Fine-tunes a network to texts and labels, from the given network or, for None, from the encoder."""
 
 
@@ -135,10 +138,10 @@ def measure_throughput(
 def _build_long_texts(texts: Sequence[str], count: int) -> list[str]:
     """`count` texts of at least TOKENS_PER_REVIEW tokens, each joined from consecutive given texts."""
     source = cycle(texts)
-    return [_join_until_long(source) for _ in range(count)]
+    return [_join_long_text(source) for _ in range(count)]
 
 
-def _join_until_long(source: Iterator[str]) -> str:
+def _join_long_text(source: Iterator[str]) -> str:
     pieces = list[str]()
     n_tokens = 0
     while n_tokens < TOKENS_PER_REVIEW:
@@ -154,7 +157,10 @@ def _find_leaked_texts(train_texts: Sequence[str], test_texts: Sequence[str]) ->
     # One string of all training texts: a single substring search instead of one for each pair. Normalised texts
     # contain no line feed, so no match crosses two of them.
     haystack = "\n".join(map(_normalize_whitespace, train_texts))
-    return np.array([_normalize_whitespace(text) in haystack for text in test_texts], np.bool_)
+    return np.array(
+        [_normalize_whitespace(text) in haystack for text in test_texts],
+        np.bool_,
+    )
 
 
 def _normalize_whitespace(text: str) -> str:

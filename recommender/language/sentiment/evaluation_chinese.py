@@ -17,7 +17,10 @@ from recommender.language.preprocessing.corpora import (
     split_train_test_rows,
 )
 from recommender.language.sentiment.classifier import SentimentClassifier
-from recommender.language.sentiment.config import SentimentFitOptions, get_default_config
+from recommender.language.sentiment.config import (
+    SentimentFitOptions,
+    get_default_config,
+)
 from recommender.language.sentiment.evaluation import (
     NetworkTrainer,
     evaluate_sentiment,
@@ -75,7 +78,10 @@ def evaluate_chinese_sets(
             default_encoder=encoder,
         )
         reviews_per_second = measure_throughput(classifier, train.texts)
-        return name, {**asdict(metrics), "reviews_per_second": reviews_per_second}
+        return name, {
+            **asdict(metrics),
+            "reviews_per_second": reviews_per_second,
+        }
 
     initial = _fit_classifier(splits[largest].train, initial=None, network=common_network)
     yield evaluate(largest, initial)

@@ -11,6 +11,7 @@ import onnxruntime
 
 from recommender.language.encoders.sentencepiece import SentencePieceTokenizer
 from recommender.language.encoders.wordpiece import WordPieceTokenizer
+from recommender.onnx.session import create_session
 from recommender.types import DataError, Float32Array, Int32Array
 
 # The fused sum and layer norm takes five times as long as the two operators in sequence (onnxruntime 1.32).
@@ -52,17 +53,8 @@ class OnnxSentimentNetwork:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            return onnxruntime.InferenceSession(
-                self.graph,
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=_DISABLED_OPTIMIZERS,
-            )
+            return create_session(self.graph, disabled_optimizers=_DISABLED_OPTIMIZERS)
         except Exception as error:  # onnxruntime raises exceptions of many types for a damaged graph
             raise DataError("The network of this sentiment classifier cannot be read.") from error
 

@@ -19,7 +19,10 @@ from recommender.language.sentiment.classifier import (
     SentimentMetadata,
     extract_lexicon_features,
 )
-from recommender.language.sentiment.config import SentimentConfig, SentimentFitOptions
+from recommender.language.sentiment.config import (
+    SentimentConfig,
+    SentimentFitOptions,
+)
 from recommender.types import BoolArray, DataError, Float32Array
 
 MIN_TEXTS = 40
@@ -74,10 +77,11 @@ def fit_sentiment_classifier(
     config = options.config
     cleaned = list(map(clean_text, texts))
     validate_training_set(cleaned, is_positive)
-    # A classifier without n-grams has a single n-gram weight of 0.
-    ngram_weights = np.zeros(1, np.float32)
-    blocks = _build_dense_blocks(cleaned, languages or [options.language] * len(cleaned), options)
+    ngram_weights = np.zeros(1, np.float32)  # of a classifier without n-grams
+    text_languages = languages or [options.language] * len(cleaned)
+    blocks = _build_dense_blocks(cleaned, text_languages, options)
     if config.use_ngrams:
+        # n-grams are the first block of `ColumnLayout`.
         ngrams = hash_ngrams(cleaned, bits=config.bits)
         ngram_scale = _compute_log_count_ratio(ngrams, is_positive, config)
         blocks.insert(0, ngrams.multiply(ngram_scale[None, :]))
@@ -103,7 +107,12 @@ def fit_sentiment_classifier(
     if options.initial is None:
         return classifier
     initial_weight = float(weight[layout.initial][0])
-    return _combine_linearly(classifier, options.initial, first_weight=1.0, second_weight=initial_weight)
+    return _combine_linearly(
+        classifier,
+        options.initial,
+        weight=1.0,
+        other_weight=initial_weight,
+    )
 
 
 def fit_nbsvm_pair(
@@ -122,8 +131,8 @@ def fit_nbsvm_pair(
     return _combine_linearly(
         fit_sentiment_classifier(texts, is_positive, replace(options, config=unscaled)),
         fit_sentiment_classifier(texts, is_positive, replace(options, config=scaled)),
-        first_weight=0.5,
-        second_weight=0.5,
+        weight=0.5,
+        other_weight=0.5,
     )
 
 
@@ -157,24 +166,27 @@ def _score_with_initial(
 
 
 def _combine_linearly(
-    first: SentimentClassifier,
-    second: SentimentClassifier,
+    classifier: SentimentClassifier,
+    other: SentimentClassifier,
     *,
-    first_weight: float,
-    second_weight: float,
+    weight: float,
+    other_weight: float,
 ) -> SentimentClassifier:
     """The classifier whose score is the weighted sum of both scores: sums of linear models are linear models."""
-    first_factor, second_factor = np.float32(first_weight), np.float32(second_weight)
-    embedding_weights = first_factor * first.embedding_weights
+    factor = np.float32(weight)
+    other_factor = np.float32(other_weight)
+    ngram_weights = factor * classifier.ngram_weights + other_factor * other.ngram_weights
+    lexicon_weights = factor * classifier.lexicon_weights + other_factor * other.lexicon_weights
+    embedding_weights = factor * classifier.embedding_weights
     # An initial classifier has no embedding weights, even if the new one has.
-    if second.embedding_weights.size:
-        embedding_weights = embedding_weights + second_factor * second.embedding_weights
+    if other.embedding_weights.size:
+        embedding_weights = embedding_weights + other_factor * other.embedding_weights
     return replace(
-        first,
-        ngram_weights=first_factor * first.ngram_weights + second_factor * second.ngram_weights,
-        lexicon_weights=first_factor * first.lexicon_weights + second_factor * second.lexicon_weights,
+        classifier,
+        ngram_weights=ngram_weights,
+        lexicon_weights=lexicon_weights,
         embedding_weights=embedding_weights,
-        bias=first_weight * first.bias + second_weight * second.bias,
+        bias=weight * classifier.bias + other_weight * other.bias,
     )
 
 
@@ -196,7 +208,9 @@ def _fit_logistic_regression(
 
 
 def _compute_log_count_ratio(
-    ngram_features: sparse.csr_matrix, is_positive: BoolArray, config: SentimentConfig
+    ngram_features: sparse.csr_matrix,
+    is_positive: BoolArray,
+    config: SentimentConfig,
 ) -> Float32Array:
     """float32 (columns): log of the ratio of an n-gram's frequencies in positive and negative texts, to a signed power."""
     if not config.ratio_power:
@@ -204,10 +218,15 @@ def _compute_log_count_ratio(
     counts = ngram_features.copy()
     counts.data[:] = 1
     # sum(axis=0) of a sparse matrix is a np.matrix of shape (1, columns); ravel makes it one-dimensional.
-    positive = np.asarray(counts[is_positive].sum(axis=0)).ravel() + config.smoothing
-    negative = np.asarray(counts[~is_positive].sum(axis=0)).ravel() + config.smoothing
-    ratio = np.log((positive / positive.sum()) / (negative / negative.sum()))
-    return np.asarray(np.sign(ratio) * np.abs(ratio) ** config.ratio_power, np.float32)
+    positive = np.asarray(counts[is_positive].sum(axis=0)).ravel()
+    negative = np.asarray(counts[~is_positive].sum(axis=0)).ravel()
+    positive = positive + config.smoothing
+    negative = negative + config.smoothing
+    positive_frequency = positive / positive.sum()
+    negative_frequency = negative / negative.sum()
+    ratio = np.log(positive_frequency / negative_frequency)
+    scale = np.sign(ratio) * np.abs(ratio) ** config.ratio_power
+    return np.asarray(scale, np.float32)
 
 
 def validate_training_set(texts: Sequence[str], is_positive: BoolArray) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recommender.features.specification import DeniedAttributes
+from recommender.features.denied_attributes import DeniedAttributes
 from recommender.serving.catalogue.filters import ATTRIBUTE_PREFIX, ItemFilter, parse_filter
 from recommender.serving.catalogue.index import BoolArray, CatalogueIndex
 from recommender.types import Float32Array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from recommender.features.specification import DeniedAttributes
+from recommender.features.denied_attributes import DeniedAttributes
 from recommender.serving.catalogue.filters import ATTRIBUTE_PREFIX, escape_pointer
 from recommender.serving.rules.matching import find_denied_names, parse_rule_filters
 from tenants.data.actions import knowledge as actions

@@ -58,7 +58,12 @@ def create_api_key(
     if errors:
         raise Invalid(errors)
     _require_key_quota(s)
-    row = ApiKey(name=name.strip(), scopes=requested_scopes, cidrs=networks, expires_at=expires_at)
+    row = ApiKey(
+        name=name.strip(),
+        scopes=requested_scopes,
+        cidrs=networks,
+        expires_at=expires_at,
+    )
     new_key = _insert_key(s, row)
     audit.record_entry(s, "api_key.created", new_key.key.id, scopes=" ".join(requested_scopes))
     return new_key

@@ -23,7 +23,11 @@ def add_member(s: Scope, user: User, role: MemberRole | str) -> MemberView:
     """Adds a user to the tenant. Raises Forbidden, Conflict for a member, QuotaExceeded."""
     require_permission(s, "members.write")
     _require_member_quota(s)
-    member = Member(tenant_id=s.tenant_id, user=user, role=MemberRole(role))
+    member = Member(
+        tenant_id=s.tenant_id,
+        user=user,
+        role=MemberRole(role),
+    )
     try:
         # A savepoint, so that the scope's transaction survives the violated unique constraint.
         with transaction.atomic():
@@ -35,7 +39,12 @@ def add_member(s: Scope, user: User, role: MemberRole | str) -> MemberView:
 
 
 def invite_member(
-    s: Scope, *, email: str, role: MemberRole | str, name: str = "", language: str = "en"
+    s: Scope,
+    *,
+    email: str,
+    role: MemberRole | str,
+    name: str = "",
+    language: str = "en",
 ) -> MemberView:
     """Adds the account of an e-mail address; creates one without a password if there is none.
 
@@ -44,7 +53,13 @@ def invite_member(
     require_permission(s, "members.write")
     user = User.objects.filter(email=normalize_email(email)).first()
     if user is None:
-        user = build_user(email=email, name=name, language=language, password=None, is_staff=False)
+        user = build_user(
+            email=email,
+            name=name,
+            language=language,
+            password=None,
+            is_staff=False,
+        )
         insert_user(user)
         audit.record_entry(s, "user.created", str(user.id), staff=False)
     return add_member(s, user, role)
@@ -59,7 +74,13 @@ def change_role(s: Scope, user_id: UUID, role: MemberRole | str) -> MemberView:
         _require_other_owner(member, owners)
     member.role = MemberRole(role)
     member.save(update_fields=["role"])
-    audit.record_entry(s, "member.role_changed", str(user_id), before=before, after=member.role)
+    audit.record_entry(
+        s,
+        "member.role_changed",
+        str(user_id),
+        before=before,
+        after=member.role,
+    )
     return to_member_view(member)
 
 

@@ -40,7 +40,11 @@ def create_tenant(*, actor: Actor, **values: Unpack[TenantInput]) -> TenantView:
     regions.require_served(values["region"])
     fields = {**values, "region_id": values["region"]}
     del fields["region"]
-    row = Tenant(id=generate_id(), status=TenantStatus.OPENING, **fields)
+    row = Tenant(
+        id=generate_id(),
+        status=TenantStatus.OPENING,
+        **fields,
+    )
     with control_scope(row.id, actor=actor) as s:
         try:
             # A savepoint, so that the scope's transaction survives the violated unique constraint.
@@ -76,7 +80,13 @@ def suspend_tenant(s: Scope, *, reason: str) -> TenantView:
     row = _lock_tenant(s)
     if row.status != TenantStatus.ACTIVE:
         raise Conflict("Only an active tenant can be suspended.")
-    return _set_status(s, row, TenantStatus.SUSPENDED, "tenant.suspended", reason=_clean_reason(reason))
+    return _set_status(
+        s,
+        row,
+        TenantStatus.SUSPENDED,
+        "tenant.suspended",
+        reason=_clean_reason(reason),
+    )
 
 
 def resume_tenant(s: Scope, *, reason: str) -> TenantView:
@@ -85,7 +95,13 @@ def resume_tenant(s: Scope, *, reason: str) -> TenantView:
     row = _lock_tenant(s)
     if row.status != TenantStatus.SUSPENDED:
         raise Conflict("This tenant is not suspended.")
-    return _set_status(s, row, TenantStatus.ACTIVE, "tenant.resumed", reason=_clean_reason(reason))
+    return _set_status(
+        s,
+        row,
+        TenantStatus.ACTIVE,
+        "tenant.resumed",
+        reason=_clean_reason(reason),
+    )
 
 
 def update_tenant(s: Scope, **changes: Unpack[TenantChanges]) -> TenantView:

@@ -48,7 +48,13 @@ def create_user(
         Invalid: One error per wrong field.
         Conflict: The address has an account.
     """
-    user = build_user(email=email, name=name, language=language, password=password, is_staff=is_staff)
+    user = build_user(
+        email=email,
+        name=name,
+        language=language,
+        password=password,
+        is_staff=is_staff,
+    )
     with control_ops("users", actor=actor, reason="create a user") as s:
         insert_user(user)
         audit.record_entry(s, "user.created", str(user.id), staff=is_staff)
@@ -82,9 +88,21 @@ def set_password(user_id: UUID, password: str, *, actor: Actor) -> None:
         audit.record_entry(s, "user.password_set", str(user.id))
 
 
-def build_user(*, email: str, name: str, language: str, password: str | None, is_staff: bool) -> User:
+def build_user(
+    *,
+    email: str,
+    name: str,
+    language: str,
+    password: str | None,
+    is_staff: bool,
+) -> User:
     """Builds an unsaved user with a hashed password. Hashing is slow, so call it outside a transaction. Raises Invalid."""
-    user = User(email=normalize_email(email), name=name.strip(), language=language, is_staff=is_staff)
+    user = User(
+        email=normalize_email(email),
+        name=name.strip(),
+        language=language,
+        is_staff=is_staff,
+    )
     _raise_if_invalid(
         [*_check_email(user.email), *_check_language(language), *_check_password(user, password)]
     )

@@ -18,7 +18,11 @@ class AuditEntry(models.Model):
         days(6 * 365), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
     )
 
-    id = models.UUIDField(primary_key=True, default=generate_id, editable=False)
+    id = models.UUIDField(
+        primary_key=True,
+        default=generate_id,
+        editable=False,
+    )
     tenant_id = models.UUIDField(_("tenant"), null=True, editable=False)
     at = models.DateTimeField(_("when"), editable=False)
     actor_kind = models.CharField(_("kind of actor"), max_length=16, editable=False)

@@ -20,7 +20,11 @@ class Member(models.Model):
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
-    id = models.UUIDField(primary_key=True, default=generate_id, editable=False)
+    id = models.UUIDField(
+        primary_key=True,
+        default=generate_id,
+        editable=False,
+    )
     tenant = models.ForeignKey(Tenant, models.PROTECT, related_name="members")
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     role = models.CharField(_("role"), max_length=16, choices=MemberRole.choices)

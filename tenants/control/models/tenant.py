@@ -45,17 +45,29 @@ class Tenant(models.Model):
         None, ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
     )
 
-    id = models.UUIDField(primary_key=True, default=generate_id, editable=False)
+    id = models.UUIDField(
+        primary_key=True,
+        default=generate_id,
+        editable=False,
+    )
     slug = models.CharField(_("address name"), max_length=63, unique=True)
     name = models.CharField(_("name"), max_length=120)
     vertical = models.CharField(_("industry"), max_length=16, choices=Vertical.choices)
     region = models.ForeignKey(Region, models.PROTECT, related_name="tenants", verbose_name=_("region"))
-    plan = models.CharField(_("plan"), max_length=16, choices=PLAN_CHOICES, default=FREE.name)
+    plan = models.CharField(
+        _("plan"),
+        max_length=16,
+        choices=PLAN_CHOICES,
+        default=FREE.name,
+    )
     language = models.CharField(_("language"), max_length=16, default="en")
     currency = models.CharField(_("currency"), max_length=3)
     time_zone = models.CharField(_("time zone"), max_length=64)
     status = models.CharField(
-        _("status"), max_length=16, choices=TenantStatus.choices, default=TenantStatus.OPENING
+        _("status"),
+        max_length=16,
+        choices=TenantStatus.choices,
+        default=TenantStatus.OPENING,
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 

@@ -36,7 +36,11 @@ class User(AbstractBaseUser):
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.RETAINED_AS_EVIDENCE)
 
-    id = models.UUIDField(primary_key=True, default=generate_id, editable=False)
+    id = models.UUIDField(
+        primary_key=True,
+        default=generate_id,
+        editable=False,
+    )
     email = LowercaseEmailField(_("e-mail"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     language = models.CharField(_("language"), max_length=16, default="en")

@@ -33,5 +33,10 @@ def create_kms_from_url(url: str, *, environ: Mapping[str, str] = os.environ) ->
         # The mount may contain slashes, the key's name may not.
         mount, _, key = path.strip("/").rpartition("/")
         if mount and key:
-            return VaultKms.connect(parts.netloc, mount=mount, key=key, environ=environ)
+            return VaultKms.connect(
+                parts.netloc,
+                mount=mount,
+                key=key,
+                environ=environ,
+            )
     raise ValueError("A key service URL is file:///path, awskms://region/key or vault://host/mount/key.")

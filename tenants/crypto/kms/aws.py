@@ -41,7 +41,9 @@ class AwsKms:
         except ImportError as missing:
             raise ValueError("awskms:// needs boto3: install the extra `aws`.") from missing
         limits = config.Config(
-            connect_timeout=2, read_timeout=5, retries={"max_attempts": 3, "mode": "standard"}
+            connect_timeout=2,
+            read_timeout=5,
+            retries={"max_attempts": 3, "mode": "standard"},
         )
         client = boto3.client("kms", region_name=region, config=limits)
         failures = (exceptions.ClientError, exceptions.BotoCoreError)
@@ -51,7 +53,9 @@ class AwsKms:
         """See Kms.wrap."""
         response = self._call_kms(
             lambda: self._client.encrypt(
-                KeyId=self._key_id, Plaintext=secret, EncryptionContext=dict(context)
+                KeyId=self._key_id,
+                Plaintext=secret,
+                EncryptionContext=dict(context),
             )
         )
         return bytes(response["CiphertextBlob"])
@@ -60,7 +64,9 @@ class AwsKms:
         """See Kms.unwrap."""
         response = self._call_kms(
             lambda: self._client.decrypt(
-                KeyId=self._key_id, CiphertextBlob=blob, EncryptionContext=dict(context)
+                KeyId=self._key_id,
+                CiphertextBlob=blob,
+                EncryptionContext=dict(context),
             )
         )
         return bytes(response["Plaintext"])

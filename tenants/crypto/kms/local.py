@@ -10,12 +10,12 @@ import base64
 import fcntl
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.atomic_files import PRIVATE_MODE, write_atomically
 from tenants.crypto.handles import KEY_BYTES, KeyHandle
 from tenants.crypto.wrapping import unwrap_bytes, wrap_bytes
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable
@@ -23,7 +23,11 @@ from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 _VERSION_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(
+    frozen=True,
+    slots=True,
+    eq=False,
+)
 class _RootKeys:
     newest: int
     keys: Mapping[int, KeyHandle]
@@ -53,7 +57,11 @@ class LocalKms:
 
     def create_key_file(self) -> None:
         """Creates the file with one new root key, unless it exists."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._path.parent.mkdir(
+            parents=True,
+            exist_ok=True,
+            mode=0o700,
+        )
         with self._lock_folder():
             if not self._path.exists():
                 self._write_keys(_RootKeys(1, {1: KeyHandle.generate()}))
@@ -86,18 +94,7 @@ class LocalKms:
 
     def _write_keys(self, roots: _RootKeys) -> None:
         """Replaces the file atomically: writes and syncs a new file, renames it, syncs the folder."""
-        temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}.part")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(_serialize_keys(roots))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_atomically(self._path, _serialize_keys(roots), mode=PRIVATE_MODE)
 
 
 def _serialize_keys(roots: _RootKeys) -> bytes:

@@ -16,6 +16,7 @@ from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 
 _TIMEOUT_SECONDS = 5.0
 _MAX_RESPONSE_BYTES = 65_536
+# Ciphertexts of the transit engine begin with "vault:v" and the version of the key.
 _PREFIX = "vault:v"
 
 
@@ -35,7 +36,14 @@ class VaultKms:
         self._read_token, self._namespace = token, namespace
 
     @classmethod
-    def connect(cls, address: str, *, mount: str, key: str, environ: Mapping[str, str]) -> VaultKms:
+    def connect(
+        cls,
+        address: str,
+        *,
+        mount: str,
+        key: str,
+        environ: Mapping[str, str],
+    ) -> VaultKms:
         """Reads VAULT_TOKEN or VAULT_TOKEN_FILE, VAULT_CACERT and VAULT_NAMESPACE. Raises ValueError without a token."""
         if not (environ.get("VAULT_TOKEN") or environ.get("VAULT_TOKEN_FILE")):
             raise ValueError("vault:// needs VAULT_TOKEN or VAULT_TOKEN_FILE.")

@@ -15,6 +15,7 @@ from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 MAX_ITEMS = 1_000
+# The row lock serializes catalogue writers, so versions are committed in the order of their numbers.
 _LOCK = "SELECT catalogue_version, next_item_no FROM data_tenantstate WHERE tenant_id = %s FOR UPDATE"
 _STORE_VERSION = "UPDATE data_tenantstate SET catalogue_version = %s, next_item_no = %s WHERE tenant_id = %s"
 _EXISTING = """
@@ -117,7 +118,13 @@ def _lock_catalogue(s: Scope) -> tuple[int, int]:
     return row[0], row[1]
 
 
-def _write_items(s: Scope, rows: list[_ItemRow], *, version: int, next_no: int) -> None:
+def _write_items(
+    s: Scope,
+    rows: list[_ItemRow],
+    *,
+    version: int,
+    next_no: int,
+) -> None:
     numbers = [row.item_no for row in rows]
     keys = [row.key for row in rows]
     fingerprints = [row.fingerprint for row in rows]
@@ -127,7 +134,13 @@ def _write_items(s: Scope, rows: list[_ItemRow], *, version: int, next_no: int) 
     with item_cursor.connection.pipeline():
         item_cursor.execute(_UPSERT, (s.tenant_id, version, numbers, keys, fingerprints, sealed))
         version_cursor.execute(_STORE_VERSION, (version, next_no, s.tenant_id))
-    audit.record_entry(s, "items.upsert", "catalogue", count=len(rows), version=version)
+    audit.record_entry(
+        s,
+        "items.upsert",
+        "catalogue",
+        count=len(rows),
+        version=version,
+    )
 
 
 def touch_items(s: Scope, numbers: Sequence[int]) -> None:

@@ -37,7 +37,11 @@ ON CONFLICT (tenant_id, profile_key) DO UPDATE SET body = excluded.body
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+    kw_only=True,
+)
 class ChunkRows:
     """Rows of data_timeline as columns. Times are those of the first and the last event, in Unix milliseconds."""
 

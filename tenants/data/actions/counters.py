@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tenants.scope import Scope
 
+# Deletes the deltas with the lowest ids and adds their sums in one statement, so a crash loses or doubles nothing.
 _FOLD = """
 WITH gone AS (
     DELETE FROM data_counterdelta WHERE tenant_id = %s AND id <= (
@@ -42,7 +43,14 @@ class CounterRows:
     scenarios: list[str] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
-    def append(self, day: str, metric: str, kind: str, scenario: str, count: int) -> None:
+    def append(
+        self,
+        day: str,
+        metric: str,
+        kind: str,
+        scenario: str,
+        count: int,
+    ) -> None:
         """Adds a row."""
         self.days.append(day)
         self.metrics.append(metric)

@@ -9,6 +9,7 @@ from math import nan
 import msgspec
 import numpy as np
 
+from common.time_units import DAY_MS
 from tenants.data.actions.prepared_events import PreparedEvents
 from tenants.data.queries.consent import ConsentFilter
 from tenants.data.queries.item_numbers import find_item_numbers
@@ -18,7 +19,6 @@ from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 FUTURE_TOLERANCE_MS = 10 * 60 * 1000
-DAY_MS = 86_400_000
 FLAG_SESSION = 1
 NO_PROFILE = -1
 _HASH_BYTES = 8
@@ -37,7 +37,14 @@ class EventBatch:
         rows_to_retry: If not empty, the rows that an earlier call rejected; the other rows are already stored.
     """
 
-    def __init__(self, s: Scope, events: Sequence[EventInput], *, source_no: int, now: datetime) -> None:
+    def __init__(
+        self,
+        s: Scope,
+        events: Sequence[EventInput],
+        *,
+        source_no: int,
+        now: datetime,
+    ) -> None:
         self.scope, self.events, self.source_no = s, events, source_no
         self.rows_to_retry: frozenset[int] = frozenset()
         self.now_ms = int(now.timestamp() * 1000)
@@ -118,7 +125,13 @@ def prepare_events(
         The valid events; rejected rows with a reason, and the number of duplicates.
     """
     items = find_item_numbers(batch.scope, (event.item_id for event in batch.events))
-    validator = _EventValidator(batch, state, items, consent, erased_at)
+    validator = _EventValidator(
+        batch,
+        state,
+        items,
+        consent,
+        erased_at,
+    )
     seen: set[tuple[int, int]] = set()
     receipt, rows = EventReceipt(), []
     for row, event in enumerate(batch.events):
@@ -137,7 +150,13 @@ def prepare_events(
         if batch.event_hashes[row]:
             seen.add(identity)
         rows.append(row)
-    return _pack_events(batch, rows, receipt, kinds=kinds, items=items)
+    return _pack_events(
+        batch,
+        rows,
+        receipt,
+        kinds=kinds,
+        items=items,
+    )
 
 
 class _EventValidator:
@@ -183,7 +202,12 @@ class _EventValidator:
         return _build_error(row, "profile_id", "consent_refused", "This profile refused to be profiled.")
 
 
-def _build_error(row: int, name: str, code: str, detail: str) -> RowError:
+def _build_error(
+    row: int,
+    name: str,
+    code: str,
+    detail: str,
+) -> RowError:
     return RowError(row, f"/events/{row}/{name}", code, detail)
 
 
@@ -199,7 +223,13 @@ def _pack_events(
     profile_index = np.fromiter((batch.profile_index[row] for row in rows), np.int64, len(rows))
     return PreparedEvents(
         keys=batch.keys,
-        records=_pack_records(batch, rows, profile_index, kinds=kinds, items=items),
+        records=_pack_records(
+            batch,
+            rows,
+            profile_index,
+            kinds=kinds,
+            items=items,
+        ),
         profile_index=profile_index,
         kind_names={kind.number: name for name, kind in kinds.items()},
         scenarios=[event.scenario or "" for event in events],

@@ -82,7 +82,13 @@ def begin_request(
     return StoredResponse(status, _get_cipher(s).open(bytes(body), digest))
 
 
-def finish_request(s: Scope, reservation: IdempotencyReservation, *, status: int, body: bytes) -> None:
+def finish_request(
+    s: Scope,
+    reservation: IdempotencyReservation,
+    *,
+    status: int,
+    body: bytes,
+) -> None:
     """Stores the response under a reserved key."""
     sealed = _get_cipher(s).seal(body, reservation.key_digest)
     key = (s.tenant_id, reservation.key_digest, reservation.request_digest)

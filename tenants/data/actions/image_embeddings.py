@@ -22,7 +22,10 @@ ON CONFLICT (tenant_id, item_no) DO UPDATE SET encoder = excluded.encoder, body 
 
 
 def record_image_embeddings(
-    s: Scope, encoder: str, pending: Sequence[PendingImage], vectors: Sequence[bytes]
+    s: Scope,
+    encoder: str,
+    pending: Sequence[PendingImage],
+    vectors: Sequence[bytes],
 ) -> int:
     """Stores the embeddings of images.
 

@@ -30,6 +30,7 @@ INSERT INTO data_job (tenant_id, id, kind, state, phase, percent, attempt, param
 VALUES (%s, %s, %s, 'queued', '', 0, 0, %s::jsonb, '{}', '', '', false, %s, now())
 """
 _OUTBOX = "INSERT INTO data_outbox (tenant_id, id, task, arguments, created_at) VALUES (%s, %s, %s, %s::jsonb, now())"
+# A running job can be leased again after its lease expired. Every lease counts as an attempt.
 _LEASE = """
 UPDATE data_job SET state = 'running', attempt = attempt + 1, lease_owner = %s, lease_until = now() + %s,
                     started_at = coalesce(started_at, now()), reason = ''
@@ -49,6 +50,7 @@ UPDATE data_job SET state = %s, reason = %s, outcome = %s::jsonb, finished_at = 
                     percent = CASE WHEN %s = 'succeeded' THEN 100 ELSE percent END
 WHERE tenant_id = %s AND id = %s AND state = 'running' AND lease_owner = %s
 """
+# A running job keeps its state: its worker finishes it as cancelled at the next report.
 _CANCEL = """
 UPDATE data_job SET cancel_requested = true,
     state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END,
@@ -63,6 +65,7 @@ SELECT tenant_id, id, kind, attempt, cancel_requested FROM data_job
 WHERE (state = 'running' AND lease_until < now()) OR (state = 'queued' AND created_at < now() - %s::interval)
 LIMIT %s
 """
+# Checks the lease again: a worker may have leased the job since _EXPIRED was executed.
 _END_EXPIRED = """
 UPDATE data_job SET state = %s, reason = %s, finished_at = now(), lease_until = NULL
 WHERE tenant_id = %s AND id = %s AND state IN ('running', 'queued') AND (lease_until IS NULL OR lease_until < now())
@@ -93,7 +96,12 @@ def request_job(s: Scope, kind: str, *, parameters: Mapping[str, Any]) -> JobVie
     return jobs.get_job(s, job_id)
 
 
-def enqueue_message(s: Scope, kind: str, tenant_id: UUID, job_id: UUID) -> None:
+def enqueue_message(
+    s: Scope,
+    kind: str,
+    tenant_id: UUID,
+    job_id: UUID,
+) -> None:
     """Writes the message that makes a worker lease this job. Duplicates are harmless: only one worker gets the lease."""
     arguments = json.dumps({"tenant_id": str(tenant_id), "job_id": str(job_id)})
     s.cursor().execute(_OUTBOX, (tenant_id, uuid7(), f"lepton.{kind}", arguments))
@@ -107,7 +115,14 @@ def lease_job(s: Scope, job_id: UUID, *, owner: str) -> JobView | None:
     return jobs.get_job(s, job_id)
 
 
-def report_progress(s: Scope, job_id: UUID, *, owner: str, phase: str, percent: int) -> bool:
+def report_progress(
+    s: Scope,
+    job_id: UUID,
+    *,
+    owner: str,
+    phase: str,
+    percent: int,
+) -> bool:
     """Renews the lease. Returns whether cancellation was requested. Raises Conflict if the lease was lost."""
     # 100 % is set by finish_job.
     percent = max(0, min(99, percent))
@@ -118,7 +133,13 @@ def report_progress(s: Scope, job_id: UUID, *, owner: str, phase: str, percent: 
     return bool(row[0])
 
 
-def save_checkpoint(s: Scope, job_id: UUID, *, owner: str, outcome: Mapping[str, Any]) -> None:
+def save_checkpoint(
+    s: Scope,
+    job_id: UUID,
+    *,
+    owner: str,
+    outcome: Mapping[str, Any],
+) -> None:
     """Stores intermediate results that a next attempt can resume from. Raises Conflict if the lease was lost."""
     values = (json.dumps(outcome), s.tenant_id, job_id, owner)
     if not s.cursor().execute(_SAVE_CHECKPOINT, values).rowcount:
@@ -186,5 +207,10 @@ def recover_expired_jobs(
     return expired_jobs
 
 
-def _end_expired_job(s: Scope, job: ExpiredJob, state: str, reason: str) -> None:
+def _end_expired_job(
+    s: Scope,
+    job: ExpiredJob,
+    state: str,
+    reason: str,
+) -> None:
     s.cursor().execute(_END_EXPIRED, (state, reason, job.tenant_id, job.id))

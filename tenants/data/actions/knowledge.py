@@ -72,7 +72,11 @@ def record_triples(s: Scope, triples: Sequence[TripleInput]) -> UpsertResult:
     created = _write_statements(s, "triple", unique) if unique else 0
     if knowledge.count_statements(s, "triple") > MAX_TRIPLES:
         raise Invalid.from_field("/triples", "too_many", f"A tenant states at most {MAX_TRIPLES:,} triples.")
-    return UpsertResult(created=created, unchanged=len(unique) - created, rejected=[*rejected, *repeated])
+    return UpsertResult(
+        created=created,
+        unchanged=len(unique) - created,
+        rejected=[*rejected, *repeated],
+    )
 
 
 def remove_triples(s: Scope) -> int:

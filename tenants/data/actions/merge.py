@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from tenants.data import records
 from tenants.data.actions import chunks
 from tenants.data.actions.chunks import ProfileChunks
@@ -28,7 +29,6 @@ MAX_CHUNKS = 512
 MAX_FULL_CHUNKS = 64
 MAX_PROFILES = 250
 MAX_EVENTS = 100_000
-_DAY_MS = 86_400_000
 # The other small chunks must have at least half as many events as the largest one, or be many. So an event is rewritten
 # a logarithmic number of times, not at every merge.
 _CANDIDATES = """
@@ -155,7 +155,10 @@ def _update_seen_items(s: Scope, profiles: list[ProfileChunks], kinds: dict[str,
 
 
 def _update_counters(
-    s: Scope, before: list[ProfileChunks], after: list[ProfileChunks], kinds: dict[str, EventKind]
+    s: Scope,
+    before: list[ProfileChunks],
+    after: list[ProfileChunks],
+    kinds: dict[str, EventKind],
 ) -> None:
     """Subtracts the events that are in `before` and not in `after` from the daily counters."""
     surplus: Counter[tuple[int, str, int]] = Counter()
@@ -168,7 +171,13 @@ def _update_counters(
     for (day, metric, kind), count in surplus.items():
         if count:
             # Records do not hold the scenario; the correction is booked without one.
-            rows.append(str(np.datetime64(day, "D")), metric, names[kind], "", -count)
+            rows.append(
+                str(np.datetime64(day, "D")),
+                metric,
+                names[kind],
+                "",
+                -count,
+            )
     if rows.counts:
         s.cursor().execute(INSERT_COUNTS, rows.to_parameters(s.tenant_id))
 
@@ -176,6 +185,6 @@ def _update_counters(
 def _iter_counted(events: Records) -> Iterable[tuple[int, str, int]]:
     """Yields (day, metric, kind number) for each count that ingest added for the events."""
     for metric, counted in (("events", events), ("attributed", events[events["recommendation"] != 0])):
-        days, kinds = (counted["at"] // _DAY_MS).tolist(), counted["kind"].tolist()
+        days, kinds = (counted["at"] // DAY_MS).tolist(), counted["kind"].tolist()
         for day, kind in zip(days, kinds, strict=True):
             yield day, metric, kind

@@ -9,6 +9,7 @@ import msgspec
 
 from tenants.scope import Scope
 
+# SKIP LOCKED lets several relays publish at the same time without sending a message twice.
 _FETCH_PENDING = """
 SELECT tenant_id, id, task, arguments::text FROM data_outbox WHERE published_at IS NULL
 ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED

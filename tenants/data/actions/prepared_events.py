@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from common.time_units import DAY_MS
 from tenants.data.actions.chunks import ChunkRows
 from tenants.data.actions.counters import CounterRows
 from tenants.data.queries.timeline import get_timeline_cipher
@@ -15,7 +16,6 @@ from tenants.data.records import CHUNK_EVENTS, RECORD_DTYPE, Records, encode_chu
 from tenants.data.types import RowError
 from tenants.scope import Scope
 
-DAY_MS = 86_400_000
 _DAY_SECONDS = 86_400
 IndexArray = np.ndarray[tuple[int], np.dtype[np.int64]]
 
@@ -86,7 +86,13 @@ class PreparedEvents:
         rows = CounterRows()
         for metric, metric_counts in counts.items():
             for (day, kind, scenario), count in metric_counts.items():
-                rows.append(_format_day(day), metric, self.kind_names[kind], scenario, count)
+                rows.append(
+                    _format_day(day),
+                    metric,
+                    self.kind_names[kind],
+                    scenario,
+                    count,
+                )
         return rows
 
 

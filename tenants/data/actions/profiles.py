@@ -14,6 +14,7 @@ from tenants.errors import TooLarge
 from tenants.scope import Scope
 
 MAX_PROFILES = 1_000
+# xmax is 0 for an inserted row; an updated row has the id of the updating transaction there.
 _UPSERT = """
 INSERT INTO data_profile (tenant_id, profile_key, consent, body, created_at, updated_at)
 SELECT %s, k, c, b, now(), now() FROM unnest(%b::bytea[], %b::int2[], %b::bytea[]) AS t(k, c, b)

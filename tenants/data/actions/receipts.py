@@ -16,7 +16,10 @@ INSERT_RECEIPT = "INSERT INTO data_receipt (tenant_id, id, profile_key, body) VA
 
 
 def build_receipt_row(
-    s: Scope, receipt_id: UUID, profile_key: bytes | None, facts: Mapping[str, Any]
+    s: Scope,
+    receipt_id: UUID,
+    profile_key: bytes | None,
+    facts: Mapping[str, Any],
 ) -> tuple[Any, ...]:
     """Returns the parameters of INSERT_RECEIPT; the caller executes it within its own statement.
 

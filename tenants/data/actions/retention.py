@@ -17,10 +17,12 @@ _DUE = """
 SELECT DISTINCT profile_key FROM data_timeline WHERE tenant_id = %s AND first_at < %b ORDER BY profile_key LIMIT %s
 """
 _OLD = "DELETE FROM data_timeline WHERE tenant_id = %s AND profile_key = ANY(%b) AND last_at < %b RETURNING count"
+# Chunks with events on both sides of the cutoff.
 _BOUNDARY = """
 SELECT profile_key, seq, count, body FROM data_timeline
 WHERE tenant_id = %s AND profile_key = ANY(%b) AND first_at < %b AND last_at >= %b ORDER BY profile_key, seq
 """
+# The join limits this to profiles that have a set of seen items; only these sets have to be recomputed.
 _REMAINING = """
 SELECT t.profile_key, t.seq, t.count, t.body FROM data_timeline AS t
 JOIN data_seenitems AS i USING (tenant_id, profile_key)

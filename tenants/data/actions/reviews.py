@@ -16,6 +16,7 @@ from tenants.keys.queries import get_keyring
 from tenants.scope import Scope
 
 MAX_REVIEWS = 1_000
+# xmax is 0 for an inserted row; an updated row has the id of the updating transaction there.
 _UPSERT = """
 INSERT INTO data_review (tenant_id, review_key, item_no, profile_key, at, body)
 SELECT %s, k, n, p, a, b
@@ -57,7 +58,10 @@ def _derive_key(s: Scope, entry: ReviewInput) -> bytes:
 
 
 def _write_reviews(
-    s: Scope, unique: dict[bytes, ReviewInput], numbers: dict[str, int], result: UpsertResult
+    s: Scope,
+    unique: dict[bytes, ReviewInput],
+    numbers: dict[str, int],
+    result: UpsertResult,
 ) -> None:
     keys, entries, now = list(unique), list(unique.values()), datetime.now(UTC)
     item_numbers, profile_keys, times, bodies = [], [], [], []

@@ -1,7 +1,8 @@
-"""A program of its own, which `videos` starts: it decodes a video that nobody trusts, and can do nothing else.
+"""The video decoder: a separate program that `videos` starts, sandboxed, for untrusted videos.
 
-The video is its standard input, a file that can be sought; standard output becomes HEAD (MAGIC, frames, width, height) and RGB, row by
-row. It imports nothing of this project, and nothing of this project imports it.
+Standard input is the video, a seekable file. Standard output has these fields, little-endian: magic (4 bytes, b"film"),
+number of frames (1 byte), width, height (2 bytes each), then the frames as RGB, row by row. The arguments are the fields of
+DecoderLimits. The program imports nothing of this project and is not imported by it.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAGIC, HEADER = b"film", struct.Struct("<4sBHH")
+# Exit statuses; `videos` has a copy.
 DECODED, TOO_MANY_PIXELS, UNKNOWN_CODEC, BROKEN = 0, 3, 4, 5
-# As OpenCV names what FFmpeg found, whatever the file says: H.264, H.265, MPEG-4, VP8, VP9.
+# OpenCV's names of the codecs FFmpeg detects: H.264, H.265, MPEG-4, VP8, VP9.
 CODECS = frozenset({b"h264", b"hevc", b"FMP4", b"VP80", b"VP90"})
 NOBODY_ID = 65_534
 Pixels = NDArray[np.uint8]
 
 
 class VideoDecodeError(Exception):
+    """The video can't be decoded; `status` becomes the exit status."""
+
     def __init__(self, status: int) -> None:
         super().__init__(status)
         self.status = status
@@ -36,7 +40,7 @@ class VideoDecodeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DecoderLimits:
-    """In the order of the program's arguments. `memory` is in bytes, `pixels` counts those of all frames together."""
+    """Limits, in the order of the program's arguments. `max_pixels` is the total of all decoded frames."""
 
     n_frames: int
     output_side: int
@@ -48,10 +52,10 @@ class DecoderLimits:
 
 
 def drop_privileges(decoder_limits: DecoderLimits) -> None:
-    """From here on nothing is opened and nothing is started, and time, memory and output are counted."""
+    """Applies resource limits and gives up root: no file, socket or process can be opened or started afterwards."""
     output = HEADER.size + decoder_limits.n_frames * decoder_limits.output_side**2 * 3
     limits = {
-        # The first limit is a signal that says why, the second one kills.
+        # The soft limit sends SIGXCPU, by which the parent recognises the reason; the hard limit kills.
         resource.RLIMIT_CPU: (decoder_limits.cpu_seconds, decoder_limits.cpu_seconds + 1),
         resource.RLIMIT_AS: (decoder_limits.memory_bytes, decoder_limits.memory_bytes),
         resource.RLIMIT_FSIZE: (output, output),
@@ -60,11 +64,11 @@ def drop_privileges(decoder_limits: DecoderLimits) -> None:
         resource.RLIMIT_CORE: (0, 0),
     }
     for limit, (soft, hard) in limits.items():
-        # What this machine allows may be less already. Infinity is -1.
+        # A hard limit can only be lowered. RLIM_INFINITY is -1; modulo 2**64 it is the largest number.
         allowed = resource.getrlimit(limit)[1] % 2**64
         resource.setrlimit(limit, (min(soft, allowed), min(hard, allowed)))
     if os.geteuid() == 0:
-        # Root of a namespace with a single account cannot become another, and is nobody outside of it.
+        # Fails in a user namespace with a single user; its root has no rights outside the namespace.
         with contextlib.suppress(OSError):
             os.setgroups([])
             os.setgid(NOBODY_ID)
@@ -72,14 +76,15 @@ def drop_privileges(decoder_limits: DecoderLimits) -> None:
 
 
 def open_capture(source: BufferedReader, decoder_limits: DecoderLimits) -> cv2.VideoCapture:
+    """Opens the video from its start. Raises VideoDecodeError for other codecs, too large frames and damaged files."""
     source.seek(0)
-    # The stubs know a class of OpenCV only; any io.BufferedIOBase is read.
+    # OpenCV's stubs accept only its own stream class, but any io.BufferedIOBase works.
     stream = cast("Any", source)
     capture = cv2.VideoCapture(stream, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     if not capture.isOpened():
         raise VideoDecodeError(BROKEN)
-    coding = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFF_FFFF
-    if coding.to_bytes(4, "little") not in CODECS:
+    fourcc = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFF_FFFF
+    if fourcc.to_bytes(4, "little") not in CODECS:
         raise VideoDecodeError(UNKNOWN_CODEC)
     if max(get_frame_size(capture)) > decoder_limits.max_side:
         raise VideoDecodeError(TOO_MANY_PIXELS)
@@ -87,30 +92,42 @@ def open_capture(source: BufferedReader, decoder_limits: DecoderLimits) -> cv2.V
 
 
 def get_frame_size(capture: cv2.VideoCapture) -> tuple[int, int]:
-    return int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    """Returns width and height of the video's frames."""
+    width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+    height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    return width, height
 
 
 def count_frames(source: BufferedReader, decoder_limits: DecoderLimits) -> int:
-    """How many frames are looked at; they are counted, not decoded: a header may say anything."""
+    """Counts the frames up to the limits. The count in the header is not trusted."""
     capture = open_capture(source, decoder_limits)
     width, height = get_frame_size(capture)
-    most = max(1, min(decoder_limits.max_frames, decoder_limits.max_pixels // max(1, width * height)))
+    max_frames = decoder_limits.max_pixels // max(1, width * height)
+    max_frames = max(1, min(decoder_limits.max_frames, max_frames))
+    # Format -1 returns encoded packets, so frames are counted without decoding them.
     capture.set(cv2.CAP_PROP_FORMAT, -1)
-    return next((place for place in range(most) if not capture.grab()), most)
+    for position in range(max_frames):
+        if not capture.grab():
+            return position
+    return max_frames
 
 
 def choose_positions(count: int, n_frames: int) -> list[int]:
-    """The middle of each of `wanted` equal parts: videos begin and end in black."""
-    return sorted({count * (2 * part + 1) // (2 * n_frames) for part in range(n_frames)})
+    """Returns the middle positions of `n_frames` equal segments, ascending; the first and last frame are often black."""
+    return sorted({count * (2 * segment + 1) // (2 * n_frames) for segment in range(n_frames)})
 
 
 def read_frames(capture: cv2.VideoCapture, positions: list[int], output_side: int) -> Iterator[Pixels]:
-    """RGB, all of one size, at most `kept_side` wide and high. What cannot be decoded ends the video."""
+    """Yields the frames at `positions` as RGB arrays of shape (height, width, 3); ends early at a damaged frame.
+
+    All frames have the size of the first, at most `output_side` pixels on a side.
+    """
     size = None
-    for place in range(positions[-1] + 1):
+    # Sequential reading: seeking to a position is not exact in all containers.
+    for position in range(positions[-1] + 1):
         if not capture.grab():
             return
-        if place in positions:
+        if position in positions:
             _read, frame = capture.retrieve()
             size = size or fit_size(frame.shape[1], frame.shape[0], output_side)
             small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
@@ -118,29 +135,35 @@ def read_frames(capture: cv2.VideoCapture, positions: list[int], output_side: in
 
 
 def fit_size(width: int, height: int, max_side: int) -> tuple[int, int]:
-    part = min(1.0, max_side / max(width, height))
-    return max(1, round(width * part)), max(1, round(height * part))
+    """Returns the size scaled down to at most `max_side` on a side; at least one pixel."""
+    scale = min(1.0, max_side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def decode_video(source: BufferedReader, decoder_limits: DecoderLimits) -> bytes:
-    chosen = choose_positions(count_frames(source, decoder_limits), decoder_limits.n_frames)
-    frames = list(read_frames(open_capture(source, decoder_limits), chosen, decoder_limits.output_side))
+    """Returns the program's output for the video in `source`. Raises VideoDecodeError."""
+    count = count_frames(source, decoder_limits)
+    positions = choose_positions(count, decoder_limits.n_frames)
+    capture = open_capture(source, decoder_limits)
+    frames = list(read_frames(capture, positions, decoder_limits.output_side))
     if not frames:
         raise VideoDecodeError(BROKEN)
     height, width, _colours = frames[0].shape
-    return HEADER.pack(MAGIC, len(frames), width, height) + b"".join(frame.tobytes() for frame in frames)
+    header = HEADER.pack(MAGIC, len(frames), width, height)
+    return header + b"".join(frame.tobytes() for frame in frames)
 
 
 def main() -> int:
-    order = DecoderLimits(*map(int, sys.argv[1:]))
+    """Runs the program and returns its exit status."""
+    limits = DecoderLimits(*map(int, sys.argv[1:]))
     cv2.setNumThreads(1)
-    drop_privileges(order)
+    drop_privileges(limits)
     try:
-        output = decode_video(cast("BufferedReader", sys.stdin.buffer), order)
-    except VideoDecodeError as refused:
-        return refused.status
+        output = decode_video(cast("BufferedReader", sys.stdin.buffer), limits)
+    except VideoDecodeError as error:
+        return error.status
     except Exception:
-        # Whatever hostile bytes lead to; an error before this point is one of ours and has status 1.
+        # Caused by the untrusted input. Errors before this point are internal and exit with status 1.
         return BROKEN
     sys.stdout.buffer.write(output)
     sys.stdout.buffer.flush()
@@ -148,5 +171,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Without the interpreter's tidying up, in which a capture that was interrupted may wait.
+    # Skips the interpreter's shutdown, in which an interrupted capture can hang.
     os._exit(main())

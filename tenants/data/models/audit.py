@@ -10,7 +10,7 @@ from tenants.rls import AppendOnly, TenantPolicy
 
 
 class AuditEntry(TenantModel):
-    """Who changed what in this tenant's space. Facts hold no personal data."""
+    """A row of the audit log of the data plane: who changed what. `facts` hold no personal data."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(2190), ExportPolicy.WITH_TENANT, ErasurePolicy.RETAINED_AS_EVIDENCE
@@ -30,7 +30,7 @@ class AuditEntry(TenantModel):
 
 
 class Receipt(TenantModel):
-    """What one recommendation answered: profile, items, model version and rules, encrypted."""
+    """The receipt of a recommendation: profile, items, model version and rules, encrypted."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(90), ExportPolicy.WITH_PROFILE, ErasurePolicy.WITH_PROFILE

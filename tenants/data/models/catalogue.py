@@ -10,7 +10,7 @@ from tenants.rls import CompositeForeignKey, TenantPolicy
 
 
 class Item(TenantModel):
-    """`item_no` is never reused; `item_key` is the pseudonym of the client's id; the id itself is in `body`."""
+    """A catalogue item. `item_key` is the pseudonym of the client's id, which is in `body`. `item_no` is never reused."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
@@ -54,7 +54,7 @@ class ItemImage(TenantModel):
 
 
 class ItemImageEmbedding(TenantModel):
-    """The vector of an item's image by one encoder; empty where the image cannot be read. It goes with the image."""
+    """The embedding of an item's image by one encoder; empty if it can't be decoded. Deleted with the image."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 
@@ -76,7 +76,7 @@ class ItemImageEmbedding(TenantModel):
 
 
 class Statement(TenantModel):
-    """A rule or a triple that the tenant stated; `key` is the digest of what makes it the same one."""
+    """A rule or a triple of the tenant. `key` is a keyed hash of the rule's id or the triple's content."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 

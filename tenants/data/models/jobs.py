@@ -18,7 +18,7 @@ class JobState(models.TextChoices):
 
 
 class Job(TenantModel):
-    """The truth about background work; a message is only a nudge. Holds no personal data."""
+    """A background job. The row is authoritative; messages only wake workers. It holds no personal data."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(365), ExportPolicy.WITH_TENANT, ErasurePolicy.NEVER_PERSONAL
@@ -27,7 +27,11 @@ class Job(TenantModel):
     pk = models.CompositePrimaryKey("tenant_id", "id")
     id = models.UUIDField()
     kind = models.CharField(max_length=20)
-    state = models.CharField(max_length=12, choices=JobState.choices, default=JobState.QUEUED)
+    state = models.CharField(
+        max_length=12,
+        choices=JobState.choices,
+        default=JobState.QUEUED,
+    )
     phase = models.CharField(max_length=60, default="")
     percent = models.SmallIntegerField(default=0)
     attempt = models.SmallIntegerField(default=0)
@@ -54,7 +58,7 @@ class Job(TenantModel):
 
 
 class Outbox(TenantModel):
-    """Task names and ids written with the change that asks for them, published afterwards."""
+    """A message of the transactional outbox: written with the change that requires a task, published afterwards."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(days(7), ExportPolicy.NOTHING, ErasurePolicy.NEVER_PERSONAL)
 
@@ -77,7 +81,7 @@ class Outbox(TenantModel):
 
 
 class Idempotency(TenantModel):
-    """An answer that was given to an Idempotency-Key, encrypted, for 24 hours."""
+    """The stored response of an Idempotency-Key, encrypted, for 24 hours."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1), ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 

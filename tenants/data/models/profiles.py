@@ -10,13 +10,15 @@ from tenants.rls import TenantPolicy
 
 
 class Consent(models.IntegerChoices):
+    """A profile's consent; the rule that applies it is in `queries/consent.py`."""
+
     UNKNOWN = 0
     GRANTED = 1
     REFUSED = 2
 
 
 class Profile(TenantModel):
-    """Who receives recommendations. `profile_key` is the pseudonym; id and attributes are in `body`."""
+    """An end user of the tenant. `profile_key` is the pseudonym of the client's id; id and attributes are in `body`."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_PROFILE, ErasurePolicy.WITH_PROFILE)
 
@@ -39,7 +41,7 @@ class Profile(TenantModel):
 
 
 class Tombstone(TenantModel):
-    """An erased profile, as an HMAC of its own; events from before `erased_at` are dropped on arrival."""
+    """An erased profile, as a keyed hash of its pseudonym. Ingest drops its events from before `erased_at`."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(400), ExportPolicy.NOTHING, ErasurePolicy.RETAINED_AS_EVIDENCE

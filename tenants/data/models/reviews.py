@@ -10,7 +10,7 @@ from tenants.rls import CompositeForeignKey, TenantPolicy
 
 
 class Review(TenantModel):
-    """`review_key` is the pseudonym of the client's review id; rating and texts are in `body`."""
+    """A review. `review_key` is the pseudonym of the client's review id; rating and texts are in `body`."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(1825), ExportPolicy.WITH_PROFILE, ErasurePolicy.WITH_PROFILE, is_tenant_configurable=True

@@ -10,9 +10,9 @@ from tenants.rls import TenantPolicy
 
 
 class TenantState(TenantModel):
-    """One row for each tenant: settings, event kinds, and the counters that number items and versions.
+    """One row per tenant: settings, event kinds, and counters for item numbers and versions.
 
-    Catalogue writers lock it, so versions become visible in the order in which they are numbered.
+    Catalogue writers lock the row, so versions are committed in the order of their numbers.
     """
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)

@@ -10,7 +10,7 @@ from tenants.rls import TenantPolicy
 
 
 class TimelineChunk(TenantModel):
-    """Some events of one profile, encrypted together (see records.py). Appended, merged and dropped, never edited."""
+    """Some events of one profile, encrypted together (see records.py). Chunks are inserted and deleted, never updated."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(395), ExportPolicy.WITH_PROFILE, ErasurePolicy.WITH_PROFILE, is_tenant_configurable=True
@@ -30,7 +30,7 @@ class TimelineChunk(TenantModel):
 
 
 class SeenItems(TenantModel):
-    """All items a profile has met in chunks that were merged: ascending item numbers, encrypted."""
+    """The items of a profile's merged chunks: ascending uint32 item numbers, encrypted."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(
         days(395), ExportPolicy.NOTHING, ErasurePolicy.WITH_PROFILE, is_tenant_configurable=True
@@ -45,7 +45,7 @@ class SeenItems(TenantModel):
 
 
 class BatchDigest(TenantModel):
-    """Keyed digests of the last day's batches: the same batch again only retries the rows rejected before."""
+    """The keyed digest of an event batch of the last day. A repeated batch only retries the rows that were rejected."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(days(1), ExportPolicy.NOTHING, ErasurePolicy.NEVER_PERSONAL)
 
@@ -59,7 +59,7 @@ class BatchDigest(TenantModel):
 
 
 class CounterDelta(TenantModel):
-    """Counts inserted with the events they count and folded into `Counter` by a worker."""
+    """A counter delta, inserted with the events it counts and folded into `Counter` by a worker."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(days(7), ExportPolicy.NOTHING, ErasurePolicy.NEVER_PERSONAL)
 
@@ -78,7 +78,13 @@ class CounterDelta(TenantModel):
 class Counter(TenantModel):
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.NEVER_PERSONAL)
 
-    pk = models.CompositePrimaryKey("tenant_id", "day", "metric", "kind", "scenario")
+    pk = models.CompositePrimaryKey(
+        "tenant_id",
+        "day",
+        "metric",
+        "kind",
+        "scenario",
+    )
     day = models.DateField()
     metric = models.CharField(max_length=20)
     kind = models.CharField(max_length=40)

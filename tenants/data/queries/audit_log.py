@@ -1,3 +1,5 @@
+"""Queries on the audit log of the data plane."""
+
 from __future__ import annotations
 
 from datetime import datetime
@@ -15,6 +17,8 @@ WHERE tenant_id = %s AND (%s::uuid IS NULL OR id < %s::uuid) ORDER BY id DESC LI
 
 
 class DataAuditView(NamedTuple):
+    """An entry of the data plane's audit log."""
+
     id: UUID
     at: datetime
     actor_kind: str
@@ -25,8 +29,8 @@ class DataAuditView(NamedTuple):
 
 
 def list_entries(s: Scope, *, after: UUID | None = None, limit: int = 50) -> list[DataAuditView]:
-    """Newest first; go on after the last id."""
-    return [
-        DataAuditView(*(*row[:6], msgspec.json.decode(row[6])))
-        for row in s.cursor().execute(_PAGE, (s.tenant_id, after, after, limit))
-    ]
+    """Returns entries, newest first; `after` is the id of the last entry of the previous page."""
+    entries = []
+    for row in s.cursor().execute(_PAGE, (s.tenant_id, after, after, limit)):
+        entries.append(DataAuditView(*(*row[:6], msgspec.json.decode(row[6]))))
+    return entries

@@ -15,10 +15,8 @@ from tenants.scope import Scope
 
 # The consent is a literal in the statement: PostgreSQL does not use the partial index on refused profiles when the
 # value is a parameter.
-_KEYS_BY_CONSENT = {
-    consent: f"SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = {consent.value}"  # noqa: S608 - enum value
-    for consent in (Consent.GRANTED, Consent.REFUSED)
-}
+_GRANTED_KEYS = "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = 1"
+_REFUSED_KEYS = "SELECT profile_key FROM data_profile WHERE tenant_id = %s AND consent = 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def load_consent_filter(
 ) -> ConsentFilter:
     """Loads the filter for all profiles of the tenant, or only for `profile_keys`."""
     opt_in = privacy.basis == "opt_in"
-    statement = _KEYS_BY_CONSENT[Consent.GRANTED if opt_in else Consent.REFUSED]
+    statement = _GRANTED_KEYS if opt_in else _REFUSED_KEYS
     parameters: tuple[object, ...] = (s.tenant_id,)
     if profile_keys is not None:
         statement += " AND profile_key = ANY(%b)"

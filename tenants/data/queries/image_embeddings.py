@@ -1,4 +1,4 @@
-"""Vectors of item images, sealed like the items they belong to. What is inside them this plane does not read."""
+"""Queries on image embeddings. They are opaque bytes here, sealed with the catalogue's key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SELECT item_no, body FROM data_itemimageembedding WHERE tenant_id = %s AND encod
 
 
 class PendingImage(NamedTuple):
-    """An image without a vector; `stored_at` tells whether it is still the same one later."""
+    """An image without an embedding. `stored_at` identifies this version of the image."""
 
     item_no: int
     stored_at: datetime
@@ -40,32 +40,42 @@ class PendingImage(NamedTuple):
 
 
 def get_embedding_cipher(tenant: TenantRef) -> BoundCipher:
+    """Returns the cipher of image embeddings."""
     return get_keyring(tenant).get_cipher(Purpose.CATALOGUE, table="itemimageembedding", column="body")
 
 
 def encode_embedding_row_id(item_no: int, encoder: str) -> bytes:
+    """Returns the row id that an embedding is bound to."""
     return catalog.encode_item_row_id(item_no) + encoder.encode()
 
 
-def list_pending(s: Scope, encoder: str, *, after: int = 0, limit: int = 32) -> list[PendingImage]:
-    """Images of live items behind item number `after` that this encoder has not seen, by number."""
+def list_pending(
+    s: Scope,
+    encoder: str,
+    *,
+    after: int = 0,
+    limit: int = 32,
+) -> list[PendingImage]:
+    """Returns images of live items without an embedding of `encoder`, by item number, beginning after `after`."""
     rows = s.cursor(binary=True).execute(_PENDING, (s.tenant_id, after, encoder, limit)).fetchall()
-    opener = get_keyring(s.ref).get_cipher(Purpose.CATALOGUE, table="itemimage", column="body")
-    return [
-        PendingImage(no, at, opener.open(body, images.encode_image_row_id(no, kind)))
-        for no, at, kind, body in rows
-    ]
+    cipher = get_keyring(s.ref).get_cipher(Purpose.CATALOGUE, table="itemimage", column="body")
+    pending = []
+    for item_no, stored_at, content_type, body in rows:
+        content = cipher.open(body, images.encode_image_row_id(item_no, content_type))
+        pending.append(PendingImage(item_no, stored_at, content))
+    return pending
 
 
 def count_pending(s: Scope, encoder: str) -> int:
+    """Returns the number of images of live items without an embedding of `encoder`."""
     row = s.cursor().execute(_COUNT_PENDING, (s.tenant_id, encoder)).fetchone()
     return int(row[0]) if row else 0
 
 
 def load_embeddings(s: Scope, encoder: str, numbers: Sequence[int]) -> dict[int, bytes]:
-    """The vectors there are, by item number; an empty one says that the image cannot be read."""
+    """Returns the stored embeddings by item number; an empty one means that the image can't be decoded."""
     rows = s.cursor(binary=True).execute(_BY_NUMBER, (s.tenant_id, encoder, list(numbers))).fetchall()
-    opened = get_embedding_cipher(s.ref).open_many(
-        [row[1] for row in rows], [encode_embedding_row_id(row[0], encoder) for row in rows]
-    )
-    return {row[0]: vector for row, vector in zip(rows, opened, strict=True)}
+    stored_numbers = [item_no for item_no, _body in rows]
+    row_ids = [encode_embedding_row_id(item_no, encoder) for item_no in stored_numbers]
+    embeddings = get_embedding_cipher(s.ref).open_many([body for _number, body in rows], row_ids)
+    return dict(zip(stored_numbers, embeddings, strict=True))

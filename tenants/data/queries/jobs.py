@@ -1,3 +1,5 @@
+"""Queries on background jobs."""
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -30,7 +32,7 @@ WHERE created_at > now() - interval '1 day' OR state IN ('queued', 'running') GR
 
 
 class OpsJob(NamedTuple):
-    """What staff and sweepers see of a job: no parameters and no outcome."""
+    """A job as staff pages and maintenance tasks see it: without parameters and outcome."""
 
     tenant_id: UUID
     id: UUID
@@ -45,7 +47,7 @@ class OpsJob(NamedTuple):
 
 
 def get_job(s: Scope, job_id: UUID) -> JobView:
-    """Raises NotFound; a foreign id is not found."""
+    """Returns one job. Raises NotFound, also for a job of another tenant."""
     row = s.cursor().execute(_GET, (s.tenant_id, job_id)).fetchone()
     if row is None:
         raise NotFound("No job has this id.")
@@ -53,24 +55,31 @@ def get_job(s: Scope, job_id: UUID) -> JobView:
 
 
 def _to_view(row: tuple[Any, ...]) -> JobView:
+    # The columns are those of COLUMNS; the two JSON columns are decoded, the others are JobView's fields in their order.
     parameters, outcome = msgspec.json.decode(row[7]), msgspec.json.decode(row[8])
     return JobView(*(*row[:7], parameters, outcome, *row[9:]))
 
 
 def list_jobs(
-    s: Scope, *, after: UUID | None = None, limit: int = 50, kind: str | None = None
+    s: Scope,
+    *,
+    after: UUID | None = None,
+    limit: int = 50,
+    kind: str | None = None,
 ) -> tuple[list[JobView], UUID | None]:
-    """Newest first, and the id to go on after, or None at the end."""
+    """Returns a page of jobs, newest first, and the cursor of the next page or None at the end."""
     rows = s.cursor().execute(_PAGE, (s.tenant_id, after, after, kind, kind, limit + 1)).fetchall()
     views = [_to_view(row) for row in rows[:limit]]
-    return views, views[-1].id if len(rows) > limit else None
+    if len(rows) <= limit:
+        return views, None
+    return views, views[-1].id
 
 
 def list_jobs_across_tenants(s: Scope, *, limit: int = 200) -> list[OpsJob]:
-    """Newest first, of every tenant of the region. Needs `data_ops`."""
+    """Returns the newest jobs of all tenants of the region, newest first. Needs `data_ops`."""
     return [OpsJob(*row) for row in s.cursor().execute(_ACROSS, (limit,))]
 
 
 def count_by_state(s: Scope) -> dict[str, int]:
-    """Jobs by state: all open ones, and the finished ones of the last day. Needs `data_ops` to count every tenant."""
+    """Counts open jobs and jobs of the last day by state; with `data_ops` those of all tenants of the region."""
     return dict(s.cursor().execute(_STATES).fetchall())

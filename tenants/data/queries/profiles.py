@@ -1,3 +1,5 @@
+"""Queries on profiles."""
+
 from __future__ import annotations
 
 import msgspec
@@ -22,42 +24,45 @@ _COUNT = "SELECT count(*) FROM data_profile WHERE tenant_id = %s"
 
 
 def get_profile_cipher(tenant: TenantRef) -> BoundCipher:
+    """Returns the cipher of profile bodies."""
     return get_keyring(tenant).get_cipher(Purpose.PROFILE, table="profile", column="body")
 
 
 def derive_profile_key(s: Scope, profile_id: str) -> bytes:
-    """The pseudonym under which everything of this profile is stored; it need not exist."""
+    """Returns the pseudonym under which all data of the profile is stored. The profile need not exist."""
     return get_keyring(s.ref).derive_pseudonym("uid", profile_id)
 
 
 def get_profile(s: Scope, profile_id: str) -> ProfileView:
-    """Raises NotFound; a foreign id is not found."""
+    """Returns one profile with its number of events. Raises NotFound, also for an id of another tenant."""
     key = derive_profile_key(s, profile_id)
     row = s.cursor(binary=True).execute(_GET, (s.tenant_id, key)).fetchone()
     if row is None:
         raise NotFound("No profile has this id.")
-    return ProfileView(
-        _decoder.decode(get_profile_cipher(s.ref).open(row[0], key)), row[1], row[2], int(row[3])
-    )
+    body, created_at, updated_at, n_events = row
+    profile = _decoder.decode(get_profile_cipher(s.ref).open(body, key))
+    return ProfileView(profile, created_at, updated_at, int(n_events))
 
 
 def load_profiles(s: Scope, keys: list[bytes]) -> dict[bytes, ProfileInput]:
-    """Opened profiles by key, for those that exist."""
+    """Returns the existing profiles among `keys`, by key."""
     rows = s.cursor(binary=True).execute(_BODIES, (s.tenant_id, keys)).fetchall()
     return _open_profiles(s, rows)
 
 
 def list_profiles(s: Scope, *, after: bytes = b"", limit: int = 1_000) -> dict[bytes, ProfileInput]:
-    """Profiles by key, for streams over all of them; go on after the last key."""
+    """Returns a page of profiles by key, in ascending order; the next page begins after the last key."""
     return _open_profiles(s, s.cursor(binary=True).execute(_PAGE, (s.tenant_id, after, limit)).fetchall())
 
 
 def count_profiles(s: Scope) -> int:
+    """Returns the number of stored profiles."""
     row = s.cursor().execute(_COUNT, (s.tenant_id,)).fetchone()
     return int(row[0]) if row else 0
 
 
 def _open_profiles(s: Scope, rows: list[tuple[bytes, bytes]]) -> dict[bytes, ProfileInput]:
-    keys = [bytes(row[0]) for row in rows]
-    bodies = get_profile_cipher(s.ref).open_many([row[1] for row in rows], keys)
-    return {key: _decoder.decode(body) for key, body in zip(keys, bodies, strict=True)}
+    keys = [bytes(key) for key, _body in rows]
+    bodies = get_profile_cipher(s.ref).open_many([body for _key, body in rows], keys)
+    profiles = [_decoder.decode(body) for body in bodies]
+    return dict(zip(keys, profiles, strict=True))

@@ -1,3 +1,5 @@
+"""Queries on recommendation receipts. Their ids are UUIDv7, so they are ordered by time."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -23,7 +25,7 @@ _LATEST = "SELECT id, body FROM data_receipt WHERE tenant_id = %s ORDER BY id DE
 
 
 class StoredReceipt(NamedTuple):
-    """One receipt: its id, whom it answered (None for a stranger) and its facts."""
+    """A receipt. `profile_key` is None for a recommendation without a profile."""
 
     id: UUID
     profile_key: bytes | None
@@ -31,16 +33,17 @@ class StoredReceipt(NamedTuple):
 
     @property
     def at_ms(self) -> int:
-        """The first 48 bits of a UUIDv7 are milliseconds of Unix time."""
+        """Unix milliseconds: the first 48 bits of a UUIDv7 (RFC 9562)."""
         return self.id.int >> 80
 
 
 def get_receipt_cipher(tenant: TenantRef) -> BoundCipher:
+    """Returns the cipher of receipts."""
     return get_keyring(tenant).get_cipher(Purpose.RECEIPT, table="receipt", column="body")
 
 
 def get_receipt(s: Scope, receipt_id: UUID) -> dict[str, Any]:
-    """Raises NotFound; a foreign id is not found."""
+    """Returns the facts of one receipt. Raises NotFound, also for an id of another tenant."""
     row = s.cursor(binary=True).execute(_GET, (s.tenant_id, receipt_id)).fetchone()
     if row is None:
         raise NotFound("No recommendation has this id.")
@@ -49,28 +52,43 @@ def get_receipt(s: Scope, receipt_id: UUID) -> dict[str, Any]:
 
 
 def iter_latest_receipts(s: Scope, *, limit: int = 5_000) -> Iterator[dict[str, Any]]:
-    """Newest first; for coverage in reports."""
+    """Yields the facts of the newest receipts, newest first."""
     for receipt_id, body in s.cursor(binary=True).execute(_LATEST, (s.tenant_id, limit)):
         yield msgspec.json.decode(get_receipt_cipher(s.ref).open(body, receipt_id.bytes))
 
 
-def list_receipts(s: Scope, since: datetime, before: UUID, *, limit: int = 5_000) -> list[StoredReceipt]:
-    """Newest first, from `since` on and before that id; a page for streams over many."""
+def list_receipts(
+    s: Scope,
+    since: datetime,
+    before: UUID,
+    *,
+    limit: int = 5_000,
+) -> list[StoredReceipt]:
+    """Returns a page of receipts issued from `since` on with ids below `before`, newest first."""
     values = (s.tenant_id, to_min_receipt_id(since), before, limit)
     rows = s.cursor(binary=True).execute(_PAGE, values).fetchall()
-    bodies = get_receipt_cipher(s.ref).open_many([row[2] for row in rows], [row[0].bytes for row in rows])
-    return [
-        StoredReceipt(row[0], bytes(row[1]) if row[1] is not None else None, msgspec.json.decode(body))
-        for row, body in zip(rows, bodies, strict=True)
-    ]
+    sealed = [body for _id, _key, body in rows]
+    bodies = get_receipt_cipher(s.ref).open_many(
+        sealed, [receipt_id.bytes for receipt_id, _key, _body in rows]
+    )
+    stored = []
+    for (receipt_id, profile_key, _sealed), body in zip(rows, bodies, strict=True):
+        receipt = StoredReceipt(
+            id=receipt_id,
+            profile_key=None if profile_key is None else bytes(profile_key),
+            facts=msgspec.json.decode(body),
+        )
+        stored.append(receipt)
+    return stored
 
 
 def to_min_receipt_id(issued_at: datetime) -> UUID:
-    """An id that every receipt from before `moment` precedes, and none of later."""
+    """Returns the smallest id a receipt issued at this time can have."""
     return UUID(int=int(issued_at.timestamp() * 1000) << 80)
 
 
 def hash_receipt_ids(tenant: TenantRef, ids: Sequence[UUID]) -> list[int]:
-    """What event records keep of a recommendation's id: a 64-bit keyed hash."""
-    found = get_keyring(tenant).derive_pseudonyms("recommendation", [str(one) for one in ids])
-    return [int.from_bytes(one[:8], "little") or 1 for one in found]
+    """Returns the 64-bit keyed hashes by which event records refer to recommendations."""
+    pseudonyms = get_keyring(tenant).derive_pseudonyms("recommendation", [str(identity) for identity in ids])
+    # 0 stands for "no recommendation" in a record, so a hash of 0 becomes 1 (see event_batch._hash_ids).
+    return [int.from_bytes(pseudonym[:8], "little") or 1 for pseudonym in pseudonyms]

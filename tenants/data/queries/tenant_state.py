@@ -1,3 +1,5 @@
+"""Queries on the tenant's settings and counters."""
+
 from __future__ import annotations
 
 from datetime import datetime
@@ -16,15 +18,17 @@ _kinds_decoder = msgspec.json.Decoder(dict[str, EventKind])
 
 
 def get_state(s: Scope) -> SpaceState:
-    """Raises NotFound when the tenant's space was not opened in this region."""
+    """Returns the tenant's state. Raises NotFound if its space is not open in this region."""
     return from_row(s.cursor().execute(SELECT, (s.tenant_id,), prepare=True).fetchone())
 
 
 def is_open(s: Scope) -> bool:
+    """Returns whether the tenant's space is open in this region."""
     return s.cursor().execute(SELECT, (s.tenant_id,)).fetchone() is not None
 
 
 def from_row(row: tuple[Any, ...] | None) -> SpaceState:
+    """Converts a row of COLUMNS. Raises NotFound for None."""
     if row is None:
         raise NotFound("This tenant's space is not open in this region.")
     vertical, privacy, kinds, version, tombstones, last_event_at = row

@@ -1,4 +1,4 @@
-"""Reading the timeline: one profile's tail to serve, everything by profile to train."""
+"""Queries on timelines: the newest events of a profile for serving, all events by profile for training."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from tenants.keys.queries import get_keyring
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
+# Parameters: tenant, profile key, number of events. Returns the newest chunks until they hold that many events; `newer` is
+# the number of events in newer chunks.
 TAIL = """
 SELECT seq, body FROM (
     SELECT seq, body, sum(count) OVER (ORDER BY seq DESC) - count AS newer FROM (
@@ -45,24 +47,26 @@ ChunkRow = tuple[Any, ...]
 
 
 class ProfileHistory(NamedTuple):
-    """`events` are the newest of a profile, oldest first; `seen` are item numbers from before those, ascending."""
+    """The newest events of a profile, oldest first, and the numbers of items seen earlier, ascending."""
 
     events: Records
     seen: NDArray[np.uint32]
 
 
 def get_timeline_cipher(tenant: TenantRef) -> BoundCipher:
+    """Returns the cipher of timeline chunks."""
     return get_keyring(tenant).get_cipher(Purpose.TIMELINE, table="timeline", column="body")
 
 
 def get_seen_items_cipher(tenant: TenantRef) -> BoundCipher:
+    """Returns the cipher of sets of seen items."""
     return get_keyring(tenant).get_cipher(Purpose.TIMELINE, table="seenitems", column="body")
 
 
 def load_history(s: Scope, profile_key: bytes, *, limit: int = records.CHUNK_EVENTS) -> ProfileHistory:
-    """At least the newest `limit` events (all, when there are fewer), read from at most 64 chunks.
+    """Returns at least the newest `limit` events (all if there are fewer), from at most 64 chunks.
 
-    A profile that was never seen has an empty history. Event ids that stand twice count once.
+    An unknown profile has an empty history. Of events with the same id the first is returned.
     """
     tail, seen = s.cursor(binary=True), s.cursor(binary=True)
     with tail.connection.pipeline():
@@ -72,28 +76,29 @@ def load_history(s: Scope, profile_key: bytes, *, limit: int = records.CHUNK_EVE
 
 
 def open_history(
-    tenant: TenantRef, profile_key: bytes, chunks: list[tuple[Any, ...]], seen: tuple[Any, ...] | None
+    tenant: TenantRef,
+    profile_key: bytes,
+    chunks: list[tuple[Any, ...]],
+    seen: tuple[Any, ...] | None,
 ) -> ProfileHistory:
-    """The history in rows of `TAIL` and `SEEN`."""
-    bodies = get_timeline_cipher(tenant).open_many(
-        [c[1] for c in chunks], [records.encode_chunk_row_id(profile_key, c[0]) for c in chunks]
-    )
-    events = records.drop_repeats(records.sort_by_time(records.join_records(bodies)))
+    """Opens rows of TAIL (seq, body) and SEEN (body, or None without a row)."""
+    row_ids = [records.encode_chunk_row_id(profile_key, seq) for seq, _body in chunks]
+    bodies = get_timeline_cipher(tenant).open_many([body for _seq, body in chunks], row_ids)
+    events = _join_chunks(bodies)
     if seen is None:
         return ProfileHistory(events, np.empty(0, np.uint32))
-    return ProfileHistory(
-        events, np.frombuffer(get_seen_items_cipher(tenant).open(seen[0], profile_key), np.uint32)
-    )
+    seen_items = get_seen_items_cipher(tenant).open(seen[0], profile_key)
+    return ProfileHistory(events, np.frombuffer(seen_items, np.uint32))
 
 
 def scan_histories(
     tenant: TenantRef, *, actor: Actor, page_size: int = 20_000
 ) -> Iterator[tuple[bytes, Records]]:
-    """Every profile with its whole history, oldest first, by profile key.
+    """Yields (profile key, all its events, oldest first), ordered by key.
 
-    Each page is a transaction of its own, so a scan holds no snapshot and no lock; events that arrive meanwhile
-    may or may not be in it. A profile is read by one statement: merging meanwhile neither hides nor doubles an event.
-    Memory is bounded by `page` chunks and one profile's history.
+    Each page has its own transaction, so the scan holds no snapshot and no locks; events written during the scan may be
+    missing. The chunks of a profile are read by one statement, so a concurrent merge neither hides nor duplicates
+    events. Memory is bounded by `page_size` chunks and one profile's history.
     """
     after = b""
     while True:
@@ -102,28 +107,27 @@ def scan_histories(
         if not rows:
             return
         after = bytes(rows[-1][0])
-        bodies = get_timeline_cipher(tenant).open_many(
-            [r[2] for r in rows], [records.encode_chunk_row_id(r[0], r[1]) for r in rows]
-        )
-        for key, group in groupby(zip(rows, bodies, strict=True), key=_get_profile_key):
-            yield bytes(key), _join_chunks([body for _, body in group])
+        opened_chunks = zip(rows, _open_chunks(tenant, rows), strict=True)
+        for key, group in groupby(opened_chunks, key=_get_profile_key):
+            yield bytes(key), _join_chunks([body for _row, body in group])
 
 
 def scan_recent_chunks(
-    tenant: TenantRef, since: datetime, *, actor: Actor, page_size: int = 20_000
+    tenant: TenantRef,
+    since: datetime,
+    *,
+    actor: Actor,
+    page_size: int = 20_000,
 ) -> Iterator[tuple[bytes, Records]]:
-    """Chunks with an event from `since` on, by profile key; a profile's chunks follow each other.
+    """Yields (profile key, events) of chunks whose last event is not before `since`, ordered by profile.
 
-    Earlier events of those chunks are in it, and an event that was sent twice stands twice. Transactions as in `scan`.
+    The events include earlier ones of those chunks and repeated ones. Transactions are as in `scan_histories`.
     """
     after: tuple[bytes, int] = (b"", 0)
     while True:
         with scope(tenant, actor=actor) as s:
             rows = s.cursor(binary=True).execute(_RECENT, (s.tenant_id, since, *after, page_size)).fetchall()
-        bodies = get_timeline_cipher(tenant).open_many(
-            [r[2] for r in rows], [records.encode_chunk_row_id(r[0], r[1]) for r in rows]
-        )
-        for row, body in zip(rows, bodies, strict=True):
+        for row, body in zip(rows, _open_chunks(tenant, rows), strict=True):
             yield bytes(row[0]), records.unpack_records(body)
         if len(rows) < page_size:
             return
@@ -131,12 +135,22 @@ def scan_recent_chunks(
 
 
 def _fetch_profile_rows(s: Scope, after: bytes, page_size: int) -> list[ChunkRow]:
-    """Chunks of whole profiles beyond `after`; the last one of a full page is left to the next, or read to its end."""
+    """Returns all chunks of the next profiles after the key `after`; no profile is returned in part."""
     rows = s.cursor(binary=True).execute(_SCAN, (s.tenant_id, after, page_size)).fetchall()
     if len(rows) < page_size:
         return rows
-    whole = [row for row in rows if row[0] != rows[-1][0]]
-    return whole or s.cursor(binary=True).execute(_BY_PROFILE, (s.tenant_id, rows[-1][0])).fetchall()
+    # A full page may end within a profile: the last profile is left to the next page, or read whole if it is alone.
+    last_key = rows[-1][0]
+    complete_rows = [row for row in rows if row[0] != last_key]
+    if complete_rows:
+        return complete_rows
+    return s.cursor(binary=True).execute(_BY_PROFILE, (s.tenant_id, last_key)).fetchall()
+
+
+def _open_chunks(tenant: TenantRef, rows: list[ChunkRow]) -> list[bytes]:
+    """Opens the bodies of rows of (profile key, seq, body)."""
+    row_ids = [records.encode_chunk_row_id(key, seq) for key, seq, _body in rows]
+    return get_timeline_cipher(tenant).open_many([body for _key, _seq, body in rows], row_ids)
 
 
 def _get_profile_key(chunk: tuple[ChunkRow, bytes]) -> bytes:
@@ -149,6 +163,6 @@ def _join_chunks(bodies: list[bytes]) -> Records:
 
 
 def count_events(s: Scope) -> int:
-    """Stored events; repeats that were not merged yet count."""
+    """Returns the number of stored events, including repeated ones that are not merged yet."""
     row = s.cursor().execute(_TOTAL, (s.tenant_id,)).fetchone()
     return int(row[0]) if row else 0

@@ -25,7 +25,13 @@ def create_tenant_keys(tenant: TenantRef, *, actor: Actor) -> list[Purpose]:
         missing = _find_missing_purposes(tenant)
         if missing:
             kek = unwrap_kek(kek_row, region=tenant.region)
-            add_purpose_keys(tenant, missing, state=KeyState.ACTIVE, kek_row=kek_row, kek=kek)
+            add_purpose_keys(
+                tenant,
+                missing,
+                state=KeyState.ACTIVE,
+                kek_row=kek_row,
+                kek=kek,
+            )
             audit.record_entry(s, "keys.created", str(tenant.id), purposes=len(missing))
     forget_keyring(tenant)
     return missing
@@ -34,7 +40,12 @@ def create_tenant_keys(tenant: TenantRef, *, actor: Actor) -> list[Purpose]:
 def _ensure_kek(tenant: TenantRef) -> None:
     if TenantKey.objects.filter(tenant_id=tenant.id, state=KeyState.ACTIVE).exists():
         return
-    row = TenantKey(tenant_id=tenant.id, id=generate_id(), version=1, state=KeyState.ACTIVE)
+    row = TenantKey(
+        tenant_id=tenant.id,
+        id=generate_id(),
+        version=1,
+        state=KeyState.ACTIVE,
+    )
     row.wrapped = wrap_kek(row, KeyHandle.generate(), region=tenant.region)
     # Of two concurrent calls one inserts; the unique constraint on (tenant, version) makes the other a no-op.
     TenantKey.objects.bulk_create([row], ignore_conflicts=True)

@@ -12,7 +12,11 @@ from tenants.scope import Actor, keys_scope
 
 
 def record_tombstones(
-    tenant: TenantRef, pseudonyms: Sequence[bytes], *, erased_at: datetime, actor: Actor
+    tenant: TenantRef,
+    pseudonyms: Sequence[bytes],
+    *,
+    erased_at: datetime,
+    actor: Actor,
 ) -> list[bytes]:
     """Records erasures in the ledger. A later erasure of the same profile updates its time.
 
@@ -32,7 +36,13 @@ def record_tombstones(
     tombstones = [keyring.derive_tombstone(pseudonym) for pseudonym in pseudonyms]
     rows = []
     for tombstone in tombstones:
-        rows.append(ErasureLedgerEntry(tenant_id=tenant.id, mark=tombstone, erased_at=erased_at))
+        rows.append(
+            ErasureLedgerEntry(
+                tenant_id=tenant.id,
+                mark=tombstone,
+                erased_at=erased_at,
+            )
+        )
     with keys_scope(tenant, actor=actor):
         # `replayed` is reset to its default: after a restore the new erasure has to be replayed too.
         ErasureLedgerEntry.objects.bulk_create(
@@ -48,6 +58,8 @@ def mark_replayed(tenant: TenantRef, tombstones: Sequence[bytes], *, actor: Acto
     """Marks erasures as replayed after a restore. Returns how many were not marked before."""
     with keys_scope(tenant, actor=actor):
         pending = ErasureLedgerEntry.objects.filter(
-            tenant_id=tenant.id, mark__in=list(tombstones), replayed=False
+            tenant_id=tenant.id,
+            mark__in=list(tombstones),
+            replayed=False,
         )
         return pending.update(replayed=True)

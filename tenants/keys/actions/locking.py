@@ -28,7 +28,12 @@ def lock_kek_row(tenant: TenantRef) -> TenantKey:
 
 
 def add_purpose_keys(
-    tenant: TenantRef, purposes: Sequence[Purpose], *, state: KeyState, kek_row: TenantKey, kek: KeyHandle
+    tenant: TenantRef,
+    purposes: Sequence[Purpose],
+    *,
+    state: KeyState,
+    kek_row: TenantKey,
+    kek: KeyHandle,
 ) -> list[PurposeKey]:
     """Creates one key per purpose.
 

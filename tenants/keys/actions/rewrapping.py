@@ -61,9 +61,20 @@ def rotate_tenant_kek(tenant: TenantRef, *, actor: Actor) -> int:
         # Retired first: a unique constraint allows one active KEK per tenant.
         _set_state(old_row, KeyState.RETIRED)
         new_row, new_kek = _create_kek(tenant, version=old_row.version + 1)
-        moved = _move_keys(s, old_kek=old_kek, new_row=new_row, new_kek=new_kek)
+        moved = _move_keys(
+            s,
+            old_kek=old_kek,
+            new_row=new_row,
+            new_kek=new_kek,
+        )
         _set_state(old_row, KeyState.DESTROYED)
-        audit.record_entry(s, "keys.kek_rotated", str(tenant.id), version=new_row.version, moved=moved)
+        audit.record_entry(
+            s,
+            "keys.kek_rotated",
+            str(tenant.id),
+            version=new_row.version,
+            moved=moved,
+        )
     return moved
 
 
@@ -77,13 +88,24 @@ def _set_state(row: TenantKey, state: KeyState) -> None:
 
 def _create_kek(tenant: TenantRef, *, version: int) -> tuple[TenantKey, KeyHandle]:
     key = KeyHandle.generate()
-    row = TenantKey(tenant_id=tenant.id, id=generate_id(), version=version, state=KeyState.ACTIVE)
+    row = TenantKey(
+        tenant_id=tenant.id,
+        id=generate_id(),
+        version=version,
+        state=KeyState.ACTIVE,
+    )
     row.wrapped = wrap_kek(row, key, region=tenant.region)
     row.save(force_insert=True)
     return row, key
 
 
-def _move_keys(s: Scope, *, old_kek: KeyHandle, new_row: TenantKey, new_kek: KeyHandle) -> int:
+def _move_keys(
+    s: Scope,
+    *,
+    old_kek: KeyHandle,
+    new_row: TenantKey,
+    new_kek: KeyHandle,
+) -> int:
     live = PurposeKey.objects.filter(tenant_id=s.tenant_id).exclude(state=KeyState.DESTROYED)
     rows = list(live)
     for row in rows:

@@ -28,7 +28,11 @@ ROLLOUT_PERIOD = 2 * KEYRING_TTL
 
 
 def rotate_purpose_key(
-    tenant: TenantRef, purpose: Purpose, *, actor: Actor, rollout: timedelta = ROLLOUT_PERIOD
+    tenant: TenantRef,
+    purpose: Purpose,
+    *,
+    actor: Actor,
+    rollout: timedelta = ROLLOUT_PERIOD,
 ) -> Rotation:
     """Takes one step of a rotation: adds a pending key, or promotes a key added at least `rollout` ago.
 
@@ -51,11 +55,19 @@ def rotate_purpose_key(
     with keys_scope(tenant, actor=actor) as s:
         kek_row = lock_kek_row(tenant)
         pending = PurposeKey.objects.filter(
-            tenant_id=tenant.id, purpose=purpose.value, state=KeyState.PENDING
+            tenant_id=tenant.id,
+            purpose=purpose.value,
+            state=KeyState.PENDING,
         ).first()
         if pending is None:
             kek = unwrap_kek(kek_row, region=tenant.region)
-            [pending] = add_purpose_keys(tenant, [purpose], state=KeyState.PENDING, kek_row=kek_row, kek=kek)
+            [pending] = add_purpose_keys(
+                tenant,
+                [purpose],
+                state=KeyState.PENDING,
+                kek_row=kek_row,
+                kek=kek,
+            )
             audit.record_entry(s, "keys.added", purpose.value, key_id=pending.key_id)
             step = Rotation(purpose, pending.key_id, "added")
         elif timezone.now() - pending.created_at < rollout:
@@ -107,7 +119,9 @@ def destroy_key(
         if uses:
             raise Conflict(f"{uses} values still need this key.")
         PurposeKey.objects.filter(tenant_id=tenant.id, id=row.id).update(
-            state=KeyState.DESTROYED, wrapped=b"", destroyed_at=timezone.now()
+            state=KeyState.DESTROYED,
+            wrapped=b"",
+            destroyed_at=timezone.now(),
         )
         audit.record_entry(s, "keys.destroyed", row.purpose, key_id=key_id)
     forget_keyring(tenant)

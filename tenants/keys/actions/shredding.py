@@ -55,7 +55,11 @@ def _destroy_all_keys(tenant: TenantRef, actor: Actor) -> SignedCertificate:
 
 
 def _destroy_keys(keys: QuerySet[PurposeKey] | QuerySet[TenantKey]) -> None:
-    keys.update(state=KeyState.DESTROYED, wrapped=b"", destroyed_at=timezone.now())
+    keys.update(
+        state=KeyState.DESTROYED,
+        wrapped=b"",
+        destroyed_at=timezone.now(),
+    )
 
 
 def _build_statement(s: Scope) -> bytes:

@@ -42,7 +42,9 @@ class TenantKey(TenantModel):
             TenantOrOpsPolicy(name="keys_tenantkey_policy"),
             models.UniqueConstraint(fields=["tenant_id", "version"], name="keys_tenantkey_version"),
             models.UniqueConstraint(
-                fields=["tenant_id"], condition=models.Q(state="active"), name="keys_tenantkey_one_active"
+                fields=["tenant_id"],
+                condition=models.Q(state="active"),
+                name="keys_tenantkey_one_active",
             ),
             models.CheckConstraint(
                 condition=models.Q(state="destroyed", wrapped=b"") | ~models.Q(state="destroyed"),

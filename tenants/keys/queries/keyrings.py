@@ -17,6 +17,7 @@ from tenants.scope import Actor, keys_scope
 KEYRING_TTL = timedelta(seconds=60)
 _MAX_TENANTS = 1_024
 _ACTOR = Actor("system", "keyring")
+# During a rollback rows can have purposes that this release does not know; they are not loaded.
 _PURPOSES = [purpose.value for purpose in Purpose]
 
 # One statement has one snapshot: during a rotation either the old KEK with all its keys is read, or the new one.
@@ -59,10 +60,20 @@ def _unwrap_entry(tenant: TenantRef, row: tuple[Any, ...], keks: dict[int, KeyHa
     """Unwraps one row of _SELECT. `keks` caches the KEKs unwrapped so far, by version."""
     kek_id, version, kek_wrapped, row_id, key_id, purpose, state, wrapped = row
     if version not in keks:
-        kek_row = TenantKey(tenant_id=tenant.id, id=kek_id, version=version, wrapped=kek_wrapped)
+        kek_row = TenantKey(
+            tenant_id=tenant.id,
+            id=kek_id,
+            version=version,
+            wrapped=kek_wrapped,
+        )
         keks[version] = unwrap_kek(kek_row, region=tenant.region)
     key_row = PurposeKey(
-        tenant_id=tenant.id, id=row_id, key_id=key_id, purpose=purpose, kek_version=version, wrapped=wrapped
+        tenant_id=tenant.id,
+        id=row_id,
+        key_id=key_id,
+        purpose=purpose,
+        kek_version=version,
+        wrapped=wrapped,
     )
     key = unwrap_key(key_row, kek=keks[version], region=tenant.region)
     return KeyringEntry(key_id, Purpose(purpose), state == KeyState.ACTIVE, key)

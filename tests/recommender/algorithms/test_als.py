@@ -20,9 +20,9 @@ def model(board: Dataset) -> ImplicitALSTrainer:
 
 def test_folding_in_solves_the_regularised_normal_equations(model: ImplicitALSTrainer) -> None:
     factors = model._to_arrays()["factors"].astype(np.float64)
-    chosen, confidence = factors[[3, 7, 5]], 4.0 * np.array([0.25, 0.5, 1.0])
-    system = factors.T @ factors + 0.5 * np.eye(6) + chosen.T @ np.diag(confidence) @ chosen
-    expected = np.linalg.solve(system, chosen.T @ (1 + confidence))
+    history_factors, confidence = factors[[3, 7, 5]], 4.0 * np.array([0.25, 0.5, 1.0])
+    system = factors.T @ factors + 0.5 * np.eye(6) + history_factors.T @ np.diag(confidence) @ history_factors
+    expected = np.linalg.solve(system, history_factors.T @ (1 + confidence))
     np.testing.assert_allclose(
         model.fold_in(Histories.from_lists([[3, 7, 5]]))[0], expected, rtol=1e-3, atol=1e-4
     )
@@ -31,8 +31,8 @@ def test_folding_in_solves_the_regularised_normal_equations(model: ImplicitALSTr
 def test_a_history_that_is_folded_in_gets_mostly_items_of_its_own_colour(
     model: ImplicitALSTrainer, board: Dataset
 ) -> None:
-    answer = model.recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 4)
-    assert (answer.items % 2 == [[0], [1]]).mean() > 0.7
+    recommendations = model.recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 4)
+    assert (recommendations.items % 2 == [[0], [1]]).mean() > 0.7
 
 
 def test_an_item_nobody_chose_has_no_factors() -> None:
@@ -47,34 +47,36 @@ def test_an_empty_history_scores_zero(model: ImplicitALSTrainer) -> None:
 
 def test_an_event_without_weight_does_not_count(model: ImplicitALSTrainer) -> None:
     item = np.array([3, 5], np.int32)
-    with_nothing = Histories(np.array([0, 2]), item, np.array([0, 1], np.float32))
-    np.testing.assert_allclose(model.score(with_nothing), model.score(Histories.from_lists([[5]])), rtol=1e-4)
+    with_zero_weight = Histories(np.array([0, 2]), item, np.array([0, 1], np.float32))
+    np.testing.assert_allclose(
+        model.score(with_zero_weight), model.score(Histories.from_lists([[5]])), rtol=1e-4
+    )
 
 
 def test_another_seed_makes_another_model_and_the_process_keeps_its_own(board: Dataset) -> None:
     np.random.seed(5)
     expected = np.random.default_rng(0)
     before = np.random.get_state()[1].copy()
-    first, second = ImplicitALSTrainer(SMALL), ImplicitALSTrainer(SMALL)
-    first.fit(board, expected)
-    second.fit(board, np.random.default_rng(1))
+    one_model, other_model = ImplicitALSTrainer(SMALL), ImplicitALSTrainer(SMALL)
+    one_model.fit(board, expected)
+    other_model.fit(board, np.random.default_rng(1))
     assert (np.random.get_state()[1] == before).all()
     assert not np.array_equal(
-        first.score(Histories.from_lists([[1]])), second.score(Histories.from_lists([[1]]))
+        one_model.score(Histories.from_lists([[1]])), other_model.score(Histories.from_lists([[1]]))
     )
 
 
 def test_a_fit_reports_each_round_and_can_be_stopped(board: Dataset) -> None:
-    heard: list[float] = []
+    fractions: list[float] = []
 
     def stop(_phase: str, fraction: float) -> None:
-        heard.append(fraction)
+        fractions.append(fraction)
         if fraction > 0.2:
             raise TrainingCancelled
 
     with pytest.raises(TrainingCancelled):
         ImplicitALSTrainer(SMALL, on_progress=stop).fit(board, np.random.default_rng(0))
-    assert heard == pytest.approx([1 / 8, 2 / 8])
+    assert fractions == pytest.approx([1 / 8, 2 / 8])
 
 
 def test_a_serving_process_does_not_train(board: Dataset) -> None:

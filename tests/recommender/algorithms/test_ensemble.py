@@ -1,4 +1,4 @@
-"""Members, blend and card: fitted together, saved together."""
+"""Models, blend and training report of an ensemble: fitted and saved together."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from recommender.fitting.fit_ensemble import fit_ensemble
 from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.model_selection import list_active_models
 from recommender.fitting.training_profiles import PROFILE_MODELS
+from recommender.numeric import scale_to_z_scores
 from recommender.types import DataError, Histories, TrainingCancelled
 
 
@@ -23,33 +24,37 @@ def ensemble(board: Dataset) -> Ensemble:
     return fit_ensemble(board, FitOptions(profile="fast"), rng=np.random.default_rng(0))
 
 
-def test_the_blend_knows_the_checkerboard(ensemble: Ensemble) -> None:
-    answer = ensemble.recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
-    assert (answer.items % 2 == [[0], [1]]).all()
+def test_the_blend_separates_the_checkerboard(ensemble: Ensemble) -> None:
+    recommendations = ensemble.recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
+    assert (recommendations.items % 2 == [[0], [1]]).all()
 
 
-def test_the_card_tells_what_was_measured(ensemble: Ensemble) -> None:
+def test_the_training_report_has_the_measurements(ensemble: Ensemble) -> None:
     assert set(ensemble.training_report["validation"]) == {*ensemble.models, "blend"}
     assert ensemble.training_report["beats_popularity"] is True
     assert ensemble.training_report["skipped"] == {}
     assert set(ensemble.training_report["score_one_ms"]) == set(ensemble.models)
 
 
-def test_the_blend_is_no_worse_on_validation_than_its_best_member(ensemble: Ensemble) -> None:
-    figures = {name: summary["ndcg@10"] for name, summary in ensemble.training_report["validation"].items()}
-    assert figures["blend"] >= max(value for name, value in figures.items() if name != "blend") - 0.01
+def test_the_blend_is_no_worse_on_validation_than_its_best_model(ensemble: Ensemble) -> None:
+    ndcg = {name: summary["ndcg@10"] for name, summary in ensemble.training_report["validation"].items()}
+    assert ndcg["blend"] >= max(value for name, value in ndcg.items() if name != "blend") - 0.01
 
 
 def test_one_history_scores_as_it_does_among_others(ensemble: Ensemble) -> None:
-    together = ensemble.score(Histories.from_lists([[0, 2, 6], [3]]))
-    alone = ensemble.score_history(np.array([0, 2, 6], np.int32))
-    np.testing.assert_allclose(alone, together[0], atol=0.05)
+    batch = ensemble.score(Histories.from_lists([[0, 2, 6], [3]]))
+    single = ensemble.score_history(np.array([0, 2, 6], np.int32))
+    np.testing.assert_allclose(single, batch[0], atol=0.05)
 
 
-def test_contributions_add_up_to_the_score(ensemble: Ensemble) -> None:
-    history = np.array([0, 2], np.int32)
-    parts = ensemble.compute_contributions(ensemble.score_by_model(history), 4)
-    assert sum(parts.values()) == pytest.approx(float(ensemble.score_history(history)[4]), abs=1e-4)
+def test_the_combined_model_scores_are_the_score(ensemble: Ensemble) -> None:
+    history = ensemble.clean_history(np.array([0, 2], np.int32))
+    model_scores = ensemble.model_scores(history)
+    z_scores = {name: scale_to_z_scores(scores) for name, scores in model_scores.items()}
+    blended = sum(z_scores[name][0, 4] * weight for name, weight in ensemble.blend.weights.items() if weight)
+    combined = ensemble.combine(z_scores, history)
+    assert np.array_equal(combined[0], ensemble.score_history(history.item))
+    assert float(combined[0, 4]) == pytest.approx(float(blended), abs=1e-4)
 
 
 def test_a_saved_ensemble_loads_equal(ensemble: Ensemble, tmp_path: Path) -> None:
@@ -75,7 +80,7 @@ def test_an_empty_history_gets_the_popular_items() -> None:
 
 
 @pytest.mark.parametrize("rows", [[[0]], [[0, 1]], [[], [1, 1, 1]], [[0, 1, 2], [1, 2], [0, 2], [2, 1], [0]]])
-def test_tiny_data_sets_are_learned_and_what_cannot_be_is_said(rows: Sequence[Sequence[int]]) -> None:
+def test_tiny_data_sets_are_fitted_and_skipped_models_are_named(rows: Sequence[Sequence[int]]) -> None:
     ensemble = fit_ensemble(
         Dataset.from_sequences(rows, n_items=3), FitOptions(profile="fast"), rng=np.random.default_rng(0)
     )
@@ -90,15 +95,15 @@ def test_nothing_at_all_is_refused() -> None:
 
 
 def test_progress_only_rises_and_ends_at_one(board: Dataset) -> None:
-    heard: list[float] = []
+    fractions: list[float] = []
     fit_ensemble(
         board,
         FitOptions(profile="fast"),
         rng=np.random.default_rng(0),
-        report=lambda _phase, fraction: heard.append(fraction),
+        report=lambda _phase, fraction: fractions.append(fraction),
     )
-    assert heard == sorted(heard)
-    assert heard[-1] == 1.0
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
 
 
 def test_a_cancelled_fit_stops(board: Dataset) -> None:
@@ -112,14 +117,14 @@ def test_a_cancelled_fit_stops(board: Dataset) -> None:
 
 def test_the_same_seed_makes_the_same_ensemble(board: Dataset) -> None:
     """By a clock that stands still: which members are dropped follows from what they cost on a machine, too."""
-    one, other = (
+    first, second = (
         fit_ensemble(board, FitOptions(profile="fast"), rng=np.random.default_rng(0), clock=lambda: 0.0)
         for _ in "ab"
     )
-    assert one.blend == other.blend
+    assert first.blend == second.blend
 
 
-def test_where_members_cost_much_those_that_add_nothing_are_dropped(board: Dataset) -> None:
+def test_slow_models_that_add_nothing_are_dropped(board: Dataset) -> None:
     ticks = count()
     slow = fit_ensemble(
         board, FitOptions(profile="fast"), rng=np.random.default_rng(0), clock=lambda: float(next(ticks))

@@ -25,7 +25,7 @@ def test_a_score_is_the_weighted_product_of_both_features_and_a_constant(
     np.testing.assert_allclose(model.score(histories)[0], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_features_of_a_person_are_the_faded_mean_of_their_items(model: FeatureInteractionTrainer) -> None:
+def test_user_features_are_the_recency_weighted_mean(model: FeatureInteractionTrainer) -> None:
     vectors = model._to_arrays()["vectors"]
     mean = 0.65 * vectors[0] + vectors[4]
     np.testing.assert_allclose(
@@ -33,7 +33,7 @@ def test_features_of_a_person_are_the_faded_mean_of_their_items(model: FeatureIn
     )
 
 
-def test_what_tells_choices_apart_weighs_more_than_what_does_not() -> None:
+def test_a_predictive_feature_weighs_more_than_an_uninformative_one() -> None:
     """The first word decides who chooses what, the second says nothing."""
     texts = tuple(
         f"{'red' if item % 2 else 'blue'} {'big' if item % 4 < 2 else 'small'}" for item in range(40)
@@ -52,12 +52,12 @@ def test_the_history_of_a_pair_ends_before_it() -> None:
     assert [rows.slice_row(number).tolist() for number in range(3)] == [[1], [1, 2], [4]]
 
 
-def test_the_history_of_a_pair_is_no_longer_than_asked() -> None:
+def test_the_history_of_a_pair_is_no_longer_than_the_maximum() -> None:
     rows = Histories.from_lists([[1, 2, 3, 4]]).slice_prefixes(np.array([3]), max_length=2)
     assert rows.slice_row(0).tolist() == [2, 3]
 
 
-def test_texts_without_words_cannot_be_learned_from() -> None:
+def test_texts_without_words_are_refused() -> None:
     data = Dataset.from_sequences([[0, 1]], n_items=2, content=ItemContent(("...", "!")))
     with pytest.raises(InsufficientDataError, match="no item has a text"):
         FeatureInteractionTrainer().fit(data, np.random.default_rng(0))

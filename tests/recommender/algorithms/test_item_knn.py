@@ -10,47 +10,47 @@ from recommender.types import Histories, InsufficientDataError
 ROWS = [[0, 1, 2], [0, 1], [0, 1, 3], [2, 3], [2, 1]]
 
 
-def fitted(**settings: float) -> ItemKNN:
+def fit_model(**settings: float) -> ItemKNN:
     model = ItemKNN(ItemKNNConfig(**settings))  # type: ignore[arg-type]
     model.fit(Dataset.from_sequences(ROWS, n_items=5), np.random.default_rng(0))
     return model
 
 
-def similarity(alpha: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def compute_similarity(alpha: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Pair by pair from the definition."""
     users = [{user for user, row in enumerate(ROWS) if item in row} for item in range(5)]
-    out = np.zeros((5, 5))
+    matrix = np.zeros((5, 5))
     for i, j in ((i, j) for i in range(5) for j in range(5) if i != j and users[i] & users[j]):
         common = len(users[i] & users[j])
-        out[i, j] = common / np.sqrt(len(users[i]) * len(users[j])) * common / (common + alpha)
-    return out
+        matrix[i, j] = common / np.sqrt(len(users[i]) * len(users[j])) * common / (common + alpha)
+    return matrix
 
 
 def test_the_sum_over_the_history_is_the_formula_with_shrinkage() -> None:
-    scores = fitted(shrinkage=2.0, decay=0.5).score(Histories.from_lists([[0, 2]]))[0]
-    s = similarity(2.0)
+    scores = fit_model(shrinkage=2.0, decay=0.5).score(Histories.from_lists([[0, 2]]))[0]
+    s = compute_similarity(2.0)
     np.testing.assert_allclose(scores, 0.5 * s[0] + s[2], atol=1e-6)
 
 
 def test_the_mean_divides_by_the_similarity_of_all_neighbours() -> None:
-    scores = fitted(shrinkage=2.0, decay=1.0, normalisation_power=1.0).score(Histories.from_lists([[0, 2]]))[
-        0
-    ]
-    s = similarity(2.0)[:4, :4]
+    scores = fit_model(shrinkage=2.0, decay=1.0, normalisation_power=1.0).score(
+        Histories.from_lists([[0, 2]])
+    )[0]
+    s = compute_similarity(2.0)[:4, :4]
     np.testing.assert_allclose(scores[:4], (s[0] + s[2]) / s.sum(axis=0), atol=1e-6)
     assert scores[4] == 0
 
 
-def test_only_the_nearest_neighbours_of_the_target_speak_for_it() -> None:
-    s = similarity(0.0)
-    scores = fitted(shrinkage=0.0, neighbours=1, decay=1.0).score(Histories.from_lists([[0, 1, 2, 3]]))[0]
+def test_only_the_nearest_neighbours_of_the_target_count() -> None:
+    s = compute_similarity(0.0)
+    scores = fit_model(shrinkage=0.0, neighbours=1, decay=1.0).score(Histories.from_lists([[0, 1, 2, 3]]))[0]
     np.testing.assert_allclose(scores, s.max(axis=0), atol=1e-6)
 
 
-def test_a_rating_counts_as_much_as_it_says() -> None:
-    model = fitted(decay=1.0)
-    rated = Histories(np.array([0, 1]), np.array([0], np.int32), np.array([4], np.float32))
-    np.testing.assert_allclose(model.score(rated), 4 * model.score(Histories.from_lists([[0]])), rtol=1e-6)
+def test_an_event_counts_by_its_weight() -> None:
+    model = fit_model(decay=1.0)
+    weighted = Histories(np.array([0, 1]), np.array([0], np.int32), np.array([4], np.float32))
+    np.testing.assert_allclose(model.score(weighted), 4 * model.score(Histories.from_lists([[0]])), rtol=1e-6)
 
 
 def test_more_common_users_are_needed_where_shrinkage_is_greater() -> None:

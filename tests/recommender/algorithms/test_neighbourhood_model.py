@@ -1,4 +1,4 @@
-"""Members that are a table: what each event of a history adds."""
+"""Neighbourhood models: contributions of single events to scores."""
 
 from __future__ import annotations
 
@@ -14,32 +14,36 @@ from recommender.dataset import Dataset
 
 HISTORY = np.array([0, 2, 6, 5, 2], np.int32)
 WEIGHT = np.array([1, 0.5, 2, 1, 3], np.float32)
-TABLED = ("transitions", "item_neighbours", "ease")
+NEIGHBOURHOOD_MODELS = ("transitions", "item_neighbours", "ease")
 
 
-@pytest.mark.parametrize("kind", TABLED)
-def test_what_events_add_sums_to_the_score(kind: str, every_fitted: dict[str, Recommender[Any]]) -> None:
+@pytest.mark.parametrize("name", NEIGHBOURHOOD_MODELS)
+def test_contributions_of_events_sum_to_the_score(
+    name: str, every_fitted: dict[str, Recommender[Any]]
+) -> None:
     items = np.array([7, 0, 3, 23], np.int32)
-    for member in (every_fitted[kind], every_fitted[kind].quantize()):
-        assert isinstance(member, NeighbourhoodModel)
-        links = member.compute_contributions(HISTORY, WEIGHT, items)
-        assert links.shape == (5, 4)
-        assert np.count_nonzero(links) > 4
-        np.testing.assert_allclose(links.sum(axis=0), member.score_history(HISTORY, WEIGHT)[items], atol=1e-5)
+    for model in (every_fitted[name], every_fitted[name].quantize()):
+        assert isinstance(model, NeighbourhoodModel)
+        contributions = model.compute_contributions(HISTORY, WEIGHT, items)
+        assert contributions.shape == (5, 4)
+        assert np.count_nonzero(contributions) > 4
+        np.testing.assert_allclose(
+            contributions.sum(axis=0), model.score_history(HISTORY, WEIGHT)[items], atol=1e-5
+        )
 
 
-def test_an_event_that_no_longer_counts_adds_nothing(board: Dataset) -> None:
-    member = Transitions(TransitionsConfig(history=2))
-    member.fit(board, np.random.default_rng(0))
-    links = member.compute_contributions(HISTORY, WEIGHT, np.arange(24, dtype=np.int32))
-    assert not links[:3].any()
-    assert links[3].any()
-    assert links[4].any()
+def test_an_event_beyond_the_history_contributes_nothing(board: Dataset) -> None:
+    model = Transitions(TransitionsConfig(history=2))
+    model.fit(board, np.random.default_rng(0))
+    contributions = model.compute_contributions(HISTORY, WEIGHT, np.arange(24, dtype=np.int32))
+    assert not contributions[:3].any()
+    assert contributions[3].any()
+    assert contributions[4].any()
 
 
-def test_an_item_without_neighbours_adds_nothing() -> None:
-    member = Transitions()
-    member.fit(Dataset.from_sequences([[0, 1], [0, 1], [2]], n_items=4), np.random.default_rng(0))
-    assert not member.compute_contributions(
+def test_an_item_without_neighbours_contributes_nothing() -> None:
+    model = Transitions()
+    model.fit(Dataset.from_sequences([[0, 1], [0, 1], [2]], n_items=4), np.random.default_rng(0))
+    assert not model.compute_contributions(
         np.array([2, 3], np.int32), np.ones(2, np.float32), np.arange(4, dtype=np.int32)
     ).any()

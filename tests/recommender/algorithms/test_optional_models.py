@@ -1,4 +1,4 @@
-"""Members that are fitted only where somebody asks for them."""
+"""Models that are fitted only when they are named."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from recommender.types import ignore_progress
 
 
 @pytest.mark.parametrize("name", list(OPTIONAL_MODELS))
-def test_an_optional_member_makes_what_can_be_served_under_its_name(name: str) -> None:
-    made = build_model_specs("full", ignore_progress, [name])[name].build()
-    assert made.name == name
-    assert MODEL_REGISTRY[name].config_type is made.config_type
+def test_an_optional_model_is_fitted_under_the_name_it_is_served_by(name: str) -> None:
+    model = build_model_specs("full", ignore_progress, [name])[name].build()
+    assert model.name == name
+    assert MODEL_REGISTRY[name].config_type is model.config_type
 
 
 @pytest.mark.parametrize("profile", ["fast", "full"])

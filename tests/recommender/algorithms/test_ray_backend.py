@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from recommender.algorithms.sequential.sasrec import SASRecConfig
-from recommender.algorithms.sequential.trainer import SASRecTrainer
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset, leave_last_out
 from recommender.tuning.model_search import evaluate_ndcg
 from recommender.types import Histories, TrainingCancelled
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(scope="module")
-def crew() -> Iterator[RayBackend]:
+def backend() -> Iterator[RayBackend]:
     """Two nodes with one processor each: two workers have room on both together only."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
@@ -39,59 +39,63 @@ def crew() -> Iterator[RayBackend]:
         cluster.shutdown()
 
 
-def walks() -> Dataset:
+def make_sequences() -> Dataset:
     """The next item is known to whoever reads the last two."""
     rows = [[(user * 7 + step * (1 + user % 2)) % 50 for step in range(8)] for user in range(200)]
     return Dataset.from_sequences(rows, n_items=50)
 
 
-def learned(config: SASRecConfig, data: Dataset, crew: RayBackend | None) -> SASRecTrainer:
-    trainer = SASRecTrainer(config, backend=crew)
+def train(config: SASRecConfig, data: Dataset, backend: RayBackend | None) -> SASRecTrainer:
+    trainer = SASRecTrainer(config, backend=backend)
     trainer.fit(data, np.random.default_rng(0))
     return trainer
 
 
-def test_without_chance_two_nodes_learn_what_one_process_learns(
-    crew: RayBackend, monkeypatch: pytest.MonkeyPatch
+def test_without_dropout_two_nodes_train_the_same_model_as_one_process(
+    backend: RayBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes: list[str] = []
-    watched = ray_backend._poll_progress
+    poll_progress = ray_backend._poll_progress
 
-    def noted(trainer: Any, first: Any, running: list[Any]) -> bytes:
-        groups = [one for one in placement_group_table().values() if one["state"] == "CREATED"]
-        nodes.extend(node for one in groups for node in one["bundles_to_node_id"].values())
-        return watched(trainer, first, running)
+    def record_nodes(trainer: Any, first_worker: Any, pending: list[Any]) -> bytes:
+        groups = [entry for entry in placement_group_table().values() if entry["state"] == "CREATED"]
+        nodes.extend(node for entry in groups for node in entry["bundles_to_node_id"].values())
+        return poll_progress(trainer, first_worker, pending)
 
-    monkeypatch.setattr(ray_backend, "_poll_progress", noted)
+    monkeypatch.setattr(ray_backend, "_poll_progress", record_nodes)
     config = SASRecConfig(**QUICK | {"dropout": 0.0, "epochs": 3})
-    alone, together = (learned(config, walks(), one) for one in (None, crew))
+    local_model, distributed_model = (
+        train(config, make_sequences(), each_backend) for each_backend in (None, backend)
+    )
     histories = Histories.from_lists([[0, 1, 2], [10, 12], [5]])
-    np.testing.assert_allclose(together.score(histories), alone.score(histories), atol=0.03)
+    np.testing.assert_allclose(distributed_model.score(histories), local_model.score(histories), atol=0.03)
     assert len(set(nodes)) == len(nodes) == 2
 
 
-def test_the_same_data_on_two_nodes_has_the_same_quality(crew: RayBackend) -> None:
-    split = leave_last_out(walks())
+def test_the_same_data_on_two_nodes_has_the_same_quality(backend: RayBackend) -> None:
+    split = leave_last_out(make_sequences())
     config = SASRecConfig(**QUICK | {"epochs": 12})
-    alone, together = (learned(config, split.train, one) for one in (None, crew))
-    figures = [evaluate_ndcg(model, split, 10, None) for model in (alone, together)]
-    assert min(figures) > 0.5
-    assert figures[1] == pytest.approx(figures[0], abs=0.05)
+    local_model, distributed_model = (
+        train(config, split.train, each_backend) for each_backend in (None, backend)
+    )
+    ndcg = [evaluate_ndcg(model, split, 10, None) for model in (local_model, distributed_model)]
+    assert min(ndcg) > 0.5
+    assert ndcg[1] == pytest.approx(ndcg[0], abs=0.05)
 
 
-def test_a_training_on_the_cluster_is_cancelled(crew: RayBackend) -> None:
+def test_a_training_on_the_cluster_is_cancelled(backend: RayBackend) -> None:
     def stop(_phase: str, _fraction: float) -> None:
         raise TrainingCancelled
 
-    trainer = SASRecTrainer(SASRecConfig(**QUICK | {"epochs": 500}), on_progress=stop, backend=crew)
+    trainer = SASRecTrainer(SASRecConfig(**QUICK | {"epochs": 500}), on_progress=stop, backend=backend)
     with pytest.raises(TrainingCancelled):
-        trainer.fit(walks(), np.random.default_rng(0))
+        trainer.fit(make_sequences(), np.random.default_rng(0))
 
 
-def test_a_cluster_that_is_away_leaves_the_work_to_this_machine() -> None:
-    said: list[str] = []
-    away = RayBackend("127.0.0.1:9", log=lambda text, _fraction: said.append(text))
-    model = learned(SASRecConfig(**QUICK | {"epochs": 1}), walks(), away)
-    assert said
-    assert said[0].startswith("the cluster failed")
+def test_with_an_unreachable_cluster_this_machine_trains() -> None:
+    log_texts: list[str] = []
+    unreachable = RayBackend("127.0.0.1:9", log=lambda text, _fraction: log_texts.append(text))
+    model = train(SASRecConfig(**QUICK | {"epochs": 1}), make_sequences(), unreachable)
+    assert log_texts
+    assert log_texts[0].startswith("the cluster failed")
     assert np.isfinite(model.score(Histories.from_lists([[0, 1]]))).all()

@@ -30,4 +30,4 @@ def test_without_times_old_events_count_like_new_ones_and_it_says_so() -> None:
     model = RecentPopularity()
     model.fit(Dataset.from_sequences([[0, 1], [1]]), np.random.default_rng(0))
     assert model.score(Histories.from_lists([[]])).tolist() == [[1.0, 2.0]]
-    assert model.fit_note == "the events carry no times, so old ones count like new ones"
+    assert model.fit_note == "the events have no timestamps, so old events count like new ones"

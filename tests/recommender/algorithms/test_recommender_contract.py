@@ -1,4 +1,4 @@
-"""What every algorithm promises."""
+"""The contract of every model."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ def ints(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
 def test_checkerboard_histories_get_items_of_their_own_colour(
     personal: str, every_fitted: dict[str, Recommender[Any]]
 ) -> None:
-    answer = every_fitted[personal].recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
-    assert (answer.items % 2 == [[0], [1]]).all()
+    recommendations = every_fitted[personal].recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
+    assert (recommendations.items % 2 == [[0], [1]]).all()
 
 
 @pytest.mark.parametrize("personal", list(PERSONAL))
 def test_similar_items_have_the_same_colour_and_are_never_the_item_itself(
     personal: str, every_fitted: dict[str, Recommender[Any]]
 ) -> None:
-    answer = every_fitted[personal].find_similar_items(ints(4, 5), 5)
-    assert (answer.items % 2 == [[0], [1]]).all()
-    assert not (answer.items == [[4], [5]]).any()
+    recommendations = every_fitted[personal].find_similar_items(ints(4, 5), 5)
+    assert (recommendations.items % 2 == [[0], [1]]).all()
+    assert not (recommendations.items == [[4], [5]]).any()
 
 
 def test_popularity_ranks_by_count() -> None:
@@ -43,10 +43,10 @@ def test_popularity_ranks_by_count() -> None:
 
 
 def test_the_same_seed_makes_the_same_model(name: str, board: Dataset, fitted: Recommender[Any]) -> None:
-    again = EVERY[name]()
-    again.fit(board, np.random.default_rng(0))
+    second_model = EVERY[name]()
+    second_model.fit(board, np.random.default_rng(0))
     histories = Histories.from_lists([[0, 2], [3]])
-    assert np.array_equal(again.score(histories), fitted.score(histories))
+    assert np.array_equal(second_model.score(histories), fitted.score(histories))
 
 
 def test_scores_are_finite_float32_of_the_promised_shape(fitted: Recommender[Any]) -> None:
@@ -57,40 +57,40 @@ def test_scores_are_finite_float32_of_the_promised_shape(fitted: Recommender[Any
 
 
 def test_one_history_scores_as_it_does_among_others(fitted: Recommender[Any]) -> None:
-    together = fitted.score(Histories.from_lists([[0, 2, 6, 8], [], [5]]))
+    batch = fitted.score(Histories.from_lists([[0, 2, 6, 8], [], [5]]))
     for row, history in enumerate(([0, 2, 6, 8], [], [5])):
-        np.testing.assert_allclose(fitted.score_history(ints(*history)), together[row], rtol=0.05, atol=0.02)
+        np.testing.assert_allclose(fitted.score_history(ints(*history)), batch[row], rtol=0.05, atol=0.02)
 
 
 def test_unknown_items_in_a_history_do_not_count(fitted: Recommender[Any]) -> None:
-    known = fitted.score(Histories.from_lists([[2, 4]]))
-    assert np.array_equal(fitted.score(Histories.from_lists([[-1, 2, 4, 999]])), known)
+    expected = fitted.score(Histories.from_lists([[2, 4]]))
+    assert np.array_equal(fitted.score(Histories.from_lists([[-1, 2, 4, 999]])), expected)
 
 
 def test_an_immediate_repetition_counts_once(fitted: Recommender[Any]) -> None:
     assert np.array_equal(fitted.score_history(ints(2, 4, 4, 4)), fitted.score_history(ints(2, 4)))
 
 
-def test_seen_items_are_left_out_unless_asked_for(fitted: Recommender[Any]) -> None:
+def test_seen_items_are_excluded_by_default(fitted: Recommender[Any]) -> None:
     history = Histories.from_lists([[0, 2, 4]])
     assert not set(fitted.recommend(history, ITEMS).items[0].tolist()) & {0, 2, 4}
-    everything = fitted.recommend(history, ITEMS, exclude_seen=False)
-    assert sorted(everything.items[0].tolist()) == list(range(ITEMS))
+    with_seen = fitted.recommend(history, ITEMS, exclude_seen=False)
+    assert sorted(with_seen.items[0].tolist()) == list(range(ITEMS))
 
 
-def test_places_without_an_item_are_minus_one_and_minus_infinity(fitted: Recommender[Any]) -> None:
-    answer = fitted.recommend(Histories.from_lists([list(range(ITEMS - 2))]), 5)
-    assert (answer.items[0, :2] >= 0).all()
-    assert answer.items[0, 2:].tolist() == [-1, -1, -1]
-    assert np.isneginf(answer.scores[0, 2:]).all()
+def test_ranks_without_an_item_are_minus_one_and_minus_infinity(fitted: Recommender[Any]) -> None:
+    recommendations = fitted.recommend(Histories.from_lists([list(range(ITEMS - 2))]), 5)
+    assert (recommendations.items[0, :2] >= 0).all()
+    assert recommendations.items[0, 2:].tolist() == [-1, -1, -1]
+    assert np.isneginf(recommendations.scores[0, 2:]).all()
 
 
-def test_answers_come_best_first(fitted: Recommender[Any]) -> None:
+def test_recommendations_are_sorted_best_first(fitted: Recommender[Any]) -> None:
     scores = fitted.recommend(Histories.from_lists([[0, 2], [1]]), 10).scores
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
-def test_no_histories_get_no_answers(fitted: Recommender[Any]) -> None:
+def test_no_histories_give_no_recommendations(fitted: Recommender[Any]) -> None:
     assert fitted.recommend(Histories.from_lists([]), 3).items.shape == (0, 3)
 
 
@@ -104,9 +104,11 @@ def test_a_saved_model_loads_equal_without_torch(name: str, fitted: Recommender[
 
 
 def test_files_of_another_algorithm_are_refused(name: str, fitted: Recommender[Any]) -> None:
-    other = next(kind for other_name, kind in MODEL_REGISTRY.items() if other_name != name)
+    other_class = next(
+        model_class for other_name, model_class in MODEL_REGISTRY.items() if other_name != name
+    )
     with pytest.raises(DataError, match="do not hold a model"):
-        other.from_files(fitted.to_files())
+        other_class.from_files(fitted.to_files())
 
 
 def test_similar_items_of_an_unknown_item_are_refused(fitted: Recommender[Any]) -> None:
@@ -114,7 +116,7 @@ def test_similar_items_of_an_unknown_item_are_refused(fitted: Recommender[Any]) 
         fitted.find_similar_items(ints(ITEMS), 3)
 
 
-def test_a_catalogue_without_items_cannot_be_learned(name: str) -> None:
+def test_a_catalogue_without_items_is_refused(name: str) -> None:
     with pytest.raises(InsufficientDataError):
         EVERY[name]().fit(Dataset.from_sequences([[]]), np.random.default_rng(0))
 
@@ -126,10 +128,10 @@ def test_one_event_is_enough_for_popularity() -> None:
 
 
 @pytest.mark.parametrize("personal", list(PERSONAL))
-def test_the_others_say_why_one_event_is_not_enough(personal: str) -> None:
+def test_other_models_give_the_reason_why_one_event_is_not_enough(personal: str) -> None:
     with pytest.raises(
         InsufficientDataError,
-        match=r"no user chose two different items|no item has an? \w+|nothing is stated|no item has enough reviews",
+        match=r"no user chose two different items|no item has an? \w+|no item has triples|no item has enough reviews",
     ):
         EVERY[personal]().fit(Dataset.from_sequences([[1]], n_items=3), np.random.default_rng(0))
 
@@ -138,9 +140,9 @@ def test_fitting_leaves_the_events_as_they_were(name: str, board: Dataset) -> No
     before = [array.copy() for array in (board.indptr, board.item, board.histories.item)]
     EVERY[name]().fit(board, np.random.default_rng(0))
     after = (board.indptr, board.item, board.histories.item)
-    assert all(np.array_equal(old, new) for old, new in zip(before, after, strict=True))
+    assert all(np.array_equal(expected, actual) for expected, actual in zip(before, after, strict=True))
 
 
-def test_events_refuse_to_be_changed(board: Dataset) -> None:
+def test_events_are_read_only(board: Dataset) -> None:
     with pytest.raises(ValueError, match="read-only"):
         board.histories.item[0] = 1

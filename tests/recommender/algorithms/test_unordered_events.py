@@ -1,4 +1,4 @@
-"""Data in which nothing is known of the order of events."""
+"""Data whose events have no order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def unordered(board: Dataset) -> Dataset:
     return replace(board, is_ordered=False)
 
 
-def test_no_member_that_reads_an_order_is_fitted(board: Dataset, unordered: Dataset) -> None:
+def test_no_order_sensitive_model_is_fitted(board: Dataset, unordered: Dataset) -> None:
     assert {"transitions", "sequence", "recurrent", "convolutional"} == ORDER_SENSITIVE
     assert (
         set(select_default_models("full", board)) - set(select_default_models("full", unordered))
@@ -35,33 +35,33 @@ def test_no_member_that_reads_an_order_is_fitted(board: Dataset, unordered: Data
     assert {"popularity", "item_neighbours", "factors", "ease"} <= set(ensemble.models)
 
 
-def test_a_split_of_it_stays_without_order(unordered: Dataset) -> None:
+def test_a_split_of_unordered_events_is_unordered(unordered: Dataset) -> None:
     assert not leave_last_out(unordered).train.is_ordered
 
 
 @pytest.mark.parametrize("name", ["item_neighbours", "factors", "ease"])
 def test_the_order_of_a_history_changes_no_score(name: str, unordered: Dataset) -> None:
-    member = build_model_specs("fast", ignore_progress, [name], ordered=False)[name].build()
-    member.fit(unordered, np.random.default_rng(0))
+    model = build_model_specs("fast", ignore_progress, [name], ordered=False)[name].build()
+    model.fit(unordered, np.random.default_rng(0))
     history = np.array([2, 4, 8, 11, 1], np.int32)
     np.testing.assert_allclose(
-        member.score_history(history), member.score_history(history[::-1].copy()), rtol=1e-3, atol=1e-4
+        model.score_history(history), model.score_history(history[::-1].copy()), rtol=1e-3, atol=1e-4
     )
-    fading = build_model_specs("fast", ignore_progress, [name])[name].build()
-    fading.fit(unordered, np.random.default_rng(0))
+    ordered_model = build_model_specs("fast", ignore_progress, [name])[name].build()
+    ordered_model.fit(unordered, np.random.default_rng(0))
     assert not np.allclose(
-        fading.score_history(history), fading.score_history(history[::-1].copy()), rtol=1e-2
+        ordered_model.score_history(history), ordered_model.score_history(history[::-1].copy()), rtol=1e-2
     )
 
 
-def test_a_tuned_setting_goes_before_that_of_the_data(unordered: Dataset) -> None:
+def test_a_tuned_parameter_overrides_that_of_unordered_data(unordered: Dataset) -> None:
     specs = build_model_specs(
         "fast", ignore_progress, ["ease"], ordered=False, overrides={"ease": {"decay": 0.9}}
     )
     assert (specs["ease"].config.decay, specs["ease"].config.history) == (0.9, 500)
 
 
-def test_tuning_looks_for_settings_of_no_member_that_reads_an_order(unordered: Dataset) -> None:
+def test_tuning_leaves_out_order_sensitive_models(unordered: Dataset) -> None:
     tuning = tune_models(
         leave_last_out(unordered), TuningOptions(TuningBudget(seconds=20, trials=1), profile="fast")
     )

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.time_units import DAY_MS
 from recommender.dataset import Dataset
-from recommender.dataset.cleaning import DAY_MS, Cleaner, CleaningConfig, CleaningReport
+from recommender.dataset.cleaning import Cleaner
+from recommender.dataset.cleaning_report import CleaningReport
+from recommender.dataset.cleaning_rules import CleaningConfig
 from recommender.types import DataError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -162,7 +165,7 @@ def test_a_rule_that_would_leave_nothing_is_not_applied_and_says_so() -> None:
     small = data([("p", "a", 0), ("q", "b", 99)])
     cleaned, report = clean(small, CleaningConfig(min_user_events=5))
     assert cleaned is small
-    assert "left nothing" in report.to_json()["rules"]["short history"]["skipped"]
+    assert "would have removed all events" in report.to_json()["rules"]["short history"]["skipped"]
 
 
 def test_an_event_of_the_future_is_impossible_and_one_of_tomorrow_is_a_wrong_clock() -> None:
@@ -273,7 +276,7 @@ def test_counts_add_up_some_events_are_left_and_a_second_cleaning_repeats_itself
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"burst_events": 0}, {"repeat_window": timedelta(seconds=-1)}, {"bot_bound": float("nan")}]
+    "wrong", [{"burst_events": 0}, {"repeat_window": timedelta(seconds=-1)}, {"bot_max_sigmas": float("nan")}]
 )
 def test_rules_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(DataError):

@@ -180,7 +180,7 @@ def test_category_paths_come_in_many_forms(value: object, path: list[str]) -> No
         ("i.csv", "id,title\n1,a\n", "lacks the column item_id"),
         ("i.csv", "item_id,colour\n1,red\n", "has none of the columns title"),
         ("i.csv", "item_id,title\n,a\n", "row 1: item_id is empty"),
-        ("i.csv", "item_id,title\n1,a\n1,b\n", "row 2: item '1' is there twice"),
+        ("i.csv", "item_id,title\n1,a\n1,b\n", "row 2: item '1' occurs twice"),
         ("i.json", "{", "is not JSON"),
         ("i.json", "[1]", "must hold one object"),
         ("i.json", '{"1": "red"}', "must have a list of attributes"),

@@ -96,7 +96,7 @@ def test_a_missing_time_is_zeros_and_marked() -> None:
 
 def test_tags_are_marked_once_each_and_unknown_ones_leave_no_trace() -> None:
     train = [["red", "new"], ["red"], None, ["red", "sale"]]
-    assert encoded("tags", train, [["sale", "red", "red", "blue"], [], None, "new"], most_values=3) == [
+    assert encoded("tags", train, [["sale", "red", "red", "blue"], [], None, "new"], max_values=3) == [
         *([1, 0, 1], [0, 0, 0]),
         *([0, 0, 0], [0, 1, 0]),
     ]

@@ -30,7 +30,7 @@ def test_the_graph_computes_what_the_published_network_computes() -> None:
     with torch.no_grad():
         expected = published.extract_features(torch.from_numpy(pixels)).mean((2, 3)).numpy()
     session = onnxruntime.InferenceSession(build_onnx_model(), providers=["CPUExecutionProvider"])
-    shown, layout = session.run(["shown", "layout"], {"pixels": pixels})
+    shown, layout = session.run(["pooled_features", "quadrant_features"], {"pixels": pixels})
     np.testing.assert_allclose(shown, expected, atol=1e-3)
     assert shown.shape[1] + layout.shape[1] == EMBEDDING_WIDTH
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recommender.features.specification import SYNONYMS, DeniedAttributes, Feature, FeatureSpecification
+from recommender.features.denied_attributes import SYNONYMS, DeniedAttributes
+from recommender.features.specification import Feature, FeatureSpecification
 from recommender.types import DataError
 
 
@@ -33,7 +34,7 @@ def test_features_are_asked_for_by_role_in_the_order_stated() -> None:
         (Feature("Price", "item", "categorical"), "different kind: numeric and categorical"),
         (Feature("price", "context", "numeric"), "different role: item and context"),
         (Feature("prices", "item", "numeric", allowed=False), "different allowed"),
-        (Feature("price", "item", "numeric"), "stated twice"),
+        (Feature("price", "item", "numeric"), "specified twice"),
     ],
 )
 def test_a_name_stated_twice_is_refused_with_what_differs(other: Feature, what: str) -> None:
@@ -78,7 +79,7 @@ def test_a_feature_that_makes_no_sense_is_refused(wrong: dict[str, Any], why: st
     ],
 )
 def test_a_denied_name_is_denied_in_every_spelling(never: str, name: str) -> None:
-    with pytest.raises(DataError, match="is never a feature"):
+    with pytest.raises(DataError, match="is a denied attribute"):
         specified(Feature(name, "user", "categorical", personal=True), never=(never,))
 
 

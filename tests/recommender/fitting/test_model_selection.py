@@ -8,7 +8,7 @@ import pytest
 from recommender.algorithms.common.score_blend import Blend
 from recommender.evaluation.candidate_scores import CandidateScores
 from recommender.fitting.model_selection import list_active_models, prune_models
-from tests.recommender.candidate_scores import CASES, WIDTH, rehearsal_of
+from tests.recommender.candidate_scores import CASES, WIDTH, build_candidate_scores
 
 QUICK = {"popularity": 0.1, "useful": 1.0, "other": 1.0, "copy": 2.0}
 BLEND = Blend({"popularity": 0.01, "useful": 0.5, "other": 1.0, "copy": 0.5})
@@ -23,7 +23,7 @@ def rehearsal() -> CandidateScores:
     for part in scores.values():
         part[np.arange(CASES), target] += 1.5
     flat = np.zeros((CASES, WIDTH), np.float32)
-    return rehearsal_of({"popularity": flat, **scores, "copy": scores["useful"].copy()}, target)
+    return build_candidate_scores({"popularity": flat, **scores, "copy": scores["useful"].copy()}, target)
 
 
 def test_a_member_that_adds_nothing_is_not_served(rehearsal: CandidateScores) -> None:

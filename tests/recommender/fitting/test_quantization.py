@@ -10,7 +10,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from recommender.algorithms.base import Arrays, Recommender
-from recommender.algorithms.common.int8 import dequantize, quantize_csr_rows, quantize_rows
 from recommender.algorithms.common.memory_usage import measure_memory_bytes
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.common.similarity_matrix import MAX_ROWWISE_HISTORIES
@@ -20,6 +19,7 @@ from recommender.algorithms.neighbourhood.transitions import Transitions
 from recommender.algorithms.popularity.popularity import Popularity
 from recommender.dataset import Dataset, Split, leave_last_out
 from recommender.fitting.quantization import quantize_ensemble, select_quantized_models
+from recommender.onnx.int8 import dequantize, quantize_csr_rows, quantize_rows
 from recommender.types import Histories
 
 
@@ -85,7 +85,7 @@ class Spoiled(Transitions):
 
     def _quantize_arrays(self, arrays: Arrays) -> Arrays:
         narrow = super()._quantize_arrays(arrays)
-        return narrow | {"value": np.zeros_like(narrow["value"])}
+        return narrow | {"data": np.zeros_like(narrow["data"])}
 
 
 def fitted_on(split: Split, *members: Recommender[Any]) -> dict[str, Recommender[Any]]:

@@ -12,9 +12,12 @@ import torch
 from recommender.algorithms.common.score_blend import Blend
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
+from recommender.algorithms.sequential.base import OnnxSequentialModel
 from recommender.algorithms.sequential.network import NextItemNetwork
-from recommender.algorithms.sequential.sasrec import OnnxSequentialModel, SASRec, SASRecConfig
-from recommender.algorithms.sequential.trainer import ITEM_PARAMETERS, SASRecTrainer, SequentialTrainer
+from recommender.algorithms.sequential.sasrec import SASRec, SASRecConfig
+from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
+from recommender.algorithms.sequential.stored_weights import ITEM_PARAMETERS
+from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset
 from recommender.fitting.progress_tracker import ProgressTracker
 from recommender.fitting.warm_start import warm_start_models

@@ -16,7 +16,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from recommender.language.encoders.huggingface import load_pretrained
-from recommender.language.encoders.wordpiece import MAX_TOKENS, WordPieceTokenizer
+from recommender.language.encoders.wordpiece import (
+    MAX_TOKENS,
+    WordPieceTokenizer,
+)
 from recommender.language.preprocessing.text import clean_text
 from recommender.language.sentiment.finetuning.bert_network import (
     BertSentiment,
@@ -24,8 +27,15 @@ from recommender.language.sentiment.finetuning.bert_network import (
     derive_shape,
     hash_word_table,
 )
-from recommender.language.sentiment.finetuning.bert_onnx import export_bert, quantize_model
-from recommender.language.sentiment.finetuning.loop import FinetuneSchedule, train_network
+from recommender.language.sentiment.finetuning.bert_onnx import (
+    export_bert,
+    quantize_model,
+)
+from recommender.language.sentiment.finetuning.loop import (
+    FinetuneSchedule,
+    as_tensors,
+    train_network,
+)
 from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
 from recommender.language.sentiment.training import validate_training_set
 from recommender.types import (
@@ -104,7 +114,9 @@ def fit_bert(
 
 
 def load_bert_network(
-    folder: Path, rng: np.random.Generator, initial: OnnxSentimentNetwork | None = None
+    folder: Path,
+    rng: np.random.Generator,
+    initial: OnnxSentimentNetwork | None = None,
 ) -> tuple[BertSentiment, bytes]:
     """Returns the network before training and the content of its `tokenizer.json`.
 
@@ -163,13 +175,15 @@ def _load_checkpoint(network: BertSentiment, initial: OnnxSentimentNetwork) -> N
         raise DataError("The network to start from was tuned from another encoder.")
     if word_table_hash.tobytes() != hash_word_table(network).tobytes():
         raise DataError("The network to start from was tuned from another encoder of the same shape.")
-    _copy_weights(network, {name: value.astype(np.float32) for name, value in weights.items()})
+    _copy_weights(
+        network,
+        {name: value.astype(np.float32) for name, value in weights.items()},
+    )
 
 
 def _copy_weights(network: BertSentiment, weights: Mapping[str, Float32Array]) -> None:
-    tensors = {name: torch.from_numpy(value) for name, value in weights.items()}
     # Not strict: the word embeddings are not among the weights.
-    network.load_state_dict(tensors, strict=False)
+    network.load_state_dict(as_tensors(weights), strict=False)
 
 
 def _build_learning_rate(n_layers: int) -> Callable[[str], float]:

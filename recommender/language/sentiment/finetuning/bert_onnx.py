@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper, parser
 
+from recommender.onnx.int8 import quantize_rows
 from recommender.onnx.quantization import quantize_dynamic_int8
 
 BertWeights = Mapping[str, np.ndarray[Any, Any]]
@@ -92,7 +93,11 @@ def export_bert(weights: BertWeights, shape: BertShape) -> onnx.ModelProto:
     for n in range(shape.layers):
         layers += _LAYER_TEXT.format(n=n, next=n + 1, epsilon=shape.epsilon)
     model = parser.parse_model(_GRAPH_TEXT.format(layers=layers, epsilon=shape.epsilon, count=shape.layers))
-    initializers = {**_build_constants(shape), **weights, **_quantize_words(weights["words"])}
+    initializers = {
+        **_build_constants(shape),
+        **weights,
+        **_quantize_words(weights["words"]),
+    }
     for name, value in initializers.items():
         # numpy_helper needs C order.
         model.graph.initializer.append(numpy_helper.from_array(np.array(value, order="C"), name))
@@ -103,12 +108,9 @@ def export_bert(weights: BertWeights, shape: BertShape) -> onnx.ModelProto:
 
 
 def _quantize_words(words: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
-    # Symmetric quantisation per row; the lower bound avoids a division by zero for rows of zeros.
-    scale = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-9) / 127
-    return {
-        "words": np.rint(words / scale).astype(np.int8),
-        "words_scale": scale.astype(np.float32),
-    }
+    codes, scale = quantize_rows(words)
+    # The graph multiplies codes (words, width) by scales (words, 1).
+    return {"words": codes, "words_scale": scale[:, None]}
 
 
 def quantize_model(model: onnx.ModelProto) -> bytes:

@@ -12,7 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recommender.types import BoolArray, Float32Array, Int32Array, ProgressCallback, ignore_progress
+from recommender.types import (
+    BoolArray,
+    Float32Array,
+    Int32Array,
+    ProgressCallback,
+    ignore_progress,
+)
 
 InputBuilder = Callable[[Sequence[Int32Array]], Mapping[str, np.ndarray[Any, Any]]]
 # Labels of reviews are derived from stars and clicks: a twentieth of them is assumed to be random.
@@ -64,16 +70,19 @@ def train_network(
         By name of each trainable parameter the exponential moving average of its values, float32. It varies less than
         the values of the last step.
     """
-    parameters = {name: value for name, value in network.named_parameters() if value.requires_grad}
+    parameters = _get_trainable_parameters(network)
     optimizer = _build_optimizer(parameters, schedule)
-    averages = {name: value.detach().clone() for name, value in parameters.items()}
-    n_steps = schedule.epochs * math.ceil(len(token_ids) / schedule.batch_size)
+    averages = _WeightAverages(parameters)
+    steps_per_epoch = math.ceil(len(token_ids) / schedule.batch_size)
+    n_steps = schedule.epochs * steps_per_epoch
     warmup_steps = min(schedule.warmup_steps, math.ceil(n_steps / 10))
     network.train()
     for step, rows in enumerate(_iter_batches(token_ids, rng, schedule)):
+        warmup = min(1.0, (step + 1) / warmup_steps)
         for group in optimizer.param_groups:
-            group["lr"] = group["base"] * min(1.0, (step + 1) / warmup_steps) * (1 - step / n_steps)
-        inputs = as_tensors(build_inputs([token_ids[row] for row in rows]))
+            group["lr"] = group["base"] * warmup * (1 - step / n_steps)
+        batch = [token_ids[row] for row in rows]
+        inputs = as_tensors(build_inputs(batch))
         optimizer.zero_grad()
         loss = _compute_loss(network, inputs, is_positive[rows])
         loss.backward()  # type: ignore[no-untyped-call]
@@ -81,13 +90,40 @@ def train_network(
         optimizer.step()
         is_last_step = step == n_steps - 1
         if step % _EMA_INTERVAL == 0 or is_last_step:
-            # A decay that grows from 0: the average soon forgets the initial weights.
-            decay = min(_MAX_EMA_DECAY, step / (step + 500))
-            for name, value in parameters.items():
-                averages[name].lerp_(value.detach(), 1 - decay)
+            averages.add_step(step)
             report("network", step / n_steps)
     report("network", 1.0)
-    return {name: value.numpy() for name, value in averages.items()}
+    return averages.to_arrays()
+
+
+def _get_trainable_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
+    parameters = {}
+    for name, value in network.named_parameters():
+        if value.requires_grad:
+            parameters[name] = value
+    return parameters
+
+
+class _WeightAverages:
+    """Exponential moving averages of parameters."""
+
+    def __init__(self, parameters: Mapping[str, nn.Parameter]) -> None:
+        self._parameters = parameters
+        self._averages = dict[str, Tensor]()
+        for name, value in parameters.items():
+            self._averages[name] = value.detach().clone()
+
+    def add_step(self, step: int) -> None:
+        # A decay that grows from 0: the average soon forgets the initial weights.
+        decay = min(_MAX_EMA_DECAY, step / (step + 500))
+        for name, value in self._parameters.items():
+            self._averages[name].lerp_(value.detach(), 1 - decay)
+
+    def to_arrays(self) -> dict[str, Float32Array]:
+        arrays = {}
+        for name, value in self._averages.items():
+            arrays[name] = value.numpy()
+        return arrays
 
 
 def _build_optimizer(
@@ -96,7 +132,8 @@ def _build_optimizer(
     # A group per parameter, because each has its own learning rate; "base" is the peak rate.
     groups: list[dict[str, Any]] = []
     for name, value in parameters.items():
-        groups.append({"params": [value], "base": schedule.learning_rate(name)})
+        peak_rate = schedule.learning_rate(name)
+        groups.append({"params": [value], "base": peak_rate})
     return torch.optim.AdamW(groups, weight_decay=1e-2, fused=True)
 
 
@@ -110,11 +147,16 @@ def _compute_loss(network: nn.Module, inputs: Mapping[str, Tensor], is_positive:
 
 def as_tensors(arrays: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, Tensor]:
     """Returns tensors that share the memory of the arrays."""
-    return {name: torch.from_numpy(value) for name, value in arrays.items()}
+    tensors = {}
+    for name, value in arrays.items():
+        tensors[name] = torch.from_numpy(value)
+    return tensors
 
 
 def _iter_batches(
-    token_ids: Sequence[Int32Array], rng: np.random.Generator, schedule: FinetuneSchedule
+    token_ids: Sequence[Int32Array],
+    rng: np.random.Generator,
+    schedule: FinetuneSchedule,
 ) -> Iterator[list[int]]:
     """Rows of texts of similar length, which need little padding; batches and their order differ by epoch."""
     lengths = np.array([row.size for row in token_ids])
@@ -124,6 +166,7 @@ def _iter_batches(
         noise = rng.random(lengths.size) * _LENGTH_JITTER
         order = np.argsort(lengths + noise, kind="stable")
         starts = np.arange(0, order.size, batch_size)
-        for index in rng.permutation(len(starts)):
-            start = starts[index]
-            yield order[start : start + batch_size].tolist()
+        shuffled = rng.permutation(len(starts))
+        for start in starts[shuffled]:
+            rows = order[start : start + batch_size]
+            yield rows.tolist()

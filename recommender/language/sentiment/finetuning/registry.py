@@ -14,7 +14,12 @@ from recommender.language.encoders.huggingface import MINILM, find_minilm_folder
 from recommender.language.sentiment.finetuning.bert import fit_bert
 from recommender.language.sentiment.finetuning.use_cnn import fit_use_cnn
 from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
-from recommender.types import BoolArray, DataError, ProgressCallback, ignore_progress
+from recommender.types import (
+    BoolArray,
+    DataError,
+    ProgressCallback,
+    ignore_progress,
+)
 
 
 class Finetuner(Protocol):

@@ -14,10 +14,16 @@ from safetensors.numpy import load, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recommender.language.encoders.sentencepiece import WIDTH, SentencePieceTokenizer
+from recommender.language.encoders.sentencepiece import (
+    WIDTH,
+    SentencePieceTokenizer,
+)
 from recommender.language.encoders.use import load_use_backend
 from recommender.language.preprocessing.text import clean_text
-from recommender.language.sentiment.finetuning.loop import FinetuneSchedule, train_network
+from recommender.language.sentiment.finetuning.loop import (
+    FinetuneSchedule,
+    train_network,
+)
 from recommender.language.sentiment.finetuning.use_cnn_onnx import (
     CHANNELS,
     EPSILON,
@@ -28,11 +34,18 @@ from recommender.language.sentiment.finetuning.use_cnn_onnx import (
 )
 from recommender.language.sentiment.onnx_network import OnnxSentimentNetwork
 from recommender.language.sentiment.training import validate_training_set
-from recommender.types import BoolArray, DataError, Float32Array, ProgressCallback, ignore_progress
+from recommender.types import (
+    BoolArray,
+    DataError,
+    Float32Array,
+    ProgressCallback,
+    ignore_progress,
+)
 
 NetworkWeights = dict[str, Float32Array]
 _BATCH_SIZE = 64
-_EPOCHS, _CONTINUED_EPOCHS = 3, 2  # from the encoder's weights, and from a network tuned to other reviews
+_EPOCHS = 3
+_CONTINUED_EPOCHS = 2  # from a network that was tuned to other reviews
 _LEARNING_RATE, _HEAD_LEARNING_RATE = 8e-4, 1e-3
 # Below 1, because linear model and network see the same text; chosen on held-out parts of training data.
 _BLEND_WEIGHT = 0.5
@@ -47,7 +60,9 @@ class UseCnn(nn.Module):
         super().__init__()
         self.weights = nn.ParameterDict()
         for name, value in weights.items():
-            self.weights[name] = nn.Parameter(torch.from_numpy(np.array(value, np.float32)))
+            # A copy: training must not change the arrays of the encoder's package.
+            tensor = torch.from_numpy(np.array(value, np.float32))
+            self.weights[name] = nn.Parameter(tensor)
 
     def forward(self, pieces: Tensor, attention_mask: Tensor) -> Tensor:
         """Maps embeddings (rows, length, WIDTH) and mask (rows, length, 1) to log-odds (rows)."""
@@ -56,19 +71,23 @@ class UseCnn(nn.Module):
         if self.training:
             # Whole pieces are dropped first, then single components.
             is_retained = torch.rand_like(attention_mask) >= _PIECE_DROPOUT
-            vectors = functional.dropout(vectors * is_retained / (1 - _PIECE_DROPOUT), _DROPOUT)
+            vectors = vectors * is_retained / (1 - _PIECE_DROPOUT)
+            vectors = functional.dropout(vectors, _DROPOUT)
         features = self._convolve(vectors, attention_mask)
         n_pieces = attention_mask.sum(1)
         # The encoder's pooling: sums of a linear projection over the square root of the length.
-        mean = (features.sum(1) @ weights["mean"] + n_pieces * weights["mean_bias"]) / n_pieces.sqrt()
-        hidden = functional.relu(mean @ weights["hidden_first"]) @ weights["hidden_second"]
+        projected = features.sum(1) @ weights["mean"] + n_pieces * weights["mean_bias"]
+        mean = projected / n_pieces.sqrt()
+        hidden = functional.relu(mean @ weights["hidden_first"])
+        hidden = hidden @ weights["hidden_second"]
         residual = functional.relu(mean @ weights["residual"] + hidden)
         # A large negative number in the padding keeps it out of the maximum.
-        max_pooled = (features + (attention_mask - 1) * 1e4).amax(1)
+        penalty = (attention_mask - 1) * 1e4
+        max_pooled = (features + penalty).amax(1)
         pooled = torch.cat([mean, residual, max_pooled], dim=-1)
         pooled = functional.dropout(pooled, _POOLED_DROPOUT, self.training)
-        logits: Tensor = (pooled @ weights["output_weight"] + weights["output_bias"]).squeeze(-1)
-        return logits
+        logits: Tensor = pooled @ weights["output_weight"] + weights["output_bias"]
+        return logits.squeeze(-1)
 
     def _convolve(self, vectors: Tensor, attention_mask: Tensor) -> Tensor:
         """Embeddings and the outputs of the three convolution stacks: (rows, length, WIDTH + 3 * CHANNELS)."""
@@ -77,10 +96,10 @@ class UseCnn(nn.Module):
         outputs = [vectors]
         groups = torch.split(narrow, CHANNELS, dim=-1)
         for kernel_size, group in zip(KERNEL_SIZES, groups, strict=True):
-            once = functional.relu(self._apply_convolution(group, kernel_size, "first")) + group
-            once = once * attention_mask
-            twice = functional.relu(self._apply_convolution(once, kernel_size, "second")) + once
-            outputs.append(twice)
+            convolved = self._apply_convolution(group, kernel_size, "first")
+            once = (functional.relu(convolved) + group) * attention_mask
+            convolved = self._apply_convolution(once, kernel_size, "second")
+            outputs.append(functional.relu(convolved) + once)
         return self._normalize(torch.cat(outputs, dim=-1), "wide") * attention_mask
 
     def _normalize(self, values: Tensor, name: str) -> Tensor:
@@ -89,10 +108,13 @@ class UseCnn(nn.Module):
 
     def _apply_convolution(self, channels: Tensor, kernel_size: int, name: str) -> Tensor:
         # The encoder stores (kernel_size * in, out); conv1d needs (out, in, kernel_size) and (rows, channels, length).
-        weight = self.weights[f"{name}{kernel_size}"].view(kernel_size, CHANNELS, CHANNELS).permute(2, 1, 0)
-        left = LEFT_PADDING[kernel_size]
-        padded = functional.pad(channels.transpose(1, 2), (left, kernel_size - 1 - left))
-        convolved = functional.conv1d(padded, weight, self.weights[f"{name}{kernel_size}_bias"])
+        weight = self.weights[f"{name}{kernel_size}"]
+        weight = weight.view(kernel_size, CHANNELS, CHANNELS).permute(2, 1, 0)
+        bias = self.weights[f"{name}{kernel_size}_bias"]
+        n_left = LEFT_PADDING[kernel_size]
+        n_right = kernel_size - 1 - n_left
+        padded = functional.pad(channels.transpose(1, 2), (n_left, n_right))
+        convolved = functional.conv1d(padded, weight, bias)
         return convolved.transpose(1, 2)
 
 
@@ -139,17 +161,23 @@ def fit_use_cnn(
             rng=rng,
             report=report,
         )
-    weights = {name.removeprefix(_PREFIX): value for name, value in averages.items()}
-    stored_weights = save({name: value.astype(np.float16) for name, value in weights.items()})
+    weights = {}
+    stored_weights = {}
+    for parameter_name, value in averages.items():
+        name = parameter_name.removeprefix(_PREFIX)
+        weights[name] = value
+        stored_weights[name] = value.astype(np.float16)
     return OnnxSentimentNetwork(
         graph=export_use_cnn(weights),
-        weights=stored_weights,
+        weights=save(stored_weights),
         blend_weight=_BLEND_WEIGHT,
     )
 
 
 def _choose_learning_rate(name: str) -> float:
-    return _HEAD_LEARNING_RATE if name.startswith(f"{_PREFIX}output_") else _LEARNING_RATE
+    if name.startswith(f"{_PREFIX}output_"):
+        return _HEAD_LEARNING_RATE
+    return _LEARNING_RATE
 
 
 def load_encoder_weights(rng: np.random.Generator) -> NetworkWeights:

@@ -107,8 +107,9 @@ def _build_constants() -> dict[str, np.ndarray]:
     for k in range(max(KERNEL_SIZES)):
         constants[f"offset{k}"] = np.array([k], np.int64)
     for kernel_size in KERNEL_SIZES:
-        left = LEFT_PADDING[kernel_size]
+        n_left = LEFT_PADDING[kernel_size]
+        n_right = kernel_size - 1 - n_left
         # ONNX Pad: amounts before each axis, then amounts after each axis.
-        padding = [0, left, 0, 0, kernel_size - 1 - left, 0]
+        padding = [0, n_left, 0, 0, n_right, 0]
         constants[f"padding{kernel_size}"] = np.array(padding, np.int64)
     return constants

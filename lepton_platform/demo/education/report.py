@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from lepton_platform.demo.education import EducationResult
+from collections.abc import Mapping
+from typing import Any
+
+from lepton_platform.demo.education.evaluation import EducationResult
 from recommender.evaluation.metrics import ConfidenceInterval
 
 
@@ -14,11 +17,9 @@ def format_result(result: EducationResult, k: int) -> str:
         "",
         f"{'':30}{f'nDCG@{k}':>9}  {'95% interval':16}{f'recall@{k}':>10}",
     ]
-    best_first = sorted(result.metrics.items(), key=lambda entry: -entry[1][f"ndcg@{k}"])
-    for name, metrics in best_first:
-        low, high = metrics[f"ndcg@{k}_interval"]
-        interval = f"{low:.4f}-{high:.4f}"
-        lines.append(f"{name:30}{metrics[f'ndcg@{k}']:9.4f}  {interval:16}{metrics[f'recall@{k}']:10.4f}")
+    best_first = sorted(result.metrics, key=lambda name: -result.metrics[name][f"ndcg@{k}"])
+    for name in best_first:
+        lines.append(_format_metrics(name, result.metrics[name], k))
     lines.append("")
     for pair, difference in result.differences.items():
         lines.append(f"{pair}: {_format_difference(difference)}, {_describe_difference(difference)}")
@@ -27,6 +28,13 @@ def format_result(result: EducationResult, k: int) -> str:
         positive = ", ".join(f"{model} {weight:.3f}" for model, weight in weights.items() if weight)
         lines.append(f"weights of the {blend}: {positive}")
     return "\n".join(lines)
+
+
+def _format_metrics(name: str, metrics: Mapping[str, Any], k: int) -> str:
+    ndcg, recall = metrics[f"ndcg@{k}"], metrics[f"recall@{k}"]
+    low, high = metrics[f"ndcg@{k}_interval"]
+    interval = f"{low:.4f}-{high:.4f}"
+    return f"{name:30}{ndcg:9.4f}  {interval:16}{recall:10.4f}"
 
 
 def _describe_difference(difference: ConfidenceInterval) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from common.time_units import DAY_MS
-from lepton_platform.demo.course_baselines import (
+from lepton_platform.demo.education.course_baselines import (
     CourseCatalogue,
     DueDateRule,
     NextAssessmentRule,
@@ -49,6 +49,7 @@ COMPARISONS = (
     (INFORMED_BLEND, RULE),
     (INFORMED_BLEND, CALENDAR),
 )
+TEXT_COLUMNS = ("title", "description", "categories", "tags")
 START_MONTH = {"B": 2, "J": 10}
 EducationModels = dict[str, Recommender[Any]]
 
@@ -73,10 +74,9 @@ def load_education_data(directory: Path = DATA_DIRECTORY / "education") -> tuple
     items = pl.read_parquet(directory / "items.parquet")
     events = pl.read_parquet(directory / "events.parquet")
     texts = {}
-    for row in items.iter_rows(named=True):
-        texts[row["id"]] = join_text_fields(
-            title=row["title"], description=row["description"], categories=row["categories"], tags=row["tags"]
-        )
+    for row in items.select("id", *TEXT_COLUMNS).iter_rows(named=True):
+        item_id = row.pop("id")
+        texts[item_id] = join_text_fields(**row)
     dataset = Dataset.from_events(
         events["profile_id"].to_list(),
         events["item_id"].to_list(),
@@ -191,7 +191,10 @@ def evaluate_education(
 
 
 def _fit_models(
-    data: Dataset, profile: TrainingProfileName, rng: np.random.Generator, report: ProgressCallback
+    data: Dataset,
+    profile: TrainingProfileName,
+    rng: np.random.Generator,
+    report: ProgressCallback,
 ) -> EducationModels:
     """The models of the profile, without those that the data does not suffice for."""
     models: EducationModels = {}
@@ -206,7 +209,11 @@ def _fit_models(
 
 
 def _fit_course_rules(
-    courses: CourseCatalogue, data: Dataset, *, request_time_ms: int, rng: np.random.Generator
+    courses: CourseCatalogue,
+    data: Dataset,
+    *,
+    request_time_ms: int,
+    rng: np.random.Generator,
 ) -> EducationModels:
     rules = [
         NextAssessmentRule(courses),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lepton_platform.demo.course_baselines import (
+from lepton_platform.demo.education.course_baselines import (
     CourseCatalogue,
     DueDateRule,
     NextAssessmentRule,
     PreviousPresentationRule,
 )
-from lepton_platform.demo.education import split_at_cutoff
+from lepton_platform.demo.education.evaluation import split_at_cutoff
 from recommender.dataset import Dataset
 from recommender.types import Histories
 
@@ -51,13 +51,13 @@ def test_the_rule_follows_the_course_last_worked_on(courses: CourseCatalogue, st
     assert _order(rule.score(Histories.from_lists([[0, 1, 4]])))[0] == 5
 
 
-def test_the_calendar_starts_at_the_moment_of_asking(courses: CourseCatalogue, students: Dataset) -> None:
+def test_the_calendar_starts_at_the_request_time(courses: CourseCatalogue, students: Dataset) -> None:
     calendar = DueDateRule(courses, request_time_ms=390 * DAY)
     calendar.fit(students, np.random.default_rng(0))
     assert _order(calendar.score(Histories.from_lists([[4]])))[:2] == [6, 7]
 
 
-def test_earlier_presentations_teach_an_order_that_the_calendar_does_not_know(
+def test_earlier_presentations_give_an_order_that_differs_from_the_calendar(
     courses: CourseCatalogue, students: Dataset
 ) -> None:
     earlier = PreviousPresentationRule(courses)
@@ -65,7 +65,7 @@ def test_earlier_presentations_teach_an_order_that_the_calendar_does_not_know(
     assert _order(earlier.score(Histories.from_lists([[4, 5]])))[0] == 7
 
 
-def test_nothing_is_said_about_an_empty_history(courses: CourseCatalogue, students: Dataset) -> None:
+def test_an_empty_history_scores_zero(courses: CourseCatalogue, students: Dataset) -> None:
     rule = NextAssessmentRule(courses)
     rule.fit(students, np.random.default_rng(0))
     assert not rule.score(Histories.from_lists([[]])).any()

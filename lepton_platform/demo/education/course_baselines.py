@@ -78,8 +78,10 @@ class CourseBaseline(Recommender[EmptyConfig]):
     def _compute_similarities(self, items: Int32Array) -> Float32Array:
         """Shape (len(items), n_items): 1 / (1 + distance in steps) within a course, 0 across courses."""
         course, step = self.courses.course, self.courses.step
-        proximity = 1 / (1 + np.abs(step[items][:, None] - step[None, :]))
+        # Broadcasting: rows are the given items, columns all items.
+        distance = np.abs(step[items][:, None] - step[None, :])
         is_same_course = course[items][:, None] == course[None, :]
+        proximity = 1 / (1 + distance)
         return np.where(is_same_course, proximity, 0).astype(np.float32)
 
     def _to_arrays(self) -> Arrays:
@@ -103,11 +105,13 @@ class NextAssessmentRule(CourseBaseline):
         step = self.courses.step
         in_course = self._is_last_course(history)
         # in_course[history] selects the history's own items of that course.
-        furthest_step = step[history[in_course[history]]].max()
+        seen_items = history[in_course[history]]
+        furthest_step = step[seen_items].max()
         is_ahead = (step > furthest_step).astype(np.float32)
         # 1 / (1 + step) is at most 1/2, so every item ahead scores above every item behind.
-        scores = np.where(in_course & ~self.courses.is_course, is_ahead + 1 / (1 + step), 0)
-        return scores.astype(np.float32)
+        order_scores = is_ahead + 1 / (1 + step)
+        is_candidate = in_course & ~self.courses.is_course
+        return np.where(is_candidate, order_scores, 0).astype(np.float32)
 
 
 class DueDateRule(CourseBaseline):
@@ -119,13 +123,16 @@ class DueDateRule(CourseBaseline):
         super().__init__(courses)
         # step / 1000 orders assessments that are due on the same day.
         days_left = (courses.due_at - request_time_ms) / DAY_MS + courses.step / 1000
-        upcoming_scores = 1 + 1 / (1 + GRACE_DAYS + np.maximum(days_left, -GRACE_DAYS))
+        # The larger score is due earlier; all are above 1, and those of overdue assessments are below.
+        bounded_days = np.maximum(days_left, -GRACE_DAYS)
+        upcoming_scores = 1 + 1 / (1 + GRACE_DAYS + bounded_days)
         overdue_scores = 1 / (1 + np.abs(days_left))
         self._item_scores = np.where(days_left >= -GRACE_DAYS, upcoming_scores, overdue_scores)
         self._item_scores[courses.is_course] = 0
 
     def _score_next_items(self, history: Int32Array) -> Float32Array:
-        in_taken_course = np.isin(self.courses.course, self.courses.course[history])
+        taken_courses = self.courses.course[history]
+        in_taken_course = np.isin(self.courses.course, taken_courses)
         return np.where(in_taken_course, self._item_scores, 0).astype(np.float32)
 
 
@@ -140,34 +147,49 @@ class PreviousPresentationRule(CourseBaseline):
     def _fit(self, data: Dataset, rng: np.random.Generator) -> None:
         n_templates = int(self.courses.template.max()) + 1
         counts = np.zeros((n_templates, n_templates))
-        self._pair_counts: dict[tuple[int, int], Float64Array] = {}
-        for start, stop in zip(data.indptr[:-1].tolist(), data.indptr[1:].tolist(), strict=True):
-            for templates in self._split_by_course(data.item[start:stop]):
+        self._pair_counts: dict[tuple[int, ...], Float64Array] = {}
+        for user in range(data.n_users):
+            history = data.item[data.indptr[user] : data.indptr[user + 1]]
+            for templates in self._split_by_course(history):
                 # add.at counts repeated pairs; counts[a, b] += 1 with index arrays would count them once.
                 np.add.at(counts, (templates[:-1], templates[1:]), 1)
-                for before_last, last, following in zip(
-                    templates, templates[1:], templates[2:], strict=False
-                ):
-                    pair = self._pair_counts.setdefault((before_last, last), np.zeros(n_templates))
-                    pair[following] += 1
-        self._next_probabilities = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+                self._count_pairs(templates, n_templates)
+        row_sums = counts.sum(axis=1, keepdims=True)
+        # maximum: a template that nothing follows has a row of zeros instead of a division by zero.
+        self._next_probabilities = counts / np.maximum(row_sums, 1)
+
+    def _count_pairs(self, templates: list[int], n_templates: int) -> None:
+        """Counts which template follows each pair of consecutive ones."""
+        for index in range(len(templates) - 2):
+            pair = (templates[index], templates[index + 1])
+            if pair not in self._pair_counts:
+                self._pair_counts[pair] = np.zeros(n_templates)
+            following = templates[index + 2]
+            self._pair_counts[pair][following] += 1
 
     def _split_by_course(self, history: Int32Array) -> list[list[int]]:
         """The templates of each course in the history, in time order."""
         courses = self.courses.course[history]
-        return [self.courses.template[history[courses == course]].tolist() for course in np.unique(courses)]
+        templates = []
+        for course in np.unique(courses):
+            items = history[courses == course]
+            templates.append(self.courses.template[items].tolist())
+        return templates
 
     def _score_next_items(self, history: Int32Array) -> Float32Array:
         in_course = self._is_last_course(history)
-        seen = self.courses.template[history[in_course[history]]]
+        seen_items = history[in_course[history]]
+        seen = self.courses.template[seen_items].tolist()
         probabilities = self._next_probabilities[seen[-1]]
-        pair_counts = None
-        if len(seen) > 1:
-            pair_counts = self._pair_counts.get((int(seen[-2]), int(seen[-1])))
+        # With one seen template the slice has length 1, which is no key.
+        pair_counts = self._pair_counts.get(tuple(seen[-2:]))
         if pair_counts is not None:
-            probabilities = (pair_counts + PAIR_PRIOR * probabilities) / (pair_counts.sum() + PAIR_PRIOR)
+            total = pair_counts.sum() + PAIR_PRIOR
+            probabilities = (pair_counts + PAIR_PRIOR * probabilities) / total
         is_seen = np.isin(np.arange(len(probabilities)), seen)
         probabilities = np.where(is_seen, 0, probabilities)
         # The assessment after the next one, because students skip assessments.
-        probabilities = probabilities + SECOND_NEXT_WEIGHT * (probabilities @ self._next_probabilities)
-        return np.where(in_course, probabilities[self.courses.template], 0).astype(np.float32)
+        second_next = probabilities @ self._next_probabilities
+        probabilities = probabilities + SECOND_NEXT_WEIGHT * second_next
+        item_scores = probabilities[self.courses.template]
+        return np.where(in_course, item_scores, 0).astype(np.float32)

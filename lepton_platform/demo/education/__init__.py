@@ -1,0 +1,1 @@
+"""Evaluation on the education data: the blend against popularity and rules of the course catalogue."""
