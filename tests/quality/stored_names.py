@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from django.core.management import get_commands, load_command_class
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from lepton_platform.api import openapi
+from lepton_platform.api.errors import PROBLEM_TYPES
 from lepton_platform.celery import app
 from recommender.algorithms.base import Recommender
+from recommender.registry import reasons
+from recommender.registry.version_metrics import VersionMetrics
 from tests.recommender import checkerboard
 
 SNAPSHOT = Path(__file__).with_name("stored_names.json")
@@ -40,6 +44,9 @@ def collect_names() -> dict[str, Names]:
         "command options": collect_command_options(),
         "model configuration": {name: collect_config_fields(model) for name, model in build_models().items()},
         "artefact arrays": collect_artefact_arrays(),
+        "version metrics": {"names": sorted(VersionMetrics.__struct_fields__)},
+        "reason codes": {"names": sorted(reasons.SENTENCES)},
+        "error codes": {"names": sorted(PROBLEM_TYPES)},
     }
 
 
@@ -126,7 +133,7 @@ def build_models() -> dict[str, Recommender[Any]]:
 
 
 def collect_config_fields(model: Recommender[Any]) -> list[str]:
-    return sorted(model._serialize_config())
+    return sorted(asdict(model.config))
 
 
 def collect_artefact_arrays() -> Names:
