@@ -24,7 +24,12 @@ def publish_outbox(*, region: str) -> int:
 
     Delivery is at least once: a crash between the broker and the commit publishes a message again.
     """
-    with data_ops(region, "outbox", actor=WORKER, reason="publish task messages") as s:
+    with data_ops(
+        region,
+        "outbox",
+        actor=WORKER,
+        reason="publish task messages",
+    ) as s:
         pending = outbox.fetch_pending(s)
         for message in pending:
             app.send_task(
@@ -32,6 +37,7 @@ def publish_outbox(*, region: str) -> int:
                 kwargs={**message.arguments, "region": region},
                 queue=region_queue(region),
             )
+            # Committed after sending: a message is lost in no case, and sent twice in the worst.
             outbox.mark_published(s, message)
     return len(pending)
 
@@ -39,7 +45,12 @@ def publish_outbox(*, region: str) -> int:
 @shared_task(name="lepton.sweep")  # type: ignore[untyped-decorator]  # celery has no types
 def retry_expired_jobs(*, region: str) -> int:
     """Queues jobs whose lease has expired again; after three attempts they are parked. Returns their number."""
-    with data_ops(region, "sweeper", actor=WORKER, reason="expired leases") as s:
+    with data_ops(
+        region,
+        "sweeper",
+        actor=WORKER,
+        reason="expired leases",
+    ) as s:
         return len(jobs.recover_expired_jobs(s))
 
 
@@ -64,14 +75,23 @@ def fold_counters(*, region: str) -> None:
 @shared_task(name="lepton.clean")  # type: ignore[untyped-decorator]  # celery has no types
 def remove_expired_data(*, region: str) -> None:
     """Deletes rows past their retention, and artefact folders that no version names."""
-    with data_ops(region, "outbox", actor=WORKER, reason="drop published messages") as s:
+    with data_ops(
+        region,
+        "outbox",
+        actor=WORKER,
+        reason="drop published messages",
+    ) as s:
         outbox.delete_published(s)
     for tenant in iter_active_tenants(region, reason="retention"):
         try:
             retention.enforce_retention(tenant, actor=WORKER)
             orphans.remove_orphaned_artefacts(tenant, actor=WORKER)
         except DomainError as error:
-            log.warning("clean_failed", tenant=str(tenant.id), reason=error.code)
+            log.warning(
+                "clean_failed",
+                tenant=str(tenant.id),
+                reason=error.code,
+            )
 
 
 def _find_merge_candidates(tenant: TenantRef, after: bytes) -> list[bytes]:
@@ -87,12 +107,20 @@ def _merge_profiles(tenant: TenantRef, profiles: Sequence[bytes]) -> None:
             with scope(tenant, actor=WORKER) as s:
                 profiles = merge.merge_profiles(s, profiles).unfinished_keys
         except Conflict:
-            log.info("merge_conflict", tenant=str(tenant.id), profiles=len(profiles))
+            log.info(
+                "merge_conflict",
+                tenant=str(tenant.id),
+                profiles=len(profiles),
+            )
             if len(profiles) > 1:
                 for profile_key in profiles:
                     _merge_profiles(tenant, [profile_key])
             return
         except DomainError as error:
             # Lost keys or a damaged chunk of one tenant must not keep the others' timelines from being merged.
-            log.warning("merge_skipped", tenant=str(tenant.id), reason=error.code)
+            log.warning(
+                "merge_skipped",
+                tenant=str(tenant.id),
+                reason=error.code,
+            )
             return

@@ -36,4 +36,9 @@ def _run_for_each_tenant(region: str, reason: str, check: Callable[..., object])
             # The message reached a worker of another region: no tenant is at fault.
             raise
         except (DomainError, DataError) as error:
-            log.warning("watch_failed", tenant=str(tenant.id), what=reason, reason=type(error).__name__)
+            log.warning(
+                "watch_failed",
+                tenant=str(tenant.id),
+                what=reason,
+                reason=type(error).__name__,
+            )

@@ -28,7 +28,11 @@ def build_tenant_ref(tenant_id: str, region: str) -> TenantRef:
 
 def iter_active_tenants(region: str, *, reason: str) -> Iterator[TenantRef]:
     """The active tenants of a region; no scope is open while the caller works on one."""
-    with control_ops("upkeep", actor=WORKER, reason=reason) as s:
+    with control_ops(
+        "upkeep",
+        actor=WORKER,
+        reason=reason,
+    ) as s:
         tenants = [view.ref for view in list_tenants(s) if view.region == region and view.status == "active"]
     yield from tenants
 
@@ -40,7 +44,11 @@ def get_tenant_by_slug(slug: str, *, reason: str) -> TenantRef:
 
 def get_view_by_slug(slug: str, *, reason: str) -> TenantView:
     """The tenant with its plan and other control-plane data, for commands. Raises NotFound."""
-    with control_ops("operator", actor=WORKER, reason=reason) as s:
+    with control_ops(
+        "operator",
+        actor=WORKER,
+        reason=reason,
+    ) as s:
         for view in list_tenants(s):
             if view.slug == slug:
                 return view

@@ -21,7 +21,12 @@ def train_model(*, tenant_id: str, job_id: str, region: str) -> None:
     """Runs a training job, unless it is done, cancelled or leased by another worker."""
     from recommender.training.job_runner import run_training_job  # noqa: PLC0415 - torch loads only where something is trained
 
-    run_training_job(build_tenant_ref(tenant_id, region), UUID(job_id), owner=get_worker_name(), actor=WORKER)
+    run_training_job(
+        build_tenant_ref(tenant_id, region),
+        UUID(job_id),
+        owner=get_worker_name(),
+        actor=WORKER,
+    )
 
 
 @shared_task(name="lepton.embed_images")  # type: ignore[untyped-decorator]  # celery has no types
@@ -36,7 +41,11 @@ def embed_images(*, region: str) -> None:
         if n_pending:
             from recommender.training.new_image_embeddings import embed_new_images  # noqa: PLC0415 - torch loads only where needed
 
-            embed_new_images(tenant, actor=WORKER, max_images=MAX_IMAGES)
+            embed_new_images(
+                tenant,
+                actor=WORKER,
+                max_images=MAX_IMAGES,
+            )
 
 
 @shared_task(name="lepton.refresh")  # type: ignore[untyped-decorator]  # celery has no types

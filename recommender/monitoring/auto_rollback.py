@@ -30,7 +30,10 @@ COMPARISON_WINDOW = timedelta(days=28)
 DEFAULT_CONFIG = OnlineTestConfig()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class VersionPair:
     """The active version, the version to roll back to, and when the first became active."""
 
@@ -70,11 +73,19 @@ def check_active_version(
         with scope(tenant, actor=actor) as s:
             if analysis.degraded:
                 reasons = analysis.to_reasons(pair.previous.name)
-                actions.roll_back(s, expected=pair.active.version, reasons=reasons)
+                actions.roll_back(
+                    s,
+                    expected=pair.active.version,
+                    reasons=reasons,
+                )
             observation = _serialize_analysis(pair, analysis)
             actions.record_observation(s, pair.active.version, live=observation)
     except (Conflict, NotFound) as error:
-        log.info("roll_back_overtaken", tenant=str(tenant.id), reason=error.code)
+        log.info(
+            "roll_back_overtaken",
+            tenant=str(tenant.id),
+            reason=error.code,
+        )
     return analysis
 
 
@@ -85,6 +96,7 @@ def _find_version_pair(tenant: TenantRef, actor: Actor) -> VersionPair | None:
         activated_at = queries.get_activation_time(s)
     if active is None or previous is None or activated_at is None:
         return None
+    # A person promoted it after the roll-back; monitoring does not overrule that.
     if active.live.get("rolled_back"):
         return None
     return VersionPair(active, previous, activated_at)

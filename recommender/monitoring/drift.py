@@ -38,7 +38,10 @@ DRIFT_SIGNALS = ("event_kinds", "categories", "hours", "activity", "scores", "co
 _COUNTED_SIGNALS = DRIFT_SIGNALS[:4]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class DriftReport:
     """The shift of each of DRIFT_SIGNALS between two windows."""
 
@@ -89,6 +92,7 @@ def measure_drift(
     observation = report.to_json(windows)
     with scope(tenant, actor=actor) as s:
         actions.record_observation(s, version.version, drift=observation)
+        # Only on the change of level: the task runs several times a day.
         if observation["level"] == "drifted" and version.drift.get("level") != "drifted":
             signals = ",".join(name for name, shift in shifts.items() if shift.level == "drifted")
             audit.record_entry(s, "model.drifted", version.name, signals=signals)
@@ -122,9 +126,9 @@ def _compute_shifts(
     return shifts
 
 
-def _compute_mean_scores(answers: Recommendations) -> Float64Array:
+def _compute_mean_scores(recommendations: Recommendations) -> Float64Array:
     """float64 (histories), the mean score of each list."""
-    mean_scores: Float64Array = answers.scores.mean(axis=1).astype(np.float64)
+    mean_scores: Float64Array = recommendations.scores.mean(axis=1).astype(np.float64)
     return mean_scores
 
 

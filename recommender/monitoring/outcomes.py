@@ -27,7 +27,10 @@ PERSONAL_STAGES = ("model", "model_session")
 PORTAL_SCENARIO_PREFIX = "portal."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class ComparedVersions:
     """Names of the active and the previous version, and when the first became active."""
 
@@ -36,7 +39,10 @@ class ComparedVersions:
     activated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class VersionRecommendations:
     """Recommendations of the active and the previous version, with their outcomes."""
 
@@ -62,7 +68,10 @@ class _ReceiptColumns:
     scenario: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class _VersionOutcomes:
     """Recommendations of one version, ascending by `receipt_hash`; times in Unix milliseconds.
 
@@ -145,6 +154,7 @@ def load_served_recommendations(
         attribution_window,
         actor,
     )
+    # If no more events arrive, later recommendations are not judged as ignored.
     cutoff_ms = min(newest_event_ms, _to_epoch_ms(now))
     return VersionRecommendations(
         current=current.select_closed(cutoff_ms, attribution_window),
@@ -185,6 +195,7 @@ def _load_outcomes(
         columns.ids.append(receipt.id.int)
         columns.served_at.append(receipt.at_ms)
         columns.profile.append(profiles.setdefault(profile_key, len(profiles)))
+        # Both versions share the numbering, so that scenarios can be matched.
         columns.scenario.append(scenarios.setdefault(facts["scenario"], len(scenarios)))
         if len(columns.ids) == MAX_RECOMMENDATIONS:
             break

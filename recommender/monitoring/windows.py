@@ -31,7 +31,10 @@ _OTHER_CATEGORY = MAX_CATEGORIES
 _NO_CATEGORY = MAX_CATEGORIES + 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class TimeWindow:
     """A half-open interval: `start` is inside, `end` is not."""
 
@@ -53,7 +56,10 @@ class TimeWindow:
         return {"start": self.start.isoformat(), "end": self.end.isoformat()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class DriftWindows:
     """The window that the model was trained on, and the latest days."""
 
@@ -83,7 +89,10 @@ class DriftWindows:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class _TableWidths:
     """The numbers of bins; equal for both windows, so that their counts can be compared."""
 
@@ -135,7 +144,10 @@ class WindowStats:
         return {"profiles": self.n_profiles, "events": int(self.hour_counts.sum())}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class WindowPair:
     """Counts of both windows."""
 
@@ -156,7 +168,10 @@ def load_window_stats(tenant: TenantRef, windows: DriftWindows, *, actor: Actor)
     kinds = list(state.event_kinds.values())
     positive_kinds = np.array([kind.number for kind in kinds if kind.weight > 0], np.int64)
     n_kinds = max((kind.number for kind in kinds), default=-1) + 1
-    widths = _TableWidths(kinds=n_kinds, categories=_NO_CATEGORY + 1)
+    widths = _TableWidths(
+        kinds=n_kinds,
+        categories=_NO_CATEGORY + 1,
+    )
     pair = WindowPair(WindowStats(_table_widths=widths), WindowStats(_table_widths=widths))
     is_personalised = state.privacy.personalisation == "on"
     for key, records in _iter_profiles(tenant, windows, actor):

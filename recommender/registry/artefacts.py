@@ -67,6 +67,7 @@ def read_artefact(tenant: TenantRef, artefact_id: UUID, manifest: Mapping[str, A
             content = b"".join(open_segments(keyring, encrypted, stream_context=context))
         except (NotFound, DecryptionFailed) as error:
             raise ArtefactCorrupt(f"The model file {name} is missing or damaged.") from error
+        # Decryption shows that the tenant's key wrote the file; the hash shows that it is the file of this row.
         if _describe_file(content) != description:
             raise ArtefactCorrupt(f"The model file {name} differs from its manifest.")
         files[name] = content

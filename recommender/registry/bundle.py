@@ -17,7 +17,10 @@ _ITEMS = "items.safetensors"
 _REVIEW_SUMMARIES = "review_summaries.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class Bundle:
     """`item_numbers[i]` is the catalogue number of the ensemble's item i, ascending."""
 

@@ -20,7 +20,10 @@ def remove_orphaned_artefacts(tenant: TenantRef, *, actor: Actor) -> int:
     if not folders:
         return 0
     with scope(tenant, actor=actor) as s:
-        versions = ModelVersion.objects.filter(tenant_id=s.tenant_id, has_artefact=True)
+        versions = ModelVersion.objects.filter(
+            tenant_id=s.tenant_id,
+            has_artefact=True,
+        )
         referenced = {str(artefact_id) for artefact_id in versions.values_list("artefact_id", flat=True)}
     n_removed = 0
     for folder in folders:

@@ -25,7 +25,10 @@ def find_newest_version(s: Scope) -> VersionView | None:
 
 def get_version(s: Scope, number: int) -> VersionView:
     """Raises NotFound."""
-    row = ModelVersion.objects.filter(tenant_id=s.tenant_id, version=number).first()
+    row = ModelVersion.objects.filter(
+        tenant_id=s.tenant_id,
+        version=number,
+    ).first()
     if row is None:
         raise NotFound(f"There is no model version {number}.")
     return to_version_view(row)
@@ -33,7 +36,10 @@ def get_version(s: Scope, number: int) -> VersionView:
 
 def find_version_of_job(s: Scope, job_id: UUID) -> VersionView | None:
     """The version that a training job published or had refused."""
-    row = ModelVersion.objects.filter(tenant_id=s.tenant_id, job_id=job_id).first()
+    row = ModelVersion.objects.filter(
+        tenant_id=s.tenant_id,
+        job_id=job_id,
+    ).first()
     return to_version_view(row) if row else None
 
 

@@ -110,13 +110,13 @@ def translate_reasons_to_english(reasons: Sequence[DecisionReason]) -> str:
 def translate_slice_name(name: str) -> str:
     """A slice's name for display, such as "new profiles" or "language zh"; slices are named "kind" or "kind=value"."""
     kind, _equals, value = name.partition("=")
-    label = _(_SLICE_NAMES[kind]) if kind in _SLICE_NAMES else kind
+    label = _(_SLICE_NAMES.get(kind, kind))
     return f"{label} {value}" if value else label
 
 
 def translate_signal_name(name: str) -> str:
     """The name of an online signal, of a drift signal or of a drift level, for display."""
-    return _(_SIGNAL_NAMES[name]) if name in _SIGNAL_NAMES else name
+    return _(_SIGNAL_NAMES.get(name, name))
 
 
 def _translate_reason(reason: DecisionReason) -> str:

@@ -48,7 +48,10 @@ class LocalFolderStore:
         part = target.with_name(target.name + ".part")
         try:
             shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True, mode=0o700)
+            part.mkdir(
+                parents=True,
+                mode=0o700,
+            )
             for name, chunks in files.items():
                 _write_durably(part / name, chunks)
             # The files' names are durable before the folder gets the name under which it is read.

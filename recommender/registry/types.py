@@ -14,7 +14,10 @@ from recommender.registry.reasons import parse_reasons
 from recommender.registry.version_metrics import VersionMetrics
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class VersionView:
     """One version as the API, the portal and serving read it.
 
@@ -58,7 +61,10 @@ class VersionView:
         return self.parsed_metrics.serving_mode == "model"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class TrainedModel:
     """The result of a training, to be published.
 

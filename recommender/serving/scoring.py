@@ -67,6 +67,7 @@ def rank_items(
     if snapshot.catalogue.n_slots == 0:
         no_scores = np.empty(0, dtype=np.float32)
         return Ranking(stage="empty", scores=no_scores, history=history, weight=weight)
+    # Later slots are items that were added after training.
     in_model = history < snapshot.n_model_items
     if in_model.any() and snapshot.bundle is not None and has_behavioural_model(snapshot):
         stage: Stage = "model_session" if is_session else "model"
@@ -80,6 +81,7 @@ def rank_items(
     fallback = _rank_fallback(snapshot, history, weight)
     if not active_rules:
         return fallback
+    # Items that match the same rules have the same score; popularity or recency orders them.
     tie_breaker = _compute_tie_breaker(fallback.scores)
     ranking = Ranking(stage="knowledge", scores=tie_breaker, history=history, weight=weight)
     return _apply_rules(ranking, active_rules, None)

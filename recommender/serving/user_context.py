@@ -136,7 +136,9 @@ def _check_personalisation(state: SpaceState, *, consent: int) -> str:
     """Why the profile's history may not be used; empty if it may be."""
     if state.privacy.personalisation == "off":
         return PERSONALISATION_OFF
-    return "" if allows_profiling(state.privacy, consent) else CONSENT_MISSING
+    if not allows_profiling(state.privacy, consent):
+        return CONSENT_MISSING
+    return ""
 
 
 def _build_anonymous_context(session: ItemNumberArray, not_personalised_reason: str) -> UserContext:

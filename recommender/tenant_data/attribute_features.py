@@ -26,7 +26,10 @@ _ITEM_FIELDS = ("brand", "categories", "language", "price", "tags")
 _LABEL_SEPARATOR = re.compile("[:=：]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class FeatureData:
     """A table of attributes, one column for each name, with its specification.
 

@@ -18,7 +18,10 @@ from tenants.data.records import Records
 from tenants.data.types import EventKind
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class Interactions:
     """The cleaned interactions; `user_attributes` has one entry for each user of the dataset."""
 

@@ -34,7 +34,10 @@ from tenants.scope import Actor, scope
 _PROGRESS_INTERVAL = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class TrainingData:
     """What a training reads of a tenant.
 
@@ -61,7 +64,10 @@ class TrainingData:
     min_group_size: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class _Catalogue:
     """Live items by ascending number; parallel arrays."""
 

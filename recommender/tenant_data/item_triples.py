@@ -24,7 +24,9 @@ def load_item_triples(
     with scope(tenant, actor=actor) as s:
         tokens_by_number = load_triple_tokens(s, knowledge.load_triples(s))
     tokens = tuple(tokens_by_number.get(number, ()) for number in numbers.tolist())
-    return tokens if any(tokens) else None
+    if not any(tokens):
+        return None
+    return tokens
 
 
 def load_triple_tokens(s: Scope, triples: Sequence[TripleInput]) -> TripleTokens:

@@ -15,7 +15,10 @@ PAGE_SIZE = 5_000
 Page = TypeVar("Page", bound=Sized)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class ProfilePage:
     """Profiles by key, ascending, and the tenant's settings when the page was read."""
 
@@ -33,6 +36,7 @@ def iter_pages(
 
     No transaction is open while the caller works on a page.
     """
+    # Keyset paging: each page starts after the last row of the previous one, however large the table is.
     page: Page | None = None
     while True:
         with scope(tenant, actor=actor) as s:
@@ -56,7 +60,12 @@ def _load_item_page(s: Scope, previous: list[StoredItem] | None) -> list[StoredI
     version, item_no = 0, 0
     if previous is not None:
         version, item_no = previous[-1].version, previous[-1].item_no
-    return catalog.list_changed_items(s, version, after_no=item_no, limit=PAGE_SIZE)
+    return catalog.list_changed_items(
+        s,
+        version,
+        after_no=item_no,
+        limit=PAGE_SIZE,
+    )
 
 
 def _load_profile_page(s: Scope, previous: ProfilePage | None) -> ProfilePage:
@@ -64,4 +73,11 @@ def _load_profile_page(s: Scope, previous: ProfilePage | None) -> ProfilePage:
     if state.privacy.personalisation == "off":
         return ProfilePage(state, {})
     after = b"" if previous is None else max(previous.profiles)
-    return ProfilePage(state, profiles.list_profiles(s, after=after, limit=PAGE_SIZE))
+    return ProfilePage(
+        state,
+        profiles.list_profiles(
+            s,
+            after=after,
+            limit=PAGE_SIZE,
+        ),
+    )

@@ -32,7 +32,10 @@ _BATCH_SIZE = 250
 WITHOUT_CONSENT, ITEM_RETIRED = "review without consent", "review of a retired item"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class ReviewCorpus:
     """The analysed reviews of one training.
 
@@ -58,7 +61,9 @@ class ReviewCorpus:
         """Features in the order of `item_numbers`; None if no item has a summary."""
         allowed_aspects = [name for name in load_aspect_names() if name not in self.denied_aspects]
         features = build_review_features(summaries, item_numbers.tolist(), allowed_aspects)
-        return features if features.has_values else None
+        if not features.has_values:
+            return None
+        return features
 
 
 def load_reviews(
@@ -91,7 +96,13 @@ def load_reviews(
     if not expected:
         return ReviewCorpus((), denied_aspects, 0, {})
     collector = _ReviewCollector(load_analyzer(), item_texts, consent)
-    for batch in _iter_batches(reviews.scan_reviews(tenant, actor=actor, max_reviews=max_reviews)):
+    for batch in _iter_batches(
+        reviews.scan_reviews(
+            tenant,
+            actor=actor,
+            max_reviews=max_reviews,
+        )
+    ):
         # The scan returns more than `max_reviews` if many reviews have the same time, as after an import.
         if collector.n_stored >= expected:
             break

@@ -65,6 +65,7 @@ def encode_column(name: str, values: Sequence[str]) -> SegmentColumn:
     counts = Counter(value for value in values if value)
     frequent_values = [value for value, _count in counts.most_common(MAX_VALUES)]
     code_by_value = {value: code for code, value in enumerate(frequent_values)}
+    # fromiter with a count fills the array without an intermediate list.
     codes = np.fromiter((code_by_value.get(value, -1) for value in values), np.int32, len(values))
     names: list[str] = []
     for number, value in enumerate(frequent_values, start=1):

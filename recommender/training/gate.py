@@ -38,7 +38,10 @@ MIN_FAIR_CASES = 100
 DEFAULT_GATE_CONFIG = GateConfig()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class HeldOutEvents:
     """A split and how it was made: "time-split" or "leave-last-out"."""
 
@@ -46,7 +49,10 @@ class HeldOutEvents:
     split: Split
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class GateMetrics:
     """Ranking metrics of the new model, the popularity baseline and the live model; `gate` holds the comparisons."""
 
@@ -57,7 +63,10 @@ class GateMetrics:
     gate: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class GateResult:
     """The gate's decision. Without `reasons` the model may serve as trained."""
 
@@ -90,7 +99,11 @@ def hold_out(
             (_find_live_cut(dataset, live_trained_until), MIN_FAIR_CASES),
             (None, DEFAULT_GATE_CONFIG.min_cases),
         ):
-            by_time = time_split(dataset, test_fraction=fraction, cutoff_ms=cutoff_ms)
+            by_time = time_split(
+                dataset,
+                test_fraction=fraction,
+                cutoff_ms=cutoff_ms,
+            )
             split = _select_unseen_targets(by_time, max_cases)
             if len(split) >= min_cases:
                 return HeldOutEvents("time-split", split)
@@ -121,7 +134,10 @@ def evaluate_candidate(
     """
     rng = np.random.default_rng(0)
     candidate = evaluate_scorer(ensemble.score, split, k=K)
-    metrics = GateMetrics(cases=len(split), candidate=candidate.summarize_metrics(rng))
+    metrics = GateMetrics(
+        cases=len(split),
+        candidate=candidate.summarize_metrics(rng),
+    )
     if len(split) < config.min_cases:
         return GateResult((create_few_cases_reason(len(split), config),), metrics)
     baseline = evaluate_scorer(ensemble.models[Popularity.name].score, split, k=K)
@@ -139,7 +155,12 @@ def evaluate_candidate(
         live=live_ndcg,
         slices=build_case_slices(split, *segments),
     )
-    decision = evaluate_gate(gate_input, rng, config, k=K)
+    decision = evaluate_gate(
+        gate_input,
+        rng,
+        config,
+        k=K,
+    )
     return GateResult(decision.reasons, replace(metrics, gate=dict(decision.metrics)))
 
 
@@ -196,7 +217,9 @@ def _find_live_cut(dataset: Dataset, trained_until: datetime | None) -> int | No
         return None
     cutoff_ms = to_milliseconds(trained_until) + 1
     new_fraction = float((dataset.timestamp >= cutoff_ms).mean())
-    return cutoff_ms if MIN_CUT_FRACTION <= new_fraction <= MAX_CUT_FRACTION else None
+    if not MIN_CUT_FRACTION <= new_fraction <= MAX_CUT_FRACTION:
+        return None
+    return cutoff_ms
 
 
 def _select_unseen_targets(split: Split, max_cases: int) -> Split:

@@ -70,6 +70,7 @@ class JobHeartbeat:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Stops before the job is finished, so that no heartbeat renews a finished job.
         self._stop.set()
         self._thread.join()
 
@@ -101,7 +102,12 @@ class JobHeartbeat:
         self._checkpoint_saved_at = time.monotonic()
         try:
             with scope(self._tenant, actor=self._actor) as s:
-                jobs.save_checkpoint(s, self._job_id, owner=self._owner, outcome=outcome)
+                jobs.save_checkpoint(
+                    s,
+                    self._job_id,
+                    owner=self._owner,
+                    outcome=outcome,
+                )
         except Conflict:
             self._lease_lost = True
 
@@ -132,4 +138,8 @@ class JobHeartbeat:
             self._lease_lost = True
         except DomainError as error:
             # For example a key service that is down for a moment: the lease outlasts several heartbeats.
-            log.warning("lease_not_renewed", job=str(self._job_id), reason=error.code)
+            log.warning(
+                "lease_not_renewed",
+                job=str(self._job_id),
+                reason=error.code,
+            )

@@ -22,7 +22,10 @@ from tenants.scope import Actor, scope
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class _JobResult:
     """The final state of a job; `outcome` is the JSON that the API and the portal read."""
 
@@ -45,12 +48,22 @@ def run_training_job(
     """
     with scope(tenant, actor=actor) as s:
         job = jobs.lease_job(s, job_id, owner=owner)
+    # Another worker has it, or an earlier delivery of the message finished it.
     if job is None:
         return
     try:
-        result = _train(tenant, job, owner=owner, actor=actor)
+        result = _train(
+            tenant,
+            job,
+            owner=owner,
+            actor=actor,
+        )
     except (LeaseLost, StoreUnavailable, KeyServiceUnavailable) as error:
-        log.warning("training_interrupted", job=str(job_id), reason=error.code)
+        log.warning(
+            "training_interrupted",
+            job=str(job_id),
+            reason=error.code,
+        )
         return
     with scope(tenant, actor=actor) as s:
         jobs.finish_job(
@@ -72,7 +85,12 @@ def _train(
 ) -> _JobResult:
     """Maps exceptions to final states; lets through those after which another attempt may succeed."""
     try:
-        with JobHeartbeat(tenant, job.id, owner=owner, actor=actor) as heartbeat:
+        with JobHeartbeat(
+            tenant,
+            job.id,
+            owner=owner,
+            actor=actor,
+        ) as heartbeat:
             version = train_and_publish(
                 tenant,
                 job.id,
@@ -84,6 +102,7 @@ def _train(
         return _JobResult("cancelled", "Cancelled on request.")
     except DataError as error:
         return _JobResult("failed", str(error))
+    # Another attempt on the same worker would fail in the same way.
     except MemoryError:
         return _JobResult("failed", "The worker ran out of memory; the tenant needs a larger one.")
     except (LeaseLost, StoreUnavailable, KeyServiceUnavailable):

@@ -52,9 +52,19 @@ def embed_new_images(
     while page:
         vectors = _encode_images(encoder, page)
         with scope(tenant, actor=actor) as s:
-            record_image_embeddings(s, ENCODER_NAME, page, vectors)
+            record_image_embeddings(
+                s,
+                ENCODER_NAME,
+                page,
+                vectors,
+            )
             last_number = page[-1].item_no
-            next_page = stored_embeddings.list_pending(s, ENCODER_NAME, after=last_number, limit=PAGE_SIZE)
+            next_page = stored_embeddings.list_pending(
+                s,
+                ENCODER_NAME,
+                after=last_number,
+                limit=PAGE_SIZE,
+            )
         n_read += len(page)
         on_progress(min(n_read / max(n_pending, 1), 1.0))
         if max_images is not None and n_read >= max_images:

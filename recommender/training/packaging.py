@@ -27,7 +27,10 @@ from recommender.types import DataError
 from tenants.regions import TenantRef
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class TrainingDetails:
     """What the metrics say of how a model was trained; the fields are those of `VersionMetrics`."""
 
@@ -113,6 +116,7 @@ def _summarize_data(training_data: TrainingData) -> TrainingDataSummary:
 
 def _check_round_trip(ensemble: Ensemble, files: Mapping[str, bytes]) -> None:
     """Raises DataError unless the model read back from its files gives the scores of the model that was evaluated."""
+    # A short history of the first items is enough: it passes through every model of the ensemble.
     history = np.arange(min(ensemble.items, 5), dtype=np.int32)
     restored = Bundle.from_files(files).ensemble
     scores, restored_scores = ensemble.score_history(history), restored.score_history(history)

@@ -75,13 +75,10 @@ def train_and_publish(
     actor: Actor,
     heartbeat: JobHeartbeat,
 ) -> VersionView:
-    """Runs a training and returns the version that it published or that the gate refused.
-
-    Running again for the same job publishes nothing twice.
+    """Runs a training and returns its version, published or refused; a second run of the same job publishes nothing.
 
     Args:
-        tenant: the tenant.
-        job_id: the job; the version names it.
+        job_id: is stored with the version.
         parameters: the job's parameters.
         actor: recorded with each scope and in the audit log.
         heartbeat: progress and cancellation; its TrainingCancelled and LeaseLost pass through.
@@ -102,6 +99,7 @@ def train_and_publish(
         heartbeat=heartbeat,
     )
     with scope(tenant, actor=actor) as s:
+        # Read before the training: if it has changed by the end, another training was faster.
         active_number = queries.get_active_number(s)
         live = queries.get_active_version(s)
         tuned_settings = queries.get_tuned_settings(s)
@@ -113,7 +111,9 @@ def train_and_publish(
         heartbeat=heartbeat,
         backend=select_distributed_backend(enriched.training_data.dataset),
     )
-    candidate = _refresh_live_model(run) if parameters.refresh else None
+    candidate = None
+    if parameters.refresh:
+        candidate = _refresh_live_model(run)
     if candidate is None:
         candidate = _train_from_scratch(run, tuned_settings)
     candidate = _select_servable_model(candidate, live)
@@ -176,6 +176,7 @@ def _train_from_scratch(run: _TrainingRun, previous_settings: ParameterOverrides
     tuned = _tune_settings(run, split, previous_settings)
     is_tuned = run.parameters.tuning_budget is not None
     run.heartbeat.start_phase(phases.TRAINING_AFTER_TUNING if is_tuned else phases.TRAINING)
+    # A fixed seed: the same data gives the same model.
     rng = np.random.default_rng(0)
     details = TrainingDetails(protocol=held_out.protocol, settings=tuned.overrides, tuning=tuned.report)
     if not len(split):

@@ -78,6 +78,7 @@ def refresh_model(
     past_data = enriched.add_past_reviews(split.train)
     if not refit_models(models, past_data, progress=progress, rng=rng):
         return None
+    # The report is mutable on purpose: the ensemble keeps it, and the time of the refit is added below.
     report = {**live.ensemble.training_report, "seconds": {}, "skipped": {}}
     n_items = training_data.dataset.n_items
     ensemble = Ensemble(models, live.ensemble.blend, n_items, report, live.ensemble.reranker)
@@ -98,4 +99,6 @@ def _split_new_events(dataset: Dataset, trained_until: datetime, max_cases: int)
         return None
     fraction = float(is_new.mean()) / 2
     held_out = gate.hold_out(dataset, max_cases=max_cases, fraction=fraction)
-    return held_out.split if held_out.protocol == "time-split" else None
+    if held_out.protocol != "time-split":
+        return None
+    return held_out.split

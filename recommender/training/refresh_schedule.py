@@ -32,9 +32,11 @@ def request_if_due(tenant: TenantRef, *, actor: Actor) -> JobView | None:
         newest = queries.find_newest_version(s)
         if not _is_due(s, newest):
             return None
-        parameters: dict[str, Any] = {"profile": newest.profile if newest else "fast", "scheduled": True}
-        if newest is not None and _can_refresh(s, newest):
-            parameters["refresh"] = True
+        parameters: dict[str, Any] = {"profile": "fast", "scheduled": True}
+        if newest is not None:
+            parameters["profile"] = newest.profile
+            if _can_refresh(s, newest):
+                parameters["refresh"] = True
         return jobs.request_job(s, "train", parameters=parameters)
 
 
@@ -43,7 +45,10 @@ def get_last_full_training(version: VersionView) -> FullTraining:
     metrics = version.parsed_metrics
     if metrics.full is not None:
         return metrics.full
-    return FullTraining(at=version.trained_at.isoformat(), events_stored=metrics.data.events_stored)
+    return FullTraining(
+        at=version.trained_at.isoformat(),
+        events_stored=metrics.data.events_stored,
+    )
 
 
 def _can_refresh(s: Scope, newest: VersionView) -> bool:

@@ -71,6 +71,7 @@ class EnrichedData:
         )
 
     def _add_review_features(self, dataset: Dataset, summaries: ReviewSummaryTable) -> Dataset:
+        # In the order of the data set's items.
         features = self.reviews.build_item_features(summaries, self.training_data.item_numbers)
         return replace(dataset, review_features=features)
 
@@ -88,7 +89,11 @@ def load_side_data(
     Image embeddings are stored, so only new images take time; reviews are analysed again by each training.
     """
     heartbeat.start_phase(phases.EMBEDDING_IMAGES)
-    embed_new_images(tenant, actor=actor, on_progress=heartbeat.report_fraction)
+    embed_new_images(
+        tenant,
+        actor=actor,
+        on_progress=heartbeat.report_fraction,
+    )
     item_numbers = training_data.item_numbers
     dataset = replace(
         training_data.dataset,

@@ -169,8 +169,8 @@ RECOMMENDER_SEEDS = (
     Seed(
         "the page of a model passes over members that do not serve",
         "lepton_platform/portal/presenters/model_quality.py",
-        "for name in {**weights, **dropped}",
-        "for name in weights",
+        "for name in {**metrics.weights, **dropped}",
+        "for name in metrics.weights",
         "tests/portal/test_models.py",
     ),
     Seed(

@@ -49,8 +49,8 @@ class Workspace:
     slug: str
     owner: User
 
-    def page(self, name: str = "overview", rest: str = "") -> str:
-        return f"/t/{self.slug}/{name}/{rest}"
+    def page(self, name: str = "overview", path: str = "") -> str:
+        return f"/t/{self.slug}/{name}/{path}"
 
 
 def new_user(name: str = "Ada", password: str | None = None) -> User:

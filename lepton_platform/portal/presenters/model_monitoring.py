@@ -71,7 +71,7 @@ class DriftSummary:
 
 def present_slices(version: VersionView) -> list[SliceMetrics]:
     """Returns the slices that the promotion gate compared, the largest first."""
-    slices = get_mapping(get_mapping(version.metrics, "gate"), "slices")
+    slices = get_mapping(version.parsed_metrics.gate, "slices")
     presented = [_present_slice(name, get_mapping(slices, name)) for name in slices]
     presented.sort(key=lambda row: -row.n_cases)
     return presented
