@@ -110,7 +110,7 @@ class _ModelGauges:
         for outcome, (active_rate, previous_rate) in version.live.get("rates", {}).items():
             self.follow_rate.add_metric([*labels, outcome, "active"], float(active_rate))
             self.follow_rate.add_metric([*labels, outcome, "previous"], float(previous_rate))
-        ndcg = version.metrics.get("served", {}).get("ndcg@10")
+        ndcg = version.metrics.get("candidate", {}).get("ndcg@10")
         if ndcg is not None:
             self.ndcg.add_metric(labels, float(ndcg))
 

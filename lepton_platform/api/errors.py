@@ -1,4 +1,4 @@
-"""Converts domain errors to problem documents (RFC 9457). No other module of the API knows HTTP status codes."""
+"""Converts domain errors to problem documents (RFC 9457). Errors get their HTTP status here and nowhere else."""
 
 from __future__ import annotations
 

@@ -20,10 +20,17 @@ MAX_PAGE_SIZE = 200
 
 def parse_page_size(query: Mapping[str, str]) -> int:
     """Returns `?limit=` as a number from 1 to 200. Raises Invalid."""
-    text = query.get("limit", str(DEFAULT_PAGE_SIZE))
-    # int() accepts "٣", "1_0" and texts of any length; nine digits are more than any valid limit has.
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_PAGE_SIZE:
-        raise Invalid.from_field("/query/limit", "range", f"A whole number from 1 to {MAX_PAGE_SIZE}.")
+    return parse_count(query, "limit", default=DEFAULT_PAGE_SIZE, maximum=MAX_PAGE_SIZE)
+
+
+def parse_count(query: Mapping[str, str], name: str, *, default: int, maximum: int) -> int:
+    """Returns a query parameter as a number from 1 to `maximum`, or the default if it is absent. Raises Invalid."""
+    text = query.get(name)
+    if text is None:
+        return default
+    # int() accepts "٣", "1_0" and texts of any length; nine digits are more than any valid count has.
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= maximum:
+        raise Invalid.from_field(f"/query/{name}", "range", f"A whole number from 1 to {maximum}.")
     return int(text)
 
 

@@ -29,7 +29,7 @@ urlpatterns = [
     path("account/email/", start.raise_not_found),
     path("t/<slug:slug>/", start.redirect_to_overview, name="tenant"),
     path("t/<slug:slug>/overview/", overview.show_overview, name="overview"),
-    path("t/<slug:slug>/search-items/", catalogue.search_items, name="search_items"),
+    path("t/<slug:slug>/catalogue/search/", catalogue.search_items, name="search_items"),
     path("t/<slug:slug>/catalogue/", catalogue.show_catalogue, name="catalogue"),
     path("t/<slug:slug>/catalogue/item/", catalogue.show_item, name="catalogue_item"),
     path("t/<slug:slug>/catalogue/image/", catalogue.serve_image, name="catalogue_image"),

@@ -1,4 +1,4 @@
-"""Background work. A message carries ids; the row is the truth; every task may run twice."""
+"""Celery tasks. A message carries ids only, the database row is authoritative, and every task may run twice."""
 
 from lepton_platform.tasks import maintenance, monitoring, training
 from lepton_platform.tasks.schedule import install_schedule

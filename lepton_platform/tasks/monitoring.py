@@ -1,4 +1,4 @@
-"""What is watched while a model serves. Each tenant by itself: what one of them lacks keeps no other from its watch."""
+"""Tasks that monitor active models. An error of one tenant does not stop the monitoring of the others."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from lepton_platform.tasks.tenants import WORKER, iter_active_tenants
 from recommender.monitoring import auto_rollback, drift
 from recommender.types import DataError
 from tenants.errors import DomainError, RegionNotServed
-from tenants.regions import TenantRef
 
 log = structlog.get_logger(__name__)
 
 
 @shared_task(name="lepton.monitor")  # type: ignore[untyped-decorator]  # celery has no types
 def watch_models(*, region: str) -> None:
-    """Takes back what has dropped beyond chance since it began to serve."""
-    _run_for_each_tenant(
-        region,
-        "watch of models in service",
-        lambda tenant: auto_rollback.check_active_version(tenant, actor=WORKER),
-    )
+    """Rolls back active versions whose outcomes became significantly worse."""
+    _run_for_each_tenant(region, "monitoring of active models", auto_rollback.check_active_version)
 
 
 @shared_task(name="lepton.drift")  # type: ignore[untyped-decorator]  # celery has no types
 def measure_drift(*, region: str) -> None:
-    """Compares the latest days with what the model in service learned from."""
-    _run_for_each_tenant(
-        region, "drift of inputs and scores", lambda tenant: drift.measure_drift(tenant, actor=WORKER)
-    )
+    """Compares the latest events with those that the active versions were trained on."""
+    _run_for_each_tenant(region, "drift of inputs and scores", drift.measure_drift)
 
 
-def _run_for_each_tenant(region: str, reason: str, action: Callable[[TenantRef], object]) -> None:
+def _run_for_each_tenant(region: str, reason: str, check: Callable[..., object]) -> None:
+    """Calls `check(tenant, actor=...)` for every active tenant; logs errors of the domain and of the data."""
     for tenant in iter_active_tenants(region, reason=reason):
         try:
-            action(tenant)
+            check(tenant, actor=WORKER)
         except RegionNotServed:
-            raise  # The task came to the wrong worker: that is no tenant's lack.
+            # The message reached a worker of another region: no tenant is at fault.
+            raise
         except (DomainError, DataError) as error:
-            log.warning("watch_failed", tenant=str(tenant.id), what=reason, reason=type(error).__name__)
+            log.warning(
+                "watch_failed",
+                tenant=str(tenant.id),
+                what=reason,
+                reason=type(error).__name__,
+            )

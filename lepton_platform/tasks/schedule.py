@@ -1,4 +1,4 @@
-"""What beat starts, for each region that this process serves."""
+"""The periodic tasks of each region that this process serves."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ TASK_INTERVALS = {
     "lepton.drift": timedelta(hours=6),
     "lepton.clean": timedelta(hours=1),
 }
+_MIN_EXPIRY_SECONDS = 5.0
 
 
 def build_schedule_entries() -> dict[str, dict[str, Any]]:
-    """A message that waited longer than its period is dropped: the next one does the same work."""
-    return {
-        f"{task} {region}": {
-            "task": task,
-            "schedule": every,
-            "kwargs": {"region": region},
-            "options": {
-                "queue": region_queue(region),
-                "expires": max(every.total_seconds(), 5.0),
-            },
-        }
-        for region in settings.LEPTON_SERVED_REGIONS
-        for task, every in TASK_INTERVALS.items()
-    }
+    """Celery beat entries by name, "task region"."""
+    entries: dict[str, dict[str, Any]] = {}
+    for region in settings.LEPTON_SERVED_REGIONS:
+        for task, interval in TASK_INTERVALS.items():
+            # A message that waited for a whole interval is dropped: the next one does the same work.
+            expires = max(interval.total_seconds(), _MIN_EXPIRY_SECONDS)
+            entries[f"{task} {region}"] = {
+                "task": task,
+                "schedule": interval,
+                "kwargs": {"region": region},
+                "options": {"queue": region_queue(region), "expires": expires},
+            }
+    return entries
 
 
 def install_schedule() -> None:
+    """Adds the entries to the Celery app's schedule."""
     app.conf.beat_schedule = {**(app.conf.beat_schedule or {}), **build_schedule_entries()}

@@ -1,4 +1,4 @@
-"""Who works: the name that stands on leases and in the audit log."""
+"""The worker's identity for leases and the audit log, and look-ups of tenants for tasks and commands."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ WORKER = Actor("system", "worker")
 
 
 def get_worker_name() -> str:
-    """One name for each process."""
+    """The owner of this process's leases: host name and process id."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def build_tenant_ref(tenant_id: str, region: str) -> TenantRef:
+    """The reference of a tenant named in a message."""
     return TenantRef(UUID(tenant_id), region)
 
 
 def iter_active_tenants(region: str, *, reason: str) -> Iterator[TenantRef]:
-    """Active tenants of a region, one after the other, with no scope open between them."""
-    with control_ops("upkeep", actor=WORKER, reason=reason) as s:
-        found = [view.ref for view in list_tenants(s) if view.region == region and view.status == "active"]
-    yield from found
+    """The active tenants of a region; no scope is open while the caller works on one."""
+    with control_ops(
+        "upkeep",
+        actor=WORKER,
+        reason=reason,
+    ) as s:
+        tenants = [view.ref for view in list_tenants(s) if view.region == region and view.status == "active"]
+    yield from tenants
 
 
 def get_tenant_by_slug(slug: str, *, reason: str) -> TenantRef:
@@ -38,9 +43,13 @@ def get_tenant_by_slug(slug: str, *, reason: str) -> TenantRef:
 
 
 def get_view_by_slug(slug: str, *, reason: str) -> TenantView:
-    """The same with its plan and whatever else the control plane knows."""
-    with control_ops("operator", actor=WORKER, reason=reason) as s:
-        found = next((view for view in list_tenants(s) if view.slug == slug), None)
-    if found is None:
-        raise NotFound(f"There is no tenant {slug!r}.")
-    return found
+    """The tenant with its plan and other control-plane data, for commands. Raises NotFound."""
+    with control_ops(
+        "operator",
+        actor=WORKER,
+        reason=reason,
+    ) as s:
+        for view in list_tenants(s):
+            if view.slug == slug:
+                return view
+    raise NotFound(f"There is no tenant {slug!r}.")

@@ -1,4 +1,4 @@
-"""How long a tenant's training may look for better settings."""
+"""Limits a search for hyper-parameters by the tenant's plan."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tenants.control.plans import get_plan
 def limit_tuning_parameters(
     plan_name: str, *, seconds: float | None = None, trials: int | None = None
 ) -> dict[str, float]:
-    """The job parameters of a training that tunes: what is asked for, and never more than the plan's budget."""
-    most = get_plan(plan_name)
-    longest = most.tuning_per_training.total_seconds()
+    """The job parameters "tune_seconds" and "tune_trials": the given values or the plan's, whichever is smaller."""
+    plan = get_plan(plan_name)
+    max_seconds, max_trials = plan.tuning_per_training.total_seconds(), plan.tuning_trials
     return {
-        "tune_seconds": longest if seconds is None else min(seconds, longest),
-        "tune_trials": most.tuning_trials if trials is None else min(trials, most.tuning_trials),
+        "tune_seconds": max_seconds if seconds is None else min(seconds, max_seconds),
+        "tune_trials": max_trials if trials is None else min(trials, max_trials),
     }

@@ -17,7 +17,13 @@ class CommandModule(Protocol):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
-    def run_command(self, options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+    def run_command(
+        self,
+        options: argparse.Namespace,
+        *,
+        out: TextIO,
+        progress: TextIO,
+    ) -> None:
         """Writes results to `out` and phases to `progress`. Raises DataError or InsufficientDataError."""
 
 
@@ -57,7 +63,12 @@ def build_parser(selected: str) -> argparse.ArgumentParser:
     return parser
 
 
-def run_benchmark(arguments: Sequence[str], *, out: TextIO, progress: TextIO) -> None:
+def run_benchmark(
+    arguments: Sequence[str],
+    *,
+    out: TextIO,
+    progress: TextIO,
+) -> None:
     """Runs one sub-command.
 
     Args:

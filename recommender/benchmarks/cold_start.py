@@ -143,7 +143,8 @@ def split_cold_items(
     if eligible_items is None:
         eligible_items = np.arange(dataset.n_items)
     n_cold = max(1, round(cold_fraction * len(eligible_items)))
-    cold_items = np.sort(rng.choice(eligible_items, n_cold, replace=False)).astype(np.int32)
+    drawn_items = rng.choice(eligible_items, n_cold, replace=False)
+    cold_items = np.sort(drawn_items).astype(np.int32)
     is_cold = np.zeros(dataset.n_items, dtype=np.bool_)
     is_cold[cold_items] = True
     last_out = leave_last_out(dataset)
@@ -153,7 +154,12 @@ def split_cold_items(
     if not len(rows):
         raise DataError("No user's last event is of a hidden item; hide a larger fraction of the items.")
     user = last_out.user[rows]
-    split = Split(train, train.raw_histories.take_rows(user), last_out.target[rows], user)
+    split = Split(
+        train=train,
+        histories=train.raw_histories.take_rows(user),
+        target=last_out.target[rows],
+        user=user,
+    )
     return ColdStartSplit(split, cold_items)
 
 
@@ -222,7 +228,10 @@ def _rank_columns(scores: Float32Array, target_columns: Int32Array) -> Int64Arra
 
 
 def _rank_targets_by_ensemble(
-    cold_split: ColdStartSplit, profile: TrainingProfileName, rng: np.random.Generator, log: MessageLogger
+    cold_split: ColdStartSplit,
+    profile: TrainingProfileName,
+    rng: np.random.Generator,
+    log: MessageLogger,
 ) -> Int64Array:
     """Ranks by an ensemble with behavioural models, whose blend weights were fitted on items with events."""
     ensemble = fit_ensemble(cold_split.split.train, FitOptions(profile=profile), rng=rng)
@@ -250,9 +259,8 @@ def compute_category_baseline(
         if path:
             item_category[item] = category_numbers[path[-1]]
     # Category -1 (unknown) is counted in bin 0, which [1:] drops.
-    n_cold_by_category = np.bincount(
-        item_category[cold_split.cold_items] + 1, minlength=len(category_numbers) + 1
-    )[1:]
+    cold_categories = item_category[cold_split.cold_items]
+    n_cold_by_category = np.bincount(cold_categories + 1, minlength=len(names) + 1)[1:]
     probabilities = np.zeros(len(cold_split.split))
     for case, target in enumerate(cold_split.split.target.tolist()):
         history_categories = item_category[cold_split.split.histories.slice_row(case)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,18 +89,23 @@ def evaluate_dataset(
     split = TEST_PROTOCOLS[options.protocol](dataset)
     if len(split) == 0 or split.train.n_events == 0:
         raise DataError("There is nothing to test: no user has both a training event and a test event.")
-    ensemble = fit_ensemble(split.train, options, rng=rng, report=report)
-    accumulators = evaluate_models(ensemble.models, split, k=options.k, ensemble=ensemble)
+    ensemble = fit_ensemble(
+        split.train,
+        options,
+        rng=rng,
+        report=report,
+    )
+    accumulators = evaluate_models(
+        ensemble.models,
+        split,
+        k=options.k,
+        ensemble=ensemble,
+    )
     quantized = quantize_ensemble(ensemble)
     accumulators["quantized"] = evaluate_scorer(quantized.score, split, k=options.k)
-    test = {}
-    for name, accumulator in accumulators.items():
-        test[name] = accumulator.summarize_metrics(rng, split.user)
+    test = {name: metrics.summarize_metrics(rng, split.user) for name, metrics in accumulators.items()}
     training_report = ensemble.training_report
     validation = training_report["validation"] or {}
-    models = {}
-    for name, seconds in training_report["seconds"].items():
-        models[name] = {"test": test[name], "validation": validation.get(name, {}), "seconds": seconds}
     return EvaluationReport(
         k=options.k,
         protocol=options.protocol,
@@ -110,7 +116,7 @@ def evaluate_dataset(
             "test": test["quantized"],
             "quantization": quantized.training_report.get("quantization"),
         },
-        models=models,
+        models=_summarize_models(training_report, test),
         weights=dict(ensemble.blend.weights),
         skipped=training_report["skipped"],
         notes=training_report["notes"],
@@ -119,6 +125,21 @@ def evaluate_dataset(
         seconds=time.perf_counter() - started,
         peak_rss_mib=get_peak_rss_mib(),
     )
+
+
+def _summarize_models(
+    training_report: Mapping[str, Any], test: Mapping[str, MetricSummary]
+) -> dict[str, Any]:
+    """By model name: test and validation metrics, and seconds of its fits."""
+    validation = training_report["validation"] or {}
+    models = {}
+    for name, seconds in training_report["seconds"].items():
+        models[name] = {
+            "test": test[name],
+            "validation": validation.get(name, {}),
+            "seconds": seconds,
+        }
+    return models
 
 
 def get_peak_rss_mib() -> float:

@@ -78,7 +78,10 @@ def evaluate_image_similarity(
 
 
 def _encode_images(
-    images: LabelledImages, rows: Int64Array, encoder: EfficientNetEncoder, progress: TextIO
+    images: LabelledImages,
+    rows: Int64Array,
+    encoder: EfficientNetEncoder,
+    progress: TextIO,
 ) -> tuple[Float32Array, Int64Array]:
     """Embeddings (readable images, width) and their classes (readable images,)."""
     embeddings, labels = [], []
@@ -96,7 +99,12 @@ def _encode_images(
     return np.concatenate(embeddings), np.concatenate(labels)
 
 
-def _compute_precision(model: VisualSimilarity, labels: Int64Array, rows: Int64Array, k: int) -> Float64Array:
+def _compute_precision(
+    model: VisualSimilarity,
+    labels: Int64Array,
+    rows: Int64Array,
+    k: int,
+) -> Float64Array:
     """Fraction of each row's neighbours that are of its class, shape (rows,)."""
     neighbours = model.find_similar_items(rows.astype(np.int32), min(k, len(labels) - 1)).items
     # Item -1 marks a missing neighbour and counts as wrong.
@@ -105,7 +113,11 @@ def _compute_precision(model: VisualSimilarity, labels: Int64Array, rows: Int64A
 
 
 def summarize_image_metrics(
-    result: ImageBenchmarkResult, name: str, *, k: int, rng: np.random.Generator
+    result: ImageBenchmarkResult,
+    name: str,
+    *,
+    k: int,
+    rng: np.random.Generator,
 ) -> dict[str, Any]:
     """What `images --json` writes; the interval is a bootstrap over images."""
     interval = bootstrap_interval(result.precision, rng)

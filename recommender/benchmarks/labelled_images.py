@@ -67,7 +67,12 @@ def _load_idx_pair(images_path: Path) -> LabelledImages:
     return LabelledImages(images_path.name, labels.astype(np.int64), read_frames)
 
 
-def _read_idx_file(path: Path, magic: int, *, n_axes: int) -> Pixels:
+def _read_idx_file(
+    path: Path,
+    magic: int,
+    *,
+    n_axes: int,
+) -> Pixels:
     try:
         content = path.read_bytes()
         if path.suffix == ".gz":

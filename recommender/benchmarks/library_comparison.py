@@ -52,7 +52,12 @@ class LibraryBenchmarkResult:
 
 
 def evaluate_lepton_sasrec(
-    split: Split, config: SASRecConfig, *, k: int, seed: int, report: ProgressCallback = ignore_progress
+    split: Split,
+    config: SASRecConfig,
+    *,
+    k: int,
+    seed: int,
+    report: ProgressCallback = ignore_progress,
 ) -> LibraryBenchmarkResult:
     """This project's SASRec, fitted on the training data of the split alone."""
     model = SASRecTrainer(config, on_progress=report)
@@ -63,25 +68,50 @@ def evaluate_lepton_sasrec(
     return _build_result("transformer", config.epochs, seconds, ranks, k)
 
 
-def evaluate_implicit_als(split: Split, *, k: int, seed: int, factors: int = 128) -> LibraryBenchmarkResult:
+def evaluate_implicit_als(
+    split: Split,
+    *,
+    k: int,
+    seed: int,
+    factors: int = 128,
+) -> LibraryBenchmarkResult:
     """implicit's alternating least squares with the library's defaults except for the number of factors."""
     from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
 
     with threadpool_limits(1, "blas"):
-        model = AlternatingLeastSquares(factors=factors, num_threads=1, random_state=seed)
+        model = AlternatingLeastSquares(
+            factors=factors,
+            num_threads=1,
+            random_state=seed,
+        )
     return _evaluate_factorization("implicit ALS", model, split, k)
 
 
-def evaluate_implicit_bpr(split: Split, *, k: int, seed: int, factors: int = 128) -> LibraryBenchmarkResult:
+def evaluate_implicit_bpr(
+    split: Split,
+    *,
+    k: int,
+    seed: int,
+    factors: int = 128,
+) -> LibraryBenchmarkResult:
     """implicit's Bayesian personalised ranking with the library's defaults except for the number of factors."""
     from implicit.cpu.bpr import BayesianPersonalizedRanking  # noqa: PLC0415
 
     with threadpool_limits(1, "blas"):
-        model = BayesianPersonalizedRanking(factors=factors, num_threads=1, random_state=seed)
+        model = BayesianPersonalizedRanking(
+            factors=factors,
+            num_threads=1,
+            random_state=seed,
+        )
     return _evaluate_factorization("implicit BPR", model, split, k)
 
 
-def _evaluate_factorization(name: str, model: object, split: Split, k: int) -> LibraryBenchmarkResult:
+def _evaluate_factorization(
+    name: str,
+    model: object,
+    split: Split,
+    k: int,
+) -> LibraryBenchmarkResult:
     train = split.train
     interactions = sparse.csr_matrix(build_interaction_matrix(train.histories, train.n_items))
     started = time.process_time()
@@ -100,7 +130,11 @@ def _evaluate_factorization(name: str, model: object, split: Split, k: int) -> L
 
 
 def evaluate_rectools_sasrec(
-    split: Split, *, k: int, seed: int, max_seconds: float
+    split: Split,
+    *,
+    k: int,
+    seed: int,
+    max_seconds: float,
 ) -> Iterator[LibraryBenchmarkResult]:
     """Yields a result after every epoch until `max_seconds` of processor time are spent.
 
@@ -138,7 +172,12 @@ def evaluate_rectools_sasrec(
         model.fit_partial(dataset, min_epochs=1, max_epochs=1)
         seconds += time.process_time() - started
         epochs += 1
-        recommended = model.recommend(users=split.user, dataset=dataset, k=k, filter_viewed=True)
+        recommended = model.recommend(
+            users=split.user,
+            dataset=dataset,
+            k=k,
+            filter_viewed=True,
+        )
         yield _build_result("rectools SASRec", epochs, seconds, _rank_targets(recommended, split, k), k)
 
 
@@ -160,7 +199,11 @@ def _rank_targets(recommended: object, split: Split, k: int) -> Int64Array:
 
 
 def _build_result(
-    model: str, epochs: int, seconds: float, ranks: Int64Array, k: int
+    model: str,
+    epochs: int,
+    seconds: float,
+    ranks: Int64Array,
+    k: int,
 ) -> LibraryBenchmarkResult:
     return LibraryBenchmarkResult(
         model=model,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recommender.algorithms.ensemble.ensemble import Ensemble
-from recommender.dataset import Dataset, EvaluationProtocol
+from recommender.dataset import Dataset, EvaluationProtocol, Split
 from recommender.dataset.splits import VALIDATION_PROTOCOLS
 from recommender.evaluation.evaluator import evaluate_blend
 from recommender.evaluation.metrics import bootstrap_interval, ndcg_at_k
@@ -48,28 +48,28 @@ def compare_refresh(
     Raises:
         DataError: there are too few events, or the model cannot be refreshed.
     """
-    hide_events = VALIDATION_PROTOCOLS[protocol]
-    split = hide_events(dataset)
-    old_data = split.train
-    if split.train.n_events:
-        old_data = hide_events(split.train).train
-    if not len(split) or not 0 < old_data.n_events < split.train.n_events:
-        raise DataError("There are too few events to hide some of them twice.")
+    split, old_data = _hide_events_twice(dataset, protocol)
     models: dict[str, Ensemble] = {}
     seconds: dict[str, float] = {}
-    options = FitOptions(profile=profile, protocol=protocol, k=k)
+    options = FitOptions(
+        profile=profile,
+        protocol=protocol,
+        k=k,
+    )
     for name, data in (("live", old_data), ("full", split.train)):
         started = time.perf_counter()
-        ensemble = fit_ensemble(data, options, rng=np.random.default_rng(seed), report=report)
+        ensemble = fit_ensemble(
+            data,
+            options,
+            rng=np.random.default_rng(seed),
+            report=report,
+        )
         models[name] = quantize_ensemble(ensemble)
         seconds[name] = time.perf_counter() - started
     started = time.perf_counter()
     models["refreshed"] = _refresh_ensemble(models["live"], split.train, profile, seed, report)
     seconds["refreshed"] = time.perf_counter() - started
-    ndcg: dict[str, Float64Array] = {}
-    for name, ensemble in models.items():
-        accumulator = evaluate_blend(ensemble.models, ensemble.blend, split, k=k)
-        ndcg[name] = ndcg_at_k(accumulator.collect_ranks(), k)
+    ndcg = {name: _evaluate_ndcg(ensemble, split, k) for name, ensemble in models.items()}
     gain = bootstrap_interval(ndcg["refreshed"] - ndcg["full"], np.random.default_rng(seed))
     return {
         "cases": len(split),
@@ -80,13 +80,46 @@ def compare_refresh(
     }
 
 
+def _hide_events_twice(dataset: Dataset, protocol: EvaluationProtocol) -> tuple[Split, Dataset]:
+    """The split that hides the test events, and its training data without the latest events."""
+    hide_events = VALIDATION_PROTOCOLS[protocol]
+    split = hide_events(dataset)
+    old_data = split.train
+    if split.train.n_events:
+        old_data = hide_events(split.train).train
+    if not len(split) or not 0 < old_data.n_events < split.train.n_events:
+        raise DataError("There are too few events to hide some of them twice.")
+    return split, old_data
+
+
+def _evaluate_ndcg(ensemble: Ensemble, split: Split, k: int) -> Float64Array:
+    """nDCG@k of each case, without a reranker."""
+    accumulator = evaluate_blend(ensemble.models, ensemble.blend, split, k=k)
+    return ndcg_at_k(accumulator.collect_ranks(), k)
+
+
 def _refresh_ensemble(
-    live: Ensemble, data: Dataset, profile: TrainingProfileName, seed: int, report: ProgressCallback
+    live: Ensemble,
+    data: Dataset,
+    profile: TrainingProfileName,
+    seed: int,
+    report: ProgressCallback,
 ) -> Ensemble:
     rng, progress = np.random.default_rng(seed), ProgressTracker(report)
     # The catalogue is the same: every item keeps its number.
     previous_index = np.arange(live.items, dtype=np.int32)
-    models = warm_start_models(live, previous_index, profile=profile, progress=progress, rng=rng)
-    if models is None or not refit_models(models, data, progress=progress, rng=rng):
+    models = warm_start_models(
+        live,
+        previous_index,
+        profile=profile,
+        progress=progress,
+        rng=rng,
+    )
+    if models is None or not refit_models(
+        models,
+        data,
+        progress=progress,
+        rng=rng,
+    ):
         raise DataError("The model cannot be refreshed.")
     return quantize_ensemble(Ensemble(models, live.blend, live.items, live.training_report))

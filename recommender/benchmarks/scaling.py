@@ -17,7 +17,7 @@ from recommender.fitting.fit_ensemble import fit_ensemble
 from recommender.fitting.fit_options import FitOptions
 from recommender.fitting.quantization import quantize_ensemble
 from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
-from recommender.types import Int64Array, ignore_progress
+from recommender.types import Int64Array, compute_indptr, ignore_progress
 
 EVENTS_PER_USER = 9
 SHELF_SIZE = 60
@@ -26,7 +26,12 @@ ENSEMBLE_NAME = "ensemble"
 N_QUERIES = 200
 
 
-def generate_synthetic_dataset(events: int, items: int, *, seed: int = 0) -> Dataset:
+def generate_synthetic_dataset(
+    events: int,
+    items: int,
+    *,
+    seed: int = 0,
+) -> Dataset:
     """Random events with structure: each user has two shelves of 60 items, and popularity follows a power law.
 
     Four events of five are of the user's shelves, the others of the whole catalogue.
@@ -37,7 +42,8 @@ def generate_synthetic_dataset(events: int, items: int, *, seed: int = 0) -> Dat
     user = np.repeat(np.arange(n_users), lengths)
     n_shelves = max(items // SHELF_SIZE, 1)
     # The shelf of each event: one of the two shelves drawn for its user.
-    shelf = rng.integers(0, n_shelves, (n_users, 2))[user, rng.integers(0, 2, events)]
+    shelves_of_user = rng.integers(0, n_shelves, (n_users, 2))
+    shelf = shelves_of_user[user, rng.integers(0, 2, events)]
     popular_item = _sample_zipf(rng, items, events)
     position_on_shelf = _sample_zipf(rng, min(SHELF_SIZE, items), events)
     shelf_item = np.minimum(shelf * SHELF_SIZE + position_on_shelf, items - 1)
@@ -48,7 +54,7 @@ def generate_synthetic_dataset(events: int, items: int, *, seed: int = 0) -> Dat
     return Dataset(
         n_users=n_users,
         n_items=items,
-        indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]).astype(np.int64),
+        indptr=compute_indptr(lengths),
         item=item,
         # lexsort orders by its last key first: by user, then by time.
         timestamp=timestamp[np.lexsort((timestamp, user))],
@@ -64,7 +70,11 @@ def _sample_zipf(rng: np.random.Generator, items: int, count: int) -> Int64Array
 
 
 def measure_model_cost(
-    name: str, *, events: int, items: int, profile: TrainingProfileName = "fast"
+    name: str,
+    *,
+    events: int,
+    items: int,
+    profile: TrainingProfileName = "fast",
 ) -> dict[str, Any]:
     """Fits one model, or the whole ensemble, on a synthetic data set.
 
@@ -125,7 +135,8 @@ def fit_power_law_exponent(sizes: Sequence[float], costs: Sequence[float]) -> fl
     """The slope of log(cost) over log(size): 1 for linear growth, 2 for quadratic growth."""
     # Costs below the clock's resolution are zero and have no logarithm.
     positive_costs = np.maximum(costs, 1e-6)
-    return float(np.polyfit(np.log(sizes), np.log(positive_costs), 1)[0])
+    slope, _intercept = np.polyfit(np.log(sizes), np.log(positive_costs), 1)
+    return float(slope)
 
 
 def fit_n_log_n_exponent(sizes: Sequence[float]) -> float:

@@ -3,106 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 
 import numpy as np
 
-from common.time_units import DAY_MS
 from recommender.dataset.cleaning_report import CleaningReport, RuleCount
-from recommender.dataset.dataset import Dataset
-from recommender.types import (
-    BoolArray,
-    DataError,
-    Float32Array,
-    Float64Array,
-    Int32Array,
-    Int64Array,
-    compute_indptr,
+from recommender.dataset.cleaning_rules import (
+    CleaningConfig,
+    CleaningEvents,
+    count_nonzero,
+    filter_k_core,
+    mask_bots,
+    mask_bursts,
+    merge_immediate_repeats,
+    merge_repeats_in_window,
+    to_milliseconds,
 )
+from recommender.dataset.dataset import Dataset
+from recommender.types import Int64Array, compute_indptr
 
-MINUTE_MS = 60_000
-# For normally distributed data, 1.4826 times the median absolute deviation is the standard deviation.
-MAD_TO_SIGMA = 1.4826
 # Rules that may remove all events: events without a possible time or a usable weight are of no use.
 INVALID_EVENT_RULES = ("impossible time", "unusable weight")
 WOULD_REMOVE_ALL = "The rule was not applied, because it would have removed all events."
 
-
-@dataclass(frozen=True, slots=True)
-class CleaningConfig:
-    """Thresholds of the rules, in the order of application. The defaults keep everything that a person can do.
-
-    impossible time: before 1970, or more than `max_future` after now. Zero is an unknown time and is kept.
-    unusable weight: NaN, infinite, zero or negative.
-    bot: all events of a user who has at least `bot_day_events` on the busiest UTC day (960 is one per minute through
-        sixteen hours) or at least `bot_items` different items, and whose logarithm of that number is more than
-        `bot_max_sigmas` deviations above the median of all users. The deviation is 1.4826 MAD, at least a factor of two;
-        3.5 is the threshold of the modified z-score (Iglewicz and Hoaglin, How to Detect and Handle Outliers, 1993).
-        Skipped with fewer than `bot_min_users` users. Applied before bursts are removed.
-    burst: an event that follows `burst_events` events of the same user within `burst_window`; those are kept. Events on
-        a full minute are ignored: their times are rounded to minutes or days and are no evidence of speed.
-    immediate repetition: the same item as in the previous event; the first event is kept with the greatest weight.
-    repetition in window: the same item less than `repeat_window` after its previous event, with other items between.
-    short history: users with fewer than `min_user_events` and items with fewer than `min_item_events`, repeated until all
-        have enough or for `max_passes` passes. Items stay in the catalogue.
-    """
-
-    max_future: timedelta = timedelta(days=1)
-    burst_events: int = 100
-    burst_window: timedelta = timedelta(seconds=10)
-    bot_day_events: int = 1_000
-    bot_items: int = 5_000
-    bot_max_sigmas: float = 3.5
-    bot_min_users: int = 20
-    repeat_window: timedelta = timedelta(seconds=30)
-    min_user_events: int = 1
-    min_item_events: int = 1
-    max_passes: int = 20
-
-    def __post_init__(self) -> None:
-        counts = (
-            self.burst_events,
-            self.bot_day_events,
-            self.bot_items,
-            self.bot_min_users,
-            self.min_user_events,
-            self.min_item_events,
-            self.max_passes,
-        )
-        if min(counts) < 1:
-            raise DataError("Every count of the cleaning rules must be at least 1.")
-        if min(self.max_future, self.burst_window, self.repeat_window) < timedelta(0):
-            raise DataError("No window of the cleaning rules may be negative.")
-        if not self.bot_max_sigmas > 0:
-            raise DataError("The threshold for bots must be above 0.")
-
-
-@dataclass(frozen=True, slots=True)
-class _Events:
-    """Columns of events, grouped by user and in time order within a user."""
-
-    user: Int64Array
-    item: Int32Array
-    timestamp: Int64Array
-    weight: Float32Array
-    n_items: int
-
-    def __len__(self) -> int:
-        return len(self.user)
-
-    def filter_events(self, mask: BoolArray) -> _Events:
-        return _Events(
-            self.user[mask], self.item[mask], self.timestamp[mask], self.weight[mask], self.n_items
-        )
-
-    def encode_pairs(self) -> Int64Array:
-        """One number for each pair of user and item."""
-        return self.user * self.n_items + self.item
-
-
-CleaningRule = Callable[[_Events], _Events]
+CleaningRule = Callable[[CleaningEvents], CleaningEvents]
 
 
 class Cleaner:
@@ -120,8 +46,13 @@ class Cleaner:
         Returns:
             The cleaned data set (the same object where nothing was removed) and the report.
         """
-        user = dataset.raw_histories.row_ids()
-        events = _Events(user, dataset.item, dataset.timestamp, dataset.weight, dataset.n_items)
+        events = CleaningEvents(
+            user=dataset.raw_histories.row_ids(),
+            item=dataset.item,
+            timestamp=dataset.timestamp,
+            weight=dataset.weight,
+            n_items=dataset.n_items,
+        )
         counts: dict[str, RuleCount] = {}
         for name, rule in self._build_rules(now).items():
             may_remove_all = name in INVALID_EVENT_RULES
@@ -132,8 +63,8 @@ class Cleaner:
             rules=MappingProxyType(counts),
             events_before=dataset.n_events,
             events_after=len(events),
-            users_before=_count_nonzero(counts_before),
-            users_after=_count_nonzero(counts_after),
+            users_before=count_nonzero(counts_before),
+            users_after=count_nonzero(counts_after),
         )
         if report.count_removed_events():
             dataset = _rebuild_dataset(dataset, events, counts_before, counts_after)
@@ -143,19 +74,24 @@ class Cleaner:
         """Rules by name, in the order of application."""
         config = self.config
         latest = int((now + config.max_future).timestamp() * 1000)
-        repeat_window = _to_milliseconds(config.repeat_window)
+        repeat_window = to_milliseconds(config.repeat_window)
         return {
             "impossible time": lambda e: e.filter_events((e.timestamp >= 0) & (e.timestamp <= latest)),
             "unusable weight": lambda e: e.filter_events(np.isfinite(e.weight) & (e.weight > 0)),
-            "bot": lambda e: e.filter_events(~_mask_bots(e, config)),
-            "burst": lambda e: e.filter_events(~_mask_bursts(e, config)),
-            "immediate repetition": _merge_immediate_repeats,
-            "repetition in window": lambda e: _merge_repeats_in_window(e, repeat_window),
-            "short history": lambda e: _filter_k_core(e, config),
+            "bot": lambda e: e.filter_events(~mask_bots(e, config)),
+            "burst": lambda e: e.filter_events(~mask_bursts(e, config)),
+            "immediate repetition": merge_immediate_repeats,
+            "repetition in window": lambda e: merge_repeats_in_window(e, repeat_window),
+            "short history": lambda e: filter_k_core(e, config),
         }
 
 
-def _apply_rule(rule: CleaningRule, events: _Events, *, may_remove_all: bool) -> tuple[_Events, RuleCount]:
+def _apply_rule(
+    rule: CleaningRule,
+    events: CleaningEvents,
+    *,
+    may_remove_all: bool,
+) -> tuple[CleaningEvents, RuleCount]:
     if not len(events):
         return events, RuleCount()
     remaining = rule(events)
@@ -168,107 +104,14 @@ def _apply_rule(rule: CleaningRule, events: _Events, *, may_remove_all: bool) ->
     n_users = int(events.user.max()) + 1
     counts_before = np.bincount(events.user, minlength=n_users)
     counts_after = np.bincount(remaining.user, minlength=n_users)
-    return remaining, RuleCount(n_removed, _count_nonzero(counts_before - counts_after))
-
-
-def _mask_bursts(events: _Events, config: CleaningConfig) -> BoolArray:
-    """Events that follow at least `burst_events` others of the same user within the window, bool (events,)."""
-    is_burst = np.zeros(len(events), dtype=np.bool_)
-    # Whole-minute times are assumed to be rounded and are no evidence of speed.
-    precise = np.flatnonzero(events.timestamp % MINUTE_MS != 0)
-    # Each precise event and the one that is `burst_events` precise events before it.
-    later, earlier = precise[config.burst_events :], precise[: -config.burst_events]
-    is_same_user = events.user[later] == events.user[earlier]
-    elapsed = events.timestamp[later] - events.timestamp[earlier]
-    is_burst[later] = is_same_user & (elapsed < _to_milliseconds(config.burst_window))
-    return is_burst
-
-
-def _mask_bots(events: _Events, config: CleaningConfig) -> BoolArray:
-    """All events of users who are outliers by their busiest day or by their number of items, bool (events,)."""
-    n_users = int(events.user.max()) + 1
-    if _count_nonzero(np.bincount(events.user)) < config.bot_min_users:
-        return np.zeros(len(events), dtype=np.bool_)
-    distinct_pairs = np.unique(events.encode_pairs())
-    items_per_user = np.bincount(distinct_pairs // events.n_items, minlength=n_users)
-    busiest_day = _count_busiest_day(events, n_users)
-    is_bot = _mask_outliers(busiest_day, config.bot_day_events, config.bot_max_sigmas)
-    is_bot |= _mask_outliers(items_per_user, config.bot_items, config.bot_max_sigmas)
-    return np.asarray(is_bot[events.user], dtype=np.bool_)
-
-
-def _count_busiest_day(events: _Events, n_users: int) -> Int64Array:
-    """The largest number of events of each user on one UTC day, int64 (n_users,); unknown times are not counted."""
-    busiest_day = np.zeros(n_users, dtype=np.int64)
-    has_time = events.timestamp > 0
-    user, day = events.user[has_time], events.timestamp[has_time] // DAY_MS
-    if len(user):
-        # Events are in time order within a user: each day of a user is a run of consecutive events.
-        is_new_run = (user[1:] != user[:-1]) | (day[1:] != day[:-1])
-        run_starts = np.flatnonzero(np.r_[True, is_new_run])
-        run_lengths = np.diff(np.r_[run_starts, len(user)])
-        np.maximum.at(busiest_day, user[run_starts], run_lengths)
-    return busiest_day
-
-
-def _mask_outliers(counts: Int64Array, min_count: int, max_sigmas: float) -> BoolArray:
-    """Counts of at least `min_count` whose logarithm is a robust outlier among those of all counts above zero."""
-    is_positive = counts > 0
-    if not is_positive.any():
-        return np.zeros(len(counts), dtype=np.bool_)
-    logs: Float64Array = np.log(np.maximum(counts, 1))
-    median = float(np.median(logs[is_positive]))
-    mad = float(np.median(np.abs(logs[is_positive] - median)))
-    # At least a factor of two: with identical counts the MAD is zero.
-    deviation = max(MAD_TO_SIGMA * mad, float(np.log(2)))
-    is_outlier = logs > median + max_sigmas * deviation
-    return np.asarray((counts >= min_count) & is_outlier, dtype=np.bool_)
-
-
-def _merge_immediate_repeats(events: _Events) -> _Events:
-    is_repeat = (events.user[1:] == events.user[:-1]) & (events.item[1:] == events.item[:-1])
-    return _merge_runs(events, np.arange(len(events)), np.r_[True, ~is_repeat])
-
-
-def _merge_repeats_in_window(events: _Events, window: int) -> _Events:
-    pairs = events.encode_pairs()
-    # A stable sort keeps the events of a pair in time order.
-    order = np.argsort(pairs, kind="stable")
-    pair, timestamp = pairs[order], events.timestamp[order]
-    has_time = timestamp[:-1] > 0
-    elapsed = timestamp[1:] - timestamp[:-1]
-    is_repeat = (pair[1:] == pair[:-1]) & has_time & (elapsed < window)
-    return _merge_runs(events, order, np.r_[True, ~is_repeat])
-
-
-def _merge_runs(events: _Events, order: Int64Array, is_run_start: BoolArray) -> _Events:
-    """Merges runs of events, in the given order, into their first event, which gets the greatest weight of the run."""
-    if is_run_start.all():
-        return events
-    starts = np.flatnonzero(is_run_start)
-    weight = events.weight.copy()
-    # reduceat takes the maximum from each start to the next one.
-    weight[order[starts]] = np.maximum.reduceat(events.weight[order], starts)
-    is_kept = np.zeros(len(order), dtype=np.bool_)
-    is_kept[order[starts]] = True
-    return replace(events, weight=weight).filter_events(is_kept)
-
-
-def _filter_k_core(events: _Events, config: CleaningConfig) -> _Events:
-    for _ in range(config.max_passes):
-        # Removing an item shortens histories, and removing a user makes items rarer: hence several passes.
-        has_enough = np.bincount(events.user)[events.user] >= config.min_user_events
-        has_enough &= np.bincount(events.item)[events.item] >= config.min_item_events
-        if has_enough.all():
-            break
-        events = events.filter_events(has_enough)
-        if not len(events):
-            break
-    return events
+    return remaining, RuleCount(n_removed, count_nonzero(counts_before - counts_after))
 
 
 def _rebuild_dataset(
-    dataset: Dataset, events: _Events, counts_before: Int64Array, counts_after: Int64Array
+    dataset: Dataset,
+    events: CleaningEvents,
+    counts_before: Int64Array,
+    counts_after: Int64Array,
 ) -> Dataset:
     # Users who never had an event stay.
     is_kept = (counts_after > 0) | (counts_before == 0)
@@ -282,11 +125,3 @@ def _rebuild_dataset(
         weight=events.weight,
         user_ids=tuple(kept_ids),
     )
-
-
-def _count_nonzero(counts: Int64Array) -> int:
-    return int(np.count_nonzero(counts))
-
-
-def _to_milliseconds(window: timedelta) -> int:
-    return window // timedelta(milliseconds=1)

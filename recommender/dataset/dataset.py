@@ -211,7 +211,11 @@ class Dataset:
         """The same users and items without the events where `mask` is False."""
         rows = self.raw_histories.filter_events(mask)
         return replace(
-            self, indptr=rows.indptr, item=rows.item, timestamp=self.timestamp[mask], weight=rows.weight
+            self,
+            indptr=rows.indptr,
+            item=rows.item,
+            timestamp=self.timestamp[mask],
+            weight=rows.weight,
         )
 
     def describe_size(self) -> str:

@@ -36,27 +36,43 @@ class Split:
 
     def take(self, rows: Int64Array) -> Split:
         """The cases with these numbers, in this order; training data is unchanged."""
-        return Split(self.train, self.histories.take_rows(rows), self.target[rows], self.user[rows])
+        return Split(
+            train=self.train,
+            histories=self.histories.take_rows(rows),
+            target=self.target[rows],
+            user=self.user[rows],
+        )
 
     def sample_cases(self, max_cases: int, rng: np.random.Generator) -> Split:
         """At most `max_cases` cases, drawn without replacement, in their original order."""
         if len(self) <= max_cases:
             return self
-        rows = np.sort(rng.choice(len(self), max_cases, replace=False)).astype(np.int64)
-        return self.take(rows)
+        rows = rng.choice(len(self), max_cases, replace=False)
+        return self.take(np.sort(rows).astype(np.int64))
 
 
 def leave_last_out(dataset: Dataset) -> Split:
     """Hides the last event of each user who has at least two events."""
-    user = np.flatnonzero(np.diff(dataset.indptr) >= 2).astype(np.int64)
+    n_events = np.diff(dataset.indptr)
+    user = np.flatnonzero(n_events >= 2).astype(np.int64)
     last_event = dataset.indptr[user + 1] - 1
     is_training_event = np.ones(dataset.n_events, dtype=np.bool_)
     is_training_event[last_event] = False
     train = dataset.filter_events(is_training_event)
-    return Split(train, train.raw_histories.take_rows(user), dataset.item[last_event], user)
+    return Split(
+        train=train,
+        histories=train.raw_histories.take_rows(user),
+        target=dataset.item[last_event],
+        user=user,
+    )
 
 
-def time_split(dataset: Dataset, *, test_fraction: float = 0.1, cutoff_ms: int | None = None) -> Split:
+def time_split(
+    dataset: Dataset,
+    *,
+    test_fraction: float = 0.1,
+    cutoff_ms: int | None = None,
+) -> Split:
     """Hides all events from a cutoff on; the target of a user is the first of them.
 
     Users without an event before the cutoff have no case.
@@ -71,14 +87,25 @@ def time_split(dataset: Dataset, *, test_fraction: float = 0.1, cutoff_ms: int |
     """
     train = dataset.filter_events(_mask_before_cutoff(dataset, test_fraction, cutoff_ms))
     n_training_events = np.diff(train.indptr)
-    has_case = (n_training_events > 0) & (np.diff(dataset.indptr) > n_training_events)
+    n_events = np.diff(dataset.indptr)
+    has_case = (n_training_events > 0) & (n_events > n_training_events)
     user = np.flatnonzero(has_case).astype(np.int64)
     # Events of a user are in time order: the first hidden one follows the training events.
     first_hidden_event = dataset.indptr[user] + n_training_events[user]
-    return Split(train, train.raw_histories.take_rows(user), dataset.item[first_hidden_event], user)
+    return Split(
+        train=train,
+        histories=train.raw_histories.take_rows(user),
+        target=dataset.item[first_hidden_event],
+        user=user,
+    )
 
 
-def roll_forward(dataset: Dataset, *, test_fraction: float = 0.1, cutoff_ms: int | None = None) -> Split:
+def roll_forward(
+    dataset: Dataset,
+    *,
+    test_fraction: float = 0.1,
+    cutoff_ms: int | None = None,
+) -> Split:
     """As `time_split`, but every hidden event is a case, except for the first event of a user.
 
     The history of a case has all events before it, hidden ones too. New users therefore have cases from their second
@@ -108,7 +135,8 @@ def _mask_before_cutoff(dataset: Dataset, test_fraction: float, cutoff_ms: int |
     if not dataset.has_timestamps:
         raise DataError("A split by time needs events with a timestamp.")
     if cutoff_ms is None:
-        cutoff_ms = int(np.quantile(dataset.timestamp, 1 - test_fraction, method="higher"))
+        quantile = np.quantile(dataset.timestamp, 1 - test_fraction, method="higher")
+        cutoff_ms = int(quantile)
     return dataset.timestamp < cutoff_ms
 
 

@@ -22,7 +22,12 @@ def read_table(path: Path) -> pl.DataFrame:
         if path.suffix.lower() == ".parquet":
             return pl.read_parquet(path)
         if path.suffix.lower() == ".inter":
-            frame = pl.read_csv(path, separator="\t", infer_schema=False, quote_char=None)
+            frame = pl.read_csv(
+                path,
+                separator="\t",
+                infer_schema=False,
+                quote_char=None,
+            )
             return frame.rename(lambda name: name.split(":")[0])
         return pl.read_csv(path, infer_schema=False)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:

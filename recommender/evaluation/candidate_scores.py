@@ -72,15 +72,18 @@ class CandidateScores:
         """Mask (cases, items) of the candidates except for the targets."""
         is_candidate = np.zeros(shape, dtype=np.bool_)
         for name in self.model_names:
+            # Position -1 marks the end of a shorter list.
             row, position = np.nonzero(top_items[name] >= 0)
-            is_candidate[row, top_items[name][row, position]] = True
+            item = top_items[name][row, position]
+            is_candidate[row, item] = True
         is_candidate[np.arange(len(target)), target] = False
         return is_candidate
 
     def combine_scores(self, weights: Float64Array) -> list[Float32Array]:
         """Weighted sums over the models, float32 (cases, candidates) for each chunk."""
         # Contracts the model axis of each chunk.
-        return [np.tensordot(weights.astype(np.float32), chunk, axes=1) for chunk in self.chunks]
+        weights32 = weights.astype(np.float32)
+        return [np.tensordot(weights32, chunk, axes=1) for chunk in self.chunks]
 
     def compute_ndcg(self, weights: Float64Array, k: int) -> float:
         """Mean nDCG@k of the blend with these weights."""
@@ -129,7 +132,8 @@ def compute_mean_ndcg(blended_scores: Sequence[Float32Array], k: int) -> float:
     """Mean nDCG@k over chunks (cases, candidates) whose column 0 is the target; ties count against the target."""
     total, n_cases = 0.0, 0
     for chunk in blended_scores:
-        ranks = (chunk[:, 1:] >= chunk[:, :1]).sum(axis=1)
+        target_scores, other_scores = chunk[:, :1], chunk[:, 1:]
+        ranks = (other_scores >= target_scores).sum(axis=1)
         total += float(ndcg_at_k(ranks, k).sum())
         n_cases += len(chunk)
     return total / n_cases if n_cases else 0.0
@@ -137,7 +141,9 @@ def compute_mean_ndcg(blended_scores: Sequence[Float32Array], k: int) -> float:
 
 def _mask_repeated_targets(histories: Histories, target: Int32Array) -> BoolArray:
     """Which histories contain their target, shape (cases,)."""
+    # The case of each event, and whether the event is of the target of its case.
     event_case = histories.row_ids()
+    is_target_event = histories.item == target[event_case]
     is_repeated = np.zeros(len(target), dtype=np.bool_)
-    is_repeated[event_case[histories.item == target[event_case]]] = True
+    is_repeated[event_case[is_target_event]] = True
     return is_repeated

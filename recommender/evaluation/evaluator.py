@@ -44,7 +44,12 @@ class MetricAccumulator:
     recommended_batches: list[Int32Array] = field(default_factory=list)
 
     def add_batch(
-        self, scores: Float32Array, histories: Histories, target: Int32Array, *, min_top_items: int = 0
+        self,
+        scores: Float32Array,
+        histories: Histories,
+        target: Int32Array,
+        *,
+        min_top_items: int = 0,
     ) -> Int32Array:
         """Adds a batch of cases.
 
@@ -140,7 +145,10 @@ def evaluate_models(
 
 
 def evaluate_scorer(
-    scorer: Callable[[Histories], Float32Array], split: Split, *, k: int
+    scorer: Callable[[Histories], Float32Array],
+    split: Split,
+    *,
+    k: int,
 ) -> MetricAccumulator:
     """Evaluates a function that returns float32 scores (cases, items) for histories."""
     n_items = split.train.n_items
@@ -152,7 +160,11 @@ def evaluate_scorer(
 
 
 def evaluate_blend(
-    models: Mapping[str, Recommender[Any]], blend: Blend, split: Split, *, k: int
+    models: Mapping[str, Recommender[Any]],
+    blend: Blend,
+    split: Split,
+    *,
+    k: int,
 ) -> MetricAccumulator:
     """Evaluates a blend alone, without the metrics of its models and without a reranker."""
     weighted_models = {name: model for name, model in models.items() if blend.weights.get(name)}

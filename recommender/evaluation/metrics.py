@@ -28,8 +28,10 @@ def rank_targets(scores: Float32Array, histories: Histories, target: Int32Array)
     scores[histories.row_ids(), histories.item] = -np.inf
     scores[rows, target] = target_scores
     # Counting lower scores, not higher ones, ranks a target of -inf or NaN last: no comparison with NaN is true.
-    n_lower = (scores < target_scores[:, None]).sum(axis=1)
-    return np.asarray(scores.shape[1] - 1 - n_lower, dtype=np.int64)
+    is_lower = scores < target_scores[:, None]
+    n_lower = is_lower.sum(axis=1)
+    n_others = scores.shape[1] - 1
+    return np.asarray(n_others - n_lower, dtype=np.int64)
 
 
 def recall_at_k(ranks: Int64Array, k: int) -> Float64Array:
@@ -39,14 +41,16 @@ def recall_at_k(ranks: Int64Array, k: int) -> Float64Array:
 
 def ndcg_at_k(ranks: Int64Array, k: int) -> Float64Array:
     """nDCG@k of each case: 1 / log2(rank + 2) within the first k; the ideal DCG of one relevant item is 1."""
-    return np.where(ranks < k, 1 / np.log2(ranks + 2.0), 0.0)
+    gains = 1 / np.log2(ranks + 2.0)
+    return np.where(ranks < k, gains, 0.0)
 
 
 def catalogue_coverage(recommended: Int32Array, items: int) -> float:
     """Fraction of the catalogue that occurs in the lists (cases, k); -1 is no item."""
     if not items:
         return 0.0
-    return len(np.unique(recommended[recommended >= 0])) / items
+    distinct_items = np.unique(recommended[recommended >= 0])
+    return len(distinct_items) / items
 
 
 def mean_per_user(values: Float64Array, user: Int64Array | None) -> Float64Array:
@@ -56,7 +60,9 @@ def mean_per_user(values: Float64Array, user: Int64Array | None) -> Float64Array
     _, user_index, count = np.unique(user, return_inverse=True, return_counts=True)
     if count.max(initial=1) == 1:
         return values
-    return np.asarray(np.bincount(user_index, values) / count, dtype=np.float64)
+    # Sum of the values of each user.
+    sums = np.bincount(user_index, values)
+    return np.asarray(sums / count, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,10 @@ class ConfidenceInterval:
 
 
 def bootstrap_interval(
-    values: Float64Array, rng: np.random.Generator, *, n_resamples: int = 1000
+    values: Float64Array,
+    rng: np.random.Generator,
+    *,
+    n_resamples: int = 1000,
 ) -> ConfidenceInterval:
     """95 % percentile bootstrap interval of the mean over cases (Efron 1979); zeros without cases."""
     if len(values) == 0:
@@ -79,24 +88,35 @@ def bootstrap_interval(
     return ConfidenceInterval(float(values.mean()), float(low), float(high))
 
 
-def bootstrap_means(values: Float64Array, rng: np.random.Generator, *, n_resamples: int) -> Float64Array:
+def bootstrap_means(
+    values: Float64Array,
+    rng: np.random.Generator,
+    *,
+    n_resamples: int,
+) -> Float64Array:
     """Means of bootstrap resamples of `values`, shape (n_resamples,).
 
     Draws how often each distinct value occurs instead of drawing cases: metrics with one relevant item have few
     distinct values, so that a resample of any size costs little.
     """
     distinct, counts = np.unique(values, return_counts=True)
+    probabilities = counts / len(values)
     chunk_size = max(1, MAX_RESAMPLE_CELLS // len(distinct))
     sums = []
     for start in range(0, n_resamples, chunk_size):
         size = min(chunk_size, n_resamples - start)
-        resampled_counts = rng.multinomial(len(values), counts / len(values), size=size)
+        resampled_counts = rng.multinomial(len(values), probabilities, size=size)
         sums.append(resampled_counts @ distinct)
     return np.asarray(np.concatenate(sums) / len(values), dtype=np.float64)
 
 
 def is_significantly_better(
-    candidate: Float64Array, baseline: Float64Array, rng: np.random.Generator, *, n_resamples: int = 1000
+    candidate: Float64Array,
+    baseline: Float64Array,
+    rng: np.random.Generator,
+    *,
+    n_resamples: int = 1000,
 ) -> bool:
     """Whether the 95 % interval of the mean paired difference candidate - baseline lies above zero."""
-    return bootstrap_interval(candidate - baseline, rng, n_resamples=n_resamples).low > 0
+    interval = bootstrap_interval(candidate - baseline, rng, n_resamples=n_resamples)
+    return interval.low > 0

@@ -29,7 +29,13 @@ class OnnxGraphBuilder:
             numpy_helper.from_array(np.array(6.0, np.float32), "six"),
         ]
 
-    def add_node(self, op_type: str, inputs: list[str], output: str, **attributes: Any) -> str:
+    def add_node(
+        self,
+        op_type: str,
+        inputs: list[str],
+        output: str,
+        **attributes: Any,
+    ) -> str:
         """Adds an operator with one output; returns the name of the output."""
         self._nodes.append(helper.make_node(op_type, inputs, [output], **attributes))
         return output
@@ -41,7 +47,11 @@ class OnnxGraphBuilder:
         if expand_weight is not None:
             output = self.add_convolution(output, f"{name}._expand_conv", f"{name}._bn0")
         output = self.add_convolution(
-            output, f"{name}._depthwise_conv", f"{name}._bn1", stride=stride, depthwise=True
+            output,
+            f"{name}._depthwise_conv",
+            f"{name}._bn1",
+            stride=stride,
+            depthwise=True,
         )
         output = self.add_convolution(output, f"{name}._project_conv", f"{name}._bn2", relu6=False)
         if expand_weight is None or stride != 1:

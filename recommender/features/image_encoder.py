@@ -99,7 +99,13 @@ def build_onnx_model() -> bytes:
         output = graph.add_bottleneck(output, f"_blocks.{number}", stride)
         if number == _QUADRANT_BLOCK:
             # The feature map is 7 x 7: quadrants of 4 x 4 share the middle row and column.
-            graph.add_node("AveragePool", [output], "quadrants", kernel_shape=[4, 4], strides=[3, 3])
+            graph.add_node(
+                "AveragePool",
+                [output],
+                "quadrants",
+                kernel_shape=[4, 4],
+                strides=[3, 3],
+            )
             graph.add_node("Flatten", ["quadrants"], "quadrant_features")
     output = graph.add_convolution(output, "_conv_head", "_bn1")
     graph.add_node("GlobalAveragePool", [output], "pooled")

@@ -101,7 +101,11 @@ class _FeatureSelector:
     """The columns that are still selected, and those dropped so far."""
 
     def __init__(
-        self, matrix: FeatureMatrix, target: Int64Array, rows: Int64Array, config: FeatureSelectionConfig
+        self,
+        matrix: FeatureMatrix,
+        target: Int64Array,
+        rows: Int64Array,
+        config: FeatureSelectionConfig,
     ) -> None:
         self._names, self._origins = matrix.names, matrix.origins
         self._discrete = np.array(matrix.discrete, dtype=np.bool_)
@@ -136,7 +140,10 @@ class _FeatureSelector:
     def _count_feature_columns(self) -> Float64Array:
         """For each discrete column, the number of discrete columns of its feature; NaN for other columns."""
         selected = self._selected.tolist()
-        counts = Counter(self._origins[column] for column in selected if self._discrete[column])
+        counts: Counter[str] = Counter()
+        for column in selected:
+            if self._discrete[column]:
+                counts[self._origins[column]] += 1
         statistics = np.full(len(selected), np.nan)
         for position, column in enumerate(selected):
             if self._discrete[column]:
@@ -188,5 +195,10 @@ class _FeatureSelector:
             information[indicators] = mutual_info_classif(is_nonzero, target, discrete_features=True)
         if len(numbers):
             dense = values[:, numbers].toarray().astype(np.float64)
-            information[numbers] = mutual_info_classif(dense, target, discrete_features=False, random_state=0)
+            information[numbers] = mutual_info_classif(
+                dense,
+                target,
+                discrete_features=False,
+                random_state=0,
+            )
         return information

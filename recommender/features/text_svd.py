@@ -45,12 +45,22 @@ def compute_text_svd(
     if len(has_terms) > MAX_FIT_TEXTS:
         sample = np.sort(rng.choice(has_terms, MAX_FIT_TEXTS, replace=False))
     seed = int(rng.integers(2**31))
-    _, _, axes = randomized_svd(vectors[sample], rank, n_iter=SVD_ITERATIONS, random_state=seed)
+    _, _, axes = randomized_svd(
+        vectors[sample],
+        rank,
+        n_iter=SVD_ITERATIONS,
+        random_state=seed,
+    )
     components = np.asarray(vectors[has_terms] @ axes.T.astype(np.float32))
     components -= components.mean(axis=0)
     deviation = components.std(axis=0)
     scale = np.zeros_like(deviation)
-    np.divide(1, np.sqrt(deviation), out=scale, where=deviation > MIN_DEVIATION)
+    np.divide(
+        1,
+        np.sqrt(deviation),
+        out=scale,
+        where=deviation > MIN_DEVIATION,
+    )
     components *= scale
     root_mean_square = float(np.sqrt(np.square(components).mean()))
     if root_mean_square == 0:

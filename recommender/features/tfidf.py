@@ -51,7 +51,13 @@ class TfidfVectorizer:
     idf: Float32Array
 
     @classmethod
-    def fit(cls, texts: Sequence[str], *, min_items: int = 1, max_terms: int = 200_000) -> TfidfVectorizer:
+    def fit(
+        cls,
+        texts: Sequence[str],
+        *,
+        min_items: int = 1,
+        max_terms: int = 200_000,
+    ) -> TfidfVectorizer:
         """Learns the `max_terms` most frequent terms that occur in at least `min_items` texts."""
         document_counts: Counter[str] = Counter()
         for text in texts:
@@ -61,8 +67,11 @@ class TfidfVectorizer:
         frequent.sort(key=lambda term: (-document_counts[term], term))
         terms = frequent[:max_terms]
         counts = np.array([document_counts[term] for term in terms], dtype=np.float64)
-        idf = (np.log((1 + len(texts)) / (1 + counts)) + 1).astype(np.float32)
-        return cls({term: column for column, term in enumerate(terms)}, idf)
+        # Smoothed as if one more text had every term: no term has the weight zero.
+        inverse_frequency = (1 + len(texts)) / (1 + counts)
+        idf = (np.log(inverse_frequency) + 1).astype(np.float32)
+        vocabulary = {term: column for column, term in enumerate(terms)}
+        return cls(vocabulary, idf)
 
     def transform(self, texts: Iterable[str]) -> sparse.csr_matrix:
         """float32 CSR (texts, terms); a text without a known term is a row of zeros."""
@@ -90,5 +99,10 @@ def normalize_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
     squared_length = np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
     length = np.sqrt(squared_length)
     scale = np.zeros_like(length, dtype=np.float64)
-    np.divide(1.0, length, out=scale, where=length > 0)
+    np.divide(
+        1.0,
+        length,
+        out=scale,
+        where=length > 0,
+    )
     return sparse.csr_matrix(sparse.diags(scale.astype(np.float32)) @ matrix)

@@ -42,7 +42,12 @@ def fit_blend(candidate_scores: CandidateScores, *, k: int = 10) -> Blend:
     return _build_blend(candidate_scores, best.weights)
 
 
-def refit_blend(candidate_scores: CandidateScores, blend: Blend, *, k: int) -> Blend:
+def refit_blend(
+    candidate_scores: CandidateScores,
+    blend: Blend,
+    *,
+    k: int,
+) -> Blend:
     """A coordinate ascent from the weights of `blend`, for the models of `candidate_scores` alone."""
     start = candidate_scores.get_weights(blend)
     if not start.any():

@@ -55,6 +55,10 @@ class FitState:
     seconds: dict[str, float] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
+    def collect_notes(self) -> dict[str, str]:
+        """Remarks of the fits, for models that have one."""
+        return {name: model.fit_note for name, model in self.models.items() if model.fit_note}
+
 
 @dataclass(frozen=True)
 class ValidationResult:
@@ -93,14 +97,7 @@ def fit_ensemble(
     """
     options = options or FitOptions()
     progress = ProgressTracker(report)
-    specs = build_model_specs(
-        options.profile,
-        progress.report_step,
-        options.model_names or select_default_models(options.profile, dataset),
-        overrides=options.overrides,
-        ordered=dataset.is_ordered,
-        backend=options.backend,
-    )
+    specs = _build_specs(dataset, options, progress)
     # Each model is fitted (1) and refitted (0.3); the rest is for blend, reranker and quantization.
     progress.total = 1.35 * sum(RELATIVE_COST[name] for name in specs)
     state = FitState()
@@ -117,18 +114,33 @@ def fit_ensemble(
     }
     if has_validation:
         progress.start_phase("blend", BLEND_COST)
-        result = _fit_on_validation(state.models, split, options, rng=rng, clock=clock)
+        result = _fit_on_validation(
+            state.models,
+            split,
+            options,
+            rng=rng,
+            clock=clock,
+        )
         if options.refit_on_all:
             _refit_models(dataset, rng, progress, state)
     else:
         result = _skip_validation(state.models)
     training_report |= result.report
-    training_report["notes"] = {
-        name: model.fit_note for name, model in state.models.items() if model.fit_note
-    }
-    training_report["seconds"] = state.seconds
+    training_report |= {"notes": state.collect_notes(), "seconds": state.seconds}
     report("done", 1.0)
     return Ensemble(state.models, result.blend, dataset.n_items, training_report, result.reranker)
+
+
+def _build_specs(dataset: Dataset, options: FitOptions, progress: ProgressTracker) -> ModelSpecs:
+    names = options.model_names or select_default_models(options.profile, dataset)
+    return build_model_specs(
+        options.profile,
+        progress.report_step,
+        names,
+        overrides=options.overrides,
+        ordered=dataset.is_ordered,
+        backend=options.backend,
+    )
 
 
 def _split_validation(dataset: Dataset, protocol: EvaluationProtocol) -> tuple[EvaluationProtocol, Split]:
@@ -143,7 +155,11 @@ def _split_validation(dataset: Dataset, protocol: EvaluationProtocol) -> tuple[E
 
 
 def _fit_models(
-    data: Dataset, specs: ModelSpecs, rng: np.random.Generator, progress: ProgressTracker, state: FitState
+    data: Dataset,
+    specs: ModelSpecs,
+    rng: np.random.Generator,
+    progress: ProgressTracker,
+    state: FitState,
 ) -> None:
     for name, spec in specs.items():
         progress.start_phase(name, RELATIVE_COST[name])
@@ -159,7 +175,10 @@ def _fit_models(
 
 
 def _refit_models(
-    data: Dataset, rng: np.random.Generator, progress: ProgressTracker, state: FitState
+    data: Dataset,
+    rng: np.random.Generator,
+    progress: ProgressTracker,
+    state: FitState,
 ) -> None:
     for name, model in state.models.items():
         progress.start_phase(f"{name} refit", RELATIVE_COST[name] * REFIT_COST_FACTOR)
@@ -176,12 +195,22 @@ def _skip_validation(models: EnsembleModels) -> ValidationResult:
 
 
 def _fit_on_validation(
-    models: EnsembleModels, split: Split, options: FitOptions, *, rng: np.random.Generator, clock: Clock
+    models: EnsembleModels,
+    split: Split,
+    options: FitOptions,
+    *,
+    rng: np.random.Generator,
+    clock: Clock,
 ) -> ValidationResult:
     """Fits blend weights, selects models, fits the reranker and chooses quantized models."""
     k = options.k
     candidate_scores = CandidateScores(tuple(models))
-    accumulators = evaluate_models(models, split, k=k, candidate_scores=candidate_scores)
+    accumulators = evaluate_models(
+        models,
+        split,
+        k=k,
+        candidate_scores=candidate_scores,
+    )
     scoring_ms = _measure_scoring_ms(models, split, clock)
     selection = prune_models(
         candidate_scores,
@@ -190,7 +219,12 @@ def _fit_on_validation(
         k=k,
         budget_ms=options.serving_budget_ms,
     )
-    reranker_trial = fit_reranker_if_better(candidate_scores, selection.blend, k=k, rng=rng)
+    reranker_trial = fit_reranker_if_better(
+        candidate_scores,
+        selection.blend,
+        k=k,
+        rng=rng,
+    )
     # The blend is evaluated without the reranker, which has been fitted on these cases.
     accumulators["blend"] = evaluate_blend(models, selection.blend, split, k=k)
     blend_ndcg = ndcg_at_k(accumulators["blend"].collect_ranks(), k)

@@ -82,19 +82,25 @@ def prune_models(
     # Weights refitted on the sample: smaller blends are refitted on it too and would have an advantage otherwise.
     best = refit_blend(sample.select_models(list_active_models(blend)), blend, k=k)
     full_ndcg = sample.compute_blend_ndcg(best, k)
-    ndcg_without = {}
-    for name in list_active_models(best):
-        ndcg_without[name] = _compute_ndcg(_remove_model(sample, best, name, k), sample, k)
-    dropped: dict[str, ModelDropReason] = {}
-    for name in sample.model_names:
-        if not best.weights.get(name):
-            dropped[name] = "no_gain"
+    ndcg_without = _compute_ndcg_without_each(sample, best, k)
+    without_weight = [name for name in sample.model_names if not best.weights.get(name)]
+    dropped: dict[str, ModelDropReason] = dict.fromkeys(without_weight, "no_gain")
     best, without_gain = run_backward_elimination(
-        sample, best, milliseconds, k=k, min_ndcg=(1 - MIN_GAIN) * full_ndcg, budget_ms=FREE_BUDGET_MS
+        sample,
+        best,
+        milliseconds,
+        k=k,
+        min_ndcg=(1 - MIN_GAIN) * full_ndcg,
+        budget_ms=FREE_BUDGET_MS,
     )
     dropped |= dict.fromkeys(without_gain, "no_gain")
     best, too_slow = run_backward_elimination(
-        sample, best, milliseconds, k=k, min_ndcg=(1 - MAX_LOSS) * full_ndcg, budget_ms=budget_ms
+        sample,
+        best,
+        milliseconds,
+        k=k,
+        min_ndcg=(1 - MAX_LOSS) * full_ndcg,
+        budget_ms=budget_ms,
     )
     dropped |= dict.fromkeys(too_slow, "too_slow")
     selected_names = [name for name in candidate_scores.model_names if name not in dropped]
@@ -152,12 +158,26 @@ def run_backward_elimination(
     return blend, dropped
 
 
+def _compute_ndcg_without_each(candidate_scores: CandidateScores, blend: Blend, k: int) -> dict[str, float]:
+    """By active model, nDCG of the best blend of the other models."""
+    ndcg_without = {}
+    for name in list_active_models(blend):
+        smaller = _remove_model(candidate_scores, blend, name, k)
+        ndcg_without[name] = _compute_ndcg(smaller, candidate_scores, k)
+    return ndcg_without
+
+
 def list_active_models(blend: Blend) -> list[str]:
     """Names of the models with a weight above zero."""
     return [name for name, weight in blend.weights.items() if weight]
 
 
-def _remove_model(candidate_scores: CandidateScores, blend: Blend, name: str, k: int) -> Blend:
+def _remove_model(
+    candidate_scores: CandidateScores,
+    blend: Blend,
+    name: str,
+    k: int,
+) -> Blend:
     """Refits the blend without one model; the blend of a single model becomes empty."""
     remaining = [active_name for active_name in list_active_models(blend) if active_name != name]
     if not remaining:

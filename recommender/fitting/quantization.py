@@ -23,7 +23,12 @@ ModelsByName = Mapping[str, Recommender[Any]]
 
 
 def select_quantized_models(
-    models: ModelsByName, blend: Blend, split: Split, *, k: int, max_relative_loss: float = MAX_RELATIVE_LOSS
+    models: ModelsByName,
+    blend: Blend,
+    split: Split,
+    *,
+    k: int,
+    max_relative_loss: float = MAX_RELATIVE_LOSS,
 ) -> dict[str, Any]:
     """Chooses the models to quantize.
 
@@ -54,7 +59,9 @@ def select_quantized_models(
             for name in original:
                 ndcg_alone[name] = _evaluate_ndcg(original | {name: quantized[name]}, blend, split, k)
         selected.remove(min(selected, key=lambda name: ndcg_alone[name]))
-        mixed = original | {name: quantized[name] for name in selected}
+        mixed = dict(original)
+        for name in selected:
+            mixed[name] = quantized[name]
         ndcg_after = _evaluate_ndcg(mixed, blend, split, k)
     return {
         "cases": len(split),
@@ -101,6 +108,11 @@ def _count_file_bytes(model: Recommender[Any]) -> int:
     return sum(map(len, model.to_files().values()))
 
 
-def _evaluate_ndcg(models: ModelsByName, blend: Blend, split: Split, k: int) -> float:
+def _evaluate_ndcg(
+    models: ModelsByName,
+    blend: Blend,
+    split: Split,
+    k: int,
+) -> float:
     ranks = evaluate_blend(models, blend, split, k=k).collect_ranks()
     return float(ndcg_at_k(ranks, k).mean()) if len(ranks) else 0.0

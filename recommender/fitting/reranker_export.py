@@ -26,7 +26,14 @@ def export_trees(trees: HistGradientBoostingClassifier) -> bytes:
             nodes["treeids"].append(tree_id)
             nodes["nodeids"].append(node_id)
             if node["is_leaf"]:
-                _append_node(nodes, mode="LEAF", feature=0, threshold=0.0, true_node=0, false_node=0)
+                _append_node(
+                    nodes,
+                    mode="LEAF",
+                    feature=0,
+                    threshold=0.0,
+                    true_node=0,
+                    false_node=0,
+                )
                 leaves["treeids"].append(tree_id)
                 leaves["nodeids"].append(node_id)
                 leaves["weights"].append(float(node["value"]))
@@ -50,7 +57,13 @@ def export_trees(trees: HistGradientBoostingClassifier) -> bytes:
 
 
 def _append_node(
-    nodes: dict[str, list[Any]], *, mode: str, feature: int, threshold: float, true_node: int, false_node: int
+    nodes: dict[str, list[Any]],
+    *,
+    mode: str,
+    feature: int,
+    threshold: float,
+    true_node: int,
+    false_node: int,
 ) -> None:
     nodes["modes"].append(mode)
     nodes["featureids"].append(feature)
@@ -61,7 +74,11 @@ def _append_node(
 
 def _build_onnx_model(attributes: dict[str, Any], *, n_features: int) -> bytes:
     operator = helper.make_node(
-        "TreeEnsembleRegressor", [FEATURES_INPUT], [OUTPUT_NAME], domain="ai.onnx.ml", **attributes
+        "TreeEnsembleRegressor",
+        [FEATURES_INPUT],
+        [OUTPUT_NAME],
+        domain="ai.onnx.ml",
+        **attributes,
     )
     graph = helper.make_graph(
         [operator],

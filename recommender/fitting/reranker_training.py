@@ -90,7 +90,11 @@ class RerankerTrial:
 
 
 def fit_reranker_if_better(
-    candidate_scores: CandidateScores, blend: Blend, *, k: int, rng: np.random.Generator
+    candidate_scores: CandidateScores,
+    blend: Blend,
+    *,
+    k: int,
+    rng: np.random.Generator,
 ) -> RerankerTrial:
     """Fits gradient-boosted trees by two-fold cross-fitting: trees of each half of the cases order the other half.
 

@@ -70,7 +70,11 @@ def warm_start_models(
 
 
 def refit_models(
-    models: WarmStartModels, data: Dataset, *, progress: ProgressTracker, rng: np.random.Generator
+    models: WarmStartModels,
+    data: Dataset,
+    *,
+    progress: ProgressTracker,
+    rng: np.random.Generator,
 ) -> bool:
     """Fits the models in place; returns False where a model cannot learn from the data."""
     progress.total = sum(RELATIVE_COST[name] for name in models)

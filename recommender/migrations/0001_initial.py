@@ -60,34 +60,30 @@ class Migration(migrations.Migration):
                 ("artefact_id", models.UUIDField()),
                 (
                     "has_artefact",
-                    models.BooleanField(
-                        help_text="Whether the encrypted files still lie in the object store."
-                    ),
+                    models.BooleanField(help_text="Whether the encrypted files are in the object store."),
                 ),
                 ("manifest", models.JSONField(default=dict)),
                 ("metrics", models.JSONField(default=dict)),
                 (
                     "reason",
-                    models.TextField(
-                        blank=True, default="", help_text="The reasons in English, in one sentence each."
-                    ),
+                    models.TextField(blank=True, default="", help_text="The reasons as English sentences."),
                 ),
                 (
                     "reasons",
-                    models.JSONField(
-                        default=list, help_text="Codes and figures; empty in rows of earlier versions."
-                    ),
+                    models.JSONField(default=list, help_text="Codes and parameters of the decisions."),
                 ),
                 (
                     "live",
                     models.JSONField(
-                        default=dict, help_text="What happened after its answers; see evaluation/live.py."
+                        default=dict,
+                        help_text="The last interim analysis of outcomes; see recommender.monitoring.auto_rollback.",
                     ),
                 ),
                 (
                     "drift",
                     models.JSONField(
-                        default=dict, help_text="How far the latest days are from what it learned from."
+                        default=dict,
+                        help_text="The last measurement of drift; see recommender.monitoring.drift.",
                     ),
                 ),
                 ("trained_at", models.DateTimeField()),

@@ -1,4 +1,4 @@
-"""Rows about trained models: derived data, so the same residency and erasure as the tenant's own data."""
+"""Rows about trained models. They are derived from tenant data: same residency and erasure as the data itself."""
 
 from recommender.models.versions import ActiveModel, ModelState, ModelVersion
 

@@ -1,3 +1,5 @@
+"""Rows of the model registry: versions, and the pointer to the active one."""
+
 from __future__ import annotations
 
 from typing import ClassVar
@@ -10,7 +12,7 @@ from tenants.rls import CompositeForeignKey, TenantPolicy
 
 
 class ModelState(models.TextChoices):
-    """CANDIDATE may be promoted; RETIRED served once and may again while its artefact is kept."""
+    """CANDIDATE may be promoted. RETIRED was active and may become active again while its artefact exists."""
 
     CANDIDATE = "candidate"
     ACTIVE = "active"
@@ -20,7 +22,7 @@ class ModelState(models.TextChoices):
 
 
 class ModelVersion(TenantModel):
-    """One training's result, kept also when refused: its metrics are the history of quality."""
+    """The result of one training. Refused versions are stored too: their metrics are part of the history of quality."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.WITH_TENANT, ErasurePolicy.WITH_TENANT)
 
@@ -30,19 +32,18 @@ class ModelVersion(TenantModel):
     profile = models.CharField(max_length=8)
     job_id = models.UUIDField()
     artefact_id = models.UUIDField()
-    has_artefact = models.BooleanField(help_text="Whether the encrypted files still lie in the object store.")
+    has_artefact = models.BooleanField(help_text="Whether the encrypted files are in the object store.")
     manifest = models.JSONField(default=dict)
     metrics = models.JSONField(default=dict)
-    reason = models.TextField(
-        blank=True, default="", help_text="The reasons in English, in one sentence each."
-    )
-    reasons = models.JSONField(
-        default=list, help_text="Codes and figures; empty in rows of earlier versions."
-    )
+    reason = models.TextField(blank=True, default="", help_text="The reasons as English sentences.")
+    reasons = models.JSONField(default=list, help_text="Codes and parameters of the decisions.")
     live = models.JSONField(
-        default=dict, help_text="What happened after its answers; see evaluation/live.py."
+        default=dict,
+        help_text="The last interim analysis of outcomes; see recommender.monitoring.auto_rollback.",
     )
-    drift = models.JSONField(default=dict, help_text="How far the latest days are from what it learned from.")
+    drift = models.JSONField(
+        default=dict, help_text="The last measurement of drift; see recommender.monitoring.drift."
+    )
     trained_at = models.DateTimeField()
     latest_event_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField(auto_now=True)
@@ -58,7 +59,7 @@ class ModelVersion(TenantModel):
 
 
 class ActiveModel(TenantModel):
-    """The pointer that serving follows; it moves by compare-and-set only."""
+    """The pointer to the version that serves; changed by compare-and-set only."""
 
     lifecycle: ClassVar[Lifecycle] = Lifecycle(None, ExportPolicy.NOTHING, ErasurePolicy.WITH_TENANT)
 

@@ -1,1 +1,1 @@
-"""Monitoring of models in service: outcomes of their recommendations, drift of the data, automatic roll-back. No torch."""
+"""Monitors the active version: online outcomes with automatic roll-back, and drift of inputs and scores."""

@@ -1,4 +1,7 @@
-"""Takes a version back by itself when what follows its answers has dropped beyond chance. See evaluation/live.py."""
+"""Rolls the active version back if users' responses to its answers became significantly worse.
+
+The statistics are in `recommender.evaluation.decisions.online_monitoring`.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,12 @@ COMPARISON_WINDOW = timedelta(days=28)
 DEFAULT_CONFIG = OnlineTestConfig()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class VersionPair:
-    """The version in service, the one to return to, and since when the first serves."""
+    """The active version, the version to roll back to, and when the first became active."""
 
     active: VersionView
     previous: VersionView
@@ -39,52 +45,76 @@ class VersionPair:
 def check_active_version(
     tenant: TenantRef, *, actor: Actor, config: OnlineTestConfig = DEFAULT_CONFIG
 ) -> InterimAnalysis | None:
-    """Looks once at the version in service; None where there is nothing to compare it with.
+    """Runs the next interim analysis of the active version, and rolls it back if it is degraded.
 
-    A version that was taken back before and promoted by a person is left to that person. Running twice is harmless:
-    the pointer moves by compare-and-set, and a look that was taken is not taken again.
+    A version that was rolled back before and then promoted by a person is not analysed. Running twice is harmless: the pointer moves
+    by compare-and-set, and an analysis is done once.
+
+    Returns:
+        The analysis; None if there is no version to compare with.
     """
     pair = _find_version_pair(tenant, actor)
     if pair is None:
         return None
-    now, before = outcomes.load_served_recommendations(
+    served = outcomes.load_served_recommendations(
         tenant,
-        (pair.active.name, pair.previous.name),
-        activated_at=pair.activated_at,
+        outcomes.ComparedVersions(pair.active.name, pair.previous.name, pair.activated_at),
         comparison_window=COMPARISON_WINDOW,
         attribution_window=config.attribution_window,
         actor=actor,
     )
-    taken = pair.active.live.get("look", 0) if pair.active.live.get("against") == pair.previous.name else 0
-    found = run_interim_analysis(now, before, last_analysis=int(taken), config=config)
+    analysis = run_interim_analysis(
+        served.current,
+        served.previous,
+        last_analysis=_get_last_analysis(pair),
+        config=config,
+    )
     try:
         with scope(tenant, actor=actor) as s:
-            if found.degraded:
-                reasons = found.to_reasons(pair.previous.name)
-                actions.roll_back(s, expected=pair.active.version, reasons=reasons)
-            actions.record_observation(s, pair.active.version, live=_serialize_analysis(pair, found))
+            if analysis.degraded:
+                reasons = analysis.to_reasons(pair.previous.name)
+                actions.roll_back(
+                    s,
+                    expected=pair.active.version,
+                    reasons=reasons,
+                )
+            observation = _serialize_analysis(pair, analysis)
+            actions.record_observation(s, pair.active.version, live=observation)
     except (Conflict, NotFound) as error:
-        log.info("roll_back_overtaken", tenant=str(tenant.id), reason=error.code)
-    return found
+        log.info(
+            "roll_back_overtaken",
+            tenant=str(tenant.id),
+            reason=error.code,
+        )
+    return analysis
 
 
 def _find_version_pair(tenant: TenantRef, actor: Actor) -> VersionPair | None:
     with scope(tenant, actor=actor) as s:
-        now, before, since = (
-            queries.get_active_version(s),
-            queries.find_roll_back_target(s),
-            queries.get_activation_time(s),
-        )
-    if now is None or before is None or since is None or now.live.get("rolled_back"):
+        active = queries.get_active_version(s)
+        previous = queries.find_roll_back_target(s)
+        activated_at = queries.get_activation_time(s)
+    if active is None or previous is None or activated_at is None:
         return None
-    return VersionPair(now, before, since)
+    # A person promoted it after the roll-back; monitoring does not overrule that.
+    if active.live.get("rolled_back"):
+        return None
+    return VersionPair(active, previous, activated_at)
+
+
+def _get_last_analysis(pair: VersionPair) -> int:
+    """The number of the last analysis against the same version; 0 if there was none."""
+    if pair.active.live.get("baseline_version") != pair.previous.name:
+        return 0
+    return int(pair.active.live.get("analysis", 0))
 
 
 def _serialize_analysis(pair: VersionPair, analysis: InterimAnalysis) -> Mapping[str, Any]:
+    """The JSON of `ModelVersion.live`; `rates` are pairs of the active and the previous version's rate."""
     return {
-        "against": pair.previous.name,
-        "look": analysis.number,
-        "answers": analysis.n_current,
+        "baseline_version": pair.previous.name,
+        "analysis": analysis.number,
+        "recommendations": analysis.n_current,
         "baseline_recommendations": analysis.n_previous,
         "rates": {name: list(rates) for name, rates in analysis.rates.items()},
         "dropped": list(analysis.degraded),

@@ -1,4 +1,4 @@
-"""Answers of a model version with what followed them, from receipts and timeline. Nothing of it is written down."""
+"""Joins a version's recommendations with the events that followed them, from receipts and the timeline; in memory only."""
 
 from __future__ import annotations
 
@@ -10,25 +10,57 @@ from uuid import UUID
 import numpy as np
 
 from recommender.evaluation.decisions.online_monitoring import SIGNALS, ServedRecommendations, Signal
+from recommender.tenant_data.paging import PAGE_SIZE, iter_pages
 from recommender.types import BoolArray, Int32Array, Int64Array
 from tenants.data.queries import receipts, tenant_state, timeline
 from tenants.data.queries.receipts import StoredReceipt
 from tenants.data.records import Records
 from tenants.data.types import EventKind
 from tenants.regions import TenantRef
-from tenants.scope import Actor, scope
+from tenants.scope import Actor, Scope, scope
 
+# Clients set the times of events; an event up to this much before its recommendation still counts.
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 MAX_RECOMMENDATIONS = 100_000
 CONVERSION_WEIGHT = 3.0
 PERSONAL_STAGES = ("model", "model_session")
 PORTAL_SCENARIO_PREFIX = "portal."
-_PAGE_SIZE = 5_000
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+)
+class ComparedVersions:
+    """Names of the active and the previous version, and when the first became active."""
+
+    active: str
+    previous: str
+    activated_at: datetime
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+)
+class VersionRecommendations:
+    """Recommendations of the active and the previous version, with their outcomes."""
+
+    current: ServedRecommendations
+    previous: ServedRecommendations
+
+
+@dataclass
+class _Numbering:
+    """Numbers profiles and scenarios in order of appearance; shared by both versions."""
+
+    profiles: dict[bytes, int] = field(default_factory=dict)
+    scenarios: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
 class _ReceiptColumns:
-    """Answers of one version while they are read."""
+    """Recommendations of one version while they are read; parallel lists."""
 
     ids: list[int] = field(default_factory=list)
     served_at: list[int] = field(default_factory=list)
@@ -36,9 +68,15 @@ class _ReceiptColumns:
     scenario: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class _VersionOutcomes:
-    """By answer, ascending by hash. Times are milliseconds."""
+    """Recommendations of one version, ascending by `receipt_hash`; times in Unix milliseconds.
+
+    `outcomes` are masks that are filled while events are read.
+    """
 
     receipt_hash: np.ndarray[tuple[int], np.dtype[np.uint64]]
     served_at: Int64Array
@@ -47,56 +85,89 @@ class _VersionOutcomes:
     outcomes: Mapping[Signal, BoolArray]
 
     def mark_outcomes(self, records: Records, signal: Signal, attribution_window: timedelta) -> None:
-        """What came after an answer, within the time in which it counts."""
+        """Marks the recommendations that these events followed within the attribution window."""
         if not self.receipt_hash.size or not records.size:
             return
-        row = np.minimum(
-            np.searchsorted(self.receipt_hash, records["recommendation"]), self.receipt_hash.size - 1
-        )
-        late = records["at"].astype(np.int64) - self.served_at[row]
-        known = self.receipt_hash[row] == records["recommendation"]
-        known &= (late >= -_to_milliseconds(MAX_CLOCK_SKEW)) & (late <= _to_milliseconds(attribution_window))
-        self.outcomes[signal][row[known]] = True
+        # searchsorted returns where a hash would be inserted; it is a match only if the hash there is equal.
+        insertion_points = np.searchsorted(self.receipt_hash, records["recommendation"])
+        row = np.minimum(insertion_points, self.receipt_hash.size - 1)
+        is_match = self.receipt_hash[row] == records["recommendation"]
+        delay_ms = records["at"].astype(np.int64) - self.served_at[row]
+        is_match &= delay_ms >= -_to_milliseconds(MAX_CLOCK_SKEW)
+        is_match &= delay_ms <= _to_milliseconds(attribution_window)
+        self.outcomes[signal][row[is_match]] = True
 
     def select_closed(self, cutoff_ms: int, attribution_window: timedelta) -> ServedRecommendations:
-        """Those whose time to be followed was over at that moment."""
-        old = self.served_at + _to_milliseconds(attribution_window) <= cutoff_ms
+        """Recommendations whose attribution window had ended at the cut-off."""
+        is_closed = self.served_at + _to_milliseconds(attribution_window) <= cutoff_ms
         return ServedRecommendations(
-            self.profile[old], self.scenario[old], {n: f[old] for n, f in self.outcomes.items()}
+            self.profile[is_closed],
+            self.scenario[is_closed],
+            {signal: mask[is_closed] for signal, mask in self.outcomes.items()},
         )
 
 
 def load_served_recommendations(
     tenant: TenantRef,
-    versions: tuple[str, str],
+    versions: ComparedVersions,
     *,
-    activated_at: datetime,
     comparison_window: timedelta,
     attribution_window: timedelta,
     actor: Actor,
-) -> tuple[ServedRecommendations, ServedRecommendations]:
-    """Of the version that serves since `turned_at`, and of the one before within `window` before that.
+) -> VersionRecommendations:
+    """Loads recommendations of both versions with their outcomes, at most MAX_RECOMMENDATIONS of each, the newest.
 
-    At most MOST_ANSWERS of each, the newest. Only answers of the model itself, asked for outside the portal, and only
-    those with the whole time behind them: until the newest event that came in, for a client may send events late.
+    Only recommendations of the model itself count, not those requested in the portal, and only those whose attribution window had
+    ended when the newest event was received: clients may send events with a delay.
+
+    Args:
+        tenant: the tenant.
+        versions: the versions to compare.
+        comparison_window: how far back the active version's recommendations count, and how long before its activation the
+            previous version's do.
+        attribution_window: how long after a recommendation an event counts as its outcome.
+        actor: recorded with each scope.
     """
     now = datetime.now(UTC)
-    numbers: tuple[dict[bytes, int], dict[str, int]] = ({}, {})
-    newer = _load_outcomes(
-        tenant, versions[0], max(activated_at, now - comparison_window), now, numbers, actor
+    previous_start = versions.activated_at - comparison_window
+    numbering = _Numbering()
+    active_window = (max(versions.activated_at, now - comparison_window), now)
+    current = _load_outcomes(
+        tenant,
+        versions.active,
+        active_window,
+        numbering,
+        actor,
     )
-    older = _load_outcomes(
-        tenant, versions[1], activated_at - comparison_window, activated_at, numbers, actor
+    previous_window = (previous_start, versions.activated_at)
+    previous = _load_outcomes(
+        tenant,
+        versions.previous,
+        previous_window,
+        numbering,
+        actor,
     )
-    newest = _mark_outcomes(
-        tenant, (newer, older), activated_at - comparison_window, attribution_window, actor
+    newest_event_ms = _mark_outcomes(
+        tenant,
+        (current, previous),
+        previous_start,
+        attribution_window,
+        actor,
     )
-    until = min(newest, _to_epoch_ms(now))
-    return newer.select_closed(until, attribution_window), older.select_closed(until, attribution_window)
+    # If no more events arrive, later recommendations are not judged as ignored.
+    cutoff_ms = min(newest_event_ms, _to_epoch_ms(now))
+    return VersionRecommendations(
+        current=current.select_closed(cutoff_ms, attribution_window),
+        previous=previous.select_closed(cutoff_ms, attribution_window),
+    )
 
 
 def group_kinds_by_signal(kinds: Mapping[str, EventKind]) -> dict[Signal, list[int]]:
-    """Clicks are of that name. Conversions weigh at least 3 (cart, purchase, or as the tenant set it)."""
+    """Numbers of the event kinds of each signal.
+
+    Clicks are the kind "click". Conversions are kinds with a weight of at least CONVERSION_WEIGHT, by default carts and purchases.
+    Dismissals are kinds with a negative weight.
+    """
     return {
         "clicks": [kinds["click"].number] if "click" in kinds else [],
         "conversions": [kind.number for kind in kinds.values() if kind.weight >= CONVERSION_WEIGHT],
@@ -107,52 +178,56 @@ def group_kinds_by_signal(kinds: Mapping[str, EventKind]) -> dict[Signal, list[i
 def _load_outcomes(
     tenant: TenantRef,
     version: str,
-    start: datetime,
-    end: datetime,
-    id_maps: tuple[dict[bytes, int], dict[str, int]],
+    window: tuple[datetime, datetime],
+    numbering: _Numbering,
     actor: Actor,
 ) -> _VersionOutcomes:
-    people, places = id_maps
-    column = _ReceiptColumns()
-    for one in _iter_receipts(tenant, start, end, actor):
-        facts = one.facts
+    columns = _ReceiptColumns()
+    for receipt in _iter_receipts(tenant, *window, actor):
+        facts = receipt.facts
         if facts["model"] != version or facts["stage"] not in PERSONAL_STAGES:
             continue
         if facts["scenario"].startswith(PORTAL_SCENARIO_PREFIX):
             continue
-        key = one.profile_key or one.id.bytes
-        column.ids.append(one.id.int)
-        column.served_at.append(one.at_ms)
-        column.profile.append(people.setdefault(key, len(people)))
-        column.scenario.append(places.setdefault(facts["scenario"], len(places)))
-        if len(column.ids) == MAX_RECOMMENDATIONS:
+        # A recommendation without a profile counts as a profile of its own.
+        profile_key = receipt.profile_key or receipt.id.bytes
+        profiles, scenarios = numbering.profiles, numbering.scenarios
+        columns.ids.append(receipt.id.int)
+        columns.served_at.append(receipt.at_ms)
+        columns.profile.append(profiles.setdefault(profile_key, len(profiles)))
+        # Both versions share the numbering, so that scenarios can be matched.
+        columns.scenario.append(scenarios.setdefault(facts["scenario"], len(scenarios)))
+        if len(columns.ids) == MAX_RECOMMENDATIONS:
             break
-    return _build_outcomes(tenant, column)
+    return _build_outcomes(tenant, columns)
 
 
 def _iter_receipts(
-    tenant: TenantRef, start: datetime, end: datetime, actor: Actor
+    tenant: TenantRef,
+    start: datetime,
+    end: datetime,
+    actor: Actor,
 ) -> Iterator[StoredReceipt]:
-    before = receipts.to_min_receipt_id(end)
-    while True:
-        with scope(tenant, actor=actor) as s:
-            page = receipts.list_receipts(s, start, before, limit=_PAGE_SIZE)
+    """Newest first."""
+
+    def load_page(s: Scope, previous: list[StoredReceipt] | None) -> list[StoredReceipt]:
+        before = previous[-1].id if previous else receipts.to_min_receipt_id(end)
+        return receipts.list_receipts(s, start, before, limit=PAGE_SIZE)
+
+    for page in iter_pages(tenant, load_page, actor=actor):
         yield from page
-        if len(page) < _PAGE_SIZE:
-            return
-        before = page[-1].id
 
 
 def _build_outcomes(tenant: TenantRef, columns: _ReceiptColumns) -> _VersionOutcomes:
-    from_int = [UUID(int=one) for one in columns.ids]
-    hashed = np.array(receipts.hash_receipt_ids(tenant, from_int), dtype=np.uint64)
-    order = np.argsort(hashed, kind="stable")
+    receipt_ids = [UUID(int=number) for number in columns.ids]
+    hashes = np.array(receipts.hash_receipt_ids(tenant, receipt_ids), dtype=np.uint64)
+    order = np.argsort(hashes, kind="stable")
     return _VersionOutcomes(
-        receipt_hash=hashed[order],
+        receipt_hash=hashes[order],
         served_at=np.array(columns.served_at, np.int64)[order],
         profile=np.array(columns.profile, np.int32)[order],
         scenario=np.array(columns.scenario, np.int32)[order],
-        outcomes={name: np.zeros(order.size, np.bool_) for name in SIGNALS},
+        outcomes={signal: np.zeros(order.size, np.bool_) for signal in SIGNALS},
     )
 
 
@@ -163,18 +238,19 @@ def _mark_outcomes(
     attribution_window: timedelta,
     actor: Actor,
 ) -> int:
-    """Marks what followed; the time of the newest event of any kind, in milliseconds."""
+    """Marks the outcomes of both versions; returns the time of the newest event of any kind, in Unix milliseconds."""
     with scope(tenant, actor=actor) as s:
-        kinds = group_kinds_by_signal(tenant_state.get_state(s).event_kinds)
-    newest = 0
-    for _key, found in timeline.scan_recent_chunks(tenant, start, actor=actor):
-        newest = max(newest, int(found["at"].max(initial=0)))
-        named = found[found["recommendation"] != 0]
-        for signal, numbers in kinds.items():
-            mine = named[np.isin(named["kind"], numbers)]
-            for side in versions:
-                side.mark_outcomes(mine, signal, attribution_window)
-    return newest
+        kinds_by_signal = group_kinds_by_signal(tenant_state.get_state(s).event_kinds)
+    newest_ms = 0
+    for _key, records in timeline.scan_recent_chunks(tenant, start, actor=actor):
+        newest_ms = max(newest_ms, int(records["at"].max(initial=0)))
+        # Events that name no recommendation have the hash zero.
+        attributed = records[records["recommendation"] != 0]
+        for signal, kind_numbers in kinds_by_signal.items():
+            of_signal = attributed[np.isin(attributed["kind"], kind_numbers)]
+            for outcomes in versions:
+                outcomes.mark_outcomes(of_signal, signal, attribution_window)
+    return newest_ms
 
 
 def _to_milliseconds(span: timedelta) -> int:

@@ -1,1 +1,1 @@
-"""Versions of a tenant's model: rows, the active pointer, and the sealed files behind them."""
+"""The model registry: versions of a tenant's model, the pointer to the active one, and their encrypted files."""

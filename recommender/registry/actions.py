@@ -1,4 +1,4 @@
-"""Moves of the active pointer. Each is one compare-and-set inside the caller's scope, with its audit line."""
+"""Publishes, promotes and rolls back model versions: a compare-and-set of the active pointer, with an audit entry."""
 
 from __future__ import annotations
 
@@ -26,24 +26,41 @@ _ROLLED_BACK = (DecisionReason("rolled_back"),)
 
 
 def publish_model(s: Scope, trained: TrainedModel, *, expected: int | None) -> VersionView:
-    """Inserts the version and, unless refused, moves the pointer from `expected` to it.
+    """Inserts the version and, unless it is refused, moves the pointer from `expected` to it.
 
-    A second call for the same job returns the first one's version. When the pointer moved meanwhile the
-    version stays a candidate and says so.
+    Args:
+        s: the tenant's scope.
+        trained: the result of a training; its artefact has been written.
+        expected: the active version when the training began, or None.
+
+    Returns:
+        The stored version. If the pointer was moved in the meantime, it stays a candidate with the reason "overtaken". A
+        second call for the same job returns the version that the first call stored.
     """
     _lock_registry(s)
     earlier = queries.find_version_of_job(s, trained.job_id)
     if earlier is not None:
         return earlier
     row = _insert_version(s, trained)
-    audit.record_entry(s, "model.trained", f"v{row.version}", state=row.state, reason=row.reason)
+    audit.record_entry(
+        s,
+        "model.trained",
+        f"v{row.version}",
+        state=row.state,
+        reason=row.reason,
+    )
     if not trained.refused and not _swap_active_version(s, row.version, expected=expected):
         _set_state(s, row.version, ModelState.CANDIDATE, reasons=_OVERTAKEN)
     return queries.get_version(s, row.version)
 
 
 def promote(s: Scope, number: int, *, expected: int | None) -> VersionView:
-    """Raises NotFound, and Conflict when the version cannot serve or the active one is not `expected`."""
+    """Makes a version the active one.
+
+    Raises:
+        NotFound: there is no such version.
+        Conflict: the version cannot serve, or the active version is not `expected`.
+    """
     promoted = _activate_version(s, number, expected=expected)
     audit.record_entry(s, "model.promoted", f"v{number}", previous=expected)
     return promoted
@@ -52,9 +69,16 @@ def promote(s: Scope, number: int, *, expected: int | None) -> VersionView:
 def roll_back(
     s: Scope, *, expected: int | None, reasons: Sequence[DecisionReason] = _ROLLED_BACK
 ) -> VersionView:
-    """Returns to the version that served before; the one left may be promoted again, but only by hand.
+    """Makes the version that served before the active one again; returns it.
 
-    `reasons` stand on the version that is left. Raises NotFound when none is kept, Conflict as `promote`.
+    Args:
+        s: the tenant's scope.
+        expected: the version to roll back from. It becomes a candidate, which only a person promotes again.
+        reasons: stored on that version.
+
+    Raises:
+        NotFound: no earlier version has its files.
+        Conflict: the active version is not `expected`.
     """
     target = queries.find_roll_back_target(s)
     if target is None or expected is None:
@@ -66,7 +90,7 @@ def roll_back(
         s,
         "model.rolled_back",
         f"v{expected}",
-        serves=target.name,
+        active=target.name,
         codes=codes,
         reason=translate_reasons_to_english(reasons),
     )
@@ -74,9 +98,9 @@ def roll_back(
 
 
 def mark_corrupt(s: Scope, number: int, *, reason: str) -> VersionView | None:
-    """Takes a version whose files do not verify out of service; returns the one that serves now.
+    """Marks a version whose files fail verification; returns the version that is active afterwards.
 
-    The reason stands on the version and on the job that made it.
+    The reason is stored on the version and on the job that trained it. Running twice changes nothing.
     """
     _lock_registry(s)
     if queries.get_version(s, number).state == ModelState.CORRUPT:
@@ -91,22 +115,24 @@ def mark_corrupt(s: Scope, number: int, *, reason: str) -> VersionView | None:
 
 
 def record_observation(s: Scope, number: int, **observations: Mapping[str, Any]) -> None:
-    """Writes down what was observed of a version: `live`, `drift`."""
-    ModelVersion.objects.filter(tenant_id=s.tenant_id, version=number).update(
-        **{name: dict(value) for name, value in observations.items()}
-    )
+    """Stores what monitoring measured of a version; the keywords are the fields `live` and `drift`."""
+    fields = {name: dict(value) for name, value in observations.items()}
+    ModelVersion.objects.filter(tenant_id=s.tenant_id, version=number).update(**fields)
 
 
 def prune_artefacts(s: Scope) -> list[UUID]:
-    """Forgets all artefacts but the active and two to roll back to; the caller removes the folders."""
-    idle = ModelVersion.objects.filter(tenant_id=s.tenant_id, has_artefact=True).exclude(
-        state=ModelState.ACTIVE
-    )
-    keep = idle.exclude(state=ModelState.CORRUPT).order_by("-version").values_list("version", flat=True)
-    gone = idle.exclude(version__in=list(keep[:MAX_ROLL_BACK_VERSIONS]))
-    artefacts = list(gone.values_list("artefact_id", flat=True))
-    gone.update(has_artefact=False)
-    return artefacts
+    """Clears `has_artefact` of all versions but the active one and MAX_ROLL_BACK_VERSIONS others.
+
+    Returns the artefacts that no version names any more; the caller removes their folders.
+    """
+    with_artefact = ModelVersion.objects.filter(tenant_id=s.tenant_id, has_artefact=True)
+    idle = with_artefact.exclude(state=ModelState.ACTIVE)
+    newest_first = idle.exclude(state=ModelState.CORRUPT).order_by("-version")
+    roll_back_versions = list(newest_first.values_list("version", flat=True)[:MAX_ROLL_BACK_VERSIONS])
+    expired = idle.exclude(version__in=roll_back_versions)
+    artefact_ids = list(expired.values_list("artefact_id", flat=True))
+    expired.update(has_artefact=False)
+    return artefact_ids
 
 
 def _activate_version(s: Scope, number: int, *, expected: int | None) -> VersionView:
@@ -122,10 +148,11 @@ def _activate_version(s: Scope, number: int, *, expected: int | None) -> Version
 
 
 def _insert_version(s: Scope, trained: TrainedModel) -> VersionView:
-    newest = ModelVersion.objects.filter(tenant_id=s.tenant_id).aggregate(top=models.Max("version"))["top"]
+    versions = ModelVersion.objects.filter(tenant_id=s.tenant_id)
+    newest_number = versions.aggregate(newest=models.Max("version"))["newest"]
     row = ModelVersion.objects.create(
         tenant_id=s.tenant_id,
-        version=(newest or 0) + 1,
+        version=(newest_number or 0) + 1,
         state=ModelState.REFUSED if trained.refused else ModelState.CANDIDATE,
         profile=trained.profile,
         job_id=trained.job_id,
@@ -142,12 +169,20 @@ def _insert_version(s: Scope, trained: TrainedModel) -> VersionView:
 
 
 def _swap_active_version(s: Scope, number: int, *, expected: int | None) -> bool:
-    """Compare-and-set of the pointer; the version states follow it."""
+    """Compare-and-set of the pointer, then the states of both versions; returns whether the pointer was moved."""
     if expected is None:
         _, moved = ActiveModel.objects.get_or_create(tenant_id=s.tenant_id, defaults={"version": number})
     else:
+        # The condition is part of the UPDATE, so of two concurrent moves only one changes a row.
         pointer = ActiveModel.objects.filter(tenant_id=s.tenant_id, version=expected)
-        moved = pointer.update(version=number, moves=models.F("moves") + 1, changed_at=Now()) == 1
+        moved = (
+            pointer.update(
+                version=number,
+                moves=models.F("moves") + 1,
+                changed_at=Now(),
+            )
+            == 1
+        )
     if not moved:
         return False
     if expected is not None and expected != number:
@@ -162,7 +197,9 @@ def _restore_previous_version(s: Scope, number: int) -> None:
         ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).delete()
         return
     ActiveModel.objects.filter(tenant_id=s.tenant_id, version=number).update(
-        version=target.version, moves=models.F("moves") + 1, changed_at=Now()
+        version=target.version,
+        moves=models.F("moves") + 1,
+        changed_at=Now(),
     )
     _set_state(s, target.version, ModelState.ACTIVE)
 
@@ -175,7 +212,7 @@ def _set_state(
     reasons: Sequence[DecisionReason] | None = None,
     message: str = "",
 ) -> None:
-    """`reasons` replace those that stand there; `said` is one that has no code."""
+    """Sets the state; `reasons` or a `message` without a code replace the stored reasons, if given."""
     changes: dict[str, Any] = {"state": state, "changed_at": Now()}
     if reasons is not None or message:
         changes["reason"] = message or translate_reasons_to_english(reasons or ())
@@ -184,5 +221,6 @@ def _set_state(
 
 
 def _lock_registry(s: Scope) -> None:
-    """One registry change of a tenant at a time, until the transaction ends."""
+    """Serialises registry changes of a tenant until the transaction ends."""
+    # Advisory locks take a signed 64-bit key: the upper 63 bits of the tenant's UUID.
     s.cursor().execute("SELECT pg_advisory_xact_lock(%s)", (s.tenant_id.int >> 65,))

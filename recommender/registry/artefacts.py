@@ -1,4 +1,8 @@
-"""A model's files, sealed under the tenant's MODEL key and bound to tenant, artefact, file and position."""
+"""Model files, encrypted with the tenant's MODEL key.
+
+The associated data of each segment are the artefact's id, the file name and the segment's position, so that files cannot be
+swapped between artefacts, tenants or names.
+"""
 
 from __future__ import annotations
 
@@ -17,56 +21,71 @@ from tenants.regions import TenantRef
 
 
 class ArtefactCorrupt(DomainError):
-    """The stored model is not what was published."""
+    """The stored files are not those that were published."""
 
     code = "artefact_corrupt"
 
 
 def write_artefact(tenant: TenantRef, artefact_id: UUID, files: Mapping[str, bytes]) -> dict[str, Any]:
-    """Seals the files and makes them durable; returns the manifest for the version's row."""
-    ring = get_keyring(tenant)
-    sealed = {
-        _escape_file_name(name): seal_segments(
-            ring, io.BytesIO(content), stream_context=_build_associated_data(artefact_id, name)
+    """Encrypts the files and stores them durably; returns the manifest for the version's row.
+
+    The manifest has the keys "files" ({name: {"sha256", "bytes"}}) and "bytes" (their sum); both describe plaintext.
+    """
+    keyring = get_keyring(tenant)
+    encrypted_files = {}
+    descriptions = {}
+    for name, content in files.items():
+        segments = seal_segments(
+            keyring,
+            io.BytesIO(content),
+            stream_context=_build_stream_context(artefact_id, name),
         )
-        for name, content in files.items()
-    }
-    open_folder_store(tenant.region).put_folder(_format_artefact_folder(tenant, artefact_id), sealed)
-    manifest = {name: _describe_file(content) for name, content in files.items()}
-    return {"files": manifest, "bytes": sum(map(len, files.values()))}
+        encrypted_files[_escape_file_name(name)] = segments
+        descriptions[name] = _describe_file(content)
+    store = open_folder_store(tenant.region)
+    store.put_folder(_format_artefact_folder(tenant, artefact_id), encrypted_files)
+    total_bytes = sum(len(content) for content in files.values())
+    return {"files": descriptions, "bytes": total_bytes}
 
 
 def read_artefact(tenant: TenantRef, artefact_id: UUID, manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    """All files, verified. Raises ArtefactCorrupt; a store or key service that is down raises its own."""
-    store, ring = open_folder_store(tenant.region), get_keyring(tenant)
-    opened: dict[str, bytes] = {}
-    for name, facts in manifest["files"].items():
+    """Reads, decrypts and verifies all files of the manifest.
+
+    Raises:
+        ArtefactCorrupt: a file is missing, cannot be decrypted or differs from the manifest.
+        StoreUnavailable: the object store does not answer.
+        KeyServiceUnavailable: the keys cannot be read.
+    """
+    store = open_folder_store(tenant.region)
+    keyring = get_keyring(tenant)
+    folder = _format_artefact_folder(tenant, artefact_id)
+    files: dict[str, bytes] = {}
+    for name, description in manifest["files"].items():
+        context = _build_stream_context(artefact_id, name)
         try:
-            sealed = io.BytesIO(
-                store.read_file(_format_artefact_folder(tenant, artefact_id), _escape_file_name(name))
-            )
-            content = b"".join(
-                open_segments(ring, sealed, stream_context=_build_associated_data(artefact_id, name))
-            )
+            encrypted = io.BytesIO(store.read_file(folder, _escape_file_name(name)))
+            content = b"".join(open_segments(keyring, encrypted, stream_context=context))
         except (NotFound, DecryptionFailed) as error:
             raise ArtefactCorrupt(f"The model file {name} is missing or damaged.") from error
-        if _describe_file(content) != facts:
+        # Decryption shows that the tenant's key wrote the file; the hash shows that it is the file of this row.
+        if _describe_file(content) != description:
             raise ArtefactCorrupt(f"The model file {name} differs from its manifest.")
-        opened[name] = content
-    return opened
+        files[name] = content
+    return files
 
 
 def remove_artefact(tenant: TenantRef, artefact_id: UUID) -> None:
+    """Removes an artefact's folder, if it exists."""
     remove_artefact_folder(tenant, str(artefact_id))
 
 
 def remove_artefact_folder(tenant: TenantRef, name: str) -> None:
-    """By its name as `stored` gives it."""
+    """Removes a folder by a name that `list_artefact_folders` returned."""
     open_folder_store(tenant.region).remove_folder(f"{_format_tenant_folder(tenant)}/{name}")
 
 
 def list_artefact_folders(tenant: TenantRef) -> list[str]:
-    """Names of all artefact folders of a tenant, half-written ones included."""
+    """Names of the tenant's artefact folders, including incomplete ones, which end in ".part"."""
     return open_folder_store(tenant.region).list_folders(_format_tenant_folder(tenant))
 
 
@@ -74,11 +93,16 @@ def _describe_file(content: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
-def _build_associated_data(artefact_id: UUID, name: str) -> StreamContext:
-    return StreamContext(purpose=Purpose.MODEL, version=str(artefact_id), name=name)
+def _build_stream_context(artefact_id: UUID, name: str) -> StreamContext:
+    return StreamContext(
+        purpose=Purpose.MODEL,
+        version=str(artefact_id),
+        name=name,
+    )
 
 
 def _escape_file_name(name: str) -> str:
+    """Stores have flat folders."""
     return name.replace("/", "__")
 
 

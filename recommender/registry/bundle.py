@@ -1,4 +1,4 @@
-"""What an artefact holds: the ensemble, and which catalogue item each of its columns is."""
+"""The content of a model artefact: the ensemble, its item numbers and the review summaries."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ _ITEMS = "items.safetensors"
 _REVIEW_SUMMARIES = "review_summaries.safetensors"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class Bundle:
-    """`item_no[i]` is the catalogue number of the ensemble's item i. `opinions` are what reviews say of items."""
+    """`item_numbers[i]` is the catalogue number of the ensemble's item i, ascending."""
 
     ensemble: Ensemble
     item_numbers: NDArray[np.int32]
     review_summaries: ReviewSummaryTable = EMPTY_SUMMARY_TABLE
 
     def to_files(self) -> dict[str, bytes]:
+        """File contents by name; without review summaries there is no file of them."""
         files = {**self.ensemble.to_files(), _ITEMS: save({"item_no": self.item_numbers})}
-        return (
-            {**files, _REVIEW_SUMMARIES: self.review_summaries.to_bytes()}
-            if len(self.review_summaries)
-            else files
-        )
+        if len(self.review_summaries):
+            files[_REVIEW_SUMMARIES] = self.review_summaries.to_bytes()
+        return files
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Bundle:
-        """Raises DataError when the files do not belong together."""
-        if _ITEMS not in files:
+        """Raises DataError if files are missing or do not belong together."""
+        ensemble_files = dict(files)
+        item_file = ensemble_files.pop(_ITEMS, None)
+        summaries_file = ensemble_files.pop(_REVIEW_SUMMARIES, None)
+        if item_file is None:
             raise DataError("The table of items is missing.")
-        own = {name: content for name, content in files.items() if name not in (_ITEMS, _REVIEW_SUMMARIES)}
-        ensemble = Ensemble.from_files(own)
-        item_no = load(files[_ITEMS])["item_no"]
-        if item_no.size != ensemble.items:
+        ensemble = Ensemble.from_files(ensemble_files)
+        item_numbers = load(item_file)["item_no"]
+        if item_numbers.size != ensemble.items:
             raise DataError("The table of items has another length than the model.")
-        opinions = (
-            ReviewSummaryTable.from_bytes(files[_REVIEW_SUMMARIES])
-            if _REVIEW_SUMMARIES in files
-            else EMPTY_SUMMARY_TABLE
-        )
-        return cls(ensemble, item_no, opinions)
+        if summaries_file is None:
+            return cls(ensemble, item_numbers)
+        return cls(ensemble, item_numbers, ReviewSummaryTable.from_bytes(summaries_file))

@@ -1,4 +1,7 @@
-"""What was decided about a model, in plain words of either language. Rows keep the code and the figures."""
+"""Texts of the decisions about a model version, in the reader's language.
+
+Rows store a code and parameters (`DecisionReason`); the sentence is built when it is shown.
+"""
 
 from __future__ import annotations
 
@@ -75,47 +78,55 @@ _SIGNAL_NAMES = {
     "drifted": gettext_noop("Drifted"),
     "unknown": gettext_noop("Too little data"),
 }
+# Parameters that are shown as percentages, with one and with two decimals.
 _FRACTIONS = {"gain", "min_gain", "max_loss"}
 _RATES = {"current", "previous"}
 
 
 def parse_reasons(rows: Iterable[Mapping[str, Any]]) -> tuple[DecisionReason, ...]:
-    return tuple(DecisionReason(str(row["code"]), dict(row.get("parameters", {}))) for row in rows)
+    """Reasons from the JSON of a version or job: objects with "code" and "parameters"."""
+    reasons: list[DecisionReason] = []
+    for row in rows:
+        reasons.append(DecisionReason(str(row["code"]), dict(row.get("parameters", {}))))
+    return tuple(reasons)
 
 
 def translate_reasons(reasons: Sequence[DecisionReason]) -> str:
-    """All of them in the language of the reader; a code that this version does not know stands as it is."""
+    """One sentence for each reason, in the active language; an unknown code is shown as it is."""
     return " ".join(_translate_reason(reason) for reason in reasons)
 
 
 def translate_reasons_into(language: str, reasons: Sequence[DecisionReason]) -> str:
+    """`translate_reasons` in one of LANGUAGES."""
     with translation.override(language):
         return translate_reasons(reasons)
 
 
 def translate_reasons_to_english(reasons: Sequence[DecisionReason]) -> str:
+    """`translate_reasons` in English, for rows, the audit log and the log."""
     return translate_reasons_into("en", reasons)
 
 
 def translate_slice_name(name: str) -> str:
-    """A slice's name for people: "new profiles", "language zh"."""
+    """A slice's name for display, such as "new profiles" or "language zh"; slices are named "kind" or "kind=value"."""
     kind, _equals, value = name.partition("=")
-    said = _(_SLICE_NAMES[kind]) if kind in _SLICE_NAMES else kind
-    return f"{said} {value}" if value else said
+    label = _(_SLICE_NAMES.get(kind, kind))
+    return f"{label} {value}" if value else label
 
 
 def translate_signal_name(name: str) -> str:
-    """A signal of the watch, a measure of drift or its level, for people."""
-    return _(_SIGNAL_NAMES[name]) if name in _SIGNAL_NAMES else name
+    """The name of an online signal, of a drift signal or of a drift level, for display."""
+    return _(_SIGNAL_NAMES.get(name, name))
 
 
 def _translate_reason(reason: DecisionReason) -> str:
     if reason.code not in SENTENCES:
         return reason.code
-    blanks = {name: _format_parameter(name, value) for name, value in reason.parameters.items()}
+    parameters = {name: _format_parameter(name, value) for name, value in reason.parameters.items()}
     try:
-        return _(SENTENCES[reason.code]) % blanks
+        return _(SENTENCES[reason.code]) % parameters
     except KeyError:
+        # A stored reason may lack a parameter that the sentence of this release has.
         return reason.code
 
 
@@ -126,4 +137,6 @@ def _format_parameter(name: str, value: object) -> str:
         return str(value)
     if name in _FRACTIONS:
         return f"{value:.1%}"
-    return f"{value:.2%}" if name in _RATES else f"{value:.4f}"
+    if name in _RATES:
+        return f"{value:.2%}"
+    return f"{value:.4f}"

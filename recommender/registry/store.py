@@ -1,7 +1,7 @@
-"""Folders of sealed files in a region's object store: a local folder by default, S3, GCS or Azure by URL.
+"""Folders of encrypted files in a region's object store: a local directory by default; S3, GCS or Azure by URL.
 
-A folder appears whole or not at all: locally by fsync and rename, remotely because the row in PostgreSQL that
-names the folder is written after its last object.
+Readers never see an incomplete folder. Locally it is renamed into place after all files are synced; remotely the row in PostgreSQL
+that names the folder is written after its last object.
 """
 
 from __future__ import annotations
@@ -22,20 +22,24 @@ from tenants.regions import get_object_store_url
 
 
 class FolderStore(Protocol):
+    """Folders of files in one region. All methods raise StoreUnavailable if the store does not answer."""
+
     def put_folder(self, folder: str, files: Mapping[str, Iterable[bytes]]) -> None:
-        """Writes all files durably or leaves no folder behind. Raises StoreUnavailable."""
+        """Writes all files durably, or leaves no folder that `read_file` finds."""
 
     def read_file(self, folder: str, name: str) -> bytes:
-        """Raises NotFound for a missing file, StoreUnavailable when the store does not answer."""
+        """The file's content. Raises NotFound if it does not exist."""
 
     def remove_folder(self, folder: str) -> None:
-        """A missing folder is fine."""
+        """Removes the folder with its files, if it exists."""
 
     def list_folders(self, parent: str) -> list[str]:
-        """Names of the folders directly below `parent`, half-written ones included."""
+        """Names of the folders directly below `parent`, including incomplete ones."""
 
 
 class LocalFolderStore:
+    """Folders below a local directory."""
+
     def __init__(self, root: Path) -> None:
         self._root = root
 
@@ -44,9 +48,13 @@ class LocalFolderStore:
         part = target.with_name(target.name + ".part")
         try:
             shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True, mode=0o700)
+            part.mkdir(
+                parents=True,
+                mode=0o700,
+            )
             for name, chunks in files.items():
                 _write_durably(part / name, chunks)
+            # The files' names are durable before the folder gets the name under which it is read.
             _sync_directory(part)
             part.rename(target)
             _sync_directory(target.parent)
@@ -65,11 +73,15 @@ class LocalFolderStore:
         shutil.rmtree(self._root / folder, ignore_errors=True)
 
     def list_folders(self, parent: str) -> list[str]:
-        base = self._root / parent
-        return sorted(entry.name for entry in base.iterdir() if entry.is_dir()) if base.is_dir() else []
+        directory = self._root / parent
+        if not directory.is_dir():
+            return []
+        return sorted(entry.name for entry in directory.iterdir() if entry.is_dir())
 
 
 class RemoteFolderStore:
+    """Folders as key prefixes of an object store."""
+
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
@@ -89,20 +101,23 @@ class RemoteFolderStore:
             raise StoreUnavailable("The object store does not answer.") from error
 
     def remove_folder(self, folder: str) -> None:
-        paths = [entry["path"] for page in obstore.list(self._store, prefix=folder) for entry in page]
+        paths: list[str] = []
+        for page in obstore.list(self._store, prefix=folder):
+            paths.extend(entry["path"] for entry in page)
         if paths:
             obstore.delete(self._store, paths)
 
     def list_folders(self, parent: str) -> list[str]:
-        found = obstore.list_with_delimiter(self._store, prefix=parent)
-        return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"])
+        listing = obstore.list_with_delimiter(self._store, prefix=parent)
+        return sorted(prefix.rstrip("/").rpartition("/")[2] for prefix in listing["common_prefixes"])
 
 
 def open_folder_store(region: str) -> FolderStore:
-    """Raises RegionNotServed."""
+    """The store of a region. Raises RegionNotServed."""
     url = get_object_store_url(region)
-    if urlsplit(url).scheme == "file":
-        return LocalFolderStore(Path(unquote(urlsplit(url).path)))
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return LocalFolderStore(Path(unquote(parts.path)))
     return RemoteFolderStore(from_url(url))
 
 
@@ -115,6 +130,7 @@ def _write_durably(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def _sync_directory(path: Path) -> None:
+    """Makes the directory's entries durable; fsync of a file does not do that."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

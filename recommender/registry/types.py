@@ -1,3 +1,5 @@
+"""What the registry takes and returns: a trained model to publish, and a published version."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -9,13 +11,18 @@ from uuid import UUID
 from recommender.evaluation.decisions.promotion_gate import DecisionReason
 from recommender.models import ModelState, ModelVersion
 from recommender.registry.reasons import parse_reasons
+from recommender.registry.version_metrics import VersionMetrics
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class VersionView:
-    """One version as the API, the portal and serving see it. `kept` says that its files still exist.
+    """One version as the API, the portal and serving read it.
 
-    `reason` is English; `reasons` are the same as codes, empty in rows that earlier versions wrote.
+    `has_artefact` says whether its files still exist. `reason` is `reasons` in English; it may also be a message that has no code,
+    such as why files are corrupt.
     """
 
     version: int
@@ -35,18 +42,34 @@ class VersionView:
 
     @property
     def name(self) -> str:
+        """The name that answers carry, such as "v3"."""
         return f"v{self.version}"
 
     @property
     def is_active(self) -> bool:
+        """Whether this version serves."""
         return self.state == ModelState.ACTIVE
 
+    @property
+    def parsed_metrics(self) -> VersionMetrics:
+        """`metrics` with types."""
+        return VersionMetrics.from_json(self.metrics)
 
-@dataclass(frozen=True, slots=True)
+    @property
+    def is_personal(self) -> bool:
+        """Whether the version serves the trained ensemble, not popularity in place of a refused one."""
+        return self.parsed_metrics.serving_mode == "model"
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class TrainedModel:
-    """What a training hands to the registry. `refused` keeps it from serving; `reasons` say why, or what serves.
+    """The result of a training, to be published.
 
-    `artefact_id` names the sealed folder written beforehand; a refused model has none (`manifest` is empty).
+    A `refused` model is stored with its metrics but never serves; it has no artefact, so its `manifest` is empty. `reasons`
+    are the gate's decisions. `artefact_id` names the encrypted folder, which is written before the row.
     """
 
     job_id: UUID
@@ -62,6 +85,7 @@ class TrainedModel:
 
 
 def to_version_view(row: ModelVersion) -> VersionView:
+    """The view of a stored row."""
     return VersionView(
         version=row.version,
         state=row.state,

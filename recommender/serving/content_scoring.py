@@ -36,6 +36,7 @@ def score_by_content(snapshot: TenantSnapshot, history: SlotArray) -> ContentSco
 
     Recent events count more: the weight falls by _RECENCY_DECAY with each event back in time.
     """
+    # 0 for the latest event, history.size - 1 for the oldest.
     events_back = np.arange(history.size - 1, -1, -1)
     recency_weights = np.power(_RECENCY_DECAY, events_back).astype(np.float32)
     scores_by_source: dict[str, Float32Array] = {}
@@ -46,6 +47,7 @@ def score_by_content(snapshot: TenantSnapshot, history: SlotArray) -> ContentSco
             history,
             recency_weights,
         )
+    # Shared attributes stand in for a text or image model; triples alone describe too few items.
     if not scores_by_source.keys() - {TripleSimilarity.name}:
         scores_by_source["attributes"] = _score_shared_attributes(snapshot, history, recency_weights)
     informative = {name: scores for name, scores in scores_by_source.items() if scores.any()}
@@ -96,6 +98,7 @@ def compute_new_item_scores(
     if name in snapshot.content_models and name in snapshot.new_item_vectors:
         user_vector = snapshot.content_models[name].compute_user_vector(history, weight)
         new_scores = snapshot.new_item_vectors[name] @ user_vector
+        # Items that arrived after the vectors were computed keep the score zero.
         scores[: new_scores.size] = new_scores
     return scores
 

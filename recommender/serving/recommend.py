@@ -109,6 +109,7 @@ def answer_request(s: Scope, prepared: PreparedRequest) -> RecommendAnswer:
         request,
     )
     item_numbers = [item.stored.item_no for item in selected]
+    # In the same transaction, so that an answer without a receipt is never sent.
     receipt.write_receipt(
         s,
         answer,
@@ -186,6 +187,7 @@ def to_recommended_item(selected: SelectedItem, reasons: list[RecommendationReas
 
 def _rank_items(snapshot: TenantSnapshot, user: UserContext, *, explain: bool) -> Ranking:
     catalogue = snapshot.catalogue
+    # The snapshot may be older than the newest items of the history.
     has_slot = catalogue.has_slot(user.history)
     return scoring.rank_items(
         snapshot,

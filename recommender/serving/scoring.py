@@ -66,43 +66,24 @@ def rank_items(
     """
     if snapshot.catalogue.n_slots == 0:
         no_scores = np.empty(0, dtype=np.float32)
-        return Ranking(
-            stage="empty",
-            scores=no_scores,
-            history=history,
-            weight=weight,
-        )
+        return Ranking(stage="empty", scores=no_scores, history=history, weight=weight)
+    # Later slots are items that were added after training.
     in_model = history < snapshot.n_model_items
     if in_model.any() and snapshot.bundle is not None and has_behavioural_model(snapshot):
         stage: Stage = "model_session" if is_session else "model"
-        ranking = rank_by_model(
-            snapshot,
-            history[in_model],
-            weight[in_model],
-            stage,
-            explain=explain,
-        )
+        ranking = rank_by_model(snapshot, history[in_model], weight[in_model], stage, explain=explain)
         return _apply_rules(ranking, active_rules, _compute_rule_fraction(int(in_model.sum())))
     if history.size and _has_active_content(snapshot):
         content = score_by_content(snapshot, history[-_MAX_HISTORY:])
         stage = "knowledge" if active_rules or content.uses_triples else "content"
-        ranking = Ranking(
-            stage=stage,
-            scores=content.scores,
-            history=history,
-            weight=weight,
-        )
+        ranking = Ranking(stage=stage, scores=content.scores, history=history, weight=weight)
         return _apply_rules(ranking, active_rules, _compute_rule_fraction(history.size))
     fallback = _rank_fallback(snapshot, history, weight)
     if not active_rules:
         return fallback
+    # Items that match the same rules have the same score; popularity or recency orders them.
     tie_breaker = _compute_tie_breaker(fallback.scores)
-    ranking = Ranking(
-        stage="knowledge",
-        scores=tie_breaker,
-        history=history,
-        weight=weight,
-    )
+    ranking = Ranking(stage="knowledge", scores=tie_breaker, history=history, weight=weight)
     return _apply_rules(ranking, active_rules, None)
 
 
@@ -122,12 +103,7 @@ def _rank_fallback(snapshot: TenantSnapshot, history: SlotArray, weight: Float32
     scores = _score_popularity(snapshot)
     if scores is None:
         stage, scores = "recent", _score_recency(snapshot)
-    return Ranking(
-        stage=stage,
-        scores=scores,
-        history=history,
-        weight=weight,
-    )
+    return Ranking(stage=stage, scores=scores, history=history, weight=weight)
 
 
 def _apply_rules(ranking: Ranking, active_rules: Sequence[ActiveRule], fraction: float | None) -> Ranking:
@@ -143,11 +119,7 @@ def _apply_rules(ranking: Ranking, active_rules: Sequence[ActiveRule], fraction:
         unit = fraction * (float(ranking.scores.std()) or 1.0)
     boosts = compute_rule_boosts(active_rules, ranking.scores.size)
     boosted_scores = ranking.scores + np.float32(unit) * boosts
-    return replace(
-        ranking,
-        scores=boosted_scores,
-        active_rules=active_rules,
-    )
+    return replace(ranking, scores=boosted_scores, active_rules=active_rules)
 
 
 def has_behavioural_model(snapshot: TenantSnapshot) -> bool:
@@ -190,17 +162,7 @@ def rank_by_model(
     z_scores = {name: scale_to_z_scores(scores) for name, scores in model_scores.items()}
     blended = ensemble.combine(z_scores, row)[0]
     if has_new_items:
-        blended = np.concatenate(
-            [
-                blended,
-                _score_new_items(
-                    snapshot,
-                    history,
-                    weight,
-                    score_stats,
-                ),
-            ]
-        )
+        blended = np.concatenate([blended, _score_new_items(snapshot, history, weight, score_stats)])
     return Ranking(
         stage=stage,
         scores=blended,
@@ -230,12 +192,7 @@ def _score_new_items(
         stats = score_stats.get(name, NO_STATS)
         if stats.is_constant or name in MODELS_PLACING_EVERY_ITEM:
             continue
-        raw_scores = compute_new_item_scores(
-            snapshot,
-            name,
-            history,
-            weight,
-        )
+        raw_scores = compute_new_item_scores(snapshot, name, history, weight)
         blended += np.float32(model_weight) * ((raw_scores - stats.mean) / stats.deviation)
     return blended
 

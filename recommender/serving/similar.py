@@ -115,6 +115,7 @@ def _rank_similar_images(snapshot: TenantSnapshot, slot: SlotArray) -> Ranking:
     if not scores.any():
         return no_result
     has_embedding = np.zeros(n_slots, dtype=bool)
+    # Trained vectors first, then those of items added later: the order of the slots.
     has_embedding[:n_model_items] = snapshot.visual_model.has_vector
     new_vectors = snapshot.new_item_vectors.get(VisualSimilarity.name)
     if new_vectors is not None:

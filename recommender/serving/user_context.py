@@ -83,20 +83,12 @@ def load_user_context(s: Scope, request: RecommendRequest, *, with_profile: bool
     if request.profile_id is None:
         state = tenant_state.get_state(s)
         refusal = "" if state.privacy.personalisation == "on" else PERSONALISATION_OFF
-        return _build_anonymous_context(
-            session,
-            profile_key=None,
-            not_personalised_reason=refusal,
-        )
+        return _build_anonymous_context(session, refusal)
     profile_key = profiles.derive_profile_key(s, request.profile_id)
     row = _fetch_profile_row(s, profile_key)
     refusal = _check_personalisation(row.state, consent=row.consent)
     if refusal:
-        return _build_anonymous_context(
-            session,
-            profile_key=None,
-            not_personalised_reason=refusal,
-        )
+        return _build_anonymous_context(session, refusal)
     user = _build_profile_context(
         profile_key,
         row.history,
@@ -144,16 +136,16 @@ def _check_personalisation(state: SpaceState, *, consent: int) -> str:
     """Why the profile's history may not be used; empty if it may be."""
     if state.privacy.personalisation == "off":
         return PERSONALISATION_OFF
-    return "" if allows_profiling(state.privacy, consent) else CONSENT_MISSING
+    if not allows_profiling(state.privacy, consent):
+        return CONSENT_MISSING
+    return ""
 
 
-def _build_anonymous_context(
-    session: ItemNumberArray, *, profile_key: bytes | None, not_personalised_reason: str
-) -> UserContext:
+def _build_anonymous_context(session: ItemNumberArray, not_personalised_reason: str) -> UserContext:
     """If personalisation is not allowed, only the item on the page, the session's last, is used as context."""
     history = session[-1:] if not_personalised_reason else session
     return UserContext(
-        profile_key=profile_key,
+        profile_key=None,
         history=history,
         weight=np.ones(history.size, dtype=np.float32),
         seen=session,

@@ -1,4 +1,4 @@
-"""Vectors of a tenant's item images, as models read them. They are made by recommender.training.new_image_embeddings."""
+"""Image embeddings of a tenant's items, as stored by `recommender.training.new_image_embeddings`."""
 
 from __future__ import annotations
 
@@ -6,37 +6,49 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recommender.features.images import EMBEDDING_WIDTH, ENCODER_NAME
+from recommender.tenant_data.paging import PAGE_SIZE
 from recommender.types import Float16Array, Float32Array
 from tenants.data.queries import image_embeddings
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, scope
 
-_PAGE_SIZE = 5_000
+_BYTES_PER_VALUE = 2
 
 
 def load_item_embeddings(
     tenant: TenantRef, item_numbers: NDArray[np.int32], *, actor: Actor
 ) -> Float16Array | None:
-    """float16 (items, 2048) in the order of `item_no`, zero where there is no image; None where there is none at all."""
-    found = np.zeros((0, EMBEDDING_WIDTH), np.float16)
-    for start in range(0, item_numbers.size, _PAGE_SIZE):
+    """float16 (items, EMBEDDING_WIDTH) in the order of `item_numbers`; zero rows for items without an image.
+
+    None if no item has an image.
+    """
+    matrix: Float16Array | None = None
+    for start in range(0, item_numbers.size, PAGE_SIZE):
+        numbers = item_numbers[start : start + PAGE_SIZE].tolist()
         with scope(tenant, actor=actor) as s:
-            known = load_embeddings_by_number(s, item_numbers[start : start + _PAGE_SIZE].tolist())
-        if known and not len(found):
-            found = np.zeros((item_numbers.size, EMBEDDING_WIDTH), np.float16)
-        for place, number in enumerate(item_numbers[start : start + _PAGE_SIZE].tolist()):
-            if number in known:
-                found[start + place] = known[number]
-    return found if len(found) else None
+            embeddings = load_embeddings_by_number(s, numbers)
+        if not embeddings:
+            continue
+        if matrix is None:
+            # Allocated at the first embedding: most tenants have no images, and the matrix is 4 KB for each item.
+            matrix = np.zeros((item_numbers.size, EMBEDDING_WIDTH), np.float16)
+        for row, number in enumerate(numbers, start=start):
+            if number in embeddings:
+                matrix[row] = embeddings[number]
+    return matrix
 
 
 def load_embeddings_by_number(s: Scope, numbers: list[int]) -> dict[int, Float16Array]:
-    """float16 (2048) of those items whose image was read."""
+    """By item number, float16 (EMBEDDING_WIDTH); without items that have no image or an unreadable one."""
     stored = image_embeddings.load_embeddings(s, ENCODER_NAME, numbers)
-    return {
-        no: np.frombuffer(body, np.float16) for no, body in stored.items() if len(body) == 2 * EMBEDDING_WIDTH
-    }
+    embeddings: dict[int, Float16Array] = {}
+    for number, body in stored.items():
+        # An unreadable image is stored as an empty body.
+        if len(body) == _BYTES_PER_VALUE * EMBEDDING_WIDTH:
+            embeddings[number] = np.frombuffer(body, np.float16)
+    return embeddings
 
 
 def to_bytes(vector: Float32Array) -> bytes:
+    """The stored form of an embedding: float16 in native byte order."""
     return vector.astype(np.float16).tobytes()

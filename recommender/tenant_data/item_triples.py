@@ -1,4 +1,4 @@
-"""The triples that a tenant states, as models read them: tokens of items."""
+"""The tenant's triples as models read them: tokens of items."""
 
 from __future__ import annotations
 
@@ -20,14 +20,20 @@ TripleTokens = dict[int, tuple[str, ...]]
 def load_item_triples(
     tenant: TenantRef, numbers: NDArray[np.int32], *, actor: Actor
 ) -> tuple[tuple[str, ...], ...] | None:
-    """What is stated of each item, in the order of `item_no`; None where nothing is stated at all."""
+    """The tokens of each item, in the order of `numbers`; None if none of the items has a triple."""
     with scope(tenant, actor=actor) as s:
-        stated = load_triple_tokens(s, knowledge.load_triples(s))
-    found = tuple(stated.get(number, ()) for number in numbers.tolist())
-    return found if any(found) else None
+        tokens_by_number = load_triple_tokens(s, knowledge.load_triples(s))
+    tokens = tuple(tokens_by_number.get(number, ()) for number in numbers.tolist())
+    if not any(tokens):
+        return None
+    return tokens
 
 
 def load_triple_tokens(s: Scope, triples: Sequence[TripleInput]) -> TripleTokens:
-    """By item number."""
-    numbers = find_item_numbers(s, {name for triple in triples for name in (triple.head, triple.tail)})
-    return build_triple_tokens(((one.head, one.relation, one.tail) for one in triples), numbers)
+    """Tokens by item number, of all items that are the head or tail of a triple."""
+    entity_names: set[str] = set()
+    for triple in triples:
+        entity_names.update((triple.head, triple.tail))
+    # Entities that are no items have no number; build_triple_tokens uses them as tokens only.
+    numbers = find_item_numbers(s, entity_names)
+    return build_triple_tokens(((triple.head, triple.relation, triple.tail) for triple in triples), numbers)

@@ -1,1 +1,1 @@
-"""From a tenant's consented rows to a published, encrypted model. Loads torch: worker processes only."""
+"""Trains a tenant's model from its rows to a published, encrypted version. Imports torch: for worker processes only."""

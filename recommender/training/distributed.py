@@ -1,4 +1,4 @@
-"""Who learns a tenant's networks: this process, or, above a threshold, several machines."""
+"""Chooses where a tenant's networks are trained: in this process or, for large data, on a Ray cluster."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ log = structlog.get_logger(__name__)
 
 
 def select_distributed_backend(dataset: Dataset) -> DistributedBackend | None:
-    """None for this process: without a cluster, with fewer events than LEPTON_RAY_MIN_EVENTS, or without the extra."""
+    """The Ray backend, or None for this process.
+
+    None if no cluster is configured, if the data set has fewer events than LEPTON_RAY_MIN_EVENTS, or if the extra `ray` is not
+    installed.
+    """
     address = settings.LEPTON_RAY_ADDRESS
     if not address or dataset.n_events < settings.LEPTON_RAY_MIN_EVENTS:
         return None

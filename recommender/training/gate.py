@@ -1,4 +1,4 @@
-"""Whether a new model may serve: judged on events it has not seen, over the full catalogue."""
+"""Holds out events, evaluates a new model on them over the full catalogue, and applies the promotion gate."""
 
 from __future__ import annotations
 
@@ -25,23 +25,53 @@ from recommender.evaluation.metrics import ndcg_at_k
 from recommender.evaluation.slices import SegmentColumns, build_case_slices
 from recommender.registry.bundle import Bundle
 from recommender.tenant_data.interactions import TrainingData
-from recommender.types import BoolArray, Float32Array, Histories, Int32Array
+from recommender.tenant_data.item_positions import ItemPositions
+from recommender.types import Float32Array, Histories
 
 K = 10
 HELD_OUT_FRACTION = 0.1
-MAX_CASES = 20_000  # bounds the time of judging; the interval is narrow long before
-# Between these shares of all events since the live model's end, that end is where the split is made.
+# Bounds the time of an evaluation; confidence intervals are narrow long before.
+MAX_CASES = 20_000
+# The split is made where the live model's training data ended if this fraction of all events came later.
 MIN_CUT_FRACTION, MAX_CUT_FRACTION = 0.02, 0.3
 MIN_FAIR_CASES = 100
 DEFAULT_GATE_CONFIG = GateConfig()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    frozen=True,
+    slots=True,
+)
+class HeldOutEvents:
+    """A split and how it was made: "time-split" or "leave-last-out"."""
+
+    protocol: str
+    split: Split
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+)
+class GateMetrics:
+    """Ranking metrics of the new model, the popularity baseline and the live model; `gate` holds the comparisons."""
+
+    cases: int = 0
+    candidate: Mapping[str, Any] = field(default_factory=dict)
+    popularity: Mapping[str, Any] = field(default_factory=dict)
+    live: Mapping[str, Any] = field(default_factory=dict)
+    gate: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(
+    frozen=True,
+    slots=True,
+)
 class GateResult:
-    """No reasons: it may serve as trained. `metrics` are aggregates over cases."""
+    """The gate's decision. Without `reasons` the model may serve as trained."""
 
     reasons: tuple[DecisionReason, ...]
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: GateMetrics = field(default_factory=GateMetrics)
 
 
 def hold_out(
@@ -50,61 +80,112 @@ def hold_out(
     live_trained_until: datetime | None = None,
     max_cases: int = MAX_CASES,
     fraction: float = HELD_OUT_FRACTION,
-) -> tuple[str, Split]:
-    """The latest `share` of the events where times tell events apart and enough profiles went on afterwards, else each
-    last event.
+) -> HeldOutEvents:
+    """Chooses the test protocol and splits the data.
 
-    The cut lies where the live model's knowledge ended, if enough came since: then the two can be compared.
-    Cases whose item the profile had chosen before are dropped: serving never shows those.
+    If events have distinct timestamps and enough users have events after the cut, the latest events are held out (time split).
+    Otherwise the last event of each user is held out (leave-last-out). Cases whose target is in the user's history are dropped,
+    because serving never recommends those items.
+
+    Args:
+        dataset: the tenant's interactions.
+        live_trained_until: the time of the newest event that the live model was trained on. The cut is made there if a suitable
+            fraction of the events is newer, so that both models can be compared on events that neither has seen.
+        max_cases: a larger split is thinned out evenly.
+        fraction: the fraction of events that a time split holds out otherwise.
     """
     if dataset.has_timestamps:
-        for cut, least in (
+        for cutoff_ms, min_cases in (
             (_find_live_cut(dataset, live_trained_until), MIN_FAIR_CASES),
             (None, DEFAULT_GATE_CONFIG.min_cases),
         ):
-            split = _select_unseen_targets(
-                time_split(dataset, test_fraction=fraction, cutoff_ms=cut), max_cases
+            by_time = time_split(
+                dataset,
+                test_fraction=fraction,
+                cutoff_ms=cutoff_ms,
             )
-            if len(split) >= least:
-                return "time-split", split
-    return "leave-last-out", _select_unseen_targets(leave_last_out(dataset), max_cases)
+            split = _select_unseen_targets(by_time, max_cases)
+            if len(split) >= min_cases:
+                return HeldOutEvents("time-split", split)
+    return HeldOutEvents("leave-last-out", _select_unseen_targets(leave_last_out(dataset), max_cases))
 
 
 def evaluate_candidate(
     ensemble: Ensemble,
     split: Split,
     live: Bundle | None,
-    item_no: NDArray[np.int32],
+    item_numbers: NDArray[np.int32],
     *,
     live_is_fair: bool,
     segments: tuple[SegmentColumns, SegmentColumns] = ((), ()),
     config: GateConfig = DEFAULT_GATE_CONFIG,
 ) -> GateResult:
-    """`item_no` names the split's items. The live model counts only if it had not learned from the cases.
+    """Evaluates the new model and decides whether it may serve.
 
-    `labels` are groups of the split's users and of its items."""
+    Args:
+        ensemble: the new model, trained on `split.train`.
+        split: the held-out cases.
+        live: the active model, if there is one.
+        item_numbers: int32 (items), the catalogue numbers of the split's items.
+        live_is_fair: whether the live model was not trained on the cases. Otherwise its metrics are stored, but the gate does not
+            compare with it.
+        segments: attributes of the split's users and of its items; no segment may lose significantly.
+        config: thresholds of the gate.
+    """
     rng = np.random.default_rng(0)
-    served = evaluate_scorer(ensemble.score, split, k=K)
-    metrics: dict[str, Any] = {"k": K, "cases": len(split), "served": served.summarize_metrics(rng)}
+    candidate = evaluate_scorer(ensemble.score, split, k=K)
+    metrics = GateMetrics(
+        cases=len(split),
+        candidate=candidate.summarize_metrics(rng),
+    )
     if len(split) < config.min_cases:
         return GateResult((create_few_cases_reason(len(split), config),), metrics)
-    bar = evaluate_scorer(ensemble.models[Popularity.name].score, split, k=K)
-    metrics["popularity"] = bar.summarize_metrics(rng)
-    theirs = evaluate_scorer(_build_aligned_scorer(live, item_no), split, k=K) if live is not None else None
-    if theirs is not None:
-        metrics["live"] = {**theirs.summarize_metrics(rng), "fair": live_is_fair}
-    case = GateInput(
-        candidate=ndcg_at_k(served.collect_ranks(), K),
-        popularity=ndcg_at_k(bar.collect_ranks(), K),
-        live=ndcg_at_k(theirs.collect_ranks(), K) if theirs is not None and live_is_fair else None,
+    baseline = evaluate_scorer(ensemble.models[Popularity.name].score, split, k=K)
+    metrics = replace(metrics, popularity=baseline.summarize_metrics(rng))
+    live_ndcg = None
+    if live is not None:
+        live_evaluation = evaluate_scorer(_build_aligned_scorer(live, item_numbers), split, k=K)
+        live_metrics = {**live_evaluation.summarize_metrics(rng), "fair": live_is_fair}
+        metrics = replace(metrics, live=live_metrics)
+        if live_is_fair:
+            live_ndcg = ndcg_at_k(live_evaluation.collect_ranks(), K)
+    gate_input = GateInput(
+        candidate=ndcg_at_k(candidate.collect_ranks(), K),
+        popularity=ndcg_at_k(baseline.collect_ranks(), K),
+        live=live_ndcg,
         slices=build_case_slices(split, *segments),
     )
-    judgement = evaluate_gate(case, rng, config, k=K)
-    return GateResult(judgement.reasons, {**metrics, "gate": dict(judgement.metrics)})
+    decision = evaluate_gate(
+        gate_input,
+        rng,
+        config,
+        k=K,
+    )
+    return GateResult(decision.reasons, replace(metrics, gate=dict(decision.metrics)))
+
+
+def evaluate_on_tenant(
+    ensemble: Ensemble,
+    split: Split,
+    live: Bundle | None,
+    training_data: TrainingData,
+    *,
+    live_is_fair: bool,
+) -> GateResult:
+    """`evaluate_candidate` with the tenant's items, segments and thresholds."""
+    return evaluate_candidate(
+        ensemble,
+        split,
+        live,
+        training_data.item_numbers,
+        live_is_fair=live_is_fair,
+        segments=(training_data.user_segments, training_data.item_segments),
+        config=build_gate_config(training_data),
+    )
 
 
 def build_gate_config(training_data: TrainingData) -> GateConfig:
-    """The gate's for this tenant: what the settings ask for, and no slice smaller than its least group."""
+    """The gate's thresholds for a tenant: the configured gain, and no slice below the tenant's smallest reported group."""
     return replace(
         DEFAULT_GATE_CONFIG,
         min_gain=settings.LEPTON_GATE_MIN_GAIN_PERCENT / 100,
@@ -113,60 +194,59 @@ def build_gate_config(training_data: TrainingData) -> GateConfig:
 
 
 def create_few_cases_reason(n_cases: int, config: GateConfig = DEFAULT_GATE_CONFIG) -> DecisionReason:
+    """The reason of a split that is too small to decide on."""
     return DecisionReason("few_cases", {"cases": n_cases, "min_cases": config.min_cases})
 
 
+def is_fair_comparison(trained_until: datetime | None, dataset: Dataset, split: Split) -> bool:
+    """Whether a model trained on all events until `trained_until` has seen none that a time split holds out."""
+    if trained_until is None:
+        return False
+    held_out = dataset.timestamp[dataset.timestamp > split.train.timestamp.max(initial=-1)]
+    return held_out.size > 0 and to_milliseconds(trained_until) < int(held_out.min())
+
+
+def to_milliseconds(timestamp: datetime) -> int:
+    """Unix time in milliseconds, rounded."""
+    return round(timestamp.timestamp() * 1000)
+
+
 def _find_live_cut(dataset: Dataset, trained_until: datetime | None) -> int | None:
-    """The millisecond after `moment` if a fair share of the events came later; None for the usual cut."""
+    """The millisecond after `trained_until`, if a suitable fraction of the events is newer; None for the usual cut."""
     if trained_until is None:
         return None
-    cut = to_milliseconds(trained_until) + 1
-    share = float((dataset.timestamp >= cut).mean())
-    return cut if MIN_CUT_FRACTION <= share <= MAX_CUT_FRACTION else None
-
-
-def is_fair_comparison(trained_until: datetime | None, dataset: Dataset, split: Split) -> bool:
-    """Whether a model that knew everything until `moment` knew no hidden event of this split by time."""
-    hidden = dataset.timestamp[dataset.timestamp > split.train.timestamp.max(initial=-1)]
-    return (
-        trained_until is not None and hidden.size > 0 and to_milliseconds(trained_until) < int(hidden.min())
-    )
-
-
-def to_milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+    cutoff_ms = to_milliseconds(trained_until) + 1
+    new_fraction = float((dataset.timestamp >= cutoff_ms).mean())
+    if not MIN_CUT_FRACTION <= new_fraction <= MAX_CUT_FRACTION:
+        return None
+    return cutoff_ms
 
 
 def _select_unseen_targets(split: Split, max_cases: int) -> Split:
-    """At most `most_cases` cases, evenly chosen, whose target is not in their history."""
-    owners = split.histories.row_ids()
-    repeated = np.zeros(len(split), dtype=bool)
-    repeated[owners[split.histories.item == split.target[owners]]] = True
-    rows = np.flatnonzero(~repeated)
+    """At most `max_cases` cases, evenly chosen, whose target is not in their history."""
+    # Compares each history event with the target of its own case, without a loop over cases.
+    case_ids = split.histories.row_ids()
+    is_repeated = np.zeros(len(split), dtype=bool)
+    is_repeated[case_ids[split.histories.item == split.target[case_ids]]] = True
+    rows = np.flatnonzero(~is_repeated)
     if rows.size > max_cases:
         rows = rows[np.linspace(0, rows.size - 1, max_cases).astype(np.int64)]
     return split.take(rows)
 
 
-def _build_aligned_scorer(live: Bundle, item_no: NDArray[np.int32]) -> Callable[[Histories], Float32Array]:
-    """The live model's scores in the columns of the new one; items it does not know come last."""
-    column = _find_positions(live.item_numbers, item_no)
-    known: BoolArray = column >= 0
+def _build_aligned_scorer(
+    live: Bundle, item_numbers: NDArray[np.int32]
+) -> Callable[[Histories], Float32Array]:
+    """The live model's scores in the columns of the new one; -inf for items that it was not trained on."""
+    live_columns = ItemPositions(live.item_numbers).find(item_numbers)
+    is_known = live_columns >= 0
 
-    def score(histories: Histories) -> Float32Array:
-        own = Histories(histories.indptr, column[histories.item], histories.weight)
-        scores = live.ensemble.score(own)
-        out = np.full((len(histories), item_no.size), -np.inf, dtype=np.float32)
-        out[:, known] = scores[:, column[known]]
-        return out
+    def score_aligned(histories: Histories) -> Float32Array:
+        # Items unknown to the live model become -1 in the history, which the ensemble drops.
+        live_histories = Histories(histories.indptr, live_columns[histories.item], histories.weight)
+        live_scores = live.ensemble.score(live_histories)
+        scores = np.full((len(histories), item_numbers.size), -np.inf, dtype=np.float32)
+        scores[:, is_known] = live_scores[:, live_columns[is_known]]
+        return scores
 
-    return score
-
-
-def _find_positions(reference_numbers: NDArray[np.int32], numbers: NDArray[np.int32]) -> Int32Array:
-    """For each wanted number its index in `known`, -1 for none."""
-    table = np.full(
-        int(max(reference_numbers.max(initial=0), numbers.max(initial=0))) + 1, -1, dtype=np.int32
-    )
-    table[reference_numbers] = np.arange(reference_numbers.size, dtype=np.int32)
-    return table[numbers]
+    return score_aligned

@@ -1,4 +1,4 @@
-"""A job's lease, its percent and its cancel button, while the mathematics works."""
+"""Keeps a job's lease, stores its progress, and stops the training when it is cancelled or the lease is lost."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from django.db import connections
 
+from recommender.training.phases import START, Phase
 from recommender.types import TrainingCancelled
 from tenants.data.actions import jobs
 from tenants.errors import Conflict, DomainError
@@ -24,23 +25,39 @@ HEARTBEAT_SECONDS = 5.0
 
 
 class LeaseLost(Conflict):
-    """Another worker has this job now; this one must write nothing."""
+    """Another worker has leased this job; this one must not write anything."""
 
 
 class JobHeartbeat:
-    """Renews the lease from a thread of its own, so that a long matrix inversion does not lose it.
+    """Renews the lease in a thread of its own, so that a long matrix inversion does not lose it.
 
-    `report` is cheap and raises Cancelled or LeaseLost, as soon as the last beat has learned of it.
+    Use it as a context manager around the training. `report_progress` is cheap; it raises TrainingCancelled or LeaseLost once a
+    heartbeat has found that the job was cancelled or leased by another worker.
     """
 
-    def __init__(self, tenant: TenantRef, job_id: UUID, *, owner: str, actor: Actor) -> None:
-        self._tenant, self._job_id, self._owner, self._actor = tenant, job_id, owner, actor
-        self._phase, self._percent = "start", 0
-        self._low, self._high = 0.0, 0.0
-        self._cancelled, self._lease_lost = False, False
+    def __init__(
+        self,
+        tenant: TenantRef,
+        job_id: UUID,
+        *,
+        owner: str,
+        actor: Actor,
+    ) -> None:
+        self._tenant = tenant
+        self._job_id = job_id
+        self._owner = owner
+        self._actor = actor
+        self._phase = START
+        self._percent = 0
+        self._cancelled = False
+        self._lease_lost = False
         self._checkpoint_saved_at = 0.0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run_heartbeat, name="lepton-lease", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run_heartbeat,
+            name="lepton-lease",
+            daemon=True,
+        )
 
     def __enter__(self) -> JobHeartbeat:
         self._send_heartbeat()
@@ -48,32 +65,49 @@ class JobHeartbeat:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
+        # Stops before the job is finished, so that no heartbeat renews a finished job.
         self._stop.set()
         self._thread.join()
 
-    def start_phase(self, phase: str, *, low: float, high: float) -> None:
-        """What follows is `phase`, between these percentages; written down at once."""
-        self._phase, self._low, self._high = phase, low, high
-        self.report_progress("", 0.0)
+    def start_phase(self, phase: Phase) -> None:
+        """Starts a phase and stores it at once. Raises TrainingCancelled or LeaseLost."""
+        self._phase = phase
+        self.report_fraction(0.0)
         self._send_heartbeat()
         self._raise_if_stopped()
 
     def report_progress(self, _step: str, fraction: float) -> None:
-        """A recommender.types.Report for the phase under way; the percentage never falls."""
-        reached = int(self._low + (self._high - self._low) * min(max(fraction, 0.0), 1.0))
-        self._percent = max(self._percent, reached)
+        """`report_fraction` as a `recommender.types.ProgressCallback`."""
+        self.report_fraction(fraction)
+
+    def report_fraction(self, fraction: float) -> None:
+        """Sets the completed fraction of the current phase, 0 to 1; the percentage of the job never falls.
+
+        Raises TrainingCancelled or LeaseLost.
+        """
+        start, end = self._phase.start_percent, self._phase.end_percent
+        percent = int(start + (end - start) * min(max(fraction, 0.0), 1.0))
+        self._percent = max(self._percent, percent)
         self._raise_if_stopped()
 
     def save_checkpoint(self, outcome: Mapping[str, Any]) -> None:
-        """Writes down what a further attempt need not do again, at most every few seconds."""
+        """Stores what another attempt need not repeat, at most once in HEARTBEAT_SECONDS."""
         if time.monotonic() - self._checkpoint_saved_at < HEARTBEAT_SECONDS:
             return
         self._checkpoint_saved_at = time.monotonic()
         try:
             with scope(self._tenant, actor=self._actor) as s:
-                jobs.save_checkpoint(s, self._job_id, owner=self._owner, outcome=outcome)
+                jobs.save_checkpoint(
+                    s,
+                    self._job_id,
+                    owner=self._owner,
+                    outcome=outcome,
+                )
         except Conflict:
             self._lease_lost = True
 
@@ -94,9 +128,18 @@ class JobHeartbeat:
         try:
             with scope(self._tenant, actor=self._actor) as s:
                 self._cancelled |= jobs.report_progress(
-                    s, self._job_id, owner=self._owner, phase=self._phase, percent=self._percent
+                    s,
+                    self._job_id,
+                    owner=self._owner,
+                    phase=self._phase.name,
+                    percent=self._percent,
                 )
         except Conflict:
             self._lease_lost = True
         except DomainError as error:
-            log.warning("lease_not_renewed", job=str(self._job_id), reason=error.code)
+            # For example a key service that is down for a moment: the lease outlasts several heartbeats.
+            log.warning(
+                "lease_not_renewed",
+                job=str(self._job_id),
+                reason=error.code,
+            )

@@ -1,4 +1,4 @@
-"""What a training job asks for."""
+"""The parameters of a training job."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ TRAINING_PROFILES = ("fast", "full")
 
 @dataclass(frozen=True, slots=True)
 class TrainingParameters:
-    """`tune` bounds a search for better settings before the training; `refresh` goes on from the model in service.
+    """Parameters of one attempt.
 
-    `so_far` is what an attempt that was broken off had found."""
+    Attributes:
+        profile: the training profile.
+        tuning_budget: bounds a search for hyper-parameters before the training; None for no search.
+        refresh: refreshes the active model instead of training from scratch, if that is possible.
+        checkpoint: the state of the search of an earlier attempt that was interrupted.
+    """
 
     profile: TrainingProfileName
     tuning_budget: TuningBudget | None = None
@@ -26,16 +31,23 @@ class TrainingParameters:
 
     @classmethod
     def from_job(cls, job: JobView) -> TrainingParameters:
-        """A parameter that makes no sense counts as not given."""
-        given, seconds = job.parameters.get("profile"), job.parameters.get("tune_seconds")
-        trials = job.parameters.get("tune_trials")
-        tune = None
-        if isinstance(seconds, int | float) and isinstance(trials, int | float) and min(seconds, trials) > 0:
-            tune = TuningBudget(float(seconds), max(int(trials), 1))
-        found = job.outcome.get("tuning")
+        """Reads a job's JSON; a parameter of another type or value is replaced by its default."""
+        profile = job.parameters.get("profile")
+        if profile not in TRAINING_PROFILES:
+            profile = "fast"
+        checkpoint = job.outcome.get("tuning")
         return cls(
-            profile=cast(TrainingProfileName, given) if given in TRAINING_PROFILES else "fast",
-            tuning_budget=tune,
+            profile=cast(TrainingProfileName, profile),
+            tuning_budget=_parse_tuning_budget(job.parameters),
             refresh=job.parameters.get("refresh") is True,
-            checkpoint=found if isinstance(found, dict) else {},
+            checkpoint=checkpoint if isinstance(checkpoint, dict) else {},
         )
+
+
+def _parse_tuning_budget(parameters: Mapping[str, Any]) -> TuningBudget | None:
+    seconds, trials = parameters.get("tune_seconds"), parameters.get("tune_trials")
+    if not isinstance(seconds, int | float) or not isinstance(trials, int | float):
+        return None
+    if min(seconds, trials) <= 0:
+        return None
+    return TuningBudget(float(seconds), max(int(trials), 1))

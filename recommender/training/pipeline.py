@@ -1,11 +1,13 @@
-"""One training, from rows to a published version."""
+"""One training: load the data, train or refresh a model, apply the promotion gate, publish the version."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import numpy as np
 
 from recommender.algorithms.common.score_blend import Blend
@@ -26,12 +28,13 @@ from recommender.registry.artefacts import ArtefactCorrupt
 from recommender.registry.bundle import Bundle
 from recommender.registry.types import VersionView
 from recommender.tenant_data import interactions
-from recommender.training import gate, refresh
+from recommender.training import gate, phases, refresh
+from recommender.training.candidate import CandidateModel
 from recommender.training.distributed import select_distributed_backend
-from recommender.training.gate import GateResult
+from recommender.training.gate import GateMetrics
 from recommender.training.job_heartbeat import JobHeartbeat
 from recommender.training.job_parameters import TrainingParameters
-from recommender.training.packaging import build_version_metrics, package_model
+from recommender.training.packaging import TrainingDetails, build_version_metrics, package_model
 from recommender.training.refresh_schedule import get_last_full_training
 from recommender.training.side_data import EnrichedData, load_side_data
 from recommender.tuning.search_log import SearchLog
@@ -40,202 +43,215 @@ from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-# What serves while nothing that was learned from behaviour may: favourites, and what similar items are told by.
+# Models that may serve without an evaluation: popularity, and content models for similar items.
 _FALLBACK_MODELS = (Popularity.name, TfidfContent.name, VisualSimilarity.name, TripleSimilarity.name)
 
 
 @dataclass(frozen=True, slots=True)
-class RunOutcome:
-    """`version` is what the training published or refused; its reasons say why it does not serve as trained."""
+class _TrainingRun:
+    """What all steps of one training need."""
 
-    version: VersionView
+    tenant: TenantRef
+    enriched: EnrichedData
+    live: VersionView | None
+    parameters: TrainingParameters
+    heartbeat: JobHeartbeat
+    backend: DistributedBackend | None
+
+
+@dataclass(frozen=True, slots=True)
+class _TunedSettings:
+    """Hyper-parameters that differ from the defaults, by model name; `report` is that of a search in this training."""
+
+    overrides: ParameterOverrides
+    report: Mapping[str, Any] | None = None
 
 
 def train_and_publish(
-    tenant: TenantRef, job_id: UUID, *, parameters: TrainingParameters, actor: Actor, heartbeat: JobHeartbeat
-) -> RunOutcome:
-    """Raises DataError when there is nothing to learn from, Cancelled, LeaseLost, and the services' errors.
+    tenant: TenantRef,
+    job_id: UUID,
+    *,
+    parameters: TrainingParameters,
+    actor: Actor,
+    heartbeat: JobHeartbeat,
+) -> VersionView:
+    """Runs a training and returns its version, published or refused; a second run of the same job publishes nothing.
 
-    Running again for the same job publishes nothing twice.
+    Args:
+        job_id: is stored with the version.
+        parameters: the job's parameters.
+        actor: recorded with each scope and in the audit log.
+        heartbeat: progress and cancellation; its TrainingCancelled and LeaseLost pass through.
+
+    Raises:
+        DataError: there is nothing to train on.
+        StoreUnavailable, KeyServiceUnavailable: the object store or the key service does not answer.
     """
-    heartbeat.start_phase("reading events", low=0, high=10)
-    source = interactions.load_training_data(
-        tenant, actor=actor, report=lambda done: heartbeat.report_progress("", done)
-    )
-    if source.dataset.n_items == 0:
+    heartbeat.start_phase(phases.READING_EVENTS)
+    training_data = interactions.load_training_data(tenant, actor=actor, report=heartbeat.report_fraction)
+    if training_data.dataset.n_items == 0:
         raise DataError("The catalogue is empty: send items first.")
-    known = load_side_data(tenant, source, profile=parameters.profile, actor=actor, heartbeat=heartbeat)
-    source = known.training_data
-    with scope(tenant, actor=actor) as s:
-        expected, live = queries.get_active_number(s), queries.get_active_version(s)
-        former = queries.get_tuned_settings(s)
-    backend = select_distributed_backend(source.dataset)
-    learned = None
-    if parameters.refresh:
-        learned = _refresh_live_model(
-            tenant, known, live, parameters=parameters, heartbeat=heartbeat, backend=backend
-        )
-    if learned is None:
-        learned = _train_from_scratch(
-            tenant,
-            known,
-            live,
-            parameters=parameters,
-            previous_settings=former,
-            heartbeat=heartbeat,
-            backend=backend,
-        )
-    ensemble, verdict = learned
-    served, verdict = _select_servable_model(ensemble, verdict, live)
-    heartbeat.start_phase("publishing", low=93, high=99)
-    trained = package_model(tenant, job_id, served, known, verdict, profile=parameters.profile)
-    heartbeat.start_phase("publishing", low=98, high=99)
-    with scope(tenant, actor=actor) as s:
-        version = actions.publish_model(s, trained, expected=expected)
-        idle = actions.prune_artefacts(s)
-    for artefact_id in idle:
-        artefacts.remove_artefact(tenant, artefact_id)
-    return RunOutcome(version)
-
-
-def _refresh_live_model(
-    tenant: TenantRef,
-    enriched: EnrichedData,
-    live: VersionView | None,
-    *,
-    parameters: TrainingParameters,
-    heartbeat: JobHeartbeat,
-    backend: DistributedBackend | None,
-) -> tuple[Ensemble, GateResult] | None:
-    """None where there is no model to go on from, or where it cannot."""
-    served = _load_live_bundle(tenant, live)
-    if (
-        live is None
-        or served is None
-        or live.latest_event_at is None
-        or live.metrics.get("serves") != "model"
-    ):
-        return None
-    found = refresh.refresh_model(
-        served,
-        live.latest_event_at,
-        enriched,
+    enriched = load_side_data(
+        tenant,
+        training_data,
         profile=parameters.profile,
+        actor=actor,
         heartbeat=heartbeat,
-        backend=backend,
     )
-    if found is None:
+    with scope(tenant, actor=actor) as s:
+        # Read before the training: if it has changed by the end, another training was faster.
+        active_number = queries.get_active_number(s)
+        live = queries.get_active_version(s)
+        tuned_settings = queries.get_tuned_settings(s)
+    run = _TrainingRun(
+        tenant=tenant,
+        enriched=enriched,
+        live=live,
+        parameters=parameters,
+        heartbeat=heartbeat,
+        backend=select_distributed_backend(enriched.training_data.dataset),
+    )
+    candidate = None
+    if parameters.refresh:
+        candidate = _refresh_live_model(run)
+    if candidate is None:
+        candidate = _train_from_scratch(run, tuned_settings)
+    candidate = _select_servable_model(candidate, live)
+    heartbeat.start_phase(phases.PACKAGING)
+    trained = package_model(tenant, job_id, candidate, enriched, profile=parameters.profile)
+    heartbeat.start_phase(phases.PUBLISHING)
+    with scope(tenant, actor=actor) as s:
+        version = actions.publish_model(s, trained, expected=active_number)
+        unreferenced = actions.prune_artefacts(s)
+    # After the commit: a folder must not disappear while a row still names it.
+    for artefact_id in unreferenced:
+        artefacts.remove_artefact(tenant, artefact_id)
+    return version
+
+
+def _refresh_live_model(run: _TrainingRun) -> CandidateModel | None:
+    """None if no personal model is active, or if it cannot be refreshed."""
+    live = run.live
+    bundle = _load_live_bundle(run.tenant, live)
+    if live is None or bundle is None or live.latest_event_at is None or not live.is_personal:
         return None
-    ensemble, verdict = found
-    facts = {
-        "settings": live.metrics.get("settings", {}),
-        "refreshed_from": live.version,
-        "full": get_last_full_training(live),
-    }
-    return ensemble, GateResult(
-        verdict.reasons, build_version_metrics(ensemble, enriched.training_data, {**facts, **verdict.metrics})
+    refreshed = refresh.refresh_model(
+        bundle,
+        live.latest_event_at,
+        run.enriched,
+        profile=run.parameters.profile,
+        heartbeat=run.heartbeat,
+        backend=run.backend,
     )
+    if refreshed is None:
+        return None
+    details = TrainingDetails(
+        protocol="time-split",
+        settings=live.parsed_metrics.settings,
+        refreshed_from=live.version,
+        full=get_last_full_training(live),
+    )
+    result = refreshed.gate_result
+    metrics = build_version_metrics(refreshed.ensemble, run.enriched.training_data, result.metrics, details)
+    return CandidateModel(refreshed.ensemble, result.reasons, metrics)
 
 
-def _train_from_scratch(
-    tenant: TenantRef,
-    enriched: EnrichedData,
-    live: VersionView | None,
-    *,
-    parameters: TrainingParameters,
-    previous_settings: ParameterOverrides,
-    heartbeat: JobHeartbeat,
-    backend: DistributedBackend | None,
-) -> tuple[Ensemble, GateResult]:
-    """Fitted on the past, judged on what followed, fitted again on everything.
+def _train_from_scratch(run: _TrainingRun, previous_settings: ParameterOverrides) -> CandidateModel:
+    """Trains on the past, evaluates on the held-out events, then refits on everything.
 
-    Without any event there is nothing to judge by: texts alone serve. With events that nobody can be asked about,
-    what was learned from them does not serve. Nothing is judged by reviews that were written after its past.
+    Without any event there is nothing to evaluate, and content models serve. If there are events, but no case can be held out, the
+    gate refuses what was learned from them. The evaluated models read no review that is newer than their training events.
     """
-    source = enriched.training_data
-    rng, profile = np.random.default_rng(0), parameters.profile
-    # Where popularity serves, the comparison with popularity is all there is: nothing is gained by a shorter test.
-    until = live.latest_event_at if live is not None and _is_personal(live) else None
-    protocol, split = gate.hold_out(
-        source.dataset, live_trained_until=until, max_cases=TRAINING_PROFILES[profile].max_cases
+    training_data = run.enriched.training_data
+    live_trained_until = None
+    if run.live is not None and run.live.is_personal:
+        # Only then is there a live model to compare with; otherwise a longer test period is better.
+        live_trained_until = run.live.latest_event_at
+    held_out = gate.hold_out(
+        training_data.dataset,
+        live_trained_until=live_trained_until,
+        max_cases=TRAINING_PROFILES[run.parameters.profile].max_cases,
     )
-    changes, tuned = _tune_settings(split, parameters, previous_settings, heartbeat, backend)
-    heartbeat.start_phase("learning", low=32 if parameters.tuning_budget else 20, high=70)
+    split = held_out.split
+    tuned = _tune_settings(run, split, previous_settings)
+    is_tuned = run.parameters.tuning_budget is not None
+    run.heartbeat.start_phase(phases.TRAINING_AFTER_TUNING if is_tuned else phases.TRAINING)
+    # A fixed seed: the same data gives the same model.
+    rng = np.random.default_rng(0)
+    details = TrainingDetails(protocol=held_out.protocol, settings=tuned.overrides, tuning=tuned.report)
     if not len(split):
-        ensemble = fit_ensemble(
-            enriched.full_dataset,
-            FitOptions(profile=profile, overrides=changes, backend=backend),
-            rng=rng,
-            report=heartbeat.report_progress,
-        )
-        reasons = (gate.create_few_cases_reason(0),) if source.dataset.n_events else ()
-        judged = {"protocol": None, "cases": 0, **tuned}
-        return ensemble, GateResult(reasons, build_version_metrics(ensemble, source, judged))
-    ensemble = fit_ensemble(
-        enriched.add_past_reviews(split.train),
-        FitOptions(
-            profile=profile,
-            refit_on_all=False,
-            overrides=changes,
-            serving_budget_ms=SERVING_BUDGET_MS,
-            backend=backend,
-        ),
-        rng=rng,
-        report=heartbeat.report_progress,
-    ).prune_models(keep=_FALLBACK_MODELS)
-    heartbeat.start_phase("evaluating", low=70, high=75)
-    fair = protocol == "time-split" and gate.is_fair_comparison(until, source.dataset, split)
-    verdict = gate.evaluate_candidate(
-        ensemble,
-        split,
-        _load_live_bundle(tenant, live),
-        source.item_numbers,
-        live_is_fair=fair,
-        segments=(source.user_segments, source.item_segments),
-        config=gate.build_gate_config(source),
+        return _train_without_evaluation(run, tuned, details, rng)
+    options = FitOptions(
+        profile=run.parameters.profile,
+        refit_on_all=False,
+        overrides=tuned.overrides,
+        serving_budget_ms=SERVING_BUDGET_MS,
+        backend=run.backend,
     )
-    metrics = build_version_metrics(ensemble, source, {"protocol": protocol, **tuned, **verdict.metrics})
-    heartbeat.start_phase("refitting on all data", low=75, high=93)
-    for member in ensemble.models.values():
-        member.fit_partial(enriched.full_dataset, rng)
-    return ensemble, GateResult(verdict.reasons, metrics)
+    past_data = run.enriched.add_past_reviews(split.train)
+    fitted = fit_ensemble(past_data, options, rng=rng, report=run.heartbeat.report_progress)
+    ensemble = fitted.prune_models(keep=_FALLBACK_MODELS)
+    run.heartbeat.start_phase(phases.EVALUATING)
+    is_fair = held_out.protocol == "time-split" and gate.is_fair_comparison(
+        live_trained_until, training_data.dataset, split
+    )
+    live_bundle = _load_live_bundle(run.tenant, run.live)
+    result = gate.evaluate_on_tenant(ensemble, split, live_bundle, training_data, live_is_fair=is_fair)
+    metrics = build_version_metrics(ensemble, training_data, result.metrics, details)
+    run.heartbeat.start_phase(phases.REFITTING)
+    for model in ensemble.models.values():
+        model.fit_partial(run.enriched.full_dataset, rng)
+    return CandidateModel(ensemble, result.reasons, metrics)
 
 
-def _is_personal(live: VersionView) -> bool:
-    return live.metrics.get("serves") == "model"
+def _train_without_evaluation(
+    run: _TrainingRun, tuned: _TunedSettings, details: TrainingDetails, rng: np.random.Generator
+) -> CandidateModel:
+    """Trains on everything; if there are events, the gate's reason is that there are too few cases."""
+    training_data = run.enriched.training_data
+    options = FitOptions(
+        profile=run.parameters.profile,
+        overrides=tuned.overrides,
+        backend=run.backend,
+    )
+    ensemble = fit_ensemble(run.enriched.full_dataset, options, rng=rng, report=run.heartbeat.report_progress)
+    reasons: tuple[DecisionReason, ...] = ()
+    if training_data.dataset.n_events:
+        reasons = (gate.create_few_cases_reason(0),)
+    details = replace(details, protocol=None)
+    metrics = build_version_metrics(ensemble, training_data, GateMetrics(), details)
+    return CandidateModel(ensemble, reasons, metrics)
 
 
-def _tune_settings(
-    split: Split,
-    parameters: TrainingParameters,
-    previous_settings: ParameterOverrides,
-    heartbeat: JobHeartbeat,
-    backend: DistributedBackend | None,
-) -> tuple[ParameterOverrides, dict[str, Any]]:
-    """Settings of the members that differ from the defaults, and what the version's metrics say of them.
+def _tune_settings(run: _TrainingRun, split: Split, previous_settings: ParameterOverrides) -> _TunedSettings:
+    """Searches for hyper-parameters if the job orders it; otherwise returns those of the last search.
 
-    Found now if that is ordered, else those that were found for this tenant before. The cases of `split` stay hidden."""
-    if parameters.tuning_budget is None or not len(split):
-        return previous_settings, {"settings": previous_settings}
-    heartbeat.start_phase("tuning", low=20, high=32)
-    found = tune_models(
+    The search sees the training part of the split only, so the evaluation stays valid.
+    """
+    budget = run.parameters.tuning_budget
+    if budget is None or not len(split):
+        return _TunedSettings(previous_settings)
+    run.heartbeat.start_phase(phases.TUNING)
+    search_log = SearchLog.from_checkpoint(
+        run.parameters.checkpoint, lambda state: run.heartbeat.save_checkpoint({"tuning": state})
+    )
+    options = TuningOptions(
+        budget=budget,
+        profile=run.parameters.profile,
+        previous=previous_settings,
+        backend=run.backend,
+    )
+    tuned = tune_models(
         leave_last_out(split.train),
-        TuningOptions(
-            budget=parameters.tuning_budget,
-            profile=parameters.profile,
-            previous=previous_settings,
-            backend=backend,
-        ),
-        report=heartbeat.report_progress,
-        log=SearchLog.from_checkpoint(
-            parameters.checkpoint, lambda state: heartbeat.save_checkpoint({"tuning": state})
-        ),
+        options,
+        report=run.heartbeat.report_progress,
+        log=search_log,
     )
-    return found.overrides, {"settings": found.overrides, "tuning": found.report}
+    return _TunedSettings(tuned.overrides, tuned.report)
 
 
 def _load_live_bundle(tenant: TenantRef, version: VersionView | None) -> Bundle | None:
-    """The model in service, to compare with; one that cannot be read is not a competitor."""
+    """The active model; None if its files cannot be read, because then it cannot serve either."""
     if version is None or not version.has_artefact:
         return None
     try:
@@ -244,15 +260,25 @@ def _load_live_bundle(tenant: TenantRef, version: VersionView | None) -> Bundle 
         return None
 
 
-def _select_servable_model(
-    ensemble: Ensemble, gate_result: GateResult, live: VersionView | None
-) -> tuple[Ensemble | None, GateResult]:
-    """The trained model, or, while no personal model is in service, popularity with content for similar items."""
-    if not gate_result.reasons:
-        return ensemble, gate_result
-    if (live is not None and _is_personal(live)) or Popularity.name not in ensemble.models:
-        return None, gate_result
-    kept = {name: m for name, m in ensemble.models.items() if name in _FALLBACK_MODELS}
-    reduced = Ensemble(kept, Blend({Popularity.name: 1.0}), ensemble.items, ensemble.training_report)
-    reasons = (*gate_result.reasons, DecisionReason("popularity_instead"))
-    return reduced, GateResult(reasons, {**gate_result.metrics, "serves": "popularity"})
+def _select_servable_model(candidate: CandidateModel, live: VersionView | None) -> CandidateModel:
+    """The candidate itself if the gate accepted it.
+
+    A refused candidate never replaces a personal model. While none is active, its popularity and content models serve instead.
+    """
+    ensemble = candidate.ensemble
+    if not candidate.reasons or ensemble is None:
+        return candidate
+    if (live is not None and live.is_personal) or Popularity.name not in ensemble.models:
+        return replace(candidate, ensemble=None)
+    fallback_models = {name: model for name, model in ensemble.models.items() if name in _FALLBACK_MODELS}
+    fallback = Ensemble(
+        fallback_models,
+        Blend({Popularity.name: 1.0}),
+        ensemble.items,
+        ensemble.training_report,
+    )
+    return CandidateModel(
+        ensemble=fallback,
+        reasons=(*candidate.reasons, DecisionReason("popularity_instead")),
+        metrics=msgspec.structs.replace(candidate.metrics, serving_mode="popularity"),
+    )

@@ -1,4 +1,4 @@
-"""When a tenant's model is old enough, measured in new events, to go on or to be trained again. No torch here."""
+"""Decides when a tenant's model is retrained, by the number of new events, and whether by a refresh. Does not import torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from recommender.registry import queries
 from recommender.registry.types import VersionView
+from recommender.registry.version_metrics import FullTraining
 from tenants.data.actions import jobs
 from tenants.data.queries import tenant_state, timeline
 from tenants.data.types import JobView
@@ -17,42 +18,48 @@ from tenants.scope import Actor, Scope, scope
 MIN_NEW_EVENTS = 200
 MIN_NEW_FRACTION = 0.1
 MIN_MODEL_AGE = timedelta(hours=1)
-# Between two full trainings the model in service goes on from where it is.
+# A full training replaces a refresh if the last one is older than this, or the events grew by this fraction since.
 MAX_FULL_TRAINING_AGE = timedelta(days=7)
 MAX_FULL_TRAINING_GROWTH = 0.5
 
 
 def request_if_due(tenant: TenantRef, *, actor: Actor) -> JobView | None:
-    """Queues a training when at least 200 events, and a tenth of what was known, came since the last.
+    """Queues a training if there are at least MIN_NEW_EVENTS new events and they are MIN_NEW_FRACTION of the earlier ones.
 
-    It goes on from the model in service, unless the last full training is a week old or half of what it knew came since."""
+    The training is a refresh of the active model, unless a full training is due. Returns the job, or None if none is due.
+    """
     with scope(tenant, actor=actor) as s:
-        newest = next(iter(queries.list_versions(s, limit=1)), None)
+        newest = queries.find_newest_version(s)
         if not _is_due(s, newest):
             return None
-        parameters: dict[str, Any] = {"profile": newest.profile if newest else "fast", "scheduled": True}
-        if newest is not None and _can_refresh(s, newest):
-            parameters["refresh"] = True
+        parameters: dict[str, Any] = {"profile": "fast", "scheduled": True}
+        if newest is not None:
+            parameters["profile"] = newest.profile
+            if _can_refresh(s, newest):
+                parameters["refresh"] = True
         return jobs.request_job(s, "train", parameters=parameters)
 
 
-def get_last_full_training(version: VersionView) -> dict[str, Any]:
-    """When everything was last learned afresh, and how many events were stored then."""
-    found = version.metrics.get("full")
-    if isinstance(found, dict):
-        return found
-    stored = version.metrics.get("data", {}).get("events_stored", 0)
-    return {"at": version.trained_at.isoformat(), "events_stored": stored}
+def get_last_full_training(version: VersionView) -> FullTraining:
+    """The last training from scratch that the version is based on: an earlier one if the version is a refresh."""
+    metrics = version.parsed_metrics
+    if metrics.full is not None:
+        return metrics.full
+    return FullTraining(
+        at=version.trained_at.isoformat(),
+        events_stored=metrics.data.events_stored,
+    )
 
 
 def _can_refresh(s: Scope, newest: VersionView) -> bool:
-    """A refusal is a reason to learn afresh; so is a model that serves popularity."""
-    if not newest.is_active or newest.metrics.get("serves") != "model":
+    """A refused version is followed by a full training, and so is one that serves popularity."""
+    if not newest.is_active or not newest.is_personal:
         return False
-    full = get_last_full_training(newest)
-    known = int(full["events_stored"])
-    age = datetime.now(UTC) - datetime.fromisoformat(full["at"])
-    return age < MAX_FULL_TRAINING_AGE and timeline.count_events(s) - known < MAX_FULL_TRAINING_GROWTH * known
+    full_training = get_last_full_training(newest)
+    n_events = full_training.events_stored
+    age = datetime.now(UTC) - datetime.fromisoformat(full_training.at)
+    n_new_events = timeline.count_events(s) - n_events
+    return age < MAX_FULL_TRAINING_AGE and n_new_events < MAX_FULL_TRAINING_GROWTH * n_events
 
 
 def _is_due(s: Scope, newest: VersionView | None) -> bool:
@@ -66,5 +73,5 @@ def _is_due(s: Scope, newest: VersionView | None) -> bool:
         return timeline.count_events(s) >= MIN_NEW_EVENTS
     if last_event_at < newest.trained_at or datetime.now(UTC) - newest.trained_at < MIN_MODEL_AGE:
         return False
-    known = int(newest.metrics.get("data", {}).get("events_stored", 0))
-    return timeline.count_events(s) - known >= max(MIN_NEW_EVENTS, MIN_NEW_FRACTION * known)
+    n_events = newest.parsed_metrics.data.events_stored
+    return timeline.count_events(s) - n_events >= max(MIN_NEW_EVENTS, MIN_NEW_FRACTION * n_events)

@@ -62,7 +62,13 @@ class ModelSearch:
     def __post_init__(self) -> None:
         self.inference_space, self.training_space = get_search_spaces(type(self.spec.config))
 
-    def run_search(self, previous: Mapping[str, Any], *, max_trials: int, deadline: float) -> None:
+    def run_search(
+        self,
+        previous: Mapping[str, Any],
+        *,
+        max_trials: int,
+        deadline: float,
+    ) -> None:
         """Evaluates the defaults, the `previous` hyper-parameters, then sampled ones in two stages.
 
         The first stage varies the parameters of inference with one fitted model, the second those of training. The
@@ -82,9 +88,19 @@ class ModelSearch:
         if previous_overrides and not self._list_trials("previous") and not self._is_late(deadline):
             self._evaluate_trial("previous", previous_overrides, None)
         if self.inference_space:
-            self._sample_trials("inference", self.inference_space, max_trials=max_trials, deadline=deadline)
+            self._sample_trials(
+                "inference",
+                self.inference_space,
+                max_trials=max_trials,
+                deadline=deadline,
+            )
         if self.training_space:
-            self._sample_trials("training", self.training_space, max_trials=max_trials, deadline=deadline)
+            self._sample_trials(
+                "training",
+                self.training_space,
+                max_trials=max_trials,
+                deadline=deadline,
+            )
 
     def find_best_trial(self) -> TrialRecord:
         """The trial with the highest nDCG on the search half; the first one of equal trials."""
@@ -106,7 +122,12 @@ class ModelSearch:
         return time.perf_counter() + self.max_trial_seconds > deadline
 
     def _sample_trials(
-        self, stage: TrialStage, space: SearchSpace, *, max_trials: int, deadline: float
+        self,
+        stage: TrialStage,
+        space: SearchSpace,
+        *,
+        max_trials: int,
+        deadline: float,
     ) -> None:
         stage_trials = self._list_trials(stage)
         base = dict(self.find_best_trial()["overrides"])
@@ -147,7 +168,11 @@ class ModelSearch:
             if not space[name].contains(parameters[name]):
                 return
         study.add_trial(
-            optuna.trial.create_trial(params=parameters, distributions=distributions, value=trial["ndcg"])
+            optuna.trial.create_trial(
+                params=parameters,
+                distributions=distributions,
+                value=trial["ndcg"],
+            )
         )
 
     def _evaluate_trial(
@@ -194,7 +219,12 @@ class ModelSearch:
         return self._fitted_model
 
 
-def evaluate_ndcg(model: Recommender[Any], split: Split, k: int, optuna_trial: optuna.Trial | None) -> float:
+def evaluate_ndcg(
+    model: Recommender[Any],
+    split: Split,
+    k: int,
+    optuna_trial: optuna.Trial | None,
+) -> float:
     """Mean nDCG@k over the cases, 0 without cases.
 
     With `optuna_trial`, the mean so far is reported after each batch, and optuna.TrialPruned is raised where the pruner

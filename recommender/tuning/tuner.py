@@ -106,7 +106,12 @@ def tune_models(
     log.reset_if_other_data(split)
     if len(split) < 2 or not split.train.n_events:
         return TuningResult({}, {"seconds": 0.0, "models": {}, "blend": None})
-    run = _TuningRun(split, options, report=report, log=log)
+    run = _TuningRun(
+        split,
+        options,
+        report=report,
+        log=log,
+    )
     specs = build_model_specs(
         options.profile,
         run.report_progress,
@@ -115,11 +120,7 @@ def tune_models(
         backend=options.backend,
     )
     searches = run.tune_all_models(specs)
-    tuned: dict[str, ParameterValues] = {}
-    for name, search in searches.items():
-        parameters = search.select_trial()["overrides"]
-        if parameters:
-            tuned[name] = dict(parameters)
+    tuned = _select_overrides(searches)
     blend_ndcg = None
     if tuned:
         blend_ndcg = run.compare_blends({name: specs[name] for name in searches}, tuned)
@@ -141,7 +142,12 @@ class _TuningRun:
     """State of one search: the two halves of the cases, the deadline, and what trials took so far."""
 
     def __init__(
-        self, split: Split, options: TuningOptions, *, report: ProgressCallback, log: SearchLog
+        self,
+        split: Split,
+        options: TuningOptions,
+        *,
+        report: ProgressCallback,
+        log: SearchLog,
     ) -> None:
         rng = np.random.default_rng(options.seed)
         cases = split.sample_cases(MAX_CASES, rng)
@@ -170,7 +176,13 @@ class _TuningRun:
                 searches[name] = search
         return searches
 
-    def _tune_model(self, name: str, spec: ModelSpec, *, n_remaining: int) -> ModelSearch | None:
+    def _tune_model(
+        self,
+        name: str,
+        spec: ModelSpec,
+        *,
+        n_remaining: int,
+    ) -> ModelSearch | None:
         """None where the model has no search space or cannot be fitted, or where the budget does not reach it.
 
         `n_remaining` counts this model and those after it, which get equal parts of the remaining budget.
@@ -241,10 +253,25 @@ class _TuningRun:
     def _evaluate_blend(self, models: Mapping[str, Recommender[Any]]) -> float:
         k = self._options.k
         candidate_scores = CandidateScores(tuple(models))
-        evaluate_models(models, self.search_split, k=k, candidate_scores=candidate_scores)
+        evaluate_models(
+            models,
+            self.search_split,
+            k=k,
+            candidate_scores=candidate_scores,
+        )
         blend = fit_blend(candidate_scores, k=k)
         accumulator = evaluate_blend(models, blend, self.held_out_split, k=k)
         return float(ndcg_at_k(accumulator.collect_ranks(), k).mean())
+
+
+def _select_overrides(searches: Mapping[str, ModelSearch]) -> dict[str, ParameterValues]:
+    """Overrides of the selected trials; models that keep their defaults are omitted."""
+    overrides = {}
+    for name, search in searches.items():
+        parameters = search.select_trial()["overrides"]
+        if parameters:
+            overrides[name] = dict(parameters)
+    return overrides
 
 
 def _summarize_search(search: ModelSearch, overrides: ParameterValues) -> dict[str, Any]:

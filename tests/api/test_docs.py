@@ -18,8 +18,8 @@ def page(client: Any) -> str:
 
 def test_every_operation_and_every_error_has_its_place(page: str) -> None:
     names = [operation.name for _, operation in openapi.iter_operations()]
-    places = names + [f"problem-{code}" for code in PROBLEM_TYPES]
-    assert [place for place in places if f'id="{place}"' not in page] == []
+    anchors = names + [f"problem-{code}" for code in PROBLEM_TYPES]
+    assert [anchor for anchor in anchors if f'id="{anchor}"' not in page] == []
 
 
 def test_nothing_is_asked_of_another_host(page: str) -> None:

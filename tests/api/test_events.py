@@ -5,8 +5,8 @@ from typing import Any
 EVENTS = "/api/v1/events"
 
 
-def view(item: str, **given: Any) -> dict[str, Any]:
-    return {"profile_id": "ann", "item_id": item, "kind": "view", **given}
+def view(item: str, **fields: Any) -> dict[str, Any]:
+    return {"profile_id": "ann", "item_id": item, "kind": "view", **fields}
 
 
 def test_events_are_accepted_and_counted(owner: Any, mugs: list[str]) -> None:
@@ -76,8 +76,12 @@ def test_more_than_a_thousand_rows_are_too_large(owner: Any, mugs: list[str]) ->
 
 def test_the_same_timed_batch_has_one_effect(owner: Any, mugs: list[str]) -> None:
     batch = {"events": [view(mugs[0], id="e-1")]}
-    first, second = owner.post(EVENTS, batch).json(), owner.post(EVENTS, batch).json()
-    assert (first["accepted"], second["accepted"], second["batch_repeated"]) == (1, 0, True)
+    first_response, second_response = owner.post(EVENTS, batch).json(), owner.post(EVENTS, batch).json()
+    assert (first_response["accepted"], second_response["accepted"], second_response["batch_repeated"]) == (
+        1,
+        0,
+        True,
+    )
 
 
 def test_a_reader_may_not_record(reader: Any, mugs: list[str]) -> None:

@@ -20,13 +20,13 @@ anything = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
 )
-moments = st.datetimes().map(lambda at: f"{at.isoformat()}Z")
+timestamps = st.datetimes().map(lambda at: f"{at.isoformat()}Z")
 nearly_events = st.fixed_dictionaries(
     {"item_id": st.sampled_from(["mug-blue", "mug-red"]) | scalars, "kind": st.just("view") | scalars},
     optional={
         "profile_id": st.text(max_size=300) | scalars,
         "session_id": st.text(max_size=20),
-        "at": moments | scalars,
+        "at": timestamps | scalars,
         "value": st.floats() | scalars,
         "price": st.floats(min_value=0, max_value=1e12) | scalars,
         "quantity": st.floats() | scalars,

@@ -27,11 +27,14 @@ def recorded(owner: Any) -> int:
 
 
 def test_a_repetition_has_no_second_effect_and_the_same_bytes(owner: Any, mugs: list[str]) -> None:
-    first, second, third = (
+    first_response, second_response, third_response = (
         owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"}) for _ in range(3)
     )
-    assert first.content == second.content == third.content
-    assert ("Idempotent-Replayed" in first, second["Idempotent-Replayed"]) == (False, "true")
+    assert first_response.content == second_response.content == third_response.content
+    assert ("Idempotent-Replayed" in first_response, second_response["Idempotent-Replayed"]) == (
+        False,
+        "true",
+    )
     assert recorded(owner) == 1
 
 
@@ -43,34 +46,34 @@ def test_without_a_key_every_request_counts(owner: Any, mugs: list[str]) -> None
 
 def test_the_key_with_another_body_is_422(owner: Any, mugs: list[str]) -> None:
     owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"})
-    answer = owner.post(EVENTS, batch(mugs[1]), headers={"Idempotency-Key": "k1"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    response = owner.post(EVENTS, batch(mugs[1]), headers={"Idempotency-Key": "k1"})
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
 
 
 def test_the_key_at_another_address_is_422(owner: Any) -> None:
     owner.post("/api/v1/items", {"id": "mug"}, headers={"Idempotency-Key": "k1"})
-    answer = owner.post("/api/v1/models/train", {"id": "mug"}, headers={"Idempotency-Key": "k1"})
-    assert answer.status_code == 422
+    response = owner.post("/api/v1/models/train", {"id": "mug"}, headers={"Idempotency-Key": "k1"})
+    assert response.status_code == 422
 
 
 def test_the_same_key_of_another_tenant_is_another_key(owner: Any, stranger: Any) -> None:
     owner.post("/api/v1/items", {"id": "mug"}, headers={"Idempotency-Key": "k1"})
-    answer = stranger.post("/api/v1/items", {"id": "mug"}, headers={"Idempotency-Key": "k1"})
-    assert "Idempotent-Replayed" not in answer
+    response = stranger.post("/api/v1/items", {"id": "mug"}, headers={"Idempotency-Key": "k1"})
+    assert "Idempotent-Replayed" not in response
     assert stranger.get("/api/v1/items/mug").status_code == 200
 
 
 def test_a_refused_request_leaves_its_key_free(owner: Any, mugs: list[str]) -> None:
     refused = owner.post(EVENTS, batch("teapot"), headers={"Idempotency-Key": "k1"})
     owner.post("/api/v1/items", {"id": "teapot"})
-    again = owner.post(EVENTS, batch("teapot"), headers={"Idempotency-Key": "k1"})
-    assert (refused.status_code, again.status_code) == (422, 200)
+    repeated = owner.post(EVENTS, batch("teapot"), headers={"Idempotency-Key": "k1"})
+    assert (refused.status_code, repeated.status_code) == (422, 200)
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 256])
 def test_a_key_of_another_shape_is_422(owner: Any, key: str) -> None:
-    answer = owner.post("/api/v1/items", {"id": "mug"}, headers={"Idempotency-Key": key})
-    assert answer.status_code == 422
+    response = owner.post("/api/v1/items", {"id": "mug"}, headers={"Idempotency-Key": key})
+    assert response.status_code == 422
 
 
 def test_while_the_first_is_in_flight_the_second_is_409(
@@ -79,42 +82,42 @@ def test_while_the_first_is_in_flight_the_second_is_409(
     entered, go_on = threading.Event(), threading.Event()
     record_events = view.events.record_events
 
-    def slow(*given: Any) -> Any:
+    def slow(*arguments: Any) -> Any:
         entered.set()
         assert go_on.wait(20)
-        return record_events(*given)
+        return record_events(*arguments)
 
     monkeypatch.setattr(view.events, "record_events", slow)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(_ask_once, owner, batch(mugs[0]))
+        first_response = pool.submit(_ask_once, owner, batch(mugs[0]))
         assert entered.wait(20)
-        second = owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"})
+        second_response = owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"})
         go_on.set()
-        assert first.result().status_code == 200
-    assert (second.status_code, second.json()["code"]) == (409, "idempotency_in_flight")
-    assert int(second["Retry-After"]) > 0
+        assert first_response.result().status_code == 200
+    assert (second_response.status_code, second_response.json()["code"]) == (409, "idempotency_in_flight")
+    assert int(second_response["Retry-After"]) > 0
     assert recorded(owner) == 1
 
 
 def test_of_many_at_once_one_has_an_effect(owner: Any, mugs: list[str]) -> None:
     with ThreadPoolExecutor(8) as pool:
-        answers = [*pool.map(lambda _: _ask_once(owner, batch(mugs[0], 3)), range(24))]
-    assert {answer.status_code for answer in answers} <= {200, 409}
-    assert len({answer.content for answer in answers if answer.status_code == 200}) == 1
+        responses = [*pool.map(lambda _: _ask_once(owner, batch(mugs[0], 3)), range(24))]
+    assert {response.status_code for response in responses} <= {200, 409}
+    assert len({response.content for response in responses if response.status_code == 200}) == 1
     assert recorded(owner) == 3
 
 
 def test_an_answer_that_cannot_be_stored_undoes_its_effect(
     owner: Any, mugs: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_given: Any, **_named: Any) -> None:
+    def broken(*_arguments: Any, **_named: Any) -> None:
         raise RuntimeError
 
     with monkeypatch.context() as patch:
         patch.setattr(idempotency, "finish_request", broken)
         failed = owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"})
-    again = owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"})
-    assert (failed.status_code, again.status_code, recorded(owner)) == (500, 200, 1)
+    repeated = owner.post(EVENTS, batch(mugs[0]), headers={"Idempotency-Key": "k1"})
+    assert (failed.status_code, repeated.status_code, recorded(owner)) == (500, 200, 1)
 
 
 def test_stored_answers_are_sealed(owner: Any, superuser: Any) -> None:
@@ -141,5 +144,5 @@ def test_an_answer_is_forgotten_after_a_day(owner: Any, tenant: TenantRef, super
         (tenant.id,),
     )
     behind.commit()
-    again = owner.post("/api/v1/items", {"id": "cup"}, headers={"Idempotency-Key": "k1"})
-    assert (again.status_code, "Idempotent-Replayed" in again) == (200, False)
+    repeated = owner.post("/api/v1/items", {"id": "cup"}, headers={"Idempotency-Key": "k1"})
+    assert (repeated.status_code, "Idempotent-Replayed" in repeated) == (200, False)

@@ -78,7 +78,7 @@ def at_once() -> Iterator[Callable[..., list[Any]]]:
     """Three threads that start together."""
     together = Barrier(3, timeout=30)
 
-    def one(ask: Asks, path: str, body: Any, key: str) -> Any:
+    def send_once(ask: Asks, path: str, body: Any, key: str) -> Any:
         together.wait()
         try:
             return until_answered(ask, path, body, key)
@@ -86,24 +86,28 @@ def at_once() -> Iterator[Callable[..., list[Any]]]:
             connections.close_all()
 
     with ThreadPoolExecutor(3) as pool:
-        yield lambda *asked: [one.result() for one in [pool.submit(one, *asked) for _ in range(3)]]
+        yield lambda *arguments: [
+            future.result() for future in [pool.submit(send_once, *arguments) for _ in range(3)]
+        ]
 
 
 def sent(ask: Asks, count: int, at_once: Callable[..., list[Any]]) -> Iterator[tuple[str, list[Any]]]:
     """The operation and its three answers; of every round of operations the second is sent at once."""
-    made = {"id": ""}
+    path_values = {"id": ""}
     for n in range(count):
         turn, number = divmod(n, len(POSTS))
         name = [*POSTS][number]
         path, body, _effect = POSTS[name]
         send = at_once if turn % 2 else in_sequence
-        answers = send(ask, path.format(**made), body(n), f"key-{n}")
-        yield name, answers
-        made = json.loads(answers[0].content) if name == "train_model" else made
+        responses = send(ask, path.format(**path_values), body(n), f"key-{n}")
+        yield name, responses
+        path_values = json.loads(responses[0].content) if name == "train_model" else path_values
 
 
 def test_every_post_of_the_api_is_among_them() -> None:
-    declared = {one.name for _, operations in ROUTES for one in operations if one.method == "POST"}
+    declared = {
+        operation.name for _, operations in ROUTES for operation in operations if operation.method == "POST"
+    }
     assert set(POSTS) == declared
 
 
@@ -121,13 +125,20 @@ def test_each_of_many_posts_sent_three_times_has_one_effect(
 
     answered = [*sent(ask, count, at_once)]
     happened = effects(superuser, busy) - before
-    wanted = Counter(POSTS[name][2] for name, _answers in answered)
-    wrong = sum((happened - wanted).values()) + sum((wanted - happened).values())
-    refused = [(name, one.content) for name, answers in answered for one in answers if one.status_code >= 300]
-    differ = [
-        name for name, answers in answered if len({(one.status_code, one.content) for one in answers}) > 1
+    expected = Counter(POSTS[name][2] for name, _responses in answered)
+    wrong = sum((happened - expected).values()) + sum((expected - happened).values())
+    refused = [
+        (name, response.content)
+        for name, responses in answered
+        for response in responses
+        if response.status_code >= 300
     ]
-    firsts = sum("Idempotent-Replayed" not in one for _, answers in answered for one in answers)
+    differ = [
+        name
+        for name, responses in answered
+        if len({(response.status_code, response.content) for response in responses}) > 1
+    ]
+    firsts = sum("Idempotent-Replayed" not in response for _, responses in answered for response in responses)
     assert figure(
         "effects too many or too few of POSTs sent three times", wrong, of=count, passes=not wrong
     ), happened

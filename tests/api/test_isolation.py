@@ -19,9 +19,9 @@ from tenants.errors import Conflict, NotFound
 
 
 def test_every_operation_keeps_foreign_ids_apart(database: None) -> None:
-    first, again = check_region("eu", InProcessClient()), check_region("eu", InProcessClient())
-    assert (first.violations, again.violations) == ([], [])
-    assert sum(finding.foreign_status is not None for finding in again.results) >= 15
+    first_report, second_report = check_region("eu", InProcessClient()), check_region("eu", InProcessClient())
+    assert (first_report.violations, second_report.violations) == ([], [])
+    assert sum(result.foreign_status is not None for result in second_report.results) >= 15
 
 
 def test_the_command_prints_a_table_and_ends_well(database: None) -> None:
@@ -36,30 +36,32 @@ def test_an_answer_that_tells_foreign_from_absent_is_found(
 ) -> None:
     real = jobs.get_job
 
-    def telling(s: Any, job_id: UUID) -> Any:
+    def reveal_foreign_job(s: Any, job_id: UUID) -> Any:
         try:
             return real(s, job_id)
         except NotFound as error:
             raise (error if job_id.int == 0 else Conflict("It is another tenant's.")) from error
 
-    monkeypatch.setattr(jobs, "get_job", telling)
-    found = check_region("eu", InProcessClient()).violations
-    assert any(one.startswith("get_job: foreign and absent ids") for one in found)
+    monkeypatch.setattr(jobs, "get_job", reveal_foreign_job)
+    problems = check_region("eu", InProcessClient()).violations
+    assert any(violation.startswith("get_job: foreign and absent ids") for violation in problems)
 
 
 def test_a_cache_without_the_tenant_in_its_key_is_found(
     database: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept: dict[str, Any] = {}
+    views: dict[str, Any] = {}
     real = catalog.get_item
 
     def cached(s: Any, item_id: str) -> Any:
-        if item_id not in kept:
-            kept[item_id] = real(s, item_id)
-        return kept[item_id]
+        if item_id not in views:
+            views[item_id] = real(s, item_id)
+        return views[item_id]
 
     monkeypatch.setattr(catalog, "get_item", cached)
-    assert any("other tenant's data" in one for one in check_region("eu", InProcessClient()).violations)
+    assert any(
+        "other tenant's data" in violation for violation in check_region("eu", InProcessClient()).violations
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_a_missing_lock_is_found(
     assert find_catalog_problems("data_us") == []
     behind.execute(defect)
     try:
-        found = find_catalog_problems("data_us")
+        problems = find_catalog_problems("data_us")
     finally:
         behind.execute(repair)
-    assert found != []
+    assert problems != []

@@ -87,8 +87,8 @@ def test_pages_visit_every_item_once(owner: Any) -> None:
 
 
 def test_search_finds_words_of_the_title(owner: Any, mugs: list[str]) -> None:
-    found = owner.get(f"{ITEMS}?search=BLUE").json()["data"]
-    assert [item["id"] for item in found] == ["mug-blue"]
+    matches = owner.get(f"{ITEMS}?search=BLUE").json()["data"]
+    assert [item["id"] for item in matches] == ["mug-blue"]
 
 
 def test_an_image_is_read_back_and_may_not_run(owner: Any, mugs: list[str]) -> None:

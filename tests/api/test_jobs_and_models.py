@@ -20,11 +20,13 @@ def trained(tenant: TenantRef, actor: Actor) -> Callable[[], int]:
     """Publishes a version as a worker would and makes it the active one; its number."""
 
     def publish_next() -> int:
-        made = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None)
+        trained_model = TrainedModel(
+            uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None
+        )
         with scope(tenant, actor=actor) as s:
             from recommender.registry.queries import get_active_number
 
-            return publish_model(s, made, expected=get_active_number(s)).version
+            return publish_model(s, trained_model, expected=get_active_number(s)).version
 
     return publish_next
 
@@ -46,8 +48,8 @@ def test_a_training_that_tunes_keeps_to_the_plan(owner: Any) -> None:
 
 
 def test_one_training_at_a_time(owner: Any) -> None:
-    first, second = (owner.post("/api/v1/models/train").json()["id"] for _ in range(2))
-    assert first == second
+    earlier, later = (owner.post("/api/v1/models/train").json()["id"] for _ in range(2))
+    assert earlier == later
 
 
 def test_a_queued_job_is_cancelled_once(owner: Any) -> None:
@@ -61,9 +63,9 @@ def test_jobs_are_listed_newest_first_in_pages(owner: Any) -> None:
     for _ in range(3):
         jobs.append(owner.post("/api/v1/models/train").json()["id"])
         owner.post(f"/api/v1/jobs/{jobs[-1]}/cancel")
-    first = owner.get("/api/v1/jobs", {"limit": "2"}).json()
-    rest = owner.get("/api/v1/jobs", {"cursor": first["next_cursor"]}).json()
-    assert [job["id"] for job in first["data"] + rest["data"]] == jobs[::-1]
+    earlier = owner.get("/api/v1/jobs", {"limit": "2"}).json()
+    next_page = owner.get("/api/v1/jobs", {"cursor": earlier["next_cursor"]}).json()
+    assert [job["id"] for job in earlier["data"] + next_page["data"]] == jobs[::-1]
 
 
 @pytest.mark.parametrize("job", ["none", "00000000-0000-7000-8000-000000000000", "..%2f", "1"])
@@ -72,12 +74,12 @@ def test_an_absent_job_is_404(owner: Any, job: str) -> None:
 
 
 def test_a_version_is_promoted_and_rolled_back(owner: Any, trained: Callable[[], int]) -> None:
-    first, second = trained(), trained()
-    assert owner.post("/api/v1/models/rollback").json()["version"] == first
-    promoted = owner.post(f"/api/v1/models/{second}/promote")
+    earlier, later = trained(), trained()
+    assert owner.post("/api/v1/models/rollback").json()["version"] == earlier
+    promoted = owner.post(f"/api/v1/models/{later}/promote")
     assert (promoted.status_code, promoted.json()["state"]) == (200, "active")
     states = {model["version"]: model["state"] for model in owner.get("/api/v1/models").json()["data"]}
-    assert states == {first: "retired", second: "active"}
+    assert states == {earlier: "retired", later: "active"}
 
 
 def test_a_version_is_read(owner: Any, trained: Callable[[], int]) -> None:
@@ -89,11 +91,11 @@ def test_reasons_are_codes_with_figures_and_a_sentence_in_each_language(
     owner: Any, tenant: TenantRef, actor: Actor
 ) -> None:
     why = DecisionReason("not_better", {"k": 10, "candidate": 0.03, "baseline": 0.04})
-    made = TrainedModel(
+    trained_model = TrainedModel(
         uuid4(), uuid4(), "fast", {}, {}, datetime.now(UTC), None, refused=True, reasons=(why,)
     )
     with scope(tenant, actor=actor) as s:
-        publish_model(s, made, expected=None)
+        publish_model(s, trained_model, expected=None)
     model = owner.get("/api/v1/models/1").json()
     english = "Not significantly better than popularity: nDCG@10 0.0300 against 0.0400."
     chinese = "未显著优于热门基线：nDCG@10 为 0.0300，对方为 0.0400。"

@@ -51,19 +51,19 @@ def test_another_scheme_has_the_same_answer(owner: Any, scheme: str) -> None:
 def test_an_expired_key_has_the_same_answer(tenant: TenantRef, actor: Actor) -> None:
     soon = datetime.now(UTC) + timedelta(milliseconds=300)
     with control_scope(tenant.id, actor=actor) as s:
-        made = create_api_key(s, name="short", scopes=["tenant:read"], expires_at=soon)
-    assert ask(f"Bearer {made.secret}").status_code == 200
+        new_key = create_api_key(s, name="short", scopes=["tenant:read"], expires_at=soon)
+    assert ask(f"Bearer {new_key.secret}").status_code == 200
     while datetime.now(UTC) < soon:
         pass
-    assert ask(f"Bearer {made.secret}").content == ask(None).content
+    assert ask(f"Bearer {new_key.secret}").content == ask(None).content
 
 
 def test_a_revoked_key_has_the_same_answer(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
-        made = create_api_key(s, name="gone", scopes=["tenant:read"])
-        revoke_api_key(s, made.key.id)
+        new_key = create_api_key(s, name="gone", scopes=["tenant:read"])
+        revoke_api_key(s, new_key.key.id)
     clear_api_key_cache()
-    assert ask(f"Bearer {made.secret}").content == ask(None).content
+    assert ask(f"Bearer {new_key.secret}").content == ask(None).content
 
 
 def test_a_missing_scope_is_403_and_names_it(reader: Any) -> None:

@@ -30,11 +30,11 @@ FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-
 def servers(services: EmbeddedServices) -> Iterator[list[HttpClient]]:
     """The platform served twice, as in production; both started at once."""
     addresses = [f"127.0.0.1:{_free_port()}" for _ in range(2)]
-    started = [_start(one) for one in addresses]
-    doors = [HttpClient(f"http://{one}") for one in addresses]
+    started = [_start(item) for item in addresses]
+    doors = [HttpClient(f"http://{item}") for item in addresses]
     try:
-        for one in addresses:
-            _wait_for(one)
+        for item in addresses:
+            _wait_for(item)
         yield doors
     finally:
         for door in doors:
@@ -70,24 +70,24 @@ def _start(address: str) -> subprocess.Popen[bytes]:
     )  # fmt: skip
 
 
-def new_keys(tenant: TenantRef, actor: Actor, count: int, **given: Any) -> list[NewApiKey]:
+def new_keys(tenant: TenantRef, actor: Actor, count: int, **options: Any) -> list[NewApiKey]:
     with control_scope(tenant.id, actor=actor) as s:
-        return [create_api_key(s, name="in use", scopes=["tenant:read"], **given) for _ in range(count)]
+        return [create_api_key(s, name="in use", scopes=["tenant:read"], **options) for _ in range(count)]
 
 
 def seconds_until_refused(door: HttpClient, keys: dict[str, float]) -> dict[str, float]:
     """Uses every key again and again; from each one's revocation to its last good answer was sent."""
-    last: dict[str, float] = dict.fromkeys(keys, 0.0)
+    last_accepted: dict[str, float] = dict.fromkeys(keys, 0.0)
     alive = set(keys)
     while alive:
         for key in [*alive]:
             asked_at = time.monotonic()
             if door(QUESTION, key=key).status == 200:
-                last[key] = asked_at - keys[key]
+                last_accepted[key] = asked_at - keys[key]
             else:
                 alive.discard(key)
             assert asked_at - keys[key] < 12, "A revoked key still works."
-    return last
+    return last_accepted
 
 
 @pytest.mark.proof(row=12)
@@ -102,10 +102,10 @@ def test_a_revoked_key_in_use_stops_in_every_process(
         with control_scope(tenant.id, actor=actor) as s:
             revoke_api_key(s, key.key.id)
         revoked[key.secret] = time.monotonic()
-    first = seconds_until_refused(servers[0], revoked)
+    delays = seconds_until_refused(servers[0], revoked)
     time.sleep(max(0.0, max(revoked.values()) + LIMIT_SECONDS - time.monotonic()))
     second = [key for key in revoked if servers[1](QUESTION, key=key).status == 200]
-    longest = max(first.values())
+    longest = max(delays.values())
     assert figure(
         "keys in use before they were revoked (two servers)", good, of=2 * count, passes=good == 2 * count
     )
@@ -127,12 +127,15 @@ def test_no_header_moves_a_caller_into_a_keys_networks(
     (inside,) = new_keys(tenant, actor, 1, cidrs=["127.0.0.0/8"])
     (outside,) = new_keys(tenant, actor, 1, cidrs=["192.0.2.0/24"])
     texts = ("192.0.2.7", "192.0.2.7, 127.0.0.1", "for=192.0.2.7")
-    asked = [
+    forged_requests = [
         ClientRequest("GET", QUESTION.path, headers={name: text}) for name in FORWARDED for text in texts
     ]
-    opened = [one.headers for one in asked if servers[0](one, key=outside.secret).status != 401]
+    opened = [item.headers for item in forged_requests if servers[0](item, key=outside.secret).status != 401]
     good = servers[0](QUESTION, key=inside.secret).status
     assert figure(
-        "headers that moved a caller into a key's networks", len(opened), of=len(asked), passes=not opened
+        "headers that moved a caller into a key's networks",
+        len(opened),
+        of=len(forged_requests),
+        passes=not opened,
     ), opened
     assert figure("control: status inside the key's networks", good, passes=good == 200)

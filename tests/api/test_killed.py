@@ -15,7 +15,7 @@ import django
 django.setup()
 from django.test import Client
 from tenants.data.actions import idempotency
-idempotency.finish = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+idempotency.finish_request = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 Client(headers={"Authorization": f"Bearer {sys.argv[1]}"}).post(
     sys.argv[2], sys.argv[3], "application/json", headers={"Idempotency-Key": "k1"}, SERVER_NAME="localhost"
 )
@@ -31,11 +31,11 @@ def killed_before_commit(key: str, path: str, body: str) -> int:
 
 def test_a_request_killed_before_its_commit_has_one_effect_when_repeated(owner: Any, mugs: list[str]) -> None:
     killed = killed_before_commit(owner.key, EVENTS, BODY)
-    again = owner.post(EVENTS, BODY, headers={"Idempotency-Key": "k1"})
-    third = owner.post(EVENTS, BODY, headers={"Idempotency-Key": "k1"})
+    repeated = owner.post(EVENTS, BODY, headers={"Idempotency-Key": "k1"})
+    repeated_again = owner.post(EVENTS, BODY, headers={"Idempotency-Key": "k1"})
     owner.put("/api/v1/profiles/ann", {})
     assert killed == -signal.SIGKILL
-    assert (again.json()["accepted"], third["Idempotent-Replayed"]) == (1, "true")
+    assert (repeated.json()["accepted"], repeated_again["Idempotent-Replayed"]) == (1, "true")
     assert owner.get("/api/v1/profiles/ann").json()["events"] == 1
 
 
@@ -43,9 +43,9 @@ def test_a_recommendation_killed_before_its_commit_leaves_one_receipt_and_no_wai
     owner: Any, mugs: list[str], tenant: TenantRef, superuser: Any
 ) -> None:
     killed = killed_before_commit(owner.key, RECOMMENDATIONS, "{}")
-    again = owner.post(RECOMMENDATIONS, "{}", headers={"Idempotency-Key": "k1"})
-    third = owner.post(RECOMMENDATIONS, "{}", headers={"Idempotency-Key": "k1"})
+    repeated = owner.post(RECOMMENDATIONS, "{}", headers={"Idempotency-Key": "k1"})
+    repeated_again = owner.post(RECOMMENDATIONS, "{}", headers={"Idempotency-Key": "k1"})
     counted = superuser("data_eu").execute("SELECT id FROM data_receipt WHERE tenant_id = %s", [tenant.id])
     assert killed == -signal.SIGKILL
-    assert (again.status_code, third.content) == (200, again.content)
-    assert [str(receipt) for (receipt,) in counted] == [again.json()["recommendation_id"]]
+    assert (repeated.status_code, repeated_again.content) == (200, repeated.content)
+    assert [str(receipt) for (receipt,) in counted] == [repeated.json()["recommendation_id"]]

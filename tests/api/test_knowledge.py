@@ -24,7 +24,7 @@ def test_rules_are_replaced_as_a_whole_and_listed(shop: Any) -> None:
     full = rule(1, profile={"attributes.job": {"eq": "nurse"}, "language": {"in": ["en"]}}, weight=2.0)
     assert shop.put(RULES, {"rules": [rule(0), full]}).json() == {"accepted": 2, "rejected": []}
     listed = shop.get(RULES).json()["data"]
-    assert sorted(listed, key=lambda one: str(one["id"])) == [rule(0), full]
+    assert sorted(listed, key=lambda row: str(row["id"])) == [rule(0), full]
     assert shop.put(RULES, {"rules": [full]}).json()["accepted"] == 1
     assert shop.get(RULES).json()["data"] == [full]
     assert shop.put(RULES, {"rules": []}).json()["accepted"] == 0
@@ -88,15 +88,15 @@ def test_a_bad_rule_is_refused_with_its_place_and_its_neighbours_are_kept(
 ) -> None:
     answer = shop.put(RULES, {"rules": [rule(1), bad, rule(2)]})
     assert (answer.status_code, answer.json()["accepted"]) == (200, 2)
-    (error, *rest) = answer.json()["rejected"]
+    (error, *other_errors) = answer.json()["rejected"]
     assert (error["row"], error["pointer"]) == (1, f"/rules/1{pointer}")
-    assert code in {error["code"], *(one["code"] for one in rest)}
+    assert code in {error["code"], *(row["code"] for row in other_errors)}
     assert error["detail"].endswith(".")
 
 
 def test_where_nobody_is_stored_no_attribute_is_unknown(owner: Any) -> None:
-    stated = rule(profile={"attributes.hobby": {"eq": "x"}}, items={"attributes.size": {"gt": 3}})
-    assert owner.put(RULES, {"rules": [stated]}).json()["accepted"] == 1
+    new_rule = rule(profile={"attributes.hobby": {"eq": "x"}}, items={"attributes.size": {"gt": 3}})
+    assert owner.put(RULES, {"rules": [new_rule]}).json()["accepted"] == 1
 
 
 def test_a_never_feature_is_refused_also_where_nobody_is_stored(owner: Any) -> None:
@@ -111,13 +111,13 @@ def test_more_rules_than_a_tenant_has_are_refused_and_none_is_stored(owner: Any)
 
 
 def test_triples_are_stored_once_listed_and_removed(shop: Any) -> None:
-    stated = [
+    triples = [
         {"head": "mug-blue", "relation": "goes_with", "tail": "mug-red"},
         {"head": "mug-blue", "relation": "made_of", "tail": "stoneware"},
     ]
-    assert shop.post(TRIPLES, {"triples": stated}).json()["created"] == 2
-    assert shop.post(TRIPLES, {"triples": stated}).json()["created"] == 0
-    assert sorted(shop.get(TRIPLES).json()["data"], key=lambda one: str(one["tail"])) == stated
+    assert shop.post(TRIPLES, {"triples": triples}).json()["created"] == 2
+    assert shop.post(TRIPLES, {"triples": triples}).json()["created"] == 0
+    assert sorted(shop.get(TRIPLES).json()["data"], key=lambda row: str(row["tail"])) == triples
     assert shop.delete(TRIPLES).status_code == 204
     assert shop.get(TRIPLES).json()["data"] == []
 
@@ -126,7 +126,7 @@ def test_a_triple_about_no_item_is_refused_and_its_neighbours_are_kept(shop: Any
     good, bad = ({"head": head, "relation": "made_of", "tail": "clay"} for head in ("pot", "no such"))
     answer = shop.post(TRIPLES, {"triples": [bad, good, {"head": "pot"}, good]})
     assert (answer.status_code, answer.json()["created"]) == (200, 1)
-    assert [(one["row"], one["code"]) for one in answer.json()["rejected"]] == [
+    assert [(row["row"], row["code"]) for row in answer.json()["rejected"]] == [
         (0, "unknown_item"),
         (2, "required"),
         (3, "repeated_id"),
@@ -134,23 +134,23 @@ def test_a_triple_about_no_item_is_refused_and_its_neighbours_are_kept(shop: Any
 
 
 def test_pages_visit_every_triple_once(shop: Any) -> None:
-    stated = [{"head": "pot", "relation": "fits", "tail": f"lid {n}"} for n in range(7)]
-    shop.post(TRIPLES, {"triples": stated})
+    triples = [{"head": "pot", "relation": "fits", "tail": f"lid {n}"} for n in range(7)]
+    shop.post(TRIPLES, {"triples": triples})
     seen, cursor = [], ""
     for size in (3, 3, 1):
         page = shop.get(f"{TRIPLES}?limit=3{cursor}").json()
         seen += page["data"]
         assert len(page["data"]) == size
         cursor = f"&cursor={page['next_cursor']}"
-    assert sorted(seen, key=lambda one: str(one["tail"])) == stated
+    assert sorted(seen, key=lambda row: str(row["tail"])) == triples
 
 
 def test_a_stranger_sees_and_states_nothing_of_it(shop: Any, stranger: Any) -> None:
     shop.put(RULES, {"rules": [rule()]})
     shop.post(TRIPLES, {"triples": [{"head": "pot", "relation": "made_of", "tail": "clay"}]})
     assert stranger.get(RULES).json()["data"] == stranger.get(TRIPLES).json()["data"] == []
-    about = stranger.post(TRIPLES, {"triples": [{"head": "pot", "relation": "made_of", "tail": "clay"}]})
-    assert (about.status_code, about.json()["errors"][0]["code"]) == (422, "unknown_item")
+    response = stranger.post(TRIPLES, {"triples": [{"head": "pot", "relation": "made_of", "tail": "clay"}]})
+    assert (response.status_code, response.json()["errors"][0]["code"]) == (422, "unknown_item")
     stranger.put(RULES, {"rules": []})
     assert len(shop.get(RULES).json()["data"]) == 1
 

@@ -37,8 +37,8 @@ def test_ids_and_searches_in_addresses_are_removed(text: str, shown: str) -> Non
 
 def test_every_address_of_the_api_keeps_its_first_word() -> None:
     for template, _operations in ROUTES:
-        first = template.partition("/")[0]
-        text = f"Not Found: /api/v1/{first}"
+        section = template.partition("/")[0]
+        text = f"Not Found: /api/v1/{section}"
         assert redact_secrets(None, "info", {"event": text}) == {"event": text}
 
 

@@ -18,11 +18,11 @@ REGION = "us"
 
 
 @pytest.fixture
-def shut(superuser: Callable[..., psycopg.Connection[Any]]) -> Callable[[str], Any]:
+def close_database(superuser: Callable[..., psycopg.Connection[Any]]) -> Callable[[str], Any]:
     """Shuts the database of an alias: no new connections, and the present ones ended."""
 
     @contextmanager
-    def shut(alias: str) -> Iterator[None]:
+    def close_database(alias: str) -> Iterator[None]:
         name = settings.DATABASES[alias]["NAME"]
         behind = superuser("default")
         behind.autocommit = True
@@ -34,7 +34,7 @@ def shut(superuser: Callable[..., psycopg.Connection[Any]]) -> Callable[[str], A
         finally:
             behind.execute(allow.format(sql.Identifier(name), sql.Literal(True)))
 
-    return shut
+    return close_database
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def american(make_tenant: Callable[..., TenantRef]) -> TenantRef:
 
 
 def test_a_lost_data_database_is_503_with_retry_after(
-    api: Callable[..., Any], american: TenantRef, shut: Any
+    api: Callable[..., Any], american: TenantRef, close_database: Any
 ) -> None:
     client = api(american)
     assert client.get("/api/v1/tenant").status_code == 200
-    with shut(f"data_{REGION}"):
+    with close_database(f"data_{REGION}"):
         answer = client.post("/api/v1/items", {"id": "mug"})
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
     assert int(answer["Retry-After"]) > 0
@@ -55,16 +55,16 @@ def test_a_lost_data_database_is_503_with_retry_after(
 
 
 def test_a_lost_key_database_is_503_and_nothing_is_written(
-    api: Callable[..., Any], american: TenantRef, shut: Any
+    api: Callable[..., Any], american: TenantRef, close_database: Any
 ) -> None:
     client = api(american)
     forget_keyring(american)
-    with shut(f"keys_{REGION}"):
+    with close_database(f"keys_{REGION}"):
         answer = client.post("/api/v1/items", {"id": "mug"})
     assert (answer.status_code, "Retry-After" in answer) == (503, True)
     assert client.get("/api/v1/items").json()["data"] == []
 
 
-def test_other_regions_go_on(owner: Any, shut: Any) -> None:
-    with shut(f"data_{REGION}"):
+def test_other_regions_go_on(owner: Any, close_database: Any) -> None:
+    with close_database(f"data_{REGION}"):
         assert owner.get("/api/v1/tenant").status_code == 200

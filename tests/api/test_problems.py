@@ -42,7 +42,7 @@ def test_a_callers_request_id_with_markup_is_replaced(owner: Any) -> None:
 
 
 def test_an_unforeseen_error_tells_nothing(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_given: object, **_named: object) -> None:
+    def broken(*_arguments: object, **_named: object) -> None:
         raise RuntimeError("secret of the house")
 
     monkeypatch.setattr("tenants.data.queries.tenant_state.get_state", broken)

@@ -49,8 +49,12 @@ def test_a_stranger_gets_404(owner: Any, stranger: Any) -> None:
 def test_an_erased_profile_is_gone_and_erasing_again_is_no_error(owner: Any, mugs: list[str]) -> None:
     owner.put(ANN, {})
     owner.post("/api/v1/events", {"events": [{"profile_id": "ann", "item_id": mugs[0], "kind": "view"}]})
-    first, second = owner.delete(ANN), owner.delete(ANN)
-    assert (first.status_code, first.json()["rows"], second.json()["rows"]) == (200, 2, 0)
+    first_response, second_response = owner.delete(ANN), owner.delete(ANN)
+    assert (first_response.status_code, first_response.json()["rows"], second_response.json()["rows"]) == (
+        200,
+        2,
+        0,
+    )
     assert owner.get(ANN).status_code == 404
 
 

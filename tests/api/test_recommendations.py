@@ -43,13 +43,15 @@ def test_excluded_items_are_left_out(shop: Any, mugs: list[str]) -> None:
 
 def test_filters_hold(shop: Any) -> None:
     shop.post("/api/v1/items", {"id": "mug-blue", "title": "b", "price": 5, "categories": ["sale"]})
-    wanted = {"categories": {"in": ["sale"]}, "price": {"gte": 5, "lt": 6}}
-    answer = shop.post(RECOMMEND, {"filter": wanted}).json()
+    requested = {"categories": {"in": ["sale"]}, "price": {"gte": 5, "lt": 6}}
+    answer = shop.post(RECOMMEND, {"filter": requested}).json()
     assert {item["id"] for item in answer["items"]} <= {"mug-blue"}
 
 
 def test_reasons_come_on_demand(shop: Any) -> None:
-    without, with_reasons = (shop.post(RECOMMEND, {"reasons": wanted}).json() for wanted in (False, True))
+    without, with_reasons = (
+        shop.post(RECOMMEND, {"reasons": requested}).json() for requested in (False, True)
+    )
     assert [item["reasons"] for item in without["items"]] == [[], [], []]
     assert all(item["reasons"] for item in with_reasons["items"])
 
@@ -81,11 +83,11 @@ def test_a_number_beyond_every_float_is_no_server_error(owner: Any) -> None:
 
 
 def test_the_same_key_gives_the_same_bytes(shop: Any) -> None:
-    first, second = (
+    first_response, second_response = (
         shop.post(RECOMMEND, {"profile_id": "ann"}, headers={"Idempotency-Key": "r1"}) for _ in range(2)
     )
-    assert first.content == second.content
-    assert second["Idempotent-Replayed"] == "true"
+    assert first_response.content == second_response.content
+    assert second_response["Idempotent-Replayed"] == "true"
 
 
 def test_similar_items_never_hold_the_item_itself(shop: Any, mugs: list[str]) -> None:

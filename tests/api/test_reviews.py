@@ -5,17 +5,17 @@ from typing import Any
 REVIEWS = "/api/v1/reviews"
 
 
-def review(item: str, **given: Any) -> dict[str, Any]:
-    return {"item_id": item, "profile_id": "ann", "rating": 4, "text": "Good.", **given}
+def review(item: str, **fields: Any) -> dict[str, Any]:
+    return {"item_id": item, "profile_id": "ann", "rating": 4, "text": "Good.", **fields}
 
 
 def test_reviews_are_listed_newest_first_in_pages(owner: Any, mugs: list[str]) -> None:
     days = [f"2026-11-0{day}T00:00:00Z" for day in (1, 3, 2)]
     owner.post(REVIEWS, {"reviews": [review(mugs[0], id=f"r{n}", at=at) for n, at in enumerate(days)]})
-    first = owner.get(f"/api/v1/items/{mugs[0]}/reviews", {"limit": "2"}).json()
-    assert ([row["id"] for row in first["data"]], first["has_more"]) == (["r1", "r2"], True)
-    rest = owner.get(f"/api/v1/items/{mugs[0]}/reviews", {"cursor": first["next_cursor"]}).json()
-    assert ([row["id"] for row in rest["data"]], rest["has_more"]) == (["r0"], False)
+    first_page = owner.get(f"/api/v1/items/{mugs[0]}/reviews", {"limit": "2"}).json()
+    assert ([row["id"] for row in first_page["data"]], first_page["has_more"]) == (["r1", "r2"], True)
+    second_page = owner.get(f"/api/v1/items/{mugs[0]}/reviews", {"cursor": first_page["next_cursor"]}).json()
+    assert ([row["id"] for row in second_page["data"]], second_page["has_more"]) == (["r0"], False)
 
 
 def test_an_unknown_item_is_rejected_and_its_neighbours_are_kept(owner: Any, mugs: list[str]) -> None:

@@ -24,7 +24,7 @@ def document() -> dict[str, Any]:
 
 def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     paths = document["paths"].items()
-    return [(path, method, one) for path, methods in paths for method, one in methods.items()]
+    return [(path, method, node) for path, methods in paths for method, node in methods.items()]
 
 
 def test_the_schema_is_valid_without_a_warning(tmp_path: Any) -> None:
@@ -34,20 +34,20 @@ def test_the_schema_is_valid_without_a_warning(tmp_path: Any) -> None:
 
 
 def test_the_urlconf_and_the_schema_hold_the_same_paths(document: dict[str, Any]) -> None:
-    patterns = [str(one.pattern) for include in get_resolver().url_patterns for one in _leaves(include)]
-    served = {re.sub(r"<\w+:(\w+)>", r"{\1}", f"/{one}") for one in patterns if one.startswith("api/v1/")}
+    patterns = [str(node.pattern) for include in get_resolver().url_patterns for node in _leaves(include)]
+    served = {re.sub(r"<\w+:(\w+)>", r"{\1}", f"/{node}") for node in patterns if node.startswith("api/v1/")}
     assert served == set(document["paths"]) != set()
 
 
 def test_every_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
-    names = [one["operationId"] for _, _, one in operations(document)]
+    names = [node["operationId"] for _, _, node in operations(document)]
     assert len(names) == len(set(names)) == sum(len(declared) for _, declared in ROUTES)
 
 
 def test_every_operation_has_examples_of_what_it_takes_and_gives(document: dict[str, Any]) -> None:
     missing = []
-    for path, method, one in operations(document):
-        for part in [one.get("requestBody", {}), *one["responses"].values()]:
+    for path, method, node in operations(document):
+        for part in [node.get("requestBody", {}), *node["responses"].values()]:
             for media_type, media in part.get("content", {}).items():
                 if media_type == "application/json" and not media.get("examples"):
                     missing.append((path, method))
@@ -55,13 +55,13 @@ def test_every_operation_has_examples_of_what_it_takes_and_gives(document: dict[
 
 
 def test_every_operation_asks_for_a_key_with_a_scope(document: dict[str, Any]) -> None:
-    needed = {scope for _, _, one in operations(document) for scope in one["security"][0]["apiKey"]}
+    needed = {scope for _, _, node in operations(document) for scope in node["security"][0]["apiKey"]}
     assert needed == set(SCOPE_DESCRIPTIONS) == API_SCOPES
 
 
 def test_every_error_is_the_one_problem(document: dict[str, Any]) -> None:
     responses = document["components"]["responses"].values()
-    schemas = {json.dumps(one["content"]["application/problem+json"]["schema"]) for one in responses}
+    schemas = {json.dumps(node["content"]["application/problem+json"]["schema"]) for node in responses}
     assert schemas == {'{"$ref": "#/components/schemas/Problem"}'}
 
 
@@ -89,4 +89,4 @@ def test_json_and_yaml_say_the_same(client: Any) -> None:
 
 def _leaves(pattern: Any) -> list[Any]:
     nested = getattr(pattern, "url_patterns", None)
-    return [pattern] if nested is None else [leaf for one in nested for leaf in _leaves(one)]
+    return [pattern] if nested is None else [leaf for node in nested for leaf in _leaves(node)]

@@ -19,16 +19,16 @@ from tenants.control.actions import create_api_key
 from tenants.control.api_scopes import API_SCOPES, READ_SCOPES, WRITE_SCOPES
 from tenants.scope import control_scope
 
-NEEDS = {one.name: one.required_scope for _, declared in ROUTES for one in declared}
+NEEDS = {operation.name: operation.required_scope for _, declared in ROUTES for operation in declared}
 # What is read is written down, with the figures of the day.
 KEPT_OF_READS = {"data_eu.data_receipt", "default.control_apikey", "default.control_auditentry"}
 
 
 @pytest.fixture
 def space(database: None) -> Iterator[ProbeTenant]:
-    other, mine = prepare_tenants("eu", InProcessClient())
-    yield mine
-    revoke_keys(other, mine)
+    other, own_tenant = prepare_tenants("eu", InProcessClient())
+    yield own_tenant
+    revoke_keys(other, own_tenant)
 
 
 @cache
@@ -38,8 +38,8 @@ def served() -> list[AttackedOperation]:
 
 def key_with(space: ProbeTenant, scopes: frozenset[str]) -> str:
     with control_scope(space.tenant.id, actor=ACTOR) as s:
-        made = create_api_key(s, name="one scope", scopes=scopes)
-    return made.secret
+        new_key = create_api_key(s, name="one scope", scopes=scopes)
+    return new_key.secret
 
 
 def refused_for_its_scope(answer: HttpResponse) -> bool:
@@ -52,17 +52,21 @@ def ask(space: ProbeTenant, operation: AttackedOperation, key: str) -> HttpRespo
 
 def disagreements(space: ProbeTenant, scopes: frozenset[str]) -> list[str]:
     """Operations that a key with these scopes may do and should not, or should do and may not."""
-    key, found = key_with(space, scopes), []
+    key, disagreements_found = key_with(space, scopes), []
     for operation in served():
         allowed = not refused_for_its_scope(ask(space, operation, key))
         if allowed != (NEEDS[operation.name] in scopes):
-            found.append(f"{operation.name} with {sorted(scopes)}: {'allowed' if allowed else 'refused'}")
-    return found
+            disagreements_found.append(
+                f"{operation.name} with {sorted(scopes)}: {'allowed' if allowed else 'refused'}"
+            )
+    return disagreements_found
 
 
 @pytest.mark.proof(row=12)
 def test_every_scope_alone_opens_the_operations_that_declare_it(space: ProbeTenant, figure: Any) -> None:
-    wrong = [one for scope in sorted(API_SCOPES) for one in disagreements(space, frozenset({scope}))]
+    wrong = [
+        operation for scope in sorted(API_SCOPES) for operation in disagreements(space, frozenset({scope}))
+    ]
     of = len(API_SCOPES) * len(NEEDS)
     assert figure(
         "operations that a key with one scope can do wrongly", len(wrong), of=of, passes=not wrong
@@ -74,7 +78,7 @@ def test_every_scope_left_out_shuts_the_operations_that_declare_it(
     space: ProbeTenant, scale: Any, figure: Any
 ) -> None:
     chosen = sorted(API_SCOPES)[:: scale(4, 1)]
-    wrong = [one for scope in chosen for one in disagreements(space, API_SCOPES - {scope})]
+    wrong = [operation for scope in chosen for operation in disagreements(space, API_SCOPES - {scope})]
     of = len(chosen) * len(NEEDS)
     assert figure(
         "operations that a key without one scope can do wrongly", len(wrong), of=of, passes=not wrong
@@ -85,7 +89,7 @@ def test_every_scope_left_out_shuts_the_operations_that_declare_it(
 def test_a_key_that_may_read_everything_changes_nothing(space: ProbeTenant, figure: Any) -> None:
     key = key_with(space, READ_SCOPES)
     before = fingerprint(space.tenant.ref)
-    answers = [ask(space, one, key).status for one in served()]
+    statuses = [ask(space, operation, key).status for operation in served()]
     after = fingerprint(space.tenant.ref)
     changed = sorted({name for name in after if after[name] != before[name]} - KEPT_OF_READS)
     assert figure(
@@ -93,17 +97,17 @@ def test_a_key_that_may_read_everything_changes_nothing(space: ProbeTenant, figu
     ), changed
     assert figure(
         "operations refused to all scopes of reading",
-        answers.count(403),
-        of=len(answers),
-        passes=403 in answers,
+        statuses.count(403),
+        of=len(statuses),
+        passes=403 in statuses,
     )
 
 
 @pytest.mark.proof(row=12)
 def test_a_key_that_may_write_everything_reads_nothing(space: ProbeTenant, figure: Any) -> None:
     key = key_with(space, WRITE_SCOPES)
-    gets = [one for one in served() if one.method == "GET"]
-    opened = [one.name for one in gets if not refused_for_its_scope(ask(space, one, key))]
+    gets = [operation for operation in served() if operation.method == "GET"]
+    opened = [operation.name for operation in gets if not refused_for_its_scope(ask(space, operation, key))]
     assert figure(
         "GET operations open to all scopes of writing", len(opened), of=len(gets), passes=not opened
     ), opened

@@ -20,16 +20,20 @@ BUCKET = RateLimit(capacity=100, refill_per_second=10.0)
 def test_parallel_calls_never_get_more_than_the_bucket_and_its_refill(services: Any, attempt: int) -> None:
     key, started = uuid4().hex, time.monotonic()
     with ThreadPoolExecutor(32) as pool:
-        verdicts = [*pool.map(lambda _: acquire_token(key, BUCKET), range(200))]
+        statuses = [*pool.map(lambda _: acquire_token(key, BUCKET), range(200))]
     refill = (time.monotonic() - started) * BUCKET.refill_per_second
-    assert 100 <= sum(verdict.allowed for verdict in verdicts) <= 100 + refill + 1
+    assert 100 <= sum(status.allowed for status in statuses) <= 100 + refill + 1
 
 
 def test_an_empty_bucket_refills(services: Any) -> None:
     key, limit = uuid4().hex, RateLimit(capacity=1, refill_per_second=20.0)
-    first, second = acquire_token(key, limit), acquire_token(key, limit)
-    time.sleep(second.retry_after_seconds + 0.01)
-    assert (first.allowed, second.allowed, acquire_token(key, limit).allowed) == (True, False, True)
+    first_response, second_response = acquire_token(key, limit), acquire_token(key, limit)
+    time.sleep(second_response.retry_after_seconds + 0.01)
+    assert (first_response.allowed, second_response.allowed, acquire_token(key, limit).allowed) == (
+        True,
+        False,
+        True,
+    )
 
 
 def test_tenants_have_buckets_of_their_own(services: Any) -> None:
@@ -57,18 +61,18 @@ def test_over_the_plans_rate_is_429_with_retry_after(
     api: Callable[..., Any], make_tenant: Callable[..., TenantRef]
 ) -> None:
     client = api(make_tenant(plan="free"))
-    answers = [client.get("/api/v1/jobs/none") for _ in range(80)]
-    refused = [answer for answer in answers if answer.status_code == 429]
+    responses = [client.get("/api/v1/jobs/none") for _ in range(80)]
+    refused = [response for response in responses if response.status_code == 429]
     assert refused != []
     assert refused[0].json()["code"] == "quota_exceeded"
     assert int(refused[0]["Retry-After"]) >= 1
 
 
 def test_every_answer_tells_the_limit_and_what_is_left(owner: Any) -> None:
-    first, second = owner.get("/api/v1/tenant"), owner.get("/api/v1/items/none")
-    assert first["RateLimit-Policy"] == '"plan";q=400;w=2'
-    assert (first["RateLimit"], second.status_code) == ('"plan";r=399;t=1', 404)
-    assert second["RateLimit"].startswith('"plan";r=39')
+    first_response, second_response = owner.get("/api/v1/tenant"), owner.get("/api/v1/items/none")
+    assert first_response["RateLimit-Policy"] == '"plan";q=400;w=2'
+    assert (first_response["RateLimit"], second_response.status_code) == ('"plan";r=399;t=1', 404)
+    assert second_response["RateLimit"].startswith('"plan";r=39')
 
 
 def test_processes_share_one_bucket(services: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,8 +64,8 @@ FACTORS_SEEDS = (
     Seed(
         "a table is multiplied in the lengths of another",
         "recommender/algorithms/common/embedding_table.py",
-        "return EmbeddingTable(self._values, self._scale * factors, self._matmul_graph)",
-        "return EmbeddingTable(self._values, self._scale, self._matmul_graph)",
+        "scale=self._scale * factors,",
+        "scale=self._scale,",
         "tests/recommender/algorithms/test_embedding_table.py",
     ),
     Seed(
@@ -78,8 +78,8 @@ FACTORS_SEEDS = (
     Seed(
         "who did much after the cut counts more than others",
         "recommender/benchmarks/evaluation_report.py",
-        "accumulator.summarize_metrics(rng, split.user)",
-        "accumulator.summarize_metrics(rng)",
+        "metrics.summarize_metrics(rng, split.user)",
+        "metrics.summarize_metrics(rng)",
         "tests/recommender/benchmarks/test_evaluate.py",
     ),
     Seed(
@@ -92,8 +92,8 @@ FACTORS_SEEDS = (
     Seed(
         "an event of long ago is named as a reason",
         "recommender/algorithms/neighbourhood/model.py",
-        "event_weights = np.where(is_recent, compute_recency_weights(row, self.config.decay), 0)",
-        "event_weights = np.where(is_recent | True, compute_recency_weights(row, self.config.decay), 0)",
+        "event_weights = np.where(is_recent, recency_weights, 0)",
+        "event_weights = np.where(is_recent | True, recency_weights, 0)",
         "tests/recommender/algorithms/test_neighbourhood_model.py",
     ),
     Seed(

@@ -32,8 +32,8 @@ GROWTH_SEEDS = (
     Seed(
         "what is published is not the smaller form",
         "recommender/training/packaging.py",
-        "        ensemble = quantize_ensemble(ensemble)\n",
-        "",
+        "        ensemble = quantize_ensemble(candidate.ensemble)\n",
+        "        ensemble = candidate.ensemble\n",
         "tests/training/test_training.py",
     ),
     Seed(
@@ -81,21 +81,21 @@ GROWTH_SEEDS = (
     Seed(
         "a plan does not bound a search",
         "lepton_platform/tasks/tuning_limits.py",
-        "min(seconds, longest)",
+        "min(seconds, max_seconds)",
         "seconds",
         "tests/training/test_tuning_job.py",
     ),
     Seed(
         "what was tuned is forgotten by the next training",
         "recommender/training/pipeline.py",
-        'return previous_settings, {"settings": previous_settings}',
-        'return {}, {"settings": {}}',
+        "        return _TunedSettings(previous_settings)",
+        "        return _TunedSettings({})",
         "tests/training/test_tuning_job.py",
     ),
     Seed(
         "an attempt's trials die with it",
         "recommender/training/job_parameters.py",
-        "checkpoint=found if isinstance(found, dict) else {},",
+        "checkpoint=checkpoint if isinstance(checkpoint, dict) else {},",
         "checkpoint={},",
         "tests/training/test_tuning_job.py",
     ),
@@ -109,7 +109,7 @@ GROWTH_SEEDS = (
     Seed(
         "a refresh is judged by what the live model knew",
         "recommender/training/refresh.py",
-        "share = float(new.mean()) / 2",
+        "fraction = float(is_new.mean()) / 2",
         "fraction = 0.5",
         "tests/training/test_going_on.py",
     ),
@@ -123,8 +123,8 @@ GROWTH_SEEDS = (
     Seed(
         "a full training never comes again",
         "recommender/training/refresh_schedule.py",
-        "timeline.count_events(s) - known < MAX_FULL_TRAINING_GROWTH * known",
-        "known >= 0",
+        "n_new_events < MAX_FULL_TRAINING_GROWTH * n_events",
+        "n_events >= 0",
         "tests/training/test_going_on.py",
     ),
     Seed(

@@ -35,8 +35,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "reviews of who refused become opinions",
         "recommender/tenant_data/reviews.py",
-        "[review for review in live if self._consent.allows(review.profile_key)]",
-        "list(live)",
+        "[stored for stored in of_live_items if self._consent.allows(stored.profile_key)]",
+        "[stored for stored in of_live_items if stored.key]",
         f"{TRAINING}::test_reviews_of_who_refused_are_not_read",
     ),
     Seed(
@@ -56,8 +56,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "all reviews of a moment are read however many",
         "recommender/tenant_data/reviews.py",
-        "while reading.n_stored < expected and (part := next(newest, None)):",
-        "while part := next(newest, None):",
+        "        if collector.n_stored >= expected:\n            break\n",
+        "",
         f"{TRAINING}::test_of_reviews_that_came_at_one_moment_no_more_are_read_than_asked_for",
     ),
     Seed(
@@ -98,8 +98,8 @@ LANGUAGE_SEEDS = (
     Seed(
         "any review is taken for English",
         "recommender/language/preprocessing/text.py",
-        'is_english = n_english > n_foreign',
-        'is_english = True',
+        "is_english = n_english > n_foreign",
+        "is_english = True",
         TEXTS,
     ),
     Seed(

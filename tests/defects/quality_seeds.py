@@ -54,15 +54,15 @@ QUALITY_SEEDS = (
     Seed(
         "a live model is compared on what it has learned",
         _GATE,
-        "if theirs is not None and live_is_fair else None",
-        "if theirs is not None else None",
+        "        if live_is_fair:\n",
+        "        if live is not None:\n",
         _ON_GATE,
     ),
     Seed(
         "the split forgets where the live model's knowledge ended",
         _GATE,
-        "((_find_live_cut(dataset, live_trained_until), MIN_FAIR_CASES),",
-        "((None, MIN_FAIR_CASES),",
+        "(_find_live_cut(dataset, live_trained_until), MIN_FAIR_CASES),",
+        "(None, MIN_FAIR_CASES),",
         _ON_GATE,
     ),
     Seed(
@@ -90,7 +90,7 @@ QUALITY_SEEDS = (
     Seed(
         "a person's promotion is undone",
         "recommender/monitoring/auto_rollback.py",
-        ' or now.live.get("rolled_back")',
+        '    if active.live.get("rolled_back"):\n        return None\n',
         "",
         _ON_ROLL_BACK,
     ),
@@ -104,8 +104,8 @@ QUALITY_SEEDS = (
     Seed(
         "a feed that stopped is taken for a drop",
         _FEEDBACK,
-        "until = min(newest, _to_epoch_ms(now))",
-        "end = _to_epoch_ms(now)",
+        "cutoff_ms = min(newest_event_ms, _to_epoch_ms(now))",
+        "cutoff_ms = _to_epoch_ms(now)",
         _ON_ROLL_BACK,
     ),
     Seed(
@@ -134,8 +134,8 @@ QUALITY_SEEDS = (
     Seed(
         "a tenant's word stands in the measures",
         "recommender/tenant_data/user_segments.py",
-        "v if _LOCALE_CODE.fullmatch(v) else",
-        "v if v else",
+        "value if _LOCALE_CODE.fullmatch(value) else",
+        "value if value else",
         "tests/training/test_sources.py",
     ),
     Seed(

@@ -8,8 +8,8 @@ RECOMMENDER_SEEDS = (
     Seed(
         "a model no better than popularity is promoted",
         "recommender/training/gate.py",
-        "return GateResult(judgement.reasons, {**metrics",
-        "return GateResult((), {**metrics",
+        "return GateResult(decision.reasons, replace(",
+        "return GateResult((), replace(",
         "tests/training/test_training.py",
     ),
     Seed(
@@ -79,7 +79,7 @@ RECOMMENDER_SEEDS = (
         "what was disliked is shown again",
         "recommender/serving/recommend.py",
         "np.concatenate([user.seen, user.disliked, excluded])",
-        "np.concatenate([user.seen, find_excluded_items])",
+        "np.concatenate([user.seen, excluded])",
         "tests/serving/test_stages.py",
     ),
     Seed(
@@ -169,8 +169,8 @@ RECOMMENDER_SEEDS = (
     Seed(
         "the page of a model passes over members that do not serve",
         "lepton_platform/portal/presenters/model_quality.py",
-        "for name in {**weights, **dropped}",
-        "for name in weights",
+        "for name in {**metrics.weights, **dropped}",
+        "for name in metrics.weights",
         "tests/portal/test_models.py",
     ),
     Seed(

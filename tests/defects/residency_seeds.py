@@ -75,8 +75,8 @@ RESIDENCY_SEEDS = (
     Seed(
         "a message goes to a queue that all regions share",
         "lepton_platform/tasks/maintenance.py",
-        "queue=region_queue(region)\n",
-        'queue="platform"\n',
+        "queue=region_queue(region),\n",
+        'queue="platform",\n',
         "tests/training/test_refresh_and_tasks.py::"
         "test_a_requested_training_reaches_the_queue_of_its_region_once",
     ),

@@ -34,7 +34,16 @@ _ISOLATION = (
         "an image is kept by the id of its item",
         "tenants/data/queries/images.py",
         "def get_image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
-        "_kept: dict[str, tuple[bytes, str]] = {}\n\n\ndef get_image(s: Scope, item_id: str) -> tuple[bytes, str]:\n    if item_id not in _kept:\n        _kept[item_id] = _image(s, item_id)\n    return _kept[item_id]\n\n\ndef _image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
+        "_kept: dict[str, tuple[bytes, str]] = {}\n"
+        "\n"
+        "\n"
+        "def get_image(s: Scope, item_id: str) -> tuple[bytes, str]:\n"
+        "    if item_id not in _kept:\n"
+        "        _kept[item_id] = _image(s, item_id)\n"
+        "    return _kept[item_id]\n"
+        "\n"
+        "\n"
+        "def _image(s: Scope, item_id: str) -> tuple[bytes, str]:\n",
         _READING,
     ),
     Seed(

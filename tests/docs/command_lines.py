@@ -78,14 +78,20 @@ def _capture_parser(package: str, *arguments: str) -> argparse.ArgumentParser:
     def stop(parser: argparse.ArgumentParser, *_arguments: object, **_options: object) -> None:
         raise _ParserFound(parser)
 
-    with (
-        mock.patch.object(sys, "argv", [package, *arguments]),
-        mock.patch.object(argparse.ArgumentParser, "parse_args", stop),
-    ):
-        try:
+    # runpy warns about a module that is already imported, as other tests import it.
+    name = f"{package}.__main__"
+    imported = sys.modules.pop(name, None)
+    try:
+        with (
+            mock.patch.object(sys, "argv", [package, *arguments]),
+            mock.patch.object(argparse.ArgumentParser, "parse_args", stop),
+        ):
             runpy.run_module(package, run_name="__main__")
-        except _ParserFound as found:
-            return found.parser
+    except _ParserFound as captured:
+        return captured.parser
+    finally:
+        if imported is not None:
+            sys.modules[name] = imported
     raise RuntimeError(f"{package} has no parser.")
 
 

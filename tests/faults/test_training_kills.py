@@ -18,7 +18,7 @@ from tests.training.spaces import ITEMS, LENGTH, PROFILES, in_order
 
 pytestmark = [pytest.mark.faults, pytest.mark.proof(row=25), pytest.mark.timeout(3600)]
 KILLS = 20
-LEARNING = ("reading events", "learning", "evaluating", "refitting on all data")
+LEARNING = ("reading events", "training", "evaluating", "refitting on all data")
 WRONG = {
     "broken": "half-published models",
     "active": "serving models beside the pointer's",

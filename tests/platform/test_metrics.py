@@ -31,7 +31,9 @@ def empty_cache() -> Iterator[None]:
 def shop(database: None) -> Workspace:
     """Its model has drifted, and is clicked less than the one before."""
     workspace = open_workspace()
-    model = TrainedModel(uuid4(), uuid4(), "fast", {}, {"served": {"ndcg@10": 0.05}}, datetime.now(UTC), None)
+    model = TrainedModel(
+        uuid4(), uuid4(), "fast", {}, {"candidate": {"ndcg@10": 0.05}}, datetime.now(UTC), None
+    )
     drift = {
         "level": "drifted",
         "shifts": {

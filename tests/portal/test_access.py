@@ -13,7 +13,7 @@ READ = [
     "models/",
     "preview/",
     "privacy/",
-    "search-items/?q=linen",
+    "catalogue/search/?q=linen",
 ]
 ANALYSE = ["reports/", "reports/csv/", "members/"]
 EDIT = ["catalogue/import/", "keys/"]
@@ -54,7 +54,7 @@ def test_a_polling_fragment_reloads_the_page_when_the_session_is_over(shop: Work
 
 
 @pytest.mark.parametrize(
-    ("role", "open_to", "shut"),
+    ("role", "open_to", "forbidden"),
     [
         ("viewer", READ, ANALYSE + EDIT + OWN),
         ("analyst", READ + ANALYSE, EDIT + OWN),
@@ -62,14 +62,14 @@ def test_a_polling_fragment_reloads_the_page_when_the_session_is_over(shop: Work
     ],
 )
 def test_a_role_opens_what_it_may_and_nothing_above(
-    shop: Workspace, role: str, open_to: list[str], shut: list[str]
+    shop: Workspace, role: str, open_to: list[str], forbidden: list[str]
 ) -> None:
     person = browser(add_colleague(shop, role))
     assert {path: person.get(f"/t/{shop.slug}/{path}").status_code for path in open_to} == dict.fromkeys(
         open_to, 200
     )
-    assert {path: person.get(f"/t/{shop.slug}/{path}").status_code for path in shut} == dict.fromkeys(
-        shut, 403
+    assert {path: person.get(f"/t/{shop.slug}/{path}").status_code for path in forbidden} == dict.fromkeys(
+        forbidden, 403
     )
 
 

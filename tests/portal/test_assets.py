@@ -58,15 +58,15 @@ def test_the_lock_file_names_no_registry() -> None:
 def test_nothing_built_loads_from_outside() -> None:
     sheet = (BUILT / "portal.css").read_text(encoding="utf-8")
     loaded = re.findall(r"url\(([^)]{1,40})|@import[^;]+", sheet)
-    assert {found.strip("\"'")[:5] for found in loaded} <= {"./int", "data:"}
+    assert {url.strip("\"'")[:5] for url in loaded} <= {"./int", "data:"}
 
 
 def test_every_icon_of_the_templates_is_built() -> None:
-    asked = {
+    names = {
         name for path in TEMPLATES for name in re.findall(r'{% icon "([\w-]+)"', path.read_text("utf-8"))
     }
-    asked |= set(re.findall(r'symbol="([\w-]+)"', "".join(path.read_text("utf-8") for path in TEMPLATES)))
-    assert asked - load_icon_shapes().keys() == set()
+    names |= set(re.findall(r'symbol="([\w-]+)"', "".join(path.read_text("utf-8") for path in TEMPLATES)))
+    assert names - load_icon_shapes().keys() == set()
 
 
 def test_no_template_has_an_inline_script_style_or_handler() -> None:

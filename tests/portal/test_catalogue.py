@@ -132,7 +132,10 @@ def test_the_palette_finds_items_and_needs_two_letters(shop: Workspace, owner: A
     with scope(shop.ref, actor=ACTOR) as s:
         change.retire_item(s, "sku-5")
     assert (
-        "Ceramic pour-over set 1" in owner.get(shop.page("search-items"), {"q": "ceramic"}).content.decode()
+        "Ceramic pour-over set 1"
+        in owner.get(shop.page("catalogue", "search/"), {"q": "ceramic"}).content.decode()
     )
-    assert "desk lamp 5" not in owner.get(shop.page("search-items"), {"q": "desk lamp"}).content.decode()
-    assert owner.get(shop.page("search-items"), {"q": "c"}).content == b""
+    assert (
+        "desk lamp 5" not in owner.get(shop.page("catalogue", "search/"), {"q": "desk lamp"}).content.decode()
+    )
+    assert owner.get(shop.page("catalogue", "search/"), {"q": "c"}).content == b""

@@ -18,15 +18,15 @@ def _keys(shop: Workspace) -> list[Any]:
 
 
 def _secret(page: str) -> str:
-    found = re.search(r"lep_live_eu_\w{50,}", page)
-    assert found is not None
-    return found[0]
+    match = re.search(r"lep_live_eu_\w{50,}", page)
+    assert match is not None
+    return match[0]
 
 
 def test_a_key_is_shown_once_and_works(shop: Workspace, owner: Any) -> None:
-    made = owner.post(shop.page("keys"), ASKED)
-    secret = _secret(made.content.decode())
-    assert "no-store" in made["Cache-Control"]
+    response = owner.post(shop.page("keys"), ASKED)
+    secret = _secret(response.content.decode())
+    assert "no-store" in response["Cache-Control"]
     assert secret not in owner.get(shop.page("keys")).content.decode()
     answer = Client(headers={"Authorization": f"Bearer {secret}"}).get("/api/v1/items")
     assert answer.status_code == 200

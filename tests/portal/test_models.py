@@ -17,10 +17,10 @@ def _newest(shop: Workspace) -> Any:
 
 def test_training_is_queued_once_however_often_it_is_asked_for(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("models", "train/"))
-    first = _newest(shop)
+    job = _newest(shop)
     owner.post(shop.page("models", "train/"))
-    assert _newest(shop).id == first.id
-    assert first.state == "queued"
+    assert _newest(shop).id == job.id
+    assert job.state == "queued"
 
 
 def test_an_open_run_refreshes_itself_and_a_finished_one_does_not(shop: Workspace, owner: Any) -> None:

@@ -25,9 +25,9 @@ def _privacy(shop: Workspace) -> PrivacySettings:
 
 def test_stricter_settings_are_kept(shop: Workspace, owner: Any) -> None:
     owner.post(shop.page("privacy"), ASKED)
-    kept = _privacy(shop)
-    assert (kept.personalisation, kept.basis, kept.event_retention_days) == ("off", "opt_in", 90)
-    assert "age" in kept.denied_attributes
+    settings = _privacy(shop)
+    assert (settings.personalisation, settings.basis, settings.event_retention_days) == ("off", "opt_in", 90)
+    assert "age" in settings.denied_attributes
 
 
 def test_looser_settings_are_refused_at_their_field(shop: Workspace, owner: Any) -> None:

@@ -34,7 +34,7 @@ def test_the_table_of_models_names_the_gates_reason(lively: Workspace) -> None:
     answer = browser(lively.owner).get(lively.page("reports", "csv/"), {"table": "models"})
     text = answer.content.decode("utf-8-sig")
     assert text.splitlines()[0].startswith("version,state,trained_at,ndcg@10")
-    assert "Not better than popularity" in text
+    assert "Not significantly better than popularity" in text
 
 
 def test_a_change_is_told_against_the_period_before() -> None:

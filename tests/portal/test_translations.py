@@ -7,6 +7,8 @@ import gettext
 import re
 from pathlib import Path
 
+from django.utils.translation import templatize
+
 from tests.conftest import ROOT
 
 CATALOGUE = ROOT / "lepton_platform" / "locale" / "zh_Hans" / "LC_MESSAGES"
@@ -25,6 +27,9 @@ TEMPLATES = [
     if not OTHERS & set(path.parts)
 ]
 CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "pgettext", "pgettext_lazy"}
+_LITERAL = r"""u?("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+_TEXT_CALL = re.compile(rf"(?<![a-z])(?:gettext|ngettext|_)\({_LITERAL}")
+_CONTEXT_CALL = re.compile(rf"pgettext\(u?(?:\"[^\"]*\"|'[^']*'), {_LITERAL}")
 _FIELD = re.compile(r'^(msgctxt|msgid_plural|msgid|msgstr)(?:\[\d])? "(.*)"$')
 
 
@@ -36,9 +41,9 @@ def _entries() -> list[dict[str, str]]:
         for line in block.splitlines():
             if line.startswith("#"):
                 entry["flags"] += line
-            elif found := _FIELD.match(line):
-                field = found[1]
-                entry[field] = ast.literal_eval(f'"{found[2]}"')
+            elif match := _FIELD.match(line):
+                field = match[1]
+                entry[field] = ast.literal_eval(f'"{match[2]}"')
             else:
                 entry[field] += ast.literal_eval(line)
         entries.append(entry)
@@ -74,12 +79,12 @@ def test_the_compiled_catalogue_is_of_the_same_texts() -> None:
     stale = [
         entry["msgid"]
         for entry in _entries()
-        if entry.get("msgid") and _said(compiled, entry) != entry["msgstr"]
+        if entry.get("msgid") and _translate(compiled, entry) != entry["msgstr"]
     ]
     assert stale == []
 
 
-def _said(compiled: gettext.GNUTranslations, entry: dict[str, str]) -> str:
+def _translate(compiled: gettext.GNUTranslations, entry: dict[str, str]) -> str:
     if "msgid_plural" in entry:
         return compiled.ngettext(entry["msgid"], entry["msgid_plural"], 1)
     if "msgctxt" in entry:
@@ -88,8 +93,8 @@ def _said(compiled: gettext.GNUTranslations, entry: dict[str, str]) -> str:
 
 
 def test_every_text_of_the_code_is_in_the_catalogue() -> None:
-    known = {entry.get("msgid", "") for entry in _entries()}
-    assert {text for path in SOURCES for text in _texts_of_code(path)} - known == set()
+    translated = {entry.get("msgid", "") for entry in _entries()}
+    assert {text for path in SOURCES for text in _texts_of_code(path)} - translated == set()
 
 
 def _texts_of_code(path: Path) -> list[str]:
@@ -104,8 +109,12 @@ def _texts_of_code(path: Path) -> list[str]:
 
 
 def test_every_text_of_the_templates_is_in_the_catalogue() -> None:
-    known = {entry.get("msgid", "") for entry in _entries() if "msgctxt" not in entry}
-    asked = {
-        text for path in TEMPLATES for text in re.findall(r'{% translate "([^"]+)"', path.read_text("utf-8"))
-    }
-    assert asked - known == set()
+    translated = {entry.get("msgid", "") for entry in _entries()}
+    assert {text for path in TEMPLATES for text in _texts_of_template(path)} - translated == set()
+
+
+def _texts_of_template(path: Path) -> list[str]:
+    """The texts of `translate` and `blocktranslate` tags, as makemessages extracts them."""
+    code = templatize(path.read_text("utf-8"), origin=str(path))
+    literals = [*_TEXT_CALL.findall(code), *_CONTEXT_CALL.findall(code)]
+    return [ast.literal_eval(literal) for literal in literals]

@@ -49,8 +49,8 @@ class Workspace:
     slug: str
     owner: User
 
-    def page(self, name: str = "overview", rest: str = "") -> str:
-        return f"/t/{self.slug}/{name}/{rest}"
+    def page(self, name: str = "overview", path: str = "") -> str:
+        return f"/t/{self.slug}/{name}/{path}"
 
 
 def new_user(name: str = "Ada", password: str | None = None) -> User:
@@ -178,7 +178,11 @@ def refuse(workspace: Workspace, reasons: tuple[DecisionReason, ...]) -> None:
 
 def observe(workspace: Workspace) -> None:
     """Stores online metrics and drift of the active version."""
-    live = {"against": "v0", "answers": 900, "rates": {"clicks": [0.04, 0.12], "dismissals": [0.02, 0.01]}}
+    live = {
+        "baseline_version": "v0",
+        "recommendations": 900,
+        "rates": {"clicks": [0.04, 0.12], "dismissals": [0.02, 0.01]},
+    }
     hours, scores = {"value": 0.31, "level": "drifted"}, {"value": None, "level": "unknown"}
     drift = {
         "level": "drifted",
@@ -203,10 +207,10 @@ def _metrics(ndcg: float) -> dict[str, Any]:
 
     weights = {"ease": 0.55, "sequence": 0.3, "content": 0.1, "popularity": 0.05}
     return {
-        "serves": "model",
+        "serving_mode": "model",
         "cases": 812,
         "gate": {"slices": {"new_profiles": _slice(120), "country=FR": _slice(64)}},
-        "served": measures(ndcg),
+        "candidate": measures(ndcg),
         "popularity": measures(0.033),
         "weights": weights,
         "validation": {name: measures(ndcg * weight) for name, weight in weights.items()},

@@ -80,7 +80,13 @@ def plant_a_regression(shop: TenantRef, actor: Actor) -> None:
     artefact_id = uuid7()
     manifest = artefacts.write_artefact(shop, artefact_id, Bundle(ensemble, source.item_numbers).to_files())
     made = TrainedModel(
-        uuid4(), artefact_id, "fast", manifest, {"serves": "model"}, datetime.now(UTC), source.latest_event_at
+        uuid4(),
+        artefact_id,
+        "fast",
+        manifest,
+        {"serving_mode": "model"},
+        datetime.now(UTC),
+        source.latest_event_at,
     )
     with scope(shop, actor=actor) as s:
         actions.publish_model(s, made, expected=1)
@@ -105,6 +111,6 @@ def test_a_regression_that_reached_service_is_noticed_by_its_visitors_and_goes(
     assert (answer.stage, answer.model_version) == ("model", "v1")
     told = api(shop).get("/api/v1/models/2").json()
     assert [reason["code"] for reason in told["reasons"]] == ["clicks_dropped"]
-    assert told["reasons"][0]["text"]["zh-hans"].startswith("已自动撤回")
+    assert told["reasons"][0]["text"]["zh-hans"].startswith("已自动回滚")
     with scope(shop, actor=actor) as s:
         assert queries.get_active_number(s) == 1

@@ -40,7 +40,7 @@ def second_version(tenant: TenantRef, actor: Actor) -> int:
         artefact_id=artefact_id,
         profile="fast",
         manifest=manifest,
-        metrics={"serves": "model"},
+        metrics={"serving_mode": "model"},
         trained_at=first.trained_at,
         latest_event_at=None,
     )

@@ -28,9 +28,9 @@ def fresh_figures(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def new_user(database: None, actor: Actor) -> NewUser:
-    def make(**given: Any) -> User:
+    def make(**fields: Any) -> User:
         return create_user(
-            email=f"{secrets.token_hex(6)}@example.com", password=PASSWORD, actor=actor, **given
+            email=f"{secrets.token_hex(6)}@example.com", password=PASSWORD, actor=actor, **fields
         )
 
     return make

@@ -82,8 +82,8 @@ def test_staff_who_signed_in_with_a_second_factor_are_let_in(
     settings.LEPTON_STAFF_NEEDS_MFA = True
     secret = generate_totp_secret()
     TOTP.activate(staff_user, secret)
-    asked = client.post("/account/login/", {"login": staff_user.email, "password": PASSWORD})
-    assert asked["Location"].startswith("/account/2fa/authenticate/")
+    response = client.post("/account/login/", {"login": staff_user.email, "password": PASSWORD})
+    assert response["Location"].startswith("/account/2fa/authenticate/")
     assert client.get("/staff/").status_code == 302
     client.post("/account/2fa/authenticate/", {"code": code_of(secret)})
     assert client.get("/staff/").status_code == 200

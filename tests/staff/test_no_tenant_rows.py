@@ -57,8 +57,10 @@ def test_no_staff_page_holds_a_word_of_a_tenants_data(staff: Client, filled: Ten
         "/staff/search/?s=canary",
         "/staff/jobs/?region=eu",
     ]
-    found = {page: [c for c in CANARIES if c in staff.get(page).content.decode()] for page in pages}
-    assert {page: canaries for page, canaries in found.items() if canaries} == {}
+    canaries_by_page = {
+        page: [c for c in CANARIES if c in staff.get(page).content.decode()] for page in pages
+    }
+    assert {page: canaries for page, canaries in canaries_by_page.items() if canaries} == {}
 
 
 def rows_for_staff(table: str, actor: Actor) -> int:

@@ -62,9 +62,11 @@ def test_the_compiled_catalogue_is_the_written_one() -> None:
         translations = gettext.GNUTranslations(compiled)
     pairs = re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"$', written, re.MULTILINE)
     plain = [
-        (one.replace('\\"', '"'), other.replace('\\"', '"')) for one, other in pairs if "msgctxt" not in one
+        (msgid.replace('\\"', '"'), msgstr.replace('\\"', '"'))
+        for msgid, msgstr in pairs
+        if "msgctxt" not in msgid
     ]
-    outdated = [one for one, other in plain if translations.gettext(one) not in {other, one}]
+    outdated = [msgid for msgid, msgstr in plain if translations.gettext(msgid) not in {msgstr, msgid}]
     assert len(plain) > 100
     assert outdated == []
 

@@ -25,7 +25,7 @@ from tenants.scope import Actor, control_scope, scope
 ADD = "/staff/control/tenant/add/"
 
 
-def given(**changes: str) -> dict[str, str]:
+def form_fields(**changes: str) -> dict[str, str]:
     return {
         "name": "Silk Road",
         "slug": f"t-{secrets.token_hex(6)}",
@@ -48,24 +48,24 @@ def newest(tenant: TenantRef, actor: Actor) -> Any:
 def test_a_tenant_is_opened_with_keys_space_owner_and_its_regions_defaults(
     staff: Client, actor: Actor
 ) -> None:
-    asked = given(owner_email=f"{secrets.token_hex(4)}@example.com")
-    assert staff.post(ADD, asked)["Location"] == "/staff/control/tenant/"
-    made = Tenant.objects.get(slug=asked["slug"])
-    assert (made.status, made.currency, made.time_zone) == ("active", "CNY", "Asia/Shanghai")
-    with scope(made.ref, actor=actor) as s:
+    form = form_fields(owner_email=f"{secrets.token_hex(4)}@example.com")
+    assert staff.post(ADD, form)["Location"] == "/staff/control/tenant/"
+    created = Tenant.objects.get(slug=form["slug"])
+    assert (created.status, created.currency, created.time_zone) == ("active", "CNY", "Asia/Shanghai")
+    with scope(created.ref, actor=actor) as s:
         assert get_state(s).vertical == "finance"
-    with control_scope(made.id, actor=actor) as s:
+    with control_scope(created.id, actor=actor) as s:
         assert [(member.email, member.role) for member in list_members(s)] == [
-            (asked["owner_email"], MemberRole.OWNER)
+            (form["owner_email"], MemberRole.OWNER)
         ]
 
 
 def test_opening_is_recorded_under_the_name_of_the_member_of_staff(
     staff: Client, staff_user: User, actor: Actor
 ) -> None:
-    asked = given()
-    staff.post(ADD, asked)
-    entry = newest(Tenant.objects.get(slug=asked["slug"]).ref, actor)
+    form = form_fields()
+    staff.post(ADD, form)
+    entry = newest(Tenant.objects.get(slug=form["slug"]).ref, actor)
     assert (entry.verb, entry.actor_kind, entry.actor_id) == ("tenant.opened", "staff", str(staff_user.id))
 
 
@@ -76,34 +76,34 @@ def test_opening_is_recorded_under_the_name_of_the_member_of_staff(
 def test_a_wrong_field_is_shown_at_the_field_and_nothing_is_made(
     staff: Client, field: str, value: str
 ) -> None:
-    asked = given(**{field: value})
-    answer = staff.post(ADD, asked)
+    form = form_fields(**{field: value})
+    answer = staff.post(ADD, form)
     assert field in answer.context["adminform"].form.errors
-    assert not Tenant.objects.filter(slug=asked["slug"]).exists()
+    assert not Tenant.objects.filter(slug=form["slug"]).exists()
 
 
 def test_a_slug_in_use_is_said(staff: Client) -> None:
-    asked = given()
-    staff.post(ADD, asked)
-    assert "slug" in staff.post(ADD, asked).context["adminform"].form.errors
+    form = form_fields()
+    staff.post(ADD, form)
+    assert "slug" in staff.post(ADD, form).context["adminform"].form.errors
 
 
 def test_an_outage_is_said_and_the_next_try_finishes_the_tenant(
     staff: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = given()
+    form = form_fields()
 
     def down(*_: object, **__: object) -> None:
         raise KeyServiceUnavailable("The key service does not answer.")
 
     with monkeypatch.context() as broken:
         broken.setattr(onboarding, "create_tenant_keys", down)
-        assert "does not answer" in staff.post(ADD, asked, follow=True).content.decode()
+        assert "does not answer" in staff.post(ADD, form, follow=True).content.decode()
     staff.post(
-        f"/staff/control/tenant/{Tenant.objects.get(slug=asked['slug']).id}/finish/",
+        f"/staff/control/tenant/{Tenant.objects.get(slug=form['slug']).id}/finish/",
         {"_form_submitted": "on"},
     )
-    assert Tenant.objects.get(slug=asked["slug"]).status == "active"
+    assert Tenant.objects.get(slug=form["slug"]).status == "active"
 
 
 def test_a_plan_is_changed_and_recorded(staff: Client, tenant: TenantRef, actor: Actor) -> None:
@@ -165,10 +165,10 @@ def test_an_absent_tenant_is_not_found(staff: Client) -> None:
 
 
 def test_staff_see_that_a_model_has_drifted(staff: Client, tenant: TenantRef, actor: Actor) -> None:
-    made = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None)
+    created = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, datetime.now(UTC), None)
     shifts = {"hours": {"value": 0.3, "level": "drifted"}, "coverage": {"value": 0.0, "level": "steady"}}
     with scope(tenant, actor=actor) as s:
-        publish_model(s, made, expected=None)
+        publish_model(s, created, expected=None)
         record_observation(s, 1, drift={"level": "drifted", "shifts": shifts})
     page = staff.get(f"/staff/control/tenant/{tenant.id}/change/").content.decode()
     assert "Drifted" in page

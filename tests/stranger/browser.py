@@ -1,4 +1,4 @@
-"""A browser that is signed in afresh for every question, as some pages end the session or leave a message in it."""
+"""A test client that signs in before every request, because some pages end the session or store a message in it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from lepton_platform.http_client import HttpResponse
 from lepton_platform.management.isolation.clients import ClientRequest
 from tenants.control.models import User
 
-# What a page makes anew each time, or makes of an id: it is no difference between two answers.
-_BY_NATURE = re.compile(
+# Parts that differ between two equal responses: tokens, times, and what is computed from an id.
+_VARIABLE_PARTS = re.compile(
     "|".join(
         (
             r'csrfmiddlewaretoken" value="\w+',
             r'X-CSRFToken": ?"\w+',
-            r"Request [0-9a-f]{16}",
-            r'data:image/svg\+xml[^"]+',  # the picture of a new second factor
-            r"\b[A-Z2-7]{32}\b",  # and its text
+            r"Request\s+[0-9a-f]{16}",
+            r'data:image/svg\+xml[^"]+',  # the QR code of a new second factor
+            r"\b[A-Z2-7]{32}\b",  # its secret
             r'"challenge": "[\w-]+',
-            r'<svg viewBox="0 0 100 100">.*?</svg>',  # the picture of an item without one
+            r'<svg viewBox="0 0 100 100">.*?</svg>',  # the placeholder of an item without an image
             r"tone-\d+",
-            r'aria-hidden="true">\w<',
+            r'aria-hidden="true">\s*\w\s*<',
             r"models/v\d+",
             r"(?:now|an?|\d+)[\xa0 ]?(?:seconds?|minutes?|hours?)? ago",
-            r"(?<=>)now(?=<)",
+            r">\s*now\s*<",
         )
     ),
     re.DOTALL,
@@ -38,11 +38,11 @@ PLANTED = ("tenant", "tenant_id", "slug", "workspace")
 
 @dataclass(slots=True)
 class Browser:
-    """Each question comes from a network address of its own, so that no limit by address is met."""
+    """Every request has its own network address, so that no limit by address applies."""
 
     user: User | None
     planted: str
-    """Stands in the session where a careless page might look for its tenant."""
+    """Stored in the session under names where a defective page might look for its tenant."""
     numbers: Iterator[int]
     client: Client
 
@@ -55,10 +55,10 @@ class Browser:
             REMOTE_ADDR=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
         )  # fmt: skip
         body = b"".join(response).decode(errors="replace")
-        walked = " ".join(url for url, _status in getattr(response, "redirect_chain", []))
-        headers = {**response.headers, "Walked": walked}
-        plain = {name: _BY_NATURE.sub("<made>", text) for name, text in headers.items()}
-        return HttpResponse(response.status_code, _BY_NATURE.sub("<made>", body).encode(), plain)
+        redirects = " ".join(url for url, _status in getattr(response, "redirect_chain", []))
+        headers = {**response.headers, "Redirects": redirects}
+        plain = {name: _VARIABLE_PARTS.sub("<variable>", text) for name, text in headers.items()}
+        return HttpResponse(response.status_code, _VARIABLE_PARTS.sub("<variable>", body).encode(), plain)
 
     def _sign_in(self) -> None:
         self.client.cookies.clear()

@@ -163,11 +163,12 @@ def test_a_profile_of_a_million_events_does_not_stop_a_training(
         at = np.sort(rng.integers(0, days * 86_400_000, count))
         data = with_profile(whole, rng.integers(0, ITEMS, count).astype(np.int32), at)
         clean, _report = Cleaner().clean(data, now=datetime.now(UTC))
-        protocol, split = gate.hold_out(clean)
-        assert protocol == "time-split"
+        held_out = gate.hold_out(clean)
+        split = held_out.split
+        assert held_out.protocol == "time-split"
         verdict = judged(fitted(split), split)
         assert set(codes(verdict)) <= {"not_better", "gain_too_small", "slice_worse"}
-        assert np.isfinite(verdict.metrics["served"]["ndcg@10"])
+        assert np.isfinite(verdict.metrics.candidate["ndcg@10"])
     assert figure("events of one profile trained with", count, passes=True)
 
 
@@ -190,5 +191,5 @@ def test_weights_that_are_no_weights_are_left_out_and_counted(wrong: float) -> N
     weight[::10] = wrong
     clean, report = Cleaner().clean(replace(data, weight=weight), now=datetime.now(UTC))
     assert report.count_removed_events()["unusable weight"] == len(weight[::10])
-    _protocol, split = gate.hold_out(clean)
-    assert np.isfinite(judged(fitted(split), split).metrics["served"]["ndcg@10"])
+    split = gate.hold_out(clean).split
+    assert np.isfinite(judged(fitted(split), split).metrics.candidate["ndcg@10"])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from recommender.features.encoders import FeatureEncoder, FeatureMatrix
-from recommender.tenant_data import interactions
-from recommender.tenant_data.interactions import FeatureData
+from recommender.features.specification import FeatureRole
+from recommender.tenant_data import attribute_features
+from recommender.tenant_data.attribute_features import FeatureData
 from tenants.data.actions import catalog, profiles, tenant_settings
 from tenants.data.presets import PRIVACY_PRESETS, list_denied_attributes
 from tenants.data.queries import tenant_state as questions
@@ -44,14 +45,14 @@ def bank(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
     return tenant
 
 
-def matrix(facts: FeatureData, role: interactions.FeatureRole) -> FeatureMatrix:
+def matrix(facts: FeatureData, role: FeatureRole) -> FeatureMatrix:
     size = len(next(iter(facts.table.values())))
     rows = np.arange(size, dtype=np.int64)
     return FeatureEncoder.fit(facts.specification, role, facts.table, rows).transform(facts.table)
 
 
 def both(tenant: TenantRef, actor: Actor) -> tuple[FeatureData, FeatureData]:
-    return interactions.load_item_features(tenant, actor=actor), interactions.load_user_features(
+    return attribute_features.load_item_features(tenant, actor=actor), attribute_features.load_user_features(
         tenant, actor=actor
     )
 
@@ -125,7 +126,7 @@ def test_items_stand_in_the_order_of_their_numbers_without_the_retired(bank: Ten
     with scope(bank, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a", brand="Nord", attributes={"price": "free", "Brand": "x"})])
         catalog.retire_item(s, "b")
-    facts = interactions.load_item_features(bank, actor=actor)
+    facts = attribute_features.load_item_features(bank, actor=actor)
     assert facts.table["price"] == [None, 3.0]
     assert facts.table["brand"] == ["Nord", None]
     assert "Brand" not in facts.table

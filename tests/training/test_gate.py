@@ -23,7 +23,7 @@ def test_shuffled_data_is_refused(scale: Scale, figure: Callable[..., bool]) -> 
     runs = scale(4, 20)
     refused = 0
     for seed in range(runs):
-        _protocol, split = gate.hold_out(shuffled(street(seed), seed))
+        split = gate.hold_out(shuffled(street(seed), seed)).split
         refused += codes(judged(fitted(split), split)) == ["not_better"]
     assert figure("shuffled data refused", refused, of=runs, passes=refused == runs)
 
@@ -34,10 +34,10 @@ def test_a_real_gain_is_promoted(scale: Scale, figure: Callable[..., bool]) -> N
     runs = scale(3, 10)
     promoted = 0
     for seed in range(runs):
-        _protocol, split = gate.hold_out(street(seed))
+        split = gate.hold_out(street(seed)).split
         live = fitted(split, ("popularity", "item_neighbours"))
         verdict = judged(fitted(split), split, live)
-        promoted += verdict.reasons == () and verdict.metrics["gate"]["against_live"]["low"] > 0
+        promoted += verdict.reasons == () and verdict.metrics.gate["against_live"]["low"] > 0
     assert figure("real gains promoted", promoted, of=runs, passes=promoted == runs)
 
 
@@ -47,21 +47,21 @@ def test_a_planted_regression_is_refused(scale: Scale, figure: Callable[..., boo
     runs = scale(2, 10)
     refused = 0
     for seed in range(runs):
-        _protocol, split = gate.hold_out(street(seed))
+        split = gate.hold_out(street(seed)).split
         worse = fitted(split, ("popularity", "item_neighbours"))
         refused += set(codes(judged(worse, split, fitted(split)))) & {"worse_than_live"} != set()
     assert figure("planted regressions refused", refused, of=runs, passes=refused == runs)
 
 
 def test_a_model_as_good_as_the_live_one_replaces_it() -> None:
-    _protocol, split = gate.hold_out(street(1))
+    split = gate.hold_out(street(1)).split
     ours = fitted(split)
     assert judged(ours, split, fitted(split)).reasons == ()
 
 
 def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
     """The new model answers the profiles of one country with the catalogue upside down."""
-    _protocol, split = gate.hold_out(street(2, users=2_000))
+    split = gate.hold_out(street(2, users=2_000)).split
     country = (np.arange(split.train.n_users) % 12 == 0).astype(np.int32)
     ours = fitted(split)
     live = replace(fitted(split, ("popularity", "item_neighbours")), reranker=None)
@@ -69,29 +69,29 @@ def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
         ours, of_history={split.histories.slice_row(n).tobytes() for n in _cases(split.user, country)}
     )
     verdict = judged(broken, split, live, labels=((SegmentColumn("country", country, ("DE", "FR")),), ()))
-    assert verdict.metrics["served"]["ndcg@10"] > verdict.metrics["live"]["ndcg@10"]
+    assert verdict.metrics.candidate["ndcg@10"] > verdict.metrics.live["ndcg@10"]
     assert set(codes(verdict)) == {"slice_worse"}
     assert {reason.parameters["slice"] for reason in verdict.reasons} == {"country=FR"}
 
 
 def test_groups_too_small_to_judge_are_not_quoted() -> None:
-    _protocol, split = gate.hold_out(street(3))
+    split = gate.hold_out(street(3)).split
     few = np.full(split.train.n_users, -1, np.int32)
     few[split.user[:49]] = 0
     many = np.full(split.train.n_users, -1, np.int32)
     many[split.user[:50]] = 0
     labels = (SegmentColumn("language", few, ("zh",)), SegmentColumn("country", many, ("CN",)))
     verdict = judged(fitted(split), split, labels=(labels, ()))
-    assert {"language=zh", "country=CN"} & verdict.metrics["gate"]["slices"].keys() == {"country=CN"}
+    assert {"language=zh", "country=CN"} & verdict.metrics.gate["slices"].keys() == {"country=CN"}
 
 
 def test_a_live_model_that_had_learned_from_the_cases_is_quoted_and_not_compared() -> None:
-    _protocol, split = gate.hold_out(street(4))
+    split = gate.hold_out(street(4)).split
     ours, numbers = fitted(split, ("popularity", "item_neighbours")), np.arange(ITEMS, dtype=np.int32)
     live = gate.Bundle(fitted(split), numbers)
     verdict = gate.evaluate_candidate(ours, split, live, numbers, live_is_fair=False)
-    assert (codes(verdict), verdict.metrics["live"]["fair"]) == ([], False)
-    assert "against_live" not in verdict.metrics["gate"]
+    assert (codes(verdict), verdict.metrics.live["fair"]) == ([], False)
+    assert "against_live" not in verdict.metrics.gate
 
 
 def test_the_split_is_made_where_the_live_models_knowledge_ended() -> None:
@@ -99,8 +99,9 @@ def test_the_split_is_made_where_the_live_models_knowledge_ended() -> None:
     until = int(np.quantile(data.timestamp, 0.93))
     until = int(data.timestamp[data.timestamp <= until].max())
     moment = datetime.fromtimestamp(until / 1000, UTC)
-    protocol, split = gate.hold_out(data, live_trained_until=moment)
-    assert (protocol, int(split.train.timestamp.max())) == ("time-split", until)
+    held_out = gate.hold_out(data, live_trained_until=moment)
+    split = held_out.split
+    assert (held_out.protocol, int(split.train.timestamp.max())) == ("time-split", until)
     assert gate.is_fair_comparison(moment, data, split)
     assert not gate.is_fair_comparison(datetime.fromtimestamp(until / 1000 + 86_400, UTC), data, split)
 
@@ -109,12 +110,12 @@ def test_the_split_is_made_where_the_live_models_knowledge_ended() -> None:
 def test_too_little_or_too_much_since_the_live_model_keeps_the_usual_cut(share: float) -> None:
     data = street(6, start_ms=1_000_000_000_000)
     moment = datetime.fromtimestamp(float(np.quantile(data.timestamp, share)) / 1000, UTC)
-    _protocol, split = gate.hold_out(data, live_trained_until=moment)
+    split = gate.hold_out(data, live_trained_until=moment).split
     assert split.train.n_events / data.n_events == pytest.approx(0.9, abs=0.01)
 
 
 def test_few_cases_are_said_with_their_number() -> None:
-    _protocol, split = gate.hold_out(street(7, users=12))
+    split = gate.hold_out(street(7, users=12)).split
     verdict = judged(fitted(split), split)
     assert codes(verdict) == ["few_cases"]
     assert verdict.reasons[0].parameters == {"cases": len(split), "min_cases": 20}
@@ -122,7 +123,7 @@ def test_few_cases_are_said_with_their_number() -> None:
 
 def test_a_gain_too_small_to_matter_is_refused() -> None:
     """Many cases make a tiny gain certain; it is not worth a change all the same."""
-    _protocol, split = gate.hold_out(street(8, users=3_000, order=0.02))
+    split = gate.hold_out(street(8, users=3_000, order=0.02)).split
     numbers = np.arange(ITEMS, dtype=np.int32)
     config = replace(gate.DEFAULT_GATE_CONFIG, min_gain=3.0)
     verdict = gate.evaluate_candidate(fitted(split), split, None, numbers, live_is_fair=False, config=config)
@@ -150,7 +151,7 @@ class _Broken(Ensemble):
 
 def test_the_broken_model_is_broken_for_its_group_only() -> None:
     data: Dataset = street(9)
-    _protocol, split = gate.hold_out(data)
+    split = gate.hold_out(data).split
     whole = fitted(split)
     broken = _Broken(whole, of_history={split.histories.slice_row(0).tobytes()})
     some = split.histories.take_rows(np.array([0, 1]))

@@ -69,10 +69,10 @@ def test_a_refresh_serves_what_it_learned_on_top_of_the_live_model(served: Tenan
     assert (second.version, second.state) == (2, "active")
     assert second.metrics["refreshed_from"] == 1
     assert second.metrics["weights"] == first.metrics["weights"]
-    assert second.metrics["served"]["ndcg@10"] > 2 * second.metrics["popularity"]["ndcg@10"]
+    assert second.metrics["candidate"]["ndcg@10"] > 2 * second.metrics["popularity"]["ndcg@10"]
     assert second.metrics["live"]["fair"] is True
     assert second.metrics["data"]["items"] == ITEMS + 10
-    assert second.metrics["full"] == refresh_schedule.get_last_full_training(first)
+    assert second.parsed_metrics.full == refresh_schedule.get_last_full_training(first)
 
 
 def test_it_is_judged_by_events_that_neither_model_has_seen(
@@ -84,7 +84,7 @@ def test_it_is_judged_by_events_that_neither_model_has_seen(
     judge = gate.evaluate_candidate
 
     def watched(ensemble: Any, split: Any, *args: Any, **kwargs: Any) -> Any:
-        seen.append((split.train, ensemble.members["popularity"]._counts.sum()))
+        seen.append((split.train, ensemble.models["popularity"]._counts.sum()))
         return judge(ensemble, split, *args, **kwargs)
 
     monkeypatch.setattr(model_refresh.gate, "evaluate_candidate", watched)
@@ -92,7 +92,9 @@ def test_it_is_judged_by_events_that_neither_model_has_seen(
     (train, counted), *others = seen
     assert others == []
     assert until is not None
-    assert (train.at > until.timestamp() * 1000).sum() == pytest.approx(PROFILES * 2, abs=PROFILES // 2)
+    assert (train.timestamp > until.timestamp() * 1000).sum() == pytest.approx(
+        PROFILES * 2, abs=PROFILES // 2
+    )
     assert counted == pytest.approx(train.weight.sum(), rel=1e-4)
 
 
@@ -146,7 +148,7 @@ def test_beat_orders_a_refresh_between_full_trainings(served: TenantRef, actor: 
     [
         {"full": {"at": (datetime.now(UTC) - timedelta(days=8)).isoformat(), "events_stored": 1700}},
         {"full": {"at": datetime.now(UTC).isoformat(), "events_stored": 1000}},
-        {"serves": "popularity"},
+        {"serving_mode": "popularity"},
     ],
     ids=["a week ago", "half as many events", "popularity"],
 )

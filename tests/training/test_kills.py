@@ -16,7 +16,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.training.spaces import order_training
 
-PHASES = ("reading events", "learning", "evaluating", "refitting on all data", "publishing")
+PHASES = ("reading events", "training", "evaluating", "refitting on all data", "publishing")
 _WORK = """
 import sys, django
 django.setup()

@@ -74,7 +74,7 @@ def test_the_task_takes_it_back_with_a_reason_in_both_languages_and_a_line_in_th
     assert translate_reasons_into("zh-hans", left.reasons).startswith("已自动回滚")
     with scope(pair, actor=actor) as s:
         lines = [line for line in audit_log.list_entries(s, limit=50) if line.verb == "model.rolled_back"]
-    assert [(line.subject, line.facts["codes"], line.facts["serves"]) for line in lines] == [
+    assert [(line.subject, line.facts["codes"], line.facts["active"]) for line in lines] == [
         ("v2", "clicks_dropped", "v1")
     ]
 
@@ -83,7 +83,12 @@ def test_what_is_as_good_stays_and_its_rates_are_kept(pair: TenantRef, actor: Ac
     serve(pair, actor, "v2", count=900, days=MINE, share=0.12, seed=3)
     monitoring.watch_models(region=pair.region)
     now = state(pair, actor, 2)
-    assert (now.is_active, now.reasons, now.live["answers"], now.live["look"]) == (True, (), 900, 4)
+    assert (now.is_active, now.reasons, now.live["recommendations"], now.live["analysis"]) == (
+        True,
+        (),
+        900,
+        4,
+    )
     mine, before = now.live["rates"]["clicks"]
     assert mine == pytest.approx(0.12, abs=0.03)
     assert before == pytest.approx(0.12, abs=0.03)

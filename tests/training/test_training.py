@@ -38,10 +38,10 @@ def test_what_can_be_learned_is_published_and_quoted_beside_popularity(
     with scope(walkers, actor=actor) as s:
         active = queries.get_active_version(s)
     assert (job.state, job.reason, job.percent) == ("succeeded", "", 100)
-    assert job.outcome == {"version": 1, "state": "active", "serves": True}
+    assert job.outcome == {"version": 1, "state": "active", "active": True}
     assert active is not None
     assert active.metrics["protocol"] == "time-split"
-    assert active.metrics["served"]["ndcg@10"] > 2 * active.metrics["popularity"]["ndcg@10"]
+    assert active.metrics["candidate"]["ndcg@10"] > 2 * active.metrics["popularity"]["ndcg@10"]
 
 
 def test_what_is_published_is_the_smaller_form_with_its_cost(walkers: TenantRef, actor: Actor) -> None:
@@ -67,7 +67,7 @@ def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor:
     assert job.state == "succeeded"
     assert job.reason.startswith("Not significantly better than popularity")
     assert active is not None
-    assert active.metrics["serves"] == "popularity"
+    assert active.metrics["serving_mode"] == "popularity"
     assert active.metrics["weights"] != {"popularity": 1.0}
     assert not any(name.startswith(("ease", "sequence", "transitions")) for name in active.manifest["files"])
 
@@ -78,7 +78,7 @@ def test_a_refused_model_never_replaces_a_personal_one(noise: TenantRef, actor: 
         artefact_id=uuid4(),
         profile="fast",
         manifest={"files": {}, "bytes": 0},
-        metrics={"serves": "model"},
+        metrics={"serving_mode": "model"},
         trained_at=datetime.now(UTC),
         latest_event_at=None,
     )
@@ -89,7 +89,7 @@ def test_a_refused_model_never_replaces_a_personal_one(noise: TenantRef, actor: 
         assert queries.get_active_number(s) == first.version
         newest = queries.list_versions(s)[0]
     said = [{"code": "not_better", "parameters": dict(newest.reasons[0].parameters)}]
-    assert job.outcome == {"version": 2, "state": "refused", "serves": False, "reasons": said}
+    assert job.outcome == {"version": 2, "state": "refused", "active": False, "reasons": said}
     assert (newest.has_artefact, newest.reason) == (False, job.reason)
 
 
@@ -130,14 +130,14 @@ def test_a_job_cancelled_while_it_runs_ends_as_cancelled(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = order_training(walkers, actor)
-    load = run_module.sources.load_training_data
+    load = run_module.interactions.load_training_data
 
     def cancelled_meanwhile(*args: object, **kwargs: object) -> object:
         with scope(walkers, actor=actor) as s:
             job_actions.cancel_job(s, job_id)
         return load(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_module.sources, "load_training_data", cancelled_meanwhile)
+    monkeypatch.setattr(run_module.interactions, "load_training_data", cancelled_meanwhile)
     run_training_job(walkers, job_id, owner="w1", actor=actor)
     with scope(walkers, actor=actor) as s:
         assert jobs.get_job(s, job_id).state == "cancelled"
@@ -148,7 +148,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = order_training(walkers, actor)
-    load = run_module.sources.load_training_data
+    load = run_module.interactions.load_training_data
 
     def taken_over(*args: object, **kwargs: object) -> object:
         with scope(walkers, actor=actor) as s:
@@ -158,7 +158,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
             )
         return load(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(run_module.sources, "load_training_data", taken_over)
+    monkeypatch.setattr(run_module.interactions, "load_training_data", taken_over)
     run_training_job(walkers, job_id, owner="w1", actor=actor)
     with scope(walkers, actor=actor) as s:
         assert jobs.get_job(s, job_id).state == "running"
@@ -221,9 +221,9 @@ def test_what_nobody_can_be_asked_about_is_not_promoted(tenant: TenantRef, actor
     job = done(tenant, actor)
     with scope(tenant, actor=actor) as s:
         active = queries.get_active_version(s)
-    assert job.reason.startswith("Only 0 profiles can be asked about")
+    assert job.reason.startswith("Only 0 users have test events")
     assert active is not None
-    assert active.metrics["serves"] == "popularity"
+    assert active.metrics["serving_mode"] == "popularity"
 
 
 def test_a_robot_is_not_learned_from_and_the_measures_count_it(walkers: TenantRef, actor: Actor) -> None:
@@ -250,7 +250,7 @@ def test_a_robot_is_not_learned_from_and_the_measures_count_it(walkers: TenantRe
 def test_a_refresh_is_compared_with_the_live_model_on_what_came_since(
     walkers: TenantRef, actor: Actor
 ) -> None:
-    assert done(walkers, actor).outcome["serves"]
+    assert done(walkers, actor).outcome["active"]
     with scope(walkers, actor=actor) as s:
         until = queries.get_version(s, 1).latest_event_at
         assert until is not None
@@ -264,7 +264,7 @@ def test_a_refresh_is_compared_with_the_live_model_on_what_came_since(
     job = done(walkers, actor)
     with scope(walkers, actor=actor) as s:
         second = queries.get_version(s, 2)
-    assert (job.outcome["serves"], second.metrics["live"]["fair"], second.metrics["cases"]) == (
+    assert (job.outcome["active"], second.metrics["live"]["fair"], second.metrics["cases"]) == (
         True,
         True,
         PROFILES,

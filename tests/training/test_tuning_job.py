@@ -102,7 +102,7 @@ def test_an_attempt_that_died_leaves_its_trials_to_the_next(
     run_training_job(walkers, job_id, owner="w2", actor=actor)
     assert seen == [found["tuning"]]
     with scope(walkers, actor=actor) as s:
-        assert jobs.get_job(s, job_id).outcome == {"version": 1, "state": "active", "serves": True}
+        assert jobs.get_job(s, job_id).outcome == {"version": 1, "state": "active", "active": True}
 
 
 @pytest.mark.parametrize("name", list(PLANS))

@@ -9,6 +9,7 @@ import msgspec
 from lepton_platform.api.idempotency import run_once
 from lepton_platform.api.messages import ApiRequest, ApiResponse, to_json_response
 from lepton_platform.api.operations import JsonBody, QueryParameter, ResponseSpec, operation
+from lepton_platform.api.pagination import parse_count
 from lepton_platform.api.v1.items import ITEM_INPUT_EXAMPLE as ITEM
 from recommender import serving
 from recommender.serving.similar import SimilarityMode
@@ -82,7 +83,7 @@ _REQUEST = {
     transaction=False,
 )
 def recommend(request: ApiRequest[RecommendationRequest]) -> ApiResponse:
-    """Returns recommendations. The candidate model is loaded before the transaction is opened, because loading may take seconds."""
+    """Returns recommendations for a profile, a session, both or neither."""
     # Loading a model may take seconds; inside the transaction it would hold a database connection.
     prepared = serving.prepare_request(request.tenant, request.body)
     with scope(request.tenant, actor=request.actor) as s:
@@ -115,7 +116,7 @@ def find_similar_items(request: ApiRequest[None]) -> ApiResponse:
     items = serving.find_similar_items(
         request.tenant,
         request.path["item_id"],
-        _parse_k(request),
+        parse_count(request.query, "k", default=10, maximum=MAX_API_K),
         mode=_parse_similarity_mode(request),
         actor=request.actor,
     )
@@ -129,11 +130,3 @@ def _parse_similarity_mode(request: ApiRequest[None]) -> SimilarityMode:
             "/query/by", "unknown_similarity", f"Choose one of: {', '.join(SIMILARITY_MODES)}."
         )
     return cast("SimilarityMode", text)
-
-
-def _parse_k(request: ApiRequest[None]) -> int:
-    text = request.query.get("k", "10")
-    # See parse_page_size() for the length limit.
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:9]) <= MAX_API_K:
-        raise Invalid.from_field("/query/k", "range", f"A whole number from 1 to {MAX_API_K}.")
-    return int(text)

@@ -55,7 +55,7 @@ class Command(BaseCommand):
 
     def _print_metrics(self, version_metrics: Mapping[str, Any]) -> None:
         # A missing entry means that it was not evaluated, e.g. there was no active model.
-        for name in ("served", "popularity", "live"):
+        for name in ("candidate", "popularity", "live"):
             metrics = version_metrics.get(name)
             if metrics:
                 self.stdout.write(

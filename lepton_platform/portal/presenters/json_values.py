@@ -16,9 +16,3 @@ def get_number(values: Mapping[str, Any], name: str) -> float | None:
     """Returns the number at `name`, or None if there is none."""
     value = values.get(name)
     return float(value) if isinstance(value, int | float) else None
-
-
-def get_integer(values: Mapping[str, Any], name: str) -> int | None:
-    """Returns the integer at `name`, or None if there is none."""
-    value = values.get(name)
-    return value if isinstance(value, int) else None

@@ -71,7 +71,7 @@ class DriftSummary:
 
 def present_slices(version: VersionView) -> list[SliceMetrics]:
     """Returns the slices that the promotion gate compared, the largest first."""
-    slices = get_mapping(get_mapping(version.metrics, "gate"), "slices")
+    slices = get_mapping(version.parsed_metrics.gate, "slices")
     presented = [_present_slice(name, get_mapping(slices, name)) for name in slices]
     presented.sort(key=lambda row: -row.n_cases)
     return presented
@@ -95,8 +95,8 @@ def present_online_metrics(version: VersionView) -> OnlineMetrics | None:
             )
         )
     return OnlineMetrics(
-        baseline_version=str(version.live.get("against", "")),
-        n_requests=int(version.live.get("answers", 0)),
+        baseline_version=str(version.live.get("baseline_version", "")),
+        n_requests=int(version.live.get("recommendations", 0)),
         outcome_rates=outcomes,
     )
 

@@ -10,7 +10,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from lepton_platform.portal.messages import translate_exclusion, translate_sentence, translate_skip_reason
-from lepton_platform.portal.presenters.json_values import get_integer, get_mapping, get_number
+from lepton_platform.portal.presenters.json_values import get_mapping, get_number
 from lepton_platform.portal.presenters.model_monitoring import (
     DriftSummary,
     OnlineMetrics,
@@ -22,6 +22,7 @@ from lepton_platform.portal.presenters.model_monitoring import (
 from lepton_platform.portal.presenters.statistics import build_chart_line, format_short_day
 from recommender.registry.reasons import translate_reasons
 from recommender.registry.types import VersionView
+from recommender.registry.version_metrics import VersionMetrics
 
 NDCG, RECALL, COVERAGE = "ndcg@10", "recall@10", "coverage@10"
 
@@ -112,28 +113,27 @@ class ModelQuality:
 
 
 def present_quality(version: VersionView) -> ModelQuality:
-    """Reads the stored metrics of a version. Keys that are missing or have another type count as not measured."""
-    metrics = version.metrics
-    candidate = get_mapping(metrics, "served")
-    data = get_mapping(metrics, "data")
-    reviews = get_mapping(metrics, "reviews")
+    """Reads the stored metrics of a version."""
+    metrics = version.parsed_metrics
     n_reviews = None
-    if reviews.get("stored"):
-        # A tenant without reviews has no line about them.
-        n_reviews = get_integer(reviews, "read")
+    n_reviewed_items = None
+    if metrics.reviews.stored:
+        # A tenant without reviews has no lines about them.
+        n_reviews = metrics.reviews.read
+        n_reviewed_items = metrics.reviews.items
     return ModelQuality(
         version=version,
-        ndcg=get_number(candidate, NDCG),
-        recall=get_number(candidate, RECALL),
-        coverage=get_number(candidate, COVERAGE),
-        popularity_ndcg=get_number(get_mapping(metrics, "popularity"), NDCG),
-        n_cases=int(metrics.get("cases") or 0),
+        ndcg=get_number(metrics.candidate, NDCG),
+        recall=get_number(metrics.candidate, RECALL),
+        coverage=get_number(metrics.candidate, COVERAGE),
+        popularity_ndcg=get_number(metrics.popularity, NDCG),
+        n_cases=metrics.cases,
         models=_present_models(metrics),
-        n_training_events=get_integer(data, "events"),
-        skipped_events=_list_skipped(get_mapping(data, "events_skipped")),
+        n_training_events=metrics.data.events or None,
+        skipped_events=_list_skipped(metrics.data.events_skipped),
         n_reviews=n_reviews,
-        skipped_reviews=_list_skipped(get_mapping(reviews, "skipped")),
-        n_reviewed_items=get_integer(reviews, "items"),
+        skipped_reviews=_list_skipped(metrics.reviews.skipped),
+        n_reviewed_items=n_reviewed_items,
     )
 
 
@@ -163,41 +163,38 @@ def build_quality_chart(versions: Sequence[VersionView]) -> dict[str, Any] | Non
     }
 
 
-def _present_models(metrics: Mapping[str, Any]) -> list[ModelMetrics]:
+def _present_models(metrics: VersionMetrics) -> list[ModelMetrics]:
     """Lists the models by descending weight, then those that could not be trained."""
-    weights = get_mapping(metrics, "weights")
-    dropped = get_mapping(get_mapping(metrics, "selection"), "dropped")
-    models = [_present_model(name, metrics) for name in {**weights, **dropped}]
+    dropped = get_mapping(metrics.selection, "dropped")
+    models = [_present_model(name, metrics) for name in {**metrics.weights, **dropped}]
     models.sort(key=lambda model: -(model.weight or 0.0))
     # Skipped models have neither a weight nor metrics.
-    for name, reason in get_mapping(metrics, "models_skipped").items():
-        models.append(ModelMetrics(name, exclusion_reason=translate_sentence(str(reason))))
+    for name, reason in metrics.models_skipped.items():
+        models.append(ModelMetrics(name, exclusion_reason=translate_sentence(reason)))
     return models
 
 
-def _present_model(name: str, metrics: Mapping[str, Any]) -> ModelMetrics:
-    weights = get_mapping(metrics, "weights")
+def _present_model(name: str, metrics: VersionMetrics) -> ModelMetrics:
     # Weights are not normalised when they are stored.
-    total_weight = sum(float(weight) for weight in weights.values()) or 1.0
-    validation = get_mapping(get_mapping(metrics, "validation"), name)
-    selection = get_mapping(metrics, "selection")
+    total_weight = sum(metrics.weights.values()) or 1.0
+    validation = get_mapping(metrics.validation or {}, name)
+    dropped = get_mapping(metrics.selection, "dropped")
     return ModelMetrics(
         name=name,
-        weight=float(weights.get(name, 0.0)) / total_weight,
+        weight=metrics.weights.get(name, 0.0) / total_weight,
         ndcg=get_number(validation, NDCG),
         recall=get_number(validation, RECALL),
         coverage=get_number(validation, COVERAGE),
-        ndcg_without=get_number(get_mapping(selection, "ndcg_without"), name),
-        seconds=get_number(get_mapping(metrics, "seconds"), name),
-        exclusion_reason=translate_exclusion(str(get_mapping(selection, "dropped").get(name, ""))),
+        ndcg_without=get_number(get_mapping(metrics.selection, "ndcg_without"), name),
+        seconds=metrics.seconds.get(name),
+        exclusion_reason=translate_exclusion(str(dropped.get(name, ""))),
     )
 
 
-def _list_skipped(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
+def _list_skipped(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     """Returns (translated reason, count) without zero counts, the largest first."""
     skipped = []
-    for reason in counts:
-        count = get_integer(counts, reason)
+    for reason, count in counts.items():
         if count:
             skipped.append((translate_skip_reason(reason), count))
     # sort() is stable, so reasons with equal counts keep their stored order.

@@ -65,7 +65,7 @@ def describe_phase(phase: str) -> str:
         "tuning": _("Tuning hyper-parameters"),
         "embedding images": _("Computing image embeddings"),
         "reading reviews": _("Reading reviews"),
-        "learning": _("Training models"),
+        "training": _("Training models"),
         "evaluating": _("Evaluating"),
         "refitting on all data": _("Training on all data"),
         "publishing": _("Encrypting and publishing"),

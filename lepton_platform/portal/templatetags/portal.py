@@ -80,15 +80,15 @@ def render_placeholder(text: object) -> SafeString:
     seed = zlib.crc32(str(text).encode()) >> 8
     circle_x = 36 + seed % 22
     circle_y = 34 + seed // 22 % 18
-    left = 24 + seed // 400 % 26
-    top = 46 + seed // 10_400 % 12
+    rect_x = 24 + seed // 400 % 26
+    rect_y = 46 + seed // 10_400 % 12
     return format_html(
         '<svg viewBox="0 0 100 100"><circle class="far" cx="{}" cy="{}" r="29"/>'
         '<rect class="near" x="{}" y="{}" width="42" height="29" rx="6"/></svg>',
         circle_x,
         circle_y,
-        left,
-        top,
+        rect_x,
+        rect_y,
     )
 
 

@@ -108,8 +108,8 @@ class EmbeddingTable:
             return EmbeddingTable(self._values * factors[:, None])
         return EmbeddingTable(
             self._values,
-            self._scale * factors,
-            self._matmul_graph,
+            scale=self._scale * factors,
+            matmul_graph=self._matmul_graph,
         )
 
     def to_arrays(self, name: str) -> Arrays:

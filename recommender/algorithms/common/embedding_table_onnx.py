@@ -39,36 +39,17 @@ def build_matmul_graph(
         block_size=QUANTIZATION_BLOCK,
         accuracy_level=INT8_ACCURACY_LEVEL,
     )
+    vectors = helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["rows", width])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", n_items])
+    codes_shape = (n_items, n_blocks, QUANTIZATION_BLOCK)
     graph = helper.make_graph(
         nodes=[node],
         name="matmul_graph",
-        inputs=[
-            helper.make_tensor_value_info(
-                "vectors",
-                TensorProto.FLOAT,
-                ["rows", width],
-            )
-        ],
-        outputs=[
-            helper.make_tensor_value_info(
-                "scores",
-                TensorProto.FLOAT,
-                ["rows", n_items],
-            )
-        ],
+        inputs=[vectors],
+        outputs=[scores],
         initializer=[
-            _make_external_initializer(
-                "values",
-                TensorProto.UINT8,
-                n_items,
-                n_blocks,
-                QUANTIZATION_BLOCK,
-            ),
-            _make_external_initializer(
-                "scales",
-                TensorProto.FLOAT,
-                n_items * n_blocks,
-            ),
+            _make_external_initializer("values", TensorProto.UINT8, codes_shape),
+            _make_external_initializer("scales", TensorProto.FLOAT, (n_items * n_blocks,)),
         ],
     )
     opsets = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1)]
@@ -81,7 +62,7 @@ def build_matmul_graph(
     return bytes(model.SerializeToString())
 
 
-def _make_external_initializer(name: str, data_type: int, *shape: int) -> TensorProto:
+def _make_external_initializer(name: str, data_type: int, shape: tuple[int, ...]) -> TensorProto:
     """Makes an initialiser without values; the session receives them under `name`."""
     tensor = TensorProto(
         name=name,

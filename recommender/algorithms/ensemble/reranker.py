@@ -137,15 +137,15 @@ def build_candidate_features(
     # Views into the columns, filled without temporary arrays.
     scores = features[..., :n_models]
     gaps = features[..., n_models : 2 * n_models]
-    others = features[..., 2 * n_models :]
+    shared = features[..., 2 * n_models :]
     scores[:] = model_scores.transpose(1, 2, 0)
     np.subtract(
         scores,
         scores.max(axis=1, keepdims=True),
         out=gaps,
     )
-    others[..., 0] = blended
-    others[..., 1] = blended - blended[:, :1]
-    others[..., 2] = np.arange(n_candidates)
-    others[..., _N_BLEND_FEATURES:] = query_features[:, None]
+    shared[..., 0] = blended
+    shared[..., 1] = blended - blended[:, :1]
+    shared[..., 2] = np.arange(n_candidates)
+    shared[..., _N_BLEND_FEATURES:] = query_features[:, None]
     return features

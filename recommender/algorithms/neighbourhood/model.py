@@ -58,11 +58,8 @@ class NeighbourhoodModel(Recommender[DecayConfigT]):
         """
         row = Histories.from_single(history, weight)
         is_recent = row.distance_from_end() < self.config.history
-        event_weights = np.where(
-            is_recent,
-            compute_recency_weights(row, self.config.decay),
-            0,
-        )
+        recency_weights = compute_recency_weights(row, self.config.decay)
+        event_weights = np.where(is_recent, recency_weights, 0)
         similarities = self._similarity_matrix.extract_submatrix(history, items)
         return event_weights.astype(np.float32)[:, None] * similarities
 

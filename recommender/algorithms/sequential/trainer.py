@@ -93,20 +93,12 @@ class SequentialTrainer(OnnxSequentialModel[SequentialConfigT]):
                 learning_rate=self.config.learning_rate,
             )
 
-    def _compute_text_components(
-        self,
-        data: Dataset,
-        rng: np.random.Generator,
-    ) -> Float32Array | None:
+    def _compute_text_components(self, data: Dataset, rng: np.random.Generator) -> Float32Array | None:
         if data.content is None or not self.config.text_components:
             return None
         return compute_text_svd(data.content.texts, self.config.text_components, rng)
 
-    def fit_partial(
-        self,
-        data: Dataset,
-        rng: np.random.Generator,
-    ) -> None:
+    def fit_partial(self, data: Dataset, rng: np.random.Generator) -> None:
         """Continues the last training, which takes a fraction of the time of a new one.
 
         Runs `finetune_epochs`, and proportionally more if more than `FINETUNE_NEW_FRACTION` of the events are new.

@@ -29,7 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dataset_arguments(parser)
     parser.add_argument("--triples", type=Path, help=".csv/.parquet with head, relation, tail")
     parser.add_argument(
-        "--cold-fraction", type=parse_fraction, default=0.1, help="fraction of the items hidden from training"
+        "--cold-fraction",
+        type=parse_fraction,
+        default=0.1,
+        help="fraction of the items hidden from training",
     )
     parser.add_argument(
         "--ensemble-profile",
@@ -41,7 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+def run_command(
+    options: argparse.Namespace,
+    *,
+    out: TextIO,
+    progress: TextIO,
+) -> None:
     """Prints recall@k among cold items of each model and of the baselines. Raises DataError."""
     if options.items is None:
         raise DataError("The cold-start benchmark needs --items with categories.")

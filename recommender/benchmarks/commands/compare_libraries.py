@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_dataset_arguments(parser)
     add_protocol_argument(parser)
     parser.add_argument(
-        "--epochs", type=parse_positive_int, default=SASRecConfig().epochs, help="of this project's SASRec"
+        "--epochs",
+        type=parse_positive_int,
+        default=SASRecConfig().epochs,
+        help="of this project's SASRec",
     )
     parser.add_argument(
         "--max-time-ratio",
@@ -43,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:  # noqa: ARG001 - the interface of all sub-commands
+def run_command(
+    options: argparse.Namespace,
+    *,
+    out: TextIO,
+    progress: TextIO,  # noqa: ARG001 - the interface of all sub-commands
+) -> None:
     """Prints a line for each result; results so far are written to --json even when a library is missing."""
     split = VALIDATION_PROTOCOLS[options.protocol](read_dataset(options))
     k, seed = options.k, options.seed
@@ -60,10 +68,20 @@ def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -
         report_result(evaluate_implicit_als(split, k=k, seed=seed))
         report_result(evaluate_implicit_bpr(split, k=k, seed=seed))
         config = SASRecConfig(epochs=options.epochs)
-        lepton = evaluate_lepton_sasrec(split, config, k=k, seed=seed)
+        lepton = evaluate_lepton_sasrec(
+            split,
+            config,
+            k=k,
+            seed=seed,
+        )
         report_result(lepton)
         max_seconds = lepton.seconds * options.max_time_ratio
-        for result in evaluate_rectools_sasrec(split, k=k, seed=seed, max_seconds=max_seconds):
+        for result in evaluate_rectools_sasrec(
+            split,
+            k=k,
+            seed=seed,
+            max_seconds=max_seconds,
+        ):
             report_result(result)
     finally:
         write_json(options.json, [result.to_json() for result in results])

@@ -37,7 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_protocol_argument(parser)
     add_profile_argument(parser)
     add_models_argument(parser)
-    parser.add_argument("--k", type=parse_positive_int, default=10, help="length of the evaluated lists")
+    parser.add_argument(
+        "--k",
+        type=parse_positive_int,
+        default=10,
+        help="length of the evaluated lists",
+    )
     parser.add_argument(
         "--serving-ms",
         type=parse_positive_float,
@@ -54,7 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+def run_command(
+    options: argparse.Namespace,
+    *,
+    out: TextIO,
+    progress: TextIO,
+) -> None:
     """Prints the table to `out` and the phases to `progress`. Raises DataError."""
     dataset = read_dataset(options)
     require_parent_folder(options.json)

@@ -25,7 +25,12 @@ from recommender.features.image_encoder import EfficientNetEncoder, ImageEncoder
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the image benchmark."""
-    parser.add_argument("--data", type=Path, required=True, help="folder of classes, or of IDX files")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder of classes, or of IDX files",
+    )
     parser.add_argument("--prefix", default="", help="prefix of the IDX files' names, e.g. t10k")
     parser.add_argument(
         "--max-images",
@@ -34,11 +39,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--k", type=parse_positive_int, default=10)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=0, help="0: all cores")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        help="0: all cores",
+    )
     add_json_argument(parser)
 
 
-def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+def run_command(
+    options: argparse.Namespace,
+    *,
+    out: TextIO,
+    progress: TextIO,
+) -> None:
     """Prints precision@k with its confidence interval. Raises DataError."""
     require_parent_folder(options.json)
     images = read_labelled_images(options.data, prefix=options.prefix)
@@ -47,7 +62,19 @@ def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -
     if options.max_images and options.max_images < len(images):
         rows = np.sort(rng.choice(len(images), options.max_images, replace=False))
     encoder = EfficientNetEncoder(ImageEncoderConfig(threads=options.threads))
-    result = evaluate_image_similarity(images, rows, encoder, k=options.k, rng=rng, progress=progress)
-    metrics = summarize_image_metrics(result, images.name, k=options.k, rng=rng)
+    result = evaluate_image_similarity(
+        images,
+        rows,
+        encoder,
+        k=options.k,
+        rng=rng,
+        progress=progress,
+    )
+    metrics = summarize_image_metrics(
+        result,
+        images.name,
+        k=options.k,
+        rng=rng,
+    )
     out.write(format_image_metrics(metrics, options.k) + "\n")
     write_json(options.json, metrics)

@@ -19,7 +19,10 @@ from recommender.types import DataError
 def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     """--data and --items, the arguments of `read_dataset`."""
     parser.add_argument(
-        "--data", type=Path, required=True, help="lines `user item item ...`, or .csv/.parquet/.inter"
+        "--data",
+        type=Path,
+        required=True,
+        help="lines `user item item ...`, or .csv/.parquet/.inter",
     )
     parser.add_argument(
         "--items", type=Path, help=".csv/.parquet with item_id and texts, or .json {item: [attribute]}"

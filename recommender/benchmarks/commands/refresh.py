@@ -26,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_argument(parser)
 
 
-def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+def run_command(
+    options: argparse.Namespace,
+    *,
+    out: TextIO,
+    progress: TextIO,
+) -> None:
     """Prints nDCG@10 and seconds of each training, and the gain of the refresh over the full training."""
     metrics = compare_refresh(
         read_dataset(options),

@@ -18,9 +18,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile_argument(parser, default="fast")
 
 
-def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:  # noqa: ARG001 - the interface of all sub-commands
+def run_command(
+    options: argparse.Namespace,
+    *,
+    out: TextIO,
+    progress: TextIO,  # noqa: ARG001 - the interface of all sub-commands
+) -> None:
     """Prints the measurement as one line of JSON. Raises DataError for a name without a model."""
     measurement = measure_model_cost(
-        options.model, events=options.events, items=options.items, profile=options.profile
+        options.model,
+        events=options.events,
+        items=options.items,
+        profile=options.profile,
     )
     out.write(json.dumps(measurement) + "\n")

@@ -34,17 +34,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_profile_argument(parser)
     add_models_argument(parser)
     parser.add_argument(
-        "--seconds", type=parse_positive_float, default=600.0, help="time budget of all models together"
+        "--seconds",
+        type=parse_positive_float,
+        default=600.0,
+        help="time budget of all models together",
     )
     parser.add_argument(
-        "--trials", type=parse_positive_int, default=20, help="trials of each model in each of its two stages"
+        "--trials",
+        type=parse_positive_int,
+        default=20,
+        help="trials of each model in each of its two stages",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="file of all trials; an interrupted search resumes from it")
     parser.add_argument("--json", type=Path, help="output file for the settings, for evaluate --tuned")
 
 
-def run_command(options: argparse.Namespace, *, out: TextIO, progress: TextIO) -> None:
+def run_command(
+    options: argparse.Namespace,
+    *,
+    out: TextIO,
+    progress: TextIO,
+) -> None:
     """Prints a row for each model and writes the settings. Raises DataError."""
     result = tune_dataset(read_dataset(options), options, progress)
     out.write(format_tuning_table(result.report) + "\n")

@@ -65,11 +65,15 @@ def psi(reference: Int64Array, latest: Int64Array) -> float:
         return 0.0
     p = _estimate_proportions(reference[is_used])
     q = _estimate_proportions(latest[is_used])
-    return float(((q - p) * np.log(q / p)).sum())
+    terms = (q - p) * np.log(q / p)
+    return float(terms.sum())
 
 
 def measure_shift(
-    reference: Int64Array, latest: Int64Array, profiles: tuple[int, int], config: DriftConfig
+    reference: Int64Array,
+    latest: Int64Array,
+    profiles: tuple[int, int],
+    config: DriftConfig,
 ) -> DriftShift:
     """Shift between two tables of counts.
 
@@ -82,7 +86,8 @@ def measure_shift(
     if min(profiles) < config.min_profiles or not reference.sum() or not latest.sum():
         return UNKNOWN_SHIFT
     value = psi(reference, latest)
-    n_bins = int(((reference + latest) > 0).sum())
+    is_used = (reference + latest) > 0
+    n_bins = int(is_used.sum())
     quantile = stats.chi2.isf(config.false_alarm_rate, max(n_bins - 1, 1))
     chance_level = (1 / profiles[0] + 1 / profiles[1]) * quantile
     significant_value = value if value > chance_level else 0.0
@@ -95,11 +100,12 @@ def measure_score_shift(reference: Float64Array, latest: Float64Array, config: D
     latest = latest[np.isfinite(latest)]
     if min(reference.size, latest.size) < config.min_profiles:
         return UNKNOWN_SHIFT
-    edges = np.unique(np.quantile(reference, np.linspace(0.1, 0.9, 9)))
-    n_bins = edges.size + 1
-    reference_counts = np.bincount(np.searchsorted(edges, reference), minlength=n_bins)
-    latest_counts = np.bincount(np.searchsorted(edges, latest), minlength=n_bins)
-    return measure_shift(reference_counts, latest_counts, (reference.size, latest.size), config)
+    deciles = np.quantile(reference, np.linspace(0.1, 0.9, 9))
+    edges = np.unique(deciles)
+    reference_counts = _count_by_bin(reference, edges)
+    latest_counts = _count_by_bin(latest, edges)
+    n_profiles = (reference.size, latest.size)
+    return measure_shift(reference_counts, latest_counts, n_profiles, config)
 
 
 def measure_coverage_shift(reference: Int32Array, latest: Int32Array, config: DriftConfig) -> DriftShift:
@@ -114,7 +120,8 @@ def measure_coverage_shift(reference: Int32Array, latest: Int32Array, config: Dr
     change = n_after / n_before - 1
     # Two-sided normal limit for the ratio of two Poisson counts.
     quantile = stats.norm.isf(config.false_alarm_rate / 2)
-    chance_level = quantile * sqrt(1 / n_before + 1 / max(n_after, 1))
+    standard_error = sqrt(1 / n_before + 1 / max(n_after, 1))
+    chance_level = quantile * standard_error
     significant_change = abs(change) if abs(change) > chance_level else 0.0
     return DriftShift(change, _derive_level(significant_change, config))
 
@@ -125,8 +132,15 @@ def find_worst_level(shifts: Mapping[str, DriftShift]) -> DriftLevel:
     return max(levels, key=LEVELS_BY_SEVERITY.index, default="unknown")
 
 
+def _count_by_bin(values: Float64Array, edges: Float64Array) -> Int64Array:
+    """Number of values in each bin; the bins are open at both ends."""
+    bins = np.searchsorted(edges, values)
+    return np.bincount(bins, minlength=edges.size + 1)
+
+
 def _count_distinct_items(lists: Int32Array) -> int:
-    return np.unique(lists[lists >= 0]).size
+    items = lists[lists >= 0]
+    return np.unique(items).size
 
 
 def _derive_level(value: float, config: DriftConfig) -> DriftLevel:
@@ -137,4 +151,5 @@ def _derive_level(value: float, config: DriftConfig) -> DriftLevel:
 
 def _estimate_proportions(counts: Int64Array) -> Float64Array:
     """Proportions with half a case added to each bin, so that the logarithm of an empty bin is finite."""
-    return np.asarray((counts + 0.5) / (counts.sum() + 0.5 * counts.size), dtype=np.float64)
+    total = counts.sum() + 0.5 * counts.size
+    return np.asarray((counts + 0.5) / total, dtype=np.float64)

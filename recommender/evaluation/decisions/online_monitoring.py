@@ -154,7 +154,10 @@ def run_interim_analysis(
 
 
 def estimate_rate(
-    recommendations: ServedRecommendations, signal: Signal, scenarios: Int32Array, weights: Float64Array
+    recommendations: ServedRecommendations,
+    signal: Signal,
+    scenarios: Int32Array,
+    weights: Float64Array,
 ) -> OutcomeRate:
     """Outcome rate directly standardised over scenarios.
 
@@ -171,9 +174,11 @@ def estimate_rate(
     stratum = np.searchsorted(scenarios, recommendations.scenario)
     n_recommendations = np.bincount(stratum, minlength=scenarios.size)
     n_outcomes = np.bincount(stratum, weights=has_outcome, minlength=scenarios.size)
-    rates = n_outcomes / np.maximum(n_recommendations, 1)
+    # Scenarios without recommendations have a weight, but no outcomes to divide.
+    divisor = np.maximum(n_recommendations, 1)
+    rates = n_outcomes / divisor
     # Linearised contribution of each recommendation to the deviation of the standardised rate.
-    residuals = (weights / np.maximum(n_recommendations, 1))[stratum] * (has_outcome - rates[stratum])
+    residuals = (weights / divisor)[stratum] * (has_outcome - rates[stratum])
     _, cluster = np.unique(recommendations.profile, return_inverse=True)
     cluster_sums = np.bincount(cluster, weights=residuals)
     # n / (n - 1), the small-sample correction over clusters.

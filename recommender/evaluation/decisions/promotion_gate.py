@@ -99,7 +99,10 @@ class PairedComparison:
 
 
 def compare_paired(
-    candidate: Float64Array, baseline: Float64Array, rng: np.random.Generator, config: GateConfig
+    candidate: Float64Array,
+    baseline: Float64Array,
+    rng: np.random.Generator,
+    config: GateConfig,
 ) -> PairedComparison:
     """Percentile bootstrap (Efron 1979) of the mean paired difference; both arrays have shape (cases,)."""
     difference = candidate - baseline
@@ -145,7 +148,11 @@ class GateDecision:
 
 
 def evaluate_gate(
-    gate_input: GateInput, rng: np.random.Generator, config: GateConfig, *, k: int
+    gate_input: GateInput,
+    rng: np.random.Generator,
+    config: GateConfig,
+    *,
+    k: int,
 ) -> GateDecision:
     """Decides whether the candidate may be promoted.
 
@@ -213,7 +220,10 @@ def _compare_with_baselines(
 
 
 def _create_slice_reason(
-    slice_name: str, baseline_name: str, comparison: PairedComparison, k: int
+    slice_name: str,
+    baseline_name: str,
+    comparison: PairedComparison,
+    k: int,
 ) -> DecisionReason:
     parameters = comparison.to_parameters(k) | {
         "slice": slice_name,

@@ -162,6 +162,7 @@ def _extend_slots(previous: CatalogueIndex, item_numbers: Iterable[int]) -> Cata
     """A copy of the per-slot arrays, with slots for the item numbers that have none."""
     slot_by_number = previous.slot_by_number
     new_numbers: list[int] = []
+    # dict.fromkeys removes repetitions and keeps the order.
     for number in dict.fromkeys(item_numbers):
         if number >= slot_by_number.size or slot_by_number[number] < 0:
             new_numbers.append(number)

@@ -129,7 +129,9 @@ def _standardize(
 ) -> Float64Array:
     """Raw scores of one model in units of the blended score; zero if the model's scores are constant."""
     stats = ranking.score_stats[name]
-    scale = 0.0 if stats.is_constant else weight / stats.deviation
+    scale = 0.0
+    if not stats.is_constant:
+        scale = weight / stats.deviation
     return (raw_scores.astype(np.float64) - stats.mean) * scale
 
 

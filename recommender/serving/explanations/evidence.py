@@ -38,6 +38,7 @@ def load_history_items(s: Scope, snapshot: TenantSnapshot, history: SlotArray) -
     slot_by_number = dict(zip(numbers, history.tolist(), strict=True))
     if not slot_by_number:
         return {}
+    # Titles and labels are not in memory: the snapshot holds only what filters need.
     rows = catalog.load_items_by_number(s, list(slot_by_number))
     return {slot_by_number[number]: row.item for number, row in rows.items()}
 

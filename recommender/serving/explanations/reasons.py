@@ -69,6 +69,7 @@ class _Explanation:
         """By model name, the model's part of the sum of positive addends; empty if no addend is positive."""
         addends: dict[str, float] = {}
         for name, values in self.attribution.model_contributions.items():
+            # Negative addends lowered the score, so they explain nothing.
             addends[name] = max(float(values[self.column]), 0.0)
         total = sum(addends.values())
         if total <= 0:
@@ -91,7 +92,7 @@ class _Explanation:
     slots=True,
 )
 class _ModelReason:
-    """A kind of reason, the models whose addends it stands for, and how its evidence is found.
+    """A kind of reason, the models whose addends it covers, and how its evidence is found.
 
     Without `select_evidence` the reason has no evidence; with it, a reason without evidence is left out.
     """
@@ -291,4 +292,6 @@ def _explain_stage(
     shared = explain_shared_attributes(item, history_items)
     if shared or has_other_reasons:
         return shared
-    return [build_closest_reason() if ranking.stage == "content" else build_reason("recent")]
+    if ranking.stage == "content":
+        return [build_closest_reason()]
+    return [build_reason("recent")]

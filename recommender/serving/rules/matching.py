@@ -71,6 +71,7 @@ class CompiledRules:
         for rule in self.rules:
             if rule.weight == 0 or not rule.is_for_profile(profile):
                 continue
+            # Rules without a match are dropped here, so that they do not select the stage `knowledge`.
             slot_mask = catalogue.build_mask(rule.item_filter)
             if slot_mask.any():
                 active_rules.append(ActiveRule(rule.id, rule.weight, slot_mask))

@@ -120,6 +120,7 @@ def _load_model_snapshot(tenant: TenantRef, version: VersionView | None, limit_b
                 reason=str(error),
             )
             with scope(tenant, actor=SERVING) as s:
+                # Returns the version before, which is tried next.
                 version = actions.mark_corrupt(s, version.version, reason=str(error))
     return TenantSnapshot(index.create_empty_index())
 
@@ -128,6 +129,7 @@ def _apply_changes(tenant: TenantRef, snapshot: TenantSnapshot, changes: list[St
     while changes:
         embeddings = _load_new_image_embeddings(tenant, snapshot, changes)
         snapshot = snapshot.apply_changes(changes, embeddings)
+        # A short page is the last one; this saves the query that would find nothing.
         if len(changes) < _PAGE_SIZE:
             break
         changes = _fetch_changes(tenant, snapshot)

@@ -15,7 +15,7 @@ from scipy import sparse
 from recommender.algorithms.content.embedding_similarity import EmbeddingSimilarity
 from recommender.algorithms.content.new_items import NewItemContent
 from recommender.algorithms.content.tfidf_content import TfidfContent
-from recommender.tenant_data.interactions import build_item_text
+from recommender.tenant_data.item_text import build_item_text
 from recommender.types import Float16Array
 from tenants.data.types import StoredItem
 

@@ -150,12 +150,14 @@ class TenantSnapshot:
         model = self.bundle.ensemble.models.get(TripleSimilarity.name) if self.bundle else None
         untrained_model = None
         if model is None and any(tokens):
+            # Document frequencies come from all items; vectors of the model are those of its own items.
             untrained_model = TripleSimilarity.from_triples(tokens, tokens[: self.n_model_items])
             model = untrained_model
         vectors = {
             name: matrix for name, matrix in self.new_item_vectors.items() if name != TripleSimilarity.name
         }
         if isinstance(model, TripleSimilarity):
+            # Only the slots after the model's items: the model holds the vectors of its own.
             encoded = model.transform_tokens(tokens[self.n_model_items :])
             vectors[TripleSimilarity.name] = sparse.csr_matrix(encoded)
         return replace(

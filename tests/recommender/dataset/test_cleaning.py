@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from common.time_units import DAY_MS
 from recommender.dataset import Dataset
-from recommender.dataset.cleaning import Cleaner, CleaningConfig
+from recommender.dataset.cleaning import Cleaner
 from recommender.dataset.cleaning_report import CleaningReport
+from recommender.dataset.cleaning_rules import CleaningConfig
 from recommender.types import DataError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
