@@ -62,12 +62,11 @@ def _format_row(report: EvaluationReport, name: str, metrics: dict[str, Any]) ->
 
 
 def _align_columns(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        lines.append("  ".join(cells))
-    return lines
+    columns = []
+    for column in zip(*rows, strict=True):
+        width = max(map(len, column))
+        columns.append([cell.ljust(width) for cell in column])
+    return ["  ".join(row) for row in zip(*columns, strict=True)]
 
 
 def _format_ablation(report: EvaluationReport, name: str) -> str:

@@ -104,7 +104,8 @@ def _parse_ids(path: Path, frame: pl.DataFrame, column: str) -> list[str]:
     values = frame[column].cast(pl.String)
     is_empty = values.is_null() | (values == "")
     if is_empty.any():
-        raise DataError(f"{path.name}, row {_find_first_row(is_empty)}: {column} is empty.")
+        row = _find_first_row(is_empty)
+        raise DataError(f"{path.name}, row {row}: {column} is empty.")
     return list(values)
 
 
@@ -146,14 +147,19 @@ def _parse_timestamps(path: Path, frame: pl.DataFrame) -> Int64Array:
         )
         # Text that is no date may still be a number.
         if not dates.is_null().any():
-            return np.asarray(dates.dt.epoch("ms").to_numpy(), dtype=np.int64)
+            return _to_epoch_ms(dates)
     elif column.dtype in (pl.Date, pl.Datetime) and not column.is_null().any():
-        return np.asarray(column.cast(pl.Datetime("ms")).dt.epoch("ms").to_numpy(), dtype=np.int64)
+        return _to_epoch_ms(column.cast(pl.Datetime("ms")))
     valid_range = (0, MAX_EPOCH_MS)
     numbers = _parse_numbers(path, frame, "timestamp", lambda series: series.is_between(*valid_range))
     timestamps = numbers.to_numpy()
     milliseconds_per_unit = 1000 if timestamps.max() < MAX_EPOCH_SECONDS else 1
     return np.asarray(timestamps * milliseconds_per_unit).astype(np.int64)
+
+
+def _to_epoch_ms(dates: pl.Series) -> Int64Array:
+    milliseconds = dates.dt.epoch("ms")
+    return np.asarray(milliseconds.to_numpy(), dtype=np.int64)
 
 
 def _find_first_row(mask: pl.Series) -> int:

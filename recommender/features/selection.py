@@ -140,7 +140,10 @@ class _FeatureSelector:
     def _count_feature_columns(self) -> Float64Array:
         """For each discrete column, the number of discrete columns of its feature; NaN for other columns."""
         selected = self._selected.tolist()
-        counts = Counter(self._origins[column] for column in selected if self._discrete[column])
+        counts: Counter[str] = Counter()
+        for column in selected:
+            if self._discrete[column]:
+                counts[self._origins[column]] += 1
         statistics = np.full(len(selected), np.nan)
         for position, column in enumerate(selected):
             if self._discrete[column]:

@@ -110,8 +110,17 @@ def select_models_for_data(dataset: Dataset) -> tuple[str, ...]:
 
 def select_default_models(profile: TrainingProfileName, dataset: Dataset) -> tuple[str, ...]:
     """Names of the profile's models and of those for the side data; without order-sensitive ones for unordered data."""
-    names = (*PROFILE_MODELS[profile], *select_models_for_data(dataset))
-    if dataset.is_ordered:
+    profile_models = _list_profile_models(profile, ordered=dataset.is_ordered)
+    side_data_models = select_models_for_data(dataset)
+    if not dataset.is_ordered:
+        side_data_models = tuple(name for name in side_data_models if name not in ORDER_SENSITIVE)
+    return (*profile_models, *side_data_models)
+
+
+def _list_profile_models(profile: TrainingProfileName, *, ordered: bool) -> tuple[str, ...]:
+    """The models of a profile; without order-sensitive ones where events have no order."""
+    names = PROFILE_MODELS[profile]
+    if ordered:
         return names
     return tuple(name for name in names if name not in ORDER_SENSITIVE)
 
@@ -146,7 +155,7 @@ def build_model_specs(
         for name, values in UNORDERED_OVERRIDES.items():
             specs[name] = specs[name].replace_config(values)
     if not names:
-        names = [name for name in PROFILE_MODELS[profile] if ordered or name not in ORDER_SENSITIVE]
+        names = _list_profile_models(profile, ordered=ordered)
     selected = {}
     for name, spec in specs.items():
         if name in names:

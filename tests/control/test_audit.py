@@ -100,9 +100,9 @@ def test_pages_of_the_log_join_without_gap_or_overlap(tenant: TenantRef, actor: 
     with control_scope(tenant.id, actor=actor) as s:
         for n in range(5):
             audit.record_entry(s, "test.counted", str(n))
-        first = list_audit_entries(s, limit=3)
-        rest = list_audit_entries(s, after=str(first[-1].id), limit=50)
-        assert [e.id for e in first + rest] == [e.id for e in list_audit_entries(s, limit=100)]
+        first_page = list_audit_entries(s, limit=3)
+        next_page = list_audit_entries(s, after=str(first_page[-1].id), limit=50)
+        assert [e.id for e in first_page + next_page] == [e.id for e in list_audit_entries(s, limit=100)]
 
 
 def test_a_strangers_entry_is_no_place_to_go_on_from(

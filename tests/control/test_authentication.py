@@ -64,10 +64,10 @@ def change(tenant: TenantRef, key_id: str, actor: Actor, **values: object) -> No
 
 
 def test_a_valid_key_names_its_tenant_scopes_and_itself(tenant: TenantRef, new_key: NewKey) -> None:
-    made = new_key(tenant, scopes=["items:read", "events:write"])
-    who = authenticate(made.secret, remote_ip=HOME)
+    created = new_key(tenant, scopes=["items:read", "events:write"])
+    who = authenticate(created.secret, remote_ip=HOME)
     assert (who.tenant, who.scopes) == (tenant, {"items:read", "events:write"})
-    assert (who.key_id, who.actor) == (made.key.id, Actor("key", made.key.id))
+    assert (who.key_id, who.actor) == (created.key.id, Actor("key", created.key.id))
     assert (who.vertical, who.plan) == ("ecommerce", "growth")
 
 
@@ -78,11 +78,11 @@ def test_unknown_mistyped_expired_revoked_and_misplaced_keys_have_one_answer(
     change(tenant, expired.key.id, actor, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     with control_scope(tenant.id, actor=actor) as s:
         revoke_api_key(s, revoked.key.id)
-    known = new_key(tenant)
+    created = new_key(tenant)
     wrong_secret = mint_api_key("eu")[0]
-    forged = f"lep_live_eu_{known.key.id}_{wrong_secret.secret}"
+    forged = f"lep_live_eu_{created.key.id}_{wrong_secret.secret}"
     forged += cached_checksum(forged)
-    typo = known.secret[:-1] + ("0" if known.secret[-1] != "0" else "1")
+    typo = created.secret[:-1] + ("0" if created.secret[-1] != "0" else "1")
     keys = [
         mint_api_key("eu")[1],
         typo,
@@ -125,43 +125,43 @@ def test_a_key_whose_text_names_another_region_than_its_tenant_is_refused(
 
 @pytest.mark.parametrize("ip", ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"])
 def test_a_key_bound_to_networks_works_from_inside(tenant: TenantRef, new_key: NewKey, ip: str) -> None:
-    made = new_key(tenant, cidrs=["192.0.2.0/24", "2001:db8::/32"])
-    assert authenticate(made.secret, remote_ip=ip).tenant == tenant
+    created = new_key(tenant, cidrs=["192.0.2.0/24", "2001:db8::/32"])
+    assert authenticate(created.secret, remote_ip=ip).tenant == tenant
 
 
 @pytest.mark.parametrize("ip", ["198.51.100.7", "not an address", ""])
 def test_a_cached_key_is_still_bound_to_its_networks(tenant: TenantRef, new_key: NewKey, ip: str) -> None:
-    made = new_key(tenant, cidrs=["192.0.2.0/24"])
-    authenticate(made.secret, remote_ip="192.0.2.7")
-    assert refusal(made.secret, ip)[0] is Unauthenticated
+    created = new_key(tenant, cidrs=["192.0.2.0/24"])
+    authenticate(created.secret, remote_ip="192.0.2.7")
+    assert refusal(created.secret, ip)[0] is Unauthenticated
 
 
 def test_a_revocation_in_another_process_takes_effect_within_five_seconds(
     tenant: TenantRef, new_key: NewKey, actor: Actor, clock: Clock
 ) -> None:
-    made = new_key(tenant)
-    authenticate(made.secret, remote_ip=HOME)
-    change(tenant, made.key.id, actor, revoked_at=datetime.now(UTC))
+    created = new_key(tenant)
+    authenticate(created.secret, remote_ip=HOME)
+    change(tenant, created.key.id, actor, revoked_at=datetime.now(UTC))
     clock.ahead = 5.0
-    assert refusal(made.secret)[0] is Unauthenticated
+    assert refusal(created.secret)[0] is Unauthenticated
 
 
 def test_between_two_look_ups_nothing_is_asked(
     tenant: TenantRef, new_key: NewKey, django_assert_num_queries: Any
 ) -> None:
-    made = new_key(tenant)
-    authenticate(made.secret, remote_ip=HOME)
+    created = new_key(tenant)
+    authenticate(created.secret, remote_ip=HOME)
     with django_assert_num_queries(0, connection=connections["default"]):
-        authenticate(made.secret, remote_ip=HOME)
+        authenticate(created.secret, remote_ip=HOME)
 
 
 def test_a_key_that_expires_while_cached_stops_at_once(
     tenant: TenantRef, new_key: NewKey, clock: Clock
 ) -> None:
-    made = new_key(tenant, expires_at=datetime.now(UTC) + timedelta(seconds=2))
-    authenticate(made.secret, remote_ip=HOME)
+    created = new_key(tenant, expires_at=datetime.now(UTC) + timedelta(seconds=2))
+    authenticate(created.secret, remote_ip=HOME)
     clock.ahead = 3.0
-    assert refusal(made.secret)[0] is Unauthenticated
+    assert refusal(created.secret)[0] is Unauthenticated
 
 
 def test_after_rotation_both_keys_work_until_the_overlap_ends(
@@ -179,21 +179,21 @@ def test_after_rotation_both_keys_work_until_the_overlap_ends(
 def test_a_suspended_tenant_is_told_so_and_works_again_when_resumed(
     tenant: TenantRef, new_key: NewKey
 ) -> None:
-    made, staff = new_key(tenant), Actor("staff", "ops")
-    authenticate(made.secret, remote_ip=HOME)
+    created, staff = new_key(tenant), Actor("staff", "ops")
+    authenticate(created.secret, remote_ip=HOME)
     with control_scope(tenant.id, actor=staff) as s:
         suspend_tenant(s, reason="unpaid")
-    assert refusal(made.secret)[0] is TenantSuspended
+    assert refusal(created.secret)[0] is TenantSuspended
     with control_scope(tenant.id, actor=staff) as s:
         resume_tenant(s, reason="paid")
-    assert authenticate(made.secret, remote_ip=HOME).tenant == tenant
+    assert authenticate(created.secret, remote_ip=HOME).tenant == tenant
 
 
 def test_a_wrong_secret_learns_nothing_about_a_suspension(tenant: TenantRef, new_key: NewKey) -> None:
-    made = new_key(tenant)
+    created = new_key(tenant)
     with control_scope(tenant.id, actor=Actor("staff", "ops")) as s:
         suspend_tenant(s, reason="unpaid")
-    body = f"lep_live_eu_{made.key.id}_{mint_api_key('eu')[0].secret}"
+    body = f"lep_live_eu_{created.key.id}_{mint_api_key('eu')[0].secret}"
     assert refusal(body + cached_checksum(body))[0] is Unauthenticated
 
 
@@ -207,19 +207,19 @@ def test_a_suspended_tenant_is_not_activated_by_setting_it_up_again(tenant: Tena
 def test_a_stolen_table_verifies_no_key_without_the_pepper(
     tenant: TenantRef, new_key: NewKey, settings: Any
 ) -> None:
-    made = new_key(tenant)
+    created = new_key(tenant)
     settings.LEPTON_KEY_PEPPER = b"\0" * 32
-    assert refusal(made.secret)[0] is Unauthenticated
+    assert refusal(created.secret)[0] is Unauthenticated
 
 
 def test_no_part_of_the_secret_is_stored(tenant: TenantRef, new_key: NewKey, superuser: Any) -> None:
-    made = new_key(tenant)
-    secret = made.secret.rsplit("_", 1)[1][:-6]
+    created = new_key(tenant)
+    secret = created.secret.rsplit("_", 1)[1][:-6]
     row = superuser().execute(
-        "SELECT k::text, encode(secret_hmac, 'escape') FROM control_apikey k WHERE id = %s", [made.key.id]
+        "SELECT k::text, encode(secret_hmac, 'escape') FROM control_apikey k WHERE id = %s", [created.key.id]
     )
     stored = " ".join(row.fetchone())
-    assert made.key.id in stored
+    assert created.key.id in stored
     assert [n for n in range(len(secret) - 7) if secret[n : n + 8] in stored] == []
 
 

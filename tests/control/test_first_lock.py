@@ -58,10 +58,10 @@ def test_lists_still_hold_own_rows_only(
     actor: Actor,
     without_policies: None,
 ) -> None:
-    owner, made = person(tenant, MemberRole.OWNER), new_key(tenant)
+    owner, created = person(tenant, MemberRole.OWNER), new_key(tenant)
     with control_scope(stranger_tenant.id, actor=actor) as s:
         assert (list_members(s), list_api_keys(s), get_role(s, owner.id)) == ([], [], None)
-        assert made.key.id not in {entry.subject for entry in list_audit_entries(s, limit=500)}
+        assert created.key.id not in {entry.subject for entry in list_audit_entries(s, limit=500)}
 
 
 @pytest.mark.parametrize("fetch", [get_api_key, rotate_api_key, revoke_api_key])
@@ -73,9 +73,9 @@ def test_another_tenants_key_is_still_absent(
     without_policies: None,
     fetch: Any,
 ) -> None:
-    made = new_key(tenant)
+    created = new_key(tenant)
     with control_scope(stranger_tenant.id, actor=actor) as s, pytest.raises(NotFound):
-        fetch(s, made.key.id)
+        fetch(s, created.key.id)
 
 
 @pytest.mark.parametrize(

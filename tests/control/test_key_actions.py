@@ -43,20 +43,20 @@ def test_every_scope_can_be_given(tenant: TenantRef, new_key: NewKey) -> None:
 
 
 def test_the_secret_is_shown_once_and_in_no_representation(tenant: TenantRef, new_key: NewKey) -> None:
-    made = new_key(tenant)
-    assert made.secret not in repr(made)
-    assert made.secret not in made.key.masked_key
+    created = new_key(tenant)
+    assert created.secret not in repr(created)
+    assert created.secret not in created.key.masked_key
 
 
 def test_the_plan_limits_live_keys_and_revoking_makes_room(
     make_tenant: Callable[..., TenantRef], new_key: NewKey, actor: Actor
 ) -> None:
     tenant = make_tenant(plan="free")
-    made = [new_key(tenant) for _ in range(5)]
+    created = [new_key(tenant) for _ in range(5)]
     with pytest.raises(QuotaExceeded):
         new_key(tenant)
     with control_scope(tenant.id, actor=actor) as s:
-        revoke_api_key(s, made[0].key.id)
+        revoke_api_key(s, created[0].key.id)
     assert new_key(tenant).key.state == "active"
 
 
@@ -97,16 +97,16 @@ def test_a_key_is_rotated_once_and_not_after_its_end(
 def test_an_overlap_out_of_range_is_refused(
     tenant: TenantRef, new_key: NewKey, actor: Actor, overlap: timedelta
 ) -> None:
-    made = new_key(tenant)
+    created = new_key(tenant)
     with control_scope(tenant.id, actor=actor) as s, pytest.raises(Invalid):
-        rotate_api_key(s, made.key.id, overlap=overlap)
+        rotate_api_key(s, created.key.id, overlap=overlap)
 
 
 def test_revoking_twice_is_one_revocation(tenant: TenantRef, new_key: NewKey, actor: Actor) -> None:
-    made = new_key(tenant)
+    created = new_key(tenant)
     with control_scope(tenant.id, actor=actor) as s:
-        first = revoke_api_key(s, made.key.id)
-        assert revoke_api_key(s, made.key.id).revoked_at == first.revoked_at
+        revoked = revoke_api_key(s, created.key.id)
+        assert revoke_api_key(s, created.key.id).revoked_at == revoked.revoked_at
         revocations = [entry for entry in list_audit_entries(s) if entry.verb == "api_key.revoked"]
     assert len(revocations) == 1
 
@@ -126,17 +126,17 @@ def test_a_strangers_key_is_an_absent_key(
 
 
 def test_every_change_of_a_key_is_in_the_audit_log(tenant: TenantRef, new_key: NewKey, actor: Actor) -> None:
-    made = new_key(tenant)
+    created = new_key(tenant)
     with control_scope(tenant.id, actor=actor) as s:
-        rotate_api_key(s, made.key.id)
-        revoke_api_key(s, made.key.id)
+        rotate_api_key(s, created.key.id)
+        revoke_api_key(s, created.key.id)
         log = list_audit_entries(s)
-    verbs = [entry.verb for entry in log if entry.subject == made.key.id]
+    verbs = [entry.verb for entry in log if entry.subject == created.key.id]
     assert verbs == ["api_key.revoked", "api_key.rotated", "api_key.created"]
-    assert made.secret not in str(log)
+    assert created.secret not in str(log)
 
 
 def test_making_a_key_does_not_return_the_hash(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
-        made = create_api_key(s, name="x", scopes=["items:read"])
-    assert not hasattr(made.key, "secret_hmac")
+        created = create_api_key(s, name="x", scopes=["items:read"])
+    assert not hasattr(created.key, "secret_hmac")

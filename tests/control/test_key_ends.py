@@ -50,13 +50,13 @@ def is_accepted(secret: str, remote_ip: str) -> bool:
 
 def watch(endings: list[Ending]) -> None:
     """Uses every key again and again until the last has ended, and once more."""
-    end = max(one.ends_at for one in endings)
+    end = max(entry.ends_at for entry in endings)
     while datetime.now(UTC) < end + timedelta(milliseconds=50):
-        for one in endings:
-            one.look()
+        for entry in endings:
+            entry.look()
         time.sleep(0.005)
-    for one in endings:
-        one.look()
+    for entry in endings:
+        entry.look()
 
 
 @pytest.mark.proof(row=12)
@@ -65,11 +65,11 @@ def test_keys_in_use_end_at_their_expiry(
 ) -> None:
     tenant, count = make_tenant(plan="enterprise"), scale(20, 300)
     start = datetime.now(UTC) + timedelta(seconds=scale(3, 40))
-    moments = [start + timedelta(milliseconds=5 * n) for n in range(count)]
-    endings = [Ending(new_key(tenant, expires_at=one).secret, one) for one in moments]
+    times = [start + timedelta(milliseconds=5 * n) for n in range(count)]
+    endings = [Ending(new_key(tenant, expires_at=expiry).secret, expiry) for expiry in times]
     watch(endings)
-    late, early = sum(one.late for one in endings), sum(one.early for one in endings)
-    assert figure("keys accepted after their expiry", late, of=count, passes=late == 0)
+    n_late, early = sum(entry.late for entry in endings), sum(entry.early for entry in endings)
+    assert figure("keys accepted after their expiry", n_late, of=count, passes=n_late == 0)
     assert figure("keys refused before their expiry", early, of=count, passes=early == 0)
 
 
@@ -84,10 +84,10 @@ def test_a_replaced_key_works_through_its_overlap_and_no_longer(
         with control_scope(tenant.id, actor=actor) as s:
             successors.append(rotate_api_key(s, old.key.id, overlap=overlap).secret)
         endings.append(Ending(old.secret, datetime.now(UTC) + overlap))
-    watch([Ending(one.secret, one.ends_at) for one in endings])
-    late = sum(is_accepted(one.secret, HOME) for one in endings)
-    lost = sum(not is_accepted(one, HOME) for one in successors)
-    assert figure("replaced keys accepted after their overlap", late, of=count, passes=late == 0)
+    watch([Ending(entry.secret, entry.ends_at) for entry in endings])
+    n_late = sum(is_accepted(entry.secret, HOME) for entry in endings)
+    lost = sum(not is_accepted(secret, HOME) for secret in successors)
+    assert figure("replaced keys accepted after their overlap", n_late, of=count, passes=n_late == 0)
     assert figure("successors refused", lost, of=count, passes=lost == 0)
 
 
@@ -106,7 +106,7 @@ def test_a_key_in_use_opens_with_its_own_secret_alone(
 
 def networks(chance: random.Random) -> list[str]:
     """One to three networks of either kind."""
-    found: list[str] = []
+    results: list[str] = []
     for _ in range(chance.randint(1, 3)):
         if chance.random() < 0.6:
             size, width = chance.choice((8, 16, 24, 25, 31, 32)), 32
@@ -114,19 +114,19 @@ def networks(chance: random.Random) -> list[str]:
             size, width = chance.choice((32, 48, 64, 127, 128)), 128
         bits = chance.getrandbits(width) >> (width - size) << (width - size)
         text = ipaddress.IPv4Address(bits) if width == 32 else ipaddress.IPv6Address(bits)
-        found.append(f"{text}/{size}")
-    return found
+        results.append(f"{text}/{size}")
+    return results
 
 
 def around(network: str) -> Iterable[tuple[str, bool]]:
     """Addresses at both edges of a network, inside and out, also IPv4 written as IPv6; told by arithmetic alone."""
     text, _, size = network.partition("/")
-    first = int(ipaddress.ip_address(text))
+    lowest = int(ipaddress.ip_address(text))
     width = 128 if ":" in text else 32
-    last = first + 2 ** (width - int(size)) - 1
-    for number in (first - 1, first, (first + last) // 2, last, last + 1):
+    highest = lowest + 2 ** (width - int(size)) - 1
+    for number in (lowest - 1, lowest, (lowest + highest) // 2, highest, highest + 1):
         if 0 <= number < 2**width:
-            inside = first <= number <= last
+            inside = lowest <= number <= highest
             address = ipaddress.IPv6Address(number) if width == 128 else ipaddress.IPv4Address(number)
             yield str(address), inside
             if width == 32:
@@ -138,21 +138,21 @@ def around(network: str) -> Iterable[tuple[str, bool]]:
 def test_a_key_is_accepted_from_its_networks_and_from_nowhere_else(
     make_tenant: Callable[..., TenantRef], new_key: NewKey, scale: Any, figure: Any
 ) -> None:
-    chance, tenant, asked, wrong = random.Random(12), make_tenant(plan="enterprise"), 0, []
+    chance, tenant, n_requests, wrong = random.Random(12), make_tenant(plan="enterprise"), 0, []
     for _ in range(scale(12, 600)):
-        given = networks(chance)
-        secret = new_key(tenant, cidrs=given).secret
-        for address, inside in [pair for one in given for pair in around(one)]:
-            elsewhere = not inside and _in_another(address, given)
-            asked += 1
+        cidrs = networks(chance)
+        secret = new_key(tenant, cidrs=cidrs).secret
+        for address, inside in [pair for cidr in cidrs for pair in around(cidr)]:
+            elsewhere = not inside and _in_another(address, cidrs)
+            n_requests += 1
             if is_accepted(secret, address) != (inside or elsewhere):
-                wrong.append(f"{address} for {given}")
+                wrong.append(f"{address} for {cidrs}")
     assert figure(
-        "addresses judged wrongly against a key's networks", len(wrong), of=asked, passes=not wrong
+        "addresses judged wrongly against a key's networks", len(wrong), of=n_requests, passes=not wrong
     ), wrong[:3]
 
 
 def _in_another(address: str, given: list[str]) -> bool:
     """Whether an address beside one of the networks happens to lie in another of them."""
     plain = ipaddress.ip_address(address.removeprefix("::ffff:") if "." in address else address)
-    return any(plain in ipaddress.ip_network(one) for one in given)
+    return any(plain in ipaddress.ip_network(cidr) for cidr in given)

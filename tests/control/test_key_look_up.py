@@ -30,8 +30,8 @@ def run(sql: str, *params: object) -> list[tuple[Any, ...]]:
 def test_it_runs_as_an_owner_who_cannot_sign_in_with_a_pinned_search_path(
     database: None, superuser: Any
 ) -> None:
-    found = superuser().execute(FUNCTION).fetchone()
-    assert found == (
+    row = superuser().execute(FUNCTION).fetchone()
+    assert row == (
         True,
         '{"search_path=pg_catalog, pg_temp"}',
         "lepton_owner",
@@ -46,9 +46,9 @@ def test_it_runs_as_an_owner_who_cannot_sign_in_with_a_pinned_search_path(
 def test_it_finds_one_key_by_its_id_and_nothing_else(
     tenant: TenantRef, new_key: Callable[..., NewApiKey]
 ) -> None:
-    made = new_key(tenant)
-    found = run("SELECT tenant_id FROM app.find_api_key(%s)", made.key.id)
-    assert found == [(tenant.id,)]
+    created = new_key(tenant)
+    row = run("SELECT tenant_id FROM app.find_api_key(%s)", created.key.id)
+    assert row == [(tenant.id,)]
     assert run("SELECT tenant_id FROM app.find_api_key(%s)", "%") == []
     assert run("SELECT tenant_id FROM app.find_api_key(NULL)") == []
 
@@ -77,7 +77,7 @@ def test_a_stranger_scope_sees_none_of_the_rows(
     with control_scope(stranger_tenant.id, actor=actor) as s:
         seen = s.cursor().execute(count, (tenant.id,)).fetchone()
     with control_scope(tenant.id, actor=actor) as s:
-        own = s.cursor().execute(count, (tenant.id,)).fetchone()
+        own_row = s.cursor().execute(count, (tenant.id,)).fetchone()
     assert seen == (0,)
-    assert own is not None
-    assert own[0] > 0
+    assert own_row is not None
+    assert own_row[0] > 0

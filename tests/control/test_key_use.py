@@ -21,30 +21,30 @@ def forgotten() -> Iterator[None]:
 
 
 def test_using_a_key_is_noted(tenant: TenantRef, new_key: Callable[..., NewApiKey], actor: Actor) -> None:
-    made = new_key(tenant)
-    noted = key_use.record_use(tenant.id, made.key.id)
+    created = new_key(tenant)
+    noted = key_use.record_use(tenant.id, created.key.id)
     assert noted is not None
     noted.result(timeout=10)
     with control_scope(tenant.id, actor=actor) as s:
-        assert get_api_key(s, made.key.id).last_used_at is not None
+        assert get_api_key(s, created.key.id).last_used_at is not None
 
 
 def test_a_second_use_within_the_minute_writes_nothing(
     tenant: TenantRef, new_key: Callable[..., NewApiKey]
 ) -> None:
-    made = new_key(tenant)
-    first = key_use.record_use(tenant.id, made.key.id)
-    assert first is not None
-    first.result(timeout=10)
-    assert key_use.record_use(tenant.id, made.key.id) is None
+    created = new_key(tenant)
+    future = key_use.record_use(tenant.id, created.key.id)
+    assert future is not None
+    future.result(timeout=10)
+    assert key_use.record_use(tenant.id, created.key.id) is None
 
 
 def test_a_key_of_another_tenant_cannot_be_marked(
     tenant: TenantRef, stranger_tenant: TenantRef, new_key: Callable[..., NewApiKey], actor: Actor
 ) -> None:
-    made = new_key(tenant)
-    noted = key_use.record_use(stranger_tenant.id, made.key.id)
+    created = new_key(tenant)
+    noted = key_use.record_use(stranger_tenant.id, created.key.id)
     assert noted is not None
     noted.result(timeout=10)
     with control_scope(tenant.id, actor=actor) as s:
-        assert get_api_key(s, made.key.id).last_used_at is None
+        assert get_api_key(s, created.key.id).last_used_at is None

@@ -54,8 +54,8 @@ def pieces(key: str) -> Iterator[bytes]:
 
 def found_in(dump: bytes, keys: list[str]) -> set[str]:
     """Keys of which some twelve bytes of some spelling stand in the dump."""
-    known = {piece: key for key in keys for piece in pieces(key)}
-    return {known[part] for at in range(len(dump)) if (part := dump[at : at + WINDOW]) in known}
+    key_by_piece = {piece: key for key in keys for piece in pieces(key)}
+    return {key_by_piece[part] for at in range(len(dump)) if (part := dump[at : at + WINDOW]) in key_by_piece}
 
 
 def dump_of(connection: Any) -> bytes:
@@ -77,13 +77,13 @@ def minted(tenant: TenantRef, count: int, actor: Actor) -> list[str]:
 def test_of_many_minted_keys_a_dump_gives_none_back(
     make_tenant: Callable[..., TenantRef], actor: Actor, superuser: Any, scale: Any, figure: Any
 ) -> None:
-    count, most = scale(300, 10_000), PLANS["enterprise"].api_keys
-    shares = [min(most, count - at) for at in range(0, count, most)]
-    keys = [key for share in shares for key in minted(make_tenant(plan="enterprise"), share, actor)]
+    count, max_keys = scale(300, 10_000), PLANS["enterprise"].api_keys
+    shares = [min(max_keys, count - at) for at in range(0, count, max_keys)]
+    keys = [key for size in shares for key in minted(make_tenant(plan="enterprise"), size, actor)]
     dump = dump_of(superuser())
     ids = sum(key.split("_")[3].encode() in dump for key in keys[:200])
-    found = found_in(dump, keys)
-    assert figure("minted keys, of which the dump gives back", len(found), of=len(keys), passes=not found)
+    matches = found_in(dump, keys)
+    assert figure("minted keys, of which the dump gives back", len(matches), of=len(keys), passes=not matches)
     assert figure("ids of minted keys that the dump does hold", ids, of=200, passes=ids == 200)
 
 
@@ -99,11 +99,11 @@ def test_a_key_that_is_stored_in_any_spelling_is_found(
             text = [*spellings(key)][number].replace(b"\0", b"")[:60]
             create_api_key(s, name=text.decode("ascii"), scopes=["items:read"])
             planted.append((key, len(text) >= WINDOW and b"\0" not in [*spellings(key)][number]))
-    wanted = {key for key, can_be_stored in planted if can_be_stored}
-    found = found_in(dump_of(superuser()), keys)
+    expected = {key for key, can_be_stored in planted if can_be_stored}
+    matches = found_in(dump_of(superuser()), keys)
     assert figure(
         "control: keys planted in a spelling that were found",
-        len(found),
-        of=len(wanted),
-        passes=found == wanted,
+        len(matches),
+        of=len(expected),
+        passes=matches == expected,
     )

@@ -36,10 +36,10 @@ def test_the_last_owner_is_neither_removed_nor_demoted(tenant: TenantRef, person
 
 
 def test_one_of_two_owners_may_go(tenant: TenantRef, person: Person) -> None:
-    first, second = person(tenant, MemberRole.OWNER), person(tenant, MemberRole.OWNER)
-    with control_scope(tenant.id, actor=as_user(first)) as s:
-        remove_member(s, first.id)
-        assert [member.user_id for member in list_members(s)] == [second.id]
+    first_owner, second_owner = person(tenant, MemberRole.OWNER), person(tenant, MemberRole.OWNER)
+    with control_scope(tenant.id, actor=as_user(first_owner)) as s:
+        remove_member(s, first_owner.id)
+        assert [member.user_id for member in list_members(s)] == [second_owner.id]
 
 
 def test_two_owners_who_remove_each_other_at_once_leave_one(
@@ -93,8 +93,8 @@ def test_an_invitation_finds_the_account_whatever_its_case(
 
 def test_an_invitation_makes_an_account_that_cannot_sign_in_yet(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
-        made = invite_member(s, email=f"new-{tenant.id}@example.com", role=MemberRole.ANALYST)
-    assert not User.objects.get(id=made.user_id).has_usable_password()
+        invited = invite_member(s, email=f"new-{tenant.id}@example.com", role=MemberRole.ANALYST)
+    assert not User.objects.get(id=invited.user_id).has_usable_password()
 
 
 @pytest.mark.parametrize(
@@ -123,20 +123,20 @@ def test_a_user_sees_all_own_memberships_and_nobody_elses(
     person(stranger_tenant, MemberRole.OWNER)
     with control_scope(stranger_tenant.id, actor=actor) as s:
         add_member(s, user, MemberRole.VIEWER)
-    found = {membership.tenant.id: membership.role for membership in list_memberships(user)}
-    assert found == {tenant.id: MemberRole.EDITOR, stranger_tenant.id: MemberRole.VIEWER}
+    roles = {membership.tenant.id: membership.role for membership in list_memberships(user)}
+    assert roles == {tenant.id: MemberRole.EDITOR, stranger_tenant.id: MemberRole.VIEWER}
 
 
 def test_an_account_that_is_added_shows_its_name_once_its_person_has_signed_in_as_a_member(
     tenant: TenantRef, stranger_tenant: TenantRef, person: Person
 ) -> None:
-    owner, theirs = person(tenant, MemberRole.OWNER), person(stranger_tenant, MemberRole.OWNER)
-    User.objects.filter(pk=theirs.pk).update(name="Ada", last_login=timezone.now())
+    owner, other_owner = person(tenant, MemberRole.OWNER), person(stranger_tenant, MemberRole.OWNER)
+    User.objects.filter(pk=other_owner.pk).update(name="Ada", last_login=timezone.now())
     with control_scope(tenant.id, actor=as_user(owner)) as s:
-        added = invite_member(s, email=theirs.email, role=MemberRole.VIEWER)
-        listed = next(one for one in list_members(s) if one.user_id == theirs.pk)
-    User.objects.filter(pk=theirs.pk).update(last_login=timezone.now())
+        added = invite_member(s, email=other_owner.email, role=MemberRole.VIEWER)
+        listed = next(view for view in list_members(s) if view.user_id == other_owner.pk)
+    User.objects.filter(pk=other_owner.pk).update(last_login=timezone.now())
     with control_scope(tenant.id, actor=as_user(owner)) as s:
-        later = next(one for one in list_members(s) if one.user_id == theirs.pk)
-    assert {(one.name, one.last_sign_in) for one in (added, listed)} == {("", None)}
+        later = next(view for view in list_members(s) if view.user_id == other_owner.pk)
+    assert {(view.name, view.last_sign_in) for view in (added, listed)} == {("", None)}
     assert (later.name, later.last_sign_in is None) == ("Ada", False)

@@ -45,7 +45,7 @@ def test_an_open_tenant_has_a_space_in_its_region(database: None, actor: Actor) 
 def test_a_setting_up_that_broke_off_is_finished_by_the_next_call(
     database: None, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = given()
+    values = given()
 
     def down(*_: object, **__: object) -> None:
         raise KeyServiceUnavailable
@@ -53,17 +53,17 @@ def test_a_setting_up_that_broke_off_is_finished_by_the_next_call(
     with monkeypatch.context() as broken:
         broken.setattr(onboarding, "create_tenant_keys", down)
         with pytest.raises(KeyServiceUnavailable):
-            open_tenant(actor=actor, **asked)
-    half = Tenant.objects.get(slug=asked["slug"])
+            open_tenant(actor=actor, **values)
+    half = Tenant.objects.get(slug=values["slug"])
     assert half.status == "opening"
-    assert open_tenant(actor=actor, **asked).id == half.id
-    assert Tenant.objects.get(slug=asked["slug"]).status == "active"
+    assert open_tenant(actor=actor, **values).id == half.id
+    assert Tenant.objects.get(slug=values["slug"]).status == "active"
 
 
 def test_what_broke_off_at_the_space_keeps_its_keys(
     database: None, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = given()
+    values = given()
 
     def down(*_: object, **__: object) -> None:
         raise KeyServiceUnavailable
@@ -71,26 +71,26 @@ def test_what_broke_off_at_the_space_keeps_its_keys(
     with monkeypatch.context() as broken:
         broken.setattr(onboarding, "open_space", down)
         with pytest.raises(KeyServiceUnavailable):
-            open_tenant(actor=actor, **asked)
-    assert open_tenant(actor=actor, **asked).status == "active"
+            open_tenant(actor=actor, **values)
+    assert open_tenant(actor=actor, **values).status == "active"
 
 
 def test_a_half_made_tenant_is_not_finished_as_something_else(
     database: None, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = given()
+    values = given()
     monkeypatch.setattr(onboarding, "create_tenant_keys", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        open_tenant(actor=actor, **asked)
+        open_tenant(actor=actor, **values)
     with pytest.raises(Conflict, match="education in us"):
-        open_tenant(actor=actor, **{**asked, "region": "eu"})
+        open_tenant(actor=actor, **{**values, "region": "eu"})
 
 
 def test_an_open_tenant_is_not_opened_again(database: None, actor: Actor) -> None:
-    asked = given()
-    open_tenant(actor=actor, **asked)
+    values = given()
+    open_tenant(actor=actor, **values)
     with pytest.raises(Conflict, match="in use"):
-        open_tenant(actor=actor, **asked)
+        open_tenant(actor=actor, **values)
 
 
 def run(*arguments: str) -> str:
@@ -112,11 +112,11 @@ def test_the_command_prints_a_key_that_works(database: None) -> None:
 
 def test_the_command_makes_the_owner_once(database: None) -> None:
     email = f"{secrets.token_hex(6)}@example.com"
-    first = run(*arguments(f"t-{secrets.token_hex(6)}", owner=email))
+    first_output = run(*arguments(f"t-{secrets.token_hex(6)}", owner=email))
     second = run(*arguments(f"t-{secrets.token_hex(6)}", owner=email))
     owner = find_user_by_email(email)
     assert owner is not None
-    assert (first.count("password"), second.count("password")) == (1, 0)
+    assert (first_output.count("password"), second.count("password")) == (1, 0)
     assert [membership.role for membership in list_memberships(owner)] == [MemberRole.OWNER, MemberRole.OWNER]
 
 

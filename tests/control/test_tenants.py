@@ -51,11 +51,11 @@ def given(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_a_wrong_field_is_named_and_nothing_is_made(database: None, field: str, value: str) -> None:
-    asked = given(**{field: value})
+    values = given(**{field: value})
     with pytest.raises(Invalid) as caught:
-        create_tenant(actor=STAFF, **asked)
+        create_tenant(actor=STAFF, **values)
     assert [error.pointer for error in caught.value.errors] == [f"/{field}"]
-    assert not Tenant.objects.filter(slug=asked["slug"]).exists()
+    assert not Tenant.objects.filter(slug=values["slug"]).exists()
 
 
 def test_all_wrong_fields_are_named_at_once(database: None) -> None:
@@ -66,17 +66,17 @@ def test_all_wrong_fields_are_named_at_once(database: None) -> None:
 
 def test_a_region_that_is_not_served_here_gets_no_tenant(database: None, settings: Any) -> None:
     settings.LEPTON_SERVED_REGIONS = ("eu",)
-    asked = given(region="us")
+    values = given(region="us")
     with pytest.raises(RegionNotServed):
-        create_tenant(actor=STAFF, **asked)
-    assert not Tenant.objects.filter(slug=asked["slug"]).exists()
+        create_tenant(actor=STAFF, **values)
+    assert not Tenant.objects.filter(slug=values["slug"]).exists()
 
 
 def test_an_address_name_is_given_once(database: None) -> None:
-    asked = given()
-    create_tenant(actor=STAFF, **asked)
+    values = given()
+    create_tenant(actor=STAFF, **values)
     with pytest.raises(Conflict):
-        create_tenant(actor=STAFF, **asked)
+        create_tenant(actor=STAFF, **values)
 
 
 def test_a_new_entry_is_not_usable_before_it_is_opened(database: None) -> None:

@@ -134,7 +134,7 @@ _WITH_NEWER_KEY = sealed_stream(PLAINTEXT, keyring=ring("eu", _TENANTS[0], seali
 
 def between_chunks(draw: random.Random) -> Attempt:
     """Chunks of a model's file reordered, dropped, repeated or taken from another sealing of the same file."""
-    chunks, others = _chunks(_STREAM), _chunks(_OTHER)
+    chunks, other_chunks = _chunks(_STREAM), _chunks(_OTHER)
     at, other = draw.sample(range(len(chunks)), 2)
     changed = draw.choice(
         [
@@ -144,7 +144,7 @@ def between_chunks(draw: random.Random) -> Attempt:
             chunks[: at + 1] if at + 1 < len(chunks) else [],
             [*chunks[:at], chunks[at], *chunks[at:]],
             [*chunks, chunks[-1]],
-            [*chunks[:at], others[at], *chunks[at + 1 :]],
+            [*chunks[:at], other_chunks[at], *chunks[at + 1 :]],
         ]
     )
     return lambda: opened_stream(_STREAM[:STREAM_HEAD_BYTES] + b"".join(changed))

@@ -16,7 +16,7 @@ SECRET = bytes(32)
 def test_the_file_is_made_at_first_use_for_its_owner_only(tmp_path: Path) -> None:
     LocalKms(tmp_path / "kms" / "eu.key").wrap(SECRET, context=CONTEXT)
     assert stat.S_IMODE((tmp_path / "kms" / "eu.key").stat().st_mode) == 0o600
-    assert [found.name for found in (tmp_path / "kms").iterdir()] == ["eu.key"]
+    assert [path.name for path in (tmp_path / "kms").iterdir()] == ["eu.key"]
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o610])

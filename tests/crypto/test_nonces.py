@@ -84,8 +84,10 @@ def test_no_nonce_repeats_within_and_between_forked_processes(
     ended = [os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(FORKS)]
     assert ended == [0] * FORKS
     assert len(nonces) == count
-    again = repeated(nonces)
-    assert figure(f"repeated nonces of {FORKS} forked processes", again, of=count, passes=again == 0)
+    n_repeated = repeated(nonces)
+    assert figure(
+        f"repeated nonces of {FORKS} forked processes", n_repeated, of=count, passes=n_repeated == 0
+    )
 
 
 def test_equal_plaintexts_look_different(cipher: BoundCipher) -> None:

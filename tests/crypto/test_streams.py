@@ -88,9 +88,9 @@ def test_a_cut_at_a_chunk_border_is_seen_by_the_last_flag(keyring: Keyring) -> N
 
 def test_a_chunk_of_another_sealing_of_the_same_file_is_refused(keyring: Keyring) -> None:
     head, chunks = _parts(_sealed(keyring, CONTENT))
-    _, others = _parts(_sealed(keyring, CONTENT))
+    _, other_chunks = _parts(_sealed(keyring, CONTENT))
     with pytest.raises(DecryptionFailed):
-        _opened(keyring, head + b"".join([others[0], *chunks[1:]]))
+        _opened(keyring, head + b"".join([other_chunks[0], *chunks[1:]]))
 
 
 @pytest.mark.parametrize(

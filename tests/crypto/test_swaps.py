@@ -50,9 +50,11 @@ def test_swaps_of_every_kind_are_refused_alike(scale: Scale, figure: Figure, tmp
     kinds = {**ATTACKS, "between root keys' places": attacks.between_roots(LocalKms(tmp_path / "eu.key"))}
     names = [list(kinds)[number % len(kinds)] for number in range(count)]
     seen = Counter((name, outcome(kinds[name](draw))) for name in names)
-    others = {key: number for key, number in seen.items() if key[1] != "refused"}
+    unexpected = {key: number for key, number in seen.items() if key[1] != "refused"}
     assert {name for name, _ in seen} == set(kinds)
-    assert figure("swaps that were not refused", sum(others.values()), of=count, passes=not others), others
+    assert figure("swaps that were not refused", sum(unexpected.values()), of=count, passes=not unexpected), (
+        unexpected
+    )
 
 
 def _sample(kind: str, size: int) -> tuple[bytes, Callable[[bytes], object]]:

@@ -14,7 +14,7 @@ from tenants.scope import Actor, scope
 def add_items(actor: Actor) -> Callable[..., None]:
     def add(tenant: TenantRef, *ids: str) -> None:
         with scope(tenant, actor=actor) as s:
-            catalog.upsert_items(s, [ItemInput(id=one, title=one.title()) for one in ids])
+            catalog.upsert_items(s, [ItemInput(id=item_id, title=item_id.title()) for item_id in ids])
 
     return add
 

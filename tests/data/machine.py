@@ -63,7 +63,9 @@ class Reference:
     `uncorrected` says how many at most.
     """
 
-    events: dict[str, Counter[Happened]] = field(default_factory=lambda: {one: Counter() for one in PROFILES})
+    events: dict[str, Counter[Happened]] = field(
+        default_factory=lambda: {name: Counter() for name in PROFILES}
+    )
     erased: dict[str, datetime] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     kept_for_days: int = 395
@@ -78,20 +80,20 @@ class Reference:
         return not (too_old or before_erasure or one.profile in self.refused)
 
     def add(self, one: Happened) -> None:
-        known = self.events[one.profile]
-        if one.id and known[one]:
+        stored = self.events[one.profile]
+        if one.id and stored[one]:
             self.waiting[one.profile] += 1
             return
-        known[one] += 1
+        stored[one] += 1
         self.taken += 1
 
     def keep_for(self, days: int) -> None:
         self.kept_for_days = days
         self.uncorrected += self.waiting.total()
         earliest = datetime.now(UTC) - timedelta(days=days)
-        for known in self.events.values():
-            for one in [one for one in known if one.at < earliest]:
-                del known[one]
+        for stored in self.events.values():
+            for event in [event for event in stored if event.at < earliest]:
+                del stored[event]
 
 
 happened = st.builds(
@@ -114,7 +116,7 @@ class Space(RuleBasedStateMachine):
         self.reference = Reference()
         self.tenant = self.open()
         with scope(self.tenant, actor=self.actor) as s:
-            catalog.upsert_items(s, [ItemInput(id=one, title=one.title()) for one in ITEMS])
+            catalog.upsert_items(s, [ItemInput(id=name, title=name.title()) for name in ITEMS])
 
     def open(self) -> TenantRef:
         """A new tenant."""
@@ -132,7 +134,7 @@ class Space(RuleBasedStateMachine):
 
     def _send(self, batch: list[Happened]) -> None:
         with scope(self.tenant, actor=self.actor) as s:
-            receipt = record_events(s, [one.sent() for one in batch])
+            receipt = record_events(s, [event.sent() for event in batch])
         tried = self.reference.sent.get(tuple(batch), set(range(len(batch))))
         rejected = {row for row in tried if not self.reference.takes(batch[row])}
         assert {error.row for error in receipt.rejected} == rejected
@@ -149,9 +151,9 @@ class Space(RuleBasedStateMachine):
         if not self.reference.takes(batch[0]):
             return
         with scope(self.tenant, actor=self.actor) as s:
-            receipt = record_events(s, [one.sent() for one in batch])
-        for one in batch if not receipt.batch_repeated else []:
-            self.reference.add(one)
+            receipt = record_events(s, [event.sent() for event in batch])
+        for event in batch if not receipt.batch_repeated else []:
+            self.reference.add(event)
         self.reference.sent[tuple(batch)] = set()
 
     @rule(who=WHO)
@@ -187,7 +189,7 @@ class Space(RuleBasedStateMachine):
         lines = [
             line for line in export_profile(self.tenant, who, actor=self.actor) if line["type"] == "event"
         ]
-        expected = [one.item for one in self.reference.events[who].elements()]
+        expected = [event.item for event in self.reference.events[who].elements()]
         assert sorted(line["item_id"] for line in lines) == sorted(expected)
 
     @rule()
@@ -230,7 +232,7 @@ class Space(RuleBasedStateMachine):
                 who: timeline.load_history(s, derive_profile_key(s, who), limit=10**6).events.size
                 for who in PROFILES
             }
-        expected = {who: known.total() for who, known in self.reference.events.items()}
+        expected = {who: stored.total() for who, stored in self.reference.events.items()}
         assert {who: min(n, 5000) for who, n in sizes.items()} == {
             who: min(n, 5000) for who, n in expected.items()
         }
@@ -251,7 +253,7 @@ class Space(RuleBasedStateMachine):
         scanned = sorted(
             events.size for _, events in timeline.scan_histories(self.tenant, actor=self.actor, page_size=2)
         )
-        expected = sorted(known.total() for known in self.reference.events.values() if known)
+        expected = sorted(stored.total() for stored in self.reference.events.values() if stored)
         assert scanned == expected
         with scope(self.tenant, actor=self.actor) as s:
             assert timeline.count_events(s) == sum(expected)

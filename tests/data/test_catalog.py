@@ -15,9 +15,9 @@ def put(tenant, actor, *items: ItemInput):
 
 
 def test_an_upsert_says_what_it_did(tenant, actor):
-    first = put(tenant, actor, ItemInput(id="a"), ItemInput(id="b"))
+    first_page = put(tenant, actor, ItemInput(id="a"), ItemInput(id="b"))
     second = put(tenant, actor, ItemInput(id="a"), ItemInput(id="b", title="B"), ItemInput(id="c"))
-    assert (first.created, first.updated, first.unchanged) == (2, 0, 0)
+    assert (first_page.created, first_page.updated, first_page.unchanged) == (2, 0, 0)
     assert (second.created, second.updated, second.unchanged) == (1, 1, 1)
 
 
@@ -55,9 +55,9 @@ def test_every_change_has_a_later_version(tenant, actor):
 def test_pages_give_every_item_once(tenant, actor):
     put(tenant, actor, *(ItemInput(id=f"i{n}") for n in range(5)))
     with scope(tenant, actor=actor) as s:
-        first, after = catalog.list_items(s, limit=3)
-        rest, end = catalog.list_items(s, limit=3, after=after or 0)
-    assert [view.item.id for view in first + rest] == ["i0", "i1", "i2", "i3", "i4"]
+        first_page, after = catalog.list_items(s, limit=3)
+        next_page, end = catalog.list_items(s, limit=3, after=after or 0)
+    assert [view.item.id for view in first_page + next_page] == ["i0", "i1", "i2", "i3", "i4"]
     assert end is None
 
 

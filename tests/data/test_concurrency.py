@@ -78,9 +78,9 @@ def test_merging_while_events_arrive_loses_and_doubles_nothing(tenant, actor, mu
     def sender(lane: int) -> Callable[[int], object]:
         def work(number: int) -> None:
             if number < batches:
-                first = 10 * (2 * number + lane)
+                offset = 10 * (2 * number + lane)
                 sent[lane] += send(
-                    tenant, actor, *(view(first + n, event_id=f"{first + n}") for n in range(10))
+                    tenant, actor, *(view(offset + n, event_id=f"{offset + n}") for n in range(10))
                 )
             else:
                 time.sleep(0.01)
@@ -88,11 +88,11 @@ def test_merging_while_events_arrive_loses_and_doubles_nothing(tenant, actor, mu
         return work
 
     with (
-        Side(sender(0)) as one,
+        Side(sender(0)) as first_side,
         Side(sender(1)) as two,
         Side(lambda _: try_to_merge(tenant, actor)) as merging,
     ):
-        while min(one.rounds, two.rounds) < batches:
+        while min(first_side.rounds, two.rounds) < batches:
             time.sleep(0.02)
     try_to_merge(tenant, actor)
     with scope(tenant, actor=actor) as s:
@@ -172,13 +172,13 @@ def test_a_scan_beside_merges_gives_every_event_once(tenant, actor, mugs, scale,
     names, scans = [f"p{n}" for n in range(12)], scale(5, 100)
     for number in range(8):
         send(tenant, actor, *(view(number, profile=name) for name in names))
-    known = {name: f"known-{name}" for name in names}
-    send(tenant, actor, *(view(0, profile=name, event_id=known[name]) for name in names))
+    profile_ids = {name: f"known-{name}" for name in names}
+    send(tenant, actor, *(view(0, profile=name, event_id=profile_ids[name]) for name in names))
     wrong = []
 
     def churn(number: int) -> None:
         name = names[number % len(names)]
-        send(tenant, actor, view(0, profile=name, event_id=known[name], value=number))
+        send(tenant, actor, view(0, profile=name, event_id=profile_ids[name], value=number))
         try_to_merge(tenant, actor, name)
 
     with Side(churn):
@@ -190,7 +190,7 @@ def test_a_scan_beside_merges_gives_every_event_once(tenant, actor, mugs, scale,
 
 
 def test_an_erasure_beside_ingest_and_merges_leaves_nothing(tenant, actor, mugs, scale, figure):
-    rounds, left = scale(3, 60), 0
+    rounds, remaining = scale(3, 60), 0
     for number in range(rounds):
         name = f"person-{number}"
 
@@ -200,8 +200,8 @@ def test_an_erasure_beside_ingest_and_merges_leaves_nothing(tenant, actor, mugs,
         with Side(ingest), Side(lambda _, name=name: try_to_merge(tenant, actor, name)):
             time.sleep(0.1)
             erase_profile(tenant, name, actor=actor)
-        left += rows_of(tenant, actor, name)
-    assert figure("rows of erased profiles left behind", left, of=rounds, passes=left == 0)
+        remaining += rows_of(tenant, actor, name)
+    assert figure("rows of erased profiles left behind", remaining, of=rounds, passes=remaining == 0)
 
 
 def rows_of(tenant, actor, profile: str) -> int:
@@ -278,9 +278,9 @@ def during_an_erasure(tenant, actor, mugs, monkeypatch):
 def test_an_erasure_that_wins_over_a_merge_is_final(during_an_erasure, monkeypatch):
     def merge_slowly(s, pause) -> None:
         def read_and_pause(*given, **named):
-            found = list(real(*given, **named))
+            rows = list(real(*given, **named))
             pause()
-            return found
+            return rows
 
         monkeypatch.setattr(merge.chunks, "read_chunks", read_and_pause)
         merge_profiles(s, [derive_profile_key(s, "ann")])

@@ -23,8 +23,8 @@ START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
 
 def fill(tenant, actor, batches: int, size: int) -> None:
     for number in range(batches):
-        moments = (START + timedelta(seconds=number * size + n) for n in range(size))
-        events = [EventInput(item_id="mug", kind="view", profile_id="hot", at=at) for at in moments]
+        times = (START + timedelta(seconds=number * size + n) for n in range(size))
+        events = [EventInput(item_id="mug", kind="view", profile_id="hot", at=at) for at in times]
         with scope(tenant, actor=actor) as s:
             assert record_events(s, events).accepted == size
 
@@ -39,13 +39,13 @@ def merged(tenant, actor) -> float:
 
 
 def tail_ms(tenant, actor) -> float:
-    taken = []
+    durations = []
     for _ in range(20):
         with scope(tenant, actor=actor) as s:
             started = time.perf_counter()
             assert timeline.load_history(s, derive_profile_key(s, "hot")).events.size >= 512
-            taken.append((time.perf_counter() - started) * 1000)
-    return median(taken)
+            durations.append((time.perf_counter() - started) * 1000)
+    return median(durations)
 
 
 def test_a_profile_with_a_million_events_is_read_by_its_tail(tenant, actor, mugs, scale, figure):

@@ -66,8 +66,8 @@ def test_an_unknown_item_counts_as_soon_as_it_exists(tenant, actor, mugs, add_it
 def test_the_same_batch_again_has_no_second_effect(tenant, actor, mugs):
     batch = [event("mug"), event("cup")]
     record(tenant, actor, *batch)
-    again = record(tenant, actor, *batch)
-    assert (again.accepted, again.duplicates, again.batch_repeated) == (0, 2, True)
+    repeated = record(tenant, actor, *batch)
+    assert (repeated.accepted, repeated.duplicates, repeated.batch_repeated) == (0, 2, True)
     assert history(tenant, actor).size == 2
 
 

@@ -68,7 +68,7 @@ def test_late_events_move_to_their_place_in_time(tenant, actor, mugs):
     settle(tenant, actor)
     send(tenant, actor, *(view(3000 - n) for n in range(500)))
     merge(tenant, actor)
-    times = [moment for _, first, last in chunks(tenant, actor) for moment in (first, last)]
+    times = [time for _, first_at, last_at in chunks(tenant, actor) for time in (first_at, last_at)]
     assert times == sorted(times)
     with scope(tenant, actor=actor) as s:
         assert (
@@ -129,8 +129,8 @@ def test_a_merge_between_two_pages_of_a_scan_neither_hides_nor_doubles(tenant, a
         for n in range(4):
             send(tenant, actor, view(n, profile_id=name, item_id="cup"))
     pages = timeline.scan_histories(tenant, actor=actor, page_size=6)
-    first_key, first = next(pages)
+    first_key, first_at = next(pages)
     with scope(tenant, actor=actor) as s:
         (second_key,) = find_merge_candidates(s, after=first_key)
         merge_profiles(s, [second_key])
-    assert [first.size, *(events.size for _, events in pages)] == [4, 4]
+    assert [first_at.size, *(events.size for _, events in pages)] == [4, 4]

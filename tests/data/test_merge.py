@@ -18,7 +18,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 def add(tenant, actor, minutes: range, *, ids: bool = False) -> None:
     for minute in minutes:
-        one = EventInput(
+        event = EventInput(
             item_id="mug",
             kind="view",
             profile_id="ann",
@@ -26,7 +26,7 @@ def add(tenant, actor, minutes: range, *, ids: bool = False) -> None:
             id=f"e{minute % 3}" if ids else None,
         )
         with scope(tenant, actor=actor) as s:
-            record_events(s, [one])
+            record_events(s, [event])
 
 
 def chunks(s) -> list[tuple[int, int]]:
@@ -114,5 +114,5 @@ def test_a_scan_gives_every_profile_once_with_its_whole_history(tenant, actor, m
     add(tenant, actor, range(5))
     with scope(tenant, actor=actor) as s:
         record_events(s, [EventInput(item_id="cup", kind="view", profile_id="bob", at=NOW)])
-    found = list(timeline.scan_histories(tenant, actor=actor, page_size=limit))
-    assert sorted(events.size for _, events in found) == [1, 5]
+    histories = list(timeline.scan_histories(tenant, actor=actor, page_size=limit))
+    assert sorted(events.size for _, events in histories) == [1, 5]

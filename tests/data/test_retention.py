@@ -26,8 +26,8 @@ def keep_for(tenant, actor, days: int) -> None:
 
 def send(tenant, actor, *days_ago: int, item: str = "mug", profile: str = "ann") -> None:
     events = [
-        EventInput(item_id=item, kind="view", profile_id=profile, at=NOW - timedelta(days=one))
-        for one in days_ago
+        EventInput(item_id=item, kind="view", profile_id=profile, at=NOW - timedelta(days=age))
+        for age in days_ago
     ]
     with scope(tenant, actor=actor) as s:
         assert record_events(s, events).accepted == len(events)
@@ -58,8 +58,8 @@ def test_old_events_go_and_new_ones_stay(mixed, actor):
 def test_what_was_seen_in_old_events_is_forgotten(mixed, actor):
     assert history(mixed, actor).seen.size == 2
     enforce_retention(mixed, actor=actor)
-    left = history(mixed, actor)
-    assert left.seen.tolist() == left.events["item"].tolist()
+    remaining = history(mixed, actor)
+    assert remaining.seen.tolist() == remaining.events["item"].tolist()
 
 
 def test_the_second_run_finds_nothing(mixed, actor):

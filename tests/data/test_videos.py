@@ -21,11 +21,11 @@ PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\
 def frames_of(picture: EncodedImage) -> list[Image.Image]:
     image = Image.open(io.BytesIO(picture.content))
     assert Image.MIME[image.format or ""] == picture.content_type
-    found = []
-    for place in range(getattr(image, "n_frames", 1)):
-        image.seek(place)
-        found.append(image.convert("RGB"))
-    return found
+    shades = []
+    for position in range(getattr(image, "n_frames", 1)):
+        image.seek(position)
+        shades.append(image.convert("RGB"))
+    return shades
 
 
 def shades(picture: EncodedImage) -> list[int]:
@@ -42,8 +42,8 @@ def refusal(content: bytes, said: str = MP4) -> Invalid:
 def test_four_frames_are_kept_from_the_middle_of_each_quarter(kind: str) -> None:
     picture = reencode_image(clip(kind), media_type(kind))
     assert picture.content_type == "image/webp"
-    wanted = [place * 255 // 40 for place in (5, 15, 25, 35)]
-    assert np.abs(np.subtract(shades(picture), wanted)).max() <= 8
+    expected = [position * 255 // 40 for position in (5, 15, 25, 35)]
+    assert np.abs(np.subtract(shades(picture), expected)).max() <= 8
 
 
 def test_h264_with_sound_is_read() -> None:

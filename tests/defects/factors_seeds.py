@@ -78,8 +78,8 @@ FACTORS_SEEDS = (
     Seed(
         "who did much after the cut counts more than others",
         "recommender/benchmarks/evaluation_report.py",
-        "accumulator.summarize_metrics(rng, split.user)",
-        "accumulator.summarize_metrics(rng)",
+        "metrics.summarize_metrics(rng, split.user)",
+        "metrics.summarize_metrics(rng)",
         "tests/recommender/benchmarks/test_evaluate.py",
     ),
     Seed(

@@ -155,19 +155,21 @@ COPIES = [
 
 def everything_said(raw: psycopg.Connection[Any], statement: str) -> str:
     """All that comes back: rows of each result, copied bytes, notices, notifications, the error."""
-    said: list[str] = []
-    raw.add_notice_handler(lambda notice: said.append(f"{notice.message_primary} {notice.message_detail}"))
+    messages: list[str] = []
+    raw.add_notice_handler(
+        lambda notice: messages.append(f"{notice.message_primary} {notice.message_detail}")
+    )
     cursor = psycopg.Cursor(raw)
     try:
         if statement.startswith("COPY"):
             with cursor.copy(statement) as copied:
-                said += [bytes(block).decode("latin-1") for block in copied]
+                messages += [bytes(block).decode("latin-1") for block in copied]
         else:
             cursor.execute(statement)
-            said += [str(row) for result in cursor.results() if result.description for row in result]
+            messages += [str(row) for result in cursor.results() if result.description for row in result]
     except psycopg.Error as error:
-        said.append(f"{error} {error.diag.message_detail} {error.diag.context}")
-    return " ".join(said + [str(one) for one in raw.notifies(timeout=0)])
+        messages.append(f"{error} {error.diag.message_detail} {error.diag.context}")
+    return " ".join(messages + [str(message) for message in raw.notifies(timeout=0)])
 
 
 def shows(said: str) -> bool:

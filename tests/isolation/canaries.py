@@ -26,8 +26,8 @@ def _in_base64(offset: int) -> Callable[[str], bytes]:
 
     def spelled(word: str) -> bytes:
         raw = b"\0" * offset + word.encode()
-        whole = base64.b64encode(raw).rstrip(b"=")
-        return whole[(0, 2, 3)[offset] : len(raw) * 8 // 6]
+        encoded = base64.b64encode(raw).rstrip(b"=")
+        return encoded[(0, 2, 3)[offset] : len(raw) * 8 // 6]
 
     return spelled
 
@@ -85,12 +85,12 @@ class Search:
         self._forms = list({form.beginning: form for form in forms}.values())
 
     def __call__(self, contents: Iterable[bytes]) -> set[str]:
-        found: set[str] = set()
+        spellings: set[str] = set()
         for content in contents:
             self.bytes_read += len(content)
             for part in (content, *inflated(content)):
-                found.update(word for form in self._forms for word in form.found(part))
-        return found
+                spellings.update(word for form in self._forms for word in form.found(part))
+        return spellings
 
 
 class _Form:

@@ -23,8 +23,8 @@ def rows(cursor: Any, sql: str) -> list[tuple[Any, ...]]:
 
 def everywhere(sql: str, aliases: list[str] = ALIASES) -> list[tuple[Any, ...]]:
     """Rows of every database, each with its alias in front, read as the application's role."""
-    found: list[tuple[Any, ...]] = []
+    entries: list[tuple[Any, ...]] = []
     for alias in aliases:
         with connections[alias].cursor() as cursor:
-            found += [(alias, *row) for row in rows(cursor, sql)]
-    return found
+            entries += [(alias, *row) for row in rows(cursor, sql)]
+    return entries

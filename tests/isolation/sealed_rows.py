@@ -66,13 +66,13 @@ class Sealed:
 
 
 def sealed_rows(connection: Any, tenant: TenantRef) -> list[Sealed]:
-    found: list[Sealed] = []
+    sealed: list[Sealed] = []
     for table, columns in KEY_COLUMNS.items():
         rows = connection.execute(
             f"SELECT {', '.join(columns)}, body FROM {table} WHERE tenant_id = %s", (tenant.id,)
         )
-        found += [Sealed(tenant, table, tuple(row[:-1]), bytes(row[-1])) for row in rows.fetchall()]
-    return found
+        sealed += [Sealed(tenant, table, tuple(row[:-1]), bytes(row[-1])) for row in rows.fetchall()]
+    return sealed
 
 
 def put(connection: Any, row: Sealed, body: bytes) -> None:

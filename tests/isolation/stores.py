@@ -64,8 +64,8 @@ class Stores:
         """Pages of tables as the write-ahead log holds them compressed."""
         with tempfile.TemporaryDirectory() as folder:
             log = self.home / "postgres" / "data" / "pg_wal"
-            place = ["--path", str(log), "--start", since, "--end", self.position()]
-            self._run("pg_waldump", *place, "--quiet", "--save-fullpage", f"{folder}/pages")
+            arguments = ["--path", str(log), "--start", since, "--end", self.position()]
+            self._run("pg_waldump", *arguments, "--quiet", "--save-fullpage", f"{folder}/pages")
             for path in sorted(Path(folder).rglob("*_main")):
                 yield path.read_bytes()
 
@@ -101,8 +101,8 @@ def _value(server: redis.Redis, key: bytes) -> bytes:
         b"hash": lambda: server.hgetall(key),
         b"stream": lambda: server.xrange(key),
     }
-    found = readers.get(bytes(server.type(key)), lambda: b"")()
-    return b"".join(_flat(found))
+    content = readers.get(bytes(server.type(key)), lambda: b"")()
+    return b"".join(_flat(content))
 
 
 def _flat(value: Any) -> Iterator[bytes]:

@@ -38,8 +38,8 @@ def replayed(alias: str, claim: str) -> str:
     """What the database says to such a claim, in whose scope no row need be."""
     with claimed(alias, claim) as cursor:
         try:
-            asked = f"SELECT app.is_ops(), count(*) FROM {TABLE[alias.partition('_')[0]]}"
-            return str(cursor.execute(asked).fetchone())
+            statement = f"SELECT app.is_ops(), count(*) FROM {TABLE[alias.partition('_')[0]]}"
+            return str(cursor.execute(statement).fetchone())
         except psycopg.errors.InsufficientPrivilege as error:
             return str(error.diag.message_primary)
 
@@ -48,14 +48,14 @@ def replayed(alias: str, claim: str) -> str:
 def test_a_claim_of_one_database_is_forged_in_every_other(kind, database, figure):
     pairs = list(permutations(ALIASES, 2))
     claim = kind.format(uuid4())
-    taken = [(a, b) for a, b in pairs if replayed(b, sign_claim(a, claim, LIFETIME)) != "forged scope"]
+    accepted = [(a, b) for a, b in pairs if replayed(b, sign_claim(a, claim, LIFETIME)) != "forged scope"]
     assert [
         replayed(a, sign_claim(a, claim, LIFETIME))
         for a in ALIASES
         if "scope" in replayed(a, sign_claim(a, claim, LIFETIME))
     ] == []
     what = f"databases that believed another one's claim ({kind.partition(':')[0]})"
-    assert figure(what, len(taken), of=len(pairs), passes=not taken), taken
+    assert figure(what, len(accepted), of=len(pairs), passes=not accepted), accepted
 
 
 def altered(stolen: str, mine: UUID, other: UUID) -> dict[str, str]:
@@ -85,9 +85,11 @@ def altered(stolen: str, mine: UUID, other: UUID) -> dict[str, str]:
 def test_a_stolen_claim_cannot_be_altered(mine, other, figure):
     stolen = sign_claim(ALIAS, f"tenant:{other.id}", LIFETIME)
     tried = altered(stolen, mine.id, other.id)
-    said = {name: replayed(ALIAS, claim) for name, claim in tried.items()}
-    taken = {name: one for name, one in said.items() if not one.startswith(("forged", "no scope"))}
-    assert figure("altered claims that were believed", len(taken), of=len(tried), passes=not taken), taken
+    outcomes = {name: replayed(ALIAS, claim) for name, claim in tried.items()}
+    accepted = {name: text for name, text in outcomes.items() if not text.startswith(("forged", "no scope"))}
+    assert figure("altered claims that were believed", len(accepted), of=len(tried), passes=not accepted), (
+        accepted
+    )
 
 
 @pytest.mark.parametrize("claim", ["tenant:{}", "user:{}", "ops:sweeper"])
@@ -117,11 +119,11 @@ def test_a_claim_for_operations_opens_no_table_of_a_tenant(other, table):
 def test_only_a_claim_for_operations_sees_every_job(tenant, actor, claim):
     with scope(tenant, actor=actor) as s:
         request_job(s, "train", parameters={})
-    asked = "SELECT app.is_ops(), count(*) > 0 FROM data_job"
+    statement = "SELECT app.is_ops(), count(*) > 0 FROM data_job"
     with claimed(ALIAS, sign_claim(ALIAS, claim.format(uuid4()), LIFETIME)) as cursor:
-        assert cursor.execute(asked).fetchone() == (False, False)
+        assert cursor.execute(statement).fetchone() == (False, False)
     with claimed(ALIAS, sign_claim(ALIAS, "ops:sweeper", LIFETIME)) as cursor:
-        assert cursor.execute(asked).fetchone() == (True, True)
+        assert cursor.execute(statement).fetchone() == (True, True)
 
 
 WATCHES = [
@@ -151,13 +153,13 @@ def test_no_other_session_sees_a_claim_at_work(mine, other, actor, superuser, se
     thread.start()
     asleep.wait(5)
     with scope(mine, actor=actor) as s:
-        seen = [everything_said(s.cursor().connection, "SAVEPOINT a; " + one) for one in WATCHES[:4]]
-    seen += [str(superuser(ALIAS).execute(one).fetchall()) for one in WATCHES]
+        seen = [everything_said(s.cursor().connection, "SAVEPOINT a; " + text) for text in WATCHES[:4]]
+    seen += [str(superuser(ALIAS).execute(text).fetchall()) for text in WATCHES]
     looked.set()
     thread.join()
-    found = [one for one in seen if claims[0][-64:] in one or str(NUMBER) in one]
+    leaks = [text for text in seen if claims[0][-64:] in text or str(NUMBER) in text]
     assert figure(
-        "views that show another session's claim or values", len(found), of=len(seen), passes=not found
+        "views that show another session's claim or values", len(leaks), of=len(seen), passes=not leaks
     )
 
 
@@ -181,7 +183,7 @@ def test_the_servers_log_holds_no_claim(other, actor, services, figure):
     signatures = [failed(other, actor, statement) for statement in FAILING]
     log = services.postgres.log_file.read_text(errors="replace")
     assert 'relation "nothing_here" does not exist' in log
-    found = [one for one in signatures if one in log or f"tenant:{other.id}" in log]
+    leaks = [text for text in signatures if text in log or f"tenant:{other.id}" in log]
     assert figure(
-        "claims of failing statements in the server's log", len(found), of=len(signatures), passes=not found
+        "claims of failing statements in the server's log", len(leaks), of=len(signatures), passes=not leaks
     )

@@ -17,7 +17,7 @@ from tests.isolation.attacks import ALIAS, COPIES, NUMBER, PROBES, REFUSED, ever
 pytestmark = pytest.mark.proof(row=5)
 
 FOREIGN = "SELECT count(*) FROM data_item WHERE item_no = %s OR tenant_id = %s"
-CHANGES = [one for one in PROBES if one.startswith(("UPDATE", "DELETE", "MERGE", "INSERT"))]
+CHANGES = [probe for probe in PROBES if probe.startswith(("UPDATE", "DELETE", "MERGE", "INSERT"))]
 
 
 @pytest.fixture(params=["inside a scope", "outside"])
@@ -58,9 +58,9 @@ def test_no_statement_shows_a_foreign_row(door, mine, other, figure):
         statement = text.format(mine=mine.id, other=other.id, number=NUMBER) if "{other}" in text else text
         statement = statement.replace("{number}", str(NUMBER))
         with door() as raw:
-            said = everything_said(raw, statement).replace(statement, "")
-            if shows(said) or foreign_rows(raw, other):
-                shown.append((text, said))
+            output = everything_said(raw, statement).replace(statement, "")
+            if shows(output) or foreign_rows(raw, other):
+                shown.append((text, output))
     what = f"statements of an attacker that showed a foreign row, {door.where}"
     assert figure(what, len(shown), of=len(statements), passes=not shown and len(statements) >= 40), shown
 
@@ -72,7 +72,7 @@ def test_a_leak_would_be_seen(other, actor):
         for statement in (
             "SELECT * FROM data_item",
             *COPIES[:2],
-            *[one for one in PROBES if "RAISE NOTICE" in one],
+            *[probe for probe in PROBES if "RAISE NOTICE" in probe],
         ):
             assert shows(everything_said(raw, statement)), statement
         assert foreign_rows(raw, other) == 1
@@ -96,9 +96,9 @@ def test_what_would_open_the_door_is_refused(door, figure):
 
 def test_the_other_tenants_rows_are_as_they_were(mine, other, actor):
     for statement in CHANGES:
-        given = statement.format(other=other.id, mine=mine.id, number=NUMBER)
+        sql = statement.format(other=other.id, mine=mine.id, number=NUMBER)
         with scope(mine, actor=actor) as s:
-            everything_said(s.cursor().connection, f"SAVEPOINT attack; {given}")
+            everything_said(s.cursor().connection, f"SAVEPOINT attack; {sql}")
             s.cursor().execute("ROLLBACK TO attack")
     with scope(other, actor=actor) as s:
         assert s.cursor().execute("SELECT live, item_no FROM data_item").fetchall() == [(True, NUMBER)]
@@ -115,7 +115,7 @@ def test_a_cached_plan_answers_each_claim_for_itself(mine, other, actor, paramet
                 s.cursor().execute(f"PREPARE shared {typed} AS SELECT tenant_id FROM data_item {bound}")
             rows = s.cursor().execute(f"EXECUTE shared {parameters}").fetchall()
             pids.add(s.cursor().connection.info.backend_pid)
-        seen.append({one for (one,) in rows} == {ref.id})
+        seen.append({probe for (probe,) in rows} == {ref.id})
     connections[ALIAS].connection.close()
     assert (seen, len(pids)) == ([True] * 12, 1)
 
@@ -127,23 +127,23 @@ def test_a_notification_reaches_no_listener(mine, other, actor):
         listener.execute("LISTEN spy")
     with scope(other, actor=actor) as s:
         s.cursor().execute("UPDATE data_item SET live = live")
-    heard = list(listener.notifies(timeout=0.1))
+    notifications = list(listener.notifies(timeout=0.1))
     listener.close()
-    assert heard == []
+    assert notifications == []
 
 
 def test_the_planners_statistics_name_no_value(mine, other, superuser, actor, figure):
     superuser(ALIAS).execute("ANALYZE")
-    known = (
+    expected = (
         superuser(ALIAS).execute("SELECT count(*) FROM pg_stats WHERE tablename = 'data_item'").fetchone()[0]
     )
-    look = "SELECT tablename, attname FROM pg_stats WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
+    query = "SELECT tablename, attname FROM pg_stats WHERE schemaname = 'public' AND tablename <> 'django_migrations'"
     with scope(mine, actor=actor) as s:
-        told = s.cursor().execute(look).fetchall()
-    assert known > 0
+        columns = s.cursor().execute(query).fetchall()
+    assert expected > 0
     assert figure(
         "columns whose most common values the application's role may read",
-        len(told),
-        of=known,
-        passes=not told,
+        len(columns),
+        of=expected,
+        passes=not columns,
     )

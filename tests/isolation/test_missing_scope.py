@@ -43,7 +43,7 @@ SAID = "no scope|permission denied"
 
 def verbs(model: type[Model]) -> dict[str, Callable[[], object]]:
     """Every way to a table that a manager offers, by name."""
-    rows, made = model._default_manager, model(tenant_id="0" * 32)
+    rows, instance = model._default_manager, model(tenant_id="0" * 32)
     return {
         "all": lambda: list(rows.all()),
         "iterator": lambda: list(rows.iterator()),
@@ -56,8 +56,8 @@ def verbs(model: type[Model]) -> dict[str, Callable[[], object]]:
         "base manager": lambda: list(model._base_manager.all()),
         "another database": lambda: list(rows.using("default").all()),
         "raw": lambda: list(rows.raw(f"SELECT * FROM {model._meta.db_table}")),
-        "create": lambda: rows.bulk_create([made]),
-        "save": lambda: made.save(force_insert=True),
+        "create": lambda: rows.bulk_create([instance]),
+        "save": lambda: instance.save(force_insert=True),
         "update": lambda: rows.update(tenant_id="0" * 32),
         "delete": lambda: rows.all().delete(),
     }
@@ -136,9 +136,9 @@ def test_every_model_with_a_tenant_has_the_manager(services):
 def test_every_manager_refuses(where, tenant, application, running, figure):
     silent: list[str] = []
     where(lambda: silent.extend(silent_verbs()), tenant=tenant, application=application)
-    asked = sum(len(verbs(model)) for model in SCOPED)
+    n_attempts = sum(len(verbs(model)) for model in SCOPED)
     what = f"verbs of {len(SCOPED)} managers answered without a scope, {where.__name__}"
-    assert figure(what, len(silent), of=asked, passes=not silent), silent
+    assert figure(what, len(silent), of=n_attempts, passes=not silent), silent
 
 
 @pytest.mark.proof(row=3)
@@ -151,16 +151,16 @@ def test_every_raw_query_raises(where, tenant, content, bare, application, runni
             silent.extend(f"{alias}: {name}" for name in silent_queries(alias))
 
     where(ask, tenant=tenant, application=application)
-    asked = 2 * (len(QUERIES) + len(COPIES))
+    n_attempts = 2 * (len(QUERIES) + len(COPIES))
     what = f"raw queries answered without a scope, {where.__name__}"
-    assert figure(what, len(silent), of=asked, passes=not silent and asked >= 60), silent
+    assert figure(what, len(silent), of=n_attempts, passes=not silent and n_attempts >= 60), silent
 
 
 @pytest.mark.parametrize("name", [*QUERIES, *COPIES])
 def test_in_a_scope_the_same_query_is_answered(name, tenant, content, actor):
     with scope(tenant, actor=actor) as s, s.cursor().connection.transaction(force_rollback=True):
-        said = run(s.cursor(), name, of=tenant.id)
-    assert re.match("[A-Z]+( [A-Z]+)*( [0-9]+)*$", said), said
+        output = run(s.cursor(), name, of=tenant.id)
+    assert re.match("[A-Z]+( [A-Z]+)*( [0-9]+)*$", output), output
 
 
 @pytest.mark.parametrize("alias", list(TABLES))
@@ -196,24 +196,24 @@ def test_every_statement_that_the_application_prepares_has_parameters(tenant, ac
         record_events(s, [EventInput(profile_id="ann", item_id="mug", kind="view")])
     recommend(tenant, RecommendRequest(profile_id="ann", k=1), actor=actor)
     with scope(tenant, actor=actor) as s:
-        kept = prepared(s)
+        plans = prepared(s)
     assert {"data_timeline", "data_receipt", "data_item", "app.scope"} <= {
         name
         for name in ("data_timeline", "data_receipt", "data_item", "app.scope")
-        for text, _ in kept
+        for text, _ in plans
         if name in text
     }
-    assert [text for text, parameters in kept if not parameters] == []
+    assert [text for text, parameters in plans if not parameters] == []
 
 
 def prepared(s: Scope) -> list[tuple[str, int]]:
     """Statements of this connection, with how many parameters each has."""
-    found = (
+    rows = (
         s.cursor()
         .execute("SELECT statement, cardinality(parameter_types) FROM pg_prepared_statements")
         .fetchall()
     )
-    return [(str(text), int(count)) for text, count in found]
+    return [(str(text), int(count)) for text, count in rows]
 
 
 def test_an_expired_claim_raises_where_there_is_no_row(tenant, bare, actor):

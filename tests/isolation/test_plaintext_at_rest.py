@@ -63,7 +63,7 @@ def plant_hundred(tenant: TenantRef, words: list[str], actor: Actor) -> None:
         EventInput(item_id=items[n].id, kind="view", profile_id=words[70 + n % 5], id=words[80 + n], at=at)
         for n in range(10)
     ]
-    said = [
+    texts = [
         ReviewInput(
             item_id=items[n].id,
             profile_id=words[70],
@@ -77,7 +77,7 @@ def plant_hundred(tenant: TenantRef, words: list[str], actor: Actor) -> None:
         catalog.upsert_items(s, items)
         profiles.upsert_profiles(s, people)
         record_events(s, seen)
-        record_reviews(s, said)
+        record_reviews(s, texts)
         images.set_image(s, items[0].id, EncodedImage(words[0].encode(), "image/png"))
 
 
@@ -87,16 +87,16 @@ def planted(
 ) -> list[str]:
     """Also in a trained model, in receipts, in a stored answer and in refused calls."""
     words = canaries.plant(scale(100, 500))
-    for first in range(0, len(words), A_HUNDRED):
-        plant_hundred(tenant, words[first : first + A_HUNDRED], actor)
+    for start in range(0, len(words), A_HUNDRED):
+        plant_hundred(tenant, words[start : start + A_HUNDRED], actor)
     run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
     cache.get_snapshot_cache().refresh_now(tenant)
     assert recommend(tenant, RecommendRequest(profile_id=words[70], reasons=True), actor=actor).items
     cache.stop_snapshot_cache()
     client = api(tenant)
-    again = {"Idempotency-Key": "the-key-of-a-stored-answer"}
+    headers = {"Idempotency-Key": "the-key-of-a-stored-answer"}
     mixed = {"items": [{"id": words[0]}, {"id": words[1], "price": words[2]}]}
-    assert len(client.post("/api/v1/items/batch", mixed, headers=again).json()["rejected"]) == 1
+    assert len(client.post("/api/v1/items/batch", mixed, headers=headers).json()["rejected"]) == 1
     assert client.post("/api/v1/events", {"events": [{words[2]: words[3]}]}).status_code == 422
     assert client.get(f"/api/v1/items/no {words[4]}").status_code == 404
     return words
@@ -156,7 +156,7 @@ def test_nothing_at_rest_holds_a_planted_word_and_clear_ones_are_found_in_each_k
         "pages in the write-ahead log": (stores.pages(since), {clear.named}),
     }
     for name, (contents, lying_there) in expected.items():
-        found = search(contents)
-        hits = found - lying_there
+        matches = search(contents)
+        hits = matches - lying_there
         assert figure(f"planted words in {name}", len(hits), of=len(planted), passes=not hits), hits
-        assert found == lying_there, f"the control in {name}"
+        assert matches == lying_there, f"the control in {name}"

@@ -141,19 +141,19 @@ def test_nothing_is_granted_to_everybody(figure):
 
 
 def test_no_view_rule_or_extension_stands_in_a_database(figure):
-    found = everywhere(VIEWS)
-    assert figure("views, foreign tables, rules and extensions", len(found), passes=not found), found
+    entries = everywhere(VIEWS)
+    assert figure("views, foreign tables, rules and extensions", len(entries), passes=not entries), entries
 
 
 def test_the_definer_functions_are_the_known_ones(figure):
-    found = set(everywhere(DEFINERS))
-    known = {(alias, *row) for alias in ALIASES for row in _FUNCTIONS} | {("default", *_LOOK_UP)}
+    entries = set(everywhere(DEFINERS))
+    expected = {(alias, *row) for alias in ALIASES for row in _FUNCTIONS} | {("default", *_LOOK_UP)}
     assert figure(
         "SECURITY DEFINER functions beside the known ones, unpinned or callable by more",
-        len(found ^ known),
-        of=len(known),
-        passes=found == known,
-    ), found ^ known
+        len(entries ^ expected),
+        of=len(expected),
+        passes=entries == expected,
+    ), entries ^ expected
 
 
 LOCK = (

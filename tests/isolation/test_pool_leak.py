@@ -25,13 +25,13 @@ CLAIM = "SELECT coalesce(current_setting('app.scope', true), '')"
 
 @pytest.fixture
 def clients(make_tenant, api, actor) -> list[Client]:
-    made = []
+    requests = []
     for number in range(TENANTS):
         ref, prefix = make_tenant(plan="enterprise"), f"item-of-{number}"
         with scope(ref, actor=actor) as s:
             upsert_items(s, [ItemInput(id=f"{prefix}-{n}") for n in range(ITEMS)])
-        made.append(Client(ref, api(ref).key, prefix))
-    return made
+        requests.append(Client(ref, api(ref).key, prefix))
+    return requests
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def checked_out(monkeypatch) -> list[str]:
 def schedule(traffic: Traffic, count: int) -> list[tuple[str, Client, Client]]:
     """Every kind in its share, at least once, in a random order; each turn with two tenants."""
     rng = random.Random(4)
-    kinds = [kind for kind, share in SHARES.items() for _ in range(max(1, round(share * count)))]
+    kinds = [kind for kind, fraction in SHARES.items() for _ in range(max(1, round(fraction * count)))]
     rng.shuffle(kinds)
     return [(kind, *rng.sample(traffic.clients, 2)) for kind in kinds]
 
@@ -90,12 +90,12 @@ def test_no_row_claim_or_scope_reaches_the_next_tenant(traffic, checked_out, sca
     of = len(turns)
     raising = sum(count for kind, count in traffic.done.items() if kind.startswith("raising"))
     stopped = sum(traffic.done[kind] for kind in list(SHARES)[-4:])
-    found = {
+    leaks = {
         "requests and tasks that saw a wrong or missing row": traffic.wrong,
         "scopes or transactions that survived their turn": traffic.survived,
         "turns that failed otherwise than meant": traffic.unexpected,
     }
-    for what, cases in found.items():
+    for what, cases in leaks.items():
         assert figure(what, len(cases), of=of, passes=not cases), cases[:5]
     dirty = [claim for claim in checked_out if claim]
     assert figure("connections with a claim at check-out", len(dirty), of=len(checked_out), passes=not dirty)

@@ -70,18 +70,18 @@ FILLED: list[TenantRef] = []
 def leaves_nothing(superuser):
     """These rows mean nothing: other readers of the shared databases would stumble over them."""
     yield
-    made, FILLED[:] = [one.id for one in FILLED], []
-    for alias in DOORS if made else ():
+    created, FILLED[:] = [statement.id for statement in FILLED], []
+    for alias in DOORS if created else ():
         for _, name, *_ in everywhere(TABLES, [alias]):
-            superuser(alias).execute(f"DELETE FROM {name} WHERE tenant_id = ANY(%s)", (made,))
+            superuser(alias).execute(f"DELETE FROM {name} WHERE tenant_id = ANY(%s)", (created,))
 
 
 def insert(table: str, columns: list[str], types: list[str], tenant: object) -> str:
-    given = [
+    statements = [
         f"'{tenant}'" if name == "tenant_id" else VALUES[kind]
         for name, kind in zip(columns, types, strict=True)
     ]
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(given)})"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(statements)})"
 
 
 def fill(alias: str, tenant: TenantRef, actor: Any) -> list[str]:
@@ -116,8 +116,8 @@ def test_every_key_starts_with_the_tenant(figure):
 
 
 def test_no_other_table_stands_beside_the_tenants(figure):
-    found = everywhere(ELSEWHERE, REGIONAL)
-    strange = {table for _, table in found} - {"django_migrations", "app.scope_secret"}
+    entries = everywhere(ELSEWHERE, REGIONAL)
+    strange = {table for _, table in entries} - {"django_migrations", "app.scope_secret"}
     assert figure("tables without a tenant in data and keys databases", len(strange), passes=not strange), (
         strange
     )
@@ -143,10 +143,10 @@ def test_the_reader_sees_a_loose_key(superuser, loose):
 
 @pytest.mark.parametrize("alias", DOORS)
 def test_another_tenant_may_use_every_key_value(alias, actor, superuser, figure):
-    first, second = TenantRef(uuid4(), "eu"), TenantRef(uuid4(), "eu")
-    tables = fill(alias, first, actor)
-    fill(alias, second, actor)
-    stored = digests(superuser(alias), tables, second)
+    first_tenant, second_tenant = TenantRef(uuid4(), "eu"), TenantRef(uuid4(), "eu")
+    tables = fill(alias, first_tenant, actor)
+    fill(alias, second_tenant, actor)
+    stored = digests(superuser(alias), tables, second_tenant)
     missing = [table for table, (count, _) in stored.items() if count != 1]
     assert figure(
         f"tables of {alias} that refused a key value of another tenant",
@@ -158,17 +158,17 @@ def test_another_tenant_may_use_every_key_value(alias, actor, superuser, figure)
 
 @pytest.mark.parametrize("alias", DOORS)
 def test_deleting_parents_touches_no_other_tenant(alias, actor, superuser, figure):
-    mine, other = TenantRef(uuid4(), "eu"), TenantRef(uuid4(), "eu")
-    tables = fill(alias, mine, actor)
+    tenant, other = TenantRef(uuid4(), "eu"), TenantRef(uuid4(), "eu")
+    tables = fill(alias, tenant, actor)
     fill(alias, other, actor)
     before = digests(superuser(alias), tables, other)
     parents = [parent for _, parent in everywhere(PARENTS, [alias])]
-    with DOORS[alias](mine, actor=actor) as s:
+    with DOORS[alias](tenant, actor=actor) as s:
         for parent in parents:
             assert s.cursor().execute(f"DELETE FROM {parent}").rowcount == 1
     after = digests(superuser(alias), tables, other)
     touched = [table for table in tables if before[table] != after[table]]
-    gone = [table for table, (count, _) in digests(superuser(alias), tables, mine).items() if not count]
+    gone = [table for table, (count, _) in digests(superuser(alias), tables, tenant).items() if not count]
     assert len(gone) > len(parents) > 0
     assert figure(
         f"tables of {alias} that lost or changed another tenant's rows",
@@ -205,31 +205,38 @@ ORACLES = {
 
 
 def test_an_error_does_not_tell_a_foreign_row_from_none(actor, figure):
-    mine, other = TenantRef(uuid4(), "eu"), TenantRef(uuid4(), "eu")
-    fill("data_eu", mine, actor)
+    tenant, other = TenantRef(uuid4(), "eu"), TenantRef(uuid4(), "eu")
+    fill("data_eu", tenant, actor)
     fill("data_eu", other, actor)
     with scope(other, actor=actor) as s:
         s.cursor().execute(FOREIGN)
-    told = {}
+    replies_by_name = {}
     for name, statement in ORACLES.items():
-        given = [statement.format(mine=mine.id, other=other.id, number=number) for number in (4711, 4712)]
-        told[name] = {said(mine, actor, one).replace("4711", "N").replace("4712", "N") for one in given}
-    differ = {name: answers for name, answers in told.items() if len(answers) > 1}
+        statements = [
+            statement.format(mine=tenant.id, other=other.id, number=number) for number in (4711, 4712)
+        ]
+        replies_by_name[name] = {
+            said(tenant, actor, statement).replace("4711", "N").replace("4712", "N")
+            for statement in statements
+        }
+    differ = {name: replies for name, replies in replies_by_name.items() if len(replies) > 1}
     what = "statements that tell a foreign row from an absent one"
     assert figure(what, len(differ), of=len(ORACLES), passes=not differ), differ
 
 
 def test_an_own_row_is_told_from_none(actor):
     """Else the statements above could say nothing at all."""
-    mine = TenantRef(uuid4(), "eu")
-    fill("data_eu", mine, actor)
-    with scope(mine, actor=actor) as s:
+    tenant = TenantRef(uuid4(), "eu")
+    fill("data_eu", tenant, actor)
+    with scope(tenant, actor=actor) as s:
         s.cursor().execute(FOREIGN)
     with_row, without = (
         [
-            said(mine, actor, one.format(mine=mine.id, other=mine.id, number=n)).replace(str(n), "N")
-            for one in ORACLES.values()
+            said(tenant, actor, statement.format(mine=tenant.id, other=tenant.id, number=n)).replace(
+                str(n), "N"
+            )
+            for statement in ORACLES.values()
         ]
         for n in (4711, 4712)
     )
-    assert sum(one != other for one, other in zip(with_row, without, strict=True)) >= 5
+    assert sum(statement != other for statement, other in zip(with_row, without, strict=True)) >= 5

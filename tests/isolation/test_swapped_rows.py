@@ -41,9 +41,9 @@ def behind(superuser: Callable[..., Any]) -> psycopg.Connection[Any]:
 @pytest.fixture
 def mirrored(tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor) -> Iterator[Tenants]:
     """The same items, profiles and reviews in two tenants; in each word stands what nobody else may read."""
-    for one in (tenant, stranger_tenant):
-        fill(one, NAMES, actor)
-        with scope(one, actor=actor) as s:
+    for owner in (tenant, stranger_tenant):
+        fill(owner, NAMES, actor)
+        with scope(owner, actor=actor) as s:
             catalog.upsert_items(s, [ItemInput(id=f"cup-{number}", title=WORD) for number in range(4)])
             for item in ("mug", "cup-0"):
                 images.set_image(s, item, EncodedImage(WORD.encode(), "image/png"))
@@ -72,7 +72,7 @@ def outcome(row: Sealed, actor: Actor) -> str:
 def test_every_row_opens_where_it_belongs(
     mirrored: Tenants, behind: psycopg.Connection[Any], actor: Actor
 ) -> None:
-    rows = [row for one in mirrored for row in sealed_rows(behind, one)]
+    rows = [row for owner in mirrored for row in sealed_rows(behind, owner)]
     assert {row.table for row in rows} == set(KEY_COLUMNS)
     assert {outcome(row, actor) for row in rows} == {"opened"}
 
@@ -80,14 +80,14 @@ def test_every_row_opens_where_it_belongs(
 def donors(rows: list[Sealed], victim: Sealed, draw: random.Random) -> Iterator[tuple[str, Sealed]]:
     """One value of each kind of elsewhere, the nearest first: near ones differ least in what is bound."""
     same_table = [row for row in rows if row.table == victim.table and row is not victim]
-    ours = [row for row in same_table if row.tenant == victim.tenant]
+    own_rows = [row for row in same_table if row.tenant == victim.tenant]
     kinds = {
-        "the same profile": [row for row in ours if row.key[0] == victim.key[0]],
-        "another row": ours,
+        "the same profile": [row for row in own_rows if row.key[0] == victim.key[0]],
+        "another row": own_rows,
         "another table": [row for row in rows if row.tenant == victim.tenant and row.table != victim.table],
         "another tenant": [row for row in same_table if row.tenant != victim.tenant],
     }
-    yield from ((kind, draw.choice(found)) for kind, found in kinds.items() if found)
+    yield from ((kind, draw.choice(candidates)) for kind, candidates in kinds.items() if candidates)
 
 
 @pytest.mark.proof(row=8)
@@ -99,7 +99,7 @@ def test_a_value_from_any_other_row_table_or_tenant_is_refused(
     scale: Scale,
     figure: Callable[..., bool],
 ) -> None:
-    rows = [row for one in mirrored for row in sealed_rows(behind, one)]
+    rows = [row for owner in mirrored for row in sealed_rows(behind, owner)]
     draw, count, seen, kinds = random.Random(5), scale(140, 10_000), Counter[str](), Counter[str]()
     for number in range(count):
         table = list(KEY_COLUMNS)[number % len(KEY_COLUMNS)]
@@ -135,16 +135,16 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 def test_the_api_answers_500_and_not_the_other_tenants_words(
     mirrored: Tenants, api: Callable[..., Any], behind: psycopg.Connection[Any], table: str, donor_table: str
 ) -> None:
-    ours, theirs = mirrored
-    client, call = api(ours), CALLS[table]
-    about = (
-        get_keyring(ours).derive_pseudonym("uid", NAMES[0])
+    own_rows, foreign_rows = mirrored
+    client, call = api(own_rows), CALLS[table]
+    message = (
+        get_keyring(own_rows).derive_pseudonym("uid", NAMES[0])
         if table in ("data_profile", "data_seenitems", "data_timeline")
         else None
     )
     before = call(client)
-    victim = one_of(behind, ours, table, about)  # the oldest item is the mug
-    put(behind, victim, one_of(behind, theirs, donor_table).body)
+    victim = one_of(behind, own_rows, table, message)  # the oldest item is the mug
+    put(behind, victim, one_of(behind, foreign_rows, donor_table).body)
     swapped = call(client)
     put(behind, victim, victim.body)
     assert before.status_code == 200
@@ -163,6 +163,6 @@ def test_a_stored_answer_of_another_key_is_not_given(
         "WHERE mine.tenant_id = %(t)s AND other.tenant_id = %(t)s AND mine.key_digest <> other.key_digest",
         {"t": mirrored[0].id},
     )
-    again = client.post("/api/v1/items/batch", body, headers={"Idempotency-Key": "first-key-of-two"})
+    repeated = client.post("/api/v1/items/batch", body, headers={"Idempotency-Key": "first-key-of-two"})
     assert swapped.rowcount == 2
-    assert (again.status_code, again.json()["code"]) == (500, "internal_error")
+    assert (repeated.status_code, repeated.json()["code"]) == (500, "internal_error")

@@ -66,9 +66,9 @@ class Traffic:
             self.done[kind] += 1
 
     def look_for_survivors(self, kind: str) -> None:
-        left = [one.alias for one in connections.all(initialized_only=True) if one.in_atomic_block]
-        if left or list_open_scopes():
-            self.survived.append(f"{kind}: {left} {list_open_scopes()}")
+        open_aliases = [row.alias for row in connections.all(initialized_only=True) if row.in_atomic_block]
+        if open_aliases or list_open_scopes():
+            self.survived.append(f"{kind}: {open_aliases} {list_open_scopes()}")
 
     def expect_own(self, kind: str, client: Client, owners: list[Any], *, whole: bool = True) -> None:
         """Rows that are not the client's, and rows that are missing, are wrong."""
@@ -76,14 +76,14 @@ class Traffic:
             self.wrong.append(f"{kind}: {len(owners)} rows of {set(owners)}")
 
     def rows(self, kind: str, client: Client, s: Scope) -> None:
-        self.expect_own(kind, client, [one for (one,) in s.cursor().execute(OWNERS).fetchall()])
+        self.expect_own(kind, client, [row for (row,) in s.cursor().execute(OWNERS).fetchall()])
 
 
 def page(traffic: Traffic, client: Client, _other: Client) -> None:
     with answered(traffic.application, "/api/v1/items?limit=50", key=client.key) as answer:
-        found = {item["id"] for item in json.loads(answer.rest())["data"]}
-    if answer.status != 200 or found != {f"{client.prefix}-{n}" for n in range(ITEMS)}:
-        traffic.wrong.append(f"page: {answer.status} {found}")
+        item_ids = {item["id"] for item in json.loads(answer.rest())["data"]}
+    if answer.status != 200 or item_ids != {f"{client.prefix}-{n}" for n in range(ITEMS)}:
+        traffic.wrong.append(f"page: {answer.status} {item_ids}")
 
 
 def plain(traffic: Traffic, client: Client, _other: Client) -> None:
@@ -124,12 +124,12 @@ def stream_late(traffic: Traffic, client: Client, other: Client) -> None:
 def stream_between(traffic: Traffic, client: Client, other: Client) -> None:
     """Another tenant's work between two chunks is refused, not done in the wrong space."""
     answer = begun(traffic, client)
-    first = answer.chunk()
+    chunk = answer.chunk()
     try:
         plain(traffic, other, client)
         traffic.wrong.append("stream_between: a second scope was opened")
     except ScopeNested:
-        read_to_the_end(traffic, client, answer, first)
+        read_to_the_end(traffic, client, answer, chunk)
 
 
 def hang_up(traffic: Traffic, client: Client, _other: Client) -> None:

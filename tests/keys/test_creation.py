@@ -72,7 +72,7 @@ def test_a_region_that_is_not_served_is_refused(database: None, actor: Actor) ->
 def test_the_change_stands_in_the_audit_log(
     keyed: TenantRef, actor: Actor, superuser: Callable[..., Any]
 ) -> None:
-    found = superuser("keys_eu").execute(
+    rows = superuser("keys_eu").execute(
         "SELECT verb, actor_kind, actor_id FROM keys_auditentry WHERE tenant_id = %s", (keyed.id,)
     )
-    assert found.fetchall() == [("keys.created", actor.kind, actor.id)]
+    assert rows.fetchall() == [("keys.created", actor.kind, actor.id)]

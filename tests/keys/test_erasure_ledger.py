@@ -12,13 +12,13 @@ AT = datetime(2026, 5, 1, tzinfo=UTC)
 
 def test_an_erasure_is_recognised_and_its_pseudonym_is_not_stored(keyed: TenantRef, actor: Actor) -> None:
     pseudonym = queries.get_keyring(keyed).derive_pseudonym("uid", "anna")
-    marks = record_tombstones(keyed, [pseudonym], erased_at=AT, actor=actor)
+    tombstones = record_tombstones(keyed, [pseudonym], erased_at=AT, actor=actor)
     assert (
         queries.list_tombstones(keyed, actor=actor)
-        == marks
+        == tombstones
         == [queries.get_keyring(keyed).derive_tombstone(pseudonym)]
     )
-    assert pseudonym not in marks[0]
+    assert pseudonym not in tombstones[0]
 
 
 def test_recording_twice_leaves_one_line(keyed: TenantRef, actor: Actor) -> None:
@@ -28,8 +28,8 @@ def test_recording_twice_leaves_one_line(keyed: TenantRef, actor: Actor) -> None
 
 
 def test_replaying_counts_once(keyed: TenantRef, actor: Actor) -> None:
-    marks = record_tombstones(keyed, [b"a" * 16, b"b" * 16], erased_at=AT, actor=actor)
-    assert [mark_replayed(keyed, marks, actor=actor) for _ in range(2)] == [2, 0]
+    tombstones = record_tombstones(keyed, [b"a" * 16, b"b" * 16], erased_at=AT, actor=actor)
+    assert [mark_replayed(keyed, tombstones, actor=actor) for _ in range(2)] == [2, 0]
 
 
 def test_a_stranger_sees_no_erasures(keyed: TenantRef, stranger: TenantRef, actor: Actor) -> None:

@@ -40,8 +40,8 @@ def cache(source: Source) -> KeyringCache:
 
 def test_a_tenant_gets_its_own_keyring_and_no_other(cache: KeyringCache) -> None:
     for tenant in (ONE, OTHER, ONE, OTHER):
-        found = cache.get(tenant)
-        assert (found.region, found.tenant) == (tenant.region, tenant.id)
+        loaded = cache.get(tenant)
+        assert (loaded.region, loaded.tenant) == (tenant.region, tenant.id)
 
 
 def test_the_same_id_in_another_region_is_another_tenant(cache: KeyringCache) -> None:
@@ -51,11 +51,11 @@ def test_the_same_id_in_another_region_is_another_tenant(cache: KeyringCache) ->
 
 
 def test_it_loads_once_until_the_time_is_up(cache: KeyringCache, source: Source) -> None:
-    first = cache.get(ONE)
+    first_ring = cache.get(ONE)
     source.now = 59.9
-    assert cache.get(ONE) is first
+    assert cache.get(ONE) is first_ring
     source.now = 60.0
-    assert cache.get(ONE) is not first
+    assert cache.get(ONE) is not first_ring
     assert source.loaded == [ONE, ONE]
 
 

@@ -68,7 +68,7 @@ def test_a_new_region_key_rewraps_every_tenant_and_changes_no_data_key(
     assert rotate_region_kek("us", actor=actor) >= 3
     after = [_kek_rows(tenant, actor) for tenant in tenants]
     opened = [review_cipher(t).open(blob, b"row") for t, blob in zip(tenants, sealed, strict=True)]
-    assert all(one != other for one, other in zip(before, after, strict=True))
+    assert all(old != new for old, new in zip(before, after, strict=True))
     assert opened == [b"x"] * 3
 
 

@@ -34,9 +34,9 @@ def test_without_a_purpose_all_lazy_ones_rotate_in_every_tenant_of_the_region(
     make_keyed: Callable[..., TenantRef],
 ) -> None:
     tenants = [make_keyed("us") for _ in range(2)]
-    said = _run("--region", "us", "--key-type", "purpose")
-    assert all(said.count(f"Tenant {tenant.id}: ") == len(Purpose) - 2 for tenant in tenants)
-    assert "pseudonym" not in said
+    output = _run("--region", "us", "--key-type", "purpose")
+    assert all(output.count(f"Tenant {tenant.id}: ") == len(Purpose) - 2 for tenant in tenants)
+    assert "pseudonym" not in output
 
 
 def test_keks_are_rotated_with_one_line_each(make_keyed: Callable[..., TenantRef]) -> None:

@@ -93,22 +93,26 @@ def test_a_key_at_zero_use_is_destroyed_for_good(
 
 def test_a_key_in_use_is_kept(keyed: TenantRef, actor: Actor) -> None:
     old, _ = _rotated(keyed, actor)
-    asked: list[int] = []
+    checked_ids: list[int] = []
     with pytest.raises(Conflict, match="3 values"):
         destroy_key(
-            keyed, old, actor=actor, count_uses=lambda key_id: asked.append(key_id) or 3, rollout=AT_ONCE
+            keyed,
+            old,
+            actor=actor,
+            count_uses=lambda key_id: checked_ids.append(key_id) or 3,
+            rollout=AT_ONCE,
         )
-    assert asked == [old]
+    assert checked_ids == [old]
     assert _states(keyed, actor)[old] == KeyState.RETIRED
 
 
 def test_active_and_freshly_retired_keys_are_kept_without_counting(keyed: TenantRef, actor: Actor) -> None:
     old, new = _rotated(keyed, actor)
-    asked: list[int] = []
+    checked_ids: list[int] = []
     for key_id in (old, new):
         with pytest.raises(Conflict, match="may still seal"):
-            destroy_key(keyed, key_id, actor=actor, count_uses=lambda key_id: asked.append(key_id) or 0)
-    assert asked == []
+            destroy_key(keyed, key_id, actor=actor, count_uses=lambda key_id: checked_ids.append(key_id) or 0)
+    assert checked_ids == []
 
 
 def test_a_key_id_is_never_used_again(keyed: TenantRef, actor: Actor) -> None:

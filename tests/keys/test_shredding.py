@@ -23,13 +23,13 @@ def test_after_a_shred_no_key_is_left_anywhere(
 ) -> None:
     rotate_tenant_kek(keyed, actor=actor)
     shred(keyed, actor=actor)
-    left = superuser("keys_eu").execute(
+    remaining = superuser("keys_eu").execute(
         "SELECT (SELECT count(*) FROM keys_tenantkey WHERE tenant_id = %(t)s AND wrapped <> ''), "
         "(SELECT count(*) FROM keys_purposekey WHERE tenant_id = %(t)s AND wrapped <> ''), "
         "(SELECT count(*) FROM keys_purposekey WHERE tenant_id = %(t)s AND state = 'destroyed')",
         {"t": keyed.id},
     )
-    assert left.fetchone() == (0, 0, len(Purpose))
+    assert remaining.fetchone() == (0, 0, len(Purpose))
     with pytest.raises(KeyServiceUnavailable, match="no usable keys"):
         queries.get_keyring(keyed)
 

@@ -28,11 +28,11 @@ AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
 def tables(**wanted) -> set[str]:
-    models = [one for one in apps.get_models() if issubclass(one, TenantModel)]
+    models = [model for model in apps.get_models() if issubclass(model, TenantModel)]
     return {
-        one._meta.db_table
-        for one in models
-        if all(getattr(one.lifecycle, name) == value for name, value in wanted.items())
+        model._meta.db_table
+        for model in models
+        if all(getattr(model.lifecycle, name) == value for name, value in wanted.items())
     }
 
 

@@ -34,11 +34,11 @@ class Life:
 
     def open(self) -> None:
         region = self.side.region
-        wanted = ["--name", f"Shop {region}", "--slug", f"shop-{region}", "--vertical", "ecommerce"]
-        said = self.side.manage("create_tenant", *wanted, "--region", region, "--plan", "enterprise")
-        found = re.search(r"lep_live_\S+", said)
-        assert found is not None
-        self.key = found[0]
+        arguments = ["--name", f"Shop {region}", "--slug", f"shop-{region}", "--vertical", "ecommerce"]
+        output = self.side.manage("create_tenant", *arguments, "--region", region, "--plan", "enterprise")
+        match = re.search(r"lep_live_\S+", output)
+        assert match is not None
+        self.key = match[0]
         with self.side.connect(f"lepton_data_{region}") as connection:
             row = connection.execute("SELECT tenant_id::text FROM data_tenantstate").fetchone()
         assert row is not None
@@ -54,15 +54,15 @@ class Life:
         for person in self.people[:10]:
             self.call("PUT", f"profiles/{person}", {"attributes": {"town": self.traces.word()}})
         events = [self._event(n, step) for n in range(profiles) for step in range(STEPS)]
-        for first in range(0, len(events), 500):
-            assert self.post("events", {"events": events[first : first + 500]})["rejected"] == []
+        for start in range(0, len(events), 500):
+            assert self.post("events", {"events": events[start : start + 500]})["rejected"] == []
         self.post("reviews", {"reviews": [self._review(n) for n in range(10)]})
         self._lived("items", "image", "profiles", "events", "reviews")
 
     def send_twice(self) -> None:
         body = json.dumps({"events": [self._event(0, 0)]}).encode()
-        answers = [self._once(body, self.traces.words[-1]) for _ in range(2)]
-        assert answers[0] == answers[1]
+        responses = [self._once(body, self.traces.words[-1]) for _ in range(2)]
+        assert responses[0] == responses[1]
         self._lived("idempotent answer")
 
     def refresh(self) -> None:
@@ -109,7 +109,7 @@ class Life:
         with self.side.connect(f"lepton_data_{self.side.region}") as connection:
             for column, table in (("id", "data_job"), ("artefact_id", "recommender_modelversion")):
                 rows = connection.execute(f"SELECT {column} FROM {table}").fetchall()
-                self.traces.ids += [one for (one,) in rows]
+                self.traces.ids += [row for (row,) in rows]
 
     def post(self, path: str, body: Any) -> Any:
         return self.call("POST", path, body)
@@ -168,7 +168,7 @@ class Life:
     def _wait_for_version(self, least: int) -> None:
         def published() -> bool:
             models = self.call("GET", "models", None)["data"]
-            return any(one["version"] >= least and one["state"] == "active" for one in models)
+            return any(row["version"] >= least and row["state"] == "active" for row in models)
 
         until(published, 180, f"version {least} of {self.side.region} serves")
 

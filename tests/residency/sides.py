@@ -135,18 +135,24 @@ class Side(Servers):
     def processes(self) -> list[psutil.Process]:
         """Web, worker and beat with everything that they started."""
         roots = [psutil.Process(self.supervisor.get_pid(name)) for name in ("web", "worker", "beat")]
-        return [one for root in roots for one in (root, *root.children(recursive=True))]
+        return [process for root in roots for process in (root, *root.children(recursive=True))]
 
     def reached_ports(self) -> set[int]:
         """Where this region's programs are connected to at this moment."""
-        open_now = [one for process in self.processes() for one in process.net_connections("tcp")]
-        return {one.raddr.port for one in open_now if one.raddr and one.status == psutil.CONN_ESTABLISHED}
+        open_now = [item for process in self.processes() for item in process.net_connections("tcp")]
+        return {
+            connection.raddr.port
+            for connection in open_now
+            if connection.raddr and connection.status == psutil.CONN_ESTABLISHED
+        }
 
     @cached_property
     def secrets(self) -> list[str]:
         """What a process needs to open this region: passwords, the scope key, addresses."""
-        own = [value for name, value in self.environment.items() if name.endswith(f"_{self.region.upper()}")]
-        return [*own, self.environment["BROKER_URL"]]
+        own_values = [
+            value for name, value in self.environment.items() if name.endswith(f"_{self.region.upper()}")
+        ]
+        return [*own_values, self.environment["BROKER_URL"]]
 
 
 @dataclass(frozen=True)
@@ -156,8 +162,8 @@ class Installation:
 
     def pairs(self) -> list[tuple[Side, Side]]:
         """Each region with the other one."""
-        first, second = self.sides
-        return [(first, second), (second, first)]
+        first_side, second_side = self.sides
+        return [(first_side, second_side), (second_side, first_side)]
 
 
 @contextmanager
@@ -179,18 +185,18 @@ def _servers(stack: ExitStack, home: Path, regions: Sequence[str]) -> Servers:
 
 
 def _side(stack: ExitStack, home: Path, region: str, control: Servers) -> Side:
-    own = _servers(stack, home, (region,))
+    own_values = _servers(stack, home, (region,))
     url = f"http://127.0.0.1:{find_free_port()}"
-    environment = _environment(own, control.services.environment, region, url)
-    supervisor = Supervisor(own.services, ROOT, lambda _line: None)
+    environment = _environment(own_values, control.services.environment, region, url)
+    supervisor = Supervisor(own_values.services, ROOT, lambda _line: None)
     stack.callback(supervisor.stop)
-    return Side(home, own.services, region, url, environment, supervisor)
+    return Side(home, own_values.services, region, url, environment, supervisor)
 
 
 def _environment(own: Servers, control: Mapping[str, str], region: str, url: str) -> dict[str, str]:
     """As the README shows it for a machine of one region: the control plane, this region, and no other."""
     shared = {name: control[name] for name in (*_OF_THE_PLATFORM, *_urls(control, "CONTROL"))}
-    mine = {
+    own_settings = {
         name: value
         for name, value in own.services.environment.items()
         if name == "BROKER_URL" or re.search(rf"_{region.upper()}(_MIGRATE)?$", name)
@@ -199,7 +205,7 @@ def _environment(own: Servers, control: Mapping[str, str], region: str, url: str
     few = {"LEPTON_WEB_WORKERS": "1", "LEPTON_WORKER_PROCESSES": "1"}
     where = {"LEPTON_REGIONS": ",".join(REGIONS), "LEPTON_SERVED_REGIONS": region}
     return process_commands.build_environment(
-        {**outside, **shared, **mine, **few, **where}, home=own.home, url=url
+        {**outside, **shared, **own_settings, **few, **where}, home=own.home, url=url
     )
 
 

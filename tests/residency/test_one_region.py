@@ -66,13 +66,13 @@ def state(superuser: Callable[[str], Any]) -> Callable[[], dict[str, str]]:
     """A digest of every table of the control plane and of two regions, and the names in the cache."""
 
     def look() -> dict[str, str]:
-        found: dict[str, str] = {}
+        results: dict[str, str] = {}
         for plane in PLANES:
             connection = superuser(plane)
             for (table,) in connection.execute(_TABLES).fetchall():
-                found[f"{plane}.{table}"] = connection.execute(_DIGEST.format(table)).fetchone()[0]
+                results[f"{plane}.{table}"] = connection.execute(_DIGEST.format(table)).fetchone()[0]
         with redis.Redis.from_url(django_settings.LEPTON_VALKEY_URL) as cache:
-            return found | {f"valkey {key!r}": "" for key in cache.scan_iter()}
+            return results | {f"valkey {key!r}": "" for key in cache.scan_iter()}
 
     return look
 
@@ -84,10 +84,10 @@ def test_nothing_of_another_region_opens(in_cn: TenantRef, actor: Actor, opening
 
 
 def test_every_region_has_a_store_of_its_own(make_tenant: Callable[..., TenantRef]) -> None:
-    made = {region: make_tenant(region=region) for region in ("cn", "eu")}
-    for tenant in made.values():
+    tenants = {region: make_tenant(region=region) for region in ("cn", "eu")}
+    for tenant in tenants.values():
         artefacts.write_artefact(tenant, uuid4(), {"weights": secrets.token_bytes(99)})
-    for region, tenant in made.items():
+    for region, tenant in tenants.items():
         folders = {code: open_folder_store(code).list_folders("models") for code in ("cn", "eu")}
         assert [code for code, names in folders.items() if str(tenant.id) in names] == [region]
 
@@ -108,13 +108,15 @@ def test_a_key_of_another_region_gets_421_from_every_operation_and_leaves_no_tra
 ) -> None:
     client, door = api(in_cn), InProcessClient()
     before = state()
-    asked = [one.build_request(ProbeIds("i", "p", str(uuid4()), "1")) for one in list_operations(door)]
-    answers = [door(request, key=client.key) for request in asked]
-    served = [answer.status for answer in answers if answer.status != 421]
+    requests = [
+        operation.build_request(ProbeIds("i", "p", str(uuid4()), "1")) for operation in list_operations(door)
+    ]
+    responses = [door(request, key=client.key) for request in requests]
+    served = [answer.status for answer in responses if answer.status != 421]
     assert figure(
-        "operations that answer a key of another region", len(served), of=len(asked), passes=not served
+        "operations that answer a key of another region", len(served), of=len(requests), passes=not served
     )
-    assert len(asked) > 20
+    assert len(requests) > 20
     after = state()
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     assert figure("tables and cache keys it changed", len(changed), of=len(before), passes=not changed), (

@@ -68,12 +68,14 @@ def evidence(installation: Installation, lives: dict[str, Life], request: pytest
     alive = search(installation, lives)
     for life in lives.values():
         life.leave()
-    found = {key: kinds | alive[key] for key, kinds in search(installation, lives).items()}
+    traces = {key: kinds | alive[key] for key, kinds in search(installation, lives).items()}
     names = {side.region: _named_in_queue(side, other.region) for side, other in installation.pairs()}
-    taken = {side.region: _misaddressed(side, other) for side, other in installation.pairs()}
+    misaddressed = {side.region: _misaddressed(side, other) for side, other in installation.pairs()}
     in_directory = {table for _c, table in _tables_that_name(installation, lives)}
-    planted = {one.region: _planted(one, lives[other.region].traces) for one, other in installation.pairs()}
-    return Evidence(refused, changed, reached, found, names, taken, in_directory, planted)
+    planted = {
+        side.region: _planted(side, lives[other.region].traces) for side, other in installation.pairs()
+    }
+    return Evidence(refused, changed, reached, traces, names, misaddressed, in_directory, planted)
 
 
 def _live(lives: dict[str, Life], profiles: int, look: Callable[[], None]) -> None:
@@ -159,12 +161,12 @@ def _tables_that_name(installation: Installation, lives: dict[str, Life]) -> Ite
 
 
 def search(installation: Installation, lives: dict[str, Life]) -> Found:
-    found: Found = {}
+    traces: Found = {}
     for servers in (installation.control, *installation.sides):
-        for place, contents in places(servers).items():
+        for location, contents in places(servers).items():
             for region, life in lives.items():
-                found[region, servers.home.name, place] = life.traces.found(contents)
-    return found
+                traces[region, servers.home.name, location] = life.traces.found(contents)
+    return traces
 
 
 def _planted(side: Side, foreign: Traces) -> set[str]:
@@ -177,7 +179,7 @@ def _planted(side: Side, foreign: Traces) -> set[str]:
     (side.home / "objects" / side.region / word).write_bytes(b"")
     with (side.home / "logs" / "web.log").open("a") as log:
         log.write(f"{word}\n")
-    return {place for place, contents in places(side).items() if "word" in foreign.found(contents)}
+    return {location for location, contents in places(side).items() if "word" in foreign.found(contents)}
 
 
 def _elsewhere(evidence: Evidence) -> set[tuple[str, str, str]]:
@@ -191,9 +193,9 @@ def test_nothing_of_one_region_is_found_in_the_other(
 ) -> None:
     planted = sum(len(life.traces.words) for life in lives.values())
     assert [set(life.done) for life in lives.values()] == [WHOLE_LIFE, WHOLE_LIFE]
-    found = _elsewhere(evidence)
+    traces = _elsewhere(evidence)
     what = "places that hold a word, id or ciphertext of the other region, of so many words planted"
-    assert figure(what, len(found), of=planted, passes=found == set()), found
+    assert figure(what, len(traces), of=planted, passes=traces == set()), traces
 
 
 @pytest.mark.proof(row=28)
@@ -202,14 +204,14 @@ def test_what_is_looked_for_is_found_where_it_belongs(evidence: Evidence, figure
         assert evidence.found[region, region, "databases"] == {"tenant", "id", "ciphertext"}
         assert {"tenant", "id"} <= evidence.found[region, region, "queue"]
         assert {"tenant", "id"} <= evidence.found[region, region, "store"]
-    found = sum(map(len, evidence.planted.values()))
+    traces = sum(map(len, evidence.planted.values()))
     what = "places of a region where a planted word of the other one is found"
-    assert figure(what, found, of=8, passes=found == 8), evidence.planted
+    assert figure(what, traces, of=8, passes=traces == 8), evidence.planted
 
 
 @pytest.mark.proof(row=28)
 def test_the_control_plane_knows_the_tenant_and_none_of_its_data(evidence: Evidence, figure: Figure) -> None:
-    kinds = {kind for key, found in evidence.found.items() if key[1] == "control" for kind in found}
+    kinds = {kind for key, traces in evidence.found.items() if key[1] == "control" for kind in traces}
     assert kinds >= {"tenant"}
     assert {"control_tenant"} <= evidence.in_directory <= DIRECTORY
     data = kinds - {"tenant"}
@@ -231,8 +233,13 @@ def test_a_key_of_the_other_region_gets_421_and_changes_nothing(evidence: Eviden
 
 @pytest.mark.proof(row=28)
 def test_no_worker_takes_the_other_regions_task(evidence: Evidence, figure: Figure) -> None:
-    taken = sum(evidence.taken.values())
-    assert figure("tasks of the other region taken, or rows changed by one", taken, of=4, passes=taken == 0)
+    misaddressed = sum(evidence.taken.values())
+    assert figure(
+        "tasks of the other region taken, or rows changed by one",
+        misaddressed,
+        of=4,
+        passes=misaddressed == 0,
+    )
 
 
 @pytest.mark.proof(row=28)
@@ -254,6 +261,8 @@ def test_no_process_reaches_or_knows_the_other_region(
         assert figure(f"connections from {side.region} into the other", len(inside), passes=inside == set())
         settings = [str(process.environ()) for process in side.processes()]
         assert all(secret in text for secret in side.secrets for text in settings)
-        known = [secret for secret in other.secrets for text in settings if secret in text]
+        shared_secrets = [secret for secret in other.secrets for text in settings if secret in text]
         what = f"settings of the other region in a process of {side.region}"
-        assert figure(what, len(known), of=len(settings) * len(other.secrets), passes=known == [])
+        assert figure(
+            what, len(shared_secrets), of=len(settings) * len(other.secrets), passes=shared_secrets == []
+        )

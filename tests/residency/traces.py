@@ -44,9 +44,9 @@ class Traces:
         """Kind of trace to the bytes to look for."""
         return {
             "word": list(_text(self.prefix)),
-            "tenant": [spelling for one in self.tenants for spelling in _uuid(one)],
-            "id": [spelling for one in self.ids for spelling in _uuid(one)],
-            "ciphertext": [spelling for one in self.sealed for spelling in (one, one.hex().encode())],
+            "tenant": [spelling for value in self.tenants for spelling in _uuid(value)],
+            "id": [spelling for value in self.ids for spelling in _uuid(value)],
+            "ciphertext": [spelling for value in self.sealed for spelling in (value, value.hex().encode())],
         }
 
     def found(self, contents: Iterable[bytes]) -> set[str]:
@@ -73,14 +73,14 @@ def _uuid(one: UUID) -> Iterator[bytes]:
 
 def ciphertexts(servers: Servers) -> list[bytes]:
     """The ends of sealed values of every table that has any."""
-    found: list[bytes] = []
+    values: list[bytes] = []
     for database in servers.databases():
         with servers.connect(database) as connection:
             for table, column in connection.execute(_BYTEA).fetchall():
                 ends = f"SELECT substring({column} FROM length({column}) - {_TAG - 1}) FROM {table}"
                 rows = connection.execute(f"{ends} WHERE length({column}) > 48 ORDER BY random() LIMIT 10")
-                found += [bytes(end) for (end,) in rows]
-    return found[:_MOST_SEALED]
+                values += [bytes(end) for (end,) in rows]
+    return values[:_MOST_SEALED]
 
 
 def places(servers: Servers) -> dict[str, list[bytes]]:
@@ -88,12 +88,12 @@ def places(servers: Servers) -> dict[str, list[bytes]]:
     time.sleep(1.5)  # Valkey writes its file once a second
     with servers.connect("postgres") as connection:
         connection.execute("CHECKPOINT")
-    found: dict[str, list[bytes]] = {name: [] for name in ("databases", "store", "queue", "logs", "rest")}
-    found["databases"] += _dumps(servers)
+    values: dict[str, list[bytes]] = {name: [] for name in ("databases", "store", "queue", "logs", "rest")}
+    values["databases"] += _dumps(servers)
     for path in sorted(servers.home.rglob("*")):
         if path.is_file() and not path.relative_to(servers.home).parts[0].startswith("binaries"):
-            found[_kind(path.relative_to(servers.home))] += [path.read_bytes(), str(path).encode()]
-    return found
+            values[_kind(path.relative_to(servers.home))] += [path.read_bytes(), str(path).encode()]
+    return values
 
 
 def _kind(path: Path) -> str:

@@ -66,11 +66,13 @@ def test_after_the_replay_nobody_who_was_erased_is_left_and_nobody_else_is_touch
 ) -> None:
     back = rows_of(look, tenant, restored)
     untouched = content_of(look, tenant, crowd[1::2]), content_of(look, stranger_tenant, crowd)
-    said = replay()
-    left = rows_of(look, tenant, restored)
+    output = replay()
+    remaining = rows_of(look, tenant, restored)
     assert back == len(restored) * ROWS_EACH
-    assert f"Tenant {tenant.id}: profiles erased again: {len(restored)}; rows: {back}.\n" in said
-    assert figure("rows of erased profiles left after restore and replay", left, of=back, passes=left == 0)
+    assert f"Tenant {tenant.id}: profiles erased again: {len(restored)}; rows: {back}.\n" in output
+    assert figure(
+        "rows of erased profiles left after restore and replay", remaining, of=back, passes=remaining == 0
+    )
     assert (content_of(look, tenant, crowd[1::2]), content_of(look, stranger_tenant, crowd)) == untouched
     assert replay().endswith("profiles erased again: 0; rows: 0.\n")
 
@@ -148,10 +150,12 @@ def test_a_replay_that_was_killed_half_way_is_finished_by_the_next(
         kill_once(lambda before=before: rows_of(look, tenant, restored) < before)
         killed_half_way += 0 < rows_of(look, tenant, restored) < before
     replay()
-    left = rows_of(look, tenant, restored)
+    remaining = rows_of(look, tenant, restored)
     assert killed_half_way > 0
     assert content_of(look, tenant, crowd[1::2]) == untouched
-    assert figure("rows left after killed replays and one whole", left, of=killed_half_way, passes=left == 0)
+    assert figure(
+        "rows left after killed replays and one whole", remaining, of=killed_half_way, passes=remaining == 0
+    )
 
 
 def kill_once(begun: Callable[[], bool]) -> None:

@@ -63,11 +63,11 @@ def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
 @pytest.fixture
 def keys_lost(shop: TenantRef, backups: Backups) -> Iterator[None]:
     """Every row of the region's keys database, of all tenants; what there was comes back behind the test."""
-    kept = backups.dump("keys_eu")
+    dump = backups.dump("keys_eu")
     backups.lose("keys_eu", KEY_TABLES)
     forget_keyring(shop)
     yield
-    backups.restore("keys_eu", kept)
+    backups.restore("keys_eu", dump)
     forget_keyring(shop)
 
 
@@ -85,13 +85,13 @@ def test_every_call_answers_503_and_nothing_is_written(
     shop: TenantRef, api: Callable[..., Any], look: Look, keys_lost: None, figure: Callable[..., bool]
 ) -> None:
     client, before = api(shop), data_of(look, shop)
-    answers = {name: call(client) for name, call in CALLS.items()}
-    said = {name: (answer.status_code, answer.json()["code"]) for name, answer in answers.items()}
-    other = {name: one for name, one in said.items() if one != (503, "key_service_unavailable")}
+    responses = {name: call(client) for name, call in CALLS.items()}
+    results = {name: (answer.status_code, answer.json()["code"]) for name, answer in responses.items()}
+    other = {name: result for name, result in results.items() if result != (503, "key_service_unavailable")}
     assert figure(
-        "calls without keys that answer other than 503", len(other), of=len(said), passes=not other
+        "calls without keys that answer other than 503", len(other), of=len(results), passes=not other
     ), other
-    assert all(int(answer["Retry-After"]) > 0 for answer in answers.values())
+    assert all(int(answer["Retry-After"]) > 0 for answer in responses.values())
     assert data_of(look, shop) == before
     assert keys_of(look, shop) == 0
 
@@ -99,12 +99,12 @@ def test_every_call_answers_503_and_nothing_is_written(
 def test_after_the_keys_are_back_everything_is_as_before(
     shop: TenantRef, api: Callable[..., Any], backups: Backups
 ) -> None:
-    client, kept = api(shop), backups.dump("keys_eu")
+    client, dump = api(shop), backups.dump("keys_eu")
     before = client.get("/api/v1/profiles/ann").json()
     backups.lose("keys_eu", KEY_TABLES)
     forget_keyring(shop)
     assert client.get("/api/v1/profiles/ann").status_code == 503
-    backups.restore("keys_eu", kept)
+    backups.restore("keys_eu", dump)
     assert client.get("/api/v1/profiles/ann").json() == before
 
 

@@ -93,10 +93,10 @@ def test_writing_goes_on_under_a_key_that_is_known(
     add_profile(tenant, "newer", actor)
     with scope(tenant, actor=actor) as s:
         assert profile_queries.get_profile(s, "newer").profile.attributes == {"town": "town of newer"}
-    known = {key.key_id for key in list_keys(tenant, actor=actor)}
+    stored_ids = {key.key_id for key in list_keys(tenant, actor=actor)}
     used = {read_key_id(blob) for blob in sealed_rows(look, tenant)}
-    assert len(used - known) == 1
-    assert used - known <= stale
+    assert len(used - stored_ids) == 1
+    assert used - stored_ids <= stale
 
 
 @pytest.mark.proof(row=10)
@@ -112,10 +112,12 @@ def test_no_key_id_is_given_out_a_second_time(
     for tenant in tenants:
         lost[tenant] = rotate_all(tenant, actor) | rotate_all(tenant, actor)
     backups.restore("keys_eu", yesterday)
-    again = sum(len(lost[tenant] & rotate_all(tenant, actor)) for tenant in tenants)
+    n_reused = sum(len(lost[tenant] & rotate_all(tenant, actor)) for tenant in tenants)
     count = sum(map(len, lost.values()))
     assert count == len(tenants) * len(LAZILY) * 2
-    assert figure("lost key ids given out again after a stale restore", again, of=count, passes=again == 0)
+    assert figure(
+        "lost key ids given out again after a stale restore", n_reused, of=count, passes=n_reused == 0
+    )
 
 
 def test_a_rotation_after_the_stale_restore_neither_opens_nor_spoils_what_was_lost(

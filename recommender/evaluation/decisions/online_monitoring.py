@@ -134,9 +134,8 @@ def run_interim_analysis(
     if not number:
         return InterimAnalysis(0, len(current), len(previous), {}, ())
     # Proportion of each scenario among the current recommendations.
-    weights = np.bincount(np.searchsorted(scenarios, current.scenario), minlength=scenarios.size) / len(
-        current
-    )
+    stratum = np.searchsorted(scenarios, current.scenario)
+    weights = np.bincount(stratum, minlength=scenarios.size) / len(current)
     # A share of the error probability for each signal.
     significance = config.false_alarm_rate * 6 / (pi * number) ** 2 / len(SIGNALS)
     rates: dict[Signal, tuple[float, float]] = {}
@@ -174,9 +173,11 @@ def estimate_rate(
     stratum = np.searchsorted(scenarios, recommendations.scenario)
     n_recommendations = np.bincount(stratum, minlength=scenarios.size)
     n_outcomes = np.bincount(stratum, weights=has_outcome, minlength=scenarios.size)
-    rates = n_outcomes / np.maximum(n_recommendations, 1)
+    # Scenarios without recommendations have a weight, but no outcomes to divide.
+    divisor = np.maximum(n_recommendations, 1)
+    rates = n_outcomes / divisor
     # Linearised contribution of each recommendation to the deviation of the standardised rate.
-    residuals = (weights / np.maximum(n_recommendations, 1))[stratum] * (has_outcome - rates[stratum])
+    residuals = (weights / divisor)[stratum] * (has_outcome - rates[stratum])
     _, cluster = np.unique(recommendations.profile, return_inverse=True)
     cluster_sums = np.bincount(cluster, weights=residuals)
     # n / (n - 1), the small-sample correction over clusters.

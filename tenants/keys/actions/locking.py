@@ -20,11 +20,11 @@ def lock_kek_row(tenant: TenantRef) -> TenantKey:
     keks = TenantKey.objects.filter(tenant_id=tenant.id)
     # The row of version 1 is never deleted. Locking the active row instead would return no row if the transaction
     # before this one replaced it: a waiting SELECT ... FOR UPDATE does not see rows inserted after its snapshot.
-    first = keks.filter(version=1).select_for_update().first()
-    active = keks.filter(state=KeyState.ACTIVE).first()
-    if first is None or active is None:
+    first_row = keks.filter(version=1).select_for_update().first()
+    active_row = keks.filter(state=KeyState.ACTIVE).first()
+    if first_row is None or active_row is None:
         raise NotFound("This tenant has no keys.")
-    return active
+    return active_row
 
 
 def add_purpose_keys(
