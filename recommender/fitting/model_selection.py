@@ -108,9 +108,8 @@ def prune_models(
     if set(selected_names) != set(list_active_models(blend)):
         selected = refit_blend(candidate_scores.select_models(selected_names), best, k=k)
     # The last refit uses all cases and may give a further model the weight zero.
-    for name in selected_names:
-        if not selected.weights.get(name):
-            dropped[name] = "no_gain"
+    without_weight = [name for name in selected_names if not selected.weights.get(name)]
+    dropped |= dict.fromkeys(without_weight, "no_gain")
     return SelectionResult(
         blend=selected,
         full_ndcg=full_ndcg,
