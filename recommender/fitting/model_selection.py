@@ -68,8 +68,7 @@ def prune_models(
 
     Phase 1, while the models need more than FREE_BUDGET_MS: drop each model whose removal lowers nDCG by less than
     MIN_GAIN. Phase 2, while they need more than `budget_ms`: drop each model whose removal keeps nDCG within MAX_LOSS of
-    the full blend. Both phases start with the slowest model and refit the weights after each removal. Models in
-    ALWAYS_KEPT are never dropped.
+    the full blend. The slowest models come first, and the weights are refitted. Models in ALWAYS_KEPT are never dropped.
 
     Args:
         candidate_scores: validation scores of all models.
