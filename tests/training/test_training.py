@@ -57,7 +57,7 @@ def test_what_is_published_is_the_smaller_form_with_its_cost(walkers: TenantRef,
     stored = {name: sum(map(len, member.to_files().values())) for name, member in ensemble.models.items()}
     mine = {name: size for name, size in stored.items() if card["models"][name]["compressed"]}
     assert mine
-    assert "step" in ensemble.models["transitions"]._to_arrays()
+    assert "scale" in ensemble.models["transitions"]._to_arrays()
 
 
 def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor: Actor) -> None:

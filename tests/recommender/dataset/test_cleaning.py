@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.time_units import DAY_MS
 from recommender.dataset import Dataset
 from recommender.dataset.cleaning import Cleaner
 from recommender.dataset.cleaning_report import CleaningReport
 from recommender.dataset.cleaning_rules import CleaningConfig
 from recommender.types import DataError
+from tenants.common.time_units import DAY_MS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 # Off the full minute, as a real clock's moments are.
