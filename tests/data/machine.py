@@ -28,7 +28,7 @@ from tenants.privacy.erasure import erase_profile
 from tenants.privacy.export import export_profile
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import order_training
+from tests.training.tenants import order_training
 
 PROFILES = ("ann", "bob", "eve")
 ITEMS = ("mug", "cup", "pot")

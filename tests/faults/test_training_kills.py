@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.faults.platform import Platform, Sender, until
-from tests.training.spaces import ITEMS, LENGTH, PROFILES, in_order
+from tests.training.tenants import ITEMS, LENGTH, PROFILES, in_order
 
 pytestmark = [pytest.mark.faults, pytest.mark.proof(row=25), pytest.mark.timeout(3600)]
 KILLS = 20

@@ -32,7 +32,7 @@ from tenants.scope import Actor, scope
 from tests.isolation.canaries import Canaries, Search
 from tests.isolation.stores import Stores
 from tests.proofs import Scale
-from tests.training.spaces import order_training
+from tests.training.tenants import order_training
 
 A_HUNDRED = 100
 

@@ -25,7 +25,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.isolation.sealed_rows import KEY_COLUMNS, Sealed, put, sealed_rows
 from tests.proofs import Scale
-from tests.restore.crowd import fill
+from tests.restore.profiles import fill
 
 Tenants = tuple[TenantRef, TenantRef]
 WORD = f"word{secrets.token_hex(8)}"

@@ -10,7 +10,7 @@ from recommender.training.job_runner import run_training_job
 from tenants.regions import TenantRef
 from tenants.scope import Actor
 from tests.platform.tenants import open_test_tenant
-from tests.training.spaces import feed, in_order, order_training
+from tests.training.tenants import feed, in_order, order_training
 
 
 @pytest.fixture(autouse=True)

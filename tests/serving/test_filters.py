@@ -47,7 +47,9 @@ ITEM = ItemInput(
         ({"brand": {"eq": "Kiln"}, "price": {"lt": 1}}, False),
     ],
 )
-def test_a_filter_means_what_it_says(given_filter: dict[str, Any], holds: bool) -> None:
+def test_a_filter_selects_the_same_items_alone_and_in_the_index(
+    given_filter: dict[str, Any], holds: bool
+) -> None:
     assert can_show(ITEM, parse_filter(given_filter)) is holds
     catalogue = index.update_index(index.create_empty_index(), [StoredItem(7, 1, True, ITEM)])
     assert bool(catalogue.build_mask(parse_filter(given_filter))[0]) is holds
@@ -68,7 +70,7 @@ def test_a_filter_means_what_it_says(given_filter: dict[str, Any], holds: bool) 
         ({"a/b": {"eq": 1}}, "/filter/a~1b"),
     ],
 )
-def test_a_wrong_filter_is_refused_with_its_place(given_filter: dict[str, Any], pointer: str) -> None:
+def test_an_invalid_filter_is_refused_with_its_pointer(given_filter: dict[str, Any], pointer: str) -> None:
     with pytest.raises(Invalid) as refused:
         parse_filter(given_filter)
     assert [error.pointer for error in refused.value.errors] == [pointer]
@@ -79,7 +81,7 @@ def test_too_many_conditions_are_refused() -> None:
         parse_filter({f"attributes.a{n}": {"eq": 1} for n in range(MAX_CONDITIONS + 1)})
 
 
-def test_what_is_unavailable_is_shown_only_to_a_filter_that_asks() -> None:
+def test_unavailable_items_need_a_filter_on_availability() -> None:
     gone = ItemInput(id="g", available=False)
     catalogue = index.update_index(index.create_empty_index(), [StoredItem(1, 1, True, gone)])
     assert not catalogue.build_mask(None).any()
@@ -108,7 +110,7 @@ FILTERS = st.dictionaries(
 
 
 @given(first=st.lists(ITEMS, max_size=6), then=st.lists(ITEMS, max_size=6), wanted=FILTERS)
-def test_columns_agree_with_the_rule_on_one_item(
+def test_the_index_agrees_with_the_filter_on_single_items(
     first: list[ItemInput], then: list[ItemInput], wanted: dict[str, Any]
 ) -> None:
     """Also after items changed: the second list replaces the first from item 0 on."""
@@ -129,7 +131,7 @@ def test_a_retired_item_leaves_every_mask() -> None:
     assert live.build_mask(None).all()
 
 
-def test_slots_of_a_model_come_first_and_stay_shut_until_their_items_are_read() -> None:
+def test_slots_of_a_model_come_first_and_are_masked_until_their_items_are_loaded() -> None:
     reserved = index.create_empty_index(np.array([9, 4], dtype=np.int32))
     assert not reserved.build_mask(None).any()
     read = index.update_index(reserved, [StoredItem(4, 1, True, ITEM), StoredItem(12, 2, True, ITEM)])

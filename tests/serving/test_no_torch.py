@@ -21,7 +21,7 @@ print(heavy)
     "module",
     ["lepton_platform.urls", "recommender.serving", "lepton_platform.tasks", "recommender.registry.bundle"],
 )
-def test_what_serves_never_imports_torch_or_a_decoder_of_videos(module: str) -> None:
+def test_serving_never_imports_torch_or_video_decoders(module: str) -> None:
     environ = {**os.environ, "LEPTON_ROLE": "build", "DJANGO_SETTINGS_MODULE": "lepton_platform.settings"}
     found = subprocess.run(
         [sys.executable, "-c", _ASK.format(module=module)],

@@ -18,7 +18,7 @@ from tenants.data.types import EventInput, ItemInput, ProfileInput
 from tenants.errors import NotFound
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import by_fashion, feed, order_training
+from tests.training.tenants import by_fashion, feed, order_training
 
 
 def ask(tenant: TenantRef, actor: Actor, **given: object) -> RecommendAnswer:
@@ -47,7 +47,7 @@ def test_a_known_profile_is_answered_by_the_model(walkers: TenantRef, actor: Act
     assert (answer.requested, answer.returned, answer.truncated_reason) == (5, 5, None)
 
 
-def test_a_new_event_counts_in_the_very_next_answer(walkers: TenantRef, actor: Actor) -> None:
+def test_a_new_event_counts_in_the_next_answer(walkers: TenantRef, actor: Actor) -> None:
     before = ids(ask(walkers, actor, profile_id="new-1"))
     record(walkers, actor, "new-1", "i29", "i30")
     after = ask(walkers, actor, profile_id="new-1")
@@ -63,13 +63,13 @@ def test_a_session_without_a_profile_is_answered_by_the_model(walkers: TenantRef
     assert not {"i11", "i12"} & set(ids(answer))
 
 
-def test_an_unknown_profile_gets_what_is_popular(walkers: TenantRef, actor: Actor) -> None:
+def test_an_unknown_profile_gets_popular_items(walkers: TenantRef, actor: Actor) -> None:
     answer = ask(walkers, actor, profile_id="nobody")
     assert (answer.stage, answer.fallback_reason) == ("popular", "The user has no history.")
     assert answer.returned == 5
 
 
-def test_a_tenant_whose_model_was_refused_says_so(tenant: TenantRef, actor: Actor) -> None:
+def test_a_refused_model_is_the_fallback_reason(tenant: TenantRef, actor: Actor) -> None:
     feed(tenant, actor, by_fashion())
     run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
     get_snapshot_cache().refresh_now(tenant)
@@ -80,7 +80,7 @@ def test_a_tenant_whose_model_was_refused_says_so(tenant: TenantRef, actor: Acto
     )
 
 
-def test_without_a_model_likeness_answers(tenant: TenantRef, actor: Actor) -> None:
+def test_without_a_model_content_similarity_answers(tenant: TenantRef, actor: Actor) -> None:
     put(
         tenant,
         actor,
@@ -95,7 +95,7 @@ def test_without_a_model_likeness_answers(tenant: TenantRef, actor: Actor) -> No
     assert answer.items[0].reasons[0].evidence == ["Kiln", "cups"]
 
 
-def test_without_history_and_model_the_newest_answer(tenant: TenantRef, actor: Actor) -> None:
+def test_without_history_and_model_the_newest_items_are_recommended(tenant: TenantRef, actor: Actor) -> None:
     put(tenant, actor, *[ItemInput(id=f"n{n}") for n in range(3)])
     answer = ask(tenant, actor, profile_id="nobody")
     assert (answer.stage, ids(answer)) == ("recent", ["n2", "n1", "n0"])
@@ -117,7 +117,7 @@ def test_a_new_item_is_recommended_by_its_text_at_the_next_poll(walkers: TenantR
     assert find_similar_items(walkers, "i41", 3, actor=actor)[0].id == "late"
 
 
-def test_a_history_of_new_items_only_is_answered_by_likeness(walkers: TenantRef, actor: Actor) -> None:
+def test_a_history_of_new_items_only_is_answered_by_content(walkers: TenantRef, actor: Actor) -> None:
     put(walkers, actor, ItemInput(id="later", title="Thing 52", categories=["shelf 4"]))
     get_snapshot_cache().refresh_now(walkers)
     record(walkers, actor, "new-3", "later")
@@ -126,7 +126,7 @@ def test_a_history_of_new_items_only_is_answered_by_likeness(walkers: TenantRef,
     assert ids(answer)[0] == "i52"
 
 
-def test_a_dislike_is_not_shown_and_is_no_history(walkers: TenantRef, actor: Actor) -> None:
+def test_a_disliked_item_is_hidden_and_is_no_history(walkers: TenantRef, actor: Actor) -> None:
     record(walkers, actor, "new-4", "i20")
     first = ids(ask(walkers, actor, profile_id="new-4"))[0]
     record(walkers, actor, "new-4", first, kind="dismiss")
@@ -142,7 +142,7 @@ def test_an_impression_hides_nothing(walkers: TenantRef, actor: Actor) -> None:
     assert ids(ask(walkers, actor, profile_id="new-5"))[0] == "i21"
 
 
-def test_a_profile_that_refused_gets_nothing_personal(walkers: TenantRef, actor: Actor) -> None:
+def test_a_profile_without_consent_gets_popular_items(walkers: TenantRef, actor: Actor) -> None:
     record(walkers, actor, "refuses", "i20")
     with scope(walkers, actor=actor) as s:
         profiles.upsert_profiles(s, [ProfileInput(id="refuses", consent="refused")])
@@ -153,9 +153,7 @@ def test_a_profile_that_refused_gets_nothing_personal(walkers: TenantRef, actor:
     assert ids(answer) == ids(stranger)
 
 
-def test_a_tenant_without_personalisation_answers_from_the_page_alone(
-    tenant: TenantRef, actor: Actor
-) -> None:
+def test_without_personalisation_only_the_session_is_used(tenant: TenantRef, actor: Actor) -> None:
     put(
         tenant,
         actor,
@@ -197,7 +195,7 @@ def test_opt_in_needs_a_granted_consent(make_tenant: object, actor: Actor) -> No
     assert ask(tenant, actor, profile_id="unasked").fallback_reason is not None
 
 
-def test_every_answer_leaves_a_receipt(walkers: TenantRef, actor: Actor) -> None:
+def test_every_answer_stores_a_receipt(walkers: TenantRef, actor: Actor) -> None:
     answer = ask(walkers, actor, profile_id="p3")
     with scope(walkers, actor=actor) as s:
         receipt = next(iter(receipts.iter_latest_receipts(s, limit=1)))

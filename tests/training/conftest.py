@@ -4,7 +4,7 @@ import pytest
 
 from tenants.regions import TenantRef
 from tenants.scope import Actor
-from tests.training.spaces import by_fashion, feed, in_order
+from tests.training.tenants import by_fashion, feed, in_order
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def folder(tenant: TenantRef, artefact_id: UUID) -> Path:
     return Path(root) / "models" / str(tenant.id) / str(artefact_id)
 
 
-def test_what_is_written_is_read_back_and_never_lies_in_clear(tenant: TenantRef) -> None:
+def test_artefact_files_are_read_back_and_stored_encrypted(tenant: TenantRef) -> None:
     artefact_id = uuid7()
     manifest = artefacts.write_artefact(tenant, artefact_id, FILES)
     stored = {path.name: path.read_bytes() for path in folder(tenant, artefact_id).iterdir()}
@@ -37,7 +37,7 @@ def test_what_is_written_is_read_back_and_never_lies_in_clear(tenant: TenantRef)
 
 
 @pytest.mark.parametrize("where", [0, 60, -1])
-def test_a_flipped_bit_is_noticed(tenant: TenantRef, where: int) -> None:
+def test_a_flipped_bit_in_an_artefact_is_detected(tenant: TenantRef, where: int) -> None:
     artefact_id = uuid7()
     manifest = artefacts.write_artefact(tenant, artefact_id, FILES)
     path = folder(tenant, artefact_id) / "ensemble.json"
@@ -48,7 +48,7 @@ def test_a_flipped_bit_is_noticed(tenant: TenantRef, where: int) -> None:
         artefacts.read_artefact(tenant, artefact_id, manifest)
 
 
-def test_a_truncated_or_missing_file_is_noticed(tenant: TenantRef) -> None:
+def test_a_truncated_or_missing_file_is_detected(tenant: TenantRef) -> None:
     artefact_id = uuid7()
     manifest = artefacts.write_artefact(tenant, artefact_id, FILES)
     path = folder(tenant, artefact_id) / "ease__arrays.safetensors"
@@ -60,7 +60,7 @@ def test_a_truncated_or_missing_file_is_noticed(tenant: TenantRef) -> None:
         artefacts.read_artefact(tenant, artefact_id, manifest)
 
 
-def test_files_of_another_model_or_tenant_do_not_open_here(
+def test_files_of_another_model_or_tenant_are_not_decrypted(
     tenant: TenantRef, stranger_tenant: TenantRef
 ) -> None:
     mine, other = uuid7(), uuid7()
@@ -75,9 +75,7 @@ def test_files_of_another_model_or_tenant_do_not_open_here(
         artefacts.read_artefact(tenant, mine, manifest)
 
 
-def test_a_write_that_fails_half_way_leaves_no_folder(
-    tenant: TenantRef, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_artefact_write_leaves_no_folder(tenant: TenantRef, monkeypatch: pytest.MonkeyPatch) -> None:
     artefact_id = uuid7()
 
     def full(_handle: int) -> None:
@@ -89,7 +87,7 @@ def test_a_write_that_fails_half_way_leaves_no_folder(
     assert not folder(tenant, artefact_id).exists()
 
 
-def test_files_are_durable_before_the_folder_has_its_name(
+def test_files_are_synced_before_the_folder_is_renamed(
     tenant: TenantRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artefact_id = uuid7()
@@ -105,7 +103,7 @@ def test_files_are_durable_before_the_folder_has_its_name(
     assert named_at_sync == [False, False, False, True]
 
 
-def test_a_half_written_model_is_removed_after_a_day_and_a_fresh_one_is_not(
+def test_orphaned_artefacts_are_removed_after_a_day(
     tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh, old = uuid7(), UUID(int=(uuid7().int & ((1 << 80) - 1)))

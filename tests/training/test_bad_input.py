@@ -25,8 +25,8 @@ from tenants.data.types import EventInput, ItemInput, JobView
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.proofs import Scale
-from tests.training.spaces import order_training
-from tests.training.streets import ITEMS, codes, fitted, judged, street
+from tests.training.tenants import order_training
+from tests.training.synthetic_datasets import ITEMS, codes, fitted, judged, street
 
 START = datetime.now(UTC) - timedelta(days=20)
 Rows = list[tuple[int, int]]
@@ -94,7 +94,7 @@ def trained(tenant: TenantRef, actor: Actor) -> JobView:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_training_ends_in_a_sentence_or_in_a_model_that_answers(
+def test_training_fails_with_a_reason_or_publishes_a_usable_model(
     tenant: TenantRef, actor: Actor, name: str
 ) -> None:
     items, rows = CASES[name]
@@ -115,9 +115,7 @@ def test_a_training_ends_in_a_sentence_or_in_a_model_that_answers(
         assert answer.returned == len(answer.items) == min(5, answer.returned)
 
 
-def test_what_lies_in_the_future_is_refused_and_its_neighbours_are_learned_from(
-    tenant: TenantRef, actor: Actor
-) -> None:
+def test_future_events_are_refused_and_the_others_are_learned(tenant: TenantRef, actor: Actor) -> None:
     rows = everybody(lambda p, step: (p * 7 + step) % 30)
     late = [event(p, 0, 0, at=datetime.now(UTC) + timedelta(days=400)) for p in range(60)]
     fill(tenant, actor, things(30), rows)
@@ -134,7 +132,7 @@ def test_what_lies_in_the_future_is_refused_and_its_neighbours_are_learned_from(
     assert active.metrics["data"]["events"] == len(rows)
 
 
-def test_an_item_with_10_000_tags_is_refused_and_its_neighbours_are_kept(
+def test_an_item_with_10_000_tags_is_refused_and_the_others_are_stored(
     tenant: TenantRef, actor: Actor
 ) -> None:
     items, _rows = CASES["an item with 10,000 tags"]
@@ -144,7 +142,7 @@ def test_an_item_with_10_000_tags_is_refused_and_its_neighbours_are_kept(
     assert "tags" in result.rejected[0].detail
 
 
-def test_an_item_with_10_000_tags_is_refused_at_the_door(api: Callable[..., Any], tenant: TenantRef) -> None:
+def test_an_item_with_10_000_tags_is_refused_by_the_api(api: Callable[..., Any], tenant: TenantRef) -> None:
     given = {"id": "tagged", "title": "Tagged", "tags": [f"tag {n}" for n in range(10_000)]}
     answer = api(tenant).post("/api/v1/items", given)
     assert answer.status_code in (400, 413, 422)
@@ -185,7 +183,7 @@ def with_profile(data: Dataset, item: np.ndarray, at: np.ndarray) -> Dataset:
 
 
 @pytest.mark.parametrize("wrong", [nan, np.inf, -np.inf, 0.0, -1.0])
-def test_weights_that_are_no_weights_are_left_out_and_counted(wrong: float) -> None:
+def test_unusable_weights_are_removed_and_counted(wrong: float) -> None:
     data = street(2)
     weight = data.weight.copy()
     weight[::10] = wrong

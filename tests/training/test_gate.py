@@ -15,7 +15,7 @@ from recommender.dataset import Dataset
 from recommender.evaluation.slices import SegmentColumn
 from recommender.training import gate
 from tests.proofs import Scale
-from tests.training.streets import ITEMS, codes, fitted, judged, shuffled, street
+from tests.training.synthetic_datasets import ITEMS, codes, fitted, judged, shuffled, street
 
 
 @pytest.mark.proof(row=31)
@@ -59,7 +59,7 @@ def test_a_model_as_good_as_the_live_one_replaces_it() -> None:
     assert judged(ours, split, fitted(split)).reasons == ()
 
 
-def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
+def test_a_loss_for_one_segment_is_refused_although_the_average_gains() -> None:
     """The new model answers the profiles of one country with the catalogue upside down."""
     split = gate.hold_out(street(2, users=2_000)).split
     country = (np.arange(split.train.n_users) % 12 == 0).astype(np.int32)
@@ -74,7 +74,7 @@ def test_a_loss_for_one_group_is_refused_although_the_average_gains() -> None:
     assert {reason.parameters["slice"] for reason in verdict.reasons} == {"country=FR"}
 
 
-def test_groups_too_small_to_judge_are_not_quoted() -> None:
+def test_segments_below_the_minimum_size_are_not_reported() -> None:
     split = gate.hold_out(street(3)).split
     few = np.full(split.train.n_users, -1, np.int32)
     few[split.user[:49]] = 0
@@ -85,7 +85,7 @@ def test_groups_too_small_to_judge_are_not_quoted() -> None:
     assert {"language=zh", "country=CN"} & verdict.metrics.gate["slices"].keys() == {"country=CN"}
 
 
-def test_a_live_model_that_had_learned_from_the_cases_is_quoted_and_not_compared() -> None:
+def test_a_live_model_trained_on_the_test_cases_is_reported_and_not_compared() -> None:
     split = gate.hold_out(street(4)).split
     ours, numbers = fitted(split, ("popularity", "item_neighbours")), np.arange(ITEMS, dtype=np.int32)
     live = gate.Bundle(fitted(split), numbers)
@@ -94,7 +94,7 @@ def test_a_live_model_that_had_learned_from_the_cases_is_quoted_and_not_compared
     assert "against_live" not in verdict.metrics.gate
 
 
-def test_the_split_is_made_where_the_live_models_knowledge_ended() -> None:
+def test_the_split_is_made_at_the_latest_event_of_the_live_model() -> None:
     data = street(5, start_ms=1_000_000_000_000)
     until = int(np.quantile(data.timestamp, 0.93))
     until = int(data.timestamp[data.timestamp <= until].max())
@@ -107,14 +107,14 @@ def test_the_split_is_made_where_the_live_models_knowledge_ended() -> None:
 
 
 @pytest.mark.parametrize("share", [0.999, 0.5])
-def test_too_little_or_too_much_since_the_live_model_keeps_the_usual_cut(share: float) -> None:
+def test_too_few_or_too_many_new_events_keep_the_default_split(share: float) -> None:
     data = street(6, start_ms=1_000_000_000_000)
     moment = datetime.fromtimestamp(float(np.quantile(data.timestamp, share)) / 1000, UTC)
     split = gate.hold_out(data, live_trained_until=moment).split
     assert split.train.n_events / data.n_events == pytest.approx(0.9, abs=0.01)
 
 
-def test_few_cases_are_said_with_their_number() -> None:
+def test_too_few_cases_are_refused_with_their_number() -> None:
     split = gate.hold_out(street(7, users=12)).split
     verdict = judged(fitted(split), split)
     assert codes(verdict) == ["few_cases"]
@@ -149,7 +149,7 @@ class _Broken(Ensemble):
         return scores
 
 
-def test_the_broken_model_is_broken_for_its_group_only() -> None:
+def test_the_inverting_ensemble_inverts_its_histories_only() -> None:
     data: Dataset = street(9)
     split = gate.hold_out(data).split
     whole = fitted(split)

@@ -35,7 +35,9 @@ def states(s: Scope) -> dict[int, str]:
     return {version.version: version.state for version in queries.list_versions(s)}
 
 
-def test_publishing_moves_the_pointer_and_retires_the_one_before(tenant: TenantRef, actor: Actor) -> None:
+def test_publishing_activates_the_version_and_retires_its_predecessor(
+    tenant: TenantRef, actor: Actor
+) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s)
@@ -43,7 +45,7 @@ def test_publishing_moves_the_pointer_and_retires_the_one_before(tenant: TenantR
         assert states(s) == {1: "retired", 2: "active"}
 
 
-def test_a_training_that_was_overtaken_stays_a_candidate_and_says_so(tenant: TenantRef, actor: Actor) -> None:
+def test_an_overtaken_training_stays_a_candidate_with_a_reason(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s)
@@ -70,7 +72,7 @@ def test_promoting_against_a_stale_pointer_is_a_conflict(tenant: TenantRef, acto
         assert queries.get_active_number(s) == 2
 
 
-def test_rolling_back_returns_to_what_served_before(tenant: TenantRef, actor: Actor) -> None:
+def test_rolling_back_activates_the_previous_version(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s)
@@ -79,7 +81,7 @@ def test_rolling_back_returns_to_what_served_before(tenant: TenantRef, actor: Ac
         assert states(s) == {1: "active", 2: "candidate"}
 
 
-def test_what_was_taken_back_is_no_way_back_later(tenant: TenantRef, actor: Actor) -> None:
+def test_a_rolled_back_version_is_no_later_rollback_target(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s)
@@ -88,7 +90,7 @@ def test_what_was_taken_back_is_no_way_back_later(tenant: TenantRef, actor: Acto
         assert actions.roll_back(s, expected=3).version == 1
 
 
-def test_what_was_taken_back_can_be_promoted_by_hand(tenant: TenantRef, actor: Actor) -> None:
+def test_a_rolled_back_version_can_be_promoted_manually(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s)
@@ -98,7 +100,7 @@ def test_what_was_taken_back_can_be_promoted_by_hand(tenant: TenantRef, actor: A
         assert states(s) == {1: "retired", 2: "active"}
 
 
-def test_there_is_nothing_to_roll_back_to_at_first(tenant: TenantRef, actor: Actor) -> None:
+def test_the_first_version_cannot_be_rolled_back(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         with pytest.raises(NotFound):
@@ -114,7 +116,7 @@ def test_a_refused_version_cannot_be_promoted(tenant: TenantRef, actor: Actor) -
             actions.promote(s, 2, expected=1)
 
 
-def test_a_corrupt_version_leaves_service_with_its_reason(tenant: TenantRef, actor: Actor) -> None:
+def test_a_corrupt_version_is_deactivated_with_its_reason(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         publish(s)
@@ -125,14 +127,14 @@ def test_a_corrupt_version_leaves_service_with_its_reason(tenant: TenantRef, act
         assert actions.mark_corrupt(s, 2, reason="again") == serves
 
 
-def test_the_last_version_found_corrupt_leaves_nothing_active(tenant: TenantRef, actor: Actor) -> None:
+def test_a_corrupt_only_version_leaves_no_active_version(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         publish(s)
         assert actions.mark_corrupt(s, 1, reason="damaged") is None
         assert queries.get_active_version(s) is None
 
 
-def test_two_are_kept_to_roll_back_to(tenant: TenantRef, actor: Actor) -> None:
+def test_two_previous_versions_keep_their_artefacts(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         made = [publish(s) for _ in range(5)]
         assert set(actions.prune_artefacts(s)) == {made[0].artefact_id, made[1].artefact_id}

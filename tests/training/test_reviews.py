@@ -23,8 +23,8 @@ from tenants.data.types import ItemInput, ProfileInput
 from tenants.privacy import erasure
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.reviews import BLAME, PRAISE, write
-from tests.training.spaces import order_training
+from tests.training.review_texts import BLAME, PRAISE, write
+from tests.training.tenants import order_training
 
 FIVE = ("r1", "r2", "r3", "r4", "r5")
 
@@ -62,7 +62,7 @@ def praised(tenant: TenantRef, actor: Actor, language: str) -> dict[str, list[Re
 
 
 @pytest.mark.parametrize("written_in", ["en", "zh"])
-def test_praise_of_five_people_becomes_a_reason_in_both_languages(
+def test_praise_by_five_reviewers_is_a_reason_in_both_languages(
     phones: TenantRef, actor: Actor, written_in: str
 ) -> None:
     write(phones, actor, "good", PRAISE[written_in], profiles=FIVE)
@@ -79,7 +79,7 @@ def test_praise_of_five_people_becomes_a_reason_in_both_languages(
     assert english["new"] == chinese["new"] == []
 
 
-def test_blame_is_no_reason(phones: TenantRef, actor: Actor) -> None:
+def test_negative_reviews_are_no_reason(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "bad", BLAME, profiles=FIVE)
     run_training_job(phones, order_training(phones, actor), owner="w1", actor=actor)
     try:
@@ -89,7 +89,7 @@ def test_blame_is_no_reason(phones: TenantRef, actor: Actor) -> None:
         cache.stop_snapshot_cache()
 
 
-def test_the_published_model_holds_counts_and_not_a_word_of_a_review(phones: TenantRef, actor: Actor) -> None:
+def test_the_published_model_contains_review_counts_and_no_text(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=FIVE)
     run_training_job(phones, order_training(phones, actor), owner="w1", actor=actor)
     with scope(phones, actor=actor) as s:
@@ -104,12 +104,12 @@ def test_the_published_model_holds_counts_and_not_a_word_of_a_review(phones: Ten
     assert active.metrics["reviews"] == {"stored": 5, "read": 5, "skipped": {}, "items": 1, "aspects": 1}
 
 
-def test_four_people_are_too_few_however_much_they_write(phones: TenantRef, actor: Actor) -> None:
+def test_four_reviewers_are_below_the_minimum(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=("r1", "r2", "r3", "r4", "r4"))
     assert len(heard(phones, actor).summarize_reviews()) == 0
 
 
-def test_reviews_of_who_refused_are_not_read(phones: TenantRef, actor: Actor) -> None:
+def test_reviews_without_consent_are_not_read(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=FIVE)
     with scope(phones, actor=actor) as s:
         profiles.upsert_profiles(s, [ProfileInput(id="r3", consent="refused")])
@@ -118,21 +118,21 @@ def test_reviews_of_who_refused_are_not_read(phones: TenantRef, actor: Actor) ->
     assert len(found.summarize_reviews()) == 0
 
 
-def test_an_erased_review_leaves_with_the_next_training(phones: TenantRef, actor: Actor) -> None:
+def test_an_erased_review_is_not_read_again(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=FIVE)
     assert len(heard(phones, actor).summarize_reviews()) == 1
     erasure.erase_profile(phones, "r2", actor=actor)
     assert len(heard(phones, actor).summarize_reviews()) == 0
 
 
-def test_another_tenants_reviews_are_not_heard(
+def test_another_tenants_reviews_are_not_read(
     phones: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
     write(phones, actor, "good", PRAISE["en"], profiles=FIVE)
     assert heard(stranger_tenant, actor).n_stored == 0
 
 
-def test_what_was_written_later_is_left_out_of_the_past(phones: TenantRef, actor: Actor) -> None:
+def test_summaries_exclude_reviews_after_the_cutoff(phones: TenantRef, actor: Actor) -> None:
     now = datetime.now(UTC)
     write(phones, actor, "good", PRAISE["en"], at=now)
     found = heard(phones, actor)
@@ -140,7 +140,9 @@ def test_what_was_written_later_is_left_out_of_the_past(phones: TenantRef, actor
     assert (len(found.summarize_reviews(cutoff_ms=yesterday)), len(found.summarize_reviews())) == (0, 1)
 
 
-def test_an_aspect_that_a_space_denies_is_neither_feature_nor_reason(phones: TenantRef, actor: Actor) -> None:
+def test_an_aspect_denied_by_the_tenant_is_neither_feature_nor_reason(
+    phones: TenantRef, actor: Actor
+) -> None:
     write(phones, actor, "good", PRAISE["en"])
     with scope(phones, actor=actor) as s:
         settings = questions.get_state(s).privacy
@@ -156,7 +158,7 @@ def test_an_aspect_that_a_space_denies_is_neither_feature_nor_reason(phones: Ten
     assert features is None or "battery" not in features.aspect_names
 
 
-def test_reviews_that_cannot_be_read_are_counted_and_stop_nothing(phones: TenantRef, actor: Actor) -> None:
+def test_unreadable_reviews_are_skipped_and_counted(phones: TenantRef, actor: Actor) -> None:
     write(phones, actor, "good", PRAISE["en"])
     odd = (
         "Sehr gut, der Akku ist nicht schlecht.",
@@ -172,9 +174,7 @@ def test_reviews_that_cannot_be_read_are_counted_and_stop_nothing(phones: Tenant
     assert sum(found.skipped.values()) == 10 - len(found.reviews)
 
 
-def test_of_reviews_that_came_at_one_moment_no_more_are_read_than_asked_for(
-    phones: TenantRef, actor: Actor
-) -> None:
+def test_reviews_with_equal_timestamps_respect_the_maximum(phones: TenantRef, actor: Actor) -> None:
     many = [str(n) for n in range(600)]
     write(phones, actor, "good", [f"Good phone, number {n}." for n in many], profiles=many)
     with scope(phones, actor=actor) as s:

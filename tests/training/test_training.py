@@ -20,7 +20,7 @@ from tenants.data.types import EventInput, ItemInput, JobView
 from tenants.errors import Conflict
 from tenants.regions import TenantRef
 from tenants.scope import Actor, data_ops, scope
-from tests.training.spaces import ITEMS, LENGTH, PROFILES, feed, in_order, order_training
+from tests.training.tenants import ITEMS, LENGTH, PROFILES, feed, in_order, order_training
 
 
 def done(tenant: TenantRef, actor: Actor) -> JobView:
@@ -31,9 +31,7 @@ def done(tenant: TenantRef, actor: Actor) -> JobView:
         return jobs.get_job(s, job_id)
 
 
-def test_what_can_be_learned_is_published_and_quoted_beside_popularity(
-    walkers: TenantRef, actor: Actor
-) -> None:
+def test_a_model_better_than_popularity_is_published(walkers: TenantRef, actor: Actor) -> None:
     job = done(walkers, actor)
     with scope(walkers, actor=actor) as s:
         active = queries.get_active_version(s)
@@ -44,7 +42,7 @@ def test_what_can_be_learned_is_published_and_quoted_beside_popularity(
     assert active.metrics["candidate"]["ndcg@10"] > 2 * active.metrics["popularity"]["ndcg@10"]
 
 
-def test_what_is_published_is_the_smaller_form_with_its_cost(walkers: TenantRef, actor: Actor) -> None:
+def test_the_published_model_is_quantized_within_the_limit(walkers: TenantRef, actor: Actor) -> None:
     done(walkers, actor)
     with scope(walkers, actor=actor) as s:
         active = queries.get_active_version(s)
@@ -60,7 +58,7 @@ def test_what_is_published_is_the_smaller_form_with_its_cost(walkers: TenantRef,
     assert "step" in ensemble.models["transitions"]._to_arrays()
 
 
-def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor: Actor) -> None:
+def test_a_model_of_noise_is_refused_and_popularity_is_served(noise: TenantRef, actor: Actor) -> None:
     job = done(noise, actor)
     with scope(noise, actor=actor) as s:
         active = queries.get_active_version(s)
@@ -72,7 +70,7 @@ def test_noise_is_refused_and_popularity_serves_instead(noise: TenantRef, actor:
     assert not any(name.startswith(("ease", "sequence", "transitions")) for name in active.manifest["files"])
 
 
-def test_a_refused_model_never_replaces_a_personal_one(noise: TenantRef, actor: Actor) -> None:
+def test_a_refused_model_never_replaces_a_personalised_one(noise: TenantRef, actor: Actor) -> None:
     personal = TrainedModel(
         job_id=uuid4(),
         artefact_id=uuid4(),
@@ -93,12 +91,12 @@ def test_a_refused_model_never_replaces_a_personal_one(noise: TenantRef, actor: 
     assert (newest.has_artefact, newest.reason) == (False, job.reason)
 
 
-def test_an_empty_catalogue_fails_with_a_sentence(tenant: TenantRef, actor: Actor) -> None:
+def test_an_empty_catalogue_fails_with_a_reason(tenant: TenantRef, actor: Actor) -> None:
     job = done(tenant, actor)
     assert (job.state, job.reason) == ("failed", "The catalogue is empty: send items first.")
 
 
-def test_items_without_events_become_a_model_of_their_texts(tenant: TenantRef, actor: Actor) -> None:
+def test_items_without_events_get_a_content_model(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id=f"b{n}", title=f"Blue book {n}") for n in range(5)])
     job = done(tenant, actor)
@@ -109,7 +107,7 @@ def test_items_without_events_become_a_model_of_their_texts(tenant: TenantRef, a
     assert set(active.metrics["weights"]) == {"content"}
 
 
-def test_items_without_texts_and_events_fail_with_a_sentence(tenant: TenantRef, actor: Actor) -> None:
+def test_items_without_texts_and_events_fail_with_a_reason(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="bare")])
     job = done(tenant, actor)
@@ -165,9 +163,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
         assert queries.list_versions(s) == []
 
 
-def test_an_expired_lease_is_taken_again_and_parked_after_three_attempts(
-    tenant: TenantRef, actor: Actor
-) -> None:
+def test_a_job_fails_after_three_expired_leases(tenant: TenantRef, actor: Actor) -> None:
     job_id = order_training(tenant, actor)
     for owner in ("w1", "w2", "w3"):
         with scope(tenant, actor=actor) as s:
@@ -183,7 +179,7 @@ def test_an_expired_lease_is_taken_again_and_parked_after_three_attempts(
     assert "3 times" in job.reason
 
 
-def test_an_error_in_the_mathematics_becomes_a_reason(
+def test_an_exception_in_fitting_becomes_the_reason(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_args: object, **_kwargs: object) -> object:
@@ -195,7 +191,7 @@ def test_an_error_in_the_mathematics_becomes_a_reason(
     assert "ZeroDivisionError" in job.reason
 
 
-def test_the_lease_is_renewed_while_the_mathematics_says_nothing(
+def test_the_lease_is_renewed_without_progress_reports(
     tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recommender.training.job_heartbeat.HEARTBEAT_SECONDS", 0.05)
@@ -209,14 +205,14 @@ def test_the_lease_is_renewed_while_the_mathematics_says_nothing(
         job_actions.report_progress(s, job_id, owner="w2", phase="stolen", percent=1)
 
 
-def test_a_model_found_damaged_says_so_on_its_job(walkers: TenantRef, actor: Actor) -> None:
+def test_a_corrupt_model_is_the_reason_of_its_job(walkers: TenantRef, actor: Actor) -> None:
     job = done(walkers, actor)
     with scope(walkers, actor=actor) as s:
         actions.mark_corrupt(s, 1, reason="The model file x is damaged.")
         assert jobs.get_job(s, job.id).reason == "The model file x is damaged."
 
 
-def test_what_nobody_can_be_asked_about_is_not_promoted(tenant: TenantRef, actor: Actor) -> None:
+def test_a_model_without_test_cases_is_not_promoted(tenant: TenantRef, actor: Actor) -> None:
     feed(tenant, actor, lambda profile, _step: profile % ITEMS)
     job = done(tenant, actor)
     with scope(tenant, actor=actor) as s:
@@ -226,7 +222,7 @@ def test_what_nobody_can_be_asked_about_is_not_promoted(tenant: TenantRef, actor
     assert active.metrics["serving_mode"] == "popularity"
 
 
-def test_a_robot_is_not_learned_from_and_the_measures_count_it(walkers: TenantRef, actor: Actor) -> None:
+def test_bot_events_are_skipped_and_counted(walkers: TenantRef, actor: Actor) -> None:
     day = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=7_000) - timedelta(days=3)
     visits = [
         EventInput(
@@ -247,9 +243,7 @@ def test_a_robot_is_not_learned_from_and_the_measures_count_it(walkers: TenantRe
     assert (data["events"], data["profiles"]) == (PROFILES * LENGTH, PROFILES)
 
 
-def test_a_refresh_is_compared_with_the_live_model_on_what_came_since(
-    walkers: TenantRef, actor: Actor
-) -> None:
+def test_a_retraining_is_compared_with_the_live_model_on_new_events(walkers: TenantRef, actor: Actor) -> None:
     assert done(walkers, actor).outcome["active"]
     with scope(walkers, actor=actor) as s:
         until = queries.get_version(s, 1).latest_event_at

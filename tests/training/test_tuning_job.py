@@ -20,7 +20,7 @@ from tenants.data.queries import jobs
 from tenants.data.types import JobView
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import feed, in_order
+from tests.training.tenants import feed, in_order
 
 QUICK = {"profile": "fast", "tune_seconds": 20.0, "tune_trials": 2}
 
@@ -33,7 +33,7 @@ def trained(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
         return jobs.get_job(s, job_id)
 
 
-def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
+def test_the_tuning_report_is_stored_and_tuned_settings_are_reused(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert trained(walkers, actor, **QUICK).state == "succeeded"
@@ -61,7 +61,7 @@ def test_the_version_says_what_was_tried_and_the_next_training_keeps_it(
     assert "tuning" not in second
 
 
-def test_a_search_is_cancelled_like_any_training(
+def test_a_tuning_job_can_be_cancelled(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recommender.training.job_heartbeat.HEARTBEAT_SECONDS", 0.05)
@@ -78,7 +78,7 @@ def test_a_search_is_cancelled_like_any_training(
     assert (job.state, job.phase) == ("cancelled", "tuning")
 
 
-def test_an_attempt_that_died_leaves_its_trials_to_the_next(
+def test_trials_of_a_dead_attempt_are_resumed(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("recommender.training.job_heartbeat.HEARTBEAT_SECONDS", 0.0)
@@ -106,7 +106,7 @@ def test_an_attempt_that_died_leaves_its_trials_to_the_next(
 
 
 @pytest.mark.parametrize("name", list(PLANS))
-def test_no_search_is_longer_than_the_plan_allows(name: str) -> None:
+def test_the_plan_limits_tuning(name: str) -> None:
     most = PLANS[name]
     whole = {"tune_seconds": most.tuning_per_training.total_seconds(), "tune_trials": most.tuning_trials}
     assert limit_tuning_parameters(name) == limit_tuning_parameters(name, seconds=1e9, trials=10**6) == whole

@@ -48,9 +48,7 @@ def second_version(tenant: TenantRef, actor: Actor) -> int:
         return actions.publish_model(s, trained, expected=queries.get_active_number(s)).version
 
 
-def test_a_damaged_artefact_leaves_the_previous_model_serving_with_the_reason(
-    walkers: TenantRef, actor: Actor
-) -> None:
+def test_a_damaged_artefact_keeps_the_previous_model_active(walkers: TenantRef, actor: Actor) -> None:
     number = second_version(walkers, actor)
     with scope(walkers, actor=actor) as s:
         damaged = queries.get_version(s, number)
@@ -68,7 +66,7 @@ def test_a_damaged_artefact_leaves_the_previous_model_serving_with_the_reason(
     assert (after.state, after.reason) == ("corrupt", "The model file ensemble.json is missing or damaged.")
 
 
-def test_a_promoted_version_is_picked_up(walkers: TenantRef, actor: Actor) -> None:
+def test_a_promoted_version_is_loaded(walkers: TenantRef, actor: Actor) -> None:
     number = second_version(walkers, actor)
     ready = get_snapshot_cache().refresh_now(walkers)
     with scope(walkers, actor=actor) as s:
@@ -79,7 +77,7 @@ def test_a_promoted_version_is_picked_up(walkers: TenantRef, actor: Actor) -> No
     assert (ready.version.version, back.version.version) == (number, 1)
 
 
-def test_a_store_that_is_away_leaves_the_loaded_model_serving(
+def test_an_unavailable_store_keeps_the_loaded_model_active(
     walkers: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_args: object) -> object:
@@ -96,7 +94,7 @@ def test_a_store_that_is_away_leaves_the_loaded_model_serving(
     assert (answer.stage, answer.fallback_reason) == ("model", "The object store does not answer.")
 
 
-def test_a_model_larger_than_the_bound_is_not_loaded(walkers: TenantRef) -> None:
+def test_a_model_larger_than_the_limit_is_not_loaded(walkers: TenantRef) -> None:
     small = SnapshotCache(limit_bytes=1)
     ready = small.refresh_now(walkers)
     small.stop()
@@ -113,7 +111,7 @@ def _of_size(count: int) -> TenantSnapshot:
     )
 
 
-def test_the_least_recently_used_tenant_leaves_when_the_bound_is_passed() -> None:
+def test_the_least_recently_used_tenant_is_evicted_above_the_limit() -> None:
     held = _of_size(100)
     one, two, three = (TenantRef(uuid4(), "eu") for _ in range(3))
     loads: list[TenantRef] = []
@@ -132,7 +130,7 @@ def test_the_least_recently_used_tenant_leaves_when_the_bound_is_passed() -> Non
     assert bounded.nbytes <= held.nbytes * 2.5
 
 
-def test_a_slow_first_load_is_not_waited_for() -> None:
+def test_a_slow_first_load_returns_the_empty_snapshot() -> None:
     release = threading.Event()
     tenant = TenantRef(uuid4(), "eu")
 
@@ -147,7 +145,7 @@ def test_a_slow_first_load_is_not_waited_for() -> None:
     patient.stop()
 
 
-def test_a_failed_refresh_leaves_what_was_there() -> None:
+def test_a_failed_refresh_keeps_the_previous_snapshot() -> None:
     tenant = TenantRef(uuid4(), "eu")
     answers = iter([_of_size(3)])
 

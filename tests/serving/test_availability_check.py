@@ -13,7 +13,7 @@ def stock(tenant: TenantRef, actor: Actor) -> None:
     put(tenant, actor, *[ItemInput(id=f"s{n}", price=float(n), brand="Kiln") for n in range(6)])
 
 
-def test_an_item_retired_a_moment_ago_never_appears(tenant: TenantRef, actor: Actor) -> None:
+def test_a_just_retired_item_is_never_recommended(tenant: TenantRef, actor: Actor) -> None:
     stock(tenant, actor)
     assert ids(ask(tenant, actor))[0] == "s5"
     with scope(tenant, actor=actor) as s:
@@ -21,14 +21,14 @@ def test_an_item_retired_a_moment_ago_never_appears(tenant: TenantRef, actor: Ac
     assert ids(ask(tenant, actor)) == ["s4", "s3", "s2", "s1", "s0"]
 
 
-def test_an_item_sold_out_a_moment_ago_never_appears(tenant: TenantRef, actor: Actor) -> None:
+def test_a_just_sold_out_item_is_never_recommended(tenant: TenantRef, actor: Actor) -> None:
     stock(tenant, actor)
     ask(tenant, actor)
     put(tenant, actor, ItemInput(id="s5", price=5.0, available=False))
     assert "s5" not in ids(ask(tenant, actor, k=6))
 
 
-def test_a_price_changed_a_moment_ago_is_filtered_by_what_it_is_now(tenant: TenantRef, actor: Actor) -> None:
+def test_filters_use_the_current_price(tenant: TenantRef, actor: Actor) -> None:
     stock(tenant, actor)
     cheap = {"price": {"lt": 3}}
     assert ids(ask(tenant, actor, filter=cheap)) == ["s2", "s1", "s0"]
@@ -38,14 +38,14 @@ def test_a_price_changed_a_moment_ago_is_filtered_by_what_it_is_now(tenant: Tena
     assert answer.truncated_reason is not None
 
 
-def test_what_is_excluded_or_filtered_out_is_never_filled_in(tenant: TenantRef, actor: Actor) -> None:
+def test_excluded_and_filtered_items_never_fill_up_an_answer(tenant: TenantRef, actor: Actor) -> None:
     stock(tenant, actor)
     answer = ask(tenant, actor, exclude=["s4", "unknown"], filter={"price": {"gte": 3}}, session=["s3"])
     assert ids(answer) == ["s5"]
     assert (answer.requested, answer.returned) == (5, 1)
 
 
-def test_the_answer_shows_the_row_as_it_is_now(tenant: TenantRef, actor: Actor) -> None:
+def test_the_answer_contains_the_current_row(tenant: TenantRef, actor: Actor) -> None:
     stock(tenant, actor)
     ask(tenant, actor)
     put(tenant, actor, ItemInput(id="s5", title="Now with a name", price=9.0))

@@ -17,7 +17,7 @@ from tenants.data.queries import audit_log
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.proofs import Scale
-from tests.training.visits import publish, serve, something_came_in
+from tests.training.served_recommendations import publish, serve, something_came_in
 
 MINE: tuple[float, float] = (3.9, 0.2)
 BEFORE: tuple[float, float] = (9.9, 4.1)
@@ -61,7 +61,7 @@ def test_a_planted_regression_is_rolled_back(
     assert figure("planted regressions rolled back", returned, of=runs, passes=returned == runs)
 
 
-def test_the_task_takes_it_back_with_a_reason_in_both_languages_and_a_line_in_the_audit_log(
+def test_the_task_rolls_back_with_a_translated_reason_and_an_audit_entry(
     pair: TenantRef, actor: Actor
 ) -> None:
     serve(pair, actor, "v2", count=900, days=MINE, share=0.03, seed=2)
@@ -79,7 +79,7 @@ def test_the_task_takes_it_back_with_a_reason_in_both_languages_and_a_line_in_th
     ]
 
 
-def test_what_is_as_good_stays_and_its_rates_are_kept(pair: TenantRef, actor: Actor) -> None:
+def test_an_equally_good_version_stays_active_and_its_rates_are_stored(pair: TenantRef, actor: Actor) -> None:
     serve(pair, actor, "v2", count=900, days=MINE, share=0.12, seed=3)
     monitoring.watch_models(region=pair.region)
     now = state(pair, actor, 2)
@@ -94,7 +94,7 @@ def test_what_is_as_good_stays_and_its_rates_are_kept(pair: TenantRef, actor: Ac
     assert before == pytest.approx(0.12, abs=0.03)
 
 
-def test_dismissals_take_back_as_well(pair: TenantRef, actor: Actor) -> None:
+def test_more_dismissals_cause_a_rollback(pair: TenantRef, actor: Actor) -> None:
     serve(pair, actor, "v2", count=400, days=MINE, share=0.3, kind="dismiss", seed=4)
     serve(pair, actor, "v2", count=400, days=MINE, share=0.25, seed=5)
     found = auto_rollback.check_active_version(pair, actor=actor)
@@ -113,7 +113,7 @@ def test_dismissals_take_back_as_well(pair: TenantRef, actor: Actor) -> None:
     ],
     ids=["not the model's own", "another version", "of the last hour", "few"],
 )
-def test_answers_that_prove_nothing_take_nothing_back(
+def test_recommendations_without_evidence_cause_no_rollback(
     pair: TenantRef, actor: Actor, given: dict[str, Any]
 ) -> None:
     serve(pair, actor, "v2", **{"count": 900, "days": MINE, "share": 0.0, "seed": 6, **given})
@@ -121,7 +121,7 @@ def test_answers_that_prove_nothing_take_nothing_back(
     assert active(pair, actor) == 2
 
 
-def test_what_the_team_tries_in_the_portal_takes_nothing_back(pair: TenantRef, actor: Actor) -> None:
+def test_portal_previews_cause_no_rollback(pair: TenantRef, actor: Actor) -> None:
     tried = {"facts": {"scenario": "portal.preview"}}
     serve(pair, actor, "v1", count=900, days=BEFORE, share=0.3, seed=12, **tried)
     serve(pair, actor, "v2", count=900, days=MINE, share=0.0, seed=13, **tried)
@@ -130,7 +130,7 @@ def test_what_the_team_tries_in_the_portal_takes_nothing_back(pair: TenantRef, a
     assert (found.n_current, active(pair, actor)) == (0, 2)
 
 
-def test_while_no_event_comes_in_at_all_nothing_is_judged(tenant: TenantRef, actor: Actor) -> None:
+def test_without_any_event_no_rollback_happens(tenant: TenantRef, actor: Actor) -> None:
     """The client's feed stopped with the change of versions: that no click came says nothing about the model."""
     publish(tenant, actor, days_ago=10)
     serve(tenant, actor, "v1", count=900, days=BEFORE, share=0.12, seed=1)
@@ -140,7 +140,7 @@ def test_while_no_event_comes_in_at_all_nothing_is_judged(tenant: TenantRef, act
     assert active(tenant, actor) == 2
 
 
-def test_clicks_that_come_too_late_do_not_count(pair: TenantRef, actor: Actor) -> None:
+def test_clicks_after_the_attribution_window_do_not_count(pair: TenantRef, actor: Actor) -> None:
     serve(pair, actor, "v2", count=900, days=MINE, share=0.12, delay=timedelta(hours=2), seed=7)
     auto_rollback.check_active_version(pair, actor=actor)
     assert active(pair, actor) == 1
@@ -155,7 +155,7 @@ def test_a_person_who_promotes_it_again_has_the_last_word(pair: TenantRef, actor
     assert active(pair, actor) == 2
 
 
-def test_checking_twice_takes_back_once(pair: TenantRef, actor: Actor) -> None:
+def test_checking_twice_rolls_back_once(pair: TenantRef, actor: Actor) -> None:
     publish(pair, actor, days_ago=4)
     serve(pair, actor, "v3", count=900, days=MINE, share=0.03, seed=9)
     serve(pair, actor, "v2", count=900, days=(9.9, 4.1), share=0.12, seed=10)
@@ -164,7 +164,7 @@ def test_checking_twice_takes_back_once(pair: TenantRef, actor: Actor) -> None:
     assert active(pair, actor) == 2
 
 
-def test_another_tenants_answers_do_not_count(
+def test_another_tenants_recommendations_do_not_count(
     pair: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
     serve(stranger_tenant, actor, "v2", count=900, days=MINE, share=0.0, seed=11)
@@ -173,7 +173,7 @@ def test_another_tenants_answers_do_not_count(
     assert found.n_current == 0
 
 
-def test_without_an_earlier_version_there_is_nothing_to_compare_with(tenant: TenantRef, actor: Actor) -> None:
+def test_without_an_earlier_version_nothing_is_compared(tenant: TenantRef, actor: Actor) -> None:
     assert auto_rollback.check_active_version(tenant, actor=actor) is None
     publish(tenant, actor, days_ago=3)
     assert auto_rollback.check_active_version(tenant, actor=actor) is None

@@ -20,8 +20,8 @@ from tenants.privacy.onboarding import finish_opening
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope, scope
 from tests.restore.backups import Backups
-from tests.restore.crowd import Look, fill
-from tests.training.spaces import order_training
+from tests.restore.profiles import Look, fill
+from tests.training.tenants import order_training
 
 CALLS: dict[str, Callable[[Any], Any]] = {
     "list items": lambda api: api.get("/api/v1/items"),
@@ -96,7 +96,7 @@ def test_every_call_answers_503_and_nothing_is_written(
     assert keys_of(look, shop) == 0
 
 
-def test_after_the_keys_are_back_everything_is_as_before(
+def test_restored_keys_restore_the_service(
     shop: TenantRef, api: Callable[..., Any], backups: Backups
 ) -> None:
     client, dump = api(shop), backups.dump("keys_eu")
@@ -108,7 +108,7 @@ def test_after_the_keys_are_back_everything_is_as_before(
     assert client.get("/api/v1/profiles/ann").json() == before
 
 
-def test_no_keys_are_made_for_a_tenant_that_has_lost_its_own(
+def test_no_keys_are_created_for_a_tenant_with_lost_keys(
     shop: TenantRef, look: Look, keys_lost: None, actor: Actor
 ) -> None:
     with control_scope(shop.id, actor=actor) as s:
@@ -121,7 +121,7 @@ def test_no_keys_are_made_for_a_tenant_that_has_lost_its_own(
     assert keys_of(look, shop) == 0
 
 
-def test_an_erasure_without_keys_is_refused_and_not_half_done(
+def test_an_erasure_without_keys_is_refused_and_writes_nothing(
     shop: TenantRef, look: Look, keys_lost: None, actor: Actor
 ) -> None:
     before = data_of(look, shop)
@@ -142,7 +142,7 @@ def test_a_training_without_keys_publishes_nothing_and_waits_for_its_next_lease(
     assert artefacts.list_artefact_folders(shop) == []
 
 
-def test_a_new_tenant_can_be_opened_meanwhile(
+def test_a_new_tenant_can_be_opened_while_other_keys_are_lost(
     keys_lost: None, make_tenant: Callable[..., TenantRef], actor: Actor
 ) -> None:
     opened = make_tenant()

@@ -29,7 +29,7 @@ from tenants.data.actions import events
 from tenants.data.types import EventInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import LENGTH, PROFILES, feed, in_order, order_training
+from tests.training.tenants import LENGTH, PROFILES, feed, in_order, order_training
 
 SOON = OnlineTestConfig(attribution_window=timedelta(seconds=2))
 ASKED = 2 * PROFILES
@@ -92,7 +92,7 @@ def plant_a_regression(shop: TenantRef, actor: Actor) -> None:
         actions.publish_model(s, made, expected=1)
 
 
-def test_a_regression_that_reached_service_is_noticed_by_its_visitors_and_goes(
+def test_a_regression_in_production_is_rolled_back_after_fewer_clicks(
     shop: TenantRef, actor: Actor, api: Callable[..., Any]
 ) -> None:
     before, who = visited(shop, actor, 0)

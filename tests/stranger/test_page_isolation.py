@@ -14,8 +14,8 @@ from lepton_platform.management.isolation.rows import fingerprint
 from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
 from recommender.serving.snapshot import cache as serving
 from tenants.control.models import Tenant, User
-from tests.stranger.addresses import Address, addresses
-from tests.stranger.asking import Ask, Tally, ask_both, hold
+from tests.stranger.urls import Address, addresses
+from tests.stranger.probing import Ask, Tally, ask_both, hold
 from tests.stranger.browser import browser
 from tests.stranger.targets import Target, absent_like, member, targets
 
@@ -79,7 +79,7 @@ def pairs(victim: ProbeTenant, count: int) -> Pairs:
 
 @pytest.mark.proof(row=1)
 @pytest.mark.timeout(3000)
-def test_every_page_at_anothers_address_is_an_absent_page(sides: Sides, scale: Any, figure: Any) -> None:
+def test_pages_of_another_tenant_look_absent(sides: Sides, scale: Any, figure: Any) -> None:
     attacker, victim = sides
     things, every, tally = pairs(victim, scale(1, 12)), bool(scale(0, 1)), Tally()
     before = rows(victim, things)
@@ -98,7 +98,7 @@ def test_every_page_at_anothers_address_is_an_absent_page(sides: Sides, scale: A
 
 @pytest.mark.proof(row=1)
 @pytest.mark.timeout(3000)
-def test_pages_of_ones_own_take_nothing_of_anothers(sides: Sides, scale: Any, figure: Any) -> None:
+def test_pages_of_the_callers_tenant_ignore_foreign_ids(sides: Sides, scale: Any, figure: Any) -> None:
     attacker, victim = sides
     things, tally, user = pairs(victim, scale(1, 12)), Tally(), member(attacker)
     before = rows(victim, things)
@@ -114,7 +114,7 @@ def test_pages_of_ones_own_take_nothing_of_anothers(sides: Sides, scale: Any, fi
 
 
 @pytest.mark.proof(row=1)
-def test_a_member_of_the_other_workspace_sees_what_a_stranger_does_not(sides: Sides, figure: Any) -> None:
+def test_a_member_of_the_other_tenant_sees_its_pages(sides: Sides, figure: Any) -> None:
     _attacker, victim = sides
     (foreign, absent), tally = pairs(victim, 1)[0], Tally()
     inside = browser(User.objects.get(pk=foreign.user_id), planted=foreign.slug)

@@ -18,7 +18,7 @@ from recommender.serving.types import RecommendRequest
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.proofs import Scale
-from tests.serving.test_spaces import sealed_folder, second_version
+from tests.serving.test_snapshot_cache import sealed_folder, second_version
 
 FILES = {"ensemble.json": b"{}", "weights": b"w" * 3_000, "items": b"w" * 3_000}
 
@@ -60,7 +60,7 @@ def test_a_file_of_another_model_tenant_or_name_is_refused(
     assert figure("model files swapped and not refused", opened, of=count, passes=opened == 0)
 
 
-def test_the_model_before_serves_when_a_file_of_its_own_was_put_into_the_newer_one(
+def test_the_previous_model_serves_when_its_file_replaces_one_of_the_newer(
     walkers: TenantRef, actor: Actor
 ) -> None:
     number = second_version(walkers, actor)

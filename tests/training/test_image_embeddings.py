@@ -24,7 +24,7 @@ from tenants.data.queries.image_embeddings import count_pending, list_pending
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.drawings import picture_file
-from tests.training.spaces import order_training
+from tests.training.tenants import order_training
 
 API = "/api/v1"
 KINDS = ("discs", "stripes")
@@ -82,7 +82,7 @@ def alike(owner: Any, item_id: str, k: int = 5) -> list[dict[str, Any]]:
     return found
 
 
-def test_an_image_put_through_the_api_is_found_by_its_look(
+def test_uploaded_images_are_found_by_visual_similarity(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     assert alike(owner, "discs-0") == []
@@ -96,7 +96,7 @@ def test_an_image_put_through_the_api_is_found_by_its_look(
         ]
 
 
-def test_without_any_event_likeness_in_looks_answers_a_session(
+def test_without_events_a_session_is_answered_by_visual_similarity(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     train(tenant, actor)
@@ -105,7 +105,7 @@ def test_without_any_event_likeness_in_looks_answers_a_session(
     assert {item["id"].partition("-")[0] for item in answer["items"]} == {"stripes"}
 
 
-def test_only_new_images_are_looked_at_again(
+def test_only_changed_images_are_embedded_again(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tenant, actor)
@@ -120,7 +120,7 @@ def test_only_new_images_are_looked_at_again(
     assert {item["id"].partition("-")[0] for item in alike(owner, "discs-1", EACH)} == {"stripes"}
 
 
-def test_a_removed_image_takes_its_vector_along_with_the_next_training(
+def test_a_removed_image_has_no_embedding(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     train(tenant, actor)
@@ -136,7 +136,7 @@ def test_a_removed_image_takes_its_vector_along_with_the_next_training(
     assert "discs-0" not in {item["id"] for item in alike(owner, "discs-1", len(gallery))}
 
 
-def test_a_new_item_is_recommended_by_its_look_before_the_next_training(
+def test_a_new_item_is_recommended_by_its_image_before_the_next_training(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     train(tenant, actor)
@@ -154,14 +154,14 @@ def test_a_new_item_is_recommended_by_its_look_before_the_next_training(
     assert alike(owner, "late", 1)[0]["id"].startswith("stripes")
 
 
-def test_looking_for_new_images_keeps_nobody_waiting(
+def test_new_images_are_embedded_beyond_one_batch(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     assert embed_new_images(tenant, actor=actor, max_images=1) == len(gallery)
     assert embed_new_images(tenant, actor=actor) == 0
 
 
-def test_an_image_that_cannot_be_read_hinders_no_other(
+def test_an_unreadable_image_does_not_block_others(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     with scope(tenant, actor=actor) as s:
@@ -171,7 +171,7 @@ def test_an_image_that_cannot_be_read_hinders_no_other(
     assert len(alike(owner, "discs-1", len(gallery))) == len(gallery) - 2
 
 
-def test_a_look_that_was_read_before_the_image_changed_is_not_kept(
+def test_an_embedding_of_a_replaced_image_is_not_stored(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     with scope(tenant, actor=actor) as s:
@@ -199,7 +199,7 @@ def walks(owner: Any) -> None:
     assert (answer.status_code, answer.json()["accepted"]) == (200, len(rows))
 
 
-def test_an_item_that_nobody_chose_is_recommended_because_of_its_look(
+def test_an_item_without_events_is_recommended_by_its_image(
     owner: Any, gallery: list[str], tenant: TenantRef, actor: Actor
 ) -> None:
     walks(owner)

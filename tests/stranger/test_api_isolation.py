@@ -15,7 +15,7 @@ from lepton_platform.management.isolation.clients import InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
 from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
 from recommender.serving.snapshot import cache as serving
-from tests.stranger.asking import Tally, ask_both, hold, in_turns
+from tests.stranger.probing import Tally, ask_both, hold, in_turns
 from tests.stranger.targets import Target, absent_like, targets
 
 Sides = tuple[ProbeTenant, ProbeTenant]
@@ -91,7 +91,7 @@ def test_writing_as_a_stranger_changes_nothing(sides: Sides, scale: Any, figure:
 
 
 @pytest.mark.proof(row=1)
-def test_with_the_victims_own_key_the_same_questions_succeed(sides: Sides, scale: Any, figure: Any) -> None:
+def test_the_same_requests_succeed_with_the_victims_key(sides: Sides, scale: Any, figure: Any) -> None:
     _attacker, victim = sides
     things = pairs(victim, 1)
     before = fingerprint(victim.tenant.ref, excluded_tables=())
@@ -114,7 +114,7 @@ def test_with_the_victims_own_key_the_same_questions_succeed(sides: Sides, scale
 
 
 @pytest.mark.proof(row=1)
-def test_ids_that_both_tenants_use_mean_each_ones_own(sides: Sides, figure: Any) -> None:
+def test_ids_used_by_both_tenants_resolve_to_the_callers_objects(sides: Sides, figure: Any) -> None:
     attacker, victim = sides
     door = InProcessClient()
     answers = [

@@ -24,7 +24,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.proofs import Scale
 from tests.restore.backups import Backups
-from tests.restore.crowd import BEFORE, Look, fill, view
+from tests.restore.profiles import BEFORE, Look, fill, view
 
 LAZILY = sorted(set(Purpose) - HASHING_PURPOSES)
 SEALED = {
@@ -67,7 +67,7 @@ def stale(tenant: TenantRef, backups: Backups, actor: Actor) -> Iterator[set[int
     return lost
 
 
-def test_what_a_lost_key_sealed_is_refused_and_what_older_keys_sealed_opens(
+def test_values_sealed_with_lost_keys_are_refused_and_older_values_open(
     tenant: TenantRef, stale: set[int], api: Callable[..., Any], actor: Actor
 ) -> None:
     client = api(tenant)
@@ -87,7 +87,7 @@ def test_what_a_lost_key_sealed_is_refused_and_what_older_keys_sealed_opens(
         profile_queries.list_profiles(s)
 
 
-def test_writing_goes_on_under_a_key_that_is_known(
+def test_writes_after_a_stale_restore_use_an_existing_key(
     tenant: TenantRef, stale: set[int], look: Look, actor: Actor
 ) -> None:
     add_profile(tenant, "newer", actor)
@@ -100,7 +100,7 @@ def test_writing_goes_on_under_a_key_that_is_known(
 
 
 @pytest.mark.proof(row=10)
-def test_no_key_id_is_given_out_a_second_time(
+def test_no_key_id_is_reused(
     make_tenant: Callable[..., TenantRef],
     backups: Backups,
     actor: Actor,
@@ -120,7 +120,7 @@ def test_no_key_id_is_given_out_a_second_time(
     )
 
 
-def test_a_rotation_after_the_stale_restore_neither_opens_nor_spoils_what_was_lost(
+def test_a_rotation_after_a_stale_restore_neither_opens_lost_values_nor_damages_others(
     tenant: TenantRef, stale: set[int], backups: Backups, actor: Actor
 ) -> None:
     rotate_all(tenant, actor, [Purpose.PROFILE])
@@ -133,7 +133,7 @@ def test_a_rotation_after_the_stale_restore_neither_opens_nor_spoils_what_was_lo
 
 
 @pytest.mark.proof(row=10)
-def test_with_the_keys_ahead_of_the_data_everything_opens(
+def test_newer_keys_open_older_data(
     tenant: TenantRef, backups: Backups, look: Look, actor: Actor, figure: Callable[..., bool]
 ) -> None:
     fill(tenant, [f"p{number}" for number in range(20)], actor)
@@ -152,7 +152,7 @@ def test_with_the_keys_ahead_of_the_data_everything_opens(
 
 
 @pytest.mark.proof(row=11)
-def test_after_a_shred_yesterdays_data_cannot_be_decrypted(
+def test_restored_data_cannot_be_decrypted_after_a_shred(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
     backups: Backups,
@@ -200,7 +200,7 @@ def opens_for(other: TenantRef) -> Callable[[bytes], bool]:
     return opens
 
 
-def test_a_key_that_was_destroyed_since_comes_back_with_a_stale_keys_database_and_can_go_again(
+def test_a_destroyed_key_restored_from_a_backup_can_be_destroyed_again(
     tenant: TenantRef, backups: Backups, actor: Actor
 ) -> None:
     old = get_keyring(tenant).get_primary_aead(Purpose.REVIEW)[0]
@@ -215,7 +215,7 @@ def test_a_key_that_was_destroyed_since_comes_back_with_a_stale_keys_database_an
         get_keyring(tenant).get_aead(Purpose.REVIEW, old)
 
 
-def test_a_tenant_with_lost_keys_keeps_no_other_timeline_from_being_merged(
+def test_a_tenant_with_lost_keys_does_not_block_merges_of_others(
     make_tenant: Callable[..., TenantRef], backups: Backups, look: Look, actor: Actor
 ) -> None:
     slugs = [f"{letter}a-{secrets.token_hex(6)}" for letter in "az"]

@@ -14,7 +14,7 @@ from recommender.training.job_runner import run_training_job
 from tenants.data.queries import jobs
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import order_training
+from tests.training.tenants import order_training
 
 PHASES = ("reading events", "training", "evaluating", "refitting on all data", "publishing")
 _WORK = """
@@ -49,7 +49,7 @@ def kill_in(tenant: TenantRef, actor: Actor, job_id: UUID, phase: str) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(900)
-def test_a_worker_killed_in_every_phase_leaves_one_whole_model(walkers: TenantRef, actor: Actor) -> None:
+def test_a_worker_killed_in_every_phase_leaves_one_complete_model(walkers: TenantRef, actor: Actor) -> None:
     job_id = order_training(walkers, actor)
     for phase in PHASES:
         kill_in(walkers, actor, job_id, phase)

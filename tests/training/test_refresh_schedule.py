@@ -17,7 +17,7 @@ from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import counters, jobs
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import LENGTH, PROFILES, order_training
+from tests.training.tenants import LENGTH, PROFILES, order_training
 
 
 def publish(tenant: TenantRef, actor: Actor, *, known: int, age: timedelta) -> None:
@@ -52,7 +52,7 @@ def test_a_tenant_without_events_is_not_due(tenant: TenantRef, actor: Actor) -> 
         (0, timedelta(minutes=10), False),
     ],
 )
-def test_a_model_is_refreshed_when_it_is_an_hour_old_and_enough_is_new(
+def test_a_refresh_is_due_after_an_hour_with_enough_new_events(
     walkers: TenantRef, actor: Actor, *, known: int, age: timedelta, due: bool
 ) -> None:
     publish(walkers, actor, known=known, age=age)
@@ -76,7 +76,7 @@ def test_a_requested_training_reaches_the_queue_of_its_region_once(
     assert mine == [("lepton.train", expected, f"region_{tenant.region}")]
 
 
-def test_a_message_stays_in_the_outbox_while_the_broker_is_away(
+def test_a_message_stays_in_the_outbox_while_the_broker_is_unavailable(
     tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_args: object, **_kwargs: object) -> None:
@@ -92,14 +92,14 @@ def test_a_message_stays_in_the_outbox_while_the_broker_is_away(
     assert str(tenant.id) in sent
 
 
-def test_the_task_trains_the_job_it_names(tenant: TenantRef, actor: Actor) -> None:
+def test_the_task_runs_the_job_it_names(tenant: TenantRef, actor: Actor) -> None:
     job_id = order_training(tenant, actor)
     training.train_model(tenant_id=str(tenant.id), job_id=str(job_id), region=tenant.region)
     with scope(tenant, actor=actor) as s:
         assert jobs.get_job(s, job_id).reason == "The catalogue is empty: send items first."
 
 
-def test_an_expired_lease_is_asked_for_again(
+def test_a_job_with_an_expired_lease_is_queued_again(
     tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
@@ -116,7 +116,7 @@ def test_an_expired_lease_is_asked_for_again(
     assert sent.count(str(job_id)) == 2
 
 
-def test_upkeep_may_run_twice(walkers: TenantRef, actor: Actor) -> None:
+def test_maintenance_is_idempotent(walkers: TenantRef, actor: Actor) -> None:
     def counted() -> int:
         today = datetime.now(UTC).date()
         with scope(walkers, actor=actor) as s:

@@ -20,7 +20,7 @@ from tenants.data.queries import jobs
 from tenants.data.types import EventInput, ItemInput, JobView
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import ITEMS, PROFILES
+from tests.training.tenants import ITEMS, PROFILES
 
 
 def trained(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
@@ -61,7 +61,7 @@ def served(walkers: TenantRef, actor: Actor) -> TenantRef:
     return walkers
 
 
-def test_a_refresh_serves_what_it_learned_on_top_of_the_live_model(served: TenantRef, actor: Actor) -> None:
+def test_a_refresh_continues_from_the_live_model_and_is_promoted(served: TenantRef, actor: Actor) -> None:
     first = newest(served, actor)
     go_on(served, actor)
     assert trained(served, actor, refresh=True).state == "succeeded"
@@ -75,7 +75,7 @@ def test_a_refresh_serves_what_it_learned_on_top_of_the_live_model(served: Tenan
     assert second.parsed_metrics.full == refresh_schedule.get_last_full_training(first)
 
 
-def test_it_is_judged_by_events_that_neither_model_has_seen(
+def test_a_refresh_is_evaluated_on_events_neither_model_has_seen(
     served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     until = newest(served, actor).latest_event_at
@@ -98,19 +98,19 @@ def test_it_is_judged_by_events_that_neither_model_has_seen(
     assert counted == pytest.approx(train.weight.sum(), rel=1e-4)
 
 
-def test_without_new_events_it_is_a_full_training(served: TenantRef, actor: Actor) -> None:
+def test_without_new_events_a_refresh_is_a_full_training(served: TenantRef, actor: Actor) -> None:
     trained(served, actor, refresh=True)
     assert "refreshed_from" not in newest(served, actor).metrics
 
 
-def test_without_a_model_it_is_a_full_training(walkers: TenantRef, actor: Actor) -> None:
+def test_without_a_model_a_refresh_is_a_full_training(walkers: TenantRef, actor: Actor) -> None:
     trained(walkers, actor, refresh=True)
     version = newest(walkers, actor)
     assert version.is_active
     assert "refreshed_from" not in version.metrics
 
 
-def test_a_model_that_cannot_be_gone_on_from_is_trained_afresh(
+def test_a_failed_warm_start_is_a_full_training(
     served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on(served, actor)
@@ -137,7 +137,7 @@ def parameters_when_due(tenant: TenantRef, actor: Actor, **metrics: Any) -> dict
     return dict(job.parameters)
 
 
-def test_beat_orders_a_refresh_between_full_trainings(served: TenantRef, actor: Actor) -> None:
+def test_beat_requests_a_refresh_between_full_trainings(served: TenantRef, actor: Actor) -> None:
     go_on(served, actor, steps=3)
     expected = {"profile": "fast", "scheduled": True, "refresh": True}
     assert parameters_when_due(served, actor) == expected

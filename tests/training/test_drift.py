@@ -26,7 +26,7 @@ from tenants.data.queries import audit_log
 from tenants.data.types import EventInput, ItemInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.visits import record
+from tests.training.served_recommendations import record
 
 ITEMS, PROFILES = 60, 120
 Visit = Callable[[int, int], tuple[int, str]]
@@ -91,7 +91,7 @@ def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
     return tenant
 
 
-def test_a_week_like_those_before_is_steady(shop: TenantRef, actor: Actor) -> None:
+def test_a_week_like_the_training_period_is_steady(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
     found = levels(shop, actor)
     assert {
@@ -100,7 +100,7 @@ def test_a_week_like_those_before_is_steady(shop: TenantRef, actor: Actor) -> No
     assert found["coverage"] == "steady"
 
 
-def test_other_kinds_categories_and_hours_are_each_named(shop: TenantRef, actor: Actor) -> None:
+def test_changed_kinds_categories_and_hours_are_reported_as_drift(shop: TenantRef, actor: Actor) -> None:
     def otherwise(profile: int, step: int) -> tuple[int, str]:
         return 6 * ((profile + step) % 5), "purchase"
 
@@ -110,21 +110,21 @@ def test_other_kinds_categories_and_hours_are_each_named(shop: TenantRef, actor:
     assert found["activity"] == "steady"
 
 
-def test_busier_profiles_are_named(shop: TenantRef, actor: Actor) -> None:
+def test_increased_activity_is_reported_as_drift(shop: TenantRef, actor: Actor) -> None:
     for more in range(0, 8, 2):
         onward = partial(later, more)
         visits(shop, actor, onward, days=range(6, 0, -2), people=range(PROFILES))
     assert levels(shop, actor)["activity"] == "drifted"
 
 
-def test_newcomers_whom_the_model_knows_little_about_move_its_scores(shop: TenantRef, actor: Actor) -> None:
+def test_new_profiles_shift_scores_or_coverage(shop: TenantRef, actor: Actor) -> None:
     """Everybody new, and all of them at the same two items."""
     visits(shop, actor, lambda _p, step: (step % 2, "view"), days=range(6, 4, -2), people=range(500, 700))
     found = levels(shop, actor)
     assert "drifted" in (found["scores"], found["coverage"])
 
 
-def test_the_task_writes_it_and_the_audit_log_says_so_once(shop: TenantRef, actor: Actor) -> None:
+def test_the_task_stores_drift_and_audits_it_once(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, lambda p, _s: (p % ITEMS, "purchase"), days=range(6, 0, -2), people=range(PROFILES))
     for _ in range(2):
         monitoring.measure_drift(region=shop.region)
@@ -143,11 +143,11 @@ def test_an_empty_or_a_tiny_week_is_unknown(shop: TenantRef, actor: Actor, peopl
     assert set(levels(shop, actor).values()) == {"unknown"}
 
 
-def test_without_a_model_that_learned_there_is_nothing_to_measure(tenant: TenantRef, actor: Actor) -> None:
+def test_without_a_trained_model_no_drift_is_measured(tenant: TenantRef, actor: Actor) -> None:
     assert drift.measure_drift(tenant, actor=actor) is None
 
 
-def test_a_model_whose_files_are_gone_still_has_its_inputs_measured(shop: TenantRef, actor: Actor) -> None:
+def test_input_drift_is_measured_without_model_files(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
     with scope(shop, actor=actor) as s:
         version = queries.get_active_version(s)
@@ -157,7 +157,7 @@ def test_a_model_whose_files_are_gone_still_has_its_inputs_measured(shop: Tenant
     assert (found["event_kinds"], found["scores"], found["coverage"]) == ("steady", "unknown", "unknown")
 
 
-def test_no_word_of_the_catalogue_is_written_down(shop: TenantRef, actor: Actor) -> None:
+def test_drift_reports_contain_no_catalogue_text(shop: TenantRef, actor: Actor) -> None:
     visits(shop, actor, walk, days=range(6, 0, -2), people=range(PROFILES))
     drift.measure_drift(shop, actor=actor)
     with scope(shop, actor=actor) as s:

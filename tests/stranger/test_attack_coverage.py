@@ -14,9 +14,9 @@ from lepton_platform.management.isolation.clients import InProcessClient
 from lepton_platform.management.isolation.tenant_pair import ProbeIds
 from lepton_platform.portal import forms as portal
 from lepton_platform.staff.pages import tenant_forms as staff
-from tests.stranger.addresses import API, addresses, filled_in, parameters, routes
+from tests.stranger.urls import API, addresses, filled_in, parameters, routes
 from tests.stranger.targets import Target
-from tests.stranger.ways import ways
+from tests.stranger.variants import ways
 
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 NOBODY = Target(
@@ -32,17 +32,17 @@ def served(database: None) -> list[AttackedOperation]:
     return list_operations(InProcessClient())
 
 
-def test_every_operation_of_the_api_has_an_attack_and_several_ways(served: list[AttackedOperation]) -> None:
+def test_every_api_operation_has_many_attack_variants(served: list[AttackedOperation]) -> None:
     assert [one.name for one in served if not one.is_covered] == []
     assert min(sum(1 for _ in ways(one)) for one in served) >= 20
 
 
-def test_every_address_of_the_api_belongs_to_an_operation(served: list[AttackedOperation]) -> None:
+def test_every_api_url_belongs_to_an_operation(served: list[AttackedOperation]) -> None:
     found = {_PARAMETER.sub(r"{\1}", f"/{one}") for one in routes() if one.startswith(API)}
     assert found == {one.path for one in served}
 
 
-def test_every_parameter_of_every_page_is_filled_in(database: None) -> None:
+def test_every_url_parameter_has_an_attack_value(database: None) -> None:
     known = set(parameters(NOBODY))
     assert {one.template: one.parameters - known for one in addresses() if one.parameters - known} == {}
     assert len(addresses()) > 90
@@ -60,5 +60,5 @@ def form_fields() -> Iterator[str]:
                 yield from fields
 
 
-def test_every_field_of_every_form_is_filled_in() -> None:
+def test_every_form_field_has_an_attack_value() -> None:
     assert set(form_fields()) - set(filled_in(NOBODY)) == set()

@@ -14,7 +14,7 @@ from lepton_platform.management.isolation.attack import AttackedOperation
 from lepton_platform.management.isolation.clients import ClientRequest
 from tests.stranger.spellings import SPELLINGS
 from tests.stranger.targets import Target
-from tests.stranger.ways import Way, ways
+from tests.stranger.variants import Way, ways
 
 # What differs by nature: ids and times that the answer makes, versions, tokens of the page, figures of the rate.
 _VARIABLE = re.compile(

@@ -15,7 +15,7 @@ from tenants.data.queries import tenant_state as space_queries
 from tenants.data.types import ItemInput, ProfileInput, RuleInput, TripleInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import order_training
+from tests.training.tenants import order_training
 
 NURSES = {"attributes.job": {"eq": "nurse"}}
 
@@ -57,7 +57,7 @@ def about(tag: str, **given: object) -> RuleInput:
     return RuleInput(**{"id": f"about {tag}", "items": {"tags": {"eq": tag}}, **given})  # type: ignore[arg-type]
 
 
-def test_an_empty_tenant_answers_a_profile_by_its_rules(tenant: TenantRef, actor: Actor) -> None:
+def test_without_a_model_rules_rank_items_for_a_profile(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     state_rules(tenant, actor, about("d", profile=NURSES))
     nurse, cook = ask(tenant, actor, profile_id="ann"), ask(tenant, actor, profile_id="bob")
@@ -68,28 +68,30 @@ def test_an_empty_tenant_answers_a_profile_by_its_rules(tenant: TenantRef, actor
     assert (cook.stage, ids(cook)) == ("recent", ["f", "c"])
 
 
-def test_a_rule_for_everybody_speaks_to_a_stranger(tenant: TenantRef, actor: Actor) -> None:
+def test_a_rule_without_profile_condition_applies_to_unknown_profiles(
+    tenant: TenantRef, actor: Actor
+) -> None:
     fill(tenant, actor)
     state_rules(tenant, actor, about("b"), about("f", weight=-1.0))
     answer = ask(tenant, actor, profile_id="nobody", k=6)
     assert (answer.stage, ids(answer)[0], ids(answer)[-1]) == ("knowledge", "b", "f")
 
 
-def test_rules_add_up_and_weigh(tenant: TenantRef, actor: Actor) -> None:
+def test_weights_of_matching_rules_are_summed(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     both = {"tags": {"in": ["a", "d"]}}
     state_rules(tenant, actor, about("b", weight=1.5), RuleInput(id="1", items=both), about("a"))
     assert ids(ask(tenant, actor, k=3)) == ["a", "b", "d"]
 
 
-def test_who_refused_is_not_asked_what_the_rules_ask(tenant: TenantRef, actor: Actor) -> None:
+def test_profile_rules_need_consent(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     state_rules(tenant, actor, about("d", profile=NURSES))
     answer = ask(tenant, actor, profile_id="cid")
     assert (answer.stage, ids(answer)) == ("recent", ["f", "c"])
 
 
-def test_a_rule_that_reads_what_was_denied_since_is_silent(tenant: TenantRef, actor: Actor) -> None:
+def test_a_rule_on_a_denied_attribute_is_inactive(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     state_rules(tenant, actor, about("d", profile=NURSES))
     assert ask(tenant, actor, profile_id="ann").stage == "knowledge"
@@ -101,7 +103,7 @@ def test_a_rule_that_reads_what_was_denied_since_is_silent(tenant: TenantRef, ac
     assert ask(tenant, actor, profile_id="ann").stage == "recent"
 
 
-def test_no_rule_shows_what_may_not_be_shown(tenant: TenantRef, actor: Actor) -> None:
+def test_rules_never_show_retired_or_excluded_items(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     state_rules(tenant, actor, about("a", weight=10), about("d"))
     with scope(tenant, actor=actor) as s:
@@ -110,7 +112,7 @@ def test_no_rule_shows_what_may_not_be_shown(tenant: TenantRef, actor: Actor) ->
     assert ids(ask(tenant, actor, k=1, exclude=["d"])) == ["f"]
 
 
-def test_removed_rules_are_silent(tenant: TenantRef, actor: Actor) -> None:
+def test_removed_rules_are_inactive(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     state_rules(tenant, actor, about("a"))
     with scope(tenant, actor=actor) as s:
@@ -119,7 +121,7 @@ def test_removed_rules_are_silent(tenant: TenantRef, actor: Actor) -> None:
     assert ask(tenant, actor).stage == "recent"
 
 
-def test_an_empty_tenant_answers_a_session_by_its_triples(tenant: TenantRef, actor: Actor) -> None:
+def test_without_a_model_triples_rank_items_for_a_session(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     state(tenant, actor, ("a", "goes_with", "d"), ("b", "made_of", "clay"), ("e", "made_of", "clay"))
     linked, shared = ask(tenant, actor, session=["a"]), ask(tenant, actor, session=["e"])
@@ -129,17 +131,13 @@ def test_an_empty_tenant_answers_a_session_by_its_triples(tenant: TenantRef, act
     assert [item.id for item in find_similar_items(tenant, "d", 1, actor=actor)] == ["a"]
 
 
-def test_a_session_that_nothing_was_stated_of_is_answered_by_likeness(
-    tenant: TenantRef, actor: Actor
-) -> None:
+def test_a_session_without_triples_is_answered_by_content(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     state(tenant, actor, ("a", "goes_with", "d"))
     assert ask(tenant, actor, session=["f"]).stage == "content"
 
 
-def test_training_learns_from_triples_alone_and_newcomers_have_theirs(
-    tenant: TenantRef, actor: Actor
-) -> None:
+def test_training_uses_triples_alone_and_new_items_have_theirs(tenant: TenantRef, actor: Actor) -> None:
     fill(tenant, actor)
     state(tenant, actor, ("a", "goes_with", "d"), ("b", "made_of", "clay"), ("e", "made_of", "clay"))
     run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
@@ -154,7 +152,7 @@ def test_training_learns_from_triples_alone_and_newcomers_have_theirs(
     assert set(ids(answer)[:2]) == {"e", "late"}
 
 
-def test_what_is_learned_outweighs_a_rule_the_more_was_chosen(walkers: TenantRef, actor: Actor) -> None:
+def test_longer_histories_reduce_the_influence_of_a_rule(walkers: TenantRef, actor: Actor) -> None:
     before = ask(walkers, actor, session=["i11", "i12"], k=60)
     state_rules(walkers, actor, RuleInput(id="shelf", items={"categories": {"eq": "shelf 2"}}, weight=1.0))
     after = ask(walkers, actor, session=["i11", "i12"], k=60)

@@ -59,7 +59,7 @@ def test_events_become_rows_in_time_order_with_weights_of_mean_one(shop: TenantR
     )
 
 
-def test_impressions_and_dislikes_are_not_learned_and_are_counted(shop: TenantRef, actor: Actor) -> None:
+def test_impressions_and_dislikes_are_skipped_and_counted(shop: TenantRef, actor: Actor) -> None:
     record(shop, actor, ("p", "a", "view"), ("p", "b", "impression"), ("p", "c", "dismiss"))
     source = load(shop, actor)
     assert rows_of(source) == [[1]]
@@ -70,14 +70,14 @@ def test_impressions_and_dislikes_are_not_learned_and_are_counted(shop: TenantRe
     ) == (1, 1, 3)
 
 
-def test_immediate_repetitions_are_one_event_with_the_greatest_weight(shop: TenantRef, actor: Actor) -> None:
+def test_immediate_repetitions_are_one_event_with_the_maximum_weight(shop: TenantRef, actor: Actor) -> None:
     record(shop, actor, ("p", "a", "view"), ("p", "a", "purchase"), ("p", "b", "view"), ("p", "a", "view"))
     source = load(shop, actor)
     assert rows_of(source) == [[1, 2, 1]]
     assert (source.dataset.weight / source.dataset.weight.min()).tolist() == pytest.approx([5, 1, 1])
 
 
-def test_a_profile_that_refused_teaches_nothing(shop: TenantRef, actor: Actor) -> None:
+def test_events_of_a_profile_without_consent_are_skipped(shop: TenantRef, actor: Actor) -> None:
     record(shop, actor, ("p", "a", "view"), ("q", "b", "view"))
     with scope(shop, actor=actor) as s:
         profiles.upsert_profiles(s, [ProfileInput(id="p", consent="refused")])
@@ -86,7 +86,7 @@ def test_a_profile_that_refused_teaches_nothing(shop: TenantRef, actor: Actor) -
     assert source.skipped_events["without consent"] == 1
 
 
-def test_opt_in_teaches_only_what_was_granted(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:
+def test_opt_in_uses_only_events_with_consent(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:
     tenant = make_tenant(vertical="education")
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a"), ItemInput(id="b")])
@@ -106,7 +106,7 @@ def test_without_personalisation_no_two_events_are_linked(shop: TenantRef, actor
     assert rows_of(load(shop, actor)) == [[1], [2], [3]]
 
 
-def test_a_retired_item_is_not_learned(shop: TenantRef, actor: Actor) -> None:
+def test_events_of_a_retired_item_are_skipped(shop: TenantRef, actor: Actor) -> None:
     record(shop, actor, ("p", "a", "view"), ("p", "d", "view"))
     with scope(shop, actor=actor) as s:
         catalog.retire_item(s, "d")
@@ -116,13 +116,13 @@ def test_a_retired_item_is_not_learned(shop: TenantRef, actor: Actor) -> None:
     assert source.skipped_events["item not live"] == 1
 
 
-def test_an_empty_space_is_an_empty_dataset(tenant: TenantRef, actor: Actor) -> None:
+def test_an_empty_tenant_is_an_empty_dataset(tenant: TenantRef, actor: Actor) -> None:
     source = load(tenant, actor)
     assert (source.dataset.n_users, source.dataset.n_items, source.dataset.n_events) == (0, 0, 0)
     assert source.latest_event_at is None
 
 
-def test_two_tenants_never_meet_in_one_dataset(
+def test_a_dataset_contains_one_tenant_only(
     shop: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
     with scope(stranger_tenant, actor=actor) as s:
@@ -133,7 +133,7 @@ def test_two_tenants_never_meet_in_one_dataset(
     assert np.array_equal(load(stranger_tenant, actor).item_numbers, [1, 2])
 
 
-def test_what_cleaning_takes_out_is_counted_beside_the_rest(shop: TenantRef, actor: Actor) -> None:
+def test_events_removed_by_cleaning_are_counted(shop: TenantRef, actor: Actor) -> None:
     moments = [(item, T0 + timedelta(seconds=n, milliseconds=7)) for n, item in enumerate("abab")]
     batch = [EventInput(profile_id="p", item_id=i, kind="view", at=at) for i, at in [*moments, moments[-1]]]
     with scope(shop, actor=actor) as s:
@@ -149,9 +149,7 @@ def test_what_cleaning_takes_out_is_counted_beside_the_rest(shop: TenantRef, act
     assert source.dataset.weight.mean() == pytest.approx(1.0)
 
 
-def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
-    tenant: TenantRef, actor: Actor
-) -> None:
+def test_profiles_are_segmented_by_language_and_country(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id=one, title=one, language="zh") for one in "ab"])
         stated = [
@@ -176,7 +174,7 @@ def test_profiles_are_grouped_by_what_they_state_about_language_and_place(
     assert (item_segment.name, item_segment.values) == ("item_language", ("zh",))
 
 
-def test_a_place_that_the_tenant_denies_makes_no_group(tenant: TenantRef, actor: Actor) -> None:
+def test_a_denied_attribute_makes_no_segment(tenant: TenantRef, actor: Actor) -> None:
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a", title="a")])
         privacy = questions.get_state(s).privacy

@@ -57,7 +57,7 @@ def both(tenant: TenantRef, actor: Actor) -> tuple[FeatureData, FeatureData]:
     )
 
 
-def test_no_denied_fact_of_an_item_or_a_profile_reaches_a_matrix(bank: TenantRef, actor: Actor) -> None:
+def test_denied_attributes_never_reach_a_feature_matrix(bank: TenantRef, actor: Actor) -> None:
     items, people = both(bank, actor)
     assert set(matrix(items, "item").origins) == {"price", "tags", "Branch", "balance", "interests"}
     assert set(matrix(people, "user").origins) == {"Branch", "balance", "interests"}
@@ -73,7 +73,7 @@ def test_no_denied_fact_of_an_item_or_a_profile_reaches_a_matrix(bank: TenantRef
     assert [word for word in words if "male" in word or "gender" in word or "ZIP" in word] == []
 
 
-def test_a_tenant_cannot_take_a_denial_of_its_vertical_back(bank: TenantRef, actor: Actor) -> None:
+def test_a_tenant_cannot_allow_attributes_denied_by_its_vertical(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
         looser = msgspec.structs.replace(questions.get_state(s).privacy, denied_attributes=["balance"])
         with pytest.raises(Invalid) as refused:
@@ -81,9 +81,7 @@ def test_a_tenant_cannot_take_a_denial_of_its_vertical_back(bank: TenantRef, act
     assert refused.value.errors[0].pointer == "/denied_attributes"
 
 
-def test_settings_that_were_loosened_behind_the_back_of_the_action_deny_no_less(
-    bank: TenantRef, actor: Actor
-) -> None:
+def test_settings_loosened_in_the_database_deny_no_less(bank: TenantRef, actor: Actor) -> None:
     before = both(bank, actor)
     with scope(bank, actor=actor) as s:
         loose = msgspec.structs.replace(questions.get_state(s).privacy, denied_attributes=[])
@@ -96,7 +94,7 @@ def test_settings_that_were_loosened_behind_the_back_of_the_action_deny_no_less(
     assert both(bank, actor) == before
 
 
-def test_what_the_tenant_denies_beside_its_vertical_is_denied_as_well(bank: TenantRef, actor: Actor) -> None:
+def test_attributes_denied_by_the_tenant_are_denied_too(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
         settings = questions.get_state(s).privacy
         stricter = [*settings.denied_attributes, "balances"]
@@ -106,7 +104,7 @@ def test_what_the_tenant_denies_beside_its_vertical_is_denied_as_well(bank: Tena
     assert "balance" in items.denied_names
 
 
-def test_only_profiles_that_consented_state_facts(bank: TenantRef, actor: Actor) -> None:
+def test_only_consenting_profiles_have_features(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
         profiles.upsert_profiles(
             s, [ProfileInput(id="b", consent="refused", attributes={"Branch": "branch b"})]
@@ -115,14 +113,14 @@ def test_only_profiles_that_consented_state_facts(bank: TenantRef, actor: Actor)
     assert sorted(map(str, people.table["Branch"])) == ["branch a", "branch c"]
 
 
-def test_without_personalisation_nobody_states_a_fact(bank: TenantRef, actor: Actor) -> None:
+def test_without_personalisation_there_are_no_user_features(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
         settings = questions.get_state(s).privacy
         tenant_settings.update_privacy(s, msgspec.structs.replace(settings, personalisation="off"))
     assert both(bank, actor)[1].table == {}
 
 
-def test_items_stand_in_the_order_of_their_numbers_without_the_retired(bank: TenantRef, actor: Actor) -> None:
+def test_items_are_ordered_by_number_without_retired_ones(bank: TenantRef, actor: Actor) -> None:
     with scope(bank, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a", brand="Nord", attributes={"price": "free", "Brand": "x"})])
         catalog.retire_item(s, "b")
@@ -134,7 +132,7 @@ def test_items_stand_in_the_order_of_their_numbers_without_the_retired(bank: Ten
 
 
 @pytest.mark.parametrize("vertical", list(PRIVACY_PRESETS))
-def test_no_settings_shorten_the_list_of_a_vertical(vertical: str) -> None:
+def test_settings_never_shorten_the_denied_list_of_a_vertical(vertical: str) -> None:
     preset = PRIVACY_PRESETS[vertical]
     empty = msgspec.structs.replace(preset, denied_attributes=[])
     assert list_denied_attributes(vertical, empty) == tuple(preset.denied_attributes)

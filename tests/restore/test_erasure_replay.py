@@ -22,7 +22,7 @@ from tenants.scope import Actor, scope
 from tests.conftest import ROOT
 from tests.proofs import Scale
 from tests.restore.backups import Backups
-from tests.restore.crowd import BEFORE, Look, content_of, fill, rows_of, view
+from tests.restore.profiles import BEFORE, Look, content_of, fill, rows_of, view
 
 ROWS_EACH = 6  # two chunks of the timeline, and one row in each of the other four tables
 
@@ -56,7 +56,7 @@ def restored(
 
 @pytest.mark.proof(row=21)
 @pytest.mark.timeout(900)
-def test_after_the_replay_nobody_who_was_erased_is_left_and_nobody_else_is_touched(
+def test_the_replay_erases_exactly_the_erased_profiles(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
     crowd: list[str],
@@ -86,7 +86,7 @@ def test_an_event_from_before_the_erasure_is_refused_after_the_replay(
     assert [error.code for error in receipt.rejected] == ["erased_profile"]
 
 
-def test_who_was_erased_without_a_row_in_the_backup_stays_erased(
+def test_a_profile_absent_from_the_backup_stays_erased(
     tenant: TenantRef, backups: Backups, actor: Actor
 ) -> None:
     fill(tenant, ["ann"], actor)
@@ -99,7 +99,7 @@ def test_who_was_erased_without_a_row_in_the_backup_stays_erased(
     assert [error.code for error in receipt.rejected] == ["erased_profile"]
 
 
-def test_more_profiles_than_one_page_are_walked(
+def test_the_replay_covers_several_pages(
     tenant: TenantRef, restored: list[str], look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replaying, "_PAGE_SIZE", 5)
@@ -107,7 +107,7 @@ def test_more_profiles_than_one_page_are_walked(
     assert rows_of(look, tenant, restored) == 0
 
 
-def test_what_somebody_wrote_who_came_back_after_an_erasure_is_kept(
+def test_events_after_an_erasure_are_kept(
     tenant: TenantRef, backups: Backups, look: Look, actor: Actor
 ) -> None:
     fill(tenant, ["ann"], actor)
@@ -119,7 +119,7 @@ def test_what_somebody_wrote_who_came_back_after_an_erasure_is_kept(
     assert rows_of(look, tenant, ["ann"]) == 1
 
 
-def test_somebody_who_was_erased_twice_goes_again_when_the_backup_knows_only_the_first_time(
+def test_a_profile_erased_twice_is_erased_again_by_the_replay(
     tenant: TenantRef, backups: Backups, look: Look, actor: Actor
 ) -> None:
     fill(tenant, ["ann"], actor)
@@ -136,7 +136,7 @@ def test_somebody_who_was_erased_twice_goes_again_when_the_backup_knows_only_the
 
 @pytest.mark.proof(row=21)
 @pytest.mark.timeout(900)
-def test_a_replay_that_was_killed_half_way_is_finished_by_the_next(
+def test_a_killed_replay_is_finished_by_the_next(
     tenant: TenantRef,
     crowd: list[str],
     restored: list[str],
@@ -172,7 +172,7 @@ def kill_once(begun: Callable[[], bool]) -> None:
     child.wait()
 
 
-def test_the_ledger_says_what_was_replayed(
+def test_the_ledger_marks_replayed_erasures(
     tenant: TenantRef, restored: list[str], actor: Actor, look: Look
 ) -> None:
     replay()
