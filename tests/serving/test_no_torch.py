@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-_ASK = """
+_LIST_HEAVY_MODULES = """
 import sys, django
 django.setup()
 import {module}
@@ -23,11 +23,11 @@ print(heavy)
 )
 def test_serving_never_imports_torch_or_video_decoders(module: str) -> None:
     environ = {**os.environ, "LEPTON_ROLE": "build", "DJANGO_SETTINGS_MODULE": "lepton_platform.settings"}
-    found = subprocess.run(
-        [sys.executable, "-c", _ASK.format(module=module)],
+    process = subprocess.run(
+        [sys.executable, "-c", _LIST_HEAVY_MODULES.format(module=module)],
         env=environ,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert found.stdout.strip().splitlines()[-1] == "[]"
+    assert process.stdout.strip().splitlines()[-1] == "[]"

@@ -29,88 +29,88 @@ from tenants.data.actions import events
 from tenants.data.types import EventInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.tenants import LENGTH, PROFILES, feed, in_order, order_training
+from tests.training.tenants import LENGTH, PROFILES, ingest_events, request_training, walk_in_order
 
-SOON = OnlineTestConfig(attribution_window=timedelta(seconds=2))
-ASKED = 2 * PROFILES
+SHORT_WINDOW = OnlineTestConfig(attribution_window=timedelta(seconds=2))
+N_REQUESTS = 2 * PROFILES
 
 
 @pytest.fixture
 def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
     """Everybody walks along the shelf, and v1 has learned it."""
-    feed(tenant, actor, in_order)
-    run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    ingest_events(tenant, actor, walk_in_order)
+    run_training_job(tenant, request_training(tenant, actor), owner="w1", actor=actor)
     return tenant
 
 
-def visited(shop: TenantRef, actor: Actor, step: int) -> tuple[int, set[str | None]]:
+def visit_and_click(shop: TenantRef, actor: Actor, step: int) -> tuple[int, set[str | None]]:
     """Every profile asks, and clicks on the next item of its walk where it is shown; how many did, and who answered."""
     get_snapshot_cache().refresh_now(shop)
     clicks, versions = [], set()
-    for number in range(ASKED):
-        profile, onward = number % PROFILES, number // PROFILES
+    for request_number in range(N_REQUESTS):
+        profile, repetition = request_number % PROFILES, request_number // PROFILES
         answer = recommend(
             shop, RecommendRequest(k=5, profile_id=f"p{profile}", scenario="home"), actor=actor
         )
         versions.add(answer.model_version)
-        wanted = f"i{in_order(profile, LENGTH + step + onward)}"
-        if wanted in [item.id for item in answer.items]:
-            moment = datetime.now(UTC)
-            given = {"item_id": wanted, "kind": "click", "profile_id": f"p{profile}", "at": moment}
-            clicks.append(EventInput(**given, recommendation_id=answer.recommendation_id, scenario="home"))
-        if onward and clicks:
-            send(shop, actor, clicks[-1:])
-    send(shop, actor, clicks)
+        next_item = f"i{walk_in_order(profile, LENGTH + step + repetition)}"
+        if next_item in [item.id for item in answer.items]:
+            clicked_at = datetime.now(UTC)
+            fields = {"item_id": next_item, "kind": "click", "profile_id": f"p{profile}", "at": clicked_at}
+            clicks.append(EventInput(**fields, recommendation_id=answer.recommendation_id, scenario="home"))
+        if repetition and clicks:
+            record_clicks(shop, actor, clicks[-1:])
+    record_clicks(shop, actor, clicks)
     return len(clicks), versions
 
 
-def send(shop: TenantRef, actor: Actor, clicks: list[EventInput]) -> None:
+def record_clicks(shop: TenantRef, actor: Actor, clicks: list[EventInput]) -> None:
     with scope(shop, actor=actor) as s:
         events.record_events(s, clicks)
 
 
-def plant_a_regression(shop: TenantRef, actor: Actor) -> None:
+def publish_shuffled_model(shop: TenantRef, actor: Actor) -> None:
     """A real model of the same events with the items dealt out anew, as a wrong join of ids would make it."""
-    source = interactions.load_training_data(shop, actor=actor, report=lambda _done: None)
+    data = interactions.load_training_data(shop, actor=actor, report=lambda _done: None)
     rng = np.random.default_rng(5)
-    wrong = replace(source.dataset, item=rng.permutation(source.dataset.item))
+    shuffled = replace(data.dataset, item=rng.permutation(data.dataset.item))
     ensemble = fit_ensemble(
-        wrong, FitOptions(profile="fast", model_names=("popularity", "transitions")), rng=rng
+        shuffled, FitOptions(profile="fast", model_names=("popularity", "transitions")), rng=rng
     )
     artefact_id = uuid7()
-    manifest = artefacts.write_artefact(shop, artefact_id, Bundle(ensemble, source.item_numbers).to_files())
-    made = TrainedModel(
+    manifest = artefacts.write_artefact(shop, artefact_id, Bundle(ensemble, data.item_numbers).to_files())
+    trained_model = TrainedModel(
         uuid4(),
         artefact_id,
         "fast",
         manifest,
         {"serving_mode": "model"},
         datetime.now(UTC),
-        source.latest_event_at,
+        data.latest_event_at,
     )
     with scope(shop, actor=actor) as s:
-        actions.publish_model(s, made, expected=1)
+        actions.publish_model(s, trained_model, expected=1)
 
 
 def test_a_regression_in_production_is_rolled_back_after_fewer_clicks(
     shop: TenantRef, actor: Actor, api: Callable[..., Any]
 ) -> None:
-    before, who = visited(shop, actor, 0)
-    assert (who, before > 0.8 * ASKED) == ({"v1"}, True)
+    before, answering_versions = visit_and_click(shop, actor, 0)
+    assert (answering_versions, before > 0.8 * N_REQUESTS) == ({"v1"}, True)
     time.sleep(0.01)
-    plant_a_regression(shop, actor)
-    after, who = visited(shop, actor, 2)
-    assert (who, after < 0.5 * before) == ({"v2"}, True)
+    publish_shuffled_model(shop, actor)
+    after, answering_versions = visit_and_click(shop, actor, 2)
+    assert (answering_versions, after < 0.5 * before) == ({"v2"}, True)
     time.sleep(2.1)
-    send(shop, actor, [EventInput(item_id="i0", kind="view", profile_id="p0", at=datetime.now(UTC))])
-    found = auto_rollback.check_active_version(shop, actor=actor, config=SOON)
-    assert found is not None
-    assert found.degraded == ("clicks",)
+    record_clicks(shop, actor, [EventInput(item_id="i0", kind="view", profile_id="p0", at=datetime.now(UTC))])
+    analysis = auto_rollback.check_active_version(shop, actor=actor, config=SHORT_WINDOW)
+    assert analysis is not None
+    assert analysis.degraded == ("clicks",)
     get_snapshot_cache().refresh_now(shop)
     answer = recommend(shop, RecommendRequest(k=5, profile_id="p1"), actor=actor)
     assert (answer.stage, answer.model_version) == ("model", "v1")
-    told = api(shop).get("/api/v1/models/2").json()
-    assert [reason["code"] for reason in told["reasons"]] == ["clicks_dropped"]
-    assert told["reasons"][0]["text"]["zh-hans"].startswith("已自动回滚")
+    model_details = api(shop).get("/api/v1/models/2").json()
+    assert [reason["code"] for reason in model_details["reasons"]] == ["clicks_dropped"]
+    assert model_details["reasons"][0]["text"]["zh-hans"].startswith("已自动回滚")
     with scope(shop, actor=actor) as s:
         assert queries.get_active_number(s) == 1

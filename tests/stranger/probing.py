@@ -14,7 +14,7 @@ from lepton_platform.management.isolation.attack import AttackedOperation
 from lepton_platform.management.isolation.clients import ClientRequest
 from tests.stranger.spellings import SPELLINGS
 from tests.stranger.targets import Target
-from tests.stranger.variants import Way, ways
+from tests.stranger.variants import RequestVariant, iter_variants
 
 # What differs by nature: ids and times that the answer makes, versions, tokens of the page, figures of the rate.
 _VARIABLE = re.compile(
@@ -22,103 +22,124 @@ _VARIABLE = re.compile(
     rb'|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)|"version":\d+|"catalogue_version":\d+'
 )
 _VARIABLE_HEADERS = {"RateLimit", "Content-Length", "Date", "Expires", "Last-Modified", "X-Request-Id"}
-Ask = Callable[[ClientRequest], HttpResponse]
+SendRequest = Callable[[ClientRequest], HttpResponse]
 
 
 @dataclass(slots=True)
-class Tally:
+class ProbeResults:
     """`gave_away` and `told_apart` hold one sentence for each bad answer; the first few are enough to see why."""
 
-    asked: int = 0
-    broke: list[str] = field(default_factory=list)
-    gave_away: list[str] = field(default_factory=list)
-    told_apart: list[str] = field(default_factory=list)
+    n_requests: int = 0
+    server_errors: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
 
 
-def in_turns(operations: Iterable[AttackedOperation]) -> list[tuple[AttackedOperation, Way]]:
+def order_in_turns(operations: Iterable[AttackedOperation]) -> list[tuple[AttackedOperation, RequestVariant]]:
     """The first way of every operation, then the second of each, and so on."""
-    rows = zip_longest(*([(one, way) for way in ways(one)] for one in operations))
+    rows = zip_longest(
+        *([(operation, variant) for variant in iter_variants(operation)] for operation in operations)
+    )
     return [pair for row in rows for pair in row if pair is not None]
 
 
-def ask_both(
-    ask: Ask,
-    tally: Tally,
-    make: Callable[[Target], ClientRequest],
+def send_both(
+    send: SendRequest,
+    results: ProbeResults,
+    build_request: Callable[[Target], ClientRequest],
     foreign: Target,
     absent: Target,
     *,
     compare: Callable[[HttpResponse, Sequence[Target]], object] | None = None,
 ) -> None:
     """`compare` is what must be equal of both answers: unless given, all but what differs by nature."""
-    of, either = compare or comparable, (foreign, absent)
-    asked, beside = (
-        replace(make(one), headers={**make(one).headers, "X-Request-Id": "same"}) for one in (foreign, absent)
+    normalize, both_targets = compare or normalize_response, (foreign, absent)
+    foreign_request, absent_request = (
+        replace(build_request(target), headers={**build_request(target).headers, "X-Request-Id": "same"})
+        for target in (foreign, absent)
     )
-    theirs, nobodys = ask(asked), ask(beside)
-    name = f"{asked.method} {asked.path} {asked.body[:200]!r} {dict(asked.headers)}"
-    tally.asked += 1
-    if max(theirs.status, nobodys.status) >= 500:
-        tally.broke.append(f"{name}: {theirs.status}, {nobodys.status}")
-    if found := given_away(theirs, asked, foreign):
-        tally.gave_away.append(f"{name}: {found}")
-    here, there = of(theirs, either), of(nobodys, either)
-    if here != there:
-        tally.told_apart.append(f"{name}: {_difference(repr(here), repr(there))}")
+    foreign_response, absent_response = send(foreign_request), send(absent_request)
+    name = f"{foreign_request.method} {foreign_request.path} {foreign_request.body[:200]!r} {dict(foreign_request.headers)}"
+    results.n_requests += 1
+    if max(foreign_response.status, absent_response.status) >= 500:
+        results.server_errors.append(f"{name}: {foreign_response.status}, {absent_response.status}")
+    if leaks := find_leaks(foreign_response, foreign_request, foreign):
+        results.leaks.append(f"{name}: {leaks}")
+    foreign_text, absent_text = (
+        normalize(foreign_response, both_targets),
+        normalize(absent_response, both_targets),
+    )
+    if foreign_text != absent_text:
+        results.differences.append(f"{name}: {_describe_difference(repr(foreign_text), repr(absent_text))}")
 
 
-def hold(figure: Callable[..., bool], what: str, tally: Tally, changed: list[str], tables: int) -> None:
+def report_results(
+    figure: Callable[..., bool], label: str, results: ProbeResults, changed_tables: list[str], n_tables: int
+) -> None:
     """States the four figures of a siege; the sentences of the first failures are shown."""
-    found = (
-        (f"{what}: foreign data given away", tally.gave_away, tally.asked),
-        (f"{what}: foreign told from absent", tally.told_apart, tally.asked),
-        (f"{what}: server errors", tally.broke, tally.asked),
-        (f"{what}: the other tenant's tables changed", changed, tables),
+    results_by_name = (
+        (f"{label}: foreign data given away", results.leaks, results.n_requests),
+        (f"{label}: foreign told from absent", results.differences, results.n_requests),
+        (f"{label}: server errors", results.server_errors, results.n_requests),
+        (f"{label}: the other tenant's tables changed", changed_tables, n_tables),
     )
-    for name, sentences, of in found:
-        assert figure(name, len(sentences), of=of, passes=not sentences), sentences[:3]
+    for name, sentences, total in results_by_name:
+        assert figure(name, len(sentences), of=total, passes=not sentences), sentences[:3]
 
 
-def _difference(here: str, there: str) -> str:
-    at = next((n for n, (one, other) in enumerate(zip(here, there, strict=False)) if one != other), 0)
-    around = slice(max(0, at - 60), at + 60)
-    return f"... {here[around]} ... beside ... {there[around]} ..."
+def _describe_difference(foreign_text: str, absent_text: str) -> str:
+    position = next(
+        (
+            index
+            for index, (character, other) in enumerate(zip(foreign_text, absent_text, strict=False))
+            if character != other
+        ),
+        0,
+    )
+    window = slice(max(0, position - 60), position + 60)
+    return f"... {foreign_text[window]} ... beside ... {absent_text[window]} ..."
 
 
-def given_away(answer: HttpResponse, asked: ClientRequest, target: Target) -> list[str]:
+def find_leaks(response: HttpResponse, request: ClientRequest, target: Target) -> list[str]:
     """The other tenant's words in the answer that did not stand in the question; its canary in any case.
 
     Not the address of its person: a stranger may have added that to its own members, and then reads it there.
     """
-    question = f"{unquote(asked.path)} {asked.body.decode(errors='replace')} {dict(asked.headers)}"
-    words = [one for one in _words(target) if one not in question and one != target.email]
-    said = answer.body + repr(dict(answer.headers)).encode()
-    return [one for one in (*words, target.word) if one.encode() in said]
+    request_text = f"{unquote(request.path)} {request.body.decode(errors='replace')} {dict(request.headers)}"
+    identifiers = [
+        identifier
+        for identifier in _list_identifiers(target)
+        if identifier not in request_text and identifier != target.email
+    ]
+    content = response.body + repr(dict(response.headers)).encode()
+    return [identifier for identifier in (*identifiers, target.canary) if identifier.encode() in content]
 
 
-def comparable(answer: HttpResponse, either: Sequence[Target]) -> tuple[int, bytes]:
+def normalize_response(response: HttpResponse, both_targets: Sequence[Target]) -> tuple[int, bytes]:
     """The answer without the words that either question asked for and without what differs by nature."""
-    headers = {name: text for name, text in sorted(answer.headers.items()) if name not in _VARIABLE_HEADERS}
-    said = answer.body + b"\n" + repr(headers).encode()
-    for word in chain.from_iterable(map(_spelled_words, either)):
-        said = said.replace(word, b"<asked>")
-    return answer.status, _VARIABLE.sub(b"<variable>", said)
+    headers = {name: text for name, text in sorted(response.headers.items()) if name not in _VARIABLE_HEADERS}
+    content = response.body + b"\n" + repr(headers).encode()
+    for identifier in chain.from_iterable(map(_list_spelled_identifiers, both_targets)):
+        content = content.replace(identifier, b"<asked>")
+    return response.status, _VARIABLE.sub(b"<variable>", content)
 
 
-def _words(target: Target) -> list[str]:
+def _list_identifiers(target: Target) -> list[str]:
     """Version numbers are no secrets: 2 stands in many answers."""
-    *texts, _cursors = (getattr(target, one.name) for one in fields(target))
-    found = [target.ids.item_id, target.ids.profile_id, target.ids.job_id]
-    return [one for one in (*found, *texts) if isinstance(one, str) and one]
+    *texts, _cursors = (getattr(target, identifier.name) for identifier in fields(target))
+    object_ids = [target.ids.item_id, target.ids.profile_id, target.ids.job_id]
+    return [identifier for identifier in (*object_ids, *texts) if isinstance(identifier, str) and identifier]
 
 
-def _spelled_words(target: Target) -> list[bytes]:
-    return _in_every_spelling(tuple(_words(target)))
+def _list_spelled_identifiers(target: Target) -> list[bytes]:
+    return _spell_identifiers(tuple(_list_identifiers(target)))
 
 
 @lru_cache(maxsize=200)
-def _in_every_spelling(words: tuple[str, ...]) -> list[bytes]:
+def _spell_identifiers(identifiers: tuple[str, ...]) -> list[bytes]:
     """The longest first, and equally long ones always in the same order."""
-    spelled = [unquote(spelling(one)) for one in words for spelling in SPELLINGS.values()]
-    everything = dict.fromkeys(one.encode(errors="replace") for one in (*words, *spelled) if one)
-    return sorted(everything, key=len, reverse=True)
+    spelled = [unquote(spelling(identifier)) for identifier in identifiers for spelling in SPELLINGS.values()]
+    encoded = dict.fromkeys(
+        identifier.encode(errors="replace") for identifier in (*identifiers, *spelled) if identifier
+    )
+    return sorted(encoded, key=len, reverse=True)

@@ -15,12 +15,14 @@ from lepton_platform.management.isolation.clients import InProcessClient
 from lepton_platform.management.isolation.rows import fingerprint
 from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
 from recommender.serving.snapshot import cache as serving
-from tests.stranger.probing import Tally, ask_both, hold, in_turns
-from tests.stranger.targets import Target, absent_like, targets
+from tests.stranger.probing import ProbeResults, order_in_turns, report_results, send_both
+from tests.stranger.targets import Target, build_absent_target, create_targets
 
-Sides = tuple[ProbeTenant, ProbeTenant]
+TenantPair = tuple[ProbeTenant, ProbeTenant]
 Rows = dict[str, tuple[int, str]]
-READING = {one.name for _, declared in ROUTES for one in declared if one.required_scope.endswith(":read")}
+READ_OPERATIONS = {
+    target.name for _, declared in ROUTES for target in declared if target.required_scope.endswith(":read")
+}
 
 
 @pytest.fixture(autouse=True)
@@ -30,83 +32,97 @@ def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture
-def sides(database: None) -> Iterator[Sides]:
+def tenant_pair(database: None) -> Iterator[TenantPair]:
     attacker, victim = prepare_tenants("eu", InProcessClient())
     yield attacker, victim
     revoke_keys(attacker, victim)
     serving.stop_snapshot_cache()
 
 
-def besiege(
-    key: str, wanted: Callable[[AttackedOperation], bool], pairs: list[tuple[Target, Target]], count: int
-) -> Tally:
+def send_attacks(
+    key: str,
+    is_selected: Callable[[AttackedOperation], bool],
+    target_pairs: list[tuple[Target, Target]],
+    count: int,
+) -> ProbeResults:
     """`count` questions for foreign things, each beside the same question for an absent one."""
-    door, tally = InProcessClient(), Tally()
-    chosen = in_turns(one for one in list_operations(door) if wanted(one))
-    turns = ((pair, way) for pair in cycle(pairs) for way in chosen)
-    for (foreign, absent), (operation, way) in islice(turns, count):
-        ask_both(partial(door, key=key), tally, partial(way, operation), foreign, absent)
-    return tally
+    client, results = InProcessClient(), ProbeResults()
+    variants = order_in_turns(operation for operation in list_operations(client) if is_selected(operation))
+    turns = ((pair, variant) for pair in cycle(target_pairs) for variant in variants)
+    for (foreign, absent), (operation, variant) in islice(turns, count):
+        send_both(partial(client, key=key), results, partial(variant, operation), foreign, absent)
+    return results
 
 
 def is_read(operation: AttackedOperation) -> bool:
-    return operation.name in READING
+    return operation.name in READ_OPERATIONS
 
 
 def is_write(operation: AttackedOperation) -> bool:
-    return operation.name not in READING
+    return operation.name not in READ_OPERATIONS
 
 
-def pairs(victim: ProbeTenant, count: int) -> list[tuple[Target, Target]]:
-    return [(one, absent_like(one)) for one in targets(InProcessClient(), victim, count)]
+def create_target_pairs(victim: ProbeTenant, count: int) -> list[tuple[Target, Target]]:
+    return [
+        (target, build_absent_target(target)) for target in create_targets(InProcessClient(), victim, count)
+    ]
 
 
-def changes(before: Rows, victim: ProbeTenant) -> list[str]:
+def list_changed_tables(before: Rows, victim: ProbeTenant) -> list[str]:
     """Tables of the victim that are not as they were."""
     return [
         name
-        for name, hashed in fingerprint(victim.tenant.ref, excluded_tables=()).items()
-        if hashed != before[name]
+        for name, fingerprint_of_table in fingerprint(victim.tenant.ref, excluded_tables=()).items()
+        if fingerprint_of_table != before[name]
     ]
 
 
 @pytest.mark.proof(row=1)
 @pytest.mark.timeout(3000)
-def test_reading_as_a_stranger_shows_nothing(sides: Sides, scale: Any, figure: Any) -> None:
-    attacker, victim = sides
-    things = pairs(victim, scale(2, 40))
+def test_reading_as_a_stranger_shows_nothing(tenant_pair: TenantPair, scale: Any, figure: Any) -> None:
+    attacker, victim = tenant_pair
+    target_pairs = create_target_pairs(victim, scale(2, 40))
     before = fingerprint(victim.tenant.ref, excluded_tables=())
-    tally = besiege(attacker.key, is_read, things, scale(240, 20_000))
-    hold(figure, "API reads by a stranger", tally, changes(before, victim), len(before))
+    results = send_attacks(attacker.key, is_read, target_pairs, scale(240, 20_000))
+    report_results(
+        figure, "API reads by a stranger", results, list_changed_tables(before, victim), len(before)
+    )
 
 
 @pytest.mark.proof(row=1)
 @pytest.mark.timeout(3000)
-def test_writing_as_a_stranger_changes_nothing(sides: Sides, scale: Any, figure: Any) -> None:
-    attacker, victim = sides
-    things = pairs(victim, scale(2, 10))
+def test_writing_as_a_stranger_changes_nothing(tenant_pair: TenantPair, scale: Any, figure: Any) -> None:
+    attacker, victim = tenant_pair
+    target_pairs = create_target_pairs(victim, scale(2, 10))
     before = fingerprint(victim.tenant.ref, excluded_tables=())
-    tally = besiege(attacker.key, is_write, things, scale(160, 5_000))
-    hold(figure, "API writes by a stranger", tally, changes(before, victim), len(before))
+    results = send_attacks(attacker.key, is_write, target_pairs, scale(160, 5_000))
+    report_results(
+        figure, "API writes by a stranger", results, list_changed_tables(before, victim), len(before)
+    )
 
 
 @pytest.mark.proof(row=1)
-def test_the_same_requests_succeed_with_the_victims_key(sides: Sides, scale: Any, figure: Any) -> None:
-    _attacker, victim = sides
-    things = pairs(victim, 1)
+def test_the_same_requests_succeed_with_the_victims_key(
+    tenant_pair: TenantPair, scale: Any, figure: Any
+) -> None:
+    _attacker, victim = tenant_pair
+    target_pairs = create_target_pairs(victim, 1)
     before = fingerprint(victim.tenant.ref, excluded_tables=())
-    reads = besiege(victim.key, is_read, things, scale(60, 500))
-    besiege(victim.key, is_write, things, scale(60, 500))
-    changed = changes(before, victim)
-    seen, told = len(reads.gave_away), len(reads.told_apart)
+    reads = send_attacks(victim.key, is_read, target_pairs, scale(60, 500))
+    send_attacks(victim.key, is_write, target_pairs, scale(60, 500))
+    changed = list_changed_tables(before, victim)
+    n_leaks, n_differences = len(reads.leaks), len(reads.differences)
     assert figure(
-        "control: reads with a stolen key that show foreign data", seen, of=reads.asked, passes=seen > 9
+        "control: reads with a stolen key that show foreign data",
+        n_leaks,
+        of=reads.n_requests,
+        passes=n_leaks > 9,
     )
     assert figure(
         "control: reads with a stolen key that tell foreign from absent",
-        told,
-        of=reads.asked,
-        passes=told > 9,
+        n_differences,
+        of=reads.n_requests,
+        passes=n_differences > 9,
     )
     assert figure(
         "control: tables changed with a stolen key", len(changed), of=len(before), passes=len(changed) > 5
@@ -114,19 +130,21 @@ def test_the_same_requests_succeed_with_the_victims_key(sides: Sides, scale: Any
 
 
 @pytest.mark.proof(row=1)
-def test_ids_used_by_both_tenants_resolve_to_the_callers_objects(sides: Sides, figure: Any) -> None:
-    attacker, victim = sides
-    door = InProcessClient()
-    answers = [
-        door(one.build_request(attacker.mirrored_ids), key=attacker.key).body
-        for one in list_operations(door)
-        if is_read(one)
+def test_ids_used_by_both_tenants_resolve_to_the_callers_objects(
+    tenant_pair: TenantPair, figure: Any
+) -> None:
+    attacker, victim = tenant_pair
+    client = InProcessClient()
+    bodies = [
+        client(operation.build_request(attacker.mirrored_ids), key=attacker.key).body
+        for operation in list_operations(client)
+        if is_read(operation)
     ]
-    own = sum(attacker.canary.encode() in body for body in answers)
-    foreign = sum(victim.canary.encode() in body for body in answers)
+    n_own = sum(attacker.canary.encode() in body for body in bodies)
+    n_foreign = sum(victim.canary.encode() in body for body in bodies)
     assert figure(
-        "API reads of mirrored ids that show one's own canary", own, of=len(answers), passes=own > 6
+        "API reads of mirrored ids that show one's own canary", n_own, of=len(bodies), passes=n_own > 6
     )
     assert figure(
-        "API reads of mirrored ids that show the other's", foreign, of=len(answers), passes=foreign == 0
+        "API reads of mirrored ids that show the other's", n_foreign, of=len(bodies), passes=n_foreign == 0
     )

@@ -14,12 +14,12 @@ from lepton_platform.management.isolation.rows import fingerprint
 from lepton_platform.management.isolation.tenant_pair import ProbeTenant, prepare_tenants, revoke_keys
 from recommender.serving.snapshot import cache as serving
 from tenants.control.models import Tenant, User
-from tests.stranger.urls import Address, addresses
-from tests.stranger.probing import Ask, Tally, ask_both, hold
-from tests.stranger.browser import browser
-from tests.stranger.targets import Target, absent_like, member, targets
+from tests.stranger.browser import create_browser
+from tests.stranger.probing import ProbeResults, SendRequest, report_results, send_both
+from tests.stranger.targets import Target, build_absent_target, create_member, create_targets
+from tests.stranger.urls import PageUrl, list_page_urls
 
-Sides = tuple[ProbeTenant, ProbeTenant]
+TenantPair = tuple[ProbeTenant, ProbeTenant]
 Pairs = list[tuple[Target, Target]]
 
 
@@ -30,7 +30,7 @@ def quiet_log(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture
-def sides(database: None, settings: Any) -> Iterator[Sides]:
+def tenant_pair(database: None, settings: Any) -> Iterator[TenantPair]:
     settings.LEPTON_STAFF_NEEDS_MFA = False
     attacker, victim = prepare_tenants("eu", InProcessClient())
     yield attacker, victim
@@ -38,91 +38,125 @@ def sides(database: None, settings: Any) -> Iterator[Sides]:
     serving.stop_snapshot_cache()
 
 
-def at_theirs(ask: Ask, tally: Tally, foreign: Target, absent: Target, chosen: list[Address]) -> None:
-    for address in chosen:
-        for make in (address.get, address.post):
-            ask_both(ask, tally, make, foreign, absent)
+def send_to_foreign_pages(
+    send: SendRequest, results: ProbeResults, foreign: Target, absent: Target, urls: list[PageUrl]
+) -> None:
+    for url in urls:
+        for build_request in (url.get, url.post):
+            send_both(send, results, build_request, foreign, absent)
 
 
-def at_ones_own(ask: Ask, slug: str, tally: Tally, foreign: Target, absent: Target) -> None:
+def send_to_own_pages(
+    send: SendRequest, slug: str, results: ProbeResults, foreign: Target, absent: Target
+) -> None:
     """Reads, then changes, then reads what the changes left. A page that lists what its form has just added differs by
     that: of those only the status is compared."""
-    mine = [one for one in addresses() if "slug" in one.parameters]
-    gets = [partial(one.get, slug=slug) for one in mine]
+    own_urls = [url for url in list_page_urls() if "slug" in url.parameters]
+    gets = [partial(url.get, slug=slug) for url in own_urls]
     for get in gets:
-        ask_both(ask, tally, get, foreign, absent)
-    for one in mine:
-        compare = status_of if one.parameters == {"slug"} else None
-        ask_both(ask, tally, partial(one.post, slug=slug), foreign, absent, compare=compare)
+        send_both(send, results, get, foreign, absent)
+    for url in own_urls:
+        compare = get_status if url.parameters == {"slug"} else None
+        send_both(send, results, partial(url.post, slug=slug), foreign, absent, compare=compare)
     for get in gets:
-        ask_both(ask, tally, get, foreign, absent)
+        send_both(send, results, get, foreign, absent)
 
 
-def status_of(answer: HttpResponse, _either: Sequence[Target]) -> int:
+def get_status(answer: HttpResponse, _targets: Sequence[Target]) -> int:
     return answer.status
 
 
-def rows(victim: ProbeTenant, things: Pairs) -> dict[str, Any]:
+def load_victim_rows(victim: ProbeTenant, target_pairs: Pairs) -> dict[str, Any]:
     """Everything that is the victim's, also the rows of the directory that have no tenant: itself and its people."""
-    keys, emails = [one.user_id for one, _ in things], [one.email for one, _ in things]
-    people = User.objects.filter(pk__in=keys) | User.objects.filter(email__in=emails)
+    user_ids, emails = (
+        [target.user_id for target, _ in target_pairs],
+        [target.email for target, _ in target_pairs],
+    )
+    users = User.objects.filter(pk__in=user_ids) | User.objects.filter(email__in=emails)
     return {
         **fingerprint(victim.tenant.ref, excluded_tables=()),
         "tenant": [*Tenant.objects.filter(pk=victim.tenant.id).values()],
-        "people": [*people.order_by("pk").values()],
+        "people": [*users.order_by("pk").values()],
     }
 
 
-def pairs(victim: ProbeTenant, count: int) -> Pairs:
-    return [(one, absent_like(one)) for one in targets(InProcessClient(), victim, count)]
+def create_target_pairs(victim: ProbeTenant, count: int) -> Pairs:
+    return [
+        (target, build_absent_target(target)) for target in create_targets(InProcessClient(), victim, count)
+    ]
 
 
 @pytest.mark.proof(row=1)
 @pytest.mark.timeout(3000)
-def test_pages_of_another_tenant_look_absent(sides: Sides, scale: Any, figure: Any) -> None:
-    attacker, victim = sides
-    things, every, tally = pairs(victim, scale(1, 12)), bool(scale(0, 1)), Tally()
-    before = rows(victim, things)
-    chosen = [one for one in addresses() if one.parameters or every]
-    for foreign, absent in things:
-        for user in (member(attacker), None)[: scale(1, 2)]:
-            at_theirs(browser(user, planted=foreign.slug), tally, foreign, absent, chosen)
-    hold(
+def test_pages_of_another_tenant_look_absent(tenant_pair: TenantPair, scale: Any, figure: Any) -> None:
+    attacker, victim = tenant_pair
+    target_pairs, attack_all, results = (
+        create_target_pairs(victim, scale(1, 12)),
+        bool(scale(0, 1)),
+        ProbeResults(),
+    )
+    before = load_victim_rows(victim, target_pairs)
+    urls = [url for url in list_page_urls() if url.parameters or attack_all]
+    for foreign, absent in target_pairs:
+        for user in (create_member(attacker), None)[: scale(1, 2)]:
+            send_to_foreign_pages(create_browser(user, planted=foreign.slug), results, foreign, absent, urls)
+    report_results(
         figure,
         "questions at another workspace's pages",
-        tally,
-        changes(before, rows(victim, things)),
+        results,
+        list_changes(before, load_victim_rows(victim, target_pairs)),
         len(before),
     )
 
 
 @pytest.mark.proof(row=1)
 @pytest.mark.timeout(3000)
-def test_pages_of_the_callers_tenant_ignore_foreign_ids(sides: Sides, scale: Any, figure: Any) -> None:
-    attacker, victim = sides
-    things, tally, user = pairs(victim, scale(1, 12)), Tally(), member(attacker)
-    before = rows(victim, things)
-    for foreign, absent in things:
-        at_ones_own(browser(user, planted=foreign.slug), attacker.tenant.slug, tally, foreign, absent)
-    hold(
+def test_pages_of_the_callers_tenant_ignore_foreign_ids(
+    tenant_pair: TenantPair, scale: Any, figure: Any
+) -> None:
+    attacker, victim = tenant_pair
+    target_pairs, results, user = (
+        create_target_pairs(victim, scale(1, 12)),
+        ProbeResults(),
+        create_member(attacker),
+    )
+    before = load_victim_rows(victim, target_pairs)
+    for foreign, absent in target_pairs:
+        send_to_own_pages(
+            create_browser(user, planted=foreign.slug), attacker.tenant.slug, results, foreign, absent
+        )
+    report_results(
         figure,
         "questions with foreign ids at one's own pages",
-        tally,
-        changes(before, rows(victim, things)),
+        results,
+        list_changes(before, load_victim_rows(victim, target_pairs)),
         len(before),
     )
 
 
 @pytest.mark.proof(row=1)
-def test_a_member_of_the_other_tenant_sees_its_pages(sides: Sides, figure: Any) -> None:
-    _attacker, victim = sides
-    (foreign, absent), tally = pairs(victim, 1)[0], Tally()
-    inside = browser(User.objects.get(pk=foreign.user_id), planted=foreign.slug)
-    at_theirs(inside, tally, foreign, absent, [one for one in addresses() if "slug" in one.parameters])
-    seen, told = len(tally.gave_away), len(tally.told_apart)
-    assert figure("control: pages that show a member its canary", seen, of=tally.asked, passes=seen > 5)
-    assert figure("control: pages that differ for a member", told, of=tally.asked, passes=told > 12)
+def test_a_member_of_the_other_tenant_sees_its_pages(tenant_pair: TenantPair, figure: Any) -> None:
+    _attacker, victim = tenant_pair
+    (foreign, absent), results = create_target_pairs(victim, 1)[0], ProbeResults()
+    member_browser = create_browser(User.objects.get(pk=foreign.user_id), planted=foreign.slug)
+    send_to_foreign_pages(
+        member_browser,
+        results,
+        foreign,
+        absent,
+        [url for url in list_page_urls() if "slug" in url.parameters],
+    )
+    n_leaks, n_differences = len(results.leaks), len(results.differences)
+    assert figure(
+        "control: pages that show a member its canary", n_leaks, of=results.n_requests, passes=n_leaks > 5
+    )
+    assert figure(
+        "control: pages that differ for a member",
+        n_differences,
+        of=results.n_requests,
+        passes=n_differences > 12,
+    )
 
 
-def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def list_changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return [name for name, content in after.items() if content != before[name]]

@@ -17,12 +17,12 @@ from lepton_platform.management.isolation.clients import ClientRequest
 from tenants.control.models import User
 from tests.stranger.targets import Target
 
-API = "api/v1/"
-_CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
+API_PREFIX = "api/v1/"
+_URL_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PageUrl:
     """`template` has its parameters in braces."""
 
     template: str
@@ -32,48 +32,48 @@ class Address:
         return set(re.findall(r"{(\w+)}", self.template))
 
     def get(self, target: Target, slug: str = "") -> ClientRequest:
-        return ClientRequest("GET", f"{self._path(target, slug)}?{urlencode(asked(target))}")
+        return ClientRequest("GET", f"{self._path(target, slug)}?{urlencode(build_query_parameters(target))}")
 
     def post(self, target: Target, slug: str = "") -> ClientRequest:
-        body = encode_multipart(BOUNDARY, filled_in(target))
+        body = encode_multipart(BOUNDARY, build_form_fields(target))
         return ClientRequest("POST", self._path(target, slug), body, MULTIPART_CONTENT)
 
     def _path(self, target: Target, slug: str) -> str:
-        known = {**parameters(target, self.template), **({"slug": slug} if slug else {})}
-        filled = re.sub(r"{(\w+)}", lambda found: quote(known[found[1]]), self.template)
+        values = {**build_url_parameters(target, self.template), **({"slug": slug} if slug else {})}
+        filled = re.sub(r"{(\w+)}", lambda match: quote(values[match[1]]), self.template)
         return f"/{filled}"
 
 
-def addresses() -> list[Address]:
+def list_page_urls() -> list[PageUrl]:
     """Of the REST API's addresses, every operation of the schema has an attack of its own."""
-    found = {_template(route) for route in routes() if not route.startswith(API)}
-    return [Address(one) for one in sorted(found)]
+    templates = {_convert_to_template(route) for route in list_routes() if not route.startswith(API_PREFIX)}
+    return [PageUrl(template) for template in sorted(templates)]
 
 
-def routes() -> list[str]:
+def list_routes() -> list[str]:
     """Of every address of the URLconf, as Django writes it."""
-    return [*_routes(get_resolver().url_patterns)]
+    return [*_iter_routes(get_resolver().url_patterns)]
 
 
-def _routes(patterns: Any, before: str = "") -> Iterator[str]:
-    for one in patterns:
-        route = before + str(one.pattern)
-        if hasattr(one, "url_patterns"):
-            yield from _routes(one.url_patterns, route)
+def _iter_routes(patterns: Any, prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from _iter_routes(pattern.url_patterns, route)
         else:
             yield route
 
 
-def _template(route: str) -> str:
-    return _CONVERTED.sub(
-        lambda found: f"{{{found[1] or found[2]}}}", route.replace("^", "").replace("$", "")
+def _convert_to_template(route: str) -> str:
+    return _URL_PARAMETER.sub(
+        lambda match: f"{{{match[1] or match[2]}}}", route.replace("^", "").replace("$", "")
     )
 
 
-def parameters(target: Target, template: str = "") -> Mapping[str, str]:
+def build_url_parameters(target: Target, template: str = "") -> Mapping[str, str]:
     """A value for every parameter of every address; an address with another one is not attacked yet."""
-    person = User(pk=target.user_id)
-    about = {
+    user = User(pk=target.user_id)
+    ids_by_model = {
         "tenant": target.tenant_id,
         "user": target.user_id,
         "region": "us",
@@ -87,22 +87,24 @@ def parameters(target: Target, template: str = "") -> Mapping[str, str]:
         "user_id": target.user_id,
         "tenant_id": target.tenant_id,
         "region": "eu",
-        "object_id": next((id_ for name, id_ in about.items() if f"/{name}/" in template), target.tenant_id),
+        "object_id": next(
+            (id_ for name, id_ in ids_by_model.items() if f"/{name}/" in template), target.tenant_id
+        ),
         "content_type_id": "1",
         "app_label": "control",
         "url": f"data/item/{target.ids.item_id}/",
         "rest": f"v2/items/{target.ids.item_id}",
-        "uidb36": user_pk_to_url_str(person),
+        "uidb36": user_pk_to_url_str(user),
         "key": "set-password",
         "pk": "1",
     }
 
 
-def asked(target: Target) -> Mapping[str, str]:
+def build_query_parameters(target: Target) -> Mapping[str, str]:
     """Every query parameter that a page reads, and some that none should. Of the canary only a part: pages repeat it."""
     return {
         "id": target.ids.item_id,
-        "q": target.part,
+        "q": target.canary_prefix,
         "after": "0",
         "show": "all",
         "retired": target.ids.item_id,
@@ -115,10 +117,10 @@ def asked(target: Target) -> Mapping[str, str]:
     }
 
 
-def filled_in(target: Target) -> Mapping[str, Any]:
+def build_form_fields(target: Target) -> Mapping[str, Any]:
     """Every form's fields at once: each page takes those that it knows."""
     return {
-        **asked(target),
+        **build_query_parameters(target),
         "name": "Stolen",
         "scopes": ["items:read"],
         "lifetime": "30",

@@ -14,37 +14,37 @@ from lepton_platform.management.isolation.clients import ClientRequest
 from tests.stranger.spellings import SPELLINGS, Spelling
 from tests.stranger.targets import Target
 
-Way = Callable[[AttackedOperation, Target], ClientRequest]
-OWN_ITEM, OWN_PROFILE = "mirror-item", "mirror-profile"
+RequestVariant = Callable[[AttackedOperation, Target], ClientRequest]
+MIRRORED_ITEM, MIRRORED_PROFILE = "mirror-item", "mirror-profile"
 
 _BODIES: Mapping[str, list[Callable[[Target], Any]]] = {
     "recommend": [
         lambda t: {"profile_id": t.ids.profile_id, "reasons": True},
         lambda t: {"session": [t.ids.item_id], "k": 100, "reasons": True},
-        lambda t: {"profile_id": OWN_PROFILE, "session": [OWN_ITEM, t.ids.item_id]},
-        lambda t: {"profile_id": OWN_PROFILE, "exclude": [t.ids.item_id]},
-        lambda t: {"exclude": [OWN_ITEM, t.ids.item_id, t.ids.profile_id], "k": 100},
-        lambda t: {"filter": {"brand": {"eq": t.word}}},
-        lambda t: {"filter": {"tags": {"in": [t.word]}, "attributes.note": {"in": [t.word]}}},
-        lambda t: {"filter": {"attributes.tenant_id": {"eq": t.tenant_id}}, "exclude": [OWN_ITEM]},
+        lambda t: {"profile_id": MIRRORED_PROFILE, "session": [MIRRORED_ITEM, t.ids.item_id]},
+        lambda t: {"profile_id": MIRRORED_PROFILE, "exclude": [t.ids.item_id]},
+        lambda t: {"exclude": [MIRRORED_ITEM, t.ids.item_id, t.ids.profile_id], "k": 100},
+        lambda t: {"filter": {"brand": {"eq": t.canary}}},
+        lambda t: {"filter": {"tags": {"in": [t.canary]}, "attributes.note": {"in": [t.canary]}}},
+        lambda t: {"filter": {"attributes.tenant_id": {"eq": t.tenant_id}}, "exclude": [MIRRORED_ITEM]},
         lambda t: {"filter": {"id": {"in": [t.ids.item_id]}}},
         lambda t: {"scenario": t.ids.item_id},
-        lambda t: {"profile_id": OWN_PROFILE, "tenant_id": t.tenant_id},
+        lambda t: {"profile_id": MIRRORED_PROFILE, "tenant_id": t.tenant_id},
     ],
     "record_events": [
-        lambda t: _event(t.ids.profile_id, OWN_ITEM),
-        lambda t: _event(OWN_PROFILE, t.ids.item_id),
-        lambda t: _event(OWN_PROFILE, OWN_ITEM, id=t.event_id, at="2026-01-01T00:00:00Z"),
-        lambda t: _event(OWN_PROFILE, OWN_ITEM, recommendation_id=t.recommendation_id, kind="click"),
-        lambda t: _event(t.ids.profile_id, OWN_ITEM, recommendation_id=t.recommendation_id),
-        lambda t: _event(None, OWN_ITEM, session_id=t.ids.profile_id),
-        lambda t: _event(OWN_PROFILE, OWN_ITEM, tenant_id=t.tenant_id),
+        lambda t: _build_event_body(t.ids.profile_id, MIRRORED_ITEM),
+        lambda t: _build_event_body(MIRRORED_PROFILE, t.ids.item_id),
+        lambda t: _build_event_body(MIRRORED_PROFILE, MIRRORED_ITEM, id=t.event_id, at="2026-01-01T00:00:00Z"),
+        lambda t: _build_event_body(MIRRORED_PROFILE, MIRRORED_ITEM, recommendation_id=t.recommendation_id, kind="click"),
+        lambda t: _build_event_body(t.ids.profile_id, MIRRORED_ITEM, recommendation_id=t.recommendation_id),
+        lambda t: _build_event_body(None, MIRRORED_ITEM, session_id=t.ids.profile_id),
+        lambda t: _build_event_body(MIRRORED_PROFILE, MIRRORED_ITEM, tenant_id=t.tenant_id),
     ],
     "record_reviews": [
-        lambda t: _review(OWN_PROFILE, OWN_ITEM, id=t.review_id),
-        lambda t: _review(t.ids.profile_id, OWN_ITEM, id=t.review_id),
-        lambda t: _review(t.ids.profile_id, t.ids.item_id, id=t.review_id),
-        lambda t: _review(OWN_PROFILE, OWN_ITEM, tenant=t.slug),
+        lambda t: _build_review_body(MIRRORED_PROFILE, MIRRORED_ITEM, id=t.review_id),
+        lambda t: _build_review_body(t.ids.profile_id, MIRRORED_ITEM, id=t.review_id),
+        lambda t: _build_review_body(t.ids.profile_id, t.ids.item_id, id=t.review_id),
+        lambda t: _build_review_body(MIRRORED_PROFILE, MIRRORED_ITEM, tenant=t.slug),
     ],
     "upsert_item": [
         lambda t: {"id": t.ids.item_id, "title": "probe", "tenant_id": t.tenant_id},
@@ -74,7 +74,7 @@ _QUERIES: list[Callable[[Target], Mapping[str, str]]] = [
     lambda t: {"cursor": t.cursors["items"]},
     lambda t: {"cursor": t.cursors["jobs"]},
     lambda t: {"cursor": t.cursors["reviews"]},
-    lambda t: {"search": t.word},
+    lambda t: {"search": t.canary},
     lambda t: {"search": t.ids.item_id},
     lambda t: {"tenant": t.slug},
     lambda t: {"tenant_id": t.tenant_id},
@@ -97,79 +97,79 @@ _HEADERS: list[Callable[[Target], Mapping[str, str]]] = [
 ]
 
 
-def ways(operation: AttackedOperation) -> Iterator[Way]:
+def iter_variants(operation: AttackedOperation) -> Iterator[RequestVariant]:
     """The plainest first: as the schema says, with the other tenant's key of repetition, other bodies, queries ..."""
-    yield _as_declared
+    yield _build_declared_request
     if operation.method == "POST":
-        yield _with_their_key
-    yield from (_body(make) for make in _BODIES.get(operation.name, []))
-    yield from (_query(make) for make in _QUERIES)
+        yield _use_foreign_idempotency_key
+    yield from (_replace_body(make) for make in _BODIES.get(operation.name, []))
+    yield from (_add_query(make) for make in _QUERIES)
     if "{" in operation.path:
-        yield from (_spelled(spelling) for spelling in SPELLINGS.values())
-        yield _with_tenant_before
-        yield _with_slug_before
-        yield _ids_of_another_kind
-    yield from (_headers(make) for make in _HEADERS)
+        yield from (_rewrite_ids(spelling) for spelling in SPELLINGS.values())
+        yield _prefix_ids_with_tenant
+        yield _prefix_ids_with_slug
+        yield _swap_ids
+    yield from (_add_headers(make) for make in _HEADERS)
 
 
-def _as_declared(operation: AttackedOperation, target: Target) -> ClientRequest:
+def _build_declared_request(operation: AttackedOperation, target: Target) -> ClientRequest:
     return operation.build_request(target.ids)
 
 
-def _with_their_key(operation: AttackedOperation, target: Target) -> ClientRequest:
-    asked = operation.build_request(target.ids)
-    return replace(asked, headers={"Idempotency-Key": target.key_for(operation.name)})
+def _use_foreign_idempotency_key(operation: AttackedOperation, target: Target) -> ClientRequest:
+    request = operation.build_request(target.ids)
+    return replace(request, headers={"Idempotency-Key": target.build_idempotency_key(operation.name)})
 
 
-def _body(make: Callable[[Target], Any]) -> Way:
+def _replace_body(make: Callable[[Target], Any]) -> RequestVariant:
     return lambda operation, target: replace(
         operation.build_request(target.ids), body=json.dumps(make(target)).encode()
     )
 
 
-def _query(make: Callable[[Target], Mapping[str, str]]) -> Way:
-    def way(operation: AttackedOperation, target: Target) -> ClientRequest:
-        asked = operation.build_request(target.ids)
-        return replace(asked, path=f"{asked.path}?{urlencode(make(target))}")
+def _add_query(make: Callable[[Target], Mapping[str, str]]) -> RequestVariant:
+    def build_request(operation: AttackedOperation, target: Target) -> ClientRequest:
+        request = operation.build_request(target.ids)
+        return replace(request, path=f"{request.path}?{urlencode(make(target))}")
 
-    return way
+    return build_request
 
 
-def _headers(make: Callable[[Target], Mapping[str, str]]) -> Way:
+def _add_headers(make: Callable[[Target], Mapping[str, str]]) -> RequestVariant:
     return lambda operation, target: replace(operation.build_request(target.ids), headers=make(target))
 
 
-def _spelled(spelling: Spelling) -> Way:
-    def way(operation: AttackedOperation, target: Target) -> ClientRequest:
-        path = re.sub(r"{(\w+)}", lambda found: spelling(target.ids.get_id(found[1])), operation.path)
+def _rewrite_ids(spelling: Spelling) -> RequestVariant:
+    def build_request(operation: AttackedOperation, target: Target) -> ClientRequest:
+        path = re.sub(r"{(\w+)}", lambda match: spelling(target.ids.get_id(match[1])), operation.path)
         return replace(operation.build_request(target.ids), path=path)
 
-    return way
+    return build_request
 
 
-def _with_tenant_before(operation: AttackedOperation, target: Target) -> ClientRequest:
-    return _spelled(lambda text: f"{target.tenant_id}%3A{text}")(operation, target)
+def _prefix_ids_with_tenant(operation: AttackedOperation, target: Target) -> ClientRequest:
+    return _rewrite_ids(lambda text: f"{target.tenant_id}%3A{text}")(operation, target)
 
 
-def _with_slug_before(operation: AttackedOperation, target: Target) -> ClientRequest:
-    return _spelled(lambda text: f"{target.slug}/{text}")(operation, target)
+def _prefix_ids_with_slug(operation: AttackedOperation, target: Target) -> ClientRequest:
+    return _rewrite_ids(lambda text: f"{target.slug}/{text}")(operation, target)
 
 
-def _ids_of_another_kind(operation: AttackedOperation, target: Target) -> ClientRequest:
+def _swap_ids(operation: AttackedOperation, target: Target) -> ClientRequest:
     """A job where an item stands, a recommendation where a job stands, a person where a profile stands."""
-    other = {
+    swapped_ids = {
         "item_id": target.ids.job_id,
         "job_id": target.recommendation_id,
         "profile_id": target.user_id,
         "version": target.key_id,
     }
-    path = re.sub(r"{(\w+)}", lambda found: other[found[1]], operation.path)
+    path = re.sub(r"{(\w+)}", lambda match: swapped_ids[match[1]], operation.path)
     return replace(operation.build_request(target.ids), path=path)
 
 
-def _event(profile_id: str | None, item_id: str, **more: Any) -> Any:
-    return {"events": [{"profile_id": profile_id, "item_id": item_id, "kind": "view", **more}]}
+def _build_event_body(profile_id: str | None, item_id: str, **fields: Any) -> Any:
+    return {"events": [{"profile_id": profile_id, "item_id": item_id, "kind": "view", **fields}]}
 
 
-def _review(profile_id: str, item_id: str, **more: Any) -> Any:
-    return {"reviews": [{"profile_id": profile_id, "item_id": item_id, "text": "probe", **more}]}
+def _build_review_body(profile_id: str, item_id: str, **fields: Any) -> Any:
+    return {"reviews": [{"profile_id": profile_id, "item_id": item_id, "text": "probe", **fields}]}

@@ -20,11 +20,11 @@ from tenants.scope import Actor, scope
 NOW = datetime.now(UTC)
 
 
-def publish(tenant: TenantRef, actor: Actor, *, days_ago: float) -> int:
+def publish_version(tenant: TenantRef, actor: Actor, *, days_ago: float) -> int:
     """A version that serves since then; it has no files, for nobody asks it anything."""
-    made = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, NOW, NOW)
+    trained_model = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, NOW, NOW)
     with scope(tenant, actor=actor) as s:
-        number = actions.publish_model(s, made, expected=queries.get_active_number(s)).version
+        number = actions.publish_model(s, trained_model, expected=queries.get_active_number(s)).version
         s.cursor().execute(
             "UPDATE recommender_activemodel SET changed_at = %s WHERE tenant_id = %s",
             (NOW - timedelta(days=days_ago), tenant.id),
@@ -32,14 +32,14 @@ def publish(tenant: TenantRef, actor: Actor, *, days_ago: float) -> int:
     return number
 
 
-def serve(
+def record_recommendations(
     tenant: TenantRef,
     actor: Actor,
     version: str,
     *,
     count: int,
     days: tuple[float, float],
-    share: float,
+    follow_rate: float,
     kind: str = "click",
     delay: timedelta = timedelta(minutes=5),
     facts: Mapping[str, object] | None = None,
@@ -49,12 +49,12 @@ def serve(
     rng = np.random.default_rng(seed)
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="thing", title="Thing")])
-    spread = np.sort(rng.uniform(*days[::-1], count))[::-1]
+    ages_in_days = np.sort(rng.uniform(*days[::-1], count))[::-1]
     rows = []
     with scope(tenant, actor=actor) as s:
-        for number, ago in enumerate(spread.tolist()):
-            at, who = NOW - timedelta(days=ago), f"p{number % 150}"
-            given = {
+        for number, days_ago in enumerate(ages_in_days.tolist()):
+            at, profile_id = NOW - timedelta(days=days_ago), f"p{number % 150}"
+            receipt = {
                 "items": [1],
                 "stage": "model",
                 "model": version,
@@ -62,34 +62,36 @@ def serve(
                 "k": 1,
                 **(facts or {}),
             }
-            answer = identity(at)
-            row = receipts.build_receipt_row(s, answer, derive_profile_key(s, who), given)
+            recommendation_id = build_uuid7(at)
+            row = receipts.build_receipt_row(s, recommendation_id, derive_profile_key(s, profile_id), receipt)
             s.cursor().execute(receipts.INSERT_RECEIPT, row)
-            if rng.random() < share:
+            if rng.random() < follow_rate:
                 rows.append(
                     EventInput(
                         item_id="thing",
                         kind=kind,
-                        profile_id=who,
+                        profile_id=profile_id,
                         at=at + delay,
-                        recommendation_id=str(answer),
+                        recommendation_id=str(recommendation_id),
                     )
                 )
-    record(tenant, actor, rows)
+    record_event_batches(tenant, actor, rows)
 
 
-def record(tenant: TenantRef, actor: Actor, rows: list[EventInput]) -> None:
-    for first in range(0, len(rows), 1_000):
+def record_event_batches(tenant: TenantRef, actor: Actor, rows: list[EventInput]) -> None:
+    for start in range(0, len(rows), 1_000):
         with scope(tenant, actor=actor) as s:
-            assert events.record_events(s, rows[first : first + 1_000]).rejected == []
+            assert events.record_events(s, rows[start : start + 1_000]).rejected == []
 
 
-def something_came_in(tenant: TenantRef, actor: Actor) -> None:
+def record_recent_event(tenant: TenantRef, actor: Actor) -> None:
     """An event of now: what serves is still being told what happens."""
-    record(tenant, actor, [EventInput(item_id="thing", kind="view", profile_id="p0", at=datetime.now(UTC))])
+    record_event_batches(
+        tenant, actor, [EventInput(item_id="thing", kind="view", profile_id="p0", at=datetime.now(UTC))]
+    )
 
 
-def identity(at: datetime) -> UUID:
+def build_uuid7(at: datetime) -> UUID:
     """A UUIDv7 of that moment."""
     milliseconds = int(at.timestamp() * 1000)
     return UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62) | secrets.randbits(60))

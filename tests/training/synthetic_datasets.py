@@ -15,55 +15,63 @@ from recommender.training import gate
 from recommender.training.gate import GateResult
 
 ITEMS = 120
-CHEAP = ("popularity", "transitions", "item_neighbours", "ease")
+CHEAP_MODELS = ("popularity", "transitions", "item_neighbours", "ease")
 
 
-def street(seed: int, *, users: int = 400, order: float = 0.6, start_ms: int = 0) -> Dataset:
+def generate_dataset(
+    seed: int, *, users: int = 400, successor_rate: float = 0.6, start_ms: int = 0
+) -> Dataset:
     """Forty days. Each step goes to the next door with chance `order`, else to a door by fashion (Zipf)."""
     rng = np.random.default_rng(seed)
-    fashion = 1 / np.arange(1, ITEMS + 1)
-    doors = rng.permutation(ITEMS)
+    popularity = 1 / np.arange(1, ITEMS + 1)
+    item_ids = rng.permutation(ITEMS)
     lengths = rng.integers(4, 16, users)
-    item = np.empty(int(lengths.sum()), np.int32)
+    items = np.empty(int(lengths.sum()), np.int32)
     for end, length in zip(np.cumsum(lengths), lengths, strict=True):
-        place = int(rng.integers(ITEMS))
+        position = int(rng.integers(ITEMS))
         for step in range(end - length, end):
-            onward = rng.random() < order
-            place = (place + 1) % ITEMS if onward else int(rng.choice(ITEMS, p=fashion / fashion.sum()))
-            item[step] = doors[place]
-    user = np.repeat(np.arange(users), lengths)
-    at = rng.integers(start_ms, start_ms + 40 * DAY_MS, item.size)
-    at = at[np.lexsort((at, user))]
-    return Dataset(users, ITEMS, np.r_[0, np.cumsum(lengths)], item, at, np.ones(item.size, np.float32))
+            is_successor = rng.random() < successor_rate
+            position = (
+                (position + 1) % ITEMS
+                if is_successor
+                else int(rng.choice(ITEMS, p=popularity / popularity.sum()))
+            )
+            items[step] = item_ids[position]
+    users_of_events = np.repeat(np.arange(users), lengths)
+    timestamps = rng.integers(start_ms, start_ms + 40 * DAY_MS, items.size)
+    timestamps = timestamps[np.lexsort((timestamps, users_of_events))]
+    return Dataset(
+        users, ITEMS, np.r_[0, np.cumsum(lengths)], items, timestamps, np.ones(items.size, np.float32)
+    )
 
 
-def shuffled(dataset: Dataset, seed: int) -> Dataset:
+def shuffle_items(dataset: Dataset, seed: int) -> Dataset:
     """The same choices, dealt out anew: what is popular stays, what one person does next cannot be known."""
     item = np.random.default_rng(seed).permutation(dataset.item)
     return Dataset(dataset.n_users, dataset.n_items, dataset.indptr, item, dataset.timestamp, dataset.weight)
 
 
-def fitted(split: Split, members: tuple[str, ...] = CHEAP, seed: int = 0) -> Ensemble:
+def fit_candidate(split: Split, model_names: tuple[str, ...] = CHEAP_MODELS, seed: int = 0) -> Ensemble:
     """As a training fits what is judged: the hidden events stay hidden."""
     return fit_ensemble(
         split.train,
-        FitOptions(profile="fast", model_names=members, refit_on_all=False),
+        FitOptions(profile="fast", model_names=model_names, refit_on_all=False),
         rng=np.random.default_rng(seed),
     )
 
 
-def judged(
-    ours: Ensemble,
+def evaluate_with_gate(
+    candidate: Ensemble,
     split: Split,
     live: Ensemble | None = None,
-    labels: tuple[SegmentColumns, SegmentColumns] = ((), ()),
+    segments: tuple[SegmentColumns, SegmentColumns] = ((), ()),
 ) -> GateResult:
     numbers = np.arange(ITEMS, dtype=np.int32)
     bundle = Bundle(live, numbers) if live else None
     return gate.evaluate_candidate(
-        ours, split, bundle, numbers, live_is_fair=live is not None, segments=labels
+        candidate, split, bundle, numbers, live_is_fair=live is not None, segments=segments
     )
 
 
-def codes(verdict: GateResult) -> list[str]:
-    return [reason.code for reason in verdict.reasons]
+def list_reason_codes(result: GateResult) -> list[str]:
+    return [reason.code for reason in result.reasons]

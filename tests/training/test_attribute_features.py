@@ -14,121 +14,129 @@ from recommender.tenant_data import attribute_features
 from recommender.tenant_data.attribute_features import FeatureData
 from tenants.data.actions import catalog, profiles, tenant_settings
 from tenants.data.presets import PRIVACY_PRESETS, list_denied_attributes
-from tenants.data.queries import tenant_state as questions
+from tenants.data.queries import tenant_state
 from tenants.data.types import ItemInput, ProfileInput
 from tenants.errors import Invalid
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-OTHERWISE = {"gender": "Sex", "marital": "maritalStatus", "postcode": "ZIP code", "health": "health_claims"}
+OTHER_SPELLINGS = {
+    "gender": "Sex",
+    "marital": "maritalStatus",
+    "postcode": "ZIP code",
+    "health": "health_claims",
+}
 
 
 @pytest.fixture
-def bank(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
+def finance_tenant(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
     """Items and profiles with every fact that finance denies, by its own name and by others."""
     tenant = make_tenant(vertical="finance")
     denied = {
-        name: f"{name} value" for name in (*PRIVACY_PRESETS["finance"].denied_attributes, *OTHERWISE.values())
+        name: f"{name} value"
+        for name in (*PRIVACY_PRESETS["finance"].denied_attributes, *OTHER_SPELLINGS.values())
     }
     with scope(tenant, actor=actor) as s:
         for row in ("a", "b", "c"):
-            about = {
+            attributes = {
                 **denied,
                 "Branch": f"branch {row}",
                 "balance": 12.5,
                 "interests": ["saving", "sex:female"],
             }
             catalog.upsert_items(
-                s, [ItemInput(id=row, price=3.0, tags=["new", "gender=male"], attributes=about)]
+                s, [ItemInput(id=row, price=3.0, tags=["new", "gender=male"], attributes=attributes)]
             )
-            profiles.upsert_profiles(s, [ProfileInput(id=row, consent="granted", attributes=about)])
+            profiles.upsert_profiles(s, [ProfileInput(id=row, consent="granted", attributes=attributes)])
     return tenant
 
 
-def matrix(facts: FeatureData, role: FeatureRole) -> FeatureMatrix:
-    size = len(next(iter(facts.table.values())))
+def encode_features(features: FeatureData, role: FeatureRole) -> FeatureMatrix:
+    size = len(next(iter(features.table.values())))
     rows = np.arange(size, dtype=np.int64)
-    return FeatureEncoder.fit(facts.specification, role, facts.table, rows).transform(facts.table)
+    return FeatureEncoder.fit(features.specification, role, features.table, rows).transform(features.table)
 
 
-def both(tenant: TenantRef, actor: Actor) -> tuple[FeatureData, FeatureData]:
+def load_both_features(tenant: TenantRef, actor: Actor) -> tuple[FeatureData, FeatureData]:
     return attribute_features.load_item_features(tenant, actor=actor), attribute_features.load_user_features(
         tenant, actor=actor
     )
 
 
-def test_denied_attributes_never_reach_a_feature_matrix(bank: TenantRef, actor: Actor) -> None:
-    items, people = both(bank, actor)
-    assert set(matrix(items, "item").origins) == {"price", "tags", "Branch", "balance", "interests"}
-    assert set(matrix(people, "user").origins) == {"Branch", "balance", "interests"}
-    assert {*OTHERWISE.values(), *PRIVACY_PRESETS["finance"].denied_attributes} <= set(
+def test_denied_attributes_never_reach_a_feature_matrix(finance_tenant: TenantRef, actor: Actor) -> None:
+    items, users = load_both_features(finance_tenant, actor)
+    assert set(encode_features(items, "item").origins) == {"price", "tags", "Branch", "balance", "interests"}
+    assert set(encode_features(users, "user").origins) == {"Branch", "balance", "interests"}
+    assert {*OTHER_SPELLINGS.values(), *PRIVACY_PRESETS["finance"].denied_attributes} <= set(
         items.denied_names
-    ) & set(people.denied_names)
-    words = [
-        *matrix(items, "item").names,
-        *matrix(people, "user").names,
+    ) & set(users.denied_names)
+    texts = [
+        *encode_features(items, "item").names,
+        *encode_features(users, "user").names,
         repr(items.table),
-        repr(people.table),
+        repr(users.table),
     ]
-    assert [word for word in words if "male" in word or "gender" in word or "ZIP" in word] == []
+    assert [text for text in texts if "male" in text or "gender" in text or "ZIP" in text] == []
 
 
-def test_a_tenant_cannot_allow_attributes_denied_by_its_vertical(bank: TenantRef, actor: Actor) -> None:
-    with scope(bank, actor=actor) as s:
-        looser = msgspec.structs.replace(questions.get_state(s).privacy, denied_attributes=["balance"])
+def test_a_tenant_cannot_allow_attributes_denied_by_its_vertical(
+    finance_tenant: TenantRef, actor: Actor
+) -> None:
+    with scope(finance_tenant, actor=actor) as s:
+        looser = msgspec.structs.replace(tenant_state.get_state(s).privacy, denied_attributes=["balance"])
         with pytest.raises(Invalid) as refused:
             tenant_settings.update_privacy(s, looser)
     assert refused.value.errors[0].pointer == "/denied_attributes"
 
 
-def test_settings_loosened_in_the_database_deny_no_less(bank: TenantRef, actor: Actor) -> None:
-    before = both(bank, actor)
-    with scope(bank, actor=actor) as s:
-        loose = msgspec.structs.replace(questions.get_state(s).privacy, denied_attributes=[])
+def test_settings_loosened_in_the_database_deny_no_less(finance_tenant: TenantRef, actor: Actor) -> None:
+    before = load_both_features(finance_tenant, actor)
+    with scope(finance_tenant, actor=actor) as s:
+        loose = msgspec.structs.replace(tenant_state.get_state(s).privacy, denied_attributes=[])
         s.cursor().execute(
             "UPDATE data_tenantstate SET privacy = %s::jsonb WHERE tenant_id = %s",
             (msgspec.json.encode(loose).decode(), s.tenant_id),
         )
-    with scope(bank, actor=actor) as s:
-        assert questions.get_state(s).privacy.denied_attributes == []
-    assert both(bank, actor) == before
+    with scope(finance_tenant, actor=actor) as s:
+        assert tenant_state.get_state(s).privacy.denied_attributes == []
+    assert load_both_features(finance_tenant, actor) == before
 
 
-def test_attributes_denied_by_the_tenant_are_denied_too(bank: TenantRef, actor: Actor) -> None:
-    with scope(bank, actor=actor) as s:
-        settings = questions.get_state(s).privacy
+def test_attributes_denied_by_the_tenant_are_denied_too(finance_tenant: TenantRef, actor: Actor) -> None:
+    with scope(finance_tenant, actor=actor) as s:
+        settings = tenant_state.get_state(s).privacy
         stricter = [*settings.denied_attributes, "balances"]
         tenant_settings.update_privacy(s, msgspec.structs.replace(settings, denied_attributes=stricter))
-    items, people = both(bank, actor)
-    assert "balance" not in {*items.table, *people.table}
+    items, users = load_both_features(finance_tenant, actor)
+    assert "balance" not in {*items.table, *users.table}
     assert "balance" in items.denied_names
 
 
-def test_only_consenting_profiles_have_features(bank: TenantRef, actor: Actor) -> None:
-    with scope(bank, actor=actor) as s:
+def test_only_consenting_profiles_have_features(finance_tenant: TenantRef, actor: Actor) -> None:
+    with scope(finance_tenant, actor=actor) as s:
         profiles.upsert_profiles(
             s, [ProfileInput(id="b", consent="refused", attributes={"Branch": "branch b"})]
         )
-    _items, people = both(bank, actor)
-    assert sorted(map(str, people.table["Branch"])) == ["branch a", "branch c"]
+    _items, users = load_both_features(finance_tenant, actor)
+    assert sorted(map(str, users.table["Branch"])) == ["branch a", "branch c"]
 
 
-def test_without_personalisation_there_are_no_user_features(bank: TenantRef, actor: Actor) -> None:
-    with scope(bank, actor=actor) as s:
-        settings = questions.get_state(s).privacy
+def test_without_personalisation_there_are_no_user_features(finance_tenant: TenantRef, actor: Actor) -> None:
+    with scope(finance_tenant, actor=actor) as s:
+        settings = tenant_state.get_state(s).privacy
         tenant_settings.update_privacy(s, msgspec.structs.replace(settings, personalisation="off"))
-    assert both(bank, actor)[1].table == {}
+    assert load_both_features(finance_tenant, actor)[1].table == {}
 
 
-def test_items_are_ordered_by_number_without_retired_ones(bank: TenantRef, actor: Actor) -> None:
-    with scope(bank, actor=actor) as s:
+def test_items_are_ordered_by_number_without_retired_ones(finance_tenant: TenantRef, actor: Actor) -> None:
+    with scope(finance_tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="a", brand="Nord", attributes={"price": "free", "Brand": "x"})])
         catalog.retire_item(s, "b")
-    facts = attribute_features.load_item_features(bank, actor=actor)
-    assert facts.table["price"] == [None, 3.0]
-    assert facts.table["brand"] == ["Nord", None]
-    assert "Brand" not in facts.table
-    assert "free" not in repr(facts.table)
+    features = attribute_features.load_item_features(finance_tenant, actor=actor)
+    assert features.table["price"] == [None, 3.0]
+    assert features.table["brand"] == ["Nord", None]
+    assert "Brand" not in features.table
+    assert "free" not in repr(features.table)
 
 
 @pytest.mark.parametrize("vertical", list(PRIVACY_PRESETS))

@@ -12,18 +12,18 @@ from django.core.management import CommandError, call_command
 from recommender.serving.snapshot import cache
 from tenants.regions import TenantRef
 from tenants.scope import Actor
-from tests.training.tenants import feed, in_order
+from tests.training.tenants import ingest_events, walk_in_order
 
 
 @pytest.fixture(autouse=True)
-def nothing_in_memory() -> Iterator[None]:
+def stop_snapshot_loading() -> Iterator[None]:
     yield
     cache.stop_snapshot_cache()
 
 
 def test_train_publishes_and_recommend_explains(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:
     slug, out = f"t-{secrets.token_hex(5)}", StringIO()
-    feed(make_tenant(slug=slug), actor, in_order)
+    ingest_events(make_tenant(slug=slug), actor, walk_in_order)
     call_command("train", tenant=slug, stdout=out)
     call_command("recommend", tenant=slug, profile_id="p0", k=3, reasons=True, stdout=out)
     lines = out.getvalue().splitlines()

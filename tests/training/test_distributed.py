@@ -26,8 +26,8 @@ def test_a_tenant_at_the_threshold_is_trained_on_the_cluster(settings: Any) -> N
     pytest.importorskip("ray", reason="the extra `ray` is not installed; `make test-ray` installs it")
     settings.LEPTON_RAY_ADDRESS, settings.LEPTON_RAY_MIN_EVENTS = "head:6379", 5
     settings.LEPTON_RAY_WORKERS = 3
-    crew: Any = select_distributed_backend(DATA)
-    assert (crew.address, crew.n_workers) == ("head:6379", 3)
+    backend: Any = select_distributed_backend(DATA)
+    assert (backend.address, backend.n_workers) == ("head:6379", 3)
 
 
 def test_without_ray_installed_training_is_local(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

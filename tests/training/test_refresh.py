@@ -23,7 +23,7 @@ from tenants.scope import Actor, scope
 from tests.training.tenants import ITEMS, PROFILES
 
 
-def trained(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
+def run_training(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
     with scope(tenant, actor=actor) as s:
         job_id = job_actions.request_job(s, "train", parameters={"profile": "fast", **parameters}).id
     run_training_job(tenant, job_id, owner="w1", actor=actor)
@@ -31,12 +31,12 @@ def trained(tenant: TenantRef, actor: Actor, **parameters: Any) -> JobView:
         return jobs.get_job(s, job_id)
 
 
-def newest(tenant: TenantRef, actor: Actor) -> VersionView:
+def get_newest_version(tenant: TenantRef, actor: Actor) -> VersionView:
     with scope(tenant, actor=actor) as s:
         return queries.list_versions(s)[0]
 
 
-def go_on(tenant: TenantRef, actor: Actor, *, steps: int = 4) -> None:
+def continue_walk(tenant: TenantRef, actor: Actor, *, steps: int = 4) -> None:
     """Everybody walks on along the shelf, which is ten items longer now."""
     start = datetime.now(UTC) - timedelta(days=20)
     with scope(tenant, actor=actor) as s:
@@ -56,72 +56,74 @@ def go_on(tenant: TenantRef, actor: Actor, *, steps: int = 4) -> None:
 
 
 @pytest.fixture
-def served(walkers: TenantRef, actor: Actor) -> TenantRef:
-    assert trained(walkers, actor).state == "succeeded"
-    return walkers
+def trained_tenant(sequential_tenant: TenantRef, actor: Actor) -> TenantRef:
+    assert run_training(sequential_tenant, actor).state == "succeeded"
+    return sequential_tenant
 
 
-def test_a_refresh_continues_from_the_live_model_and_is_promoted(served: TenantRef, actor: Actor) -> None:
-    first = newest(served, actor)
-    go_on(served, actor)
-    assert trained(served, actor, refresh=True).state == "succeeded"
-    second = newest(served, actor)
-    assert (second.version, second.state) == (2, "active")
-    assert second.metrics["refreshed_from"] == 1
-    assert second.metrics["weights"] == first.metrics["weights"]
-    assert second.metrics["candidate"]["ndcg@10"] > 2 * second.metrics["popularity"]["ndcg@10"]
-    assert second.metrics["live"]["fair"] is True
-    assert second.metrics["data"]["items"] == ITEMS + 10
-    assert second.parsed_metrics.full == refresh_schedule.get_last_full_training(first)
+def test_a_refresh_continues_from_the_live_model_and_is_promoted(
+    trained_tenant: TenantRef, actor: Actor
+) -> None:
+    version_1 = get_newest_version(trained_tenant, actor)
+    continue_walk(trained_tenant, actor)
+    assert run_training(trained_tenant, actor, refresh=True).state == "succeeded"
+    version_2 = get_newest_version(trained_tenant, actor)
+    assert (version_2.version, version_2.state) == (2, "active")
+    assert version_2.metrics["refreshed_from"] == 1
+    assert version_2.metrics["weights"] == version_1.metrics["weights"]
+    assert version_2.metrics["candidate"]["ndcg@10"] > 2 * version_2.metrics["popularity"]["ndcg@10"]
+    assert version_2.metrics["live"]["fair"] is True
+    assert version_2.metrics["data"]["items"] == ITEMS + 10
+    assert version_2.parsed_metrics.full == refresh_schedule.get_last_full_training(version_1)
 
 
 def test_a_refresh_is_evaluated_on_events_neither_model_has_seen(
-    served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    trained_tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    until = newest(served, actor).latest_event_at
-    go_on(served, actor)
+    trained_until = get_newest_version(trained_tenant, actor).latest_event_at
+    continue_walk(trained_tenant, actor)
     seen: list[Any] = []
-    judge = gate.evaluate_candidate
+    evaluate_candidate = gate.evaluate_candidate
 
-    def watched(ensemble: Any, split: Any, *args: Any, **kwargs: Any) -> Any:
+    def record_and_evaluate(ensemble: Any, split: Any, *args: Any, **kwargs: Any) -> Any:
         seen.append((split.train, ensemble.models["popularity"]._counts.sum()))
-        return judge(ensemble, split, *args, **kwargs)
+        return evaluate_candidate(ensemble, split, *args, **kwargs)
 
-    monkeypatch.setattr(model_refresh.gate, "evaluate_candidate", watched)
-    trained(served, actor, refresh=True)
-    (train, counted), *others = seen
-    assert others == []
-    assert until is not None
-    assert (train.timestamp > until.timestamp() * 1000).sum() == pytest.approx(
+    monkeypatch.setattr(model_refresh.gate, "evaluate_candidate", record_and_evaluate)
+    run_training(trained_tenant, actor, refresh=True)
+    (train, n_counted), *further_calls = seen
+    assert further_calls == []
+    assert trained_until is not None
+    assert (train.timestamp > trained_until.timestamp() * 1000).sum() == pytest.approx(
         PROFILES * 2, abs=PROFILES // 2
     )
-    assert counted == pytest.approx(train.weight.sum(), rel=1e-4)
+    assert n_counted == pytest.approx(train.weight.sum(), rel=1e-4)
 
 
-def test_without_new_events_a_refresh_is_a_full_training(served: TenantRef, actor: Actor) -> None:
-    trained(served, actor, refresh=True)
-    assert "refreshed_from" not in newest(served, actor).metrics
+def test_without_new_events_a_refresh_is_a_full_training(trained_tenant: TenantRef, actor: Actor) -> None:
+    run_training(trained_tenant, actor, refresh=True)
+    assert "refreshed_from" not in get_newest_version(trained_tenant, actor).metrics
 
 
-def test_without_a_model_a_refresh_is_a_full_training(walkers: TenantRef, actor: Actor) -> None:
-    trained(walkers, actor, refresh=True)
-    version = newest(walkers, actor)
+def test_without_a_model_a_refresh_is_a_full_training(sequential_tenant: TenantRef, actor: Actor) -> None:
+    run_training(sequential_tenant, actor, refresh=True)
+    version = get_newest_version(sequential_tenant, actor)
     assert version.is_active
     assert "refreshed_from" not in version.metrics
 
 
 def test_a_failed_warm_start_is_a_full_training(
-    served: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
+    trained_tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go_on(served, actor)
+    continue_walk(trained_tenant, actor)
     monkeypatch.setattr(
         "recommender.algorithms.sequential.trainer.SequentialTrainer.warm_start", lambda *_: False
     )
-    assert trained(served, actor, refresh=True).state == "succeeded"
-    assert "refreshed_from" not in newest(served, actor).metrics
+    assert run_training(trained_tenant, actor, refresh=True).state == "succeeded"
+    assert "refreshed_from" not in get_newest_version(trained_tenant, actor).metrics
 
 
-def parameters_when_due(tenant: TenantRef, actor: Actor, **metrics: Any) -> dict[str, Any]:
+def request_due_parameters(tenant: TenantRef, actor: Actor, **metrics: Any) -> dict[str, Any]:
     """What beat would order had the newest version been trained two hours ago, with these metrics."""
     with scope(tenant, actor=actor) as s:
         s.cursor().execute(
@@ -137,10 +139,10 @@ def parameters_when_due(tenant: TenantRef, actor: Actor, **metrics: Any) -> dict
     return dict(job.parameters)
 
 
-def test_beat_requests_a_refresh_between_full_trainings(served: TenantRef, actor: Actor) -> None:
-    go_on(served, actor, steps=3)
+def test_beat_requests_a_refresh_between_full_trainings(trained_tenant: TenantRef, actor: Actor) -> None:
+    continue_walk(trained_tenant, actor, steps=3)
     expected = {"profile": "fast", "scheduled": True, "refresh": True}
-    assert parameters_when_due(served, actor) == expected
+    assert request_due_parameters(trained_tenant, actor) == expected
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_beat_requests_a_refresh_between_full_trainings(served: TenantRef, actor
     ids=["a week ago", "half as many events", "popularity"],
 )
 def test_a_full_training_is_due_after_a_week_or_half_as_many_events(
-    served: TenantRef, actor: Actor, metrics: dict[str, Any]
+    trained_tenant: TenantRef, actor: Actor, metrics: dict[str, Any]
 ) -> None:
-    go_on(served, actor)
-    assert parameters_when_due(served, actor, **metrics) == {"profile": "fast", "scheduled": True}
+    continue_walk(trained_tenant, actor)
+    assert request_due_parameters(trained_tenant, actor, **metrics) == {"profile": "fast", "scheduled": True}
