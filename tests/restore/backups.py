@@ -1,4 +1,4 @@
-"""Backups as an operator makes them: pg_dump and pg_restore of the very server that runs."""
+"""Backups as an operator makes them: pg_dump and pg_restore of the running server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lepton_platform.embedded.postgres import SUPERUSER, PostgresServer
 
 
 class DatabaseBackups:
-    """Of whole databases, by the Django alias."""
+    """Dumps and restores of whole databases, by their Django alias."""
 
     def __init__(self, server: PostgresServer, folder: Path) -> None:
         self._server, self._folder = server, folder
@@ -27,7 +27,7 @@ class DatabaseBackups:
         return target
 
     def restore_database(self, alias: str, backup: Path) -> None:
-        """The database as it was, and nothing that came later."""
+        """Restores the database of the backup; later changes are gone."""
         for connection in connections.all():
             connection.close()
             connection.close_pool()
@@ -40,7 +40,7 @@ class DatabaseBackups:
         self._run("pg_restore", *options, str(backup))
 
     def truncate_tables(self, alias: str, tables: Iterable[str]) -> None:
-        """Every row of these tables, of all tenants, as after a database that had to be made anew."""
+        """Deletes every row of these tables, of all tenants, as after the loss of a database."""
         with self._server.connect(str(settings.DATABASES[alias]["NAME"])) as connection:
             connection.execute("SET session_replication_role = replica")
             connection.execute(f"TRUNCATE {', '.join(tables)}")

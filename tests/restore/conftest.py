@@ -28,7 +28,7 @@ def backups(services: EmbeddedServices, database: None, tmp_path: Path) -> Datab
 
 @pytest.fixture
 def query_sql(services: EmbeddedServices) -> Callable[..., list[tuple[Any, ...]]]:
-    """`query_sql("data_eu", sql, *parameters)` as the superuser, on a connection of its own that a restore can't cut."""
+    """`query_sql("data_eu", sql, *parameters)` as the superuser, on a connection of its own that a restore cannot close."""
 
     def run(alias: str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         assert services.postgres is not None

@@ -1,4 +1,4 @@
-"""A tenant with a number of profiles, each with rows in every table that knows profiles."""
+"""Creates profiles with rows in every table that has a profile key."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def build_view_event(name: str, at: datetime, event_id: str) -> EventInput:
 
 
 def count_rows(query_sql: QuerySql, tenant: TenantRef, names: list[str]) -> int:
-    """Rows of these profiles in all tables, behind the policies."""
+    """The number of rows of these profiles in all tables, without row-level security."""
     keys = get_keyring(tenant).derive_pseudonyms("uid", names)
     sql = "SELECT count(*) FROM {} WHERE tenant_id = %s AND profile_key = ANY(%s)"
     return sum(query_sql("data_eu", sql.format(table), tenant.id, keys)[0][0] for table in TABLES)
 
 
 def load_rows(query_sql: QuerySql, tenant: TenantRef, names: list[str]) -> list[list[tuple[Any, ...]]]:
-    """The rows themselves, sealed as they are."""
+    """The rows of these profiles in all tables, as stored."""
     keys = get_keyring(tenant).derive_pseudonyms("uid", names)
     sql = "SELECT t::text FROM {} t WHERE tenant_id = %s AND profile_key = ANY(%s) ORDER BY 1"
     return [query_sql("data_eu", sql.format(table), tenant.id, keys) for table in TABLES]

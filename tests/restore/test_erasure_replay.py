@@ -1,4 +1,4 @@
-"""Yesterday's backup brings erased people back; replaying the ledger beside the keys erases them again."""
+"""A restored backup contains profiles erased since. The replay of the erasure ledger erases them again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 
 from tenants.data.actions.events import record_events
 from tenants.keys.queries import list_erasure_times
-from tenants.privacy import run_replay as replay_module
+from tenants.privacy import replay as replay_module
 from tenants.privacy.erasure import erase_profile
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
@@ -55,7 +55,7 @@ def erased_ids(
     backups: DatabaseBackups,
     actor: Actor,
 ) -> list[str]:
-    """Half of the crowd was erased after the backup that has now been restored."""
+    """Half of the profiles were erased after the backup that has been restored."""
     create_profiles(stranger_tenant, profile_ids, actor)
     backup = backups.dump_database("data_eu")
     erased = profile_ids[::2]
@@ -164,7 +164,8 @@ def test_a_killed_replay_is_finished_by_the_next(
     scale: Scale,
     figure: Callable[..., bool],
 ) -> None:
-    untouched, killed_half_way = load_rows(query_sql, tenant, profile_ids[1::2]), 0
+    untouched = load_rows(query_sql, tenant, profile_ids[1::2])
+    killed_half_way = 0
     for _ in range(scale(1, 10)):
         before = count_rows(query_sql, tenant, erased_ids)
         kill_replay(lambda before=before: count_rows(query_sql, tenant, erased_ids) < before)
@@ -179,7 +180,7 @@ def test_a_killed_replay_is_finished_by_the_next(
 
 
 def kill_replay(has_started: Callable[[], bool]) -> None:
-    """Starts the command in a process of its own and kills it once `begun`, or when it ended by itself."""
+    """Runs the command in a process of its own and kills it when `has_started()` is true, unless it ended before."""
     child = subprocess.Popen(
         [sys.executable, str(ROOT / "manage.py"), "replay_erasures", "--region", "eu"],
         stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The keys database is gone: everything says so, nothing is half-written, no key is made in place of a lost one."""
+"""Without the keys database every call reports it, nothing is partly written and no lost key is replaced."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def tenant_with_profile(tenant: TenantRef, actor: Actor) -> TenantRef:
 
 @pytest.fixture
 def keys_lost(tenant_with_profile: TenantRef, backups: DatabaseBackups) -> Iterator[None]:
-    """Every row of the region's keys database, of all tenants; what there was comes back behind the test."""
+    """Deletes all rows of the region's keys database, of all tenants, and restores them after the test."""
     dump = backups.dump_database("keys_eu")
     backups.truncate_tables("keys_eu", KEY_TABLES)
     forget_keyring(tenant_with_profile)

@@ -1,4 +1,4 @@
-"""Keys and data restored to different days: what a lost key sealed is refused, everything else opens."""
+"""Keys and data restored to different days: values sealed with lost keys are refused, all others open."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SEALED_TABLES = {
 
 
 def rotate_all(tenant: TenantRef, actor: Actor, purposes: list[Purpose] = LAZY_PURPOSES) -> set[int]:
-    """Key ids of the new keys, which seal from now on."""
+    """Rotates the keys of the purposes, and returns the ids of the new keys, which are active afterwards."""
     added = {rotate_purpose_key(tenant, purpose, actor=actor).key_id for purpose in purposes}
     for purpose in purposes:
         rotate_purpose_key(tenant, purpose, actor=actor, rollout=timedelta(0))
@@ -61,7 +61,7 @@ def add_profile(tenant: TenantRef, name: str, actor: Actor) -> None:
 
 @pytest.fixture
 def lost_key_ids(tenant: TenantRef, backups: DatabaseBackups, actor: Actor) -> Iterator[set[int]]:
-    """The keys database is restored to before a rotation; `new` was written under the keys that are lost."""
+    """The keys database is restored to a state before a rotation. `new` was sealed with the lost keys."""
     create_profiles(tenant, ["old"], actor)
     backup = backups.dump_database("keys_eu")
     lost = rotate_all(tenant, actor)
@@ -186,7 +186,7 @@ def test_restored_data_cannot_be_decrypted_after_a_shred(
 
 
 def build_opener(other: TenantRef) -> Callable[[bytes], bool]:
-    """Whether a value opens under any key that is left, whatever id it claims."""
+    """Returns a check whether a value opens with any of this tenant's keys, whatever key id it names."""
     ring = get_keyring(other)
     ciphers = [
         (

@@ -15,14 +15,14 @@ from tests.training.tenants import ingest_events, request_training, walk_in_orde
 
 @pytest.fixture(autouse=True)
 def stop_snapshot_loading() -> Iterator[None]:
-    """No tenant is held, and nothing loads, behind a test."""
+    """Empties the snapshot cache and stops its threads after every test."""
     yield
     cache.stop_snapshot_cache()
 
 
 @pytest.fixture(scope="session")
 def trained_tenant(services: EmbeddedServices, actor: Actor) -> TenantRef:
-    """A tenant of its own whose next items were learned; tests may add to it and not train it."""
+    """A tenant with a trained model. Tests may add data to it; they must not train it."""
     tenant = open_test_tenant(actor=actor)
     ingest_events(tenant, actor, walk_in_order)
     run_training_job(tenant, request_training(tenant, actor), owner="w1", actor=actor)
@@ -31,6 +31,6 @@ def trained_tenant(services: EmbeddedServices, actor: Actor) -> TenantRef:
 
 @pytest.fixture
 def loaded_tenant(trained_tenant: TenantRef, database: None) -> TenantRef:
-    """The trained tenant, loaded in this process."""
+    """The trained tenant, with its snapshot loaded in this process."""
     cache.get_snapshot_cache().refresh_now(trained_tenant)
     return trained_tenant

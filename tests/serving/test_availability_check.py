@@ -1,4 +1,4 @@
-"""Memory may be seconds old; the list is checked against the rows of its own transaction."""
+"""Snapshots may be seconds old. Every answer is checked against the rows of its own transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a filter says holds for every item of every list."""
+"""Every item of every answer satisfies the filter."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ FILTERS = st.dictionaries(
 def test_the_index_agrees_with_the_filter_on_single_items(
     before: list[ItemInput], changed: list[ItemInput], filter_json: dict[str, Any]
 ) -> None:
-    """Also after items changed: the second list replaces the first from item 0 on."""
+    """Also after changes: the items of `changed` replace those of `before` from item 0 on."""
     catalogue = index.update_index(
         index.create_empty_index(), [StoredItem(n, 1, True, i) for n, i in enumerate(before)]
     )

@@ -1,4 +1,7 @@
-"""The web process has no torch: it would cost every worker seconds and hundreds of megabytes. Nor what decodes videos."""
+"""The web process imports neither torch nor a video decoder.
+
+They would cost every worker seconds and hundreds of megabytes.
+"""
 
 from __future__ import annotations
 

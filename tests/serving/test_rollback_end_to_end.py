@@ -1,4 +1,4 @@
-"""End to end with real parts: two real models answer real questions, visitors click on what they want, one is taken back."""
+"""Automatic rollback end to end: two real models answer requests, visitors click, the worse model is rolled back."""
 
 from __future__ import annotations
 
@@ -37,14 +37,17 @@ N_REQUESTS = 2 * PROFILES
 
 @pytest.fixture
 def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
-    """Everybody walks along the shelf, and v1 has learned it."""
+    """All profiles visit the items in order, and v1 has learned it."""
     ingest_events(tenant, actor, walk_in_order)
     run_training_job(tenant, request_training(tenant, actor), owner="w1", actor=actor)
     return tenant
 
 
 def visit_and_click(shop: TenantRef, actor: Actor, step: int) -> tuple[int, set[str | None]]:
-    """Every profile asks, and clicks on the next item of its walk where it is shown; how many did, and who answered."""
+    """Every profile requests recommendations and clicks on the next item of its walk if it is shown.
+
+    Returns the number of clicks and the model versions that answered.
+    """
     get_snapshot_cache().refresh_now(shop)
     clicks, versions = [], set()
     for request_number in range(N_REQUESTS):
@@ -70,7 +73,7 @@ def record_clicks(shop: TenantRef, actor: Actor, clicks: list[EventInput]) -> No
 
 
 def publish_shuffled_model(shop: TenantRef, actor: Actor) -> None:
-    """A real model of the same events with the items dealt out anew, as a wrong join of ids would make it."""
+    """Publishes a real model of the same events with shuffled items, as a wrong join of ids would give."""
     data = interactions.load_training_data(shop, actor=actor, report=lambda _done: None)
     rng = np.random.default_rng(5)
     shuffled = replace(data.dataset, item=rng.permutation(data.dataset.item))

@@ -1,4 +1,4 @@
-"""Answers from what the tenant stated beforehand, without a single event, and beside what is learned."""
+"""Answers from the tenant's rules and triples, without any event and together with a trained model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def list_ids(answer: RecommendAnswer) -> list[str]:
 
 
 def create_items_and_profiles(tenant: TenantRef, actor: Actor) -> None:
-    """Six items of which the newest are c and f; ann is a nurse, bob is none, cid is one who refused."""
+    """Six items, of which c and f are the newest. ann is a nurse, bob is none, cid is a nurse without consent."""
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id=item_id, tags=[item_id]) for item_id in "adbecf"])
         profile_inputs = [
@@ -183,6 +183,6 @@ def test_longer_histories_reduce_the_influence_of_a_rule(loaded_tenant: TenantRe
     assert after.stage == "model_session"
     assert min(gain) > 0
     assert max(map(abs, unchanged)) < 1e-5
-    # Of 30 choices a rule has a fifth of the weight that it has beside two.
+    # With a history of 30 items a rule has a fifth of its weight with two items.
     assert 0 < 2.5 * max(long_history_gain) < min(gain)
     assert any(reason.kind == "rule" for item in after.items for reason in item.reasons)

@@ -1,4 +1,4 @@
-"""What a process holds: loaded once, in the background, bounded, and never a damaged model."""
+"""The snapshot cache loads every tenant once, in the background and within a limit, and never a damaged model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def get_artefact_folder(tenant: TenantRef, artefact_id: object) -> Path:
 
 
 def publish_second_version(tenant: TenantRef, actor: Actor) -> int:
-    """The first version's files published again, sealed for an artefact of their own."""
+    """Publishes the files of the first version again, encrypted for an artefact of their own."""
     with scope(tenant, actor=actor) as s:
         version_1 = queries.get_version(s, 1)
     files = artefacts.read_artefact(tenant, version_1.artefact_id, version_1.manifest)

@@ -1,4 +1,4 @@
-"""Something always answers, and says which stage it was."""
+"""Every request is answered, and the answer names its stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's sealed files put in place of another's: refused, and the model before goes on serving."""
+"""Encrypted files in the place of another model's are refused, and the previous model stays active."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write_artefact(tenant: TenantRef) -> tuple[UUID, dict[str, object]]:
 
 @contextmanager
 def exchange_files(target: Path, source: Path) -> Iterator[None]:
-    """`theirs` lies in the place of `mine` for a while."""
+    """The content of `source` replaces that of `target` inside the context."""
     content = target.read_bytes()
     shutil.copy(source, target)
     yield

@@ -1,4 +1,4 @@
-"""Asks for a foreign thing and for an absent one in the same way, and says what the answers gave away."""
+"""Sends the same request for a foreign and for an absent object, and compares the responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stranger.spellings import SPELLINGS
 from tests.stranger.targets import Target
 from tests.stranger.variants import RequestVariant, iter_variants
 
-# What differs by nature: ids and times that the answer makes, versions, tokens of the page, figures of the rate.
+# Parts that differ between equal responses: new ids and times, and versions.
 _VARIABLE = re.compile(
     rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     rb'|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|\+00:00)|"version":\d+|"catalogue_version":\d+'
@@ -27,7 +27,7 @@ SendRequest = Callable[[ClientRequest], HttpResponse]
 
 @dataclass(slots=True)
 class ProbeResults:
-    """`gave_away` and `told_apart` hold one sentence for each bad answer; the first few are enough to see why."""
+    """Each list holds one sentence for each bad response."""
 
     n_requests: int = 0
     server_errors: list[str] = field(default_factory=list)
@@ -36,10 +36,9 @@ class ProbeResults:
 
 
 def order_in_turns(operations: Iterable[AttackedOperation]) -> list[tuple[AttackedOperation, RequestVariant]]:
-    """The first way of every operation, then the second of each, and so on."""
-    rows = zip_longest(
-        *([(operation, variant) for variant in iter_variants(operation)] for operation in operations)
-    )
+    """The first variant of every operation, then the second of each, and so on."""
+    columns = [[(operation, variant) for variant in iter_variants(operation)] for operation in operations]
+    rows = zip_longest(*columns)
     return [pair for row in rows for pair in row if pair is not None]
 
 
@@ -52,23 +51,22 @@ def send_both(
     *,
     compare: Callable[[HttpResponse, Sequence[Target]], object] | None = None,
 ) -> None:
-    """`compare` is what must be equal of both answers: unless given, all but what differs by nature."""
+    """`compare` extracts what must be equal in both responses; the default is `normalize_response`."""
     normalize, both_targets = compare or normalize_response, (foreign, absent)
     foreign_request, absent_request = (
         replace(build_request(target), headers={**build_request(target).headers, "X-Request-Id": "same"})
         for target in (foreign, absent)
     )
     foreign_response, absent_response = send(foreign_request), send(absent_request)
-    name = f"{foreign_request.method} {foreign_request.path} {foreign_request.body[:200]!r} {dict(foreign_request.headers)}"
+    body, headers = foreign_request.body[:200], dict(foreign_request.headers)
+    name = f"{foreign_request.method} {foreign_request.path} {body!r} {headers}"
     results.n_requests += 1
     if max(foreign_response.status, absent_response.status) >= 500:
         results.server_errors.append(f"{name}: {foreign_response.status}, {absent_response.status}")
     if leaks := find_leaks(foreign_response, foreign_request, foreign):
         results.leaks.append(f"{name}: {leaks}")
-    foreign_text, absent_text = (
-        normalize(foreign_response, both_targets),
-        normalize(absent_response, both_targets),
-    )
+    foreign_text = normalize(foreign_response, both_targets)
+    absent_text = normalize(absent_response, both_targets)
     if foreign_text != absent_text:
         results.differences.append(f"{name}: {_describe_difference(repr(foreign_text), repr(absent_text))}")
 
@@ -76,7 +74,7 @@ def send_both(
 def report_results(
     figure: Callable[..., bool], label: str, results: ProbeResults, changed_tables: list[str], n_tables: int
 ) -> None:
-    """States the four figures of a siege; the sentences of the first failures are shown."""
+    """Reports the four figures of a run and shows the first failures."""
     results_by_name = (
         (f"{label}: foreign data given away", results.leaks, results.n_requests),
         (f"{label}: foreign told from absent", results.differences, results.n_requests),
@@ -88,22 +86,17 @@ def report_results(
 
 
 def _describe_difference(foreign_text: str, absent_text: str) -> str:
-    position = next(
-        (
-            index
-            for index, (character, other) in enumerate(zip(foreign_text, absent_text, strict=False))
-            if character != other
-        ),
-        0,
-    )
+    character_pairs = zip(foreign_text, absent_text, strict=False)
+    differing = (index for index, (left, right) in enumerate(character_pairs) if left != right)
+    position = next(differing, 0)
     window = slice(max(0, position - 60), position + 60)
     return f"... {foreign_text[window]} ... beside ... {absent_text[window]} ..."
 
 
 def find_leaks(response: HttpResponse, request: ClientRequest, target: Target) -> list[str]:
-    """The other tenant's words in the answer that did not stand in the question; its canary in any case.
+    """The other tenant's identifiers in the response that were not in the request, and its canary in any case.
 
-    Not the address of its person: a stranger may have added that to its own members, and then reads it there.
+    The e-mail address is excluded: a stranger may have added it to its own members, and then reads it there.
     """
     request_text = f"{unquote(request.path)} {request.body.decode(errors='replace')} {dict(request.headers)}"
     identifiers = [
@@ -116,7 +109,7 @@ def find_leaks(response: HttpResponse, request: ClientRequest, target: Target) -
 
 
 def normalize_response(response: HttpResponse, both_targets: Sequence[Target]) -> tuple[int, bytes]:
-    """The answer without the words that either question asked for and without what differs by nature."""
+    """The response without the identifiers of both targets and without variable parts."""
     headers = {name: text for name, text in sorted(response.headers.items()) if name not in _VARIABLE_HEADERS}
     content = response.body + b"\n" + repr(headers).encode()
     for identifier in chain.from_iterable(map(_list_spelled_identifiers, both_targets)):
@@ -125,7 +118,7 @@ def normalize_response(response: HttpResponse, both_targets: Sequence[Target]) -
 
 
 def _list_identifiers(target: Target) -> list[str]:
-    """Version numbers are no secrets: 2 stands in many answers."""
+    """All identifiers of a target but version numbers, which are no secrets and occur in many responses."""
     *texts, _cursors = (getattr(target, identifier.name) for identifier in fields(target))
     object_ids = [target.ids.item_id, target.ids.profile_id, target.ids.job_id]
     return [identifier for identifier in (*object_ids, *texts) if isinstance(identifier, str) and identifier]
@@ -137,7 +130,7 @@ def _list_spelled_identifiers(target: Target) -> list[bytes]:
 
 @lru_cache(maxsize=200)
 def _spell_identifiers(identifiers: tuple[str, ...]) -> list[bytes]:
-    """The longest first, and equally long ones always in the same order."""
+    """All spellings, the longest first, in a stable order."""
     spelled = [unquote(spelling(identifier)) for identifier in identifiers for spelling in SPELLINGS.values()]
     encoded = dict.fromkeys(
         identifier.encode(errors="replace") for identifier in (*identifiers, *spelled) if identifier

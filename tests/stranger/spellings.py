@@ -1,4 +1,4 @@
-"""Odd ways to write an id into an address: each might pass one reader and mean the plain id to the next."""
+"""Unusual ways to write an id into a URL, which one parser might accept and the next read as the plain id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def quote_every_byte(text: str) -> str:
 
 
 def convert_to_fullwidth(text: str) -> str:
-    """Compatibility forms: NFKC makes the plain text of them."""
+    """Compatibility characters that NFKC normalizes to the plain text."""
     return "".join(
         chr(ord(character) + 0xFEE0) if "!" <= character <= "~" else character for character in text
     )

@@ -1,4 +1,4 @@
-"""What a stranger may know of the other tenant, and the same shapes of things that nobody has."""
+"""Objects of the other tenant that a stranger may know, and objects of the same form that do not exist."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ LISTINGS = ("items", "jobs", "reviews")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One thing of each kind that a request can name; `word` is text that stands in all of them."""
+    """One object of each kind that a request can name; all of them contain `canary`."""
 
     ids: ProbeIds
     review_id: str
     event_id: str
     recommendation_id: str
     idempotency_prefix: str
-    """Idempotency keys start with it."""
+    """The prefix of the idempotency keys."""
     key_id: str
     user_id: str
     email: str
@@ -38,7 +38,7 @@ class Target:
     slug: str
     canary: str
     canary_prefix: str
-    """Of the word: enough to find it."""
+    """A part of the canary that suffices for a search."""
     cursors: Mapping[str, str]
 
     def build_idempotency_key(self, operation: str) -> str:
@@ -46,7 +46,7 @@ class Target:
 
 
 def create_targets(client: ApiClient, victim: ProbeTenant, count: int) -> list[Target]:
-    """Makes `count` of everything in the victim's space, each with the canary; the victim asks once with every key."""
+    """Creates `count` targets in the victim's tenant; the victim uses every idempotency key once."""
     operations = list_operations(client)
     created = [_create_target(client, victim, secrets.token_hex(8), operations) for _ in range(count)]
     return [
@@ -56,7 +56,7 @@ def create_targets(client: ApiClient, victim: ProbeTenant, count: int) -> list[T
 
 
 def create_member(tenant: ProbeTenant) -> User:
-    """An owner of this tenant, and of no other, with the canary as a name."""
+    """Creates an owner of this tenant only, with the canary as the name."""
     email = f"{secrets.token_hex(8)}@example.com"
     user = create_user(email=email, name=tenant.canary, actor=tenant_pair.ACTOR)
     with control_scope(tenant.tenant.id, actor=tenant_pair.ACTOR) as s:
@@ -67,7 +67,7 @@ def create_member(tenant: ProbeTenant) -> User:
 def _create_target(
     client: ApiClient, victim: ProbeTenant, name: str, operations: Sequence[AttackedOperation]
 ) -> Target:
-    """The victim reads it all once: what a process remembers of an answer, it remembers now."""
+    """The victim reads all objects once, so that every cache of the process is filled."""
     ids = ProbeIds(
         f"item-{name}",
         f"profile-{name}",
@@ -115,7 +115,7 @@ def _create_target(
 
 
 def _build_position(listing: str) -> str:
-    """A place in a list at which the attacker has rows behind it too."""
+    """A position in a list after which the attacker has rows too."""
     return {"items": "0", "jobs": str(UUID(int=2**128 - 1)), "reviews": "2100-01-01T00:00:00+00:00 ff"}[
         listing
     ]
@@ -133,7 +133,7 @@ def _build_named_requests(target: Target) -> list[ClientRequest]:
 
 
 def build_absent_target(target: Target) -> Target:
-    """As long as the target in every part, and nobody's."""
+    """A target of objects that do not exist, with identifiers as long as those of `target`."""
     canary = "canary" + secrets.token_hex(12)
     name = secrets.token_hex(8)
     return Target(

@@ -1,4 +1,4 @@
-"""A stranger with every scope of its own asks for another tenant's things in every way, and learns nothing."""
+"""A stranger with an API key of all scopes requests another tenant's objects and learns nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from tests.stranger.targets import Target, build_absent_target, create_targets
 TenantPair = tuple[ProbeTenant, ProbeTenant]
 Rows = dict[str, tuple[int, str]]
 READ_OPERATIONS = {
-    target.name for _, declared in ROUTES for target in declared if target.required_scope.endswith(":read")
+    operation.name
+    for _, operations in ROUTES
+    for operation in operations
+    if operation.required_scope.endswith(":read")
 }
 
 
@@ -45,7 +48,7 @@ def send_attacks(
     target_pairs: list[tuple[Target, Target]],
     count: int,
 ) -> ProbeResults:
-    """`count` questions for foreign things, each beside the same question for an absent one."""
+    """Sends `count` requests for foreign objects, each with the same request for an absent one."""
     client, results = InProcessClient(), ProbeResults()
     variants = order_in_turns(operation for operation in list_operations(client) if is_selected(operation))
     turns = ((pair, variant) for pair in cycle(target_pairs) for variant in variants)
@@ -69,11 +72,11 @@ def create_target_pairs(victim: ProbeTenant, count: int) -> list[tuple[Target, T
 
 
 def list_changed_tables(before: Rows, victim: ProbeTenant) -> list[str]:
-    """Tables of the victim that are not as they were."""
+    """Tables of the victim whose fingerprint changed."""
     return [
-        name
-        for name, fingerprint_of_table in fingerprint(victim.tenant.ref, excluded_tables=()).items()
-        if fingerprint_of_table != before[name]
+        table
+        for table, digest in fingerprint(victim.tenant.ref, excluded_tables=()).items()
+        if digest != before[table]
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the URLconf serves is what is attacked: a new address, parameter or form field without an attack fails here."""
+"""Everything in the URLconf is attacked: a new URL, parameter or form field without an attack value fails here."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_api_operation_has_many_attack_variants(operations: list[AttackedO
 
 def test_every_api_url_belongs_to_an_operation(operations: list[AttackedOperation]) -> None:
     paths = {_PARAMETER.sub(r"{\1}", f"/{route}") for route in list_routes() if route.startswith(API_PREFIX)}
-    assert paths == {route.path for route in operations}
+    assert paths == {operation.path for operation in operations}
 
 
 def test_every_url_parameter_has_an_attack_value(database: None) -> None:

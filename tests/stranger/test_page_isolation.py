@@ -1,4 +1,4 @@
-"""A signed-in member of one workspace at every page, with the addresses and form fields of another."""
+"""A signed-in member of one tenant requests every page with the URLs and form fields of another tenant."""
 
 from __future__ import annotations
 
@@ -49,8 +49,10 @@ def send_to_foreign_pages(
 def send_to_own_pages(
     send: SendRequest, slug: str, results: ProbeResults, foreign: Target, absent: Target
 ) -> None:
-    """Reads, then changes, then reads what the changes left. A page that lists what its form has just added differs by
-    that: of those only the status is compared."""
+    """Reads every page, posts every form, and reads every page again.
+
+    A page that lists the object that its form has just added differs by it: only its status is compared.
+    """
     own_urls = [url for url in list_page_urls() if "slug" in url.parameters]
     gets = [partial(url.get, slug=slug) for url in own_urls]
     for get in gets:
@@ -67,11 +69,9 @@ def get_status(answer: HttpResponse, _targets: Sequence[Target]) -> int:
 
 
 def load_victim_rows(victim: ProbeTenant, target_pairs: Pairs) -> dict[str, Any]:
-    """Everything that is the victim's, also the rows of the directory that have no tenant: itself and its people."""
-    user_ids, emails = (
-        [target.user_id for target, _ in target_pairs],
-        [target.email for target, _ in target_pairs],
-    )
+    """All rows of the victim, and the directory's rows without a tenant column: the tenant itself and its users."""
+    user_ids = [target.user_id for target, _ in target_pairs]
+    emails = [target.email for target, _ in target_pairs]
     users = User.objects.filter(pk__in=user_ids) | User.objects.filter(email__in=emails)
     return {
         **fingerprint(victim.tenant.ref, excluded_tables=()),
@@ -90,11 +90,8 @@ def create_target_pairs(victim: ProbeTenant, count: int) -> Pairs:
 @pytest.mark.timeout(3000)
 def test_pages_of_another_tenant_look_absent(tenant_pair: TenantPair, scale: Any, figure: Any) -> None:
     attacker, victim = tenant_pair
-    target_pairs, attack_all, results = (
-        create_target_pairs(victim, scale(1, 12)),
-        bool(scale(0, 1)),
-        ProbeResults(),
-    )
+    target_pairs = create_target_pairs(victim, scale(1, 12))
+    attack_all, results = bool(scale(0, 1)), ProbeResults()
     before = load_victim_rows(victim, target_pairs)
     urls = [url for url in list_page_urls() if url.parameters or attack_all]
     for foreign, absent in target_pairs:
@@ -115,11 +112,8 @@ def test_pages_of_the_callers_tenant_ignore_foreign_ids(
     tenant_pair: TenantPair, scale: Any, figure: Any
 ) -> None:
     attacker, victim = tenant_pair
-    target_pairs, results, user = (
-        create_target_pairs(victim, scale(1, 12)),
-        ProbeResults(),
-        create_member(attacker),
-    )
+    target_pairs = create_target_pairs(victim, scale(1, 12))
+    results, user = ProbeResults(), create_member(attacker)
     before = load_victim_rows(victim, target_pairs)
     for foreign, absent in target_pairs:
         send_to_own_pages(

@@ -1,4 +1,4 @@
-"""Every address of the URLconf outside the REST API, with what a stranger puts into it."""
+"""Every URL of the URLconf outside the REST API, with the values that a stranger puts into it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _URL_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 
 @dataclass(frozen=True, slots=True)
 class PageUrl:
-    """`template` has its parameters in braces."""
+    """A URL outside the REST API; `template` has its parameters in braces."""
 
     template: str
 
@@ -45,13 +45,13 @@ class PageUrl:
 
 
 def list_page_urls() -> list[PageUrl]:
-    """Of the REST API's addresses, every operation of the schema has an attack of its own."""
+    """All URLs outside the REST API; the operations of the API have attacks of their own."""
     templates = {_convert_to_template(route) for route in list_routes() if not route.startswith(API_PREFIX)}
     return [PageUrl(template) for template in sorted(templates)]
 
 
 def list_routes() -> list[str]:
-    """Of every address of the URLconf, as Django writes it."""
+    """The routes of all URLs of the URLconf, in Django's syntax."""
     return [*_iter_routes(get_resolver().url_patterns)]
 
 
@@ -71,7 +71,7 @@ def _convert_to_template(route: str) -> str:
 
 
 def build_url_parameters(target: Target, template: str = "") -> Mapping[str, str]:
-    """A value for every parameter of every address; an address with another one is not attacked yet."""
+    """A value for every parameter of every URL. `test_attack_coverage` fails for a parameter without a value."""
     user = User(pk=target.user_id)
     ids_by_model = {
         "tenant": target.tenant_id,
@@ -101,7 +101,10 @@ def build_url_parameters(target: Target, template: str = "") -> Mapping[str, str
 
 
 def build_query_parameters(target: Target) -> Mapping[str, str]:
-    """Every query parameter that a page reads, and some that none should. Of the canary only a part: pages repeat it."""
+    """Every query parameter that a page reads, and some that none should read.
+
+    `q` is a part of the canary only, because pages repeat it.
+    """
     return {
         "id": target.ids.item_id,
         "q": target.canary_prefix,
@@ -118,7 +121,7 @@ def build_query_parameters(target: Target) -> Mapping[str, str]:
 
 
 def build_form_fields(target: Target) -> Mapping[str, Any]:
-    """Every form's fields at once: each page takes those that it knows."""
+    """The fields of all forms at once: each page reads its own."""
     return {
         **build_query_parameters(target),
         "name": "Stolen",

@@ -1,4 +1,4 @@
-"""Every way a stranger names another tenant's things in a request of the REST API."""
+"""Every variant of an API request in which a stranger names another tenant's objects."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ _HEADERS: list[Callable[[Target], Mapping[str, str]]] = [
 
 
 def iter_variants(operation: AttackedOperation) -> Iterator[RequestVariant]:
-    """The plainest first: as the schema says, with the other tenant's key of repetition, other bodies, queries ..."""
+    """The plain request first, then the other tenant's idempotency key, other bodies, query strings, ids and headers."""
     yield _build_declared_request
     if operation.method == "POST":
         yield _use_foreign_idempotency_key
@@ -156,7 +156,7 @@ def _prefix_ids_with_slug(operation: AttackedOperation, target: Target) -> Clien
 
 
 def _swap_ids(operation: AttackedOperation, target: Target) -> ClientRequest:
-    """A job where an item stands, a recommendation where a job stands, a person where a profile stands."""
+    """Ids of another kind: a job's for an item, a recommendation's for a job, a user's for a profile."""
     swapped_ids = {
         "item_id": target.ids.job_id,
         "job_id": target.recommendation_id,

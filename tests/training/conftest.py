@@ -9,13 +9,13 @@ from tests.training.tenants import build_popularity_walk, ingest_events, walk_in
 
 @pytest.fixture
 def sequential_tenant(tenant: TenantRef, actor: Actor) -> TenantRef:
-    """A tenant whose next items can be learned."""
+    """A tenant whose next items can be predicted."""
     ingest_events(tenant, actor, walk_in_order)
     return tenant
 
 
 @pytest.fixture
 def random_tenant(tenant: TenantRef, actor: Actor) -> TenantRef:
-    """A tenant whose next items cannot, beyond what is popular."""
+    """A tenant in which nothing but popularity can be learned."""
     ingest_events(tenant, actor, build_popularity_walk())
     return tenant

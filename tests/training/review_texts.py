@@ -1,4 +1,4 @@
-"""Reviews whose message is known beforehand."""
+"""Review texts with known sentiment and aspect."""
 
 from __future__ import annotations
 

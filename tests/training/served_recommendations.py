@@ -1,4 +1,7 @@
-"""Answers of two model versions and what followed them, written as serving and ingest write them, days ago."""
+"""Recommendations of model versions and the events that followed them, stored with times in the past.
+
+The rows are those that serving and ingest write.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ NOW = datetime.now(UTC)
 
 
 def publish_version(tenant: TenantRef, actor: Actor, *, days_ago: float) -> int:
-    """A version that serves since then; it has no files, for nobody asks it anything."""
+    """Publishes a version that has been active for `days_ago` days. It has no files: no request loads it."""
     trained_model = TrainedModel(uuid4(), uuid4(), "fast", {"files": {}, "bytes": 1}, {}, NOW, NOW)
     with scope(tenant, actor=actor) as s:
         number = actions.publish_model(s, trained_model, expected=queries.get_active_number(s)).version
@@ -45,7 +48,10 @@ def record_recommendations(
     facts: Mapping[str, object] | None = None,
     seed: int = 0,
 ) -> None:
-    """`count` answers between so many days ago, of which `share` are followed by an event of that kind."""
+    """Stores `count` receipts of the past, of which the fraction `follow_rate` is followed by an event.
+
+    `days` bounds the age of the receipts, the greater age before the smaller one.
+    """
     rng = np.random.default_rng(seed)
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="thing", title="Thing")])
@@ -85,13 +91,13 @@ def record_event_batches(tenant: TenantRef, actor: Actor, rows: list[EventInput]
 
 
 def record_recent_event(tenant: TenantRef, actor: Actor) -> None:
-    """An event of now: what serves is still being told what happens."""
+    """Stores an event with the current time: the client's feed still works."""
     record_event_batches(
         tenant, actor, [EventInput(item_id="thing", kind="view", profile_id="p0", at=datetime.now(UTC))]
     )
 
 
 def build_uuid7(at: datetime) -> UUID:
-    """A UUIDv7 of that moment."""
+    """A UUIDv7 with the given timestamp."""
     milliseconds = int(at.timestamp() * 1000)
     return UUID(int=(milliseconds << 80) | (7 << 76) | (2 << 62) | secrets.randbits(60))

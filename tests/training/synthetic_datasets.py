@@ -1,4 +1,4 @@
-"""Shops with a structure that is known beforehand, as plain data sets: no database, real fits of cheap members."""
+"""Synthetic data sets with a known structure, and real fits of cheap models on them, without a database."""
 
 from __future__ import annotations
 
@@ -21,9 +21,14 @@ CHEAP_MODELS = ("popularity", "transitions", "item_neighbours", "ease")
 def generate_dataset(
     seed: int, *, users: int = 400, successor_rate: float = 0.6, start_ms: int = 0
 ) -> Dataset:
-    """Forty days. Each step goes to the next door with chance `order`, else to a door by fashion (Zipf)."""
+    """Forty days of events.
+
+    With probability `successor_rate` an event is on the successor of the previous item.
+    Otherwise its item is drawn by popularity (Zipf).
+    """
     rng = np.random.default_rng(seed)
     popularity = 1 / np.arange(1, ITEMS + 1)
+    probabilities = popularity / popularity.sum()
     item_ids = rng.permutation(ITEMS)
     lengths = rng.integers(4, 16, users)
     items = np.empty(int(lengths.sum()), np.int32)
@@ -31,14 +36,11 @@ def generate_dataset(
         position = int(rng.integers(ITEMS))
         for step in range(end - length, end):
             is_successor = rng.random() < successor_rate
-            position = (
-                (position + 1) % ITEMS
-                if is_successor
-                else int(rng.choice(ITEMS, p=popularity / popularity.sum()))
-            )
+            position = (position + 1) % ITEMS if is_successor else int(rng.choice(ITEMS, p=probabilities))
             items[step] = item_ids[position]
     users_of_events = np.repeat(np.arange(users), lengths)
     timestamps = rng.integers(start_ms, start_ms + 40 * DAY_MS, items.size)
+    # Sorts the timestamps of every user; lexsort takes the primary key last.
     timestamps = timestamps[np.lexsort((timestamps, users_of_events))]
     return Dataset(
         users, ITEMS, np.r_[0, np.cumsum(lengths)], items, timestamps, np.ones(items.size, np.float32)
@@ -46,13 +48,13 @@ def generate_dataset(
 
 
 def shuffle_items(dataset: Dataset, seed: int) -> Dataset:
-    """The same choices, dealt out anew: what is popular stays, what one person does next cannot be known."""
+    """The same items in random order: popularity is unchanged, next items cannot be predicted."""
     item = np.random.default_rng(seed).permutation(dataset.item)
     return Dataset(dataset.n_users, dataset.n_items, dataset.indptr, item, dataset.timestamp, dataset.weight)
 
 
 def fit_candidate(split: Split, model_names: tuple[str, ...] = CHEAP_MODELS, seed: int = 0) -> Ensemble:
-    """As a training fits what is judged: the hidden events stay hidden."""
+    """Fits as a training job does before evaluation, without the test events."""
     return fit_ensemble(
         split.train,
         FitOptions(profile="fast", model_names=model_names, refit_on_all=False),

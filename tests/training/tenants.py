@@ -1,4 +1,4 @@
-"""Small spaces with behaviour that is known beforehand."""
+"""Small tenants with known behaviour."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LENGTH = 8
 def ingest_events(
     tenant: TenantRef, actor: Actor, next_item: Callable[[int, int], int], *, kind: str = "view"
 ) -> None:
-    """`ITEMS` items and one event a step; `next_item(profile, step)` says which item."""
+    """Stores `ITEMS` items and one event per profile and step, on the item `next_item(profile, step)`."""
     start = datetime.now(UTC) - timedelta(days=30)
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(
@@ -45,12 +45,12 @@ def ingest_events(
 
 
 def walk_in_order(profile: int, step: int) -> int:
-    """Everybody walks along the shelf, from a place of their own."""
+    """Every profile visits the items in order, each from a start of its own."""
     return (profile * 7 + step) % ITEMS
 
 
 def build_popularity_walk() -> Callable[[int, int], int]:
-    """Some items are chosen more than others, and nothing else matters: popularity is all there is to know."""
+    """Items are drawn by popularity alone, without any order."""
     rng = np.random.default_rng(7)
     probabilities = 1 / np.arange(1, ITEMS + 1)
     probabilities /= probabilities.sum()
@@ -59,6 +59,6 @@ def build_popularity_walk() -> Callable[[int, int], int]:
 
 
 def request_training(tenant: TenantRef, actor: Actor) -> UUID:
-    """Requests a training; the message stays in the outbox."""
+    """Requests a training job; its message stays in the outbox."""
     with scope(tenant, actor=actor) as s:
         return jobs.request_job(s, "train", parameters={"profile": "fast"}).id

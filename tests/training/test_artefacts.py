@@ -1,4 +1,4 @@
-"""A model's files: sealed, bound to their place, and whole or absent."""
+"""Artefact files are encrypted, bound to their model and tenant, and written atomically."""
 
 from __future__ import annotations
 

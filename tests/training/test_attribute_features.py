@@ -1,4 +1,4 @@
-"""A denied feature never reaches a matrix, whatever it is called, wherever it stands and whatever a tenant sets."""
+"""A denied attribute never reaches a feature matrix, whatever its spelling and whatever the tenant's settings."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHER_SPELLINGS = {
 
 @pytest.fixture
 def finance_tenant(make_tenant: Callable[..., TenantRef], actor: Actor) -> TenantRef:
-    """Items and profiles with every fact that finance denies, by its own name and by others."""
+    """Items and profiles with every attribute that finance denies, under its own name and under other spellings."""
     tenant = make_tenant(vertical="finance")
     denied = {
         name: f"{name} value"

@@ -1,4 +1,4 @@
-"""A version whose answers are followed by less than its predecessor's is taken back by itself; nothing else is."""
+"""A version with significantly worse outcomes than its predecessor is rolled back automatically."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PREVIOUS_DAYS: tuple[float, float] = (9.9, 4.1)
 
 @pytest.fixture
 def two_versions(tenant: TenantRef, actor: Actor) -> TenantRef:
-    """v1 served until four days ago and was clicked 12 times in a hundred; v2 serves since."""
+    """v1 was active until four days ago, with a click rate of 12 %; v2 is active since."""
     publish_version(tenant, actor, days_ago=10)
     record_recommendations(tenant, actor, "v1", count=900, days=PREVIOUS_DAYS, follow_rate=0.12, seed=1)
     publish_version(tenant, actor, days_ago=4)
@@ -153,7 +153,7 @@ def test_portal_previews_cause_no_rollback(two_versions: TenantRef, actor: Actor
 
 
 def test_without_any_event_no_rollback_happens(tenant: TenantRef, actor: Actor) -> None:
-    """The client's feed stopped with the change of versions: that no click came says nothing about the model."""
+    """The client's feed stopped when the versions changed: missing clicks are no evidence against the model."""
     publish_version(tenant, actor, days_ago=10)
     record_recommendations(tenant, actor, "v1", count=900, days=PREVIOUS_DAYS, follow_rate=0.12, seed=1)
     publish_version(tenant, actor, days_ago=4)
@@ -177,7 +177,7 @@ def test_clicks_after_the_attribution_window_do_not_count(two_versions: TenantRe
     assert get_active_number(two_versions, actor) == 1
 
 
-def test_a_person_who_promotes_it_again_has_the_last_word(two_versions: TenantRef, actor: Actor) -> None:
+def test_a_manual_promotion_is_not_rolled_back(two_versions: TenantRef, actor: Actor) -> None:
     record_recommendations(two_versions, actor, "v2", count=900, days=CURRENT_DAYS, follow_rate=0.03, seed=8)
     auto_rollback.check_active_version(two_versions, actor=actor)
     with scope(two_versions, actor=actor) as s:

@@ -1,4 +1,4 @@
-"""Whatever stands in the timeline and the catalogue, a training ends: with a sentence, or with a model that answers."""
+"""Every training ends, whatever the data: it fails with a reason, or it publishes a model that answers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,6 @@ from tests.training.synthetic_datasets import (
 from tests.training.tenants import request_training
 
 START = datetime.now(UTC) - timedelta(days=20)
-Rows = list[tuple[int, int]]
 
 
 def build_event(profile: int, item: int, step: int, **fields: Any) -> EventInput:
@@ -67,7 +66,7 @@ CASES: dict[str, tuple[list[ItemInput], list[EventInput]]] = {
     "two users, two items": (build_items(2), build_events(lambda p, step: (p + step) % 2, n_profiles=2)),
     "all at one moment": (build_items(30), build_events(lambda p, step: (p + step) % 30, at=START)),
     "everybody alike": (build_items(12), build_events(lambda _p, step: step)),
-    "duplicates": (build_items(30), [*(row for _ in range(3) for row in build_events(lambda p, step: (p * 7 + step) % 30))]),
+    "duplicates": (build_items(30), 3 * build_events(lambda p, step: (p * 7 + step) % 30)),
     "no numbers": (build_items(30, price=nan), build_events(lambda p, step: (p * 7 + step) % 30, value=nan, price=nan, quantity=nan)),
     "a long profile": (build_items(40), [
         *build_events(lambda p, step: (p * 7 + step) % 40),
@@ -167,7 +166,7 @@ def test_an_item_with_10_000_tags_is_refused_by_the_api(api: Callable[..., Any],
 def test_a_profile_of_a_million_events_does_not_stop_a_training(
     scale: Scale, figure: Callable[..., bool]
 ) -> None:
-    """Once as a person over forty days, who stays, and once as a robot of one day, who goes."""
+    """Once over forty days, which cleaning keeps, and once in one day, which it removes as a bot."""
     count = scale(40_000, 1_000_000)
     dataset, rng = generate_dataset(1), np.random.default_rng(1)
     for days in (40, 1):
@@ -184,7 +183,7 @@ def test_a_profile_of_a_million_events_does_not_stop_a_training(
 
 
 def append_profile(data: Dataset, items: np.ndarray, timestamps: np.ndarray) -> Dataset:
-    """One more profile, the last."""
+    """The data set with one more profile at its end."""
     return replace(
         data,
         n_users=data.n_users + 1,

@@ -1,4 +1,4 @@
-"""What an operator types."""
+"""The commands that an operator runs."""
 
 from __future__ import annotations
 

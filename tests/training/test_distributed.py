@@ -1,4 +1,4 @@
-"""Which trainings leave this machine."""
+"""Which trainings run on the cluster."""
 
 from __future__ import annotations
 

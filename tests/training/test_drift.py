@@ -1,4 +1,4 @@
-"""What changed since a model learned is measured from the timeline and written on its version; little data is no alarm."""
+"""Drift since the training is measured on the timeline and stored with the version. Little data is no alarm."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def visit_later(offset: int, profile: int, step: int) -> tuple[int, str]:
 def record_visits(
     tenant: TenantRef, actor: Actor, visit: VisitRule, *, days: range, profiles: range, hour: int = 0
 ) -> None:
-    """Each profile visits two items on each of these days before today, at hours of its own, or around `hour`."""
+    """Each profile visits two items on each of these days before today, at `hour` or else at an hour of its own."""
     today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     rows = []
     for step, days_ago in enumerate(days):
@@ -56,7 +56,7 @@ def record_visits(
 
 
 def publish_trained_model(tenant: TenantRef, actor: Actor) -> None:
-    """A real model of what is there now, in service."""
+    """Fits a real model on the current data and publishes it."""
     source = interactions.load_training_data(tenant, actor=actor, report=lambda _done: None)
     model_names = ("popularity", "transitions")
     ensemble: Ensemble = fit_ensemble(
@@ -84,7 +84,7 @@ def measure_drift_levels(tenant: TenantRef, actor: Actor) -> dict[str, str]:
 
 @pytest.fixture
 def trained_tenant(tenant: TenantRef, actor: Actor) -> TenantRef:
-    """A model that learned from four weeks until eight days ago."""
+    """A tenant with a model that was trained on four weeks of events until eight days ago."""
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(
             s,
@@ -126,7 +126,7 @@ def test_increased_activity_is_reported_as_drift(trained_tenant: TenantRef, acto
 
 
 def test_new_profiles_shift_scores_or_coverage(trained_tenant: TenantRef, actor: Actor) -> None:
-    """Everybody new, and all of them at the same two items."""
+    """All profiles are new, and all visit the same two items."""
     record_visits(
         trained_tenant,
         actor,

@@ -1,4 +1,4 @@
-"""From an uploaded image to answers that know how items look. Every part is the real one."""
+"""From an uploaded image to recommendations by visual similarity, with the real parts."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def owner(api: Callable[..., Any], tenant: TenantRef) -> Any:
 
 @pytest.fixture
 def gallery(owner: Any) -> list[str]:
-    """Items without a word about them; of each kind eight, in turn, with an image."""
+    """Items without text: eight of each kind, alternating, each with an image."""
     items = [f"{kind}-{number}" for number in range(N_EACH) for kind in KINDS]
     assert (
         owner.post(f"{API}/items/batch", {"items": [{"id": item_id} for item_id in items]}).status_code == 200
@@ -190,7 +190,7 @@ def test_an_embedding_of_a_replaced_image_is_not_stored(
 
 
 def record_walks(owner: Any) -> None:
-    """Sixty profiles walk along the items of one kind; two items of each kind nobody chooses."""
+    """Sixty profiles visit the items of one kind in order. Two items of each kind have no events."""
     rows = []
     for profile in range(60):
         for step in range(5):

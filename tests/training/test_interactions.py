@@ -1,4 +1,4 @@
-"""What a model may learn from, and nothing else."""
+"""Training data contains the permitted interactions and nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T0 = datetime.now(UTC) - timedelta(days=5)
 
 
 def record_events(tenant: TenantRef, actor: Actor, *rows: tuple[str, str, str]) -> None:
-    """(profile, item, kind), a minute apart."""
+    """Stores events from rows of (profile, item, kind), one minute apart."""
     batch = [
         EventInput(profile_id=p, item_id=i, kind=k, at=T0 + timedelta(minutes=n))
         for n, (p, i, k) in enumerate(rows)
@@ -35,7 +35,7 @@ def load_data(tenant: TenantRef, actor: Actor) -> TrainingData:
 
 
 def list_item_numbers(data: TrainingData) -> list[list[int]]:
-    """Item numbers by user, in no order of users."""
+    """The item numbers of every user; the order of the users is unspecified."""
     dataset = data.dataset
     bounds = zip(dataset.indptr[:-1].tolist(), dataset.indptr[1:].tolist(), strict=True)
     return sorted(data.item_numbers[dataset.item[low:high]].tolist() for low, high in bounds)

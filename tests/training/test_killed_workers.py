@@ -1,4 +1,4 @@
-"""A worker dies at any moment: the next one finishes, and what is published is whole."""
+"""After a worker was killed in any phase, the next one finishes the job and publishes a complete model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ run_training_job(TenantRef(UUID(sys.argv[1]), sys.argv[2]), UUID(sys.argv[3]), o
 
 
 def kill_worker_in_phase(tenant: TenantRef, actor: Actor, job_id: UUID, phase: str) -> None:
-    """Starts a worker and kills it once its job has reached the phase; its lease is over at once."""
+    """Starts a worker and kills it when its job has reached the phase. Its lease expires at once."""
     argv = [sys.executable, "-c", _WORKER_SCRIPT, str(tenant.id), tenant.region, str(job_id)]
     child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120

@@ -1,4 +1,4 @@
-"""Between full trainings the model in service learns what is new, and is judged like any other."""
+"""Between full trainings the active model continues its training on new events and passes the same gate."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def get_newest_version(tenant: TenantRef, actor: Actor) -> VersionView:
 
 
 def continue_walk(tenant: TenantRef, actor: Actor, *, steps: int = 4) -> None:
-    """Everybody walks on along the shelf, which is ten items longer now."""
+    """All profiles continue their walk over a catalogue that has ten more items."""
     start = datetime.now(UTC) - timedelta(days=20)
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id=f"i{n}", title=f"Thing {n}") for n in range(ITEMS, ITEMS + 10)])
@@ -124,7 +124,7 @@ def test_a_failed_warm_start_is_a_full_training(
 
 
 def request_due_parameters(tenant: TenantRef, actor: Actor, **metrics: Any) -> dict[str, Any]:
-    """What beat would order had the newest version been trained two hours ago, with these metrics."""
+    """The parameters of the job that beat requests if the newest version is two hours old and has these metrics."""
     with scope(tenant, actor=actor) as s:
         s.cursor().execute(
             """UPDATE recommender_modelversion SET trained_at = now() - interval '2 h',

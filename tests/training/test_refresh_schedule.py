@@ -1,4 +1,4 @@
-"""Beat's work: models are refreshed when enough is new, and messages find their queue."""
+"""Periodic tasks: refreshes are requested when enough events are new, and messages reach their queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pointer moves by compare-and-set, and what it leaves can be returned to."""
+"""The pointer to the active version moves by compare-and-set, and a previous version can be activated again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reviews become opinions of items: counts over people, in reasons and in ranking, and nothing of one person."""
+"""Reviews become summaries of items: counts over reviewers for reasons and ranking, nothing about one reviewer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training ends in a served version, or in a reason."""
+"""A training ends with an active version or with a reason."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.training.tenants import ITEMS, LENGTH, PROFILES, ingest_events, reque
 
 
 def run_training(tenant: TenantRef, actor: Actor) -> JobView:
-    """One training from request to end."""
+    """Runs one training job from the request to its end."""
     job_id = request_training(tenant, actor)
     run_training_job(tenant, job_id, owner="w1", actor=actor)
     with scope(tenant, actor=actor) as s:

@@ -1,4 +1,4 @@
-"""A training that first looks for better settings, and the trainings after it."""
+"""A training that tunes hyperparameters first, and the trainings that reuse them."""
 
 from __future__ import annotations
 
