@@ -60,10 +60,8 @@ def build_tag_rule(tag: str, **fields: object) -> RuleInput:
 def test_without_a_model_rules_rank_items_for_a_profile(tenant: TenantRef, actor: Actor) -> None:
     create_items_and_profiles(tenant, actor)
     replace_rules(tenant, actor, build_tag_rule("d", profile=NURSES))
-    nurse, cook = (
-        recommend_items(tenant, actor, profile_id="ann"),
-        recommend_items(tenant, actor, profile_id="bob"),
-    )
+    nurse = recommend_items(tenant, actor, profile_id="ann")
+    cook = recommend_items(tenant, actor, profile_id="bob")
     assert (nurse.stage, list_ids(nurse)) == ("knowledge", ["d", "f"])
     assert nurse.fallback_reason is not None
     assert nurse.fallback_reason.startswith("No model has learned from this history yet")
@@ -129,10 +127,8 @@ def test_removed_rules_are_inactive(tenant: TenantRef, actor: Actor) -> None:
 def test_without_a_model_triples_rank_items_for_a_session(tenant: TenantRef, actor: Actor) -> None:
     create_items_and_profiles(tenant, actor)
     record_triples(tenant, actor, ("a", "goes_with", "d"), ("b", "made_of", "clay"), ("e", "made_of", "clay"))
-    linked, shared = (
-        recommend_items(tenant, actor, session=["a"]),
-        recommend_items(tenant, actor, session=["e"]),
-    )
+    linked = recommend_items(tenant, actor, session=["a"])
+    shared = recommend_items(tenant, actor, session=["e"])
     assert (linked.stage, list_ids(linked)[0]) == ("knowledge", "d")
     assert (shared.stage, list_ids(shared)[0]) == ("knowledge", "b")
     assert [(reason.kind, reason.evidence) for reason in shared.items[0].reasons] == [("linked", ["e"])]

@@ -169,10 +169,8 @@ def test_without_personalisation_only_the_session_is_used(tenant: TenantRef, act
         tenant_settings.update_privacy(
             s, type(settings)(**{**_get_fields(settings), "personalisation": "off"})
         )
-    plain, on_page = (
-        recommend_items(tenant, actor, profile_id="p"),
-        recommend_items(tenant, actor, profile_id="p", session=["c", "a"]),
-    )
+    plain = recommend_items(tenant, actor, profile_id="p")
+    on_page = recommend_items(tenant, actor, profile_id="p", session=["c", "a"])
     assert plain.stage == "recent"
     assert plain.fallback_reason == "Personalisation is switched off for this tenant."
     assert list_ids(plain) == ["c", "b", "a"]

@@ -54,10 +54,8 @@ def test_a_file_of_another_model_tenant_or_name_is_refused(
     files = [(*model, name) for model in models for name in FILES]
     n_opened = count = 0
     for (owner, artefact_id, manifest, name), (other, other_id, _, other_name) in permutations(files, 2):
-        target, source = (
-            get_artefact_folder(owner, artefact_id) / name,
-            get_artefact_folder(other, other_id) / other_name,
-        )
+        target = get_artefact_folder(owner, artefact_id) / name
+        source = get_artefact_folder(other, other_id) / other_name
         with exchange_files(target, source):
             n_opened += can_open(owner, artefact_id, manifest)
         count += 1

@@ -53,10 +53,8 @@ def send_both(
 ) -> None:
     """`compare` extracts what must be equal in both responses; the default is `normalize_response`."""
     normalize, both_targets = compare or normalize_response, (foreign, absent)
-    foreign_request, absent_request = (
-        replace(build_request(target), headers={**build_request(target).headers, "X-Request-Id": "same"})
-        for target in (foreign, absent)
-    )
+    foreign_request = _build_traced_request(build_request, foreign)
+    absent_request = _build_traced_request(build_request, absent)
     foreign_response, absent_response = send(foreign_request), send(absent_request)
     body, headers = foreign_request.body[:200], dict(foreign_request.headers)
     name = f"{foreign_request.method} {foreign_request.path} {body!r} {headers}"
@@ -69,6 +67,11 @@ def send_both(
     absent_text = normalize(absent_response, both_targets)
     if foreign_text != absent_text:
         results.differences.append(f"{name}: {_describe_difference(repr(foreign_text), repr(absent_text))}")
+
+
+def _build_traced_request(build_request: Callable[[Target], ClientRequest], target: Target) -> ClientRequest:
+    """The request with a fixed request id, so that responses do not differ by it."""
+    return replace(build_request(target), headers={**build_request(target).headers, "X-Request-Id": "same"})
 
 
 def report_results(

@@ -147,10 +147,8 @@ def test_an_item_with_10_000_tags_is_refused_and_the_others_are_stored(
     items, _rows = CASES["an item with 10,000 tags"]
     with scope(tenant, actor=actor) as s:
         result = catalog.upsert_items(s, items)
-    assert (result.created, [(rejection.row, rejection.code) for rejection in result.rejected]) == (
-        29,
-        [(29, "invalid")],
-    )
+    assert result.created == 29
+    assert [(rejection.row, rejection.code) for rejection in result.rejected] == [(29, "invalid")]
     assert "tags" in result.rejected[0].detail
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from django.utils import translation
+from msgspec.structs import replace
 
 from recommender.language.reviews.load_analyzer import load_review_analyzer
 from recommender.registry import artefacts, queries
@@ -18,6 +19,7 @@ from recommender.tenant_data import interactions, reviews
 from recommender.tenant_data.reviews import WITHOUT_CONSENT, ReviewCorpus
 from recommender.training.job_runner import run_training_job
 from tenants.data.actions import catalog, profiles, tenant_settings
+from tenants.data.queries import catalog as catalogue
 from tenants.data.queries import tenant_state
 from tenants.data.types import ItemInput, ProfileInput
 from tenants.privacy import erasure
@@ -43,8 +45,6 @@ def create_phones(tenant: TenantRef, actor: Actor, *ids: str) -> None:
 
 
 def get_item_number(tenant: TenantRef, actor: Actor, item: str) -> int:
-    from tenants.data.queries import catalog as catalogue
-
     with scope(tenant, actor=actor) as s:
         return catalogue.get_item_no(s, item)
 
@@ -74,10 +74,8 @@ def test_praise_by_five_reviewers_is_a_reason_in_both_languages(
     run_training_job(phones, request_training(phones, actor), owner="w1", actor=actor)
     try:
         cache.get_snapshot_cache().refresh_now(phones)
-        english, chinese = (
-            recommend_review_reasons(phones, actor, "en"),
-            recommend_review_reasons(phones, actor, "zh-hans"),
-        )
+        english = recommend_review_reasons(phones, actor, "en")
+        chinese = recommend_review_reasons(phones, actor, "zh-hans")
     finally:
         cache.stop_snapshot_cache()
     assert english["good"][0] == RecommendationReason(
@@ -155,8 +153,6 @@ def test_an_aspect_denied_by_the_tenant_is_neither_feature_nor_reason(
     with scope(phones, actor=actor) as s:
         settings = tenant_state.get_state(s).privacy
         stricter = [*settings.denied_attributes, "battery life"]
-        from msgspec.structs import replace
-
         tenant_settings.update_privacy(s, replace(settings, denied_attributes=stricter))
     corpus = load_corpus(phones, actor)
     summaries = corpus.summarize_reviews()

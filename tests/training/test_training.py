@@ -73,7 +73,7 @@ def test_a_model_of_noise_is_refused_and_popularity_is_served(random_tenant: Ten
 
 
 def test_a_refused_model_never_replaces_a_personalised_one(random_tenant: TenantRef, actor: Actor) -> None:
-    personal = TrainedModel(
+    trained_model = TrainedModel(
         job_id=uuid4(),
         artefact_id=uuid4(),
         profile="fast",
@@ -83,10 +83,10 @@ def test_a_refused_model_never_replaces_a_personalised_one(random_tenant: Tenant
         latest_event_at=None,
     )
     with scope(random_tenant, actor=actor) as s:
-        personalised = actions.publish_model(s, personal, expected=None)
+        published = actions.publish_model(s, trained_model, expected=None)
     job = run_training(random_tenant, actor)
     with scope(random_tenant, actor=actor) as s:
-        assert queries.get_active_number(s) == personalised.version
+        assert queries.get_active_number(s) == published.version
         newest = queries.list_versions(s)[0]
     reasons = [{"code": "not_better", "parameters": dict(newest.reasons[0].parameters)}]
     assert job.outcome == {"version": 2, "state": "refused", "active": False, "reasons": reasons}
@@ -262,9 +262,6 @@ def test_a_retraining_is_compared_with_the_live_model_on_new_events(
     job = run_training(sequential_tenant, actor)
     with scope(sequential_tenant, actor=actor) as s:
         second = queries.get_version(s, 2)
-    assert (job.outcome["active"], second.metrics["live"]["fair"], second.metrics["cases"]) == (
-        True,
-        True,
-        PROFILES,
-    )
+    assert (job.outcome["active"], second.metrics["live"]["fair"]) == (True, True)
+    assert second.metrics["cases"] == PROFILES
     assert second.metrics["gate"]["against_live"]["cases"] == PROFILES
