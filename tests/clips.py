@@ -16,7 +16,7 @@ H264 = (Path(__file__).parent / "data" / "clips" / "h264-aac.mp4").read_bytes()
 
 
 @cache
-def clip(
+def make_clip(
     kind: str = "mpeg4.mp4",
     frames: int = 40,
     *,
@@ -38,30 +38,30 @@ def clip(
         return Path(path).read_bytes()
 
 
-def media_type(kind: str) -> str:
+def get_media_type(kind: str) -> str:
     return f"video/{kind.rpartition('.')[2]}"
 
 
-def box(name: bytes, body: bytes = b"") -> bytes:
+def build_box(name: bytes, body: bytes = b"") -> bytes:
     return struct.pack(">I", 8 + len(body)) + name + body
 
 
-def stated(width: int, height: int) -> bytes:
+def make_webm_with_declared_size(width: int, height: int) -> bytes:
     """A WebM whose header and whose key frames state that size."""
     sides = (256, 256), (width, height)
-    content = clip("vp8.webm", width=256, height=256)
+    content = make_clip("vp8.webm", width=256, height=256)
     for form in ("<3s2H", ">2sHsBH"):
-        true, said = (struct.pack(form, *_around(form, *one)) for one in sides)
+        true, said = (struct.pack(form, *_build_size_fields(form, *one)) for one in sides)
         content = content.replace(true, said)
     return content
 
 
-def _around(form: str, width: int, height: int) -> tuple[bytes | int, ...]:
+def _build_size_fields(form: str, width: int, height: int) -> tuple[bytes | int, ...]:
     """VP8 states it after its start code, WebM in two elements."""
     return (b"\x9d\x01\x2a", width, height) if form[0] == "<" else (b"\xb0\x82", width, b"\xba", 0x82, height)
 
 
-def quarter_turned(content: bytes) -> bytes:
+def rotate_by_quarter_turn(content: bytes) -> bytes:
     """As telephones write a video that was taken upright: the matrix of the track says so."""
     straight, turned = (struct.pack(">9i", *(n << 16 if p % 3 < 2 else n << 30 for p, n in enumerate(m)))
                         for m in ((1, 0, 0, 0, 1, 0, 0, 0, 1), (0, 1, 0, -1, 0, 0, 0, 0, 1)))  # fmt: skip

@@ -35,7 +35,7 @@ __all__ = ["figure", "scale"]
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _new_home() -> InstanceDirectory:
+def _create_home() -> InstanceDirectory:
     """Settings with ports and passwords, before anything runs: Django reads them when it is set up."""
     for name in [name for name in os.environ if name.startswith(("LEPTON_", "DATABASE_URL", "BROKER_URL"))]:
         del os.environ[name]
@@ -52,7 +52,7 @@ def _new_home() -> InstanceDirectory:
 
 
 watch.begin()
-HOME = _new_home()
+HOME = _create_home()
 django.setup()
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 SIDE = 96
 
 
-def drawing(kind: str, number: int) -> Image.Image:
+def draw_image(kind: str, number: int) -> Image.Image:
     """`discs`: warm discs on white; `stripes`: cold stripes. Each number is a little different."""
     rng = np.random.default_rng(number)
     image = Image.new("RGB", (SIDE, SIDE), "white")
@@ -28,33 +28,35 @@ def drawing(kind: str, number: int) -> Image.Image:
     return image
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **settings: Any) -> bytes:
+def encode_image(image: Image.Image, kind: str = "PNG", **settings: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **settings)
     return out.getvalue()
 
 
-def picture_file(kind: str, number: int) -> bytes:
-    return encoded(drawing(kind, number))
+def make_image_file(kind: str, number: int) -> bytes:
+    return encode_image(draw_image(kind, number))
 
 
-def noise(width: int = 200, height: int = 300) -> Image.Image:
+def make_noise_image(width: int = 200, height: int = 300) -> Image.Image:
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
 
-def moving(kind: str, frames: int) -> bytes:
+def make_animation(kind: str, frames: int) -> bytes:
     """Frame n is of the grey n, in steps that a palette can tell apart."""
     shades = [Image.new("RGB", (32, 32), (n * 255 // frames,) * 3) for n in range(frames)]
-    return encoded(shades[0], kind, save_all=True, append_images=shades[1:], duration=20)
+    return encode_image(shades[0], kind, save_all=True, append_images=shades[1:], duration=20)
 
 
-def stated_png(width: int, height: int, *, bits: int = 8, colour: int = 2, pixels: bytes = b"") -> bytes:
+def make_png_with_declared_size(
+    width: int, height: int, *, bits: int = 8, colour: int = 2, pixels: bytes = b""
+) -> bytes:
     """A PNG whose header says what it likes."""
     head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_build_chunk(name, body) for name, body in parts)
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def _build_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

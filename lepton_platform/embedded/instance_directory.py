@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.atomic_files import PRIVATE_MODE, write_atomically
+from tenants.common.atomic_files import PRIVATE_MODE, write_atomically
 
 
 @dataclass(frozen=True, slots=True)

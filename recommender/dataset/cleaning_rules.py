@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from common.time_units import DAY_MS
 from recommender.types import BoolArray, DataError, Float32Array, Float64Array, Int32Array, Int64Array
+from tenants.common.time_units import DAY_MS
 
 MINUTE_MS = 60_000
 # For normally distributed data, 1.4826 times the median absolute deviation is the standard deviation.

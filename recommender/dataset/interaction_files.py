@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from common.event_kinds import EVENT_KIND_WEIGHTS, UNKNOWN_KIND_WEIGHT
 from recommender.dataset.dataset import Dataset
 from recommender.dataset.table_files import TABLE_SUFFIXES, read_table, require_columns
 from recommender.types import DataError, Float32Array, Int64Array
+from tenants.common.event_kinds import EVENT_KIND_WEIGHTS, UNKNOWN_KIND_WEIGHT
 
 # Seconds since 1970 stay below this until the year 5138; milliseconds are above it since March 1973.
 MAX_EPOCH_SECONDS = 100_000_000_000

@@ -12,10 +12,10 @@ from typing import Literal, Protocol
 import numpy as np
 from scipy import sparse
 
-from common.time_units import DAY_MS
 from recommender.features.specification import FeatureKind
 from recommender.features.tfidf import TfidfVectorizer
 from recommender.types import Float32Array, Float64Array, compute_indptr
+from tenants.common.time_units import DAY_MS
 
 ColumnValues = Sequence[object]
 ScalingMethod = Literal["standard", "min-max"]

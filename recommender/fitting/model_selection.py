@@ -68,8 +68,7 @@ def prune_models(
 
     Phase 1, while the models need more than FREE_BUDGET_MS: drop each model whose removal lowers nDCG by less than
     MIN_GAIN. Phase 2, while they need more than `budget_ms`: drop each model whose removal keeps nDCG within MAX_LOSS of
-    the full blend. Both phases start with the slowest model and refit the weights after each removal. Models in
-    ALWAYS_KEPT are never dropped.
+    the full blend. The slowest models come first, and the weights are refitted. Models in ALWAYS_KEPT are never dropped.
 
     Args:
         candidate_scores: validation scores of all models.
@@ -108,9 +107,8 @@ def prune_models(
     if set(selected_names) != set(list_active_models(blend)):
         selected = refit_blend(candidate_scores.select_models(selected_names), best, k=k)
     # The last refit uses all cases and may give a further model the weight zero.
-    for name in selected_names:
-        if not selected.weights.get(name):
-            dropped[name] = "no_gain"
+    without_weight = [name for name in selected_names if not selected.weights.get(name)]
+    dropped |= dict.fromkeys(without_weight, "no_gain")
     return SelectionResult(
         blend=selected,
         full_ndcg=full_ndcg,

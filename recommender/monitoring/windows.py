@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from common.time_units import DAY_MS
 from recommender.tenant_data.paging import iter_item_pages
 from recommender.types import BoolArray, Int64Array
+from tenants.common.time_units import DAY_MS
 from tenants.data.queries import tenant_state, timeline
 from tenants.data.queries.consent import load_consent_filter
 from tenants.data.records import Records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from common.event_kinds import EVENT_KIND_WEIGHTS
+from tenants.common.event_kinds import EVENT_KIND_WEIGHTS
 from tenants.data.types import EventKind, PrivacySettings
 
 _SENSITIVE_ATTRIBUTES = [

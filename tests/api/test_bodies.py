@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.clips import box, clip
+from tests.clips import build_box, make_clip
 
 EVENTS = "/api/v1/events"
 ITEMS = "/api/v1/items"
@@ -79,7 +79,7 @@ def test_an_image_under_the_name_of_another_format_is_422(owner: Any, mugs: list
 
 
 def test_a_video_may_have_more_bytes_than_an_image(owner: Any, mugs: list[str]) -> None:
-    address, content = f"{ITEMS}/{mugs[0]}/image", clip() + box(b"free", bytes(9 * 2**20))
+    address, content = f"{ITEMS}/{mugs[0]}/image", make_clip() + build_box(b"free", bytes(9 * 2**20))
     assert owner.put(address, content, content_type="video/mp4").status_code == 204
     assert owner.put(address, content, content_type="image/png").status_code == 413
 
@@ -92,7 +92,7 @@ def test_a_video_of_more_than_32_mib_is_413_without_reading(owner: Any, mugs: li
 
 
 def test_a_damaged_video_is_422_and_says_so(owner: Any, mugs: list[str]) -> None:
-    answer = owner.put(f"{ITEMS}/{mugs[0]}/image", clip()[:-99], content_type="video/mp4")
+    answer = owner.put(f"{ITEMS}/{mugs[0]}/image", make_clip()[:-99], content_type="video/mp4")
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "broken_image")
     assert answer.json()["detail"] == "The video is damaged or cut short."
 

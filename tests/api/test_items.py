@@ -5,11 +5,11 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.clips import clip
-from tests.drawings import picture_file
+from tests.clips import make_clip
+from tests.drawings import make_image_file
 
 ITEMS = "/api/v1/items"
-PNG = picture_file("discs", 1)
+PNG = make_image_file("discs", 1)
 MUG = {
     "id": "mug",
     "title": "Mug",
@@ -103,7 +103,7 @@ def test_an_image_is_read_back_and_may_not_run(owner: Any, mugs: list[str]) -> N
 
 def test_of_a_video_frames_are_kept(owner: Any, mugs: list[str]) -> None:
     address = f"{ITEMS}/{mugs[0]}/image"
-    assert owner.put(address, clip(), content_type="video/mp4").status_code == 204
+    assert owner.put(address, make_clip(), content_type="video/mp4").status_code == 204
     assert owner.get(address)["Content-Type"] == "image/webp"
 
 

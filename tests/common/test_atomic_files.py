@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.atomic_files import PRIVATE_MODE, write_atomically
+from tenants.common.atomic_files import PRIVATE_MODE, write_atomically
 
 
 def test_the_content_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:

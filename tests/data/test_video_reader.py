@@ -20,7 +20,7 @@ from tenants.data.media import video_decoder, videos
 from tenants.data.media.images import MAX_STORED_SIDE, reencode_image
 from tenants.data.media.video_containers import CONTAINERS
 from tenants.errors import Invalid, QuotaExceeded
-from tests.clips import clip
+from tests.clips import make_clip
 
 MP4 = "video/mp4"
 LIMITS = "video_decoder.DecoderLimits(4, 64, 64, 900, 10**9, 1, 2**30)"
@@ -56,7 +56,7 @@ def fake_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDecoder
 
 def rejection_code() -> str:
     with pytest.raises(Invalid) as rejection:
-        reencode_image(clip(), MP4)
+        reencode_image(make_clip(), MP4)
     return rejection.value.errors[0].code
 
 
@@ -96,7 +96,7 @@ def test_a_decoder_that_is_killed_halfway_is_a_rejection(fake_decoder: FakeDecod
 def test_a_decoder_that_does_not_start_is_an_internal_error(fake_decoder: FakeDecoder) -> None:
     fake_decoder("import a_module_that_is_not_installed")
     with pytest.raises(RuntimeError, match="status 1"):
-        reencode_image(clip(), MP4)
+        reencode_image(make_clip(), MP4)
 
 
 def output(magic: bytes, frames: int, width: int, height: int, pixels: int) -> bytes:
@@ -161,7 +161,7 @@ def test_the_decoder_can_use_what_it_needs(tmp_path: Path) -> None:
 def test_a_list_of_files_opens_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if the signature were not checked and FFmpeg recognised the playlist."""
     film, listing = tmp_path / "film.mp4", tmp_path / "listing.txt"
-    film.write_bytes(clip())
+    film.write_bytes(make_clip())
     listing.write_text(f"ffconcat version 1.0\nfile '{film}'\n")
     monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "input_format;concat|safe;0")
     unguarded = cv2.VideoCapture(str(listing), cv2.CAP_FFMPEG)
@@ -180,8 +180,8 @@ def test_a_second_video_is_asked_to_come_again() -> None:
     with Path(video_decoder.__file__).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(QuotaExceeded, match="again"):
-            reencode_image(clip(), MP4)
-    assert reencode_image(clip(), MP4).content_type == "image/webp"
+            reencode_image(make_clip(), MP4)
+    assert reencode_image(make_clip(), MP4).content_type == "image/webp"
 
 
 def test_parent_and_decoder_agree_on_the_protocol() -> None:

@@ -11,7 +11,15 @@ from PIL import Image
 from tenants.data.media import videos
 from tenants.data.media.images import MAX_STORED_SIDE, EncodedImage, reencode_image
 from tenants.errors import Invalid, TooLarge
-from tests.clips import CODINGS, H264, box, clip, media_type, quarter_turned, stated
+from tests.clips import (
+    CODINGS,
+    H264,
+    build_box,
+    get_media_type,
+    make_clip,
+    make_webm_with_declared_size,
+    rotate_by_quarter_turn,
+)
 
 MP4 = "video/mp4"
 SECRET = b"a secret place"
@@ -40,7 +48,7 @@ def refusal(content: bytes, said: str = MP4) -> Invalid:
 
 @pytest.mark.parametrize("kind", CODINGS)
 def test_four_frames_are_kept_from_the_middle_of_each_quarter(kind: str) -> None:
-    picture = reencode_image(clip(kind), media_type(kind))
+    picture = reencode_image(make_clip(kind), get_media_type(kind))
     assert picture.content_type == "image/webp"
     expected = [position * 255 // 40 for position in (5, 15, 25, 35)]
     assert np.abs(np.subtract(shades(picture), expected)).max() <= 8
@@ -52,38 +60,42 @@ def test_h264_with_sound_is_read() -> None:
 
 @pytest.mark.parametrize(("frames", "found"), [(1, 1), (2, 2), (3, 3), (4, 4)])
 def test_a_short_clip_has_as_many_as_there_are(frames: int, found: int) -> None:
-    picture = reencode_image(clip("vp9.webm", frames), "video/webm")
+    picture = reencode_image(make_clip("vp9.webm", frames), "video/webm")
     assert len(frames_of(picture)) == found
     assert (picture.content_type == "image/jpeg") == (found == 1)
 
 
 def test_colours_stay_what_they_are() -> None:
     red, green, blue = np.asarray(
-        frames_of(reencode_image(clip("vp8.webm", 2, tint=(200, 60, 20)), "video/webm"))[0]
+        frames_of(reencode_image(make_clip("vp8.webm", 2, tint=(200, 60, 20)), "video/webm"))[0]
     )[9, 9].tolist()
     assert np.abs(np.subtract((red, green, blue), (200, 60, 20))).max() <= 8
 
 
 def test_a_large_video_is_made_smaller() -> None:
-    frames = frames_of(reencode_image(clip(frames=2, width=1_280, height=720), MP4))
+    frames = frames_of(reencode_image(make_clip(frames=2, width=1_280, height=720), MP4))
     assert {frame.size for frame in frames} == {(MAX_STORED_SIDE, MAX_STORED_SIDE * 720 // 1_280)}
 
 
 def test_a_video_that_lies_on_its_side_is_turned_upright() -> None:
-    assert {frame.size for frame in frames_of(reencode_image(quarter_turned(clip()), MP4))} == {(48, 64)}
+    assert {frame.size for frame in frames_of(reencode_image(rotate_by_quarter_turn(make_clip()), MP4))} == {
+        (48, 64)
+    }
 
 
 def test_no_frame_behind_the_first_nine_hundred_is_looked_at() -> None:
-    brightest = shades(reencode_image(clip(frames=1_800), MP4))[-1]
+    brightest = shades(reencode_image(make_clip(frames=1_800), MP4))[-1]
     assert abs(brightest - 255 * 787 // 1_800) <= 6
 
 
 def test_of_large_frames_fewer_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videos, "MAX_PIXELS", 20 * 64 * 48)
-    assert np.abs(np.subtract(shades(reencode_image(clip(), MP4)), [15, 44, 79, 111])).max() <= 8
+    assert np.abs(np.subtract(shades(reencode_image(make_clip(), MP4)), [15, 44, 79, 111])).max() <= 8
 
 
-@pytest.mark.parametrize("content", [H264, clip() + box(b"free", SECRET), clip() + box(b"uuid", SECRET * 2)])
+@pytest.mark.parametrize(
+    "content", [H264, make_clip() + build_box(b"free", SECRET), make_clip() + build_box(b"uuid", SECRET * 2)]
+)
 def test_what_was_written_beside_the_frames_is_gone(content: bytes) -> None:
     assert b"secret" in content
     assert b"secret" not in reencode_image(content, MP4).content
@@ -97,23 +109,35 @@ REFUSED = {
     "a list of files": (b"ffconcat version 1.0\nfile /etc/hostname\n", "video/webm", "unsupported_image"),
     "a still image": (b"\x89PNG\r\n\x1a\n" + bytes(64), MP4, "unsupported_image"),
     "Matroska that is no WebM": (
-        clip("vp8.webm").replace(b"\x84webm", b"\x84matr"),
+        make_clip("vp8.webm").replace(b"\x84webm", b"\x84matr"),
         "video/webm",
         "unsupported_image",
     ),
-    "MP4 under the name of WebM": (clip(), "video/webm", "image_type_mismatch"),
-    "WebM under the name of MP4": (clip("vp8.webm"), MP4, "image_type_mismatch"),
-    "a signature and no video": (box(b"ftyp", b"isom"), MP4, "broken_image"),
-    "a signature and a playlist": (box(b"ftyp", b"isom") + box(b"moov", PLAYLIST), MP4, "broken_image"),
-    "an MP4 cut short": (clip()[:-200], MP4, "broken_image"),
+    "MP4 under the name of WebM": (make_clip(), "video/webm", "image_type_mismatch"),
+    "WebM under the name of MP4": (make_clip("vp8.webm"), MP4, "image_type_mismatch"),
+    "a signature and no video": (build_box(b"ftyp", b"isom"), MP4, "broken_image"),
+    "a signature and a playlist": (
+        build_box(b"ftyp", b"isom") + build_box(b"moov", PLAYLIST),
+        MP4,
+        "broken_image",
+    ),
+    "an MP4 cut short": (make_clip()[:-200], MP4, "broken_image"),
     "an MP4 that begins with its index, cut short": (H264[:-200], MP4, "broken_image"),
-    "a WebM cut short": (clip("vp8.webm")[:-200], "video/webm", "broken_image"),
-    "many empty boxes": (box(b"ftyp", b"isom") + box(b"free") * 3_000_000, MP4, "broken_image"),
-    "a coding that is not read": (clip("jpeg.mp4"), MP4, "unsupported_image"),
-    "more pixels than are taken": (clip(frames=2, width=4_112, height=32), MP4, "too_many_pixels"),
-    "a ribbon that stands": (clip(frames=2, width=32, height=4_112), MP4, "too_many_pixels"),
-    "a stated size of 64 million pixels": (stated(8_000, 8_000), "video/webm", "too_many_pixels"),
-    "a stated size of 268 million pixels": (stated(16_383, 16_383), "video/webm", "broken_image"),
+    "a WebM cut short": (make_clip("vp8.webm")[:-200], "video/webm", "broken_image"),
+    "many empty boxes": (build_box(b"ftyp", b"isom") + build_box(b"free") * 3_000_000, MP4, "broken_image"),
+    "a coding that is not read": (make_clip("jpeg.mp4"), MP4, "unsupported_image"),
+    "more pixels than are taken": (make_clip(frames=2, width=4_112, height=32), MP4, "too_many_pixels"),
+    "a ribbon that stands": (make_clip(frames=2, width=32, height=4_112), MP4, "too_many_pixels"),
+    "a stated size of 64 million pixels": (
+        make_webm_with_declared_size(8_000, 8_000),
+        "video/webm",
+        "too_many_pixels",
+    ),
+    "a stated size of 268 million pixels": (
+        make_webm_with_declared_size(16_383, 16_383),
+        "video/webm",
+        "broken_image",
+    ),
 }
 
 

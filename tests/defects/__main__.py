@@ -37,7 +37,7 @@ COPIED = (
         "CHANGELOG.md",
         "LICENSE",
     ),
-    *("common", "lepton_platform", "recommender", "tenants", "templates", "tests", "deploy", "docs"),
+    *("lepton_platform", "recommender", "tenants", "templates", "tests", "deploy", "docs"),
 )
 PASSED, FAILED = 0, 1
 WORKERS = 2

@@ -178,7 +178,8 @@ LOCK_SEEDS = (
         "a scope that fails is not forgotten",
         _SCOPE,
         "    finally:\n        new_scope.state.is_closed = True\n        _reset_scopes(reset_token, raw)\n",
-        "    except ScopeRequired:\n        raise\n    else:\n        new_scope.state.is_closed = True\n        _reset_scopes(reset_token, raw)\n",
+        "    except ScopeRequired:\n        raise\n    else:\n"
+        "        new_scope.state.is_closed = True\n        _reset_scopes(reset_token, raw)\n",
         _LEAK,
     ),
     Seed(

@@ -31,14 +31,14 @@ DAY = 86_400_000
 STEPS = 8
 
 
-def _quick(_profile: str, _report: Any) -> Mapping[str, ModelSpec]:
+def _build_quick_specs(_profile: str, _report: Any) -> Mapping[str, ModelSpec]:
     return {"popularity": ModelSpec(Popularity, None), "transitions": ModelSpec(Transitions, None)}
 
 
 @pytest.fixture
 def result(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
     """Sixty students hand in one assessment every ten days, each at a pace of their own."""
-    monkeypatch.setattr(evaluation, "build_model_specs", _quick)
+    monkeypatch.setattr(evaluation, "build_model_specs", _build_quick_specs)
     rows = [(student, step, 10 * step + student % 7) for student in range(60) for step in range(STEPS)]
     dataset = Dataset.from_events(
         [f"s{student}" for student, _, _ in rows],

@@ -16,7 +16,7 @@ ProgressCallback = Callable[[str, float], None]
 ALL_ROWS = (7, 50, 2_500, 20)
 
 
-class Killed(Exception):
+class LoadKilled(Exception):
     """Stands for a kill between two batches."""
 
 
@@ -70,9 +70,9 @@ def test_a_killed_load_goes_on_where_it_stopped(
 ) -> None:
     def kill(text: str, fraction: float) -> None:
         if fraction > 0.7:
-            raise Killed
+            raise LoadKilled
 
-    with pytest.raises(Killed):
+    with pytest.raises(LoadKilled):
         load_records(shop, tenant, load_progress(), kill, data=shop_data)
     assert 0 < _count_rows(tenant, actor)[2] < 2_500
     load_records(shop, tenant, load_progress(), silent, data=shop_data)

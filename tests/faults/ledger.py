@@ -35,7 +35,7 @@ def _merge_once(tenant: TenantRef, key: bytes) -> bool:
         return True
 
 
-def events(tenant: TenantRef) -> dict[str, int]:
+def count_events(tenant: TenantRef) -> dict[str, int]:
     """Stored rows after merging, and the distinct event ids among them."""
     merge_all(tenant)
     distinct = sum(
@@ -45,7 +45,7 @@ def events(tenant: TenantRef) -> dict[str, int]:
         return {"stored": timeline.count_events(s), "distinct": distinct}
 
 
-def models(tenant: TenantRef) -> dict[str, int]:
+def count_models(tenant: TenantRef) -> dict[str, int]:
     """Versions whose files can't all be read, jobs that did not end, ends and versions beyond one a job."""
     with scope(tenant, actor=ACTOR) as s:
         versions = queries.list_versions(s, limit=1000)
@@ -73,6 +73,6 @@ def main(region: str) -> None:
     """Prints one JSON object."""
     total: Counter[str] = Counter()
     for tenant in iter_active_tenants(region, reason="count what is stored"):
-        total.update(events(tenant))
-        total.update(models(tenant))
+        total.update(count_events(tenant))
+        total.update(count_models(tenant))
     print(json.dumps(total))

@@ -34,7 +34,7 @@ NEW_IN_A_BATCH = 15
 PROFILES = 25
 
 
-def until(condition: Callable[[], Any], seconds: float, description: str) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float, description: str) -> Any:
     """Polls until the condition is true and returns its value. Raises AssertionError after the time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -69,7 +69,7 @@ class Platform:
                 stderr=log,
                 start_new_session=True,
             )
-        until(self.is_ready, 180, f"ready; {self.home}/up.log")
+        wait_until(self.is_ready, 180, f"ready; {self.home}/up.log")
 
     def is_ready(self) -> bool:
         assert self.process is not None
@@ -90,7 +90,7 @@ class Platform:
         self.process.kill()
         self.process.wait()
 
-    def children(self) -> dict[str, psutil.Process]:
+    def get_child_processes(self) -> dict[str, psutil.Process]:
         """Direct children of the supervisor by their role."""
         assert self.process is not None
         marks = {
@@ -111,7 +111,9 @@ class Platform:
 
     def wait_until_stable(self, name: str) -> None:
         """Waits until an exit no longer counts as early: the supervisor gives up after several early exits."""
-        time.sleep(max(0.0, self.children()[name].create_time() + STABLE_AFTER_SECONDS + 1 - time.time()))
+        time.sleep(
+            max(0.0, self.get_child_processes()[name].create_time() + STABLE_AFTER_SECONDS + 1 - time.time())
+        )
 
     def open_tenant(self, name: str = "Faults") -> str:
         """An API key of a new tenant that has one item, `mug`."""
@@ -146,7 +148,9 @@ class Platform:
         with urllib.request.urlopen(request, timeout=15) as answer:
             return json.load(answer)
 
-    def sql(self, statement: str, *params: object, database: str = "lepton_data_eu") -> list[tuple[Any, ...]]:
+    def execute_sql(
+        self, statement: str, *params: object, database: str = "lepton_data_eu"
+    ) -> list[tuple[Any, ...]]:
         """Rows, as the cluster's superuser, from behind every lock."""
         secrets = json.loads((self.home / "supervisor.json").read_text())
         with psycopg.connect(
@@ -156,14 +160,14 @@ class Platform:
             cursor = connection.execute(statement, params)
             return cursor.fetchall() if cursor.description else []
 
-    def stored_events(self) -> int:
-        return int(self.sql("SELECT coalesce(sum(count), 0) FROM data_timeline")[0][0])
+    def count_stored_events(self) -> int:
+        return int(self.execute_sql("SELECT coalesce(sum(count), 0) FROM data_timeline")[0][0])
 
-    def ledger(self) -> dict[str, int]:
+    def read_ledger(self) -> dict[str, int]:
         """What tests/faults/ledger.py counts: everything merged, read back, verified."""
-        return dict(json.loads(self.python("from tests.faults.ledger import main; main('eu')")))
+        return dict(json.loads(self.run_python("from tests.faults.ledger import main; main('eu')")))
 
-    def python(self, code: str) -> str:
+    def run_python(self, code: str) -> str:
         """The last line that it prints, inside this platform's settings."""
         completed = subprocess.run(
             [sys.executable, "-c", f"import django; django.setup(); {code}"],
@@ -182,7 +186,7 @@ def kill_with_children(process: psutil.Process) -> None:
             member.kill()
 
 
-class Sender:
+class EventSender:
     """Sends batches one after the other; each is repeated until it is acknowledged."""
 
     def __init__(self, platform: Platform, key: str) -> None:
@@ -190,8 +194,8 @@ class Sender:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._started_at = time.time() - 86_400
-        self.acknowledged = 0
-        self.refused = 0
+        self.n_acknowledged_batches = 0
+        self.n_refused_batches = 0
 
     def start(self) -> None:
         self._thread.start()
@@ -201,16 +205,16 @@ class Sender:
         self._thread.join()
 
     def wait_for_more(self, count: int = 5, seconds: float = 120) -> None:
-        target = self.acknowledged + count
-        until(lambda: self.acknowledged >= target, seconds, "the client is served again")
+        target = self.n_acknowledged_batches + count
+        wait_until(lambda: self.n_acknowledged_batches >= target, seconds, "the client is served again")
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            batch = self._batch(self.acknowledged)
+            batch = self._make_batch(self.n_acknowledged_batches)
             while not self._is_acknowledged(batch):
-                self.refused += 1
+                self.n_refused_batches += 1
                 time.sleep(0.2)
-            self.acknowledged += 1
+            self.n_acknowledged_batches += 1
 
     def _is_acknowledged(self, batch: list[dict[str, Any]]) -> bool:
         try:
@@ -219,13 +223,13 @@ class Sender:
             return False
         return not answer["rejected"]
 
-    def _batch(self, number: int) -> list[dict[str, Any]]:
+    def _make_batch(self, number: int) -> list[dict[str, Any]]:
         """The last five are events that an earlier batch of the same profile brought already."""
-        new = [self._event(number, position) for position in range(NEW_IN_A_BATCH)]
+        new = [self._make_event(number, position) for position in range(NEW_IN_A_BATCH)]
         repeated = range(EVENTS_IN_A_BATCH - NEW_IN_A_BATCH) if number >= PROFILES else ()
-        return [*new, *(self._event(number - PROFILES, position) for position in repeated)]
+        return [*new, *(self._make_event(number - PROFILES, position) for position in repeated)]
 
-    def _event(self, number: int, position: int) -> dict[str, Any]:
+    def _make_event(self, number: int, position: int) -> dict[str, Any]:
         seconds = self._started_at + number + position / 100
         at = datetime.fromtimestamp(seconds, UTC).isoformat()
         return {
@@ -233,6 +237,6 @@ class Sender:
         }  # fmt: skip
 
     @property
-    def events(self) -> int:
+    def n_acknowledged_events(self) -> int:
         """Distinct events that were acknowledged."""
-        return self.acknowledged * NEW_IN_A_BATCH
+        return self.n_acknowledged_batches * NEW_IN_A_BATCH

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from lepton_platform.embedded.supervisor import STABLE_AFTER_SECONDS
-from tests.faults.platform import Platform, until
+from tests.faults.platform import Platform, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1800)]
 SENDERS = 4
@@ -38,21 +38,21 @@ KINDS: tuple[tuple[str, Callable[[int], Any], str], ...] = (
 )
 
 
-class Sender:
+class PostSender:
     """Sends every POST until it is answered, three times over; `cut` counts requests that a kill left without answer."""
 
     def __init__(self, platform: Platform, key: str) -> None:
         self._at, self._key = urlsplit(platform.url).netloc, key
         self._lock = threading.Lock()
-        self.done, self.cut = 0, 0
+        self.n_answered, self.n_cut_off = 0, 0
 
-    def thrice(self, number: int) -> list[tuple[int, bytes]]:
-        responses = [self._until_answered(number) for _ in range(3)]
+    def send_thrice(self, number: int) -> list[tuple[int, bytes]]:
+        responses = [self._send_until_answered(number) for _ in range(3)]
         with self._lock:
-            self.done += 1
+            self.n_answered += 1
         return responses
 
-    def _until_answered(self, number: int) -> tuple[int, bytes]:
+    def _send_until_answered(self, number: int) -> tuple[int, bytes]:
         while True:
             try:
                 status, content = self._send(number)
@@ -60,7 +60,7 @@ class Sender:
                 time.sleep(0.05)
             except (OSError, http.client.HTTPException):
                 with self._lock:
-                    self.cut += 1
+                    self.n_cut_off += 1
             else:
                 if status not in (409, 429, 503):
                     return status, content
@@ -93,15 +93,17 @@ def platform() -> Iterator[Platform]:
 
 def kill_web(platform: Platform) -> float:
     """The server and the processes that answer for it, all at once. Returns when it runs again, and since when."""
-    server = platform.children()["web"]
+    server = platform.get_child_processes()["web"]
     for process in [*psutil.Process(server.pid).children(recursive=True), server]:
         process.kill()
-    until(lambda: platform.children().get("web", server).pid != server.pid, 60, "web runs again")
+    wait_until(
+        lambda: platform.get_child_processes().get("web", server).pid != server.pid, 60, "web runs again"
+    )
     return time.monotonic()
 
 
 def send_across_kills(
-    platform: Platform, sender: Sender, count: int, kills: int
+    platform: Platform, sender: PostSender, count: int, kills: int
 ) -> list[list[tuple[int, bytes]]]:
     """One kill amid every portion of the POSTs; in between the server lives as long as its supervisor wants it to."""
     responses, alive_since = [], time.monotonic()
@@ -109,9 +111,9 @@ def send_across_kills(
         for portion in range(kills):
             numbers = range(count * portion // kills, count * (portion + 1) // kills)
             time.sleep(max(0.0, alive_since + STABLE_AFTER_SECONDS + 1 - time.monotonic()))
-            pending = [pool.submit(sender.thrice, number) for number in numbers]
+            pending = [pool.submit(sender.send_thrice, number) for number in numbers]
             half = numbers.start + len(numbers) // 2
-            until(lambda half=half: sender.done >= half, 120, "POSTs are answered")
+            wait_until(lambda half=half: sender.n_answered >= half, 120, "POSTs are answered")
             alive_since = kill_web(platform)
             responses += [future.result(300) for future in pending]
     return responses
@@ -121,15 +123,15 @@ def send_across_kills(
 def test_posts_sent_three_times_across_kills_have_one_effect_each(
     platform: Platform, scale: Any, figure: Any
 ) -> None:
-    sender, count, kills = Sender(platform, platform.open_tenant()), scale(120, 1_000), scale(3, 12)
+    sender, count, kills = PostSender(platform, platform.open_tenant()), scale(120, 1_000), scale(3, 12)
     responses = send_across_kills(platform, sender, count, kills)
     expected = Counter(number % len(KINDS) for number in range(count))
-    happened = {kind: platform.sql(KINDS[kind][2])[0][0] for kind in expected}
+    happened = {kind: platform.execute_sql(KINDS[kind][2])[0][0] for kind in expected}
     wrong = sum(abs(happened[kind] - posts) for kind, posts in expected.items())
     refused = [response for three in responses for response in three if response[0] >= 300]
     differ = sum(len(set(three)) > 1 for three in responses)
     what = f"requests cut off by {kills} kills of the web server"
-    assert figure(what, sender.cut, of=3 * count, passes=sender.cut > 0)
+    assert figure(what, sender.n_cut_off, of=3 * count, passes=sender.n_cut_off > 0)
     assert figure("effects too many or too few across kills", wrong, of=count, passes=wrong == 0), happened
     assert figure("POSTs that were refused across kills", len(refused), of=3 * count, passes=not refused), (
         refused[:3]

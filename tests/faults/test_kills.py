@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.platform import Platform, Sender, kill_with_children, until
+from tests.faults.platform import EventSender, Platform, kill_with_children, wait_until
 
 pytestmark = [pytest.mark.proof(row=26), pytest.mark.timeout(3000)]
 # In the short form and in the full one.
@@ -15,8 +15,8 @@ CYCLES = {"postgres": (1, 20), "valkey": (1, 10), "web": (1, 5), "worker": (1, 5
 
 
 @pytest.fixture(scope="module")
-def sender(platform: Platform) -> Iterator[Sender]:
-    client = Sender(platform, platform.open_tenant())
+def sender(platform: Platform) -> Iterator[EventSender]:
+    client = EventSender(platform, platform.open_tenant())
     client.start()
     client.wait_for_more()
     yield client
@@ -25,28 +25,30 @@ def sender(platform: Platform) -> Iterator[Sender]:
 
 @pytest.mark.parametrize("name", CYCLES)
 def test_a_killed_process_comes_back_and_the_client_is_served(
-    platform: Platform, sender: Sender, scale: Any, figure: Any, name: str
+    platform: Platform, sender: EventSender, scale: Any, figure: Any, name: str
 ) -> None:
     cycles = scale(*CYCLES[name])
     for _ in range(cycles):
-        killed = platform.children()[name]
+        killed = platform.get_child_processes()[name]
         kill_with_children(killed)
-        until(
-            lambda gone=killed: platform.children().get(name, gone).pid != gone.pid, 60, f"{name} runs again"
+        wait_until(
+            lambda gone=killed: platform.get_child_processes().get(name, gone).pid != gone.pid,
+            60,
+            f"{name} runs again",
         )
         sender.wait_for_more()
-        until(platform.is_ready, 30, "every database answers")
+        wait_until(platform.is_ready, 30, "every database answers")
         if cycles > 1 and name in ("web", "worker", "beat"):
             platform.wait_until_stable(name)
     assert figure(f"SIGKILLs of {name} survived under load", cycles, passes=cycles > 0)
 
 
 def test_a_killed_supervisor_is_replaced_by_the_next(
-    platform: Platform, sender: Sender, scale: Any, figure: Any
+    platform: Platform, sender: EventSender, scale: Any, figure: Any
 ) -> None:
     cycles = scale(1, 5)
     for _ in range(cycles):
-        before = platform.children()
+        before = platform.get_child_processes()
         platform.kill()
         platform.start()
         sender.wait_for_more()
@@ -59,20 +61,20 @@ def test_a_killed_supervisor_is_replaced_by_the_next(
 
 
 def test_every_acknowledged_event_is_stored_exactly_once(
-    platform: Platform, sender: Sender, figure: Any
+    platform: Platform, sender: EventSender, figure: Any
 ) -> None:
     sender.wait_for_more()
     sender.stop()
-    assert sender.refused > 0
-    ledger = platform.ledger()
-    assert figure("acknowledged events lost", sender.events - ledger["distinct"], of=sender.events,
-                  passes=ledger["distinct"] == sender.events)  # fmt: skip
-    assert figure("events stored twice after merging", ledger["stored"] - ledger["distinct"], of=sender.events,
+    assert sender.n_refused_batches > 0
+    ledger = platform.read_ledger()
+    assert figure("acknowledged events lost", sender.n_acknowledged_events - ledger["distinct"], of=sender.n_acknowledged_events,
+                  passes=ledger["distinct"] == sender.n_acknowledged_events)  # fmt: skip
+    assert figure("events stored twice after merging", ledger["stored"] - ledger["distinct"], of=sender.n_acknowledged_events,
                   passes=ledger["stored"] == ledger["distinct"])  # fmt: skip
 
 
 def test_an_interrupt_ends_everything(platform: Platform) -> None:
-    running = platform.children()
+    running = platform.get_child_processes()
     assert platform.stop() == 0
     assert [
         name for name, process in running.items() if process.is_running() and process.status() != "zombie"

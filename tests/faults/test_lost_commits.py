@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.platform import Platform, Sender, kill_with_children, until
+from tests.faults.platform import EventSender, Platform, kill_with_children, wait_until
 
 pytestmark = [pytest.mark.faults, pytest.mark.proof(row=26), pytest.mark.timeout(900)]
 CYCLES = 5
@@ -23,21 +23,26 @@ def test_with_asynchronous_commit_acknowledged_events_are_lost(figure: Any) -> N
     with tempfile.TemporaryDirectory(prefix="lepton-faults-") as folder:
         platform = Platform(Path(folder))
         platform.start()
-        sender = Sender(platform, platform.open_tenant())
+        sender = EventSender(platform, platform.open_tenant())
         for statement in CARELESS:
-            platform.sql(statement)
+            platform.execute_sql(statement)
         sender.start()
         for _ in range(CYCLES):
             sender.wait_for_more(20)
-            killed = platform.children()["postgres"]
+            killed = platform.get_child_processes()["postgres"]
             kill_with_children(killed)
-            until(
-                lambda gone=killed: platform.children().get("postgres", gone).pid != gone.pid,
+            wait_until(
+                lambda gone=killed: platform.get_child_processes().get("postgres", gone).pid != gone.pid,
                 60,
                 "it runs again",
             )
         sender.wait_for_more()
         sender.stop()
-        lost = sender.events - platform.ledger()["distinct"]
+        lost = sender.n_acknowledged_events - platform.read_ledger()["distinct"]
         platform.stop()
-    assert figure("acknowledged events lost by the careless control", lost, of=sender.events, passes=lost > 0)
+    assert figure(
+        "acknowledged events lost by the careless control",
+        lost,
+        of=sender.n_acknowledged_events,
+        passes=lost > 0,
+    )

@@ -15,7 +15,7 @@ import pytest
 from lepton_platform.embedded.instance_directory import InstanceDirectory
 from lepton_platform.embedded.postgres import find_usable_binaries
 from lepton_platform.embedded.service_account import get_service_account
-from tests.faults.platform import Platform, until
+from tests.faults.platform import Platform, wait_until
 from tests.isolation.canaries import Canaries, Search
 from tests.isolation.stores import Stores
 
@@ -32,7 +32,7 @@ def stores(platform: Platform) -> Stores:
     )
 
 
-class Client:
+class CanarySender:
     """Sends words in every place of the API, well-formed or not."""
 
     def __init__(self, platform: Platform, key: str) -> None:
@@ -105,7 +105,7 @@ def sent(platform: Platform, canaries: Canaries, request: pytest.FixtureRequest)
     """Sent in good and in bad calls, and trained on by the worker."""
     full = bool(request.config.getoption("--full"))
     words = canaries.plant(500 if full else 100)
-    client = Client(platform, platform.open_tenant())
+    client = CanarySender(platform, platform.open_tenant())
     for start in range(0, len(words), 100):
         client.send_good(words[start : start + 100])
         refused = client.send_bad(words[start : start + 100])
@@ -113,7 +113,7 @@ def sent(platform: Platform, canaries: Canaries, request: pytest.FixtureRequest)
     status, job = client.call("POST", "/api/v1/models/train", {"profile": "fast"})
     assert status == 202
     ended = {"succeeded", "failed"}
-    until(
+    wait_until(
         lambda: client.call("GET", f"/api/v1/jobs/{job['id']}")[1]["state"] in ended, 180, "the training ends"
     )
     return words

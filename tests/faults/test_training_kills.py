@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.platform import Platform, Sender, until
+from tests.faults.platform import EventSender, Platform, wait_until
 from tests.training.tenants import ITEMS, LENGTH, PROFILES, walk_in_order
 
 pytestmark = [pytest.mark.faults, pytest.mark.proof(row=25), pytest.mark.timeout(3600)]
@@ -52,19 +52,19 @@ def key(platform: Platform) -> str:
 
 
 @pytest.fixture(scope="module")
-def load(platform: Platform, key: str) -> Iterator[Sender]:
+def load(platform: Platform, key: str) -> Iterator[EventSender]:
     """Another tenant's events, all the time."""
-    client = Sender(platform, platform.open_tenant("Neighbour"))
+    client = EventSender(platform, platform.open_tenant("Neighbour"))
     client.start()
     yield client
     client.stop()
 
 
-def caught(platform: Platform, job_id: str, phase: str) -> int:
+def stop_worker_in_phase(platform: Platform, job_id: str, phase: str) -> int:
     """The process that has the job, stopped in this phase; 0 when the job ended before."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        ((state, reached, owner),) = platform.sql(_STATE, job_id)
+        ((state, reached, owner),) = platform.execute_sql(_STATE, job_id)
         if state not in ("queued", "running"):
             return 0
         if state == "running" and reached == phase:
@@ -76,66 +76,72 @@ def caught(platform: Platform, job_id: str, phase: str) -> int:
     raise AssertionError(f"the job did not reach {phase!r}")
 
 
-def killed_in(platform: Platform, key: str, phase: str) -> bool:
+def kill_worker_in_phase(platform: Platform, key: str, phase: str) -> bool:
     """Whether a worker died in this phase; its lease is over at once, so that the next need not wait a minute."""
     job = platform.send(key, "models/train", {"profile": "fast"})
-    if not (pid := caught(platform, job["id"], phase)):
+    if not (pid := stop_worker_in_phase(platform, job["id"], phase)):
         return False
-    platform.sql(_EXPIRE, job["id"])
+    platform.execute_sql(_EXPIRE, job["id"])
     os.kill(pid, signal.SIGKILL)
-    platform.python("from lepton_platform.tasks.maintenance import sweep; sweep(region='eu')")
+    platform.run_python("from lepton_platform.tasks.maintenance import sweep; sweep(region='eu')")
     return True
 
 
-def kill_until(platform: Platform, key: str, phases: tuple[str, ...]) -> int:
+def kill_workers_in_phases(platform: Platform, key: str, phases: tuple[str, ...]) -> int:
     """SIGKILLs, one phase after the other, until there were enough."""
     kills = tries = 0
     while kills < KILLS:
         tries += 1
         assert tries < 4 * KILLS
-        kills += killed_in(platform, key, phases[tries % len(phases)])
+        kills += kill_worker_in_phase(platform, key, phases[tries % len(phases)])
     return kills
 
 
-def test_workers_killed_while_they_learn(platform: Platform, key: str, load: Sender, figure: Any) -> None:
-    kills = kill_until(platform, key, LEARNING)
+def test_workers_killed_while_they_learn(
+    platform: Platform, key: str, load: EventSender, figure: Any
+) -> None:
+    kills = kill_workers_in_phases(platform, key, LEARNING)
     assert figure("SIGKILLs of workers while learning", kills, passes=kills == KILLS)
 
 
-def test_workers_killed_while_they_publish(platform: Platform, key: str, load: Sender, figure: Any) -> None:
-    kills = kill_until(platform, key, ("publishing",))
+def test_workers_killed_while_they_publish(
+    platform: Platform, key: str, load: EventSender, figure: Any
+) -> None:
+    kills = kill_workers_in_phases(platform, key, ("publishing",))
     assert figure("SIGKILLs of workers while publishing", kills, passes=kills == KILLS)
 
 
 def test_a_hundred_deliveries_of_one_job_have_one_effect(
-    platform: Platform, key: str, load: Sender, figure: Any
+    platform: Platform, key: str, load: EventSender, figure: Any
 ) -> None:
     job = platform.send(key, "models/train", {"profile": "fast"})
-    ((tenant_id,),) = platform.sql("SELECT tenant_id::text FROM data_job WHERE id = %s", job["id"])
+    ((tenant_id,),) = platform.execute_sql("SELECT tenant_id::text FROM data_job WHERE id = %s", job["id"])
     arguments = {"tenant_id": tenant_id, "job_id": job["id"], "region": "eu"}
     deliver = _DELIVER.format(count=100, arguments=json.dumps(arguments))
-    platform.python(f"exec({deliver!r})")
-    until(lambda: platform.sql(_STATE, job["id"])[0][0] in ("succeeded", "failed"), 300, "the job ends")
-    ((n_versions,),) = platform.sql(
+    platform.run_python(f"exec({deliver!r})")
+    wait_until(
+        lambda: platform.execute_sql(_STATE, job["id"])[0][0] in ("succeeded", "failed"), 300, "the job ends"
+    )
+    ((n_versions,),) = platform.execute_sql(
         "SELECT count(*) FROM recommender_modelversion WHERE job_id = %s", job["id"]
     )
     assert figure("versions made by 100 deliveries of one job", n_versions, passes=n_versions == 1)
 
 
 def test_every_job_ended_once_and_every_model_is_whole(
-    platform: Platform, key: str, load: Sender, figure: Any
+    platform: Platform, key: str, load: EventSender, figure: Any
 ) -> None:
-    until(
-        lambda: not platform.sql("SELECT 1 FROM data_job WHERE state IN ('queued', 'running')"),
+    wait_until(
+        lambda: not platform.execute_sql("SELECT 1 FROM data_job WHERE state IN ('queued', 'running')"),
         300,
         "all end",
     )
     load.stop()
-    ledger = platform.ledger()
+    ledger = platform.read_ledger()
     wrong = {words: ledger[name] for name, words in WRONG.items()}
     for words, count in wrong.items():
         figure(words, count, of=ledger["jobs"], passes=count == 0)
     assert wrong == dict.fromkeys(wrong, 0)
     assert ledger["versions"] > 0
-    expected, stored = load.events + PROFILES * LENGTH, platform.stored_events()
+    expected, stored = load.n_acknowledged_events + PROFILES * LENGTH, platform.count_stored_events()
     assert figure("acknowledged events lost", expected - stored, of=expected, passes=stored == expected)

@@ -7,9 +7,7 @@ import pytest
 from tests.quality.budgets import overruns, python_files
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = python_files(
-    *(ROOT / name for name in ("common", "lepton_platform", "recommender", "tenants", "tests"))
-)
+FILES = python_files(*(ROOT / name for name in ("lepton_platform", "recommender", "tenants", "tests")))
 
 
 def test_there_are_files_to_measure() -> None:

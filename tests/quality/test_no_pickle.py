@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.quality.unpicklers import findings, in_folder
 from tests.unpickling import watch
 
-PRODUCT = ("common", "lepton_platform", "recommender", "tenants")
+PRODUCT = ("lepton_platform", "recommender", "tenants")
 # They show that keys refuse to be pickled and that a planted pickle is not read, or hold texts for this search to find.
 TESTS_ABOUT_IT = (
     *("crypto/test_handles.py", "platform/test_cache.py"),

@@ -31,7 +31,7 @@ from recommender.dataset import Dataset, ItemContent, ItemReviewFeatures
 
 ITEMS = 24
 USERS = 120
-QUICK: dict[str, Any] = {
+QUICK_TRAINING: dict[str, Any] = {
     "dimensions": 16,
     "epochs": 25,
     "finetune_epochs": 2,
@@ -39,10 +39,10 @@ QUICK: dict[str, Any] = {
     "batch_size": 32,
     "learning_rate": 5e-3,
 }
-SMALL = SASRecConfig(**QUICK)
+SMALL = SASRecConfig(**QUICK_TRAINING)
 
 
-def checkerboard() -> Dataset:
+def make_checkerboard() -> Dataset:
     """Users of even number choose even items, the others odd ones; all kinds of content tell the parity."""
     rng = np.random.default_rng(7)
     rows = [(2 * rng.permutation(ITEMS // 2)[:8] + user % 2).tolist() for user in range(USERS)]
@@ -71,7 +71,7 @@ def make_review_features() -> ItemReviewFeatures:
     return ItemReviewFeatures(("warmth", "calm"), zeros, zeros, aspects.astype(np.float32))
 
 
-PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
+PERSONAL_MODELS: dict[str, Callable[[], Recommender[Any]]] = {
     "transitions": Transitions,
     "item_neighbours": ItemKNN,
     "ease": lambda: Ease(EaseConfig(regularisation=5.0)),
@@ -82,11 +82,11 @@ PERSONAL: dict[str, Callable[[], Recommender[Any]]] = {
     "review_score": ReviewScore,
     "features": FeatureInteractionTrainer,
     "sequence": lambda: SASRecTrainer(SMALL),
-    "recurrent": lambda: GRU4RecTrainer(GRU4RecConfig(hidden_size=16, **QUICK)),
-    "convolutional": lambda: NextItNetTrainer(NextItNetConfig(**QUICK | {"epochs": 50})),
+    "recurrent": lambda: GRU4RecTrainer(GRU4RecConfig(hidden_size=16, **QUICK_TRAINING)),
+    "convolutional": lambda: NextItNetTrainer(NextItNetConfig(**QUICK_TRAINING | {"epochs": 50})),
 }
-EVERY: dict[str, Callable[[], Recommender[Any]]] = {
+ALL_MODELS: dict[str, Callable[[], Recommender[Any]]] = {
     "popularity": Popularity,
     "recent_popularity": RecentPopularity,
-    **PERSONAL,
+    **PERSONAL_MODELS,
 }

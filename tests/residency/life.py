@@ -11,7 +11,7 @@ from uuid import UUID
 from lepton_platform.http_client import HttpResponse
 from lepton_platform.management.isolation.clients import ClientRequest
 from lepton_platform.management.isolation.tenant_pair import PROBE_PNG
-from tests.faults.platform import until
+from tests.faults.platform import wait_until
 from tests.residency.sides import Side
 from tests.residency.traces import Traces
 
@@ -78,7 +78,7 @@ class Life:
 
     def recommend(self) -> None:
         """Until a trained model answers; the receipt is written before the answer."""
-        answer = until(self._from_model, 90, f"a model of {self.side.region} answers")
+        answer = wait_until(self._from_model, 90, f"a model of {self.side.region} answers")
         self.traces.ids.append(UUID(answer["recommendation_id"]))
         assert answer["items"][0]["title"].startswith(self.traces.prefix)
         assert self.call("GET", f"items/{self.items[0]}/similar", None)["data"]
@@ -99,7 +99,7 @@ class Life:
 
     def leave(self) -> None:
         self.side.step("suspend", self.tenant, self.side.region)
-        until(lambda: self.ask("GET", "tenant", None).status == 403, 30, "a suspended tenant is refused")
+        wait_until(lambda: self.ask("GET", "tenant", None).status == 403, 30, "a suspended tenant is refused")
         self._lived("suspension")
         self.side.step("destroy-keys", self.tenant, self.side.region)
         self._lived("crypto-shred")
@@ -170,7 +170,7 @@ class Life:
             models = self.call("GET", "models", None)["data"]
             return any(row["version"] >= least and row["state"] == "active" for row in models)
 
-        until(published, 180, f"version {least} of {self.side.region} serves")
+        wait_until(published, 180, f"version {least} of {self.side.region} serves")
 
     def _from_model(self) -> Any:
         answer = self.post("recommendations", {"profile_id": self.people[1], "k": 5, "reasons": True})

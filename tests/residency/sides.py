@@ -27,7 +27,7 @@ from lepton_platform.embedded.services import EmbeddedServices, ensure_services
 from lepton_platform.embedded.supervisor import Supervisor
 from lepton_platform.http_client import HttpResponse
 from lepton_platform.management.isolation.clients import ClientRequest
-from tests.faults.platform import ROOT, until
+from tests.faults.platform import ROOT, wait_until
 
 REGIONS = ("cn", "eu")
 _OURS = ("LEPTON_", "DATABASE_URL", "BROKER_URL", "VALKEY_URL", "KMS_URL", "OBJECT_STORE_URL", "DJANGO_")
@@ -100,7 +100,7 @@ class Side(Servers):
         self.supervisor.start(process_commands.build_web_program(self.environment, url=self.url))
         self.supervisor.start(process_commands.build_worker_program(self.environment))
         self.supervisor.start(process_commands.build_beat_program(self.environment))
-        until(self._is_ready, 120, f"{self.region} answers; {self.home}/logs")
+        wait_until(self._is_ready, 120, f"{self.region} answers; {self.home}/logs")
 
     def _is_ready(self) -> bool:
         try:

@@ -14,7 +14,7 @@ import pytest
 from lepton_platform.http_client import HttpResponse
 from lepton_platform.management.isolation.attack import list_operations
 from lepton_platform.management.isolation.tenant_pair import ProbeIds
-from tests.faults.platform import until
+from tests.faults.platform import wait_until
 from tests.residency.life import WHOLE_LIFE, Life
 from tests.residency.sides import REGIONS, Installation, Servers, Side, two_regions
 from tests.residency.traces import Traces, ciphertexts, places
@@ -145,7 +145,7 @@ def _misaddressed(side: Side, other: Side) -> int:
     side.send_task("lepton.train", queue=f"region_{other.region}", **ids)
     side.send_task("lepton.train", queue=f"region_{side.region}", **ids)
     log = side.home / "logs" / "worker.log"
-    until(lambda: b"RegionNotServed" in log.read_bytes(), 60, "the worker refuses the task")
+    wait_until(lambda: b"RegionNotServed" in log.read_bytes(), 60, "the worker refuses the task")
     after = {**side.digests(), **other.digests()}
     with side.valkey(0) as broker:
         waiting = int(broker.llen(f"region_{other.region}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from common.time_units import DAY_MS
 from recommender.algorithms.ensemble.ensemble import Ensemble
 from recommender.dataset import Dataset, Split
 from recommender.evaluation.slices import SegmentColumns
@@ -13,6 +12,7 @@ from recommender.fitting.fit_options import FitOptions
 from recommender.registry.bundle import Bundle
 from recommender.training import gate
 from recommender.training.gate import GateResult
+from tenants.common.time_units import DAY_MS
 
 ITEMS = 120
 CHEAP_MODELS = ("popularity", "transitions", "item_neighbours", "ease")

@@ -23,7 +23,7 @@ from tenants.data.queries import jobs
 from tenants.data.queries.image_embeddings import count_pending, list_pending
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.drawings import picture_file
+from tests.drawings import make_image_file
 from tests.training.tenants import request_training
 
 API = "/api/v1"
@@ -73,7 +73,7 @@ def gallery(owner: Any) -> list[str]:
 
 
 def upload_image(owner: Any, item_id: str, kind: str, number: int) -> None:
-    content = picture_file(kind, number)
+    content = make_image_file(kind, number)
     assert owner.put(f"{API}/items/{item_id}/image", content, content_type="image/png").status_code == 204
 
 

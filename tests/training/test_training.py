@@ -57,7 +57,7 @@ def test_the_published_model_is_quantized_within_the_limit(
     stored = {name: sum(map(len, model.to_files().values())) for name, model in ensemble.models.items()}
     compressed = {name: size for name, size in stored.items() if quantization["models"][name]["compressed"]}
     assert compressed
-    assert "step" in ensemble.models["transitions"]._to_arrays()
+    assert "scale" in ensemble.models["transitions"]._to_arrays()
 
 
 def test_a_model_of_noise_is_refused_and_popularity_is_served(random_tenant: TenantRef, actor: Actor) -> None:

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from common.time_units import DAY_MS
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
 from recommender.types import BoolArray, Float32Array, Float64Array, Histories, Int32Array, Int64Array
+from tenants.common.time_units import DAY_MS
 
 # An assessment this many days overdue is ranked behind all upcoming ones.
 GRACE_DAYS = 14

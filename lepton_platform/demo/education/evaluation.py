@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from common.time_units import DAY_MS
 from lepton_platform.demo.education.course_baselines import (
     CourseCatalogue,
     DueDateRule,
@@ -37,6 +36,7 @@ from recommender.features.tfidf import join_text_fields
 from recommender.fitting.blend_weights import fit_blend
 from recommender.fitting.training_profiles import TrainingProfileName, build_model_specs
 from recommender.types import InsufficientDataError, Int64Array, ProgressCallback
+from tenants.common.time_units import DAY_MS
 
 BLEND, INFORMED_BLEND = "blend", "blend with course knowledge"
 RULE, CALENDAR = NextAssessmentRule.name, DueDateRule.name

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.time_units import DAY_MS
 from recommender.algorithms.base import Arrays, Recommender
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, Histories, InsufficientDataError, Int32Array
+from tenants.common.time_units import DAY_MS
 
 
 @dataclass(frozen=True)

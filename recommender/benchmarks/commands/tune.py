@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from common.atomic_files import write_atomically
 from recommender.benchmarks.commands.options import (
     add_dataset_arguments,
     add_models_argument,
@@ -25,6 +24,7 @@ from recommender.dataset.splits import VALIDATION_PROTOCOLS
 from recommender.tuning.search_log import SearchLog
 from recommender.tuning.tuner import TuningBudget, TuningOptions, TuningResult, tune_models
 from recommender.types import DataError
+from tenants.common.atomic_files import write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

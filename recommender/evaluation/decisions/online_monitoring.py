@@ -134,9 +134,8 @@ def run_interim_analysis(
     if not number:
         return InterimAnalysis(0, len(current), len(previous), {}, ())
     # Proportion of each scenario among the current recommendations.
-    weights = np.bincount(np.searchsorted(scenarios, current.scenario), minlength=scenarios.size) / len(
-        current
-    )
+    stratum = np.searchsorted(scenarios, current.scenario)
+    weights = np.bincount(stratum, minlength=scenarios.size) / len(current)
     # A share of the error probability for each signal.
     significance = config.false_alarm_rate * 6 / (pi * number) ** 2 / len(SIGNALS)
     rates: dict[Signal, tuple[float, float]] = {}

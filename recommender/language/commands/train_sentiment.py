@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from common.atomic_files import write_atomically
 from recommender.console import ProgressPrinter
 from recommender.language.commands import build_default_models
 from recommender.language.commands.network_trainer import build_network_trainer
@@ -32,6 +31,7 @@ from recommender.language.sentiment.training import (
     replace_accuracies,
 )
 from recommender.types import DataError
+from tenants.common.atomic_files import write_atomically
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

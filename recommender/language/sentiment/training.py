@@ -78,8 +78,7 @@ def fit_sentiment_classifier(
     cleaned = list(map(clean_text, texts))
     validate_training_set(cleaned, is_positive)
     ngram_weights = np.zeros(1, np.float32)  # of a classifier without n-grams
-    text_languages = languages or [options.language] * len(cleaned)
-    blocks = _build_dense_blocks(cleaned, text_languages, options)
+    blocks = _build_dense_blocks(cleaned, languages, options)
     if config.use_ngrams:
         # n-grams are the first block of `ColumnLayout`.
         ngrams = hash_ngrams(cleaned, bits=config.bits)
@@ -107,12 +106,7 @@ def fit_sentiment_classifier(
     if options.initial is None:
         return classifier
     initial_weight = float(weight[layout.initial][0])
-    return _combine_linearly(
-        classifier,
-        options.initial,
-        weight=1.0,
-        other_weight=initial_weight,
-    )
+    return _combine_linearly(classifier, options.initial, weight=1.0, other_weight=initial_weight)
 
 
 def fit_nbsvm_pair(
@@ -143,7 +137,7 @@ def _build_dense_blocks(
 ) -> list[Any]:
     """Scaled feature blocks (len(texts), columns) in the order of `ColumnLayout`, without the n-grams."""
     lexicon_features = np.zeros((len(texts), N_LEXICON_FEATURES), np.float32)
-    for row, language in enumerate(languages):
+    for row, language in enumerate(languages or [options.language] * len(texts)):
         lexicon_features[row] = extract_lexicon_features([texts[row]], language)[0]
     blocks = [lexicon_features * np.float32(options.config.lexicon_scale)]
     if options.encoder is not None:

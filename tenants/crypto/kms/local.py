@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.atomic_files import PRIVATE_MODE, write_atomically
+from tenants.common.atomic_files import PRIVATE_MODE, write_atomically
 from tenants.crypto.handles import KEY_BYTES, KeyHandle
 from tenants.crypto.wrapping import unwrap_bytes, wrap_bytes
 from tenants.errors import DecryptionFailed, KeyServiceUnavailable

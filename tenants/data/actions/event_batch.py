@@ -9,7 +9,7 @@ from math import nan
 import msgspec
 import numpy as np
 
-from common.time_units import DAY_MS
+from tenants.common.time_units import DAY_MS
 from tenants.data.actions.prepared_events import PreparedEvents
 from tenants.data.queries.consent import ConsentFilter
 from tenants.data.queries.item_numbers import find_item_numbers

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.time_units import DAY_MS
+from tenants.common.time_units import DAY_MS
 from tenants.data import records
 from tenants.data.actions import chunks
 from tenants.data.actions.chunks import ProfileChunks

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from common.time_units import DAY_MS
+from tenants.common.time_units import DAY_MS
 from tenants.data.actions.chunks import ChunkRows
 from tenants.data.actions.counters import CounterRows
 from tenants.data.queries.timeline import get_timeline_cipher

@@ -6,8 +6,8 @@ import json
 
 import msgspec
 
-from common.event_kinds import UNKNOWN_KIND_WEIGHT
 from tenants import audit
+from tenants.common.event_kinds import UNKNOWN_KIND_WEIGHT
 from tenants.data.presets import EVENT_KINDS, MAX_EVENT_KINDS, PRIVACY_PRESETS
 from tenants.data.queries import tenant_state
 from tenants.data.types import EventKind, PrivacySettings, SpaceState

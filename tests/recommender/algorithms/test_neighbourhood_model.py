@@ -19,10 +19,10 @@ NEIGHBOURHOOD_MODELS = ("transitions", "item_neighbours", "ease")
 
 @pytest.mark.parametrize("name", NEIGHBOURHOOD_MODELS)
 def test_contributions_of_events_sum_to_the_score(
-    name: str, every_fitted: dict[str, Recommender[Any]]
+    name: str, fitted_models: dict[str, Recommender[Any]]
 ) -> None:
     items = np.array([7, 0, 3, 23], np.int32)
-    for model in (every_fitted[name], every_fitted[name].quantize()):
+    for model in (fitted_models[name], fitted_models[name].quantize()):
         assert isinstance(model, NeighbourhoodModel)
         contributions = model.compute_contributions(HISTORY, WEIGHT, items)
         assert contributions.shape == (5, 4)

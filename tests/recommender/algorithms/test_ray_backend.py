@@ -13,7 +13,7 @@ from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset, leave_last_out
 from recommender.tuning.model_search import evaluate_ndcg
 from recommender.types import Histories, TrainingCancelled
-from tests.recommender.checkerboard import QUICK
+from tests.recommender.checkerboard import QUICK_TRAINING
 
 ray = pytest.importorskip("ray", reason="the extra `ray` is not installed; `make test-ray` installs it")
 
@@ -63,7 +63,7 @@ def test_without_dropout_two_nodes_train_the_same_model_as_one_process(
         return poll_progress(trainer, first_worker, pending)
 
     monkeypatch.setattr(ray_backend, "_poll_progress", record_nodes)
-    config = SASRecConfig(**QUICK | {"dropout": 0.0, "epochs": 3})
+    config = SASRecConfig(**QUICK_TRAINING | {"dropout": 0.0, "epochs": 3})
     local_model, distributed_model = (
         train(config, make_sequences(), each_backend) for each_backend in (None, backend)
     )
@@ -74,7 +74,7 @@ def test_without_dropout_two_nodes_train_the_same_model_as_one_process(
 
 def test_the_same_data_on_two_nodes_has_the_same_quality(backend: RayBackend) -> None:
     split = leave_last_out(make_sequences())
-    config = SASRecConfig(**QUICK | {"epochs": 12})
+    config = SASRecConfig(**QUICK_TRAINING | {"epochs": 12})
     local_model, distributed_model = (
         train(config, split.train, each_backend) for each_backend in (None, backend)
     )
@@ -87,7 +87,9 @@ def test_a_training_on_the_cluster_is_cancelled(backend: RayBackend) -> None:
     def stop(_phase: str, _fraction: float) -> None:
         raise TrainingCancelled
 
-    trainer = SASRecTrainer(SASRecConfig(**QUICK | {"epochs": 500}), on_progress=stop, backend=backend)
+    trainer = SASRecTrainer(
+        SASRecConfig(**QUICK_TRAINING | {"epochs": 500}), on_progress=stop, backend=backend
+    )
     with pytest.raises(TrainingCancelled):
         trainer.fit(make_sequences(), np.random.default_rng(0))
 
@@ -95,7 +97,7 @@ def test_a_training_on_the_cluster_is_cancelled(backend: RayBackend) -> None:
 def test_with_an_unreachable_cluster_this_machine_trains() -> None:
     log_texts: list[str] = []
     unreachable = RayBackend("127.0.0.1:9", log=lambda text, _fraction: log_texts.append(text))
-    model = train(SASRecConfig(**QUICK | {"epochs": 1}), make_sequences(), unreachable)
+    model = train(SASRecConfig(**QUICK_TRAINING | {"epochs": 1}), make_sequences(), unreachable)
     assert log_texts
     assert log_texts[0].startswith("the cluster failed")
     assert np.isfinite(model.score(Histories.from_lists([[0, 1]]))).all()

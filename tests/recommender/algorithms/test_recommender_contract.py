@@ -12,38 +12,38 @@ from recommender.algorithms.base import Recommender
 from recommender.algorithms.ensemble.registry import MODEL_REGISTRY
 from recommender.dataset import Dataset
 from recommender.types import DataError, Histories, InsufficientDataError
-from tests.recommender.checkerboard import EVERY, ITEMS, PERSONAL
+from tests.recommender.checkerboard import ALL_MODELS, ITEMS, PERSONAL_MODELS
 
 
-def ints(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
+def make_int32(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
     return np.array(numbers, dtype=np.int32)
 
 
-@pytest.mark.parametrize("personal", list(PERSONAL))
+@pytest.mark.parametrize("personal", list(PERSONAL_MODELS))
 def test_checkerboard_histories_get_items_of_their_own_colour(
-    personal: str, every_fitted: dict[str, Recommender[Any]]
+    personal: str, fitted_models: dict[str, Recommender[Any]]
 ) -> None:
-    recommendations = every_fitted[personal].recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
+    recommendations = fitted_models[personal].recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
     assert (recommendations.items % 2 == [[0], [1]]).all()
 
 
-@pytest.mark.parametrize("personal", list(PERSONAL))
+@pytest.mark.parametrize("personal", list(PERSONAL_MODELS))
 def test_similar_items_have_the_same_colour_and_are_never_the_item_itself(
-    personal: str, every_fitted: dict[str, Recommender[Any]]
+    personal: str, fitted_models: dict[str, Recommender[Any]]
 ) -> None:
-    recommendations = every_fitted[personal].find_similar_items(ints(4, 5), 5)
+    recommendations = fitted_models[personal].find_similar_items(make_int32(4, 5), 5)
     assert (recommendations.items % 2 == [[0], [1]]).all()
     assert not (recommendations.items == [[4], [5]]).any()
 
 
 def test_popularity_ranks_by_count() -> None:
-    model = EVERY["popularity"]()
+    model = ALL_MODELS["popularity"]()
     model.fit(Dataset.from_sequences([[0, 1], [1, 2], [1, 2]], n_items=4), np.random.default_rng(0))
     assert model.recommend(Histories.from_lists([[]]), 4).items.tolist() == [[1, 2, 0, 3]]
 
 
 def test_the_same_seed_makes_the_same_model(name: str, board: Dataset, fitted: Recommender[Any]) -> None:
-    second_model = EVERY[name]()
+    second_model = ALL_MODELS[name]()
     second_model.fit(board, np.random.default_rng(0))
     histories = Histories.from_lists([[0, 2], [3]])
     assert np.array_equal(second_model.score(histories), fitted.score(histories))
@@ -59,7 +59,9 @@ def test_scores_are_finite_float32_of_the_promised_shape(fitted: Recommender[Any
 def test_one_history_scores_as_it_does_among_others(fitted: Recommender[Any]) -> None:
     batch = fitted.score(Histories.from_lists([[0, 2, 6, 8], [], [5]]))
     for row, history in enumerate(([0, 2, 6, 8], [], [5])):
-        np.testing.assert_allclose(fitted.score_history(ints(*history)), batch[row], rtol=0.05, atol=0.02)
+        np.testing.assert_allclose(
+            fitted.score_history(make_int32(*history)), batch[row], rtol=0.05, atol=0.02
+        )
 
 
 def test_unknown_items_in_a_history_do_not_count(fitted: Recommender[Any]) -> None:
@@ -68,7 +70,9 @@ def test_unknown_items_in_a_history_do_not_count(fitted: Recommender[Any]) -> No
 
 
 def test_an_immediate_repetition_counts_once(fitted: Recommender[Any]) -> None:
-    assert np.array_equal(fitted.score_history(ints(2, 4, 4, 4)), fitted.score_history(ints(2, 4)))
+    assert np.array_equal(
+        fitted.score_history(make_int32(2, 4, 4, 4)), fitted.score_history(make_int32(2, 4))
+    )
 
 
 def test_seen_items_are_excluded_by_default(fitted: Recommender[Any]) -> None:
@@ -113,32 +117,32 @@ def test_files_of_another_algorithm_are_refused(name: str, fitted: Recommender[A
 
 def test_similar_items_of_an_unknown_item_are_refused(fitted: Recommender[Any]) -> None:
     with pytest.raises(DataError, match="outside the catalogue"):
-        fitted.find_similar_items(ints(ITEMS), 3)
+        fitted.find_similar_items(make_int32(ITEMS), 3)
 
 
 def test_a_catalogue_without_items_is_refused(name: str) -> None:
     with pytest.raises(InsufficientDataError):
-        EVERY[name]().fit(Dataset.from_sequences([[]]), np.random.default_rng(0))
+        ALL_MODELS[name]().fit(Dataset.from_sequences([[]]), np.random.default_rng(0))
 
 
 def test_one_event_is_enough_for_popularity() -> None:
-    model = EVERY["popularity"]()
+    model = ALL_MODELS["popularity"]()
     model.fit(Dataset.from_sequences([[1]], n_items=3), np.random.default_rng(0))
     assert model.recommend(Histories.from_lists([[]]), 1).items.tolist() == [[1]]
 
 
-@pytest.mark.parametrize("personal", list(PERSONAL))
+@pytest.mark.parametrize("personal", list(PERSONAL_MODELS))
 def test_other_models_give_the_reason_why_one_event_is_not_enough(personal: str) -> None:
     with pytest.raises(
         InsufficientDataError,
         match=r"no user chose two different items|no item has an? \w+|no item has triples|no item has enough reviews",
     ):
-        EVERY[personal]().fit(Dataset.from_sequences([[1]], n_items=3), np.random.default_rng(0))
+        ALL_MODELS[personal]().fit(Dataset.from_sequences([[1]], n_items=3), np.random.default_rng(0))
 
 
 def test_fitting_leaves_the_events_as_they_were(name: str, board: Dataset) -> None:
     before = [array.copy() for array in (board.indptr, board.item, board.histories.item)]
-    EVERY[name]().fit(board, np.random.default_rng(0))
+    ALL_MODELS[name]().fit(board, np.random.default_rng(0))
     after = (board.indptr, board.item, board.histories.item)
     assert all(np.array_equal(expected, actual) for expected, actual in zip(before, after, strict=True))
 

@@ -22,7 +22,7 @@ from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset
 from recommender.types import Float32Array, Histories
-from tests.recommender.checkerboard import QUICK
+from tests.recommender.checkerboard import QUICK_TRAINING
 
 SIZE, HISTORY = 16, 12
 SHAPE: dict[str, Any] = {"dimensions": SIZE, "history": HISTORY}
@@ -109,7 +109,7 @@ def test_a_later_position_reads_an_earlier_one(network: NextItemNetwork) -> None
 
 
 def test_lstm_cells_learn_the_checkerboard_too(board: Dataset) -> None:
-    model = GRU4RecTrainer(GRU4RecConfig(cell="lstm", hidden_size=16, **QUICK))
+    model = GRU4RecTrainer(GRU4RecConfig(cell="lstm", hidden_size=16, **QUICK_TRAINING))
     model.fit(board, np.random.default_rng(0))
     recommendations = model.recommend(Histories.from_lists([[0, 4, 2], [1, 7, 3]]), 5)
     assert (recommendations.items % 2 == [[0], [1]]).all()

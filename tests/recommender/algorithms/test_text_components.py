@@ -18,11 +18,11 @@ from recommender.algorithms.sequential.trainer import SequentialTrainer
 from recommender.dataset import Dataset, ItemContent
 from recommender.features.text_svd import compute_text_svd
 from recommender.types import Float32Array, Histories
-from tests.recommender.checkerboard import QUICK
+from tests.recommender.checkerboard import QUICK_TRAINING
 
 UNCHOSEN = (20, 21, 22, 23)
 # All that these texts share is a colour.
-TWO_COMPONENTS: dict[str, Any] = QUICK | {"text_components": 2}
+TWO_COMPONENTS: dict[str, Any] = QUICK_TRAINING | {"text_components": 2}
 TRAINERS: dict[str, SequentialTrainer[Any]] = {
     "sequence": SASRecTrainer(SASRecConfig(**TWO_COMPONENTS)),
     "recurrent": GRU4RecTrainer(GRU4RecConfig(hidden_size=16, **TWO_COMPONENTS)),
@@ -34,7 +34,7 @@ def compute_components(*texts: str, size: int = 8) -> Float32Array | None:
     return compute_text_svd(texts, size, np.random.default_rng(0))
 
 
-def cosine(left: Float32Array, right: Float32Array) -> float:
+def compute_cosine(left: Float32Array, right: Float32Array) -> float:
     return float(left @ right / (np.linalg.norm(left) * np.linalg.norm(right)))
 
 
@@ -43,7 +43,7 @@ def test_texts_that_share_words_point_the_same_way() -> None:
         "red silk scarf", "red silk shirt", "steel pan", "steel pot", "iron pan", size=2
     )
     assert components is not None
-    assert cosine(components[0], components[1]) > 0.3 > cosine(components[0], components[3])
+    assert compute_cosine(components[0], components[1]) > 0.3 > compute_cosine(components[0], components[3])
 
 
 def test_the_mean_square_is_one_and_an_empty_text_is_a_row_of_zeros() -> None:
@@ -76,7 +76,7 @@ def partly_chosen(board: Dataset) -> Dataset:
     return board.filter_events(~np.isin(board.item, UNCHOSEN))
 
 
-def unchosen_gap(trainer: SequentialTrainer[Any], data: Dataset) -> float:
+def measure_unchosen_gap(trainer: SequentialTrainer[Any], data: Dataset) -> float:
     """By how much the unchosen items of the history's colour score above those of the other."""
     trainer.fit(data, np.random.default_rng(0))
     scores = trainer.score(Histories.from_lists([[0, 4, 2], [2, 6, 8]]))[:, UNCHOSEN]
@@ -85,14 +85,16 @@ def unchosen_gap(trainer: SequentialTrainer[Any], data: Dataset) -> float:
 
 @pytest.mark.parametrize("name", list(TRAINERS))
 def test_networks_place_an_item_that_nobody_chose_by_its_text(name: str, partly_chosen: Dataset) -> None:
-    assert unchosen_gap(TRAINERS[name], partly_chosen) > 0.2
+    assert measure_unchosen_gap(TRAINERS[name], partly_chosen) > 0.2
 
 
 def test_texts_can_be_left_out_of_a_network(partly_chosen: Dataset) -> None:
     config = replace(TRAINERS["sequence"].config, text_components=0)
     data_without_texts = remove_texts(partly_chosen)
     with_texts, without = (SASRecTrainer(config) for _ in range(2))
-    assert unchosen_gap(with_texts, partly_chosen) == unchosen_gap(without, data_without_texts)
+    assert measure_unchosen_gap(with_texts, partly_chosen) == measure_unchosen_gap(
+        without, data_without_texts
+    )
 
 
 def remove_texts(data: Dataset) -> Dataset:

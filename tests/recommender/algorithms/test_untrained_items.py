@@ -17,7 +17,7 @@ from recommender.algorithms.sequential.nextitnet_training import NextItNetTraine
 from recommender.algorithms.sequential.sasrec_training import SASRecTrainer
 from recommender.dataset import Dataset
 from recommender.types import Histories, InsufficientDataError
-from tests.recommender.checkerboard import ITEMS, PERSONAL, checkerboard
+from tests.recommender.checkerboard import ITEMS, PERSONAL_MODELS, make_checkerboard
 
 N_NEW = 6
 NETWORKS = ("sequence", "recurrent", "convolutional")
@@ -26,7 +26,7 @@ NETWORKS = ("sequence", "recurrent", "convolutional")
 @pytest.fixture(scope="module")
 def board_with_new_items() -> Dataset:
     """The checkerboard with six items more, of both colours in turn, that nobody chose."""
-    board = checkerboard()
+    board = make_checkerboard()
     assert board.image_embeddings is not None
     assert board.triple_tokens is not None
     embeddings = np.concatenate([board.image_embeddings, board.image_embeddings[:N_NEW]])
@@ -43,7 +43,7 @@ def board_with_new_items() -> Dataset:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_a_network_gives_them_its_mean_score(network: str, board_with_new_items: Dataset) -> None:
-    model: Recommender[Any] = PERSONAL[network]()
+    model: Recommender[Any] = PERSONAL_MODELS[network]()
     assert isinstance(model, SASRecTrainer | GRU4RecTrainer | NextItNetTrainer)
     model.fit(board_with_new_items, np.random.default_rng(0))
     histories = Histories.from_lists([[0, 4, 2], [1, 7, 3]])
@@ -81,7 +81,7 @@ def test_new_items_get_the_vectors_they_would_have_had_in_training(
 
 
 def test_an_item_without_an_image_is_similar_to_none() -> None:
-    board = checkerboard()
+    board = make_checkerboard()
     assert board.image_embeddings is not None
     embeddings = board.image_embeddings.copy()
     embeddings[3] = 0
@@ -111,7 +111,7 @@ def test_few_images_have_the_components_of_many() -> None:
 
 @pytest.mark.parametrize("n_images", [1, 2])
 def test_a_single_image_and_equal_images_give_finite_scores(n_images: int) -> None:
-    board = checkerboard()
+    board = make_checkerboard()
     embeddings = np.zeros((ITEMS, 8), np.float32)
     embeddings[:n_images] = 1
     model = VisualSimilarity()
@@ -124,7 +124,7 @@ def test_a_single_image_and_equal_images_give_finite_scores(n_images: int) -> No
     [(VisualSimilarity(), "no item has an image"), (TripleSimilarity(), "no item has triples")],
 )
 def test_a_model_without_content_is_refused_with_the_reason(model: Recommender[Any], reason: str) -> None:
-    without_data = replace(checkerboard(), image_embeddings=None, triple_tokens=None)
+    without_data = replace(make_checkerboard(), image_embeddings=None, triple_tokens=None)
     empty_data = replace(
         without_data, image_embeddings=np.zeros((ITEMS, 8), np.float32), triple_tokens=((),) * ITEMS
     )

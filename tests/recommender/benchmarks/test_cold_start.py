@@ -22,7 +22,7 @@ from recommender.benchmarks.cold_start import (
 )
 from recommender.dataset import Dataset, ItemContent
 from recommender.types import DataError
-from tests.recommender.checkerboard import ITEMS, checkerboard
+from tests.recommender.checkerboard import ITEMS, make_checkerboard
 
 CATEGORIES = [["shop", "even" if item % 2 == 0 else "odd"] for item in range(ITEMS)]
 
@@ -160,6 +160,6 @@ def test_a_split_without_cases_is_refused() -> None:
 
 
 def test_items_without_content_are_refused(board: Dataset) -> None:
-    bare = replace(checkerboard(), image_embeddings=None, triple_tokens=None, content=None)
+    bare = replace(make_checkerboard(), image_embeddings=None, triple_tokens=None, content=None)
     with pytest.raises(DataError, match="No item has content"):
         evaluate_cold_start(bare, CATEGORIES, cold_fraction=0.5, k=5, rng=np.random.default_rng(0), log=print)

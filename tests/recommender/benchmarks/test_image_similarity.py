@@ -14,7 +14,7 @@ import pytest
 from recommender.benchmarks.__main__ import run_benchmark
 from recommender.benchmarks.labelled_images import read_labelled_images
 from recommender.types import DataError
-from tests.drawings import drawing, picture_file
+from tests.drawings import draw_image, make_image_file
 
 KINDS = ("discs", "stripes")
 EACH = 6
@@ -32,11 +32,11 @@ def folders(tmp_path: Path) -> Path:
     for kind in KINDS:
         (tmp_path / "shop" / kind).mkdir(parents=True)
         for number in range(EACH):
-            (tmp_path / "shop" / kind / f"{number}.png").write_bytes(picture_file(kind, number))
+            (tmp_path / "shop" / kind / f"{number}.png").write_bytes(make_image_file(kind, number))
     return tmp_path / "shop"
 
 
-def idx(
+def write_idx_files(
     folder: Path, part: str, pixels: np.ndarray[tuple[int, int, int], np.dtype[np.uint8]], labels: list[int]
 ) -> Path:
     folder.mkdir(exist_ok=True)
@@ -58,9 +58,9 @@ def test_drawings_of_a_class_are_neighbours(folders: Path, tmp_path: Path) -> No
 
 
 def test_idx_files_are_selected_by_their_prefix(tmp_path: Path) -> None:
-    shots = [np.asarray(drawing(kind, number).convert("L")) for kind in KINDS for number in range(EACH)]
-    folder = idx(tmp_path / "idx", "t10k", np.stack(shots), [0] * EACH + [1] * EACH)
-    idx(folder, "train", np.stack(shots[:2]), [0, 1])
+    shots = [np.asarray(draw_image(kind, number).convert("L")) for kind in KINDS for number in range(EACH)]
+    folder = write_idx_files(tmp_path / "idx", "t10k", np.stack(shots), [0] * EACH + [1] * EACH)
+    write_idx_files(folder, "train", np.stack(shots[:2]), [0, 1])
     images = read_labelled_images(folder, prefix="t10k")
     assert (len(images), images.read_frames(0, 32).shape) == (2 * EACH, (1, 32, 32, 3))
     assert "each of 12" in run_images(folder, "--prefix", "t10k", "--k", 3)
@@ -68,10 +68,10 @@ def test_idx_files_are_selected_by_their_prefix(tmp_path: Path) -> None:
 
 
 def test_invalid_folders_are_refused_with_a_sentence(tmp_path: Path, folders: Path) -> None:
-    short = idx(tmp_path / "short", "x", np.zeros((2, 4, 4), np.uint8), [0])
-    cut = idx(tmp_path / "cut", "x", np.zeros((2, 4, 4), np.uint8), [0, 1])
+    short = write_idx_files(tmp_path / "short", "x", np.zeros((2, 4, 4), np.uint8), [0])
+    cut = write_idx_files(tmp_path / "cut", "x", np.zeros((2, 4, 4), np.uint8), [0, 1])
     (cut / "x-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x02\0")
-    mad = idx(tmp_path / "mad", "x", np.zeros((2, 4, 4), np.uint8), [0, 1])
+    mad = write_idx_files(tmp_path / "mad", "x", np.zeros((2, 4, 4), np.uint8), [0, 1])
     (mad / "x-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b no gzip")
     for folder, sentence in (
         (tmp_path / "nowhere", "There is no folder"),
@@ -85,7 +85,7 @@ def test_invalid_folders_are_refused_with_a_sentence(tmp_path: Path, folders: Pa
 
 
 def test_one_readable_image_is_not_enough(tmp_path: Path) -> None:
-    for kind, content in zip(KINDS, (picture_file("discs", 1), b"no image"), strict=True):
+    for kind, content in zip(KINDS, (make_image_file("discs", 1), b"no image"), strict=True):
         (tmp_path / kind).mkdir()
         (tmp_path / kind / "1.png").write_bytes(content)
     with pytest.raises(DataError, match="Fewer than two"):

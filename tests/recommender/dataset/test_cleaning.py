@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.time_units import DAY_MS
 from recommender.dataset import Dataset
 from recommender.dataset.cleaning import Cleaner
 from recommender.dataset.cleaning_report import CleaningReport
 from recommender.dataset.cleaning_rules import CleaningConfig
 from recommender.types import DataError
+from tenants.common.time_units import DAY_MS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 # Off the full minute, as a real clock's moments are.
 START = int(NOW.timestamp() * 1000) - 30 * DAY_MS + 1_234
 Event = tuple[str, str, float]
-OFF = CleaningConfig(repeat_window=timedelta(0))
+NO_REPEAT_WINDOW = CleaningConfig(repeat_window=timedelta(0))
 
 
-def data(rows: list[Event], weight: list[float] | None = None) -> Dataset:
+def make_data(rows: list[Event], weight: list[float] | None = None) -> Dataset:
     """(user, item, seconds after the start)."""
     return Dataset.from_events(
         [user for user, _item, _at in rows],
@@ -38,20 +38,20 @@ def clean(dataset: Dataset, config: CleaningConfig | None = None) -> tuple[Datas
     return Cleaner(config).clean(dataset, now=NOW)
 
 
-def rows_of(dataset: Dataset) -> list[list[str]]:
+def get_item_rows(dataset: Dataset) -> list[list[str]]:
     return [
         [dataset.item_ids[i] for i in dataset.raw_histories.slice_row(user)]
         for user in range(dataset.n_users)
     ]
 
 
-def crowd(size: int = 30, length: int = 8) -> list[Event]:
+def make_crowd(size: int = 30, length: int = 8) -> list[Event]:
     """People who choose something every hour."""
     return [(f"p{n}", f"i{(n + k) % 20}", 3600.0 * k + n) for n in range(size) for k in range(length)]
 
 
 def test_people_lose_nothing_and_the_data_is_the_very_same() -> None:
-    people = data(crowd())
+    people = make_data(make_crowd())
     cleaned, report = clean(people)
     assert cleaned is people
     assert (report.count_removed_events(), report.events_before, report.events_after) == ({}, 240, 240)
@@ -59,9 +59,9 @@ def test_people_lose_nothing_and_the_data_is_the_very_same() -> None:
 
 def test_an_immediate_repetition_is_one_event_with_the_greatest_weight() -> None:
     cleaned, report = clean(
-        data([("p", "a", 0), ("p", "a", 900), ("p", "b", 1800), ("p", "a", 2700)], [1, 5, 1, 2])
+        make_data([("p", "a", 0), ("p", "a", 900), ("p", "b", 1800), ("p", "a", 2700)], [1, 5, 1, 2])
     )
-    assert rows_of(cleaned) == [["a", "b", "a"]]
+    assert get_item_rows(cleaned) == [["a", "b", "a"]]
     assert cleaned.weight.tolist() == [5, 1, 2]
     assert cleaned.timestamp[0] == START
     assert report.count_removed_events() == {"immediate repetition": 1}
@@ -69,19 +69,19 @@ def test_an_immediate_repetition_is_one_event_with_the_greatest_weight() -> None
 
 def test_a_repetition_counts_once_within_the_window_and_again_beyond_it() -> None:
     cleaned, report = clean(
-        data(
+        make_data(
             [("p", "a", 0), ("p", "b", 5), ("p", "a", 29), ("p", "b", 36), ("p", "a", 58), ("p", "c", 60)],
             [1] * 4 + [3, 1],
         )
     )
-    assert rows_of(cleaned) == [["a", "b", "b", "c"]]
+    assert get_item_rows(cleaned) == [["a", "b", "b", "c"]]
     assert cleaned.weight.tolist() == [3, 1, 1, 1]
     assert report.rules["repetition in window"].events == 2
 
 
 def test_neighbours_left_by_the_window_are_not_merged_across_profiles() -> None:
-    cleaned, _report = clean(data([("p", "a", 0), ("q", "a", 1), ("q", "b", 2), ("p", "b", 3)]))
-    assert rows_of(cleaned) == [["a", "b"], ["a", "b"]]
+    cleaned, _report = clean(make_data([("p", "a", 0), ("q", "a", 1), ("q", "b", 2), ("p", "b", 3)]))
+    assert get_item_rows(cleaned) == [["a", "b"], ["a", "b"]]
 
 
 def test_events_without_times_are_no_repetitions_in_a_window() -> None:
@@ -91,13 +91,13 @@ def test_events_without_times_are_no_repetitions_in_a_window() -> None:
 
 def test_what_follows_a_burst_faster_than_any_person_is_removed_and_counted() -> None:
     burst = [("bot", f"i{n}", n / 50) for n in range(400)]
-    cleaned, report = clean(data([*crowd(), *burst]))
+    cleaned, report = clean(make_data([*make_crowd(), *burst]))
     assert (report.rules["burst"].events, report.rules["burst"].users) == (300, 1)
     assert (cleaned.n_users, cleaned.n_events) == (31, 340)
 
 
 def test_the_fastest_person_is_no_burst() -> None:
-    person = data([("p", f"i{n}", n / 9) for n in range(500)])
+    person = make_data([("p", f"i{n}", n / 9) for n in range(500)])
     assert clean(person)[1].rules["burst"].events == 0
 
 
@@ -111,7 +111,7 @@ def test_a_clock_of_days_is_no_burst() -> None:
     assert clean(years)[0] is years
 
 
-def robot(per_day: int, days: int = 3) -> list[Event]:
+def make_robot(per_day: int, days: int = 3) -> list[Event]:
     return [
         ("robot", f"i{n % 20}", day * 86_400 + n * 86_000 / per_day)
         for day in range(days)
@@ -120,37 +120,44 @@ def robot(per_day: int, days: int = 3) -> list[Event]:
 
 
 def test_a_profile_far_busier_than_everybody_else_is_a_bot() -> None:
-    cleaned, report = clean(data([*crowd(), *robot(1_200)]), OFF)
+    cleaned, report = clean(make_data([*make_crowd(), *make_robot(1_200)]), NO_REPEAT_WINDOW)
     assert (report.rules["bot"].events, report.rules["bot"].users) == (3_600, 1)
     assert "robot" not in cleaned.user_ids
     assert cleaned.n_users == len(cleaned.user_ids) == 30
-    assert cleaned.item_ids == data([*crowd(), *robot(1_200)]).item_ids
+    assert cleaned.item_ids == make_data([*make_crowd(), *make_robot(1_200)]).item_ids
 
 
 def test_a_busy_person_among_quiet_ones_is_none() -> None:
-    assert clean(data([*crowd(), *robot(900)]), OFF)[1].count_removed_events() == {}
+    assert (
+        clean(make_data([*make_crowd(), *make_robot(900)]), NO_REPEAT_WINDOW)[1].count_removed_events() == {}
+    )
 
 
 def test_where_everybody_is_busy_nobody_is_a_bot() -> None:
     busy = [(f"p{n}", f"i{k}", k * 86 + n) for n in range(25) for k in range(1_000)]
-    assert clean(data(busy))[1].count_removed_events() == {}
+    assert clean(make_data(busy))[1].count_removed_events() == {}
 
 
 def test_too_few_profiles_are_no_crowd_to_stand_out_from() -> None:
-    assert clean(data([*crowd(18), *robot(1_200)]), OFF)[1].rules["bot"].events == 0
-    assert clean(data([*crowd(19), *robot(1_200)]), OFF)[1].rules["bot"].events == 3_600
+    assert (
+        clean(make_data([*make_crowd(18), *make_robot(1_200)]), NO_REPEAT_WINDOW)[1].rules["bot"].events == 0
+    )
+    assert (
+        clean(make_data([*make_crowd(19), *make_robot(1_200)]), NO_REPEAT_WINDOW)[1].rules["bot"].events
+        == 3_600
+    )
 
 
 def test_a_profile_that_walks_the_whole_catalogue_slowly_is_a_bot() -> None:
     crawler = [("crawler", f"page{n}", n * 400) for n in range(5_000)]
-    assert clean(data([*crowd(), *crawler]))[1].rules["bot"].events == 5_000
+    assert clean(make_data([*make_crowd(), *crawler]))[1].rules["bot"].events == 5_000
 
 
 def test_short_histories_leave_until_all_have_enough() -> None:
     chain = [("p", "a", 0), ("p", "b", 99), ("q", "a", 0), ("q", "b", 99), ("r", "b", 0), ("r", "c", 99)]
     twice = CleaningConfig(min_user_events=2, min_item_events=2)
-    cleaned, report = clean(data(chain), twice)
-    assert (cleaned.user_ids, rows_of(cleaned)) == (("p", "q"), [["a", "b"], ["a", "b"]])
+    cleaned, report = clean(make_data(chain), twice)
+    assert (cleaned.user_ids, get_item_rows(cleaned)) == (("p", "q"), [["a", "b"], ["a", "b"]])
     assert (report.rules["short history"].events, report.rules["short history"].users) == (2, 1)
     assert cleaned.n_items == 3
 
@@ -158,11 +165,11 @@ def test_short_histories_leave_until_all_have_enough() -> None:
 def test_a_single_pass_looks_once() -> None:
     chain = [("p", "a", 0), ("p", "b", 99), ("q", "a", 0), ("q", "b", 99), ("r", "b", 0), ("r", "c", 99)]
     once = CleaningConfig(min_user_events=2, min_item_events=2, max_passes=1)
-    assert rows_of(clean(data(chain), once)[0]) == [["a", "b"], ["a", "b"], ["b"]]
+    assert get_item_rows(clean(make_data(chain), once)[0]) == [["a", "b"], ["a", "b"], ["b"]]
 
 
 def test_a_rule_that_would_leave_nothing_is_not_applied_and_says_so() -> None:
-    small = data([("p", "a", 0), ("q", "b", 99)])
+    small = make_data([("p", "a", 0), ("q", "b", 99)])
     cleaned, report = clean(small, CleaningConfig(min_user_events=5))
     assert cleaned is small
     assert "would have removed all events" in report.to_json()["rules"]["short history"]["skipped"]
@@ -170,27 +177,27 @@ def test_a_rule_that_would_leave_nothing_is_not_applied_and_says_so() -> None:
 
 def test_an_event_of_the_future_is_impossible_and_one_of_tomorrow_is_a_wrong_clock() -> None:
     days = 31 * 86_400
-    cleaned, report = clean(data([("p", "a", 0), ("p", "b", days - 86_400), ("p", "c", days)]))
-    assert rows_of(cleaned) == [["a", "b"]]
+    cleaned, report = clean(make_data([("p", "a", 0), ("p", "b", days - 86_400), ("p", "c", days)]))
+    assert get_item_rows(cleaned) == [["a", "b"]]
     assert report.count_removed_events() == {"impossible time": 1}
 
 
 def test_a_time_that_was_nan_is_impossible() -> None:
     nan = np.array([np.iinfo(np.int64).min, START, START + 1], dtype=np.int64)
     cleaned, report = clean(Dataset.from_events(["p"] * 3, ["a", "b", "c"], timestamp=nan))
-    assert rows_of(cleaned) == [["b", "c"]]
+    assert get_item_rows(cleaned) == [["b", "c"]]
     assert report.count_removed_events() == {"impossible time": 1}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 0.0, -1.0])
 def test_a_weight_that_says_nothing_is_not_learned_from(bad: float) -> None:
-    cleaned, report = clean(data([("p", "a", 0), ("p", "b", 99), ("q", "b", 0)], [1, bad, 1]))
-    assert rows_of(cleaned) == [["a"], ["b"]]
+    cleaned, report = clean(make_data([("p", "a", 0), ("p", "b", 99), ("q", "b", 0)], [1, bad, 1]))
+    assert get_item_rows(cleaned) == [["a"], ["b"]]
     assert report.count_removed_events() == {"unusable weight": 1}
 
 
 def test_nothing_usable_leaves_nothing() -> None:
-    cleaned, report = clean(data([("p", "a", 0), ("q", "b", 0)], [np.nan, np.nan]))
+    cleaned, report = clean(make_data([("p", "a", 0), ("q", "b", 0)], [np.nan, np.nan]))
     assert (cleaned.n_users, cleaned.n_events, cleaned.n_items) == (0, 0, 2)
     assert report.count_removed_events() == {"unusable weight": 2}
 
@@ -211,14 +218,14 @@ def test_no_event_at_all_is_no_fault() -> None:
     ids=["one event", "one user", "one item", "constant"],
 )
 def test_a_small_honest_data_set_is_never_emptied(rows: list[Event]) -> None:
-    cleaned, _report = clean(data(rows), CleaningConfig(min_user_events=3, min_item_events=3))
+    cleaned, _report = clean(make_data(rows), CleaningConfig(min_user_events=3, min_item_events=3))
     assert cleaned.n_events >= 1
-    assert cleaned.n_users == data(rows).n_users
+    assert cleaned.n_users == make_data(rows).n_users
 
 
 def test_a_profile_of_a_million_events_is_cleaned_in_seconds() -> None:
     size = 1_000_000
-    people = crowd()
+    people = make_crowd()
     flood = Dataset.from_events(
         ["flood"] * size + [user for user, *_rest in people],
         [f"i{n % 5_000}" for n in range(size)] + [item for _user, item, _at in people],
@@ -256,7 +263,7 @@ def test_counts_add_up_some_events_are_left_and_a_second_cleaning_repeats_itself
         repeat_window=timedelta(seconds=window),
         burst_events=burst,
     )
-    dirty = data([(user, item, float(at)) for user, item, at in rows])
+    dirty = make_data([(user, item, float(at)) for user, item, at in rows])
     cleaned, report = clean(dirty, config)
     again, same = clean(dirty, config)
     assert (

@@ -12,25 +12,25 @@ from recommender.dataset.item_files import parse_category_path, read_item_texts
 from recommender.types import DataError
 
 
-def written(folder: Path, name: str, text: str) -> Path:
+def write_file(folder: Path, name: str, text: str) -> Path:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def names(data: Dataset) -> dict[str, list[str]]:
+def get_item_rows(data: Dataset) -> dict[str, list[str]]:
     return {
         user: [data.item_ids[i] for i in data.histories.slice_row(n)] for n, user in enumerate(data.user_ids)
     }
 
 
 def test_lines_are_a_user_and_items_in_time_order(tmp_path: Path) -> None:
-    data = read_interactions(written(tmp_path, "a.txt", "u1 x y z\n\nu2 y\n"))
-    assert names(data) == {"u1": ["x", "y", "z"], "u2": ["y"]}
+    data = read_interactions(write_file(tmp_path, "a.txt", "u1 x y z\n\nu2 y\n"))
+    assert get_item_rows(data) == {"u1": ["x", "y", "z"], "u2": ["y"]}
 
 
 def test_items_of_the_catalogue_count_though_nobody_chose_them(tmp_path: Path) -> None:
-    data = read_interactions(written(tmp_path, "a.txt", "u1 x y\n"), {"y": "why", "w": "new"})
+    data = read_interactions(write_file(tmp_path, "a.txt", "u1 x y\n"), {"y": "why", "w": "new"})
     assert data.item_ids == ("x", "y", "w")
     assert data.content is not None
     assert data.content.texts == ("", "why", "new")
@@ -40,8 +40,8 @@ CSV = "user_id,item_id,timestamp\nu1,b,1700000100\nu1,a,1700000000\nu2,a,1700000
 
 
 def test_rows_are_put_in_time_order(tmp_path: Path) -> None:
-    data = read_interactions(written(tmp_path, "a.csv", CSV))
-    assert names(data) == {"u1": ["a", "b"], "u2": ["a"]}
+    data = read_interactions(write_file(tmp_path, "a.csv", CSV))
+    assert get_item_rows(data) == {"u1": ["a", "b"], "u2": ["a"]}
     assert data.timestamp.tolist()[0] == 1_700_000_000_000
 
 
@@ -49,7 +49,7 @@ def test_rows_are_put_in_time_order(tmp_path: Path) -> None:
     "moment", ["1700000000", "1700000000000", "2023-11-14T22:13:20Z", "2023-11-14 22:13:20"]
 )
 def test_seconds_milliseconds_and_dates_mean_the_same_moment(tmp_path: Path, moment: str) -> None:
-    data = read_interactions(written(tmp_path, "a.csv", f"user_id,item_id,timestamp\nu,i,{moment}\n"))
+    data = read_interactions(write_file(tmp_path, "a.csv", f"user_id,item_id,timestamp\nu,i,{moment}\n"))
     assert data.timestamp.tolist() == [1_700_000_000_000]
 
 
@@ -57,7 +57,7 @@ def test_parquet_reads_like_csv(tmp_path: Path) -> None:
     frame = pl.DataFrame({"user_id": [1, 1], "item_id": [7, 8], "rating": [5.0, 0.0]})
     frame.write_parquet(tmp_path / "a.parquet")
     data = read_interactions(tmp_path / "a.parquet")
-    assert names(data) == {"1": ["7"]}
+    assert get_item_rows(data) == {"1": ["7"]}
     assert data.weight.tolist() == [5.0]
 
 
@@ -102,8 +102,8 @@ def test_an_order_that_nobody_knows_is_not_that_of_the_file(tmp_path: Path) -> N
 
 def test_a_kind_gives_the_weight_and_a_dismissal_is_no_interaction(tmp_path: Path) -> None:
     rows = "user_id,item_id,kind\nu,a,purchase\nu,b,dismiss\nu,c,impression\nu,d,waved\n"
-    data = read_interactions(written(tmp_path, "a.csv", rows))
-    assert names(data) == {"u": ["a", "d"]}
+    data = read_interactions(write_file(tmp_path, "a.csv", rows))
+    assert get_item_rows(data) == {"u": ["a", "d"]}
     assert data.weight.tolist() == [5.0, 1.0]
 
 
@@ -127,7 +127,7 @@ def test_a_faulty_file_is_refused_in_one_sentence(
     tmp_path: Path, name: str, text: str, complaint: str
 ) -> None:
     with pytest.raises(DataError) as refused:
-        read_interactions(written(tmp_path, name, text))
+        read_interactions(write_file(tmp_path, name, text))
     assert complaint in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -146,13 +146,13 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
 
 def test_item_texts_hold_title_categories_and_description(tmp_path: Path) -> None:
     rows = 'item_id,title,categories,description\n1,Lipstick,Beauty > Make-up,matte\n2,"Soap, mild",,\n'
-    texts = read_item_texts(written(tmp_path, "i.csv", rows))
+    texts = read_item_texts(write_file(tmp_path, "i.csv", rows))
     assert all(word in texts["1"] for word in ("Lipstick", "Beauty", "Make-up", "matte"))
     assert "Soap, mild" in texts["2"]
 
 
 def test_attribute_lists_are_texts(tmp_path: Path) -> None:
-    texts = read_item_texts(written(tmp_path, "i.json", json.dumps({"4": [1, 2], "83": []})))
+    texts = read_item_texts(write_file(tmp_path, "i.json", json.dumps({"4": [1, 2], "83": []})))
     assert texts == {"4": "1 . 2", "83": ""}
 
 
@@ -188,5 +188,5 @@ def test_category_paths_come_in_many_forms(value: object, path: list[str]) -> No
 )
 def test_a_faulty_item_file_is_refused(tmp_path: Path, name: str, text: str, complaint: str) -> None:
     with pytest.raises(DataError) as refused:
-        read_item_texts(written(tmp_path, name, text))
+        read_item_texts(write_file(tmp_path, name, text))
     assert complaint in str(refused.value)

@@ -39,8 +39,8 @@ def test_vectors_have_length_one_or_zero() -> None:
     np.testing.assert_allclose(lengths, [1, 1, 0, 0], atol=1e-6)
 
 
-def test_a_new_item_is_near_the_history_it_belongs_to(every_fitted: dict[str, Recommender[Any]]) -> None:
-    loaded = TfidfContent.from_files(every_fitted["content"].to_files())
+def test_a_new_item_is_near_the_history_it_belongs_to(fitted_models: dict[str, Recommender[Any]]) -> None:
+    loaded = TfidfContent.from_files(fitted_models["content"].to_files())
     assert isinstance(loaded, TfidfContent)
     new = loaded.transform_texts(["crimson novelty", "azure novelty"])
     closeness = new @ loaded.compute_user_vector(np.array([0, 2], np.int32))

@@ -10,14 +10,14 @@ from recommender.dataset.splits import roll_forward
 from recommender.types import DataError
 
 
-def timed() -> Dataset:
+def make_timed_events() -> Dataset:
     users = ["a", "a", "a", "b", "b", "c"]
     items = ["p", "q", "r", "q", "r", "p"]
     return Dataset.from_events(users, items, timestamp=np.array([30, 10, 95, 20, 90, 99]))
 
 
 def test_events_of_a_user_stand_in_time_order() -> None:
-    data = timed()
+    data = make_timed_events()
     assert [data.item_ids[i] for i in data.histories.slice_row(0)] == ["q", "p", "r"]
 
 
@@ -35,7 +35,7 @@ def test_leave_last_out_hides_the_last_event_of_users_with_two() -> None:
 
 
 def test_a_time_split_learns_nothing_from_after_the_cut() -> None:
-    split = time_split(timed(), test_fraction=0.5)
+    split = time_split(make_timed_events(), test_fraction=0.5)
     assert split.train.timestamp.max() < 90
     assert [split.train.item_ids[i] for i in split.target] == ["r", "r"]
 

@@ -23,14 +23,14 @@ CONFIG = DriftConfig()
 MANY = (5_000, 5_000)
 
 
-def counts(*numbers: int) -> Int64Array:
+def make_counts(*numbers: int) -> Int64Array:
     return np.array(numbers, dtype=np.int64)
 
 
 def test_the_index_is_that_of_the_textbook() -> None:
     """By hand: (.4-.5) ln(.4/.5) + (.6-.5) ln(.6/.5) = .0405."""
-    assert psi(counts(50_000, 50_000), counts(40_000, 60_000)) == pytest.approx(0.0405, abs=1e-4)
-    assert psi(counts(7, 9, 0), counts(7, 9, 0)) == 0.0
+    assert psi(make_counts(50_000, 50_000), make_counts(40_000, 60_000)) == pytest.approx(0.0405, abs=1e-4)
+    assert psi(make_counts(7, 9, 0), make_counts(7, 9, 0)) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_the_index_is_that_of_the_textbook() -> None:
     [((500, 500), "steady"), ((400, 600), "steady"), ((330, 670), "moved"), ((200, 800), "drifted")],
 )
 def test_the_levels_are_those_of_credit_scoring(latest: tuple[int, int], level: str) -> None:
-    assert measure_shift(counts(500, 500), counts(*latest), MANY, CONFIG).level == level
+    assert measure_shift(make_counts(500, 500), make_counts(*latest), MANY, CONFIG).level == level
 
 
 def test_a_kind_that_appears_and_one_that_vanishes_are_drift() -> None:
-    assert measure_shift(counts(900, 0), counts(500, 400), MANY, CONFIG).level == "drifted"
-    assert measure_shift(counts(500, 400), counts(900, 0), MANY, CONFIG).level == "drifted"
+    assert measure_shift(make_counts(900, 0), make_counts(500, 400), MANY, CONFIG).level == "drifted"
+    assert measure_shift(make_counts(500, 400), make_counts(900, 0), MANY, CONFIG).level == "drifted"
 
 
 @pytest.mark.proof(row=32)
@@ -65,11 +65,11 @@ def test_chance_is_no_drift(scale: Scale, figure: Callable[..., bool]) -> None:
 def test_nothing_or_too_little_is_unknown(
     one: tuple[int, int], other: tuple[int, int], people: tuple[int, int]
 ) -> None:
-    assert measure_shift(counts(*one), counts(*other), people, CONFIG) == UNKNOWN_SHIFT
+    assert measure_shift(make_counts(*one), make_counts(*other), people, CONFIG) == UNKNOWN_SHIFT
 
 
 def test_a_constant_input_is_steady() -> None:
-    assert measure_shift(counts(0, 900), counts(0, 300), MANY, CONFIG).level == "steady"
+    assert measure_shift(make_counts(0, 900), make_counts(0, 300), MANY, CONFIG).level == "steady"
 
 
 def test_scores_that_fall_are_drift_and_those_that_stay_are_not() -> None:
@@ -104,8 +104,8 @@ def test_lists_that_narrow_are_drift() -> None:
 
 def test_the_worst_of_several_is_what_is_said() -> None:
     steady, drifted = (
-        measure_shift(counts(5, 5), counts(5, 5), MANY, CONFIG),
-        measure_shift(counts(90, 1), counts(1, 90), MANY, CONFIG),
+        measure_shift(make_counts(5, 5), make_counts(5, 5), MANY, CONFIG),
+        measure_shift(make_counts(90, 1), make_counts(1, 90), MANY, CONFIG),
     )
     assert find_worst_level({"a": steady, "b": drifted, "c": UNKNOWN_SHIFT}) == "drifted"
     assert find_worst_level({"c": UNKNOWN_SHIFT}) == find_worst_level({}) == "unknown"

@@ -12,7 +12,7 @@ from recommender.fitting.fit_options import FitOptions
 DAY = 86_400_000
 
 
-def diaries(users: int, *, at_once: bool) -> Dataset:
+def make_daily_events(users: int, *, at_once: bool) -> Dataset:
     """Ten events of each user, one a day; all from the same day on, or each user from one day later."""
     rows = [(user, day) for user in range(users) for day in range(10)]
     return Dataset.from_events(
@@ -27,7 +27,7 @@ def test_a_split_by_time_that_few_users_outlive_gives_way_to_each_last_event(
     at_once: bool, protocol: str
 ) -> None:
     ensemble = fit_ensemble(
-        diaries(MIN_VALIDATION_CASES + 20, at_once=at_once),
+        make_daily_events(MIN_VALIDATION_CASES + 20, at_once=at_once),
         FitOptions(model_names=("popularity", "transitions"), protocol="time-split"),
         rng=np.random.default_rng(0),
     )

@@ -24,11 +24,11 @@ from recommender.types import Float32Array, Histories, Int32Array, Int64Array
 RankFunction = Callable[[Float32Array, Histories, Int32Array], Int64Array]
 
 
-def ints(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
+def make_int32(*numbers: int) -> np.ndarray[Any, np.dtype[np.int32]]:
     return np.array(numbers, dtype=np.int32)
 
 
-def empty(rows: int) -> Histories:
+def make_empty_histories(rows: int) -> Histories:
     return Histories.from_lists([[]] * rows)
 
 
@@ -39,40 +39,40 @@ def test_recall_and_ndcg_agree_with_an_independent_implementation() -> None:
     run = {str(u): {str(i): float(s) for i, s in enumerate(row)} for u, row in enumerate(scores)}
     wanted = {str(u): {str(i): 1} for u, i in enumerate(target)}
     theirs = ir_measures.calc_aggregate([nDCG @ 10, R @ 10], wanted, run)
-    ranks = rank_targets(scores.copy(), empty(60), target)
+    ranks = rank_targets(scores.copy(), make_empty_histories(60), target)
     assert ndcg_at_k(ranks, 10).mean() == pytest.approx(theirs[nDCG @ 10])
     assert recall_at_k(ranks, 10).mean() == pytest.approx(theirs[R @ 10])
 
 
-def tied_target_is_last(rank: RankFunction) -> bool:
-    return rank(np.zeros((1, 5), np.float32), empty(1), ints(2)).tolist() == [4]
+def is_tied_target_last(rank: RankFunction) -> bool:
+    return rank(np.zeros((1, 5), np.float32), make_empty_histories(1), make_int32(2)).tolist() == [4]
 
 
 def test_ties_rank_the_target_last() -> None:
-    assert tied_target_is_last(rank_targets)
+    assert is_tied_target_last(rank_targets)
 
 
 def test_the_check_of_ties_sees_a_rank_that_counts_only_items_above() -> None:
     def flattering(scores: Float32Array, _histories: Histories, target: Int32Array) -> Int64Array:
         return (scores > scores[np.arange(len(target)), target][:, None]).sum(axis=1)
 
-    assert not tied_target_is_last(flattering)
+    assert not is_tied_target_last(flattering)
 
 
 def test_items_of_the_history_do_not_stand_in_the_way() -> None:
     scores = np.array([[9, 8, 7, 6]], np.float32)
-    assert rank_targets(scores, Histories.from_lists([[0, 1]]), ints(3)).tolist() == [1]
+    assert rank_targets(scores, Histories.from_lists([[0, 1]]), make_int32(3)).tolist() == [1]
 
 
 def test_a_target_already_in_the_history_is_still_ranked() -> None:
     scores = np.array([[9, 8, 7, 6]], np.float32)
-    assert rank_targets(scores, Histories.from_lists([[0, 1]]), ints(1)).tolist() == [0]
+    assert rank_targets(scores, Histories.from_lists([[0, 1]]), make_int32(1)).tolist() == [0]
 
 
 @pytest.mark.parametrize("bad", [-np.inf, np.nan])
 def test_a_target_that_cannot_be_scored_is_last(bad: float) -> None:
     scores = np.array([[1, bad, -np.inf, 0]], np.float32)
-    assert rank_targets(scores, empty(1), ints(1)).tolist() == [3]
+    assert rank_targets(scores, make_empty_histories(1), make_int32(1)).tolist() == [3]
 
 
 def test_coverage_counts_distinct_items_and_not_empty_places() -> None:

@@ -22,14 +22,14 @@ from recommender.features.specification import Feature, FeatureKind, FeatureSpec
 from recommender.types import DataError
 
 
-def encoded(kind: FeatureKind, train: list[Any], asked: list[Any], **config: Any) -> list[list[float]]:
+def fit_and_encode(kind: FeatureKind, train: list[Any], asked: list[Any], **config: Any) -> list[list[float]]:
     encoder = ENCODER_FITTERS[kind](train, EncodingConfig(**config))
     assert encoder.transform(asked).shape == (len(asked), len(encoder.columns))
     return [[round(float(v), 4) for v in row] for row in encoder.transform(asked).toarray()]
 
 
 def test_categories_have_a_column_each_and_one_for_others_and_one_for_none() -> None:
-    assert encoded("categorical", ["b", "a", "b"], ["a", "b", "new", None, math.nan, " "]) == [
+    assert fit_and_encode("categorical", ["b", "a", "b"], ["a", "b", "new", None, math.nan, " "]) == [
         [0, 1, 0, 0],
         [1, 0, 0, 0],
         [0, 0, 1, 0],
@@ -53,11 +53,11 @@ def test_rare_categories_and_those_beyond_the_limit_are_others() -> None:
 
 
 def test_standardised_numbers_have_mean_zero_and_variance_one() -> None:
-    assert encoded("numeric", [1, 3], [1, 3, 5, "7"]) == [[-1, 0], [1, 0], [3, 0], [5, 0]]
+    assert fit_and_encode("numeric", [1, 3], [1, 3, 5, "7"]) == [[-1, 0], [1, 0], [3, 0], [5, 0]]
 
 
 def test_normalised_numbers_lie_between_zero_and_one_even_if_new() -> None:
-    assert encoded("numeric", [10, 20], [10, 15, 20, 99, -99], scaling="min-max") == [
+    assert fit_and_encode("numeric", [10, 20], [10, 15, 20, 99, -99], scaling="min-max") == [
         *([0, 0], [0.5, 0], [1, 0]),
         *([1, 0], [0, 0]),
     ]
@@ -65,18 +65,18 @@ def test_normalised_numbers_lie_between_zero_and_one_even_if_new() -> None:
 
 @pytest.mark.parametrize("missing", [None, math.nan, math.inf, "", "many", 1e300, 10**400, [1]])
 def test_a_missing_number_is_the_median_of_training_and_marked(missing: object) -> None:
-    assert encoded("numeric", [0, 0, 1, 10, 10, missing], [missing], scaling="min-max") == [[0.1, 1]]
+    assert fit_and_encode("numeric", [0, 0, 1, 10, 10, missing], [missing], scaling="min-max") == [[0.1, 1]]
 
 
 @pytest.mark.parametrize("scaling", ["standard", "min-max"])
 @pytest.mark.parametrize("train", [[7, 7, 7], [7], [None, math.nan], []])
 def test_a_constant_and_a_number_never_seen_are_zeros(scaling: str, train: list[Any]) -> None:
-    assert encoded("numeric", train, [7, 8, None], scaling=scaling) == [[0, 0], [0, 0], [0, 1]]
+    assert fit_and_encode("numeric", train, [7, 8, None], scaling=scaling) == [[0, 0], [0, 0], [0, 1]]
 
 
 def test_midnight_is_beside_the_hour_before_and_opposite_of_noon() -> None:
     def at(hour: int) -> np.ndarray[Any, Any]:
-        return np.array(encoded("time", [], [datetime(2026, 6, 1, hour, tzinfo=UTC)])[0][:2])
+        return np.array(fit_and_encode("time", [], [datetime(2026, 6, 1, hour, tzinfo=UTC)])[0][:2])
 
     assert at(0).tolist() == [0, 1]
     assert np.linalg.norm(at(0) - at(23)) == pytest.approx(np.linalg.norm(at(0) - at(1)), abs=1e-3)
@@ -85,18 +85,18 @@ def test_midnight_is_beside_the_hour_before_and_opposite_of_noon() -> None:
 
 def test_monday_is_the_beginning_of_the_circle_of_the_week() -> None:
     monday, thursday = datetime(2026, 6, 1, 9, tzinfo=UTC), 0
-    assert encoded("time", [], [monday])[0][2:4] == [0, 1]
-    assert encoded("time", [], [thursday])[0][2:4] == [round(math.sin(6 * math.pi / 7), 4), -0.901]
+    assert fit_and_encode("time", [], [monday])[0][2:4] == [0, 1]
+    assert fit_and_encode("time", [], [thursday])[0][2:4] == [round(math.sin(6 * math.pi / 7), 4), -0.901]
 
 
 def test_a_missing_time_is_zeros_and_marked() -> None:
     naive = datetime(2026, 6, 1)  # noqa: DTZ001 - what is not aware is not a moment
-    assert encoded("time", [], [None, math.nan, naive]) == [[0] * 6 + [1]] * 3
+    assert fit_and_encode("time", [], [None, math.nan, naive]) == [[0] * 6 + [1]] * 3
 
 
 def test_tags_are_marked_once_each_and_unknown_ones_leave_no_trace() -> None:
     train = [["red", "new"], ["red"], None, ["red", "sale"]]
-    assert encoded("tags", train, [["sale", "red", "red", "blue"], [], None, "new"], max_values=3) == [
+    assert fit_and_encode("tags", train, [["sale", "red", "red", "blue"], [], None, "new"], max_values=3) == [
         *([1, 0, 1], [0, 0, 0]),
         *([0, 0, 0], [0, 1, 0]),
     ]
@@ -112,11 +112,11 @@ def test_the_tags_beyond_the_limit_are_the_rarest() -> None:
 
 
 def test_texts_are_rows_of_length_one() -> None:
-    rows = np.array(encoded("text", ["red mug", "blue mug"], ["red mug", "", None]))
+    rows = np.array(fit_and_encode("text", ["red mug", "blue mug"], ["red mug", "", None]))
     assert np.linalg.norm(rows, axis=1).round(3).tolist() == [1, 0, 0]
 
 
-STATED = FeatureSpecification(
+SPECIFICATION = FeatureSpecification(
     (
         Feature("brand", "item", "categorical"),
         Feature("price", "item", "numeric"),
@@ -138,12 +138,12 @@ TABLE: FeatureTable = {
 }
 
 
-def matrix(table: FeatureTable, rows: list[int]) -> FeatureMatrix:
-    return FeatureEncoder.fit(STATED, "item", table, np.array(rows, dtype=np.int64)).transform(table)
+def encode_table(table: FeatureTable, rows: list[int]) -> FeatureMatrix:
+    return FeatureEncoder.fit(SPECIFICATION, "item", table, np.array(rows, dtype=np.int64)).transform(table)
 
 
 def test_a_column_that_nobody_specified_is_never_read() -> None:
-    found = matrix(TABLE, [0, 1])
+    found = encode_table(TABLE, [0, 1])
     assert set(found.origins) == {"brand", "price", "since", "tags", "title"}
     assert found.values.dtype == np.float32
     assert found.values.shape == (4, len(found.names)) == (4, len(found.discrete))
@@ -151,22 +151,22 @@ def test_a_column_that_nobody_specified_is_never_read() -> None:
 
 
 def test_nothing_is_learned_from_a_row_outside_of_training() -> None:
-    found = matrix(TABLE, [0, 1])
+    found = encode_table(TABLE, [0, 1])
     assert not {"tags=z", "title~green"} & set(found.names)
     assert found.values[0, found.names.index("price")] == -1
 
 
 def test_a_column_that_is_not_there_is_missing_everywhere() -> None:
-    bare = FeatureEncoder.fit(STATED, "item", TABLE, np.array([0, 1])).transform({"price": [3.0, 2.0]})
+    bare = FeatureEncoder.fit(SPECIFICATION, "item", TABLE, np.array([0, 1])).transform({"price": [3.0, 2.0]})
     assert bare.values.shape[0] == 2
     assert bare.values[:, bare.names.index("brand missing")].toarray().ravel().tolist() == [1, 1]
 
 
 def test_columns_of_different_length_and_rows_outside_are_refused() -> None:
     with pytest.raises(DataError, match="differ in length"):
-        matrix({"brand": ["n"], "price": [1.0, 2.0]}, [0])
+        encode_table({"brand": ["n"], "price": [1.0, 2.0]}, [0])
     with pytest.raises(DataError, match="outside"):
-        matrix(TABLE, [4])
+        encode_table(TABLE, [4])
 
 
 ANYTHING: st.SearchStrategy[Any] = st.one_of(

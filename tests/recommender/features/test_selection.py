@@ -13,10 +13,10 @@ from recommender.types import DataError, Int64Array
 
 HALF = 100
 TARGET: Int64Array = np.repeat([0, 1], HALF).astype(np.int64)
-ALL: Int64Array = np.arange(2 * HALF, dtype=np.int64)
+ALL_ROWS: Int64Array = np.arange(2 * HALF, dtype=np.int64)
 
 
-def matrix(**columns: object) -> FeatureMatrix:
+def make_matrix(**columns: object) -> FeatureMatrix:
     """A column of zeros and ones is discrete; `a_b` is column b of the feature a."""
     values = np.column_stack([np.asarray(column, dtype=np.float32) for column in columns.values()])
     discrete = tuple(set(np.unique(values[:, j])) <= {0, 1} for j in range(values.shape[1]))
@@ -25,15 +25,15 @@ def matrix(**columns: object) -> FeatureMatrix:
     )
 
 
-def reasons(found: FeatureSelection) -> dict[str, str]:
+def get_drop_reasons(found: FeatureSelection) -> dict[str, str]:
     return {dropped.name: dropped.reason for dropped in found.dropped}
 
 
-def usual() -> FeatureMatrix:
+def make_usual_matrix() -> FeatureMatrix:
     rng = np.random.default_rng(3)
     rare = np.zeros(2 * HALF)
     rare[-4:] = 1
-    return matrix(
+    return make_matrix(
         telling=TARGET,
         always=np.ones(2 * HALF),
         nothing=np.zeros(2 * HALF),
@@ -45,15 +45,17 @@ def usual() -> FeatureMatrix:
 
 
 def test_each_column_is_dropped_for_its_own_reason() -> None:
-    found = select_features(usual(), TARGET, rows=ALL, config=FeatureSelectionConfig(min_information=0.1))
-    assert reasons(found) == {
+    found = select_features(
+        make_usual_matrix(), TARGET, rows=ALL_ROWS, config=FeatureSelectionConfig(min_information=0.1)
+    )
+    assert get_drop_reasons(found) == {
         "always": "constant",
         "nothing": "constant",
         "rare": "too rare",
         "even": "high chi-square p-value",
         "noise": "low mutual information",
     }
-    kept = found.select_columns(usual())
+    kept = found.select_columns(make_usual_matrix())
     assert kept.names == kept.origins == ("telling", "shifted")
     assert kept.values.shape == (2 * HALF, 2)
 
@@ -61,20 +63,23 @@ def test_each_column_is_dropped_for_its_own_reason() -> None:
 def test_the_figures_are_those_of_the_formulas() -> None:
     lean = np.zeros(2 * HALF)
     lean[:30], lean[HALF : HALF + 24] = 1, 1
-    found = select_features(matrix(lean=lean), TARGET, rows=ALL)
+    found = select_features(make_matrix(lean=lean), TARGET, rows=ALL_ROWS)
     # 54 ones where 27 are expected on each side: 2 * 3^2 / 27.
     assert found.dropped[0].statistic == pytest.approx(chi2_distribution.sf(2 / 3, 1), rel=1e-5)
     least = FeatureSelectionConfig(max_p_value=1, min_information=1)
-    perfect = select_features(matrix(telling=TARGET), TARGET, rows=ALL, config=least)
+    perfect = select_features(make_matrix(telling=TARGET), TARGET, rows=ALL_ROWS, config=least)
     assert perfect.dropped[0].statistic == pytest.approx(np.log(2), rel=1e-5)
 
 
 def test_an_id_has_too_many_values() -> None:
     ids = {f"id_{n}": np.arange(2 * HALF) // 10 == n for n in range(20)}
     found = select_features(
-        matrix(telling=TARGET, **ids), TARGET, rows=ALL, config=FeatureSelectionConfig(max_values=19)
+        make_matrix(telling=TARGET, **ids),
+        TARGET,
+        rows=ALL_ROWS,
+        config=FeatureSelectionConfig(max_values=19),
     )
-    assert reasons(found) == dict.fromkeys(ids, "too many values")
+    assert get_drop_reasons(found) == dict.fromkeys(ids, "too many values")
     assert {dropped.statistic for dropped in found.dropped} == {20.0}
 
 
@@ -82,32 +87,32 @@ def test_only_training_rows_are_looked_at() -> None:
     late = np.r_[np.zeros(HALF), np.ones(HALF)]
     rows = np.r_[np.arange(50), np.arange(HALF, 150)].astype(np.int64)
     early = np.r_[np.tile([0, 1], HALF // 2), late[HALF:]]
-    changed = np.where(np.isin(ALL, rows), early, 0)
-    one = select_features(matrix(a=early), TARGET, rows=rows)
-    other = select_features(matrix(a=changed), TARGET, rows=rows)
+    changed = np.where(np.isin(ALL_ROWS, rows), early, 0)
+    one = select_features(make_matrix(a=early), TARGET, rows=rows)
+    other = select_features(make_matrix(a=changed), TARGET, rows=rows)
     assert one.to_json() == other.to_json()
 
 
 def test_the_same_input_gives_the_same_answer() -> None:
     assert (
-        select_features(usual(), TARGET, rows=ALL).to_json()
-        == select_features(usual(), TARGET, rows=ALL).to_json()
+        select_features(make_usual_matrix(), TARGET, rows=ALL_ROWS).to_json()
+        == select_features(make_usual_matrix(), TARGET, rows=ALL_ROWS).to_json()
     )
 
 
-@pytest.mark.parametrize("target", [np.zeros(2 * HALF, np.int64), ALL], ids=["one class", "all classes"])
+@pytest.mark.parametrize("target", [np.zeros(2 * HALF, np.int64), ALL_ROWS], ids=["one class", "all classes"])
 def test_a_target_that_tells_nothing_is_not_asked_and_that_is_said(target: Int64Array) -> None:
-    found = select_features(usual(), target, rows=ALL)
+    found = select_features(make_usual_matrix(), target, rows=ALL_ROWS)
     assert found.note
-    assert set(reasons(found).values()) == {"constant", "too rare"}
+    assert set(get_drop_reasons(found).values()) == {"constant", "too rare"}
 
 
 def test_no_rows_and_no_columns_are_no_fault() -> None:
-    assert select_features(usual(), TARGET, rows=ALL[:0]).selected_columns.tolist() == []
+    assert select_features(make_usual_matrix(), TARGET, rows=ALL_ROWS[:0]).selected_columns.tolist() == []
     bare = FeatureMatrix(sparse.csr_matrix((2 * HALF, 0), dtype=np.float32), (), (), ())
-    assert select_features(bare, TARGET, rows=ALL).to_json() == {"kept": 0, "dropped": [], "note": ""}
+    assert select_features(bare, TARGET, rows=ALL_ROWS).to_json() == {"kept": 0, "dropped": [], "note": ""}
 
 
 def test_a_target_of_another_length_is_refused() -> None:
     with pytest.raises(DataError, match="one class for each row"):
-        select_features(usual(), TARGET[1:], rows=ALL[1:])
+        select_features(make_usual_matrix(), TARGET[1:], rows=ALL_ROWS[1:])

@@ -13,14 +13,14 @@ from recommender.features.specification import Feature, FeatureSpecification
 from recommender.types import DataError
 
 
-def specified(*features: Feature, never: tuple[str, ...] = ()) -> FeatureSpecification:
+def make_specification(*features: Feature, never: tuple[str, ...] = ()) -> FeatureSpecification:
     return FeatureSpecification(features, never)
 
 
 def test_features_are_asked_for_by_role_in_the_order_stated() -> None:
     brand, price = Feature("brand", "item", "categorical"), Feature("price", "item", "numeric")
     region = Feature("region", "user", "categorical", personal=True)
-    stated = specified(brand, region, price)
+    stated = make_specification(brand, region, price)
     assert (
         stated.select_features("item"),
         stated.select_features("user"),
@@ -39,7 +39,7 @@ def test_features_are_asked_for_by_role_in_the_order_stated() -> None:
 )
 def test_a_name_stated_twice_is_refused_with_what_differs(other: Feature, what: str) -> None:
     with pytest.raises(DataError, match=what):
-        specified(Feature("price", "item", "numeric"), other)
+        make_specification(Feature("price", "item", "numeric"), other)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_feature_that_makes_no_sense_is_refused(wrong: dict[str, Any], why: st
 )
 def test_a_denied_name_is_denied_in_every_spelling(never: str, name: str) -> None:
     with pytest.raises(DataError, match="is a denied attribute"):
-        specified(Feature(name, "user", "categorical", personal=True), never=(never,))
+        make_specification(Feature(name, "user", "categorical", personal=True), never=(never,))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_name_that_only_contains_the_letters_is_free(name: str) -> None:
 
 
 def test_what_is_denied_may_be_stated_as_not_allowed_and_is_no_feature() -> None:
-    stated = specified(Feature("gender", "user", "categorical", allowed=False), never=("sex",))
+    stated = make_specification(Feature("gender", "user", "categorical", allowed=False), never=("sex",))
     assert stated.select_features("user") == ()
 
 

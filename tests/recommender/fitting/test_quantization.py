@@ -61,9 +61,9 @@ def test_a_compressed_member_is_saved_as_small_as_it_is(
     assert ("int8" in stored) is (name not in ("popularity", "recent_popularity", "triple_similarity"))
 
 
-def test_many_histories_score_like_few(every_fitted: dict[str, Recommender[Any]]) -> None:
+def test_many_histories_score_like_few(fitted_models: dict[str, Recommender[Any]]) -> None:
     rows = Histories.from_lists([[user % 24, (user + 2) % 24] for user in range(MAX_ROWWISE_HISTORIES + 10)])
-    for model in (every_fitted["ease"], every_fitted["ease"].quantize()):
+    for model in (fitted_models["ease"], fitted_models["ease"].quantize()):
         few = np.concatenate([model.score(part) for _, part in rows.iter_chunks(MAX_ROWWISE_HISTORIES // 2)])
         np.testing.assert_allclose(model.score(rows), few, atol=1e-5)
 
@@ -80,7 +80,7 @@ def split() -> Split:
     return leave_last_out(Dataset.from_sequences(rows))
 
 
-class Spoiled(Transitions):
+class LossyTransitions(Transitions):
     """Compression takes away all that it knew."""
 
     def _quantize_arrays(self, arrays: Arrays) -> Arrays:
@@ -88,7 +88,7 @@ class Spoiled(Transitions):
         return narrow | {"data": np.zeros_like(narrow["data"])}
 
 
-def fitted_on(split: Split, *members: Recommender[Any]) -> dict[str, Recommender[Any]]:
+def fit_models(split: Split, *members: Recommender[Any]) -> dict[str, Recommender[Any]]:
     for member in members:
         member.fit(split.train, np.random.default_rng(0))
     return {member.name: member for member in members}
@@ -98,7 +98,7 @@ BLEND = Blend({"popularity": 0.01, "transitions": 1.0})
 
 
 def test_a_member_that_would_lose_too_much_is_served_as_it_was_trained(split: Split) -> None:
-    members = fitted_on(split, Popularity(), Spoiled())
+    members = fit_models(split, Popularity(), LossyTransitions())
     card = select_quantized_models(members, BLEND, split, k=10)
     assert card["models"]["transitions"]["compressed"] is False
     assert card["ndcg@10_after"] >= card["ndcg@10_before"] * (1 - card["limit"])
@@ -107,7 +107,7 @@ def test_a_member_that_would_lose_too_much_is_served_as_it_was_trained(split: Sp
 
 
 def test_the_card_tells_what_it_costs_and_what_it_saves(split: Split) -> None:
-    members = fitted_on(split, Popularity(), Transitions())
+    members = fit_models(split, Popularity(), Transitions())
     card = select_quantized_models(members, BLEND, split, k=10)
     served = quantize_ensemble(Ensemble(members, BLEND, 40, {"quantization": card}))
     told = served.training_report["quantization"]
@@ -127,5 +127,5 @@ def test_the_card_tells_what_it_costs_and_what_it_saves(split: Split) -> None:
 
 
 def test_without_a_measurement_everything_is_served_as_it_was_trained(split: Split) -> None:
-    ensemble = Ensemble(fitted_on(split, Popularity(), Transitions()), BLEND, 40)
+    ensemble = Ensemble(fit_models(split, Popularity(), Transitions()), BLEND, 40)
     assert quantize_ensemble(ensemble) is ensemble

@@ -22,13 +22,13 @@ from recommender.dataset import Dataset
 from recommender.fitting.progress_tracker import ProgressTracker
 from recommender.fitting.warm_start import warm_start_models
 from recommender.types import Histories, ignore_progress
-from tests.recommender.checkerboard import EVERY, ITEMS, SMALL
+from tests.recommender.checkerboard import ALL_MODELS, ITEMS, SMALL
 
-FORMER = Path(__file__).parents[1] / "sasrec_artefact"
+OLD_ARTEFACT = Path(__file__).parents[1] / "sasrec_artefact"
 NETWORKS = ("sequence", "recurrent", "convolutional")
 
 
-def read_back(model: Any) -> OnnxSequentialModel[Any]:
+def load_quantized(model: Any) -> OnnxSequentialModel[Any]:
     """What a serving process has of it, in fewer bytes."""
     served = MODEL_REGISTRY[model.name].from_files(model.quantize().to_files())
     assert isinstance(served, OnnxSequentialModel)
@@ -37,22 +37,22 @@ def read_back(model: Any) -> OnnxSequentialModel[Any]:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_scores_as_before_wherever_the_items_have_moved(
-    name: str, every_fitted: dict[str, Any], board: Dataset
+    name: str, fitted_models: dict[str, Any], board: Dataset
 ) -> None:
-    served = read_back(every_fitted[name])
+    served = load_quantized(fitted_models[name])
     place = np.array([-1, *range(2, ITEMS), 0, -1], np.int32)
-    trainer = EVERY[name]()
+    trainer = ALL_MODELS[name]()
     assert isinstance(trainer, SequentialTrainer)
     assert trainer.warm_start(served, place, np.random.default_rng(0))
     assert trainer._trained_network is not None
     rows = trainer._trained_network.item_embedding.weight.detach().numpy()[:-1]
     np.testing.assert_array_equal(rows[place >= 0], served.get_item_embeddings()[place[place >= 0]])
-    trainer.fit_partial(moved(board, place), np.random.default_rng(0))
+    trainer.fit_partial(renumber_items(board, place), np.random.default_rng(0))
     answer = trainer.recommend(Histories.from_lists([[1, 3, 5], [2, 4, 6]]), 5)
     assert (place[answer.items] % 2 == [[0], [1]]).all()
 
 
-def moved(board: Dataset, place: np.ndarray[Any, Any]) -> Dataset:
+def renumber_items(board: Dataset, place: np.ndarray[Any, Any]) -> Dataset:
     """The same events in the numbers of today; item 1 is not sold any more."""
     number = {int(old): new for new, old in enumerate(place) if old >= 0}
     rows = [
@@ -62,11 +62,11 @@ def moved(board: Dataset, place: np.ndarray[Any, Any]) -> Dataset:
     return Dataset.from_sequences(rows, n_items=len(place))
 
 
-def test_what_it_goes_on_from_is_what_was_learned(every_fitted: dict[str, Any]) -> None:
-    served = read_back(every_fitted["sequence"])
+def test_what_it_goes_on_from_is_what_was_learned(fitted_models: dict[str, Any]) -> None:
+    served = load_quantized(fitted_models["sequence"])
     trainer = SASRecTrainer(SMALL)
     assert trainer.warm_start(served, np.arange(ITEMS, dtype=np.int32), np.random.default_rng(5))
-    mine, its = trainer._trained_network, every_fitted["sequence"]._trained_network
+    mine, its = trainer._trained_network, fitted_models["sequence"]._trained_network
     assert mine is not None
     # The table was kept in one byte a number.
     np.testing.assert_allclose(mine.get_item_embeddings(), its.get_item_embeddings(), atol=0.02)
@@ -94,14 +94,14 @@ def test_a_new_item_begins_as_what_its_text_says() -> None:
 
 
 def test_a_model_without_weights_cannot_be_gone_on_from(board: Dataset) -> None:
-    former = SASRec.load(FORMER)
+    former = SASRec.load(OLD_ARTEFACT)
     trainer = SASRecTrainer(former.config)
     assert not trainer.warm_start(former, np.arange(former.items, dtype=np.int32), np.random.default_rng(0))
     assert trainer._trained_network is None
 
 
 def test_an_ensemble_with_a_network_that_cannot_go_on_is_not_continued() -> None:
-    former = SASRec.load(FORMER)
+    former = SASRec.load(OLD_ARTEFACT)
     live = Ensemble({former.name: former}, Blend({former.name: 1.0}), former.items)
     place = np.arange(former.items, dtype=np.int32)
     asked: dict[str, Any] = {
@@ -112,7 +112,7 @@ def test_an_ensemble_with_a_network_that_cannot_go_on_is_not_continued() -> None
     assert warm_start_models(live, place, **asked) is None
 
 
-def test_a_model_of_another_shape_cannot_be_gone_on_from(every_fitted: dict[str, Any]) -> None:
+def test_a_model_of_another_shape_cannot_be_gone_on_from(fitted_models: dict[str, Any]) -> None:
     trainer = SASRecTrainer(SASRecConfig(dimensions=8))
     place = np.arange(ITEMS, dtype=np.int32)
-    assert not trainer.warm_start(read_back(every_fitted["sequence"]), place, np.random.default_rng(0))
+    assert not trainer.warm_start(load_quantized(fitted_models["sequence"]), place, np.random.default_rng(0))

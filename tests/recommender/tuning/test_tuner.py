@@ -30,7 +30,7 @@ MODELS = ("popularity", "recent_popularity")
 AMPLE = TuningBudget(seconds=60, trials=12)
 
 
-def fashion(users: int = 400) -> Dataset:
+def make_fashion_events(users: int = 400) -> Dataset:
     """Everybody chooses among the twelve items of these ten days; forty days in all."""
     rng = np.random.default_rng(3)
     user, item, at = [], [], []
@@ -44,7 +44,7 @@ def fashion(users: int = 400) -> Dataset:
 
 @pytest.fixture(scope="module")
 def split() -> Split:
-    return time_split(fashion())
+    return time_split(make_fashion_events())
 
 
 def tune(
@@ -96,7 +96,7 @@ def make_search(split: Split, *trials: Any) -> ModelSearch:
     return ModelSearch(spec, split, split, 10, 0, list(trials), lambda: None)
 
 
-def trial(ndcg: float, held_out_ndcg: float | None, **overrides: float) -> Any:
+def make_trial(ndcg: float, held_out_ndcg: float | None, **overrides: float) -> Any:
     return {
         "stage": "training",
         "overrides": overrides,
@@ -107,7 +107,7 @@ def trial(ndcg: float, held_out_ndcg: float | None, **overrides: float) -> Any:
 
 
 def test_what_the_held_out_events_do_not_confirm_is_not_kept(split: Split) -> None:
-    search = make_search(split, trial(0.1, 0.10), trial(0.3, 0.09, half_life_days=1.0))
+    search = make_search(split, make_trial(0.1, 0.10), make_trial(0.3, 0.09, half_life_days=1.0))
     assert search.find_best_trial()["overrides"] == {"half_life_days": 1.0}
     assert search.select_trial()["overrides"] == {}
 
@@ -140,7 +140,7 @@ def test_figures_on_other_events_are_not_taken_over(split: Split) -> None:
     log = SearchLog(
         data_description="other events",
         spent_seconds=1e9,
-        trials_by_model={"recent_popularity": [trial(9.9, 9.9)]},
+        trials_by_model={"recent_popularity": [make_trial(9.9, 9.9)]},
     )
     assert tune(split, log=log).report["models"]["recent_popularity"]["ndcg"]["best"] < 1
 
