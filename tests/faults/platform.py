@@ -183,9 +183,9 @@ class Platform:
 def kill_with_children(process: psutil.Process) -> None:
     """Kills all processes at once, as a power loss does: no child has time to finish."""
     family = [process, *process.children(recursive=True)]
-    for member in family:
+    for child in family:
         with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
+            child.kill()
 
 
 class EventSender:

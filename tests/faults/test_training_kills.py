@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.faults.platform import EventSender, Platform, wait_until
-from tests.training.spaces import ITEMS, LENGTH, PROFILES, in_order
+from tests.training.tenants import ITEMS, LENGTH, PROFILES, walk_in_order
 
 pytestmark = [pytest.mark.faults, pytest.mark.proof(row=25), pytest.mark.timeout(3600)]
 KILLS = 20
@@ -42,7 +42,7 @@ def api_key(platform: Platform) -> str:
     platform.send(api_key, "items/batch", {"items": items})
     start = datetime.now(UTC) - timedelta(days=30)
     rows = [
-        {"profile_id": f"p{user}", "item_id": f"i{in_order(user, step)}", "kind": "view",
+        {"profile_id": f"p{user}", "item_id": f"i{walk_in_order(user, step)}", "kind": "view",
          "at": (start + timedelta(hours=6 * step, minutes=user)).isoformat()}
         for user in range(PROFILES) for step in range(LENGTH)
     ]  # fmt: skip
