@@ -182,10 +182,10 @@ class Platform:
 
 def kill_with_children(process: psutil.Process) -> None:
     """Kills all processes at once, as a power loss does: no child has time to finish."""
-    family = [process, *process.children(recursive=True)]
-    for child in family:
+    processes = [process, *process.children(recursive=True)]
+    for victim in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
-            child.kill()
+            victim.kill()
 
 
 class EventSender:

@@ -44,12 +44,10 @@ def test_item_by_item_with_few_items_ranks_much_as_the_dense_solution() -> None:
     rows = [(20 * rng.integers(0, 6) + rng.permutation(30)[:7]).tolist() for _ in range(600)]
     data = Dataset.from_sequences(rows, n_items=130)
     dense, sparse = (fit_ease(data, dense_items=bound, n_candidates=25) for bound in (200, 10))
-    overlaps = [
-        len(set(sparse_row) & set(dense_row)) / 5
-        for sparse_row, dense_row in zip(
-            recommend_five(sparse, rows[:200]), recommend_five(dense, rows[:200]), strict=True
-        )
-    ]
+    sparse_rows, dense_rows = recommend_five(sparse, rows[:200]), recommend_five(dense, rows[:200])
+    overlaps = []
+    for sparse_row, dense_row in zip(sparse_rows, dense_rows, strict=True):
+        overlaps.append(len(set(sparse_row) & set(dense_row)) / 5)
     assert np.mean(overlaps) > 0.7
 
 

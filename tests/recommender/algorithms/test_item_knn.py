@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -18,11 +20,15 @@ def fit_model(**settings: float) -> ItemKNN:
 
 def compute_similarity(alpha: float) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Pair by pair from the definition."""
-    users = [{user for user, row in enumerate(ROWS) if item in row} for item in range(5)]
+    users_by_item: list[set[int]] = []
+    for item in range(5):
+        users_by_item.append({user for user, row in enumerate(ROWS) if item in row})
     matrix = np.zeros((5, 5))
-    for i, j in ((i, j) for i in range(5) for j in range(5) if i != j and users[i] & users[j]):
-        common = len(users[i] & users[j])
-        matrix[i, j] = common / np.sqrt(len(users[i]) * len(users[j])) * common / (common + alpha)
+    for i, j in permutations(range(5), 2):
+        n_common = len(users_by_item[i] & users_by_item[j])
+        if n_common:
+            cosine = n_common / np.sqrt(len(users_by_item[i]) * len(users_by_item[j]))
+            matrix[i, j] = cosine * n_common / (n_common + alpha)
     return matrix
 
 

@@ -115,7 +115,10 @@ def test_a_list_of_no_items_is_refused(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_data_is_cleaned_only_on_request(tmp_path: Path) -> None:
-    lines = [f"u{user} " + " ".join(str((user + n // 2) % 9) for n in range(8)) for user in range(40)]
+    lines = []
+    for user in range(40):
+        items = [str((user + n // 2) % 9) for n in range(8)]
+        lines.append(" ".join([f"u{user}", *items]))
     repeats = tmp_path / "repeats.txt"
     repeats.write_text("\n".join(lines), encoding="utf-8")
     metrics, tables = {}, {}

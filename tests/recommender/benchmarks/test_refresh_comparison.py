@@ -15,8 +15,11 @@ from recommender.types import DataError
 @pytest.fixture
 def walks(tmp_path: Path) -> Path:
     path = tmp_path / "walks.txt"
-    rows = [f"u{n} " + " ".join(f"i{(7 * n + step) % 30}" for step in range(7)) for n in range(90)]
-    path.write_text("\n".join(rows), encoding="utf-8")
+    lines = []
+    for user in range(90):
+        items = [f"i{(7 * user + step) % 30}" for step in range(7)]
+        lines.append(" ".join([f"u{user}", *items]))
+    path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 

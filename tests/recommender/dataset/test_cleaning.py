@@ -39,10 +39,10 @@ def clean(dataset: Dataset, config: CleaningConfig | None = None) -> tuple[Datas
 
 
 def get_item_rows(dataset: Dataset) -> list[list[str]]:
-    return [
-        [dataset.item_ids[i] for i in dataset.raw_histories.slice_row(user)]
-        for user in range(dataset.n_users)
-    ]
+    rows = []
+    for user in range(dataset.n_users):
+        rows.append([dataset.item_ids[item] for item in dataset.raw_histories.slice_row(user)])
+    return rows
 
 
 def make_crowd(size: int = 30, length: int = 8) -> list[Event]:
@@ -189,9 +189,9 @@ def test_a_time_that_was_nan_is_impossible() -> None:
     assert report.count_removed_events() == {"impossible time": 1}
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 0.0, -1.0])
-def test_events_of_unusable_weight_are_removed(bad: float) -> None:
-    cleaned, report = clean(make_data([("p", "a", 0), ("p", "b", 99), ("q", "b", 0)], [1, bad, 1]))
+@pytest.mark.parametrize("weight", [np.nan, np.inf, -np.inf, 0.0, -1.0])
+def test_events_of_unusable_weight_are_removed(weight: float) -> None:
+    cleaned, report = clean(make_data([("p", "a", 0), ("p", "b", 99), ("q", "b", 0)], [1, weight, 1]))
     assert get_item_rows(cleaned) == [["a"], ["b"]]
     assert report.count_removed_events() == {"unusable weight": 1}
 

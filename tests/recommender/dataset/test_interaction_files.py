@@ -19,9 +19,10 @@ def write_file(folder: Path, name: str, text: str) -> Path:
 
 
 def get_item_rows(data: Dataset) -> dict[str, list[str]]:
-    return {
-        user: [data.item_ids[i] for i in data.histories.slice_row(n)] for n, user in enumerate(data.user_ids)
-    }
+    rows = {}
+    for index, user_id in enumerate(data.user_ids):
+        rows[user_id] = [data.item_ids[item] for item in data.histories.slice_row(index)]
+    return rows
 
 
 def test_lines_are_a_user_and_items_in_time_order(tmp_path: Path) -> None:
@@ -78,11 +79,9 @@ def test_is_last_marks_the_final_event_of_unordered_data(tmp_path: Path) -> None
     data = read_interactions(path)
     assert not data.has_timestamps
     assert not data.is_ordered
-    rows = [
-        [data.item_ids[item] for item in data.histories.slice_row(data.user_ids.index(user))] for user in "ab"
-    ]
-    assert [row[-1] for row in rows] == ["z", "z"]
-    assert [set(row) for row in rows] == [{"y", "w", "z"}, {"x", "z"}]
+    rows = get_item_rows(data)
+    assert [rows[user][-1] for user in "ab"] == ["z", "z"]
+    assert [set(rows[user]) for user in "ab"] == [{"y", "w", "z"}, {"x", "z"}]
     second_data = read_interactions(path)
     assert second_data.item.tolist() == data.item.tolist()
     path.write_text("user_id,item_id,is_last\na,z,yes\n")

@@ -71,9 +71,9 @@ def test_a_target_already_in_the_history_is_still_ranked() -> None:
     assert rank_targets(scores, Histories.from_lists([[0, 1]]), make_int32(1)).tolist() == [0]
 
 
-@pytest.mark.parametrize("bad", [-np.inf, np.nan])
-def test_a_target_that_cannot_be_scored_is_last(bad: float) -> None:
-    scores = np.array([[1, bad, -np.inf, 0]], np.float32)
+@pytest.mark.parametrize("invalid_score", [-np.inf, np.nan])
+def test_a_target_that_cannot_be_scored_is_last(invalid_score: float) -> None:
+    scores = np.array([[1, invalid_score, -np.inf, 0]], np.float32)
     assert rank_targets(scores, make_empty_histories(1), make_int32(1)).tolist() == [3]
 
 

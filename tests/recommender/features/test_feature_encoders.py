@@ -25,7 +25,8 @@ from recommender.types import DataError
 def fit_and_encode(kind: FeatureKind, train: list[Any], rows: list[Any], **config: Any) -> list[list[float]]:
     encoder = ENCODER_FITTERS[kind](train, EncodingConfig(**config))
     assert encoder.transform(rows).shape == (len(rows), len(encoder.columns))
-    return [[round(float(value), 4) for value in row] for row in encoder.transform(rows).toarray()]
+    encoded_rows: list[list[float]] = encoder.transform(rows).toarray().astype(float).round(4).tolist()
+    return encoded_rows
 
 
 def test_categories_have_a_column_each_and_one_for_others_and_one_for_missing() -> None:

@@ -57,10 +57,10 @@ def test_a_warm_started_network_scores_as_before_over_renumbered_items(
 def renumber_items(board: Dataset, old_index: np.ndarray[Any, Any]) -> Dataset:
     """Renumbers the items of all events. Events of item 1, which has left the catalogue, are dropped."""
     new_index = {int(old): new for new, old in enumerate(old_index) if old >= 0}
-    rows = [
-        [new_index[item] for item in board.histories.slice_row(user).tolist() if item in new_index]
-        for user in range(board.n_users)
-    ]
+    rows = []
+    for user in range(board.n_users):
+        history = board.histories.slice_row(user).tolist()
+        rows.append([new_index[item] for item in history if item in new_index])
     return Dataset.from_sequences(rows, n_items=len(old_index))
 
 

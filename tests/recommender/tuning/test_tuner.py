@@ -213,8 +213,11 @@ def test_a_tuned_setting_reaches_the_model() -> None:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     path = tmp_path / "walks.txt"
-    rows = [f"u{n} " + " ".join(f"i{(7 * n + step) % 40}" for step in range(8)) for n in range(120)]
-    path.write_text("\n".join(rows), encoding="utf-8")
+    lines = []
+    for user in range(120):
+        items = [f"i{(7 * user + step) % 40}" for step in range(8)]
+        lines.append(" ".join([f"u{user}", *items]))
+    path.write_text("\n".join(lines), encoding="utf-8")
     return path
 
 
