@@ -63,7 +63,7 @@ def test_an_empty_tenant_answers_a_profile_by_its_rules(tenant: TenantRef, actor
     nurse, cook = ask(tenant, actor, profile_id="ann"), ask(tenant, actor, profile_id="bob")
     assert (nurse.stage, ids(nurse)) == ("knowledge", ["d", "f"])
     assert nurse.fallback_reason is not None
-    assert nurse.fallback_reason.startswith("No model has learned from this history yet")
+    assert nurse.fallback_reason.startswith("No trained model could be used")
     assert [(why.kind, why.evidence) for why in nurse.items[0].reasons] == [("rule", ["about d"])]
     assert (cook.stage, ids(cook)) == ("recent", ["f", "c"])
 
