@@ -28,7 +28,7 @@ from tenants.privacy.erasure import erase_profile
 from tenants.privacy.export import export_profile
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import order_training
+from tests.training.tenants import request_training
 
 PROFILES = ("ann", "bob", "eve")
 ITEMS = ("mug", "cup", "pot")
@@ -200,7 +200,7 @@ class Space(RuleBasedStateMachine):
     @rule()
     def train(self) -> None:
         """The worker's own function; a job ends once, and makes one version at most."""
-        job_id = order_training(self.tenant, self.actor)
+        job_id = request_training(self.tenant, self.actor)
         before = self._versions()
         for _ in range(2):
             run_training_job(self.tenant, job_id, owner="machine", actor=self.actor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-CLEANING, FACTS = "tests/recommender/dataset/test_cleaning.py", "tests/training/test_facts.py"
+CLEANING, FACTS = "tests/recommender/dataset/test_cleaning.py", "tests/training/test_attribute_features.py"
 ENCODERS, SELECTION = (
     "tests/recommender/features/test_feature_encoders.py",
     "tests/recommender/features/test_selection.py",
@@ -51,7 +51,7 @@ FEATURE_SEEDS = (
         "recommender/tenant_data/interaction_builder.py",
         "for name, count in cleaning.count_removed_events().items():",
         "for name, count in {}.items():",
-        "tests/training/test_sources.py",
+        "tests/training/test_interactions.py",
     ),
     Seed(
         "evaluation cleans unasked",

@@ -111,21 +111,21 @@ GROWTH_SEEDS = (
         "recommender/training/refresh.py",
         "fraction = float(is_new.mean()) / 2",
         "fraction = 0.5",
-        "tests/training/test_going_on.py",
+        "tests/training/test_refresh.py",
     ),
     Seed(
         "everything is learned afresh for ever less",
         "recommender/training/refresh_schedule.py",
         "return age < MAX_FULL_TRAINING_AGE and",
         "return",
-        "tests/training/test_going_on.py",
+        "tests/training/test_refresh.py",
     ),
     Seed(
         "a full training never comes again",
         "recommender/training/refresh_schedule.py",
         "n_new_events < MAX_FULL_TRAINING_GROWTH * n_events",
         "n_events >= 0",
-        "tests/training/test_going_on.py",
+        "tests/training/test_refresh.py",
     ),
     Seed(
         "each machine goes its own way",
@@ -139,7 +139,7 @@ GROWTH_SEEDS = (
         "recommender/training/distributed.py",
         "or dataset.n_events < settings.LEPTON_RAY_MIN_EVENTS",
         "or dataset.n_events < 0",
-        "tests/training/test_crew.py",
+        "tests/training/test_distributed.py",
     ),
     Seed(
         "measuring takes memory with the catalogue",

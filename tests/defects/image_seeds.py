@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-PICTURES, LOOKING = "tests/data/test_pictures.py", "tests/training/test_looking.py"
+PICTURES, LOOKING = "tests/data/test_pictures.py", "tests/training/test_image_embeddings.py"
 VIDEOS, READER = "tests/data/test_videos.py", "tests/data/test_video_reader.py"
 UNMET = "tests/recommender/algorithms/test_untrained_items.py"
 
@@ -98,21 +98,21 @@ IMAGE_SEEDS = (
         "tenants/data/actions/images.py",
         "    s.cursor().execute(_DELETE_EMBEDDING, (s.tenant_id, number))\n",
         "",
-        f"{LOOKING}::test_only_new_images_are_looked_at_again",
+        f"{LOOKING}::test_only_changed_images_are_embedded_again",
     ),
     Seed(
         "the vector of an image that changed meanwhile is stored",
         "tenants/data/actions/image_embeddings.py",
         "AND g.item_no = t.n AND g.updated_at = t.a",
         "AND g.item_no = t.n AND t.a IS NOT NULL",
-        f"{LOOKING}::test_a_look_that_was_read_before_the_image_changed_is_not_kept",
+        f"{LOOKING}::test_an_embedding_of_a_replaced_image_is_not_stored",
     ),
     Seed(
         "one unreadable image stops the looking",
         "recommender/features/image_encoder.py",
         "            except DataError:\n                unreadable.append(position)",
         "            except ZeroDivisionError:\n                unreadable.append(position)",
-        f"tests/recommender/features/test_image_encoder.py {LOOKING}::test_an_image_that_cannot_be_read_hinders_no_other",
+        f"tests/recommender/features/test_image_encoder.py {LOOKING}::test_an_unreadable_image_does_not_block_others",
     ),
     Seed(
         "the image network pads on the wrong side",
@@ -126,14 +126,14 @@ IMAGE_SEEDS = (
         "tenants/data/queries/image_embeddings.py",
         "WHERE g.tenant_id = %s AND g.item_no > %s AND i.live AND l.encoder IS DISTINCT FROM %s",
         "WHERE g.tenant_id = %s AND g.item_no > %s AND i.live AND %s <> ''",
-        f"{LOOKING}::test_only_new_images_are_looked_at_again",
+        f"{LOOKING}::test_only_changed_images_are_embedded_again",
     ),
     Seed(
         "serving does not hear of the images of new items",
         "tenants/data/actions/image_embeddings.py",
         "    catalog.touch_items(s, numbers)\n",
         "",
-        f"{LOOKING}::test_a_new_item_is_recommended_by_its_look_before_the_next_training",
+        f"{LOOKING}::test_a_new_item_is_recommended_by_its_image_before_the_next_training",
     ),
     Seed(
         "an item without an image looks like all others",
@@ -199,7 +199,7 @@ KNOWLEDGE_SEEDS = (
         "recommender/serving/rules/matching.py",
         "    if filters.items is None or find_denied_names(rule, denials):\n",
         "    if filters.items is None:\n",
-        "tests/serving/test_knowledge.py",
+        "tests/serving/test_rules_and_triples.py",
     ),
     Seed(
         "rules ask about somebody who refused",
@@ -207,14 +207,14 @@ KNOWLEDGE_SEEDS = (
         "    if refusal:\n        return _build_anonymous_context(session, refusal)\n    user",
         "    if refusal:\n        user = _build_anonymous_context(session, refusal)\n"
         "        return replace(user, profile=profiles.load_profiles(s, [profile_key]).get(profile_key))\n    user",
-        "tests/serving/test_knowledge.py",
+        "tests/serving/test_rules_and_triples.py",
     ),
     Seed(
         "a rule never gives way to what is learned",
         "recommender/serving/scoring.py",
         "    return PRIOR_EVENTS / (PRIOR_EVENTS + n_events)",
         "    return 1.0",
-        "tests/serving/test_knowledge.py",
+        "tests/serving/test_rules_and_triples.py",
     ),
     Seed(
         "a stated triple about no item is taken",
@@ -228,6 +228,6 @@ KNOWLEDGE_SEEDS = (
         "recommender/serving/snapshot/loading.py",
         "    if snapshot.tenant_rules.version == version:\n",
         "    if snapshot.tenant_rules.version or snapshot.tenant_rules.version == version:\n",
-        "tests/serving/test_knowledge.py",
+        "tests/serving/test_rules_and_triples.py",
     ),
 )

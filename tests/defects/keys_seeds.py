@@ -10,11 +10,11 @@ _ROTATION = "tenants/keys/actions/rotation.py"
 _SHREDDING = "tenants/keys/actions/shredding.py"
 
 _CACHE = "tests/keys/test_keyring_cache.py"
-_LOST = "tests/restore/test_keys_lost.py"
-_REPLAYS = "tests/restore/test_erasures_are_replayed.py"
+_LOST = "tests/restore/test_lost_keys.py"
+_REPLAYS = "tests/restore/test_erasure_replay.py"
 _ROTATES = "tests/keys/test_rotation.py"
 _SHREDS = "tests/keys/test_shredding.py"
-_STALE = "tests/restore/test_keys_stale_or_ahead.py"
+_STALE = "tests/restore/test_stale_keys.py"
 _WRAPPED = "tests/keys/test_wrapped_keys.py"
 
 KEYS_SEEDS = (
@@ -156,7 +156,7 @@ KEYS_SEEDS = (
         _LOCKING,
         "key_id = 1 + secrets.randbelow(_MAX_KEY_ID)",
         "key_id = max(used, default=0) + 1",
-        _STALE + "::test_no_key_id_is_given_out_a_second_time",
+        _STALE + "::test_no_key_id_is_reused",
     ),
     Seed(
         "lost keys look like an absent thing",
@@ -170,7 +170,7 @@ KEYS_SEEDS = (
         "tenants/privacy/onboarding.py",
         "if opened and not list_keys(tenant, actor=actor):",
         "if opened and not tenant.region:",
-        _LOST + "::test_no_keys_are_made_for_a_tenant_that_has_lost_its_own",
+        _LOST + "::test_no_keys_are_created_for_a_tenant_with_lost_keys",
     ),
     Seed(
         "the ledger is not written",
@@ -191,29 +191,28 @@ KEYS_SEEDS = (
         _REPLAY,
         "        restore_records(s, records)\n",
         "",
-        _REPLAYS + "::test_who_was_erased_without_a_row_in_the_backup_stays_erased",
+        _REPLAYS + "::test_a_profile_absent_from_the_backup_stays_erased",
     ),
     Seed(
         "a replay erases who came back since",
         _REPLAY,
         "if (record.subject, record.erased_at) not in completed",
         "if record.subject",
-        _REPLAYS + "::test_what_somebody_wrote_who_came_back_after_an_erasure_is_kept",
+        _REPLAYS + "::test_events_after_an_erasure_are_kept",
     ),
     Seed(
         "a replay takes an earlier erasure for the last",
         _REPLAY,
         "if (record.subject, record.erased_at) not in completed",
         "if record.subject not in dict(completed)",
-        _REPLAYS
-        + "::test_somebody_who_was_erased_twice_goes_again_when_the_backup_knows_only_the_first_time",
+        _REPLAYS + "::test_a_profile_erased_twice_is_erased_again_by_the_replay",
     ),
     Seed(
         "a replay ends after its first page",
         _REPLAY,
         "if len(page) < _PAGE_SIZE:",
         "if page or not page:",
-        _REPLAYS + "::test_more_profiles_than_one_page_are_walked",
+        _REPLAYS + "::test_the_replay_covers_several_pages",
     ),
     Seed(
         "a replay looks at profiles only",
@@ -227,13 +226,13 @@ KEYS_SEEDS = (
         _REPLAY,
         "rows += sum(erase_recorded(tenant, key, record, actor=actor).deleted.values())",
         "rows += len(key + record.hmac) // 48",
-        _REPLAYS + "::test_after_the_replay_nobody_who_was_erased_is_left_and_nobody_else_is_touched",
+        _REPLAYS + "::test_the_replay_erases_exactly_the_erased_profiles",
     ),
     Seed(
         "one tenant's damaged chunk stops the merging of all",
         "lepton_platform/tasks/maintenance.py",
         "        except DomainError as error:\n            # Lost keys",
         "        except ZeroDivisionError as error:\n            # Lost keys",
-        _STALE + "::test_a_tenant_with_lost_keys_keeps_no_other_timeline_from_being_merged",
+        _STALE + "::test_a_tenant_with_lost_keys_does_not_block_merges_of_others",
     ),
 )

@@ -13,7 +13,7 @@ _ON_LIVE, _ON_DRIFT = (
     "tests/recommender/evaluation/test_online_monitoring.py",
     "tests/recommender/evaluation/test_drift.py",
 )
-_ON_ROLL_BACK = "tests/training/test_live_roll_back.py"
+_ON_ROLL_BACK = "tests/training/test_auto_rollback.py"
 
 QUALITY_SEEDS = (
     Seed(
@@ -129,14 +129,14 @@ QUALITY_SEEDS = (
         "recommender/tenant_data/user_segments.py",
         "for name in SEGMENT_ATTRIBUTES if not denials.find_denied_match(name)",
         "for name in SEGMENT_ATTRIBUTES",
-        "tests/training/test_sources.py",
+        "tests/training/test_interactions.py",
     ),
     Seed(
         "a tenant's word stands in the measures",
         "recommender/tenant_data/user_segments.py",
         "value if _LOCALE_CODE.fullmatch(value) else",
         "value if value else",
-        "tests/training/test_sources.py",
+        "tests/training/test_interactions.py",
     ),
     Seed(
         "metrics are open where no token is set",

@@ -45,7 +45,7 @@ RECOMMENDER_SEEDS = (
         "recommender/registry/artefacts.py",
         "except (NotFound, DecryptionFailed) as error:",
         "except NotFound as error:",
-        "tests/serving/test_spaces.py",
+        "tests/serving/test_snapshot_cache.py",
     ),
     Seed(
         "a folder has its name before its files are durable",
@@ -59,7 +59,7 @@ RECOMMENDER_SEEDS = (
         "recommender/tenant_data/interactions.py",
         "if consent.allows(key):",
         "if key is not None:",
-        "tests/training/test_sources.py",
+        "tests/training/test_interactions.py",
     ),
     Seed(
         "serving forgets who refused",
@@ -73,7 +73,7 @@ RECOMMENDER_SEEDS = (
         "recommender/serving/recommend.py",
         "if stored is not None and stored.live and can_show(stored.item, item_filter):",
         "if stored is not None:",
-        "tests/serving/test_live_check.py",
+        "tests/serving/test_availability_check.py",
     ),
     Seed(
         "what was disliked is shown again",
@@ -101,7 +101,7 @@ RECOMMENDER_SEEDS = (
         "recommender/serving/snapshot/cache.py",
         "            if total <= self._limit_bytes:\n",
         "            if total >= 0:\n",
-        "tests/serving/test_spaces.py",
+        "tests/serving/test_snapshot_cache.py",
     ),
     Seed(
         "the second stage is judged by cases it has seen",

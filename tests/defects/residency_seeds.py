@@ -77,7 +77,7 @@ RESIDENCY_SEEDS = (
         "lepton_platform/tasks/maintenance.py",
         "queue=region_queue(region),\n",
         'queue="platform",\n',
-        "tests/training/test_refresh_and_tasks.py::"
+        "tests/training/test_refresh_schedule.py::"
         "test_a_requested_training_reaches_the_queue_of_its_region_once",
     ),
     Seed(

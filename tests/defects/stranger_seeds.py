@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-_READING = "tests/stranger/test_api_from_outside.py::test_reading_as_a_stranger_shows_nothing"
-_WRITING = "tests/stranger/test_api_from_outside.py::test_writing_as_a_stranger_changes_nothing"
-_THEIRS = "tests/stranger/test_pages_from_outside.py::test_every_page_at_anothers_address_is_an_absent_page"
-_OWN = "tests/stranger/test_pages_from_outside.py::test_pages_of_ones_own_take_nothing_of_anothers"
-_ATTACKED = "tests/stranger/test_every_address_is_attacked.py"
+_READING = "tests/stranger/test_api_isolation.py::test_reading_as_a_stranger_shows_nothing"
+_WRITING = "tests/stranger/test_api_isolation.py::test_writing_as_a_stranger_changes_nothing"
+_THEIRS = "tests/stranger/test_page_isolation.py::test_pages_of_another_tenant_look_absent"
+_OWN = "tests/stranger/test_page_isolation.py::test_pages_of_the_callers_tenant_ignore_foreign_ids"
+_ATTACKED = "tests/stranger/test_attack_coverage.py"
 _ENDS = "tests/control/test_key_ends.py"
 _DUMP = "tests/control/test_keys_in_a_dump.py"
 _SCOPES = "tests/api/test_scopes_of_every_operation.py"

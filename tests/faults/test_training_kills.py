@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.faults.platform import EventSender, Platform, wait_until
-from tests.training.spaces import ITEMS, LENGTH, PROFILES, in_order
+from tests.training.tenants import ITEMS, LENGTH, PROFILES, walk_in_order
 
 pytestmark = [pytest.mark.faults, pytest.mark.proof(row=25), pytest.mark.timeout(3600)]
 KILLS = 20
@@ -42,7 +42,7 @@ def key(platform: Platform) -> str:
     platform.send(key, "items/batch", {"items": items})
     start = datetime.now(UTC) - timedelta(days=30)
     rows = [
-        {"profile_id": f"p{who}", "item_id": f"i{in_order(who, step)}", "kind": "view",
+        {"profile_id": f"p{who}", "item_id": f"i{walk_in_order(who, step)}", "kind": "view",
          "at": (start + timedelta(hours=6 * step, minutes=who)).isoformat()}
         for who in range(PROFILES) for step in range(LENGTH)
     ]  # fmt: skip

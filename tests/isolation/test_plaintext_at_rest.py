@@ -32,7 +32,7 @@ from tenants.scope import Actor, scope
 from tests.isolation.canaries import Canaries, Search
 from tests.isolation.stores import Stores
 from tests.proofs import Scale
-from tests.training.spaces import order_training
+from tests.training.tenants import request_training
 
 A_HUNDRED = 100
 
@@ -89,7 +89,7 @@ def planted(
     words = canaries.plant(scale(100, 500))
     for start in range(0, len(words), A_HUNDRED):
         plant_hundred(tenant, words[start : start + A_HUNDRED], actor)
-    run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+    run_training_job(tenant, request_training(tenant, actor), owner="w1", actor=actor)
     cache.get_snapshot_cache().refresh_now(tenant)
     assert recommend(tenant, RecommendRequest(profile_id=words[70], reasons=True), actor=actor).items
     cache.stop_snapshot_cache()

@@ -25,7 +25,7 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.isolation.sealed_rows import KEY_COLUMNS, Sealed, put, sealed_rows
 from tests.proofs import Scale
-from tests.restore.crowd import fill
+from tests.restore.profiles import create_profiles
 
 Tenants = tuple[TenantRef, TenantRef]
 WORD = f"word{secrets.token_hex(8)}"
@@ -42,7 +42,7 @@ def behind(superuser: Callable[..., Any]) -> psycopg.Connection[Any]:
 def mirrored(tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor) -> Iterator[Tenants]:
     """The same items, profiles and reviews in two tenants; in each word stands what nobody else may read."""
     for owner in (tenant, stranger_tenant):
-        fill(owner, NAMES, actor)
+        create_profiles(owner, NAMES, actor)
         with scope(owner, actor=actor) as s:
             catalog.upsert_items(s, [ItemInput(id=f"cup-{number}", title=WORD) for number in range(4)])
             for item in ("mug", "cup-0"):

@@ -1,4 +1,4 @@
-"""Backups as an operator makes them: pg_dump and pg_restore of the very server that runs."""
+"""Backups as an operator makes them: pg_dump and pg_restore of the running server."""
 
 from __future__ import annotations
 
@@ -13,43 +13,52 @@ from django.db import connections
 from lepton_platform.embedded.postgres import SUPERUSER, PostgresServer
 
 
-class Backups:
-    """Of whole databases, by the Django alias."""
+class DatabaseBackups:
+    """Dumps and restores of whole databases, by their Django alias."""
 
     def __init__(self, server: PostgresServer, folder: Path) -> None:
         self._server, self._folder = server, folder
 
-    def dump(self, alias: str, *, form: str = "custom") -> Path:
+    def dump_database(self, alias: str, *, dump_format: str = "custom") -> Path:
         target = self._folder / f"{alias}-{len(list(self._folder.iterdir()))}.dump"
-        self._run("pg_dump", "--format", form, "--file", str(target), str(settings.DATABASES[alias]["NAME"]))
+        self._run(
+            "pg_dump", "--format", dump_format, "--file", str(target), str(settings.DATABASES[alias]["NAME"])
+        )
         return target
 
-    def restore(self, alias: str, backup: Path) -> None:
-        """The database as it was, and nothing that came later."""
+    def restore_database(self, alias: str, backup: Path) -> None:
+        """Restores the database of the backup; later changes are gone."""
         for connection in connections.all():
             connection.close()
             connection.close_pool()
         name = str(settings.DATABASES[alias]["NAME"])
-        with self._server.connect("postgres") as behind:
-            behind.execute(
+        with self._server.connect("postgres") as connection:
+            connection.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,)
             )
         options = ["--clean", "--create", "--exit-on-error", "--dbname", "postgres"]
         self._run("pg_restore", *options, str(backup))
 
-    def lose(self, alias: str, tables: Iterable[str]) -> None:
-        """Every row of these tables, of all tenants, as after a database that had to be made anew."""
-        with self._server.connect(str(settings.DATABASES[alias]["NAME"])) as behind:
-            behind.execute("SET session_replication_role = replica")
-            behind.execute(f"TRUNCATE {', '.join(tables)}")
+    def truncate_tables(self, alias: str, tables: Iterable[str]) -> None:
+        """Deletes every row of these tables, of all tenants, as after the loss of a database."""
+        with self._server.connect(str(settings.DATABASES[alias]["NAME"])) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(f"TRUNCATE {', '.join(tables)}")
 
     def _run(self, program: str, *options: str) -> None:
-        where = ["--host", "127.0.0.1", "--port", str(self._server.port), "--username", SUPERUSER]
-        done = subprocess.run(
-            [str(self._server.binaries / program), *where, *options],
+        connection_options = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self._server.port),
+            "--username",
+            SUPERUSER,
+        ]
+        process = subprocess.run(
+            [str(self._server.binaries / program), *connection_options, *options],
             env={**os.environ, "PGPASSWORD": self._server.password},
             capture_output=True,
             check=False,
             text=True,
         )
-        assert done.returncode == 0, done.stderr
+        assert process.returncode == 0, process.stderr

@@ -9,11 +9,11 @@ from django.conf import settings
 
 from lepton_platform.embedded.services import EmbeddedServices
 from recommender.serving.snapshot import cache
-from tests.restore.backups import Backups
+from tests.restore.backups import DatabaseBackups
 
 
 @pytest.fixture(autouse=True)
-def nothing_in_memory() -> Iterator[None]:
+def stop_snapshot_loading() -> Iterator[None]:
     """No thread holds a connection to a database that is dropped and restored."""
     cache.stop_snapshot_cache()
     yield
@@ -21,14 +21,14 @@ def nothing_in_memory() -> Iterator[None]:
 
 
 @pytest.fixture
-def backups(services: EmbeddedServices, database: None, tmp_path: Path) -> Backups:
+def backups(services: EmbeddedServices, database: None, tmp_path: Path) -> DatabaseBackups:
     assert services.postgres is not None
-    return Backups(services.postgres, tmp_path)
+    return DatabaseBackups(services.postgres, tmp_path)
 
 
 @pytest.fixture
-def look(services: EmbeddedServices) -> Callable[..., list[tuple[Any, ...]]]:
-    """`look("data_eu", sql, *parameters)` as the superuser, on a connection of its own that a restore can't cut."""
+def query_sql(services: EmbeddedServices) -> Callable[..., list[tuple[Any, ...]]]:
+    """`query_sql("data_eu", sql, *parameters)` as the superuser, on a connection of its own that a restore cannot close."""
 
     def run(alias: str, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         assert services.postgres is not None

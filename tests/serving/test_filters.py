@@ -1,4 +1,4 @@
-"""What a filter says holds for every item of every list."""
+"""Every item of every answer satisfies the filter."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ITEM = ItemInput(
 
 
 @pytest.mark.parametrize(
-    ("given_filter", "holds"),
+    ("filter_json", "matches"),
     [
         ({"brand": {"eq": "Kiln"}}, True),
         ({"brand": {"eq": "kiln"}}, False),
@@ -47,14 +47,16 @@ ITEM = ItemInput(
         ({"brand": {"eq": "Kiln"}, "price": {"lt": 1}}, False),
     ],
 )
-def test_a_filter_means_what_it_says(given_filter: dict[str, Any], holds: bool) -> None:
-    assert can_show(ITEM, parse_filter(given_filter)) is holds
+def test_a_filter_selects_the_same_items_alone_and_in_the_index(
+    filter_json: dict[str, Any], matches: bool
+) -> None:
+    assert can_show(ITEM, parse_filter(filter_json)) is matches
     catalogue = index.update_index(index.create_empty_index(), [StoredItem(7, 1, True, ITEM)])
-    assert bool(catalogue.build_mask(parse_filter(given_filter))[0]) is holds
+    assert bool(catalogue.build_mask(parse_filter(filter_json))[0]) is matches
 
 
 @pytest.mark.parametrize(
-    ("given_filter", "pointer"),
+    ("filter_json", "pointer"),
     [
         ({"colour": {"eq": "red"}}, "/filter/colour"),
         ({"price": {}}, "/filter/price"),
@@ -68,9 +70,9 @@ def test_a_filter_means_what_it_says(given_filter: dict[str, Any], holds: bool) 
         ({"a/b": {"eq": 1}}, "/filter/a~1b"),
     ],
 )
-def test_a_wrong_filter_is_refused_with_its_place(given_filter: dict[str, Any], pointer: str) -> None:
+def test_an_invalid_filter_is_refused_with_its_pointer(filter_json: dict[str, Any], pointer: str) -> None:
     with pytest.raises(Invalid) as refused:
-        parse_filter(given_filter)
+        parse_filter(filter_json)
     assert [error.pointer for error in refused.value.errors] == [pointer]
 
 
@@ -79,9 +81,9 @@ def test_too_many_conditions_are_refused() -> None:
         parse_filter({f"attributes.a{n}": {"eq": 1} for n in range(MAX_CONDITIONS + 1)})
 
 
-def test_what_is_unavailable_is_shown_only_to_a_filter_that_asks() -> None:
-    gone = ItemInput(id="g", available=False)
-    catalogue = index.update_index(index.create_empty_index(), [StoredItem(1, 1, True, gone)])
+def test_unavailable_items_need_a_filter_on_availability() -> None:
+    unavailable = ItemInput(id="g", available=False)
+    catalogue = index.update_index(index.create_empty_index(), [StoredItem(1, 1, True, unavailable)])
     assert not catalogue.build_mask(None).any()
     assert not catalogue.build_mask(parse_filter({"brand": {"eq": "x"}})).any()
     assert catalogue.build_mask(parse_filter({"available": {"eq": False}})).all()
@@ -97,28 +99,28 @@ ITEMS = st.builds(
     available=st.booleans(),
     attributes=st.dictionaries(st.sampled_from(["p", "q"]), SCALARS, max_size=2),
 )
-TESTS = st.one_of(
+CONDITIONS = st.one_of(
     st.fixed_dictionaries({"eq": SCALARS}),
     st.fixed_dictionaries({"in": st.lists(SCALARS, min_size=1, max_size=3)}),
     st.fixed_dictionaries({"gte": st.sampled_from([0, 1]), "lt": st.sampled_from([1, 19.99, 20])}),
 )
 FILTERS = st.dictionaries(
-    st.sampled_from(["categories", "brand", "price", "available", "attributes.p"]), TESTS, max_size=3
+    st.sampled_from(["categories", "brand", "price", "available", "attributes.p"]), CONDITIONS, max_size=3
 )
 
 
-@given(first=st.lists(ITEMS, max_size=6), then=st.lists(ITEMS, max_size=6), wanted=FILTERS)
-def test_columns_agree_with_the_rule_on_one_item(
-    first: list[ItemInput], then: list[ItemInput], wanted: dict[str, Any]
+@given(before=st.lists(ITEMS, max_size=6), changed=st.lists(ITEMS, max_size=6), filter_json=FILTERS)
+def test_the_index_agrees_with_the_filter_on_single_items(
+    before: list[ItemInput], changed: list[ItemInput], filter_json: dict[str, Any]
 ) -> None:
-    """Also after items changed: the second list replaces the first from item 0 on."""
+    """Also after changes: the items of `changed` replace those of `before` from item 0 on."""
     catalogue = index.update_index(
-        index.create_empty_index(), [StoredItem(n, 1, True, i) for n, i in enumerate(first)]
+        index.create_empty_index(), [StoredItem(n, 1, True, i) for n, i in enumerate(before)]
     )
-    catalogue = index.update_index(catalogue, [StoredItem(n, 2, True, i) for n, i in enumerate(then)])
-    now = [*then, *first[len(then) :]]
-    expected = [can_show(item, parse_filter(wanted)) for item in now]
-    assert catalogue.build_mask(parse_filter(wanted)).tolist() == expected
+    catalogue = index.update_index(catalogue, [StoredItem(n, 2, True, i) for n, i in enumerate(changed)])
+    current = [*changed, *before[len(changed) :]]
+    expected = [can_show(item, parse_filter(filter_json)) for item in current]
+    assert catalogue.build_mask(parse_filter(filter_json)).tolist() == expected
 
 
 def test_a_retired_item_leaves_every_mask() -> None:
@@ -129,7 +131,7 @@ def test_a_retired_item_leaves_every_mask() -> None:
     assert live.build_mask(None).all()
 
 
-def test_slots_of_a_model_come_first_and_stay_shut_until_their_items_are_read() -> None:
+def test_slots_of_a_model_come_first_and_are_masked_until_their_items_are_loaded() -> None:
     reserved = index.create_empty_index(np.array([9, 4], dtype=np.int32))
     assert not reserved.build_mask(None).any()
     read = index.update_index(reserved, [StoredItem(4, 1, True, ITEM), StoredItem(12, 2, True, ITEM)])

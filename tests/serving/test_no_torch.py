@@ -1,4 +1,7 @@
-"""The web process has no torch: it would cost every worker seconds and hundreds of megabytes. Nor what decodes videos."""
+"""The web process imports neither torch nor a video decoder.
+
+They would cost every worker seconds and hundreds of megabytes.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import sys
 
 import pytest
 
-_ASK = """
+_LIST_HEAVY_MODULES = """
 import sys, django
 django.setup()
 import {module}
@@ -21,13 +24,13 @@ print(heavy)
     "module",
     ["lepton_platform.urls", "recommender.serving", "lepton_platform.tasks", "recommender.registry.bundle"],
 )
-def test_what_serves_never_imports_torch_or_a_decoder_of_videos(module: str) -> None:
+def test_serving_never_imports_torch_or_video_decoders(module: str) -> None:
     environ = {**os.environ, "LEPTON_ROLE": "build", "DJANGO_SETTINGS_MODULE": "lepton_platform.settings"}
-    found = subprocess.run(
-        [sys.executable, "-c", _ASK.format(module=module)],
+    process = subprocess.run(
+        [sys.executable, "-c", _LIST_HEAVY_MODULES.format(module=module)],
         env=environ,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert found.stdout.strip().splitlines()[-1] == "[]"
+    assert process.stdout.strip().splitlines()[-1] == "[]"

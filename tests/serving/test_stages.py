@@ -1,4 +1,4 @@
-"""Something always answers, and says which stage it was."""
+"""Every request is answered, and the answer names its stage."""
 
 from __future__ import annotations
 
@@ -18,172 +18,172 @@ from tenants.data.types import EventInput, ItemInput, ProfileInput
 from tenants.errors import NotFound
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import by_fashion, feed, order_training
+from tests.training.tenants import build_popularity_walk, ingest_events, request_training
 
 
-def ask(tenant: TenantRef, actor: Actor, **given: object) -> RecommendAnswer:
-    return recommend(tenant, RecommendRequest(**{"k": 5, **given}), actor=actor)  # type: ignore[arg-type]
+def recommend_items(tenant: TenantRef, actor: Actor, **fields: object) -> RecommendAnswer:
+    return recommend(tenant, RecommendRequest(**{"k": 5, **fields}), actor=actor)  # type: ignore[arg-type]
 
 
-def ids(answer: RecommendAnswer) -> list[str]:
+def list_ids(answer: RecommendAnswer) -> list[str]:
     return [item.id for item in answer.items]
 
 
-def put(tenant: TenantRef, actor: Actor, *items: ItemInput) -> None:
+def upsert_items(tenant: TenantRef, actor: Actor, *items: ItemInput) -> None:
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, items)
 
 
-def record(tenant: TenantRef, actor: Actor, profile: str, *items: str, kind: str = "view") -> None:
+def record_events(tenant: TenantRef, actor: Actor, profile: str, *items: str, kind: str = "view") -> None:
     with scope(tenant, actor=actor) as s:
         rows = [EventInput(item_id=i, kind=kind, profile_id=profile, at=datetime.now(UTC)) for i in items]
         assert events.record_events(s, rows).rejected == []
 
 
-def test_a_known_profile_is_answered_by_the_model(walkers: TenantRef, actor: Actor) -> None:
-    answer = ask(walkers, actor, profile_id="p0")
+def test_a_known_profile_is_answered_by_the_model(loaded_tenant: TenantRef, actor: Actor) -> None:
+    answer = recommend_items(loaded_tenant, actor, profile_id="p0")
     assert (answer.stage, answer.fallback_reason, answer.model_version) == ("model", None, "v1")
-    assert ids(answer)[0] == "i8"
+    assert list_ids(answer)[0] == "i8"
     assert (answer.requested, answer.returned, answer.truncated_reason) == (5, 5, None)
 
 
-def test_a_new_event_counts_in_the_very_next_answer(walkers: TenantRef, actor: Actor) -> None:
-    before = ids(ask(walkers, actor, profile_id="new-1"))
-    record(walkers, actor, "new-1", "i29", "i30")
-    after = ask(walkers, actor, profile_id="new-1")
+def test_a_new_event_counts_in_the_next_answer(loaded_tenant: TenantRef, actor: Actor) -> None:
+    before = list_ids(recommend_items(loaded_tenant, actor, profile_id="new-1"))
+    record_events(loaded_tenant, actor, "new-1", "i29", "i30")
+    after = recommend_items(loaded_tenant, actor, profile_id="new-1")
     assert after.stage == "model"
-    assert ids(after)[0] == "i31"
-    assert before != ids(after)
+    assert list_ids(after)[0] == "i31"
+    assert before != list_ids(after)
 
 
-def test_a_session_without_a_profile_is_answered_by_the_model(walkers: TenantRef, actor: Actor) -> None:
-    answer = ask(walkers, actor, session=["i11", "i12"])
+def test_a_session_without_a_profile_is_answered_by_the_model(loaded_tenant: TenantRef, actor: Actor) -> None:
+    answer = recommend_items(loaded_tenant, actor, session=["i11", "i12"])
     assert answer.stage == "model_session"
-    assert ids(answer)[0] == "i13"
-    assert not {"i11", "i12"} & set(ids(answer))
+    assert list_ids(answer)[0] == "i13"
+    assert not {"i11", "i12"} & set(list_ids(answer))
 
 
-def test_an_unknown_profile_gets_what_is_popular(walkers: TenantRef, actor: Actor) -> None:
-    answer = ask(walkers, actor, profile_id="nobody")
+def test_an_unknown_profile_gets_popular_items(loaded_tenant: TenantRef, actor: Actor) -> None:
+    answer = recommend_items(loaded_tenant, actor, profile_id="nobody")
     assert (answer.stage, answer.fallback_reason) == ("popular", "The user has no history.")
     assert answer.returned == 5
 
 
-def test_a_tenant_whose_model_was_refused_says_so(tenant: TenantRef, actor: Actor) -> None:
-    feed(tenant, actor, by_fashion())
-    run_training_job(tenant, order_training(tenant, actor), owner="w1", actor=actor)
+def test_a_refused_model_is_the_fallback_reason(tenant: TenantRef, actor: Actor) -> None:
+    ingest_events(tenant, actor, build_popularity_walk())
+    run_training_job(tenant, request_training(tenant, actor), owner="w1", actor=actor)
     get_snapshot_cache().refresh_now(tenant)
-    answer = ask(tenant, actor, profile_id="p1")
+    answer = recommend_items(tenant, actor, profile_id="p1")
     assert (answer.stage, answer.fallback_reason) == (
         "popular",
         "No trained model is better than popularity for this tenant.",
     )
 
 
-def test_without_a_model_likeness_answers(tenant: TenantRef, actor: Actor) -> None:
-    put(
+def test_without_a_model_content_similarity_answers(tenant: TenantRef, actor: Actor) -> None:
+    upsert_items(
         tenant,
         actor,
         ItemInput(id="red cup", categories=["cups"], brand="Kiln"),
         ItemInput(id="blue cup", categories=["cups"], brand="Kiln"),
         ItemInput(id="spade", categories=["garden"]),
     )
-    answer = ask(tenant, actor, session=["red cup"], reasons=True)
+    answer = recommend_items(tenant, actor, session=["red cup"], reasons=True)
     assert (answer.stage, answer.fallback_reason) == ("content", "No model has been trained yet.")
-    assert ids(answer)[0] == "blue cup"
+    assert list_ids(answer)[0] == "blue cup"
     assert answer.items[0].reasons[0].kind == "shared"
     assert answer.items[0].reasons[0].evidence == ["Kiln", "cups"]
 
 
-def test_without_history_and_model_the_newest_answer(tenant: TenantRef, actor: Actor) -> None:
-    put(tenant, actor, *[ItemInput(id=f"n{n}") for n in range(3)])
-    answer = ask(tenant, actor, profile_id="nobody")
-    assert (answer.stage, ids(answer)) == ("recent", ["n2", "n1", "n0"])
+def test_without_history_and_model_the_newest_items_are_recommended(tenant: TenantRef, actor: Actor) -> None:
+    upsert_items(tenant, actor, *[ItemInput(id=f"n{n}") for n in range(3)])
+    answer = recommend_items(tenant, actor, profile_id="nobody")
+    assert (answer.stage, list_ids(answer)) == ("recent", ["n2", "n1", "n0"])
     assert (answer.requested, answer.returned) == (5, 3)
     assert answer.truncated_reason == "All other available items were chosen, disliked or excluded before."
 
 
 def test_an_empty_catalogue_is_an_empty_answer(tenant: TenantRef, actor: Actor) -> None:
-    answer = ask(tenant, actor, profile_id="nobody")
+    answer = recommend_items(tenant, actor, profile_id="nobody")
     assert (answer.stage, answer.items) == ("empty", [])
     assert answer.truncated_reason == "The catalogue has no available items."
 
 
-def test_a_new_item_is_recommended_by_its_text_at_the_next_poll(walkers: TenantRef, actor: Actor) -> None:
-    put(walkers, actor, ItemInput(id="late", title="Thing 41", categories=["shelf 5"]))
-    get_snapshot_cache().refresh_now(walkers)
-    record(walkers, actor, "new-2", "i41")
-    assert "late" in ids(ask(walkers, actor, profile_id="new-2", k=20))
-    assert find_similar_items(walkers, "i41", 3, actor=actor)[0].id == "late"
+def test_a_new_item_is_recommended_by_its_text_at_the_next_poll(
+    loaded_tenant: TenantRef, actor: Actor
+) -> None:
+    upsert_items(loaded_tenant, actor, ItemInput(id="late", title="Thing 41", categories=["shelf 5"]))
+    get_snapshot_cache().refresh_now(loaded_tenant)
+    record_events(loaded_tenant, actor, "new-2", "i41")
+    assert "late" in list_ids(recommend_items(loaded_tenant, actor, profile_id="new-2", k=20))
+    assert find_similar_items(loaded_tenant, "i41", 3, actor=actor)[0].id == "late"
 
 
-def test_a_history_of_new_items_only_is_answered_by_likeness(walkers: TenantRef, actor: Actor) -> None:
-    put(walkers, actor, ItemInput(id="later", title="Thing 52", categories=["shelf 4"]))
-    get_snapshot_cache().refresh_now(walkers)
-    record(walkers, actor, "new-3", "later")
-    answer = ask(walkers, actor, profile_id="new-3")
+def test_a_history_of_new_items_only_is_answered_by_content(loaded_tenant: TenantRef, actor: Actor) -> None:
+    upsert_items(loaded_tenant, actor, ItemInput(id="later", title="Thing 52", categories=["shelf 4"]))
+    get_snapshot_cache().refresh_now(loaded_tenant)
+    record_events(loaded_tenant, actor, "new-3", "later")
+    answer = recommend_items(loaded_tenant, actor, profile_id="new-3")
     assert answer.stage == "content"
-    assert ids(answer)[0] == "i52"
+    assert list_ids(answer)[0] == "i52"
 
 
-def test_a_dislike_is_not_shown_and_is_no_history(walkers: TenantRef, actor: Actor) -> None:
-    record(walkers, actor, "new-4", "i20")
-    first = ids(ask(walkers, actor, profile_id="new-4"))[0]
-    record(walkers, actor, "new-4", first, kind="dismiss")
-    answer = ask(walkers, actor, profile_id="new-4", k=60)
-    assert first == "i21"
-    assert first not in ids(answer)
+def test_a_disliked_item_is_hidden_and_is_no_history(loaded_tenant: TenantRef, actor: Actor) -> None:
+    record_events(loaded_tenant, actor, "new-4", "i20")
+    disliked = list_ids(recommend_items(loaded_tenant, actor, profile_id="new-4"))[0]
+    record_events(loaded_tenant, actor, "new-4", disliked, kind="dismiss")
+    answer = recommend_items(loaded_tenant, actor, profile_id="new-4", k=60)
+    assert disliked == "i21"
+    assert disliked not in list_ids(answer)
     assert answer.stage == "model"
 
 
-def test_an_impression_hides_nothing(walkers: TenantRef, actor: Actor) -> None:
-    record(walkers, actor, "new-5", "i20")
-    record(walkers, actor, "new-5", "i21", kind="impression")
-    assert ids(ask(walkers, actor, profile_id="new-5"))[0] == "i21"
+def test_an_impression_hides_nothing(loaded_tenant: TenantRef, actor: Actor) -> None:
+    record_events(loaded_tenant, actor, "new-5", "i20")
+    record_events(loaded_tenant, actor, "new-5", "i21", kind="impression")
+    assert list_ids(recommend_items(loaded_tenant, actor, profile_id="new-5"))[0] == "i21"
 
 
-def test_a_profile_that_refused_gets_nothing_personal(walkers: TenantRef, actor: Actor) -> None:
-    record(walkers, actor, "refuses", "i20")
-    with scope(walkers, actor=actor) as s:
+def test_a_profile_without_consent_gets_popular_items(loaded_tenant: TenantRef, actor: Actor) -> None:
+    record_events(loaded_tenant, actor, "refuses", "i20")
+    with scope(loaded_tenant, actor=actor) as s:
         profiles.upsert_profiles(s, [ProfileInput(id="refuses", consent="refused")])
-    answer = ask(walkers, actor, profile_id="refuses")
-    stranger = ask(walkers, actor, profile_id="never seen")
+    answer = recommend_items(loaded_tenant, actor, profile_id="refuses")
+    unknown = recommend_items(loaded_tenant, actor, profile_id="never seen")
     assert answer.fallback_reason == "This profile has not consented to personal recommendations."
     assert answer.stage == "popular"
-    assert ids(answer) == ids(stranger)
+    assert list_ids(answer) == list_ids(unknown)
 
 
-def test_a_tenant_without_personalisation_answers_from_the_page_alone(
-    tenant: TenantRef, actor: Actor
-) -> None:
-    put(
+def test_without_personalisation_only_the_session_is_used(tenant: TenantRef, actor: Actor) -> None:
+    upsert_items(
         tenant,
         actor,
         ItemInput(id="a", categories=["x"]),
         ItemInput(id="b", categories=["x"]),
         ItemInput(id="c"),
     )
-    record(tenant, actor, "p", "c")
+    record_events(tenant, actor, "p", "c")
     settings = PRIVACY_PRESETS["ecommerce"]
     with scope(tenant, actor=actor) as s:
-        tenant_settings.update_privacy(s, type(settings)(**{**_fields(settings), "personalisation": "off"}))
-    plain, on_page = (
-        ask(tenant, actor, profile_id="p"),
-        ask(tenant, actor, profile_id="p", session=["c", "a"]),
-    )
+        tenant_settings.update_privacy(
+            s, type(settings)(**{**_get_fields(settings), "personalisation": "off"})
+        )
+    plain = recommend_items(tenant, actor, profile_id="p")
+    on_page = recommend_items(tenant, actor, profile_id="p", session=["c", "a"])
     assert plain.stage == "recent"
     assert plain.fallback_reason == "Personalisation is switched off for this tenant."
-    assert ids(plain) == ["c", "b", "a"]
-    assert (on_page.stage, ids(on_page)[0]) == ("content", "b")
+    assert list_ids(plain) == ["c", "b", "a"]
+    assert (on_page.stage, list_ids(on_page)[0]) == ("content", "b")
 
 
-def _fields(settings: object) -> dict[str, object]:
+def _get_fields(settings: object) -> dict[str, object]:
     return {name: getattr(settings, name) for name in settings.__struct_fields__}  # type: ignore[attr-defined]
 
 
 def test_opt_in_needs_a_granted_consent(make_tenant: object, actor: Actor) -> None:
     tenant = make_tenant(vertical="education")  # type: ignore[operator]
-    put(
+    upsert_items(
         tenant,
         actor,
         ItemInput(id="a", categories=["x"]),
@@ -192,38 +192,38 @@ def test_opt_in_needs_a_granted_consent(make_tenant: object, actor: Actor) -> No
     )
     with scope(tenant, actor=actor) as s:
         profiles.upsert_profiles(s, [ProfileInput(id="yes", consent="granted")])
-    record(tenant, actor, "yes", "a")
-    assert ask(tenant, actor, profile_id="yes").stage == "content"
-    assert ask(tenant, actor, profile_id="unasked").fallback_reason is not None
+    record_events(tenant, actor, "yes", "a")
+    assert recommend_items(tenant, actor, profile_id="yes").stage == "content"
+    assert recommend_items(tenant, actor, profile_id="unasked").fallback_reason is not None
 
 
-def test_every_answer_leaves_a_receipt(walkers: TenantRef, actor: Actor) -> None:
-    answer = ask(walkers, actor, profile_id="p3")
-    with scope(walkers, actor=actor) as s:
+def test_every_answer_stores_a_receipt(loaded_tenant: TenantRef, actor: Actor) -> None:
+    answer = recommend_items(loaded_tenant, actor, profile_id="p3")
+    with scope(loaded_tenant, actor=actor) as s:
         receipt = next(iter(receipts.iter_latest_receipts(s, limit=1)))
     assert (receipt["stage"], receipt["model"], len(receipt["items"])) == ("model", "v1", len(answer.items))
 
 
 def test_another_tenants_ids_are_unknown(
-    walkers: TenantRef, stranger_tenant: TenantRef, actor: Actor
+    loaded_tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
-    answer = ask(stranger_tenant, actor, profile_id="p0", session=["i5"])
+    answer = recommend_items(stranger_tenant, actor, profile_id="p0", session=["i5"])
     assert (answer.stage, answer.items) == ("empty", [])
     with pytest.raises(NotFound):
         find_similar_items(stranger_tenant, "i5", 3, actor=actor)
 
 
 def test_requests_and_served_items_are_counted_by_stage_and_scenario(tenant: TenantRef, actor: Actor) -> None:
-    put(tenant, actor, ItemInput(id="a"), ItemInput(id="b"))
-    ask(tenant, actor, scenario="home")
-    ask(tenant, actor, scenario="home", exclude=["a", "b"])
+    upsert_items(tenant, actor, ItemInput(id="a"), ItemInput(id="b"))
+    recommend_items(tenant, actor, scenario="home")
+    recommend_items(tenant, actor, scenario="home", exclude=["a", "b"])
     today = datetime.now(UTC).date()
     with scope(tenant, actor=actor) as s:
-        counted = [
+        counts = [
             (row.metric, row.kind, row.scenario, row.count)
             for row in counters.list_daily_counts(s, today, today)
         ]
-    assert counted == [
+    assert counts == [
         ("requests", "empty", "home", 1),
         ("requests", "recent", "home", 1),
         ("served", "recent", "home", 2),

@@ -69,5 +69,5 @@ class Browser:
             session.save()
 
 
-def browser(user: User | None, *, planted: str) -> Browser:
+def create_browser(user: User | None, *, planted: str) -> Browser:
     return Browser(user, planted, count(1), Client(raise_request_exception=False))

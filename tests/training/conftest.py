@@ -4,18 +4,18 @@ import pytest
 
 from tenants.regions import TenantRef
 from tenants.scope import Actor
-from tests.training.spaces import by_fashion, feed, in_order
+from tests.training.tenants import build_popularity_walk, ingest_events, walk_in_order
 
 
 @pytest.fixture
-def walkers(tenant: TenantRef, actor: Actor) -> TenantRef:
-    """A tenant whose next items can be learned."""
-    feed(tenant, actor, in_order)
+def sequential_tenant(tenant: TenantRef, actor: Actor) -> TenantRef:
+    """A tenant whose next items can be predicted."""
+    ingest_events(tenant, actor, walk_in_order)
     return tenant
 
 
 @pytest.fixture
-def noise(tenant: TenantRef, actor: Actor) -> TenantRef:
-    """A tenant whose next items cannot, beyond what is popular."""
-    feed(tenant, actor, by_fashion())
+def random_tenant(tenant: TenantRef, actor: Actor) -> TenantRef:
+    """A tenant in which nothing but popularity can be learned."""
+    ingest_events(tenant, actor, build_popularity_walk())
     return tenant

@@ -1,4 +1,4 @@
-"""What an operator types."""
+"""The commands that an operator runs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from django.core.management import CommandError, call_command
 from recommender.serving.snapshot import cache
 from tenants.regions import TenantRef
 from tenants.scope import Actor
-from tests.training.spaces import feed, in_order
+from tests.training.tenants import ingest_events, walk_in_order
 
 
 @pytest.fixture(autouse=True)
-def nothing_in_memory() -> Iterator[None]:
+def stop_snapshot_loading() -> Iterator[None]:
     yield
     cache.stop_snapshot_cache()
 
 
 def test_train_publishes_and_recommend_explains(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:
     slug, out = f"t-{secrets.token_hex(5)}", StringIO()
-    feed(make_tenant(slug=slug), actor, in_order)
+    ingest_events(make_tenant(slug=slug), actor, walk_in_order)
     call_command("train", tenant=slug, stdout=out)
     call_command("recommend", tenant=slug, profile_id="p0", k=3, reasons=True, stdout=out)
     lines = out.getvalue().splitlines()
@@ -34,7 +34,7 @@ def test_train_publishes_and_recommend_explains(make_tenant: Callable[..., Tenan
     assert any("Often chosen with or after" in line for line in lines)
 
 
-def test_training_nothing_says_why(make_tenant: Callable[..., TenantRef]) -> None:
+def test_training_an_empty_catalogue_fails_with_a_reason(make_tenant: Callable[..., TenantRef]) -> None:
     slug = f"t-{secrets.token_hex(5)}"
     make_tenant(slug=slug)
     with pytest.raises(CommandError, match="The catalogue is empty"):
@@ -42,6 +42,6 @@ def test_training_nothing_says_why(make_tenant: Callable[..., TenantRef]) -> Non
 
 
 @pytest.mark.parametrize("command", ["train", "recommend"])
-def test_an_unknown_tenant_is_named(command: str, database: None) -> None:
+def test_an_unknown_tenant_is_a_command_error(command: str, database: None) -> None:
     with pytest.raises(CommandError, match="no tenant 'nobody-here'"):
         call_command(command, tenant="nobody-here")

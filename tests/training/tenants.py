@@ -1,4 +1,4 @@
-"""Small spaces with behaviour that is known beforehand."""
+"""Small tenants with known behaviour."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ PROFILES = 150
 LENGTH = 8
 
 
-def feed(
+def ingest_events(
     tenant: TenantRef, actor: Actor, next_item: Callable[[int, int], int], *, kind: str = "view"
 ) -> None:
-    """`ITEMS` items and one event a step; `next_item(profile, step)` says which item."""
+    """Stores `ITEMS` items and one event per profile and step, on the item `next_item(profile, step)`."""
     start = datetime.now(UTC) - timedelta(days=30)
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(
@@ -38,27 +38,27 @@ def feed(
         for profile in range(PROFILES)
         for step in range(LENGTH)
     ]
-    for first in range(0, len(rows), 1000):
+    for start_row in range(0, len(rows), 1000):
         with scope(tenant, actor=actor) as s:
-            receipt = events.record_events(s, rows[first : first + 1000])
+            receipt = events.record_events(s, rows[start_row : start_row + 1000])
         assert receipt.rejected == []
 
 
-def in_order(profile: int, step: int) -> int:
-    """Everybody walks along the shelf, from a place of their own."""
+def walk_in_order(profile: int, step: int) -> int:
+    """Every profile visits the items in order, each from a start of its own."""
     return (profile * 7 + step) % ITEMS
 
 
-def by_fashion() -> Callable[[int, int], int]:
-    """Some items are chosen more than others, and nothing else matters: popularity is all there is to know."""
+def build_popularity_walk() -> Callable[[int, int], int]:
+    """Items are drawn by popularity alone, without any order."""
     rng = np.random.default_rng(7)
-    share = 1 / np.arange(1, ITEMS + 1)
-    share /= share.sum()
-    table = [rng.choice(ITEMS, LENGTH, replace=False, p=share) for _ in range(PROFILES)]
-    return lambda profile, step: int(table[profile][step])
+    probabilities = 1 / np.arange(1, ITEMS + 1)
+    probabilities /= probabilities.sum()
+    choices = [rng.choice(ITEMS, LENGTH, replace=False, p=probabilities) for _ in range(PROFILES)]
+    return lambda profile, step: int(choices[profile][step])
 
 
-def order_training(tenant: TenantRef, actor: Actor) -> UUID:
-    """Requests a training; the message stays in the outbox."""
+def request_training(tenant: TenantRef, actor: Actor) -> UUID:
+    """Requests a training job; its message stays in the outbox."""
     with scope(tenant, actor=actor) as s:
         return jobs.request_job(s, "train", parameters={"profile": "fast"}).id

@@ -1,4 +1,4 @@
-"""Beat's work: models are refreshed when enough is new, and messages find their queue."""
+"""Periodic tasks: refreshes are requested when enough events are new, and messages reach their queue."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from tenants.data.actions import jobs as job_actions
 from tenants.data.queries import counters, jobs
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import LENGTH, PROFILES, order_training
+from tests.training.tenants import LENGTH, PROFILES, request_training
 
 
-def publish(tenant: TenantRef, actor: Actor, *, known: int, age: timedelta) -> None:
-    trained = TrainedModel(
+def publish_version(tenant: TenantRef, actor: Actor, *, n_events: int, age: timedelta) -> None:
+    trained_model = TrainedModel(
         job_id=uuid4(),
         artefact_id=uuid4(),
         profile="full",
         manifest={"files": {}, "bytes": 0},
-        metrics={"data": {"events_stored": known}},
+        metrics={"data": {"events_stored": n_events}},
         trained_at=datetime.now(UTC) - age,
         latest_event_at=None,
     )
     with scope(tenant, actor=actor) as s:
-        actions.publish_model(s, trained, expected=None)
+        actions.publish_model(s, trained_model, expected=None)
 
 
-def test_a_tenant_with_events_and_no_model_is_due(walkers: TenantRef, actor: Actor) -> None:
-    job = request_if_due(walkers, actor=actor)
+def test_a_tenant_with_events_and_no_model_is_due(sequential_tenant: TenantRef, actor: Actor) -> None:
+    job = request_if_due(sequential_tenant, actor=actor)
     assert job is not None
     assert job.parameters == {"profile": "fast", "scheduled": True}
 
@@ -45,22 +45,22 @@ def test_a_tenant_without_events_is_not_due(tenant: TenantRef, actor: Actor) -> 
 
 
 @pytest.mark.parametrize(
-    ("known", "age", "due"),
+    ("n_events", "age", "due"),
     [
         (PROFILES * LENGTH - 250, timedelta(hours=2), True),
         (PROFILES * LENGTH - 150, timedelta(hours=2), False),
         (0, timedelta(minutes=10), False),
     ],
 )
-def test_a_model_is_refreshed_when_it_is_an_hour_old_and_enough_is_new(
-    walkers: TenantRef, actor: Actor, *, known: int, age: timedelta, due: bool
+def test_a_refresh_is_due_after_an_hour_with_enough_new_events(
+    sequential_tenant: TenantRef, actor: Actor, *, n_events: int, age: timedelta, due: bool
 ) -> None:
-    publish(walkers, actor, known=known, age=age)
-    with scope(walkers, actor=actor) as s:
+    publish_version(sequential_tenant, actor, n_events=n_events, age=age)
+    with scope(sequential_tenant, actor=actor) as s:
         s.cursor().execute(
-            "UPDATE data_tenantstate SET last_event_at = now() WHERE tenant_id = %s", (walkers.id,)
+            "UPDATE data_tenantstate SET last_event_at = now() WHERE tenant_id = %s", (sequential_tenant.id,)
         )
-    assert (request_if_due(walkers, actor=actor) is not None) is due
+    assert (request_if_due(sequential_tenant, actor=actor) is not None) is due
 
 
 def test_a_requested_training_reaches_the_queue_of_its_region_once(
@@ -68,22 +68,22 @@ def test_a_requested_training_reaches_the_queue_of_its_region_once(
 ) -> None:
     sent: list[tuple[str, dict[str, Any], str]] = []
     monkeypatch.setattr(app, "send_task", lambda name, *, kwargs, queue: sent.append((name, kwargs, queue)))
-    job_id = order_training(tenant, actor)
+    job_id = request_training(tenant, actor)
     maintenance.publish_outbox(region=tenant.region)
     maintenance.publish_outbox(region=tenant.region)
-    mine = [one for one in sent if one[1]["tenant_id"] == str(tenant.id)]
+    own_messages = [message for message in sent if message[1]["tenant_id"] == str(tenant.id)]
     expected = {"tenant_id": str(tenant.id), "job_id": str(job_id), "region": tenant.region}
-    assert mine == [("lepton.train", expected, f"region_{tenant.region}")]
+    assert own_messages == [("lepton.train", expected, f"region_{tenant.region}")]
 
 
-def test_a_message_stays_in_the_outbox_while_the_broker_is_away(
+def test_a_message_stays_in_the_outbox_while_the_broker_is_unavailable(
     tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*_args: object, **_kwargs: object) -> None:
+    def refuse_connection(*_args: object, **_kwargs: object) -> None:
         raise ConnectionError
 
-    order_training(tenant, actor)
-    monkeypatch.setattr(app, "send_task", away)
+    request_training(tenant, actor)
+    monkeypatch.setattr(app, "send_task", refuse_connection)
     with pytest.raises(ConnectionError):
         maintenance.publish_outbox(region=tenant.region)
     sent: list[str] = []
@@ -92,18 +92,18 @@ def test_a_message_stays_in_the_outbox_while_the_broker_is_away(
     assert str(tenant.id) in sent
 
 
-def test_the_task_trains_the_job_it_names(tenant: TenantRef, actor: Actor) -> None:
-    job_id = order_training(tenant, actor)
+def test_the_task_runs_the_job_it_names(tenant: TenantRef, actor: Actor) -> None:
+    job_id = request_training(tenant, actor)
     training.train_model(tenant_id=str(tenant.id), job_id=str(job_id), region=tenant.region)
     with scope(tenant, actor=actor) as s:
         assert jobs.get_job(s, job_id).reason == "The catalogue is empty: send items first."
 
 
-def test_an_expired_lease_is_asked_for_again(
+def test_a_job_with_an_expired_lease_is_queued_again(
     tenant: TenantRef, actor: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[str] = []
-    job_id = order_training(tenant, actor)
+    job_id = request_training(tenant, actor)
     monkeypatch.setattr(app, "send_task", lambda _name, *, kwargs, **_: sent.append(kwargs["job_id"]))
     maintenance.publish_outbox(region=tenant.region)
     with scope(tenant, actor=actor) as s:
@@ -116,18 +116,18 @@ def test_an_expired_lease_is_asked_for_again(
     assert sent.count(str(job_id)) == 2
 
 
-def test_upkeep_may_run_twice(walkers: TenantRef, actor: Actor) -> None:
-    def counted() -> int:
+def test_maintenance_is_idempotent(sequential_tenant: TenantRef, actor: Actor) -> None:
+    def count_events() -> int:
         today = datetime.now(UTC).date()
-        with scope(walkers, actor=actor) as s:
+        with scope(sequential_tenant, actor=actor) as s:
             return sum(row.count for row in counters.list_daily_counts(s, today - timedelta(days=40), today))
 
-    before = counted()
+    before = count_events()
     for _ in range(2):
-        maintenance.fold_counters(region=walkers.region)
-        maintenance.merge_timelines(region=walkers.region)
-        maintenance.remove_expired_data(region=walkers.region)
-    assert counted() == before == PROFILES * LENGTH
+        maintenance.fold_counters(region=sequential_tenant.region)
+        maintenance.merge_timelines(region=sequential_tenant.region)
+        maintenance.remove_expired_data(region=sequential_tenant.region)
+    assert count_events() == before == PROFILES * LENGTH
 
 
 def test_every_scheduled_task_exists_and_names_a_served_queue() -> None:

@@ -1,4 +1,4 @@
-"""The keys database is gone: everything says so, nothing is half-written, no key is made in place of a lost one."""
+"""Without the keys database every call reports it, nothing is partly written and no lost key is replaced."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tenants.privacy.erasure import erase_profile
 from tenants.privacy.onboarding import finish_opening
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope, scope
-from tests.restore.backups import Backups
-from tests.restore.crowd import Look, fill
-from tests.training.spaces import order_training
+from tests.restore.backups import DatabaseBackups
+from tests.restore.profiles import QuerySql, create_profiles
+from tests.training.tenants import request_training
 
-CALLS: dict[str, Callable[[Any], Any]] = {
+API_CALLS: dict[str, Callable[[Any], Any]] = {
     "list items": lambda api: api.get("/api/v1/items"),
     "read an item": lambda api: api.get("/api/v1/items/mug"),
     "write an item": lambda api: api.post("/api/v1/items", {"id": "cup", "title": "Cup"}),
@@ -40,7 +40,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "erase a profile": lambda api: api.delete("/api/v1/profiles/ann"),
     "recommend": lambda api: api.post("/api/v1/recommendations", {"profile_id": "ann", "k": 3}),
 }
-CONTENT = "SELECT t::text FROM {} t WHERE tenant_id = %s ORDER BY 1"
+SELECT_CONTENT = "SELECT t::text FROM {} t WHERE tenant_id = %s ORDER BY 1"
 TABLES = (
     *("data_item", "data_profile", "data_timeline", "data_seenitems", "data_review", "data_receipt"),
     *("data_tombstone", "data_batchdigest", "data_counterdelta", "data_idempotency", "data_auditentry"),
@@ -55,96 +55,100 @@ KEY_TABLES = (
 
 
 @pytest.fixture
-def shop(tenant: TenantRef, actor: Actor) -> TenantRef:
-    fill(tenant, ["ann"], actor)
+def tenant_with_profile(tenant: TenantRef, actor: Actor) -> TenantRef:
+    create_profiles(tenant, ["ann"], actor)
     return tenant
 
 
 @pytest.fixture
-def keys_lost(shop: TenantRef, backups: Backups) -> Iterator[None]:
-    """Every row of the region's keys database, of all tenants; what there was comes back behind the test."""
-    dump = backups.dump("keys_eu")
-    backups.lose("keys_eu", KEY_TABLES)
-    forget_keyring(shop)
+def keys_lost(tenant_with_profile: TenantRef, backups: DatabaseBackups) -> Iterator[None]:
+    """Deletes all rows of the region's keys database, of all tenants, and restores them after the test."""
+    dump = backups.dump_database("keys_eu")
+    backups.truncate_tables("keys_eu", KEY_TABLES)
+    forget_keyring(tenant_with_profile)
     yield
-    backups.restore("keys_eu", dump)
-    forget_keyring(shop)
+    backups.restore_database("keys_eu", dump)
+    forget_keyring(tenant_with_profile)
 
 
-def data_of(look: Look, tenant: TenantRef) -> list[list[tuple[Any, ...]]]:
-    return [look("data_eu", CONTENT.format(table), tenant.id) for table in TABLES]
+def load_data_rows(query_sql: QuerySql, tenant: TenantRef) -> list[list[tuple[Any, ...]]]:
+    return [query_sql("data_eu", SELECT_CONTENT.format(table), tenant.id) for table in TABLES]
 
 
-def keys_of(look: Look, tenant: TenantRef) -> int:
+def count_key_rows(query_sql: QuerySql, tenant: TenantRef) -> int:
     count = "SELECT count(*) FROM {} WHERE tenant_id = %s"
-    return sum(look("keys_eu", count.format(table), tenant.id)[0][0] for table in KEY_TABLES)
+    return sum(query_sql("keys_eu", count.format(table), tenant.id)[0][0] for table in KEY_TABLES)
 
 
 @pytest.mark.proof(row=11)
 def test_every_call_answers_503_and_nothing_is_written(
-    shop: TenantRef, api: Callable[..., Any], look: Look, keys_lost: None, figure: Callable[..., bool]
+    tenant_with_profile: TenantRef,
+    api: Callable[..., Any],
+    query_sql: QuerySql,
+    keys_lost: None,
+    figure: Callable[..., bool],
 ) -> None:
-    client, before = api(shop), data_of(look, shop)
-    responses = {name: call(client) for name, call in CALLS.items()}
+    client, before = api(tenant_with_profile), load_data_rows(query_sql, tenant_with_profile)
+    responses = {name: call(client) for name, call in API_CALLS.items()}
     results = {name: (answer.status_code, answer.json()["code"]) for name, answer in responses.items()}
     other = {name: result for name, result in results.items() if result != (503, "key_service_unavailable")}
     assert figure(
         "calls without keys that answer other than 503", len(other), of=len(results), passes=not other
     ), other
     assert all(int(answer["Retry-After"]) > 0 for answer in responses.values())
-    assert data_of(look, shop) == before
-    assert keys_of(look, shop) == 0
+    assert load_data_rows(query_sql, tenant_with_profile) == before
+    assert count_key_rows(query_sql, tenant_with_profile) == 0
 
 
-def test_after_the_keys_are_back_everything_is_as_before(
-    shop: TenantRef, api: Callable[..., Any], backups: Backups
+def test_restored_keys_restore_the_service(
+    tenant_with_profile: TenantRef, api: Callable[..., Any], backups: DatabaseBackups
 ) -> None:
-    client, dump = api(shop), backups.dump("keys_eu")
+    client, dump = api(tenant_with_profile), backups.dump_database("keys_eu")
     before = client.get("/api/v1/profiles/ann").json()
-    backups.lose("keys_eu", KEY_TABLES)
-    forget_keyring(shop)
+    backups.truncate_tables("keys_eu", KEY_TABLES)
+    forget_keyring(tenant_with_profile)
     assert client.get("/api/v1/profiles/ann").status_code == 503
-    backups.restore("keys_eu", dump)
+    backups.restore_database("keys_eu", dump)
     assert client.get("/api/v1/profiles/ann").json() == before
 
 
-def test_no_keys_are_made_for_a_tenant_that_has_lost_its_own(
-    shop: TenantRef, look: Look, keys_lost: None, actor: Actor
+def test_no_keys_are_created_for_a_tenant_with_lost_keys(
+    tenant_with_profile: TenantRef, query_sql: QuerySql, keys_lost: None, actor: Actor
 ) -> None:
-    with control_scope(shop.id, actor=actor) as s:
-        entry = directory.get_tenant(s)
+    with control_scope(tenant_with_profile.id, actor=actor) as s:
+        tenant_row = directory.get_tenant(s)
     with pytest.raises(Conflict, match="keys are lost"):
-        finish_opening(entry, owner=None, actor=actor)
+        finish_opening(tenant_row, owner=None, actor=actor)
     for change in (rotate_tenant_kek, lambda t, actor: rotate_purpose_key(t, Purpose.REVIEW, actor=actor)):
         with pytest.raises(NotFound, match="no keys"):
-            change(shop, actor=actor)
-    assert keys_of(look, shop) == 0
+            change(tenant_with_profile, actor=actor)
+    assert count_key_rows(query_sql, tenant_with_profile) == 0
 
 
-def test_an_erasure_without_keys_is_refused_and_not_half_done(
-    shop: TenantRef, look: Look, keys_lost: None, actor: Actor
+def test_an_erasure_without_keys_is_refused_and_writes_nothing(
+    tenant_with_profile: TenantRef, query_sql: QuerySql, keys_lost: None, actor: Actor
 ) -> None:
-    before = data_of(look, shop)
+    before = load_data_rows(query_sql, tenant_with_profile)
     with pytest.raises(KeyServiceUnavailable):
-        erase_profile(shop, "ann", actor=actor)
-    assert data_of(look, shop) == before
+        erase_profile(tenant_with_profile, "ann", actor=actor)
+    assert load_data_rows(query_sql, tenant_with_profile) == before
 
 
 def test_a_training_without_keys_publishes_nothing_and_waits_for_its_next_lease(
-    shop: TenantRef, look: Look, keys_lost: None, actor: Actor
+    tenant_with_profile: TenantRef, query_sql: QuerySql, keys_lost: None, actor: Actor
 ) -> None:
-    job_id = order_training(shop, actor)
-    run_training_job(shop, job_id, owner="w1", actor=actor)
-    with scope(shop, actor=actor) as s:
+    job_id = request_training(tenant_with_profile, actor)
+    run_training_job(tenant_with_profile, job_id, owner="w1", actor=actor)
+    with scope(tenant_with_profile, actor=actor) as s:
         assert jobs.get_job(s, job_id).state == "running"
     published = "SELECT count(*) FROM recommender_modelversion WHERE tenant_id = %s"
-    assert look("data_eu", published, shop.id) == [(0,)]
-    assert artefacts.list_artefact_folders(shop) == []
+    assert query_sql("data_eu", published, tenant_with_profile.id) == [(0,)]
+    assert artefacts.list_artefact_folders(tenant_with_profile) == []
 
 
-def test_a_new_tenant_can_be_opened_meanwhile(
+def test_a_new_tenant_can_be_opened_while_other_keys_are_lost(
     keys_lost: None, make_tenant: Callable[..., TenantRef], actor: Actor
 ) -> None:
-    opened = make_tenant()
-    fill(opened, ["bob"], actor)
-    assert len(get_keyring(opened).derive_pseudonym("uid", "bob")) == 16
+    new_tenant = make_tenant()
+    create_profiles(new_tenant, ["bob"], actor)
+    assert len(get_keyring(new_tenant).derive_pseudonym("uid", "bob")) == 16

@@ -1,4 +1,4 @@
-"""Keys and data restored to different days: what a lost key sealed is refused, everything else opens."""
+"""Keys and data restored to different days: values sealed with lost keys are refused, all others open."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tenants.keys.queries import forget_keyring, get_keyring, list_keys
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 from tests.proofs import Scale
-from tests.restore.backups import Backups
-from tests.restore.crowd import BEFORE, Look, fill, view
+from tests.restore.backups import DatabaseBackups
+from tests.restore.profiles import BEFORE_ERASURE, QuerySql, build_view_event, create_profiles
 
-LAZILY = sorted(set(Purpose) - HASHING_PURPOSES)
-SEALED = {
+LAZY_PURPOSES = sorted(set(Purpose) - HASHING_PURPOSES)
+SEALED_TABLES = {
     "data_item": Purpose.CATALOGUE,
     "data_profile": Purpose.PROFILE,
     "data_timeline": Purpose.TIMELINE,
@@ -37,17 +37,21 @@ SEALED = {
 }
 
 
-def rotate_all(tenant: TenantRef, actor: Actor, purposes: list[Purpose] = LAZILY) -> set[int]:
-    """Key ids of the new keys, which seal from now on."""
+def rotate_all(tenant: TenantRef, actor: Actor, purposes: list[Purpose] = LAZY_PURPOSES) -> set[int]:
+    """Rotates the keys of the purposes, and returns the ids of the new keys, which are active afterwards."""
     added = {rotate_purpose_key(tenant, purpose, actor=actor).key_id for purpose in purposes}
     for purpose in purposes:
         rotate_purpose_key(tenant, purpose, actor=actor, rollout=timedelta(0))
     return added
 
 
-def sealed_rows(look: Look, tenant: TenantRef) -> list[bytes]:
+def load_sealed_values(query_sql: QuerySql, tenant: TenantRef) -> list[bytes]:
     sql = "SELECT body FROM {} WHERE tenant_id = %s"
-    return [bytes(body) for table in SEALED for (body,) in look("data_eu", sql.format(table), tenant.id)]
+    return [
+        bytes(body)
+        for table in SEALED_TABLES
+        for (body,) in query_sql("data_eu", sql.format(table), tenant.id)
+    ]
 
 
 def add_profile(tenant: TenantRef, name: str, actor: Actor) -> None:
@@ -56,19 +60,19 @@ def add_profile(tenant: TenantRef, name: str, actor: Actor) -> None:
 
 
 @pytest.fixture
-def stale(tenant: TenantRef, backups: Backups, actor: Actor) -> Iterator[set[int]]:
-    """The keys database is restored to before a rotation; `new` was written under the keys that are lost."""
-    fill(tenant, ["old"], actor)
-    yesterday = backups.dump("keys_eu")
+def lost_key_ids(tenant: TenantRef, backups: DatabaseBackups, actor: Actor) -> Iterator[set[int]]:
+    """The keys database is restored to a state before a rotation. `new` was sealed with the lost keys."""
+    create_profiles(tenant, ["old"], actor)
+    backup = backups.dump_database("keys_eu")
     lost = rotate_all(tenant, actor)
     add_profile(tenant, "new", actor)
-    backups.restore("keys_eu", yesterday)
+    backups.restore_database("keys_eu", backup)
     forget_keyring(tenant)
     return lost
 
 
-def test_what_a_lost_key_sealed_is_refused_and_what_older_keys_sealed_opens(
-    tenant: TenantRef, stale: set[int], api: Callable[..., Any], actor: Actor
+def test_values_sealed_with_lost_keys_are_refused_and_older_values_open(
+    tenant: TenantRef, lost_key_ids: set[int], api: Callable[..., Any], actor: Actor
 ) -> None:
     client = api(tenant)
     assert client.get("/api/v1/profiles/old").json()["attributes"] == {"town": "old"}
@@ -87,41 +91,41 @@ def test_what_a_lost_key_sealed_is_refused_and_what_older_keys_sealed_opens(
         profile_queries.list_profiles(s)
 
 
-def test_writing_goes_on_under_a_key_that_is_known(
-    tenant: TenantRef, stale: set[int], look: Look, actor: Actor
+def test_writes_after_a_stale_restore_use_an_existing_key(
+    tenant: TenantRef, lost_key_ids: set[int], query_sql: QuerySql, actor: Actor
 ) -> None:
     add_profile(tenant, "newer", actor)
     with scope(tenant, actor=actor) as s:
         assert profile_queries.get_profile(s, "newer").profile.attributes == {"town": "town of newer"}
     stored_ids = {key.key_id for key in list_keys(tenant, actor=actor)}
-    used = {read_key_id(blob) for blob in sealed_rows(look, tenant)}
+    used = {read_key_id(blob) for blob in load_sealed_values(query_sql, tenant)}
     assert len(used - stored_ids) == 1
-    assert used - stored_ids <= stale
+    assert used - stored_ids <= lost_key_ids
 
 
 @pytest.mark.proof(row=10)
-def test_no_key_id_is_given_out_a_second_time(
+def test_no_key_id_is_reused(
     make_tenant: Callable[..., TenantRef],
-    backups: Backups,
+    backups: DatabaseBackups,
     actor: Actor,
     scale: Scale,
     figure: Callable[..., bool],
 ) -> None:
     tenants = [make_tenant() for _ in range(scale(2, 20))]
-    yesterday, lost = backups.dump("keys_eu"), dict[TenantRef, set[int]]()
+    backup, lost = backups.dump_database("keys_eu"), dict[TenantRef, set[int]]()
     for tenant in tenants:
         lost[tenant] = rotate_all(tenant, actor) | rotate_all(tenant, actor)
-    backups.restore("keys_eu", yesterday)
+    backups.restore_database("keys_eu", backup)
     n_reused = sum(len(lost[tenant] & rotate_all(tenant, actor)) for tenant in tenants)
     count = sum(map(len, lost.values()))
-    assert count == len(tenants) * len(LAZILY) * 2
+    assert count == len(tenants) * len(LAZY_PURPOSES) * 2
     assert figure(
         "lost key ids given out again after a stale restore", n_reused, of=count, passes=n_reused == 0
     )
 
 
-def test_a_rotation_after_the_stale_restore_neither_opens_nor_spoils_what_was_lost(
-    tenant: TenantRef, stale: set[int], backups: Backups, actor: Actor
+def test_a_rotation_after_a_stale_restore_neither_opens_lost_values_nor_damages_others(
+    tenant: TenantRef, lost_key_ids: set[int], backups: DatabaseBackups, actor: Actor
 ) -> None:
     rotate_all(tenant, actor, [Purpose.PROFILE])
     with scope(tenant, actor=actor) as s, pytest.raises(DecryptionFailed):
@@ -133,15 +137,19 @@ def test_a_rotation_after_the_stale_restore_neither_opens_nor_spoils_what_was_lo
 
 
 @pytest.mark.proof(row=10)
-def test_with_the_keys_ahead_of_the_data_everything_opens(
-    tenant: TenantRef, backups: Backups, look: Look, actor: Actor, figure: Callable[..., bool]
+def test_newer_keys_open_older_data(
+    tenant: TenantRef,
+    backups: DatabaseBackups,
+    query_sql: QuerySql,
+    actor: Actor,
+    figure: Callable[..., bool],
 ) -> None:
-    fill(tenant, [f"p{number}" for number in range(20)], actor)
-    yesterday = backups.dump("data_eu")
+    create_profiles(tenant, [f"p{number}" for number in range(20)], actor)
+    backup = backups.dump_database("data_eu")
     rotate_all(tenant, actor)
     rotate_tenant_kek(tenant, actor=actor)
     add_profile(tenant, "after", actor)
-    backups.restore("data_eu", yesterday)
+    backups.restore_database("data_eu", backup)
     forget_keyring(tenant)
     with scope(tenant, actor=actor) as s:
         opened = profile_queries.list_profiles(s)
@@ -152,43 +160,43 @@ def test_with_the_keys_ahead_of_the_data_everything_opens(
 
 
 @pytest.mark.proof(row=11)
-def test_after_a_shred_yesterdays_data_cannot_be_decrypted(
+def test_restored_data_cannot_be_decrypted_after_a_shred(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
-    backups: Backups,
-    look: Look,
+    backups: DatabaseBackups,
+    query_sql: QuerySql,
     actor: Actor,
     scale: Scale,
     figure: Callable[..., bool],
 ) -> None:
-    fill(tenant, [f"p{number}" for number in range(scale(10, 200))], actor)
-    yesterday, before = backups.dump("data_eu"), sealed_rows(look, tenant)
+    create_profiles(tenant, [f"p{number}" for number in range(scale(10, 200))], actor)
+    backup, before = backups.dump_database("data_eu"), load_sealed_values(query_sql, tenant)
     shred(tenant, actor=actor)
-    backups.restore("data_eu", yesterday)
-    restored = sealed_rows(look, tenant)
+    backups.restore_database("data_eu", backup)
+    restored = load_sealed_values(query_sql, tenant)
     with pytest.raises(KeyServiceUnavailable, match="no usable keys"):
         get_keyring(tenant)
-    opened = sum(map(opens_for(stranger_tenant), restored))
+    opened = sum(map(build_opener(stranger_tenant), restored))
     assert sorted(restored) == sorted(before)
     assert figure("restored values that open after a shred", opened, of=len(restored), passes=opened == 0)
-    material = look(
+    material = query_sql(
         "keys_eu", "SELECT count(*) FROM keys_purposekey WHERE tenant_id = %s AND wrapped <> ''", tenant.id
     )
     assert material == [(0,)]
 
 
-def opens_for(other: TenantRef) -> Callable[[bytes], bool]:
-    """Whether a value opens under any key that is left, whatever id it claims."""
+def build_opener(other: TenantRef) -> Callable[[bytes], bool]:
+    """Returns a check whether a value opens with any of this tenant's keys, whatever key id it names."""
     ring = get_keyring(other)
     ciphers = [
         (
             ring.get_cipher(purpose, table=table.removeprefix("data_"), column="body"),
             ring.get_primary_aead(purpose)[0],
         )
-        for table, purpose in SEALED.items()
+        for table, purpose in SEALED_TABLES.items()
     ]
 
-    def opens(blob: bytes) -> bool:
+    def can_open(blob: bytes) -> bool:
         for cipher, key_id in ciphers:
             try:
                 cipher.open(blob[:3] + key_id.to_bytes(4, "big") + blob[7:], b"row")
@@ -197,17 +205,17 @@ def opens_for(other: TenantRef) -> Callable[[bytes], bool]:
             return True
         return False
 
-    return opens
+    return can_open
 
 
-def test_a_key_that_was_destroyed_since_comes_back_with_a_stale_keys_database_and_can_go_again(
-    tenant: TenantRef, backups: Backups, actor: Actor
+def test_a_destroyed_key_restored_from_a_backup_can_be_destroyed_again(
+    tenant: TenantRef, backups: DatabaseBackups, actor: Actor
 ) -> None:
     old = get_keyring(tenant).get_primary_aead(Purpose.REVIEW)[0]
     rotate_all(tenant, actor, [Purpose.REVIEW])
-    yesterday = backups.dump("keys_eu")
+    backup = backups.dump_database("keys_eu")
     destroy_key(tenant, old, actor=actor, count_uses=lambda _: 0, rollout=timedelta(0))
-    backups.restore("keys_eu", yesterday)
+    backups.restore_database("keys_eu", backup)
     forget_keyring(tenant)
     assert get_keyring(tenant).get_aead(Purpose.REVIEW, old)
     destroy_key(tenant, old, actor=actor, count_uses=lambda _: 0, rollout=timedelta(0))
@@ -215,21 +223,21 @@ def test_a_key_that_was_destroyed_since_comes_back_with_a_stale_keys_database_an
         get_keyring(tenant).get_aead(Purpose.REVIEW, old)
 
 
-def test_a_tenant_with_lost_keys_keeps_no_other_timeline_from_being_merged(
-    make_tenant: Callable[..., TenantRef], backups: Backups, look: Look, actor: Actor
+def test_a_tenant_with_lost_keys_does_not_block_merges_of_others(
+    make_tenant: Callable[..., TenantRef], backups: DatabaseBackups, query_sql: QuerySql, actor: Actor
 ) -> None:
     slugs = [f"{letter}a-{secrets.token_hex(6)}" for letter in "az"]
-    damaged, sound = (make_tenant(slug=slug, name=slug) for slug in slugs)
-    yesterday = backups.dump("keys_eu")
+    damaged, intact = (make_tenant(slug=slug, name=slug) for slug in slugs)
+    backup = backups.dump_database("keys_eu")
     rotate_all(damaged, actor)
-    for tenant in (damaged, sound):
-        fill(tenant, ["ann"], actor)
+    for tenant in (damaged, intact):
+        create_profiles(tenant, ["ann"], actor)
         for number in range(4):
             with scope(tenant, actor=actor) as s:
-                record_events(s, [view("ann", BEFORE, f"more-{number}")])
-    backups.restore("keys_eu", yesterday)
+                record_events(s, [build_view_event("ann", BEFORE_ERASURE, f"more-{number}")])
+    backups.restore_database("keys_eu", backup)
     forget_keyring(damaged)
     maintenance.merge_timelines(region="eu")
     count = "SELECT count(*) FROM data_timeline WHERE tenant_id = %s"
-    assert look("data_eu", count, damaged.id) == [(6,)]
-    assert look("data_eu", count, sound.id) == [(1,)]
+    assert query_sql("data_eu", count, damaged.id) == [(6,)]
+    assert query_sql("data_eu", count, intact.id) == [(1,)]

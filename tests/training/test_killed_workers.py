@@ -1,4 +1,4 @@
-"""A worker dies at any moment: the next one finishes, and what is published is whole."""
+"""After a worker was killed in any phase, the next one finishes the job and publishes a complete model."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from recommender.training.job_runner import run_training_job
 from tenants.data.queries import jobs
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.training.spaces import order_training
+from tests.training.tenants import request_training
 
 PHASES = ("reading events", "training", "evaluating", "refitting on all data", "publishing")
-_WORK = """
+_WORKER_SCRIPT = """
 import sys, django
 django.setup()
 from uuid import UUID
-from recommender.training.job_runner import work
+from recommender.training.job_runner import run_training_job
 from tenants.regions import TenantRef
 from tenants.scope import Actor
-work(TenantRef(UUID(sys.argv[1]), sys.argv[2]), UUID(sys.argv[3]), owner="killed", actor=Actor("system", "test"))
+run_training_job(TenantRef(UUID(sys.argv[1]), sys.argv[2]), UUID(sys.argv[3]), owner="killed", actor=Actor("system", "test"))
 """
 
 
-def kill_in(tenant: TenantRef, actor: Actor, job_id: UUID, phase: str) -> None:
-    """Starts a worker and kills it once its job has reached the phase; its lease is over at once."""
-    argv = [sys.executable, "-c", _WORK, str(tenant.id), tenant.region, str(job_id)]
+def kill_worker_in_phase(tenant: TenantRef, actor: Actor, job_id: UUID, phase: str) -> None:
+    """Starts a worker and kills it when its job has reached the phase. Its lease expires at once."""
+    argv = [sys.executable, "-c", _WORKER_SCRIPT, str(tenant.id), tenant.region, str(job_id)]
     child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    reached = ""
-    while reached != phase and child.poll() is None and time.monotonic() < deadline:
+    current_phase = ""
+    while current_phase != phase and child.poll() is None and time.monotonic() < deadline:
         with scope(tenant, actor=actor) as s:
-            reached = jobs.get_job(s, job_id).phase
+            current_phase = jobs.get_job(s, job_id).phase
     child.kill()
     child.wait()
     with scope(tenant, actor=actor) as s:
@@ -49,15 +49,17 @@ def kill_in(tenant: TenantRef, actor: Actor, job_id: UUID, phase: str) -> None:
 
 @pytest.mark.faults
 @pytest.mark.timeout(900)
-def test_a_worker_killed_in_every_phase_leaves_one_whole_model(walkers: TenantRef, actor: Actor) -> None:
-    job_id = order_training(walkers, actor)
+def test_a_worker_killed_in_every_phase_leaves_one_complete_model(
+    sequential_tenant: TenantRef, actor: Actor
+) -> None:
+    job_id = request_training(sequential_tenant, actor)
     for phase in PHASES:
-        kill_in(walkers, actor, job_id, phase)
-        with scope(walkers, actor=actor) as s:
+        kill_worker_in_phase(sequential_tenant, actor, job_id, phase)
+        with scope(sequential_tenant, actor=actor) as s:
             assert len(queries.list_versions(s)) == int(jobs.get_job(s, job_id).state == "succeeded")
-    run_training_job(walkers, job_id, owner="w2", actor=actor)
-    with scope(walkers, actor=actor) as s:
+    run_training_job(sequential_tenant, job_id, owner="w2", actor=actor)
+    with scope(sequential_tenant, actor=actor) as s:
         versions, job = queries.list_versions(s), jobs.get_job(s, job_id)
     assert job.state == "succeeded"
     assert [version.version for version in versions] == [1]
-    assert artefacts.read_artefact(walkers, versions[0].artefact_id, versions[0].manifest)
+    assert artefacts.read_artefact(sequential_tenant, versions[0].artefact_id, versions[0].manifest)

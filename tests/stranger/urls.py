@@ -1,4 +1,4 @@
-"""Every address of the URLconf outside the REST API, with what a stranger puts into it."""
+"""Every URL of the URLconf outside the REST API, with the values that a stranger puts into it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lepton_platform.management.isolation.clients import ClientRequest
 from tenants.control.models import User
 from tests.stranger.targets import Target
 
-API = "api/v1/"
-_CONVERTED = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
+API_PREFIX = "api/v1/"
+_URL_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """`template` has its parameters in braces."""
+class PageUrl:
+    """A URL outside the REST API; `template` has its parameters in braces."""
 
     template: str
 
@@ -32,48 +32,48 @@ class Address:
         return set(re.findall(r"{(\w+)}", self.template))
 
     def get(self, target: Target, slug: str = "") -> ClientRequest:
-        return ClientRequest("GET", f"{self._path(target, slug)}?{urlencode(asked(target))}")
+        return ClientRequest("GET", f"{self._path(target, slug)}?{urlencode(build_query_parameters(target))}")
 
     def post(self, target: Target, slug: str = "") -> ClientRequest:
-        body = encode_multipart(BOUNDARY, filled_in(target))
+        body = encode_multipart(BOUNDARY, build_form_fields(target))
         return ClientRequest("POST", self._path(target, slug), body, MULTIPART_CONTENT)
 
     def _path(self, target: Target, slug: str) -> str:
-        known = {**parameters(target, self.template), **({"slug": slug} if slug else {})}
-        filled = re.sub(r"{(\w+)}", lambda found: quote(known[found[1]]), self.template)
+        values = {**build_url_parameters(target, self.template), **({"slug": slug} if slug else {})}
+        filled = re.sub(r"{(\w+)}", lambda match: quote(values[match[1]]), self.template)
         return f"/{filled}"
 
 
-def addresses() -> list[Address]:
-    """Of the REST API's addresses, every operation of the schema has an attack of its own."""
-    found = {_template(route) for route in routes() if not route.startswith(API)}
-    return [Address(one) for one in sorted(found)]
+def list_page_urls() -> list[PageUrl]:
+    """All URLs outside the REST API; the operations of the API have attacks of their own."""
+    templates = {_convert_to_template(route) for route in list_routes() if not route.startswith(API_PREFIX)}
+    return [PageUrl(template) for template in sorted(templates)]
 
 
-def routes() -> list[str]:
-    """Of every address of the URLconf, as Django writes it."""
-    return [*_routes(get_resolver().url_patterns)]
+def list_routes() -> list[str]:
+    """The routes of all URLs of the URLconf, in Django's syntax."""
+    return [*_iter_routes(get_resolver().url_patterns)]
 
 
-def _routes(patterns: Any, before: str = "") -> Iterator[str]:
-    for one in patterns:
-        route = before + str(one.pattern)
-        if hasattr(one, "url_patterns"):
-            yield from _routes(one.url_patterns, route)
+def _iter_routes(patterns: Any, prefix: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if hasattr(pattern, "url_patterns"):
+            yield from _iter_routes(pattern.url_patterns, route)
         else:
             yield route
 
 
-def _template(route: str) -> str:
-    return _CONVERTED.sub(
-        lambda found: f"{{{found[1] or found[2]}}}", route.replace("^", "").replace("$", "")
+def _convert_to_template(route: str) -> str:
+    return _URL_PARAMETER.sub(
+        lambda match: f"{{{match[1] or match[2]}}}", route.replace("^", "").replace("$", "")
     )
 
 
-def parameters(target: Target, template: str = "") -> Mapping[str, str]:
-    """A value for every parameter of every address; an address with another one is not attacked yet."""
-    person = User(pk=target.user_id)
-    about = {
+def build_url_parameters(target: Target, template: str = "") -> Mapping[str, str]:
+    """A value for every parameter of every URL. `test_attack_coverage` fails for a parameter without a value."""
+    user = User(pk=target.user_id)
+    ids_by_model = {
         "tenant": target.tenant_id,
         "user": target.user_id,
         "region": "us",
@@ -87,22 +87,27 @@ def parameters(target: Target, template: str = "") -> Mapping[str, str]:
         "user_id": target.user_id,
         "tenant_id": target.tenant_id,
         "region": "eu",
-        "object_id": next((id_ for name, id_ in about.items() if f"/{name}/" in template), target.tenant_id),
+        "object_id": next(
+            (id_ for name, id_ in ids_by_model.items() if f"/{name}/" in template), target.tenant_id
+        ),
         "content_type_id": "1",
         "app_label": "control",
         "url": f"data/item/{target.ids.item_id}/",
         "rest": f"v2/items/{target.ids.item_id}",
-        "uidb36": user_pk_to_url_str(person),
+        "uidb36": user_pk_to_url_str(user),
         "key": "set-password",
         "pk": "1",
     }
 
 
-def asked(target: Target) -> Mapping[str, str]:
-    """Every query parameter that a page reads, and some that none should. Of the canary only a part: pages repeat it."""
+def build_query_parameters(target: Target) -> Mapping[str, str]:
+    """Every query parameter that a page reads, and some that none should read.
+
+    `q` is a part of the canary only, because pages repeat it.
+    """
     return {
         "id": target.ids.item_id,
-        "q": target.part,
+        "q": target.canary_prefix,
         "after": "0",
         "show": "all",
         "retired": target.ids.item_id,
@@ -115,10 +120,10 @@ def asked(target: Target) -> Mapping[str, str]:
     }
 
 
-def filled_in(target: Target) -> Mapping[str, Any]:
-    """Every form's fields at once: each page takes those that it knows."""
+def build_form_fields(target: Target) -> Mapping[str, Any]:
+    """The fields of all forms at once: each page reads its own."""
     return {
-        **asked(target),
+        **build_query_parameters(target),
         "name": "Stolen",
         "scopes": ["items:read"],
         "lifetime": "30",

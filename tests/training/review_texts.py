@@ -1,4 +1,4 @@
-"""Reviews whose message is known beforehand."""
+"""Review texts with known sentiment and aspect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tenants.data.types import ReviewInput
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-PRAISE = {
+POSITIVE_REVIEWS = {
     "en": (
         "The battery is excellent and lasts for days.",
         "I love it. Great battery!",
@@ -26,7 +26,7 @@ PRAISE = {
         "充电快，电池非常给力。",
     ),
 }
-BLAME = (
+NEGATIVE_REVIEWS = (
     "The battery is terrible.",
     "Awful battery, very disappointed.",
     "The battery died, what a waste.",
@@ -35,7 +35,7 @@ BLAME = (
 )
 
 
-def write(
+def write_reviews(
     tenant: TenantRef,
     actor: Actor,
     item: str,
