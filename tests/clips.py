@@ -1,4 +1,4 @@
-"""Videos made for tests: frame n of a clip is one grey, a little brighter than the one before."""
+"""Generated test videos: each frame of a clip is a uniform grey, brighter than the frame before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 CODINGS = {"mpeg4.mp4": "mp4v", "vp8.webm": "VP80", "vp9.webm": "VP90"}
-_NOT_READ = {"jpeg.mp4": "mjpg"}
+_UNSUPPORTED_CODINGS = {"jpeg.mp4": "mjpg"}
 H264 = (Path(__file__).parent / "data" / "clips" / "h264-aac.mp4").read_bytes()
 
 
@@ -28,7 +28,11 @@ def make_clip(
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / kind)
         out = cv2.VideoWriter(
-            path, cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*{**CODINGS, **_NOT_READ}[kind]), 30, (width, height)
+            path,
+            cv2.CAP_FFMPEG,
+            cv2.VideoWriter.fourcc(*{**CODINGS, **_UNSUPPORTED_CODINGS}[kind]),
+            30,
+            (width, height),
         )
         assert out.isOpened()
         for shade in range(frames):
@@ -47,23 +51,32 @@ def build_box(name: bytes, body: bytes = b"") -> bytes:
 
 
 def make_webm_with_declared_size(width: int, height: int) -> bytes:
-    """A WebM whose header and whose key frames state that size."""
-    sides = (256, 256), (width, height)
+    """Makes a WebM whose header and key frames declare that size; its frames have 256 x 256 pixels."""
     content = make_clip("vp8.webm", width=256, height=256)
-    for form in ("<3s2H", ">2sHsBH"):
-        true, said = (struct.pack(form, *_build_size_fields(form, *one)) for one in sides)
-        content = content.replace(true, said)
+    for struct_format in ("<3s2H", ">2sHsBH"):
+        actual_size = struct.pack(struct_format, *_build_size_fields(struct_format, 256, 256))
+        declared_size = struct.pack(struct_format, *_build_size_fields(struct_format, width, height))
+        content = content.replace(actual_size, declared_size)
     return content
 
 
-def _build_size_fields(form: str, width: int, height: int) -> tuple[bytes | int, ...]:
-    """VP8 states it after its start code, WebM in two elements."""
-    return (b"\x9d\x01\x2a", width, height) if form[0] == "<" else (b"\xb0\x82", width, b"\xba", 0x82, height)
+def _build_size_fields(struct_format: str, width: int, height: int) -> tuple[bytes | int, ...]:
+    """VP8 (little-endian) has the size after its start code, WebM (big-endian) has it in two elements."""
+    if struct_format.startswith("<"):
+        return b"\x9d\x01\x2a", width, height
+    return b"\xb0\x82", width, b"\xba", 0x82, height
 
 
 def rotate_by_quarter_turn(content: bytes) -> bytes:
-    """As telephones write a video that was taken upright: the matrix of the track says so."""
-    straight, turned = (struct.pack(">9i", *(n << 16 if p % 3 < 2 else n << 30 for p, n in enumerate(m)))
-                        for m in ((1, 0, 0, 0, 1, 0, 0, 0, 1), (0, 1, 0, -1, 0, 0, 0, 0, 1)))  # fmt: skip
+    """Replaces the matrix of the track by a rotation, as telephones do for a video that was recorded upright."""
+    identity = _pack_matrix((1, 0, 0, 0, 1, 0, 0, 0, 1))
+    rotation = _pack_matrix((0, 1, 0, -1, 0, 0, 0, 0, 1))
     track = content.index(b"tkhd")
-    return content[:track] + content[track:].replace(straight, turned, 1)
+    return content[:track] + content[track:].replace(identity, rotation, 1)
+
+
+def _pack_matrix(matrix: tuple[int, ...]) -> bytes:
+    """The third column of an MP4 matrix is in 2.30 fixed point, the others in 16.16."""
+    return struct.pack(
+        ">9i", *(value << (30 if index % 3 == 2 else 16) for index, value in enumerate(matrix))
+    )

@@ -1,6 +1,6 @@
-"""Tests run on a real PostgreSQL and Valkey of their own, as the application role, in real transactions.
+"""Tests run on their own PostgreSQL and Valkey servers, as the application role, in real transactions.
 
-Tests share the databases and never each other's tenants: a test that needs a clean space opens a new tenant.
+Tests share the databases but never a tenant: a test that needs an empty tenant opens a new one.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def _create_home() -> InstanceDirectory:
-    """Settings with ports and passwords, before anything runs: Django reads them when it is set up."""
+    """Writes settings with ports and passwords. Django reads them in `django.setup()`."""
     for name in [name for name in os.environ if name.startswith(("LEPTON_", "DATABASE_URL", "BROKER_URL"))]:
         del os.environ[name]
     home = InstanceDirectory(Path(tempfile.mkdtemp(prefix="lepton-test-")).resolve())
     home.create_directories()
-    kept = instance_state.load_state(home, DEFAULT_REGIONS)
-    broker = f"redis://:{kept.valkey_password}@127.0.0.1:{kept.valkey_port}/0"
+    state = instance_state.load_state(home, DEFAULT_REGIONS)
+    broker = f"redis://:{state.valkey_password}@127.0.0.1:{state.valkey_port}/0"
     write_private_json(
-        home.services_file, instance_state.build_environment(home, kept, DEFAULT_REGIONS, broker_url=broker)
+        home.services_file, instance_state.build_environment(home, state, DEFAULT_REGIONS, broker_url=broker)
     )
     os.environ["LEPTON_HOME"] = str(home.path)
     os.environ["DJANGO_SETTINGS_MODULE"] = "lepton_platform.settings"
@@ -76,7 +76,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def services(django_db_blocker: Any) -> Iterator[EmbeddedServices]:
-    """The run's own servers, migrated; started by the first test that needs them."""
+    """The servers of this test run, migrated. The first test that needs them starts them."""
     from django.db import connections
 
     running = ensure_services(HOME.path)
@@ -95,11 +95,15 @@ def services(django_db_blocker: Any) -> Iterator[EmbeddedServices]:
 
 @pytest.fixture
 def database(services: EmbeddedServices) -> Iterator[None]:
-    """For tests that reach the databases without a tenant. Nothing may stay open behind a test."""
+    """For tests that use the databases without a tenant. A test must close its transactions."""
     from django.db import connections
 
     yield
-    left_open = [one.alias for one in connections.all(initialized_only=True) if one.in_atomic_block]
+    left_open = [
+        connection.alias
+        for connection in connections.all(initialized_only=True)
+        if connection.in_atomic_block
+    ]
     for connection in connections.all(initialized_only=True):
         connection.close()
     assert left_open == []
@@ -107,7 +111,7 @@ def database(services: EmbeddedServices) -> Iterator[None]:
 
 @pytest.fixture
 def superuser(services: EmbeddedServices) -> Iterator[Callable[[str], psycopg.Connection[Any]]]:
-    """Opens a superuser's connection to the database of a Django alias, to look behind the policies."""
+    """Opens a superuser's connection to the database of a Django alias, to which row policies do not apply."""
     from django.conf import settings
 
     opened: list[psycopg.Connection[Any]] = []
@@ -134,7 +138,7 @@ def make_tenant(database: None, actor: Actor) -> Callable[..., TenantRef]:
     """`make_tenant(vertical="ecommerce", region="eu", plan="growth", slug=None, owner=None)` opens a tenant."""
     from tests.platform.tenants import open_test_tenant
 
-    return lambda **given: open_test_tenant(actor=actor, **given)
+    return lambda **options: open_test_tenant(actor=actor, **options)
 
 
 @pytest.fixture
@@ -144,7 +148,7 @@ def tenant(make_tenant: Callable[..., TenantRef]) -> TenantRef:
 
 @pytest.fixture
 def stranger_tenant(make_tenant: Callable[..., TenantRef]) -> TenantRef:
-    """Another client in the same region: same databases, other keys."""
+    """Another tenant in the same region: the same databases, other keys."""
     return make_tenant()
 
 

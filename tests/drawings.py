@@ -1,4 +1,4 @@
-"""Images made for tests: two kinds that nobody takes for one another, and files that nobody should send."""
+"""Generated test images: two clearly different kinds, and files that the API must refuse."""
 
 from __future__ import annotations
 
@@ -14,17 +14,22 @@ SIDE = 96
 
 
 def draw_image(kind: str, number: int) -> Image.Image:
-    """`discs`: warm discs on white; `stripes`: cold stripes. Each number is a little different."""
+    """`discs`: warm discs on white; `stripes`: cold stripes. The number is the seed of position and colour."""
     rng = np.random.default_rng(number)
     image = Image.new("RGB", (SIDE, SIDE), "white")
     pen = ImageDraw.Draw(image)
     if kind == "discs":
-        x, y, r = (int(rng.integers(low, high)) for low, high in ((30, 66), (30, 66), (18, 30)))
-        pen.ellipse((x - r, y - r, x + r, y + r), fill=(220, int(rng.integers(40, 120)), 30))
+        center_x, center_y, radius = (
+            int(rng.integers(low, high)) for low, high in ((30, 66), (30, 66), (18, 30))
+        )
+        pen.ellipse(
+            (center_x - radius, center_y - radius, center_x + radius, center_y + radius),
+            fill=(220, int(rng.integers(40, 120)), 30),
+        )
     else:
         step = int(rng.integers(10, 16))
-        for left in range(int(rng.integers(0, step)), SIDE, step):
-            pen.rectangle((left, 0, left + step // 2, SIDE), fill=(20, int(rng.integers(40, 120)), 200))
+        for x_start in range(int(rng.integers(0, step)), SIDE, step):
+            pen.rectangle((x_start, 0, x_start + step // 2, SIDE), fill=(20, int(rng.integers(40, 120)), 200))
     return image
 
 
@@ -44,7 +49,7 @@ def make_noise_image(width: int = 200, height: int = 300) -> Image.Image:
 
 
 def make_animation(kind: str, frames: int) -> bytes:
-    """Frame n is of the grey n, in steps that a palette can tell apart."""
+    """Makes an animation whose greys rise from frame to frame in steps that a palette can represent."""
     shades = [Image.new("RGB", (32, 32), (n * 255 // frames,) * 3) for n in range(frames)]
     return encode_image(shades[0], kind, save_all=True, append_images=shades[1:], duration=20)
 
@@ -52,7 +57,7 @@ def make_animation(kind: str, frames: int) -> bytes:
 def make_png_with_declared_size(
     width: int, height: int, *, bits: int = 8, colour: int = 2, pixels: bytes = b""
 ) -> bytes:
-    """A PNG whose header says what it likes."""
+    """Makes a PNG whose header declares that size, whatever its pixels are."""
     head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_build_chunk(name, body) for name, body in parts)

@@ -58,7 +58,7 @@ FEATURE_SEEDS = (
         "recommender/benchmarks/commands/evaluate.py",
         "    if options.clean:\n",
         "    if True:\n",
-        "tests/recommender/benchmarks/test_evaluate.py::test_data_is_cleaned_only_when_asked",
+        "tests/recommender/benchmarks/test_evaluate.py::test_data_is_cleaned_only_on_request",
     ),
     Seed(
         "features learn from rows outside of training",

@@ -185,7 +185,7 @@ RECOMMENDER_SEEDS = (
         "recommender/fitting/fit_ensemble.py",
         "if len(split) >= MIN_VALIDATION_CASES:",
         "if len(split):",
-        "tests/recommender/evaluation/test_hidden_cases.py",
+        "tests/recommender/evaluation/test_validation_protocol.py",
     ),
     Seed(
         "what members cost is not measured",

@@ -15,7 +15,7 @@ from tests.demo import sources
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def published_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("published")
     sources.write_education(root / education.FOLDER)
     sources.write_ads(root / ads.FOLDER)
@@ -64,5 +64,5 @@ def shop_data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def silent() -> Callable[[str, float], None]:
+def silent_report() -> Callable[[str, float], None]:
     return lambda _text, _fraction: None

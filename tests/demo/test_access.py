@@ -40,7 +40,7 @@ def test_a_lost_key_is_revoked_and_replaced(home: Path, view: TenantView, actor:
     assert states == ["active", "revoked"]
 
 
-def test_the_password_works_and_stays_while_it_is_stored(home: Path, actor: Actor) -> None:
+def test_a_stored_password_works_and_is_reused(home: Path, actor: Actor) -> None:
     credentials = access.ensure_credentials(actor=actor)
     (home / "run.json").write_text(json.dumps({"sign_in": {"password": credentials.password}}))
     user = queries.find_user_by_email(credentials.email)

@@ -37,7 +37,7 @@ def _order(scores: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> list[in
     return [int(item) for item in np.argsort(-scores[0], kind="stable") if scores[0][item] > 0]
 
 
-def test_the_rule_names_the_next_assessment_then_the_later_then_the_missed(
+def test_the_rule_ranks_the_next_assessment_then_later_then_missed_ones(
     courses: CourseCatalogue, students: Dataset
 ) -> None:
     rule = NextAssessmentRule(courses)
@@ -71,7 +71,7 @@ def test_an_empty_history_scores_zero(courses: CourseCatalogue, students: Datase
     assert not rule.score(Histories.from_lists([[]])).any()
 
 
-def test_the_target_is_the_first_submission_after_the_cut_and_never_an_enrolment(
+def test_the_target_is_the_first_submission_after_the_cutoff_and_never_an_enrolment(
     courses: CourseCatalogue,
 ) -> None:
     dataset = Dataset.from_events(

@@ -1,4 +1,4 @@
-"""Figures on a small made-up university, with the quick models only."""
+"""Metrics of a small synthetic university, with fast models only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _build_quick_specs(_profile: str, _report: Any) -> Mapping[str, ModelSpec]:
 
 @pytest.fixture
 def result(monkeypatch: pytest.MonkeyPatch) -> EducationResult:
-    """Sixty students hand in one assessment every ten days, each at a pace of their own."""
+    """Sixty students submit one assessment every ten days, each with their own delay."""
     monkeypatch.setattr(evaluation, "build_model_specs", _build_quick_specs)
     rows = [(student, step, 10 * step + student % 7) for student in range(60) for step in range(STEPS)]
     dataset = Dataset.from_events(
@@ -61,15 +61,15 @@ def test_the_rule_is_right_where_everybody_follows_the_course(result: EducationR
 
 def test_every_model_is_evaluated_on_the_same_students(result: EducationResult) -> None:
     assert {BLEND, INFORMED_BLEND, RULE, CALENDAR, POPULARITY, RECENT_POPULARITY} <= result.metrics.keys()
-    assert {figures["cases"] for figures in result.metrics.values()} == {result.n_students}
+    assert {metrics["cases"] for metrics in result.metrics.values()} == {result.n_students}
 
 
-def test_knowledge_is_in_one_blend_and_not_in_the_other(result: EducationResult) -> None:
+def test_the_course_rule_is_only_in_the_informed_blend(result: EducationResult) -> None:
     assert result.weights[BLEND].keys() == {"popularity", "transitions"}
     assert RULE in result.weights[INFORMED_BLEND]
 
 
-def test_the_text_names_the_winner(result: EducationResult) -> None:
+def test_the_report_names_the_winner(result: EducationResult) -> None:
     lines = report.format_result(result, 3).splitlines()
     outcomes = [line.rpartition(", ")[2] for line in lines if " against " in line]
     assert len(outcomes) == 5

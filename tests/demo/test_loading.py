@@ -17,7 +17,7 @@ ALL_ROWS = (7, 50, 2_500, 20)
 
 
 class LoadKilled(Exception):
-    """Stands for a kill between two batches."""
+    """Simulates a kill between two batches."""
 
 
 def _count_rows(tenant: TenantRef, actor: Actor) -> tuple[int, int, int, int]:
@@ -35,15 +35,15 @@ def load_progress(tmp_path: Path, tenant: TenantRef) -> Callable[[], DemoLoadSta
     return lambda: DemoLoadState.from_directory(tmp_path / "progress", "shop", tenant.id)
 
 
-def test_everything_arrives(
+def test_all_rows_are_loaded(
     tenant: TenantRef,
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
     load_progress: Callable[[], DemoLoadState],
-    silent: ProgressCallback,
+    silent_report: ProgressCallback,
 ) -> None:
-    load_records(shop, tenant, load_progress(), silent, data=shop_data)
+    load_records(shop, tenant, load_progress(), silent_report, data=shop_data)
     assert _count_rows(tenant, actor) == ALL_ROWS
 
 
@@ -53,20 +53,20 @@ def test_a_second_load_changes_nothing(
     shop: DemoSpec,
     shop_data: Path,
     load_progress: Callable[[], DemoLoadState],
-    silent: ProgressCallback,
+    silent_report: ProgressCallback,
 ) -> None:
     for _ in range(2):
-        load_records(shop, tenant, load_progress(), silent, data=shop_data)
+        load_records(shop, tenant, load_progress(), silent_report, data=shop_data)
     assert _count_rows(tenant, actor) == ALL_ROWS
 
 
-def test_a_killed_load_goes_on_where_it_stopped(
+def test_a_killed_load_resumes_where_it_stopped(
     tenant: TenantRef,
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
     load_progress: Callable[[], DemoLoadState],
-    silent: ProgressCallback,
+    silent_report: ProgressCallback,
 ) -> None:
     def kill(text: str, fraction: float) -> None:
         if fraction > 0.7:
@@ -75,22 +75,22 @@ def test_a_killed_load_goes_on_where_it_stopped(
     with pytest.raises(LoadKilled):
         load_records(shop, tenant, load_progress(), kill, data=shop_data)
     assert 0 < _count_rows(tenant, actor)[2] < 2_500
-    load_records(shop, tenant, load_progress(), silent, data=shop_data)
+    load_records(shop, tenant, load_progress(), silent_report, data=shop_data)
     assert _count_rows(tenant, actor) == ALL_ROWS
 
 
-def test_a_batch_whose_record_was_lost_counts_once(
+def test_a_batch_whose_progress_record_was_lost_is_counted_once(
     tenant: TenantRef,
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
     load_progress: Callable[[], DemoLoadState],
-    silent: ProgressCallback,
+    silent_report: ProgressCallback,
 ) -> None:
-    load_records(shop, tenant, load_progress(), silent, data=shop_data)
+    load_records(shop, tenant, load_progress(), silent_report, data=shop_data)
     progress = load_progress()
     progress.committed_batches["events"] -= 1
-    load_records(shop, tenant, progress, silent, data=shop_data)
+    load_records(shop, tenant, progress, silent_report, data=shop_data)
     assert _count_rows(tenant, actor) == ALL_ROWS
 
 
@@ -103,15 +103,15 @@ def test_progress_of_another_database_is_ignored(
     assert not DemoLoadState.from_directory(tmp_path, "shop", stranger_tenant.id).is_finished
 
 
-def test_own_event_kinds_get_their_weight(
+def test_custom_event_kinds_get_their_weight(
     tenant: TenantRef,
     actor: Actor,
     shop: DemoSpec,
     shop_data: Path,
     load_progress: Callable[[], DemoLoadState],
-    silent: ProgressCallback,
+    silent_report: ProgressCallback,
 ) -> None:
-    load_records(shop, tenant, load_progress(), silent, data=shop_data)
+    load_records(shop, tenant, load_progress(), silent_report, data=shop_data)
     with scope(tenant, actor=actor) as s:
         assert tenant_state.get_state(s).event_kinds["glance"].weight == 0.25
 
@@ -121,12 +121,12 @@ def test_a_refused_row_stops_the_load_with_its_reason(
     shop: DemoSpec,
     shop_data: Path,
     tmp_path: Path,
-    silent: ProgressCallback,
+    silent_report: ProgressCallback,
 ) -> None:
     strict = make_tenant(vertical="education")
     progress = DemoLoadState.from_directory(tmp_path / "progress", "strict", strict.id)
     with pytest.raises(DemoError, match="consent_missing"):
-        load_records(shop, strict, progress, silent, data=shop_data)
+        load_records(shop, strict, progress, silent_report, data=shop_data)
 
 
 def test_the_reported_fraction_never_falls_and_ends_at_one(

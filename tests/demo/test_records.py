@@ -21,8 +21,8 @@ def test_the_newest_event_lies_within_the_last_week_on_its_own_weekday(
 
 def test_distances_between_events_are_preserved(shop: DemoSpec, shop_data: Path) -> None:
     times = [event.at for batch in DemoRecords(shop, NOW, YEAR, shop_data).iter_events() for event in batch]
-    times_set = [time for time in times if time is not None]
-    assert max(times_set) - min(times_set) == timedelta(minutes=2_499)
+    known_times = [time for time in times if time is not None]
+    assert max(known_times) - min(known_times) == timedelta(minutes=2_499)
 
 
 def test_events_beyond_the_retention_are_skipped(shop: DemoSpec, shop_data: Path) -> None:

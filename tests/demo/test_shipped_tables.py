@@ -38,13 +38,13 @@ def test_all_files_together_stay_below_eight_megabytes() -> None:
 
 
 @by_slug
-def test_no_profile_states_a_forbidden_attribute(spec: DemoSpec) -> None:
+def test_no_profile_has_a_forbidden_attribute(spec: DemoSpec) -> None:
     attributes = {name for text in _read(spec, "profiles")["attributes"] for name in json.loads(text)}
     assert not attributes & (FORBIDDEN | set(PRIVACY_PRESETS[spec.vertical].denied_attributes))
 
 
 @by_slug
-def test_every_event_names_a_known_item_and_profile(spec: DemoSpec) -> None:
+def test_every_event_refers_to_a_shipped_item_and_profile(spec: DemoSpec) -> None:
     events = _read(spec, "events")
     assert set(events["item_id"].unique()) <= set(_read(spec, "items")["id"])
     assert set(events["profile_id"].unique()) <= set(_read(spec, "profiles")["id"])
@@ -52,7 +52,7 @@ def test_every_event_names_a_known_item_and_profile(spec: DemoSpec) -> None:
 
 
 @by_slug
-def test_scenarios_are_names_that_ingest_takes(spec: DemoSpec) -> None:
+def test_scenarios_are_names_that_ingest_accepts(spec: DemoSpec) -> None:
     pattern = Scenario.__metadata__[0].pattern
     assert _read(spec, "events")["scenario"].drop_nulls().str.contains(pattern).all()
 
@@ -64,12 +64,12 @@ def test_the_example_profile_has_a_history(spec: DemoSpec) -> None:
 
 
 @by_slug
-def test_a_simulated_tenant_says_so_in_both_languages(spec: DemoSpec) -> None:
+def test_the_name_of_a_simulated_tenant_says_so_in_both_languages(spec: DemoSpec) -> None:
     assert ("simulated" in spec.name and "模拟" in spec.name) is spec.simulated
 
 
 @by_slug
-def test_simulated_events_are_found_only_where_the_name_says_so(spec: DemoSpec) -> None:
+def test_simulated_events_exist_only_in_tenants_named_as_simulated(spec: DemoSpec) -> None:
     assert ("simulated" in _read(spec, "events")["scenario"].unique().to_list()) is spec.simulated
 
 
@@ -83,7 +83,7 @@ def test_simulated_events_are_found_only_where_the_name_says_so(spec: DemoSpec) 
         "Women's E-Commerce Clothing Reviews, CC0",
     ],
 )
-def test_the_attribution_stands_word_for_word(line: str) -> None:
+def test_the_attribution_is_quoted_verbatim(line: str) -> None:
     assert line in ATTRIBUTION
 
 
@@ -92,6 +92,6 @@ def test_there_are_two_languages_and_three_regions() -> None:
     assert {spec.region for spec in SPECS} == {"cn", "eu", "us"}
 
 
-def test_nothing_but_tables_is_shipped() -> None:
+def test_only_tables_are_shipped() -> None:
     assert {path.suffix for path in DATA_DIRECTORY.rglob("*") if path.is_file()} == {".parquet"}
     assert {Path(path).name for path in map(str, DATA_DIRECTORY.iterdir())} == {spec.folder for spec in SPECS}

@@ -11,7 +11,7 @@ from tests.faults.platform import Platform
 
 @pytest.fixture(scope="module")
 def platform() -> Iterator[Platform]:
-    """A whole platform of the module's own, as `make run` starts it."""
+    """A complete platform for this module, as `make run` starts it."""
     with tempfile.TemporaryDirectory(prefix="lepton-faults-") as folder:
         running = Platform(Path(folder))
         running.start()

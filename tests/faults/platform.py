@@ -1,4 +1,4 @@
-"""A whole platform of its own, as `make run` starts it, and a client that never stops sending."""
+"""A complete platform, as `make run` starts it, and a client that sends events until it is stopped."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from lepton_platform.embedded.ports import find_free_port
 from lepton_platform.embedded.supervisor import STABLE_AFTER_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
-EVENTS_IN_A_BATCH = 20
-# A test run in the background of a shell ignores interrupts, and its children would too.
+EVENTS_PER_BATCH = 20
+# A test run in the background of a shell ignores interrupts, and its children inherit that.
 _ACCEPT_INTERRUPTS = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
 
 
-NEW_IN_A_BATCH = 15
+NEW_EVENTS_PER_BATCH = 15
 PROFILES = 25
 
 
@@ -48,8 +48,10 @@ class Platform:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.url = f"http://127.0.0.1:{find_free_port()}"
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("LEPTON_")}
-        self.environment = {**outside, "LEPTON_HOME": str(home), "LEPTON_BASE_URL": self.url}
+        outer_environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("LEPTON_")
+        }
+        self.environment = {**outer_environment, "LEPTON_HOME": str(home), "LEPTON_BASE_URL": self.url}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -75,8 +77,8 @@ class Platform:
         assert self.process is not None
         assert self.process.poll() is None, (self.home / "up.log").read_text()
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5) as response:
+                return bool(response.status == 200)
         except OSError:
             return False
 
@@ -93,7 +95,7 @@ class Platform:
     def get_child_processes(self) -> dict[str, psutil.Process]:
         """Direct children of the supervisor by their role."""
         assert self.process is not None
-        marks = {
+        process_marker_by_role = {
             "postgres": "postgres",
             "valkey": "valkey",
             "web": "granian",
@@ -103,10 +105,10 @@ class Platform:
         processes: dict[str, psutil.Process] = {}
         for child in psutil.Process(self.process.pid).children():
             with contextlib.suppress(psutil.Error):
-                line = " ".join(child.cmdline())
-                for name, mark in marks.items():
-                    if mark in line:
-                        processes.setdefault(name, child)
+                command_line = " ".join(child.cmdline())
+                for role, marker in process_marker_by_role.items():
+                    if marker in command_line:
+                        processes.setdefault(role, child)
         return processes
 
     def wait_until_stable(self, name: str) -> None:
@@ -116,7 +118,7 @@ class Platform:
         )
 
     def open_tenant(self, name: str = "Faults") -> str:
-        """An API key of a new tenant that has one item, `mug`."""
+        """Creates a tenant with one item, `mug`, and returns its API key."""
         command = [
             "create_tenant",
             "--name",
@@ -145,13 +147,13 @@ class Platform:
             data=json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=15) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(request, timeout=15) as response:
+            return json.load(response)
 
     def execute_sql(
         self, statement: str, *params: object, database: str = "lepton_data_eu"
     ) -> list[tuple[Any, ...]]:
-        """Rows, as the cluster's superuser, from behind every lock."""
+        """Returns rows as the superuser of the cluster, to whom row policies do not apply."""
         secrets = json.loads((self.home / "supervisor.json").read_text())
         with psycopg.connect(
             host="127.0.0.1", port=secrets["postgres_port"], user="lepton_superuser",
@@ -163,12 +165,12 @@ class Platform:
     def count_stored_events(self) -> int:
         return int(self.execute_sql("SELECT coalesce(sum(count), 0) FROM data_timeline")[0][0])
 
-    def read_ledger(self) -> dict[str, int]:
-        """What tests/faults/ledger.py counts: everything merged, read back, verified."""
-        return dict(json.loads(self.run_python("from tests.faults.ledger import main; main('eu')")))
+    def count_stored_data(self) -> dict[str, int]:
+        """Returns the counts of tests/faults/stored_counts.py after all timelines are merged."""
+        return dict(json.loads(self.run_python("from tests.faults.stored_counts import main; main('eu')")))
 
     def run_python(self, code: str) -> str:
-        """The last line that it prints, inside this platform's settings."""
+        """Runs code with the settings of this platform and returns the last line that it prints."""
         completed = subprocess.run(
             [sys.executable, "-c", f"import django; django.setup(); {code}"],
             cwd=ROOT, check=False, capture_output=True, text=True,
@@ -179,11 +181,11 @@ class Platform:
 
 
 def kill_with_children(process: psutil.Process) -> None:
-    """At once, as when the machine loses power: no child has time to finish."""
+    """Kills all processes at once, as a power loss does: no child has time to finish."""
     family = [process, *process.children(recursive=True)]
-    for member in family:
+    for child in family:
         with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
+            child.kill()
 
 
 class EventSender:
@@ -218,15 +220,15 @@ class EventSender:
 
     def _is_acknowledged(self, batch: list[dict[str, Any]]) -> bool:
         try:
-            answer = self._platform.send(self._key, "events", {"events": batch})
+            response = self._platform.send(self._key, "events", {"events": batch})
         except OSError:
             return False
-        return not answer["rejected"]
+        return not response["rejected"]
 
     def _make_batch(self, number: int) -> list[dict[str, Any]]:
-        """The last five are events that an earlier batch of the same profile brought already."""
-        new = [self._make_event(number, position) for position in range(NEW_IN_A_BATCH)]
-        repeated = range(EVENTS_IN_A_BATCH - NEW_IN_A_BATCH) if number >= PROFILES else ()
+        """The last five events repeat those of an earlier batch of the same profile."""
+        new = [self._make_event(number, position) for position in range(NEW_EVENTS_PER_BATCH)]
+        repeated = range(EVENTS_PER_BATCH - NEW_EVENTS_PER_BATCH) if number >= PROFILES else ()
         return [*new, *(self._make_event(number - PROFILES, position) for position in repeated)]
 
     def _make_event(self, number: int, position: int) -> dict[str, Any]:
@@ -237,6 +239,6 @@ class EventSender:
         }  # fmt: skip
 
     @property
-    def n_acknowledged_events(self) -> int:
+    def acknowledged_events(self) -> int:
         """Distinct events that were acknowledged."""
-        return self.n_acknowledged_batches * NEW_IN_A_BATCH
+        return self.n_acknowledged_batches * NEW_EVENTS_PER_BATCH

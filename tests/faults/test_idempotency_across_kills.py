@@ -1,4 +1,4 @@
-"""POSTs sent three times while the web server is killed again and again: one effect each, and the same bytes."""
+"""POSTs sent three times while the web server is killed repeatedly: one effect each, and identical responses."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KINDS: tuple[tuple[str, Callable[[int], Any], str], ...] = (
 
 
 class PostSender:
-    """Sends every POST until it is answered, three times over; `cut` counts requests that a kill left without answer."""
+    """Sends every POST three times, each until it is answered. `n_cut_off` counts requests without a response."""
 
     def __init__(self, platform: Platform, key: str) -> None:
         self._at, self._key = urlsplit(platform.url).netloc, key
@@ -76,8 +76,8 @@ class PostSender:
         connection = http.client.HTTPConnection(self._at, timeout=30)
         try:
             connection.request("POST", f"/api/v1/{path}", json.dumps(body(number)), headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            response = connection.getresponse()
+            return response.status, response.read()
         finally:
             connection.close()
 
@@ -92,7 +92,7 @@ def platform() -> Iterator[Platform]:
 
 
 def kill_web(platform: Platform) -> float:
-    """The server and the processes that answer for it, all at once. Returns when it runs again, and since when."""
+    """Kills the server and its processes at once. Waits for the restart and returns its time."""
     server = platform.get_child_processes()["web"]
     for process in [*psutil.Process(server.pid).children(recursive=True), server]:
         process.kill()
@@ -105,16 +105,16 @@ def kill_web(platform: Platform) -> float:
 def send_across_kills(
     platform: Platform, sender: PostSender, count: int, kills: int
 ) -> list[list[tuple[int, bytes]]]:
-    """One kill amid every portion of the POSTs; in between the server lives as long as its supervisor wants it to."""
-    responses, alive_since = [], time.monotonic()
+    """Kills once amid every portion of the POSTs. Between kills the server runs until the supervisor counts it as stable."""
+    responses, running_since = [], time.monotonic()
     with ThreadPoolExecutor(SENDERS) as pool:
         for portion in range(kills):
             numbers = range(count * portion // kills, count * (portion + 1) // kills)
-            time.sleep(max(0.0, alive_since + STABLE_AFTER_SECONDS + 1 - time.monotonic()))
+            time.sleep(max(0.0, running_since + STABLE_AFTER_SECONDS + 1 - time.monotonic()))
             pending = [pool.submit(sender.send_thrice, number) for number in numbers]
             half = numbers.start + len(numbers) // 2
             wait_until(lambda half=half: sender.n_answered >= half, 120, "POSTs are answered")
-            alive_since = kill_web(platform)
+            running_since = kill_web(platform)
             responses += [future.result(300) for future in pending]
     return responses
 
@@ -126,14 +126,20 @@ def test_posts_sent_three_times_across_kills_have_one_effect_each(
     sender, count, kills = PostSender(platform, platform.open_tenant()), scale(120, 1_000), scale(3, 12)
     responses = send_across_kills(platform, sender, count, kills)
     expected = Counter(number % len(KINDS) for number in range(count))
-    happened = {kind: platform.execute_sql(KINDS[kind][2])[0][0] for kind in expected}
-    wrong = sum(abs(happened[kind] - posts) for kind, posts in expected.items())
-    refused = [response for three in responses for response in three if response[0] >= 300]
-    differ = sum(len(set(three)) > 1 for three in responses)
-    what = f"requests cut off by {kills} kills of the web server"
-    assert figure(what, sender.n_cut_off, of=3 * count, passes=sender.n_cut_off > 0)
-    assert figure("effects too many or too few across kills", wrong, of=count, passes=wrong == 0), happened
+    n_effects = {kind: platform.execute_sql(KINDS[kind][2])[0][0] for kind in expected}
+    n_wrong_effects = sum(abs(n_effects[kind] - posts) for kind, posts in expected.items())
+    refused = [
+        response for responses_of_post in responses for response in responses_of_post if response[0] >= 300
+    ]
+    n_differing = sum(len(set(responses_of_post)) > 1 for responses_of_post in responses)
+    cut_off_label = f"requests cut off by {kills} kills of the web server"
+    assert figure(cut_off_label, sender.n_cut_off, of=3 * count, passes=sender.n_cut_off > 0)
+    assert figure(
+        "effects too many or too few across kills", n_wrong_effects, of=count, passes=n_wrong_effects == 0
+    ), n_effects
     assert figure("POSTs that were refused across kills", len(refused), of=3 * count, passes=not refused), (
         refused[:3]
     )
-    assert figure("POSTs whose three answers differ across kills", differ, of=count, passes=differ == 0)
+    assert figure(
+        "POSTs whose three answers differ across kills", n_differing, of=count, passes=n_differing == 0
+    )

@@ -1,4 +1,4 @@
-"""A running platform writes nothing down that a client sent: neither its servers, nor its web processes or workers."""
+"""No server, web process or worker of a running platform writes data of a client in plain text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def stores(platform: Platform) -> Stores:
 
 
 class CanarySender:
-    """Sends words in every place of the API, well-formed or not."""
+    """Sends planted words in every field of the API, in valid and invalid requests."""
 
     def __init__(self, platform: Platform, key: str) -> None:
         self._platform, self._key = platform, key
@@ -45,33 +45,42 @@ class CanarySender:
             f"{self._platform.url}{path}", method=method, data=content, headers=sent_headers
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, json.loads(response.read() or b"null")
         except urllib.error.HTTPError as refused:
             with refused:
                 return refused.code, None
 
-    def send_good(self, words: list[str]) -> None:
+    def send_valid_requests(self, words: list[str]) -> None:
         items = [
-            {"id": i, "title": t, "description": d * 40, "brand": b, "attributes": {a: v}}
-            for i, t, d, b, a, v in (words[at : at + 6] for at in range(0, 60, 6))
+            {
+                "id": item_id,
+                "title": title,
+                "description": text * 40,
+                "brand": brand,
+                "attributes": {name: value},
+            }
+            for item_id, title, text, brand, name, value in (
+                words[start : start + 6] for start in range(0, 60, 6)
+            )
         ]
         assert self.call("POST", "/api/v1/items/batch", {"items": items})[0] == 200
-        people, ids = words[60:80], [item["id"] for item in items]
-        for number, person in enumerate(people):
-            about = {"attributes": {"town": words[80 + number % 10]}, "consent": "granted"}
-            assert self.call("PUT", f"/api/v1/profiles/{quote(person)}", about)[0] in (200, 201)
-            seen = [
-                {"profile_id": person, "item_id": ids[(number + at) % 10], "kind": "view"} for at in range(6)
+        profile_ids, ids = words[60:80], [item["id"] for item in items]
+        for number, profile_id in enumerate(profile_ids):
+            profile = {"attributes": {"town": words[80 + number % 10]}, "consent": "granted"}
+            assert self.call("PUT", f"/api/v1/profiles/{quote(profile_id)}", profile)[0] in (200, 201)
+            events = [
+                {"profile_id": profile_id, "item_id": ids[(number + at) % 10], "kind": "view"}
+                for at in range(6)
             ]
-            assert self.call("POST", "/api/v1/events", {"events": seen})[0] == 200
-        reviews = [{"item_id": ids[0], "profile_id": people[0], "title": words[90], "text": words[91]}]
+            assert self.call("POST", "/api/v1/events", {"events": events})[0] == 200
+        reviews = [{"item_id": ids[0], "profile_id": profile_ids[0], "title": words[90], "text": words[91]}]
         assert self.call("POST", "/api/v1/reviews", {"reviews": reviews})[0] == 200
-        request = {"profile_id": people[0], "reasons": True, "exclude": [ids[1]]}
+        request = {"profile_id": profile_ids[0], "reasons": True, "exclude": [ids[1]]}
         assert self.call("POST", "/api/v1/recommendations", request)[0] == 200
-        assert self.call("DELETE", f"/api/v1/profiles/{quote(people[-1])}")[0] == 200
+        assert self.call("DELETE", f"/api/v1/profiles/{quote(profile_ids[-1])}")[0] == 200
 
-    def send_bad(self, words: list[str]) -> list[int]:
+    def send_invalid_requests(self, words: list[str]) -> list[int]:
         a, b, c, d, e, f = words[92:98]
         calls: list[tuple[str, str, Any]] = [
             ("POST", "/api/v1/items/batch", {"items": [{"id": a, "price": b}]}),
@@ -101,14 +110,14 @@ def canaries() -> Canaries:
 
 
 @pytest.fixture(scope="module")
-def sent(platform: Platform, canaries: Canaries, request: pytest.FixtureRequest) -> list[str]:
-    """Sent in good and in bad calls, and trained on by the worker."""
+def sent_words(platform: Platform, canaries: Canaries, request: pytest.FixtureRequest) -> list[str]:
+    """Words that were sent in valid and invalid requests; the worker has trained a model on them."""
     full = bool(request.config.getoption("--full"))
     words = canaries.plant(500 if full else 100)
     client = CanarySender(platform, platform.open_tenant())
     for start in range(0, len(words), 100):
-        client.send_good(words[start : start + 100])
-        refused = client.send_bad(words[start : start + 100])
+        client.send_valid_requests(words[start : start + 100])
+        refused = client.send_invalid_requests(words[start : start + 100])
         assert max(refused) < 500, refused
     status, job = client.call("POST", "/api/v1/models/train", {"profile": "fast"})
     assert status == 202
@@ -120,13 +129,13 @@ def sent(platform: Platform, canaries: Canaries, request: pytest.FixtureRequest)
 
 
 @pytest.mark.proof(row=7)
-def test_logs_files_dumps_and_memory_of_a_running_platform_hold_no_word(
-    platform: Platform, stores: Stores, canaries: Canaries, sent: list[str], figure: Callable[..., bool]
+def test_logs_files_dumps_and_memory_of_a_running_platform_contain_no_planted_word(
+    platform: Platform, stores: Stores, canaries: Canaries, sent_words: list[str], figure: Callable[..., bool]
 ) -> None:
     (control,) = [word for word in canaries.plant(2) if word.isascii()]
     with contextlib.suppress(urllib.error.HTTPError):
         urllib.request.urlopen(f"{platform.url}/nowhere/{control}", timeout=10)
-    search, logs = Search([*sent, control]), [*stores.folder("logs")]
+    search, logs = Search([*sent_words, control]), [*stores.folder("logs")]
     expected = {
         "logs of the web server and the worker": (logs, {control}),
         "files of a running platform": (stores.files(), {control}),
@@ -136,21 +145,24 @@ def test_logs_files_dumps_and_memory_of_a_running_platform_hold_no_word(
     for name, (contents, planted) in expected.items():
         matches = search(contents)
         hits = matches - planted
-        assert figure(f"planted words in {name}", len(hits), of=len(sent), passes=not hits), hits
+        assert figure(f"planted words in {name}", len(hits), of=len(sent_words), passes=not hits), hits
         assert matches == planted, f"the control in {name}"
-    written = b"".join(logs)
-    assert b"lepton.train" in written
-    assert b"api/v1/items" in written
+    log_content = b"".join(logs)
+    assert b"lepton.train" in log_content
+    assert b"api/v1/items" in log_content
 
 
 @pytest.mark.proof(row=7)
-def test_a_stopped_platform_holds_no_word_on_its_disk(
-    platform: Platform, sent: list[str], figure: Callable[..., bool]
+def test_the_disk_of_a_stopped_platform_contains_no_planted_word(
+    platform: Platform, sent_words: list[str], figure: Callable[..., bool]
 ) -> None:
     assert platform.stop() == 0
-    search = Search(sent)
+    search = Search(sent_words)
     matches = search(path.read_bytes() for path in platform.home.rglob("*") if path.is_file())
     assert search.bytes_read > 10_000_000
     assert figure(
-        "planted words on the disk of a stopped platform", len(matches), of=len(sent), passes=not matches
+        "planted words on the disk of a stopped platform",
+        len(matches),
+        of=len(sent_words),
+        passes=not matches,
     ), matches

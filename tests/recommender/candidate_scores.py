@@ -1,4 +1,4 @@
-"""Validation cases with a known answer."""
+"""Candidate scores of validation cases with known targets."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def make_interaction_scores(
     The target is the one item on which both models agree, high or low: no weighted sum separates it.
     """
     rng = np.random.default_rng(seed)
-    left = rng.choice([-1.0, 1.0], (CASES, WIDTH))
-    right = rng.choice([-1.0, 1.0], (CASES, WIDTH))
-    right = np.where(left == right, -right, right)
+    first_scores = rng.choice([-1.0, 1.0], (CASES, WIDTH))
+    second_scores = rng.choice([-1.0, 1.0], (CASES, WIDTH))
+    second_scores = np.where(first_scores == second_scores, -second_scores, second_scores)
     target = rng.integers(0, WIDTH, CASES).astype(np.int32)
     rows = np.arange(CASES)
-    right[rows, target] = left[rows, target]
-    left_noise = 0.1 * rng.standard_normal((CASES, WIDTH))
-    right_noise = 0.1 * rng.standard_normal((CASES, WIDTH))
+    second_scores[rows, target] = first_scores[rows, target]
+    first_noise = 0.1 * rng.standard_normal((CASES, WIDTH))
+    second_noise = 0.1 * rng.standard_normal((CASES, WIDTH))
     scores = {
-        "one": (left + left_noise).astype(np.float32),
-        "other": (right + right_noise).astype(np.float32),
+        "one": (first_scores + first_noise).astype(np.float32),
+        "other": (second_scores + second_noise).astype(np.float32),
     }
     return scores, target

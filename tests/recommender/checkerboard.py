@@ -1,4 +1,4 @@
-"""A world with a known answer: users of even number choose even items, the others odd ones."""
+"""Synthetic data with known recommendations: users of even number choose even items, the others odd ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SMALL = SASRecConfig(**QUICK_TRAINING)
 
 
 def make_checkerboard() -> Dataset:
-    """Users of even number choose even items, the others odd ones; all kinds of content tell the parity."""
+    """Users of even number choose even items, the others odd ones. All kinds of content reveal the parity."""
     rng = np.random.default_rng(7)
     rows = [(2 * rng.permutation(ITEMS // 2)[:8] + user % 2).tolist() for user in range(USERS)]
     parity = np.arange(ITEMS) % 2
@@ -64,7 +64,7 @@ def make_checkerboard() -> Dataset:
 
 
 def make_review_features() -> ItemReviewFeatures:
-    """Even items are praised for their warmth, odd ones for their calm; the mean sentiment of all is equal."""
+    """Reviews of even items are positive on warmth, those of odd items on calm. The mean sentiment of all is equal."""
     is_even = (np.arange(ITEMS) % 2 == 0).astype(np.float32)
     aspects = np.column_stack([is_even, 1 - is_even]) * 0.3
     zeros = np.zeros(ITEMS, np.float32)

@@ -29,5 +29,5 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def fitted(name: str, fitted_models: dict[str, Recommender[Any]]) -> Recommender[Any]:
+def fitted_model(name: str, fitted_models: dict[str, Recommender[Any]]) -> Recommender[Any]:
     return fitted_models[name]

@@ -53,7 +53,7 @@ def test_an_event_without_weight_does_not_count(model: ImplicitALSTrainer) -> No
     )
 
 
-def test_another_seed_makes_another_model_and_the_process_keeps_its_own(board: Dataset) -> None:
+def test_another_seed_makes_another_model_and_the_global_random_state_is_unchanged(board: Dataset) -> None:
     np.random.seed(5)
     expected = np.random.default_rng(0)
     before = np.random.get_state()[1].copy()

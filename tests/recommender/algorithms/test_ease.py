@@ -45,8 +45,8 @@ def test_item_by_item_with_few_items_ranks_much_as_the_dense_solution() -> None:
     data = Dataset.from_sequences(rows, n_items=130)
     dense, sparse = (fit_ease(data, dense_items=bound, n_candidates=25) for bound in (200, 10))
     overlaps = [
-        len(set(sparse_items) & set(dense_items_of_row)) / 5
-        for sparse_items, dense_items_of_row in zip(
+        len(set(sparse_row) & set(dense_row)) / 5
+        for sparse_row, dense_row in zip(
             recommend_five(sparse, rows[:200]), recommend_five(dense, rows[:200]), strict=True
         )
     ]

@@ -89,7 +89,7 @@ def test_tiny_data_sets_are_fitted_and_skipped_models_are_named(rows: Sequence[S
     assert set(ensemble.models) | set(ensemble.training_report["skipped"]) == set(PROFILE_MODELS["fast"])
 
 
-def test_nothing_at_all_is_refused() -> None:
+def test_data_without_events_is_refused() -> None:
     with pytest.raises(DataError, match="No algorithm"):
         fit_ensemble(Dataset.from_sequences([[]], n_items=3), rng=np.random.default_rng(0))
 
@@ -116,12 +116,12 @@ def test_a_cancelled_fit_stops(board: Dataset) -> None:
 
 
 def test_the_same_seed_makes_the_same_ensemble(board: Dataset) -> None:
-    """By a clock that stands still: which members are dropped follows from what they cost on a machine, too."""
-    first, second = (
+    """The clock is constant, since measured costs affect which models are dropped."""
+    first_ensemble, second_ensemble = (
         fit_ensemble(board, FitOptions(profile="fast"), rng=np.random.default_rng(0), clock=lambda: 0.0)
         for _ in "ab"
     )
-    assert first.blend == second.blend
+    assert first_ensemble.blend == second_ensemble.blend
 
 
 def test_slow_models_that_add_nothing_are_dropped(board: Dataset) -> None:

@@ -17,5 +17,5 @@ def test_an_optional_model_is_fitted_under_the_name_it_is_served_by(name: str) -
 
 
 @pytest.mark.parametrize("profile", ["fast", "full"])
-def test_no_profile_pays_for_an_optional_member(profile: TrainingProfileName) -> None:
+def test_no_profile_fits_an_optional_model(profile: TrainingProfileName) -> None:
     assert not set(build_model_specs(profile, ignore_progress)) & set(OPTIONAL_MODELS)

@@ -40,7 +40,7 @@ def backend() -> Iterator[RayBackend]:
 
 
 def make_sequences() -> Dataset:
-    """The next item is known to whoever reads the last two."""
+    """Makes sequences whose last two items determine the next one."""
     rows = [[(user * 7 + step * (1 + user % 2)) % 50 for step in range(8)] for user in range(200)]
     return Dataset.from_sequences(rows, n_items=50)
 

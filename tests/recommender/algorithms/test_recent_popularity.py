@@ -17,7 +17,7 @@ def test_an_event_counts_half_for_each_half_life_of_age() -> None:
     assert model.fit_note == ""
 
 
-def test_the_favourite_of_today_passes_the_favourite_of_last_year() -> None:
+def test_a_recent_favourite_outranks_an_old_one() -> None:
     at = np.array([0, 0, 0, 300 * DAY, 301 * DAY], np.int64)
     model = RecentPopularity()
     model.fit(
@@ -26,7 +26,7 @@ def test_the_favourite_of_today_passes_the_favourite_of_last_year() -> None:
     assert model.recommend(Histories.from_lists([[]]), 2).items.tolist() == [[1, 0]]
 
 
-def test_without_times_old_events_count_like_new_ones_and_it_says_so() -> None:
+def test_without_times_old_events_count_like_new_ones_with_a_note() -> None:
     model = RecentPopularity()
     model.fit(Dataset.from_sequences([[0, 1], [1]]), np.random.default_rng(0))
     assert model.score(Histories.from_lists([[]])).tolist() == [[1.0, 2.0]]

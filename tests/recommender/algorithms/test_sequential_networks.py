@@ -37,7 +37,7 @@ STORED_ARTEFACT = Path(__file__).parents[1] / "sasrec_artefact"
 
 @pytest.fixture(params=list(TRAINERS))
 def network(request: pytest.FixtureRequest) -> NextItemNetwork:
-    """Random weights, large enough that a gate out of place changes the answer."""
+    """Random weights, large enough that a misplaced gate changes the output."""
     trainer = TRAINERS[request.param]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
@@ -59,8 +59,8 @@ def run_torch(network: NextItemNetwork, inputs: Float32Array) -> Float32Array:
 
 def run_onnx(content: bytes, inputs: Float32Array) -> Float32Array:
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    recommendations: Float32Array = session.run(None, {"vectors": inputs})[0]
-    return recommendations
+    states: Float32Array = session.run(None, {"vectors": inputs})[0]
+    return states
 
 
 @pytest.mark.parametrize("length", [1, 2, 5, HISTORY])
@@ -115,7 +115,7 @@ def test_lstm_cells_learn_the_checkerboard_too(board: Dataset) -> None:
     assert (recommendations.items % 2 == [[0], [1]]).all()
 
 
-def test_a_transformer_of_the_first_format_loads_and_scores_as_it_did() -> None:
+def test_a_transformer_of_the_first_format_loads_and_scores_as_before() -> None:
     scores = SASRec.load(STORED_ARTEFACT).score(Histories.from_lists([[0, 2, 4], [1], []]))
     expected = [
         [0.846, -0.586, 0.772, -0.544, 0.768, -0.643],

@@ -1,4 +1,4 @@
-"""Serving imports must not bring torch in: it costs seconds and hundreds of MiB in every web process."""
+"""Serving modules must not import torch, which costs seconds and hundreds of MiB in every web process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-SERVED = (
+SERVING_MODULES = (
     "recommender.types",
     "recommender.dataset",
     "recommender.features.tfidf",
@@ -21,8 +21,8 @@ SERVED = (
 )
 
 
-@pytest.mark.parametrize("module", SERVED)
-def test_importing_it_loads_nothing_that_only_trains(module: str) -> None:
+@pytest.mark.parametrize("module", SERVING_MODULES)
+def test_serving_imports_load_no_training_library(module: str) -> None:
     code = f"import sys, {module}; print(sorted({{'torch', 'sklearn', 'onnx', 'implicit', 'optuna'}} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"

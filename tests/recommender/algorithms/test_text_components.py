@@ -21,7 +21,7 @@ from recommender.types import Float32Array, Histories
 from tests.recommender.checkerboard import QUICK_TRAINING
 
 UNCHOSEN = (20, 21, 22, 23)
-# All that these texts share is a colour.
+# These texts have only a colour in common.
 TWO_COMPONENTS: dict[str, Any] = QUICK_TRAINING | {"text_components": 2}
 TRAINERS: dict[str, SequentialTrainer[Any]] = {
     "sequence": SASRecTrainer(SASRecConfig(**TWO_COMPONENTS)),
@@ -34,8 +34,8 @@ def compute_components(*texts: str, size: int = 8) -> Float32Array | None:
     return compute_text_svd(texts, size, np.random.default_rng(0))
 
 
-def compute_cosine(left: Float32Array, right: Float32Array) -> float:
-    return float(left @ right / (np.linalg.norm(left) * np.linalg.norm(right)))
+def compute_cosine(vector: Float32Array, other_vector: Float32Array) -> float:
+    return float(vector @ other_vector / (np.linalg.norm(vector) * np.linalg.norm(other_vector)))
 
 
 def test_texts_that_share_words_point_the_same_way() -> None:
@@ -71,29 +71,31 @@ def test_the_same_generator_state_gives_the_same_components() -> None:
 
 
 @pytest.fixture
-def partly_chosen(board: Dataset) -> Dataset:
+def partly_chosen_board(board: Dataset) -> Dataset:
     """The checkerboard with four items that nobody ever chose, and whose texts name their colour."""
     return board.filter_events(~np.isin(board.item, UNCHOSEN))
 
 
 def measure_unchosen_gap(trainer: SequentialTrainer[Any], data: Dataset) -> float:
-    """By how much the unchosen items of the history's colour score above those of the other."""
+    """Returns by how much unchosen items of the history's colour score above those of the other colour."""
     trainer.fit(data, np.random.default_rng(0))
     scores = trainer.score(Histories.from_lists([[0, 4, 2], [2, 6, 8]]))[:, UNCHOSEN]
     return float(scores[:, ::2].mean() - scores[:, 1::2].mean())
 
 
 @pytest.mark.parametrize("name", list(TRAINERS))
-def test_networks_place_an_item_that_nobody_chose_by_its_text(name: str, partly_chosen: Dataset) -> None:
-    assert measure_unchosen_gap(TRAINERS[name], partly_chosen) > 0.2
+def test_networks_place_an_item_that_nobody_chose_by_its_text(
+    name: str, partly_chosen_board: Dataset
+) -> None:
+    assert measure_unchosen_gap(TRAINERS[name], partly_chosen_board) > 0.2
 
 
-def test_texts_can_be_left_out_of_a_network(partly_chosen: Dataset) -> None:
+def test_text_components_can_be_disabled(partly_chosen_board: Dataset) -> None:
     config = replace(TRAINERS["sequence"].config, text_components=0)
-    data_without_texts = remove_texts(partly_chosen)
-    with_texts, without = (SASRecTrainer(config) for _ in range(2))
-    assert measure_unchosen_gap(with_texts, partly_chosen) == measure_unchosen_gap(
-        without, data_without_texts
+    data_without_texts = remove_texts(partly_chosen_board)
+    with_texts, without_texts = (SASRecTrainer(config) for _ in range(2))
+    assert measure_unchosen_gap(with_texts, partly_chosen_board) == measure_unchosen_gap(
+        without_texts, data_without_texts
     )
 
 
@@ -101,9 +103,9 @@ def remove_texts(data: Dataset) -> Dataset:
     return replace(data, content=ItemContent(tuple("" for _ in range(data.n_items))))
 
 
-def test_refitting_continues_from_texts_and_events(partly_chosen: Dataset, board: Dataset) -> None:
+def test_refitting_continues_from_texts_and_events(partly_chosen_board: Dataset, board: Dataset) -> None:
     trainer = SASRecTrainer(SASRecConfig(**TWO_COMPONENTS))
-    trainer.fit(partly_chosen, np.random.default_rng(0))
+    trainer.fit(partly_chosen_board, np.random.default_rng(0))
     before = trainer.score(Histories.from_lists([[0, 4, 2]]))
     trainer.fit_partial(board, np.random.default_rng(1))
     after = trainer.score(Histories.from_lists([[0, 4, 2]]))

@@ -42,7 +42,7 @@ def board_with_new_items() -> Dataset:
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_a_network_gives_them_its_mean_score(network: str, board_with_new_items: Dataset) -> None:
+def test_a_network_gives_untrained_items_its_mean_score(network: str, board_with_new_items: Dataset) -> None:
     model: Recommender[Any] = PERSONAL_MODELS[network]()
     assert isinstance(model, SASRecTrainer | GRU4RecTrainer | NextItNetTrainer)
     model.fit(board_with_new_items, np.random.default_rng(0))

@@ -136,12 +136,12 @@ def test_the_command_prints_the_table_and_writes_the_metrics(
 
 def test_invalid_files_are_refused_with_a_sentence(files: tuple[Path, Path], tmp_path: Path) -> None:
     data, items = files
-    without = tmp_path / "without.csv"
-    without.write_text("item_id,title\n1,x\n", encoding="utf-8")
+    without_columns = tmp_path / "without.csv"
+    without_columns.write_text("item_id,title\n1,x\n", encoding="utf-8")
     with pytest.raises(DataError, match="lacks the column categories"):
-        run_cold_start(data, without)
+        run_cold_start(data, without_columns)
     with pytest.raises(DataError, match="lacks the column head"):
-        run_cold_start(data, items, "--triples", str(without))
+        run_cold_start(data, items, "--triples", str(without_columns))
 
 
 def test_items_are_required(files: tuple[Path, Path]) -> None:

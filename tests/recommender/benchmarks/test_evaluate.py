@@ -56,9 +56,9 @@ def test_the_table_has_a_row_for_each_model_and_the_metrics_are_written(data: Pa
 def test_the_command_needs_neither_django_nor_a_database(data: Path) -> None:
     code = [sys.executable, "-m", "recommender.benchmarks", "evaluate", "--data", str(data)]
     options = ["--models", "popularity"]
-    done = subprocess.run([*code, *options], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "blend" in done.stdout
-    assert "100%" in done.stderr
+    completed = subprocess.run([*code, *options], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "blend" in completed.stdout
+    assert "100%" in completed.stderr
 
 
 @pytest.mark.parametrize("command", list(SUBCOMMANDS))
@@ -71,10 +71,10 @@ def test_each_command_explains_its_options(command: str, capsys: pytest.CaptureF
 
 def test_an_error_in_the_data_is_one_line_and_exit_status_one() -> None:
     code = [sys.executable, "-m", "recommender.benchmarks", "evaluate", "--data", "gone.txt"]
-    done = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("gone.txt cannot be read")
-    assert len(done.stderr.splitlines()) == 1
+    completed = subprocess.run(code, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert completed.returncode == 1
+    assert completed.stderr.startswith("gone.txt cannot be read")
+    assert len(completed.stderr.splitlines()) == 1
 
 
 def test_a_folder_that_does_not_exist_is_refused_before_the_work(data: Path, tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_folder_that_does_not_exist_is_refused_before_the_work(data: Path, tmp
 
 def test_metrics_of_a_time_split_are_means_of_users(tmp_path: Path) -> None:
     """Three users choose the favourite next; one chooses seven new items."""
-    known = [(user, "favourite") for user in "defghx"] + [("a", "p"), ("b", "q"), ("c", "r")]
-    before = [*known, *[(f"quiet{number}", "favourite") for number in range(90 - len(known))]]
+    buyers = [(user, "favourite") for user in "defghx"] + [("a", "p"), ("b", "q"), ("c", "r")]
+    before = [*buyers, *[(f"quiet{number}", "favourite") for number in range(90 - len(buyers))]]
     after = [(user, "favourite") for user in "abc"] + [("x", f"new{number}") for number in range(7)]
     rows = [f"{user},{item},{minute}" for minute, (user, item) in enumerate(before + after)]
     (tmp_path / "events.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]), encoding="utf-8")
@@ -97,10 +97,10 @@ def test_metrics_of_a_time_split_are_means_of_users(tmp_path: Path) -> None:
 
 
 def test_data_without_a_second_event_has_nothing_to_test(tmp_path: Path) -> None:
-    lonely = tmp_path / "lonely.txt"
-    lonely.write_text("u1 a\nu2 b\n", encoding="utf-8")
+    single_events = tmp_path / "lonely.txt"
+    single_events.write_text("u1 a\nu2 b\n", encoding="utf-8")
     with pytest.raises(DataError, match="nothing to test"):
-        run_evaluate("--data", lonely)
+        run_evaluate("--data", single_events)
 
 
 def test_a_time_split_of_data_without_times_is_refused(data: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_list_of_no_items_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "must be at least 1" in capsys.readouterr().err
 
 
-def test_data_is_cleaned_only_when_asked(tmp_path: Path) -> None:
+def test_data_is_cleaned_only_on_request(tmp_path: Path) -> None:
     lines = [f"u{user} " + " ".join(str((user + n // 2) % 9) for n in range(8)) for user in range(40)]
     repeats = tmp_path / "repeats.txt"
     repeats.write_text("\n".join(lines), encoding="utf-8")

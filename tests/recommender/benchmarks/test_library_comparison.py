@@ -18,24 +18,24 @@ from recommender.types import InsufficientDataError
 
 @pytest.fixture(scope="module")
 def rings() -> Dataset:
-    """200 profiles walk a ring of 20 items, so that what comes next is certain."""
+    """200 profiles visit a ring of 20 items in order, so that the next item is certain."""
     return Dataset.from_sequences([[(start + step) % 20 for step in range(6)] for start in range(200)])
 
 
-def test_a_model_of_order_wins_where_order_is_all_there_is(rings: Dataset) -> None:
+def test_a_sequential_model_wins_on_purely_sequential_data(rings: Dataset) -> None:
     split = leave_last_out(rings)
     config = SASRecConfig(dimensions=16, epochs=10, negatives=16, batch_size=32, learning_rate=5e-3)
     lepton = library_comparison.evaluate_lepton_sasrec(split, config, k=3, seed=0)
-    others = [
+    library_results = [
         library_comparison.evaluate_implicit_als(split, k=3, seed=0, factors=8),
         library_comparison.evaluate_implicit_bpr(split, k=3, seed=0, factors=8),
     ]
     assert lepton.ndcg > 0.95
-    assert lepton.ndcg > max(other.ndcg for other in others) > 0
-    assert all(result.seconds > 0 for result in (lepton, *others))
+    assert lepton.ndcg > max(other.ndcg for other in library_results) > 0
+    assert all(result.seconds > 0 for result in (lepton, *library_results))
 
 
-def test_a_library_that_is_not_there_is_named(rings: Dataset) -> None:
+def test_a_missing_library_is_named(rings: Dataset) -> None:
     if importlib.util.find_spec("rectools"):
         result = next(
             library_comparison.evaluate_rectools_sasrec(leave_last_out(rings), k=3, seed=0, max_seconds=0.1)

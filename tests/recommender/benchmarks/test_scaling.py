@@ -1,4 +1,4 @@
-"""The cost curve: what it measures and what it says of growth."""
+"""The cost curve: measured costs and exponents of growth."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ def test_the_slope_of_a_square_is_two() -> None:
     assert 1 < scaling.fit_n_log_n_exponent(sizes) < 1.2
 
 
-def test_the_made_up_shop_has_the_events_and_items_asked_for() -> None:
+def test_the_synthetic_data_set_has_the_requested_events_and_items() -> None:
     data = scaling.generate_synthetic_dataset(5_000, 700)
     assert (data.n_events, data.n_items) == (5_000, 700)
-    later = np.diff(data.timestamp) >= 0
-    same = np.diff(np.repeat(np.arange(data.n_users), np.diff(data.indptr))) == 0
-    assert later[same].all()
+    is_later = np.diff(data.timestamp) >= 0
+    is_same_user = np.diff(np.repeat(np.arange(data.n_users), np.diff(data.indptr))) == 0
+    assert is_later[is_same_user].all()
     assert np.bincount(data.item, minlength=700).max() > 3 * 5_000 / 700
 
 
-def test_one_member_is_measured_in_a_process_of_its_own() -> None:
+def test_a_model_is_measured_in_a_separate_process() -> None:
     code = [sys.executable, "-m", "recommender.benchmarks", "scaling", "transitions", "3000", "300"]
-    done = subprocess.run(code, capture_output=True, text=True, check=True)
-    row = json.loads(done.stdout)
+    completed = subprocess.run(code, capture_output=True, text=True, check=True)
+    row = json.loads(completed.stdout)
     assert (row["events"], row["items"]) == (3_000, 300)
     assert row["seconds"] > 0
     assert row["peak_mib"] >= row["base_mib"] > 50
@@ -44,33 +44,33 @@ def test_one_member_is_measured_in_a_process_of_its_own() -> None:
 def test_the_command_quotes_each_size_and_the_exponents(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    asked: list[list[str]] = []
+    requested_runs: list[list[str]] = []
 
-    def measured(argv: list[str], **_: Any) -> Any:
-        asked.append(argv[4:7])
+    def run_fake(argv: list[str], **_: Any) -> Any:
+        requested_runs.append(argv[4:7])
         row = {"events": int(argv[5]), "items": int(argv[6]), "seconds": int(argv[5]) / 1e4, "peak_mib": 100,
                "file_bytes": 5, "score_one_ms": 0.1}  # fmt: skip
         return subprocess.CompletedProcess(argv, 0, json.dumps(row), "")
 
-    monkeypatch.setattr(bench_cost.subprocess, "run", measured)
+    monkeypatch.setattr(bench_cost.subprocess, "run", run_fake)
     out = tmp_path / "cost.json"
     call_command(
         "bench", "cost", "--models=ease", "--event-multiples=1,2", "--items=100,300", "--events=900", json=out
     )
-    assert asked == [["ease", "900", "100"], ["ease", "1800", "100"], ["ease", "2700", "300"]]
-    figures = json.loads(out.read_text())
-    assert figures["ease.seconds_exponent"] == 1.0
-    assert figures["ease.memory_exponent"] == 0.0
-    assert figures["ease.2700.300.seconds"] == 0.27
+    assert requested_runs == [["ease", "900", "100"], ["ease", "1800", "100"], ["ease", "2700", "300"]]
+    metrics = json.loads(out.read_text())
+    assert metrics["ease.seconds_exponent"] == 1.0
+    assert metrics["ease.memory_exponent"] == 0.0
+    assert metrics["ease.2700.300.seconds"] == 0.27
 
 
-def test_a_member_that_does_not_exist_is_one_sentence() -> None:
+def test_an_unknown_model_is_refused_in_one_sentence() -> None:
     with pytest.raises(CommandError, match="There is no model 'oracle'"):
         call_command("bench", "cost", "--models=oracle", "--event-multiples=1", "--items=50", "--events=100")
 
 
 @pytest.mark.parametrize("items", [10, 12_000, 200_000, 10_000_000])
-def test_memory_of_measuring_does_not_grow_with_the_catalogue(items: int) -> None:
-    rows = choose_batch_size(items)
-    assert 16 <= rows <= 1024
-    assert rows == 16 or rows * items <= MAX_SCORE_CELLS
+def test_memory_of_an_evaluation_does_not_grow_with_the_catalogue(items: int) -> None:
+    batch_size = choose_batch_size(items)
+    assert 16 <= batch_size <= 1024
+    assert batch_size == 16 or batch_size * items <= MAX_SCORE_CELLS

@@ -1,4 +1,4 @@
-"""What the cleaning rules take out, how much of it, and what they spare."""
+"""Which events the cleaning rules remove, how many, and which they keep."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from recommender.types import DataError
 from tenants.common.time_units import DAY_MS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-# Off the full minute, as a real clock's moments are.
+# Not on a full minute, like the timestamps of a real clock.
 START = int(NOW.timestamp() * 1000) - 30 * DAY_MS + 1_234
 Event = tuple[str, str, float]
 NO_REPEAT_WINDOW = CleaningConfig(repeat_window=timedelta(0))
 
 
 def make_data(rows: list[Event], weight: list[float] | None = None) -> Dataset:
-    """(user, item, seconds after the start)."""
+    """Makes events from rows of (user, item, seconds after the start)."""
     return Dataset.from_events(
         [user for user, _item, _at in rows],
         [item for _user, item, _at in rows],
@@ -46,11 +46,11 @@ def get_item_rows(dataset: Dataset) -> list[list[str]]:
 
 
 def make_crowd(size: int = 30, length: int = 8) -> list[Event]:
-    """People who choose something every hour."""
+    """Makes events of profiles that choose an item every hour."""
     return [(f"p{n}", f"i{(n + k) % 20}", 3600.0 * k + n) for n in range(size) for k in range(length)]
 
 
-def test_people_lose_nothing_and_the_data_is_the_very_same() -> None:
+def test_ordinary_profiles_are_unchanged_and_the_same_data_set_is_returned() -> None:
     people = make_data(make_crowd())
     cleaned, report = clean(people)
     assert cleaned is people
@@ -89,7 +89,7 @@ def test_events_without_times_are_no_repetitions_in_a_window() -> None:
     assert clean(untimed)[0] is untimed
 
 
-def test_what_follows_a_burst_faster_than_any_person_is_removed_and_counted() -> None:
+def test_events_after_a_burst_faster_than_any_person_are_removed_and_counted() -> None:
     burst = [("bot", f"i{n}", n / 50) for n in range(400)]
     cleaned, report = clean(make_data([*make_crowd(), *burst]))
     assert (report.rules["burst"].events, report.rules["burst"].users) == (300, 1)
@@ -101,14 +101,14 @@ def test_the_fastest_person_is_no_burst() -> None:
     assert clean(person)[1].rules["burst"].events == 0
 
 
-def test_a_clock_of_days_is_no_burst() -> None:
+def test_timestamps_rounded_to_days_are_no_burst() -> None:
     midnight = START // DAY_MS * DAY_MS
-    years = Dataset.from_events(
+    day_events = Dataset.from_events(
         ["reader"] * 600,
         [f"i{n}" for n in range(600)],
         timestamp=np.array([midnight + n // 300 * DAY_MS for n in range(600)], dtype=np.int64),
     )
-    assert clean(years)[0] is years
+    assert clean(day_events)[0] is day_events
 
 
 def make_robot(per_day: int, days: int = 3) -> list[Event]:
@@ -127,7 +127,7 @@ def test_a_profile_far_busier_than_everybody_else_is_a_bot() -> None:
     assert cleaned.item_ids == make_data([*make_crowd(), *make_robot(1_200)]).item_ids
 
 
-def test_a_busy_person_among_quiet_ones_is_none() -> None:
+def test_a_busy_person_among_quiet_ones_is_no_bot() -> None:
     assert (
         clean(make_data([*make_crowd(), *make_robot(900)]), NO_REPEAT_WINDOW)[1].count_removed_events() == {}
     )
@@ -138,7 +138,7 @@ def test_where_everybody_is_busy_nobody_is_a_bot() -> None:
     assert clean(make_data(busy))[1].count_removed_events() == {}
 
 
-def test_too_few_profiles_are_no_crowd_to_stand_out_from() -> None:
+def test_too_few_profiles_are_no_reference_for_bots() -> None:
     assert (
         clean(make_data([*make_crowd(18), *make_robot(1_200)]), NO_REPEAT_WINDOW)[1].rules["bot"].events == 0
     )
@@ -153,29 +153,29 @@ def test_a_profile_that_walks_the_whole_catalogue_slowly_is_a_bot() -> None:
     assert clean(make_data([*make_crowd(), *crawler]))[1].rules["bot"].events == 5_000
 
 
-def test_short_histories_leave_until_all_have_enough() -> None:
+def test_short_histories_are_removed_until_all_have_enough_events() -> None:
     chain = [("p", "a", 0), ("p", "b", 99), ("q", "a", 0), ("q", "b", 99), ("r", "b", 0), ("r", "c", 99)]
-    twice = CleaningConfig(min_user_events=2, min_item_events=2)
-    cleaned, report = clean(make_data(chain), twice)
+    config = CleaningConfig(min_user_events=2, min_item_events=2)
+    cleaned, report = clean(make_data(chain), config)
     assert (cleaned.user_ids, get_item_rows(cleaned)) == (("p", "q"), [["a", "b"], ["a", "b"]])
     assert (report.rules["short history"].events, report.rules["short history"].users) == (2, 1)
     assert cleaned.n_items == 3
 
 
-def test_a_single_pass_looks_once() -> None:
+def test_a_single_pass_filters_once() -> None:
     chain = [("p", "a", 0), ("p", "b", 99), ("q", "a", 0), ("q", "b", 99), ("r", "b", 0), ("r", "c", 99)]
-    once = CleaningConfig(min_user_events=2, min_item_events=2, max_passes=1)
-    assert get_item_rows(clean(make_data(chain), once)[0]) == [["a", "b"], ["a", "b"], ["b"]]
+    config = CleaningConfig(min_user_events=2, min_item_events=2, max_passes=1)
+    assert get_item_rows(clean(make_data(chain), config)[0]) == [["a", "b"], ["a", "b"], ["b"]]
 
 
-def test_a_rule_that_would_leave_nothing_is_not_applied_and_says_so() -> None:
+def test_a_rule_that_would_remove_all_events_is_skipped_with_its_reason() -> None:
     small = make_data([("p", "a", 0), ("q", "b", 99)])
     cleaned, report = clean(small, CleaningConfig(min_user_events=5))
     assert cleaned is small
     assert "would have removed all events" in report.to_json()["rules"]["short history"]["skipped"]
 
 
-def test_an_event_of_the_future_is_impossible_and_one_of_tomorrow_is_a_wrong_clock() -> None:
+def test_events_more_than_a_day_in_the_future_are_removed() -> None:
     days = 31 * 86_400
     cleaned, report = clean(make_data([("p", "a", 0), ("p", "b", days - 86_400), ("p", "c", days)]))
     assert get_item_rows(cleaned) == [["a", "b"]]
@@ -190,19 +190,19 @@ def test_a_time_that_was_nan_is_impossible() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 0.0, -1.0])
-def test_a_weight_that_says_nothing_is_not_learned_from(bad: float) -> None:
+def test_events_of_unusable_weight_are_removed(bad: float) -> None:
     cleaned, report = clean(make_data([("p", "a", 0), ("p", "b", 99), ("q", "b", 0)], [1, bad, 1]))
     assert get_item_rows(cleaned) == [["a"], ["b"]]
     assert report.count_removed_events() == {"unusable weight": 1}
 
 
-def test_nothing_usable_leaves_nothing() -> None:
+def test_data_without_usable_events_becomes_empty() -> None:
     cleaned, report = clean(make_data([("p", "a", 0), ("q", "b", 0)], [np.nan, np.nan]))
     assert (cleaned.n_users, cleaned.n_events, cleaned.n_items) == (0, 0, 2)
     assert report.count_removed_events() == {"unusable weight": 2}
 
 
-def test_no_event_at_all_is_no_fault() -> None:
+def test_data_without_events_is_accepted() -> None:
     empty = Dataset.from_sequences([], n_items=3)
     assert clean(empty)[0] is empty
 
@@ -217,7 +217,7 @@ def test_no_event_at_all_is_no_fault() -> None:
     ],
     ids=["one event", "one user", "one item", "constant"],
 )
-def test_a_small_honest_data_set_is_never_emptied(rows: list[Event]) -> None:
+def test_a_small_ordinary_data_set_is_never_emptied(rows: list[Event]) -> None:
     cleaned, _report = clean(make_data(rows), CleaningConfig(min_user_events=3, min_item_events=3))
     assert cleaned.n_events >= 1
     assert cleaned.n_users == make_data(rows).n_users
@@ -227,7 +227,7 @@ def test_a_profile_of_a_million_events_is_cleaned_in_seconds() -> None:
     size = 1_000_000
     people = make_crowd()
     flood = Dataset.from_events(
-        ["flood"] * size + [user for user, *_rest in people],
+        ["flood"] * size + [user for user, *_item_and_time in people],
         [f"i{n % 5_000}" for n in range(size)] + [item for _user, item, _at in people],
         timestamp=np.r_[
             START + np.arange(size, dtype=np.int64) * 97, [START + int(1000 * at) for *_n, at in people]
@@ -240,7 +240,7 @@ def test_a_profile_of_a_million_events_is_cleaned_in_seconds() -> None:
     assert (report.events_after, report.users_after) == (240, 30)
 
 
-def test_a_lonely_profile_of_a_million_events_keeps_most_of_them() -> None:
+def test_a_single_profile_of_a_million_events_keeps_most_of_them() -> None:
     size = 1_000_000
     at = START + np.arange(size, dtype=np.int64) * 2_000
     flood = Dataset.from_events(["p"] * size, [f"i{n % 5_000}" for n in range(size)], timestamp=at)
@@ -253,27 +253,27 @@ EVENTS = st.lists(
 
 
 @settings(deadline=None, max_examples=60)
-@given(rows=EVENTS, least=st.integers(1, 3), window=st.integers(0, 60), burst=st.integers(1, 10))
-def test_counts_add_up_some_events_are_left_and_a_second_cleaning_repeats_itself(
-    rows: list[tuple[str, str, int]], least: int, window: int, burst: int
+@given(rows=EVENTS, min_events=st.integers(1, 3), window=st.integers(0, 60), burst=st.integers(1, 10))
+def test_counts_add_up_some_events_remain_and_cleaning_is_deterministic(
+    rows: list[tuple[str, str, int]], min_events: int, window: int, burst: int
 ) -> None:
     config = CleaningConfig(
-        min_user_events=least,
-        min_item_events=least,
+        min_user_events=min_events,
+        min_item_events=min_events,
         repeat_window=timedelta(seconds=window),
         burst_events=burst,
     )
-    dirty = make_data([(user, item, float(at)) for user, item, at in rows])
-    cleaned, report = clean(dirty, config)
-    again, same = clean(dirty, config)
+    raw = make_data([(user, item, float(at)) for user, item, at in rows])
+    cleaned, report = clean(raw, config)
+    second_cleaned, second_report = clean(raw, config)
     assert (
-        dirty.n_events - sum(report.count_removed_events().values())
+        raw.n_events - sum(report.count_removed_events().values())
         == cleaned.n_events
         == report.events_after
         >= 1
     )
     assert cleaned.n_users == len(cleaned.user_ids)
-    assert (again.item.tolist(), again.timestamp.tolist(), same) == (
+    assert (second_cleaned.item.tolist(), second_cleaned.timestamp.tolist(), second_report) == (
         cleaned.item.tolist(),
         cleaned.timestamp.tolist(),
         report,
@@ -283,8 +283,9 @@ def test_counts_add_up_some_events_are_left_and_a_second_cleaning_repeats_itself
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"burst_events": 0}, {"repeat_window": timedelta(seconds=-1)}, {"bot_max_sigmas": float("nan")}]
+    "settings",
+    [{"burst_events": 0}, {"repeat_window": timedelta(seconds=-1)}, {"bot_max_sigmas": float("nan")}],
 )
-def test_rules_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+def test_an_invalid_cleaning_config_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(DataError):
-        CleaningConfig(**wrong)  # type: ignore[arg-type]
+        CleaningConfig(**settings)  # type: ignore[arg-type]

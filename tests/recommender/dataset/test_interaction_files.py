@@ -29,7 +29,7 @@ def test_lines_are_a_user_and_items_in_time_order(tmp_path: Path) -> None:
     assert get_item_rows(data) == {"u1": ["x", "y", "z"], "u2": ["y"]}
 
 
-def test_items_of_the_catalogue_count_though_nobody_chose_them(tmp_path: Path) -> None:
+def test_catalogue_items_without_events_are_included(tmp_path: Path) -> None:
     data = read_interactions(write_file(tmp_path, "a.txt", "u1 x y\n"), {"y": "why", "w": "new"})
     assert data.item_ids == ("x", "y", "w")
     assert data.content is not None
@@ -46,10 +46,10 @@ def test_rows_are_put_in_time_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "moment", ["1700000000", "1700000000000", "2023-11-14T22:13:20Z", "2023-11-14 22:13:20"]
+    "timestamp", ["1700000000", "1700000000000", "2023-11-14T22:13:20Z", "2023-11-14 22:13:20"]
 )
-def test_seconds_milliseconds_and_dates_mean_the_same_moment(tmp_path: Path, moment: str) -> None:
-    data = read_interactions(write_file(tmp_path, "a.csv", f"user_id,item_id,timestamp\nu,i,{moment}\n"))
+def test_seconds_milliseconds_and_dates_mean_the_same_time(tmp_path: Path, timestamp: str) -> None:
+    data = read_interactions(write_file(tmp_path, "a.csv", f"user_id,item_id,timestamp\nu,i,{timestamp}\n"))
     assert data.timestamp.tolist() == [1_700_000_000_000]
 
 
@@ -72,7 +72,7 @@ def test_an_inter_file_reads_like_csv(tmp_path: Path) -> None:
     assert data.weight.tolist() == [5, 3]
 
 
-def test_the_latest_row_may_be_marked_where_nothing_else_of_the_order_is_known(tmp_path: Path) -> None:
+def test_is_last_marks_the_final_event_of_unordered_data(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     path.write_text("user_id,item_id,is_last\na,z,1\na,y,0\nb,x,0\na,w,0\nb,z,1\n")
     data = read_interactions(path)
@@ -83,14 +83,14 @@ def test_the_latest_row_may_be_marked_where_nothing_else_of_the_order_is_known(t
     ]
     assert [row[-1] for row in rows] == ["z", "z"]
     assert [set(row) for row in rows] == [{"y", "w", "z"}, {"x", "z"}]
-    again = read_interactions(path)
-    assert again.item.tolist() == data.item.tolist()
+    second_data = read_interactions(path)
+    assert second_data.item.tolist() == data.item.tolist()
     path.write_text("user_id,item_id,is_last\na,z,yes\n")
     with pytest.raises(DataError, match="row 1: is_last 'yes' is not a usable number"):
         read_interactions(path)
 
 
-def test_an_order_that_nobody_knows_is_not_that_of_the_file(tmp_path: Path) -> None:
+def test_unordered_events_do_not_keep_the_order_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "events.csv"
     rows = [f"a,i{number:02},{int(number == 0)}" for number in range(40)]
     path.write_text("\n".join(["user_id,item_id,is_last", *rows]))
@@ -108,7 +108,7 @@ def test_a_kind_gives_the_weight_and_a_dismissal_is_no_interaction(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "complaint"),
+    ("name", "text", "message"),
     [
         ("a.txt", "", "holds no interactions"),
         ("a.txt", "u1 x\nu2\n", "line 2: a user must be followed"),
@@ -123,12 +123,10 @@ def test_a_kind_gives_the_weight_and_a_dismissal_is_no_interaction(tmp_path: Pat
         ("a.parquet", "not parquet", "cannot be read as PARQUET"),
     ],
 )
-def test_a_faulty_file_is_refused_in_one_sentence(
-    tmp_path: Path, name: str, text: str, complaint: str
-) -> None:
+def test_a_faulty_file_is_refused_in_one_sentence(tmp_path: Path, name: str, text: str, message: str) -> None:
     with pytest.raises(DataError) as refused:
         read_interactions(write_file(tmp_path, name, text))
-    assert complaint in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
@@ -174,7 +172,7 @@ def test_category_paths_come_in_many_forms(value: object, path: list[str]) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "complaint"),
+    ("name", "text", "message"),
     [
         ("i.xls", "", "must be a .csv, .parquet or .json file"),
         ("i.csv", "id,title\n1,a\n", "lacks the column item_id"),
@@ -186,7 +184,7 @@ def test_category_paths_come_in_many_forms(value: object, path: list[str]) -> No
         ("i.json", '{"1": "red"}', "must have a list of attributes"),
     ],
 )
-def test_a_faulty_item_file_is_refused(tmp_path: Path, name: str, text: str, complaint: str) -> None:
+def test_a_faulty_item_file_is_refused(tmp_path: Path, name: str, text: str, message: str) -> None:
     with pytest.raises(DataError) as refused:
         read_item_texts(write_file(tmp_path, name, text))
-    assert complaint in str(refused.value)
+    assert message in str(refused.value)

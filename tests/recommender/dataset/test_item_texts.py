@@ -25,7 +25,7 @@ def test_mixed_words_keep_both_parts() -> None:
     assert tokenize_text("SK2精华") == ["精华", "sk2"]
 
 
-def test_nothing_known_is_an_empty_text() -> None:
+def test_empty_fields_give_an_empty_text() -> None:
     assert join_text_fields(title=" ", categories=[""], brand="") == ""
 
 
@@ -42,12 +42,12 @@ def test_vectors_have_length_one_or_zero() -> None:
 def test_a_new_item_is_near_the_history_it_belongs_to(fitted_models: dict[str, Recommender[Any]]) -> None:
     loaded = TfidfContent.from_files(fitted_models["content"].to_files())
     assert isinstance(loaded, TfidfContent)
-    new = loaded.transform_texts(["crimson novelty", "azure novelty"])
-    closeness = new @ loaded.compute_user_vector(np.array([0, 2], np.int32))
-    assert closeness[0] > closeness[1]
+    new_vectors = loaded.transform_texts(["crimson novelty", "azure novelty"])
+    similarity = new_vectors @ loaded.compute_user_vector(np.array([0, 2], np.int32))
+    assert similarity[0] > similarity[1]
 
 
-def test_chinese_texts_find_their_kind() -> None:
+def test_similar_chinese_texts_are_neighbours() -> None:
     texts = ("红色口红 哑光", "滋润口红 红色", "男士剃须刀", "电动剃须刀 男士")
     model = TfidfContent()
     model.fit(Dataset.from_sequences([[0]], n_items=4, content=ItemContent(texts)), np.random.default_rng(0))

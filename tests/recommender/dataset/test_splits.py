@@ -16,12 +16,12 @@ def make_timed_events() -> Dataset:
     return Dataset.from_events(users, items, timestamp=np.array([30, 10, 95, 20, 90, 99]))
 
 
-def test_events_of_a_user_stand_in_time_order() -> None:
+def test_events_of_a_user_are_in_time_order() -> None:
     data = make_timed_events()
     assert [data.item_ids[i] for i in data.histories.slice_row(0)] == ["q", "p", "r"]
 
 
-def test_events_of_equal_time_keep_the_order_given() -> None:
+def test_events_of_equal_time_keep_their_input_order() -> None:
     data = Dataset.from_events(["a"] * 3, ["z", "y", "x"], timestamp=np.array([5, 5, 5]))
     assert [data.item_ids[i] for i in data.histories.slice_row(0)] == ["z", "y", "x"]
 
@@ -34,7 +34,7 @@ def test_leave_last_out_hides_the_last_event_of_users_with_two() -> None:
     assert split.user.tolist() == [0, 2]
 
 
-def test_a_time_split_learns_nothing_from_after_the_cut() -> None:
+def test_a_time_split_trains_only_on_events_before_the_cutoff() -> None:
     split = time_split(make_timed_events(), test_fraction=0.5)
     assert split.train.timestamp.max() < 90
     assert [split.train.item_ids[i] for i in split.target] == ["r", "r"]
@@ -45,7 +45,7 @@ def test_a_time_split_without_times_is_refused() -> None:
         time_split(Dataset.from_sequences([[0, 1]]))
 
 
-def test_rolling_forward_asks_every_later_event_with_all_that_came_before_it() -> None:
+def test_roll_forward_tests_every_later_event_with_all_earlier_ones_as_history() -> None:
     data = Dataset.from_sequences([[0, 1, 2, 3], [4, 5], [6]])
     at = np.array([10, 20, 95, 96, 97, 98, 99])
     split = roll_forward(replace(data, timestamp=at), cutoff_ms=90)
@@ -55,18 +55,18 @@ def test_rolling_forward_asks_every_later_event_with_all_that_came_before_it() -
     assert split.user.tolist() == [0, 0, 1]
 
 
-def test_of_many_later_events_the_same_ones_are_always_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_roll_forward_always_samples_the_same_cases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splits, "MAX_TEST_CASES", 7)
     monkeypatch.setattr(splits, "MAX_TEST_HISTORY", 3)
     data = replace(Dataset.from_sequences([range(50)]), timestamp=np.arange(50))
-    first, again = roll_forward(data, test_fraction=0.8), roll_forward(data, test_fraction=0.8)
-    assert len(first) == 7
-    assert first.target.tolist() == again.target.tolist() == sorted(first.target.tolist())
-    for case, target in enumerate(first.target.tolist()):
-        assert first.histories.slice_row(case).tolist() == [target - 3, target - 2, target - 1]
+    split, second_split = roll_forward(data, test_fraction=0.8), roll_forward(data, test_fraction=0.8)
+    assert len(split) == 7
+    assert split.target.tolist() == second_split.target.tolist() == sorted(split.target.tolist())
+    for case, target in enumerate(split.target.tolist()):
+        assert split.histories.slice_row(case).tolist() == [target - 3, target - 2, target - 1]
 
 
-def test_a_split_never_shows_the_target_in_training() -> None:
+def test_the_target_is_never_in_the_training_data() -> None:
     data = Dataset.from_sequences([[0, 1, 2], [2, 1, 0]])
     split = leave_last_out(data)
     assert split.train.n_items == data.n_items

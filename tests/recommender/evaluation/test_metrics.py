@@ -1,4 +1,4 @@
-"""The figures are right, by an independent implementation and by hand."""
+"""The metrics agree with an independent implementation and with results by hand."""
 
 from __future__ import annotations
 
@@ -36,30 +36,32 @@ def test_recall_and_ndcg_agree_with_an_independent_implementation() -> None:
     rng = np.random.default_rng(3)
     scores = rng.permuted(np.tile(np.arange(40, dtype=np.float32), (60, 1)), axis=1)
     target = rng.integers(0, 40, 60).astype(np.int32)
-    run = {str(u): {str(i): float(s) for i, s in enumerate(row)} for u, row in enumerate(scores)}
-    wanted = {str(u): {str(i): 1} for u, i in enumerate(target)}
-    theirs = ir_measures.calc_aggregate([nDCG @ 10, R @ 10], wanted, run)
+    run = {}
+    for user, row in enumerate(scores):
+        run[str(user)] = {str(item): float(score) for item, score in enumerate(row)}
+    relevance = {str(user): {str(item): 1} for user, item in enumerate(target)}
+    reference = ir_measures.calc_aggregate([nDCG @ 10, R @ 10], relevance, run)
     ranks = rank_targets(scores.copy(), make_empty_histories(60), target)
-    assert ndcg_at_k(ranks, 10).mean() == pytest.approx(theirs[nDCG @ 10])
-    assert recall_at_k(ranks, 10).mean() == pytest.approx(theirs[R @ 10])
+    assert ndcg_at_k(ranks, 10).mean() == pytest.approx(reference[nDCG @ 10])
+    assert recall_at_k(ranks, 10).mean() == pytest.approx(reference[R @ 10])
 
 
-def is_tied_target_last(rank: RankFunction) -> bool:
-    return rank(np.zeros((1, 5), np.float32), make_empty_histories(1), make_int32(2)).tolist() == [4]
+def is_tied_target_last(rank_function: RankFunction) -> bool:
+    return rank_function(np.zeros((1, 5), np.float32), make_empty_histories(1), make_int32(2)).tolist() == [4]
 
 
 def test_ties_rank_the_target_last() -> None:
     assert is_tied_target_last(rank_targets)
 
 
-def test_the_check_of_ties_sees_a_rank_that_counts_only_items_above() -> None:
-    def flattering(scores: Float32Array, _histories: Histories, target: Int32Array) -> Int64Array:
+def test_the_tie_check_detects_a_rank_that_counts_only_items_above() -> None:
+    def rank_by_items_above(scores: Float32Array, _histories: Histories, target: Int32Array) -> Int64Array:
         return (scores > scores[np.arange(len(target)), target][:, None]).sum(axis=1)
 
-    assert not is_tied_target_last(flattering)
+    assert not is_tied_target_last(rank_by_items_above)
 
 
-def test_items_of_the_history_do_not_stand_in_the_way() -> None:
+def test_history_items_do_not_count_in_the_rank() -> None:
     scores = np.array([[9, 8, 7, 6]], np.float32)
     assert rank_targets(scores, Histories.from_lists([[0, 1]]), make_int32(3)).tolist() == [1]
 
@@ -75,30 +77,30 @@ def test_a_target_that_cannot_be_scored_is_last(bad: float) -> None:
     assert rank_targets(scores, make_empty_histories(1), make_int32(1)).tolist() == [3]
 
 
-def test_coverage_counts_distinct_items_and_not_empty_places() -> None:
+def test_coverage_counts_distinct_items_and_not_padding() -> None:
     assert catalogue_coverage(np.array([[0, 1], [1, -1]], np.int32), 8) == 0.25
 
 
-def test_the_interval_holds_the_mean_and_narrows_with_cases() -> None:
+def test_the_interval_contains_the_mean_and_narrows_with_cases() -> None:
     rng = np.random.default_rng(0)
-    few, many = (bootstrap_interval(rng.random(n), rng) for n in (50, 5000))
-    assert few.low < few.mean < few.high
-    assert many.high - many.low < few.high - few.low
+    wide, narrow = (bootstrap_interval(rng.random(n), rng) for n in (50, 5000))
+    assert wide.low < wide.mean < wide.high
+    assert narrow.high - narrow.low < wide.high - wide.low
 
 
-def test_no_case_has_an_interval_of_zero() -> None:
+def test_the_interval_of_no_cases_is_zero() -> None:
     assert bootstrap_interval(np.empty(0), np.random.default_rng(0)).high == 0
 
 
-def test_beats_needs_a_difference_beyond_chance() -> None:
+def test_significantly_better_needs_a_difference_beyond_chance() -> None:
     rng = np.random.default_rng(0)
-    theirs = rng.random(500)
-    assert is_significantly_better(theirs + 0.1, theirs, rng)
-    assert not is_significantly_better(theirs, theirs, rng)
-    assert not is_significantly_better(rng.permutation(theirs), theirs, rng)
+    baseline = rng.random(500)
+    assert is_significantly_better(baseline + 0.1, baseline, rng)
+    assert not is_significantly_better(baseline, baseline, rng)
+    assert not is_significantly_better(rng.permutation(baseline), baseline, rng)
 
 
-def test_each_user_counts_once_however_much_is_asked_of_them() -> None:
+def test_each_user_counts_once_whatever_their_number_of_cases() -> None:
     values = np.array([1.0, 0.0, 0.0, 1.0, 1.0])
     assert mean_per_user(values, np.array([7, 7, 7, 2, 9])).tolist() == pytest.approx([1, 1 / 3, 1])
     assert mean_per_user(values, np.arange(5)) is values

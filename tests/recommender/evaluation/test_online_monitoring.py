@@ -1,4 +1,4 @@
-"""A drop beyond chance is seen, and chance is not taken for a drop, however often one looks."""
+"""Degradation beyond chance is detected. Chance is not, whatever the number of interim analyses."""
 
 from __future__ import annotations
 
@@ -19,140 +19,146 @@ CONFIG = OnlineTestConfig()
 
 
 def simulate_recommendations(
-    count: int, share: float, seed: int, *, dismissed: float = 0.02, people: int = 400
+    count: int, click_rate: float, seed: int, *, dismissal_rate: float = 0.02, n_profiles: int = 400
 ) -> ServedRecommendations:
-    """In two places, of which the second is clicked half as often; some people click more than others."""
+    """Simulates two scenarios, the second with half the clicks. Profiles differ in their propensity to click."""
     rng = np.random.default_rng(seed)
-    profile, place = rng.integers(0, people, count), rng.integers(0, 2, count)
-    keenness = np.random.default_rng(99).gamma(4, 1 / 4, people)
-    clicked = rng.random(count) < share * keenness[profile] * np.where(place == 1, 0.5, 1.0)
-    followed = {
+    profile, scenario = rng.integers(0, n_profiles, count), rng.integers(0, 2, count)
+    click_propensity = np.random.default_rng(99).gamma(4, 1 / 4, n_profiles)
+    clicked = rng.random(count) < click_rate * click_propensity[profile] * np.where(scenario == 1, 0.5, 1.0)
+    outcomes = {
         "clicks": clicked,
         "conversions": clicked & (rng.random(count) < 0.2),
-        "dismissals": rng.random(count) < dismissed,
+        "dismissals": rng.random(count) < dismissal_rate,
     }
-    return ServedRecommendations(profile.astype(np.int32), place.astype(np.int32), followed)  # type: ignore[arg-type]
+    return ServedRecommendations(profile.astype(np.int32), scenario.astype(np.int32), outcomes)  # type: ignore[arg-type]
 
 
-def take_first(whole: ServedRecommendations, count: int) -> ServedRecommendations:
-    followed = {name: found[:count] for name, found in whole.outcomes.items()}
-    return ServedRecommendations(whole.profile[:count], whole.scenario[:count], followed)
+def take_first(recommendations: ServedRecommendations, count: int) -> ServedRecommendations:
+    outcomes = {name: outcome[:count] for name, outcome in recommendations.outcomes.items()}
+    return ServedRecommendations(recommendations.profile[:count], recommendations.scenario[:count], outcomes)
 
 
 def run_interim_analyses(
-    now: ServedRecommendations, before: ServedRecommendations, steps: int = 40
+    candidate: ServedRecommendations, baseline: ServedRecommendations, n_analyses: int = 40
 ) -> tuple[tuple[str, ...], int]:
-    """Looks `steps` times while the answers come in; what dropped first, and after how many answers."""
-    taken = 0
-    for count in np.linspace(100, len(now), steps).astype(int):
-        found = run_interim_analysis(take_first(now, count), before, last_analysis=taken, config=CONFIG)
-        if found.degraded:
-            return found.degraded, int(count)
-        taken = found.number
-    return (), len(now)
+    """Runs `n_analyses` interim analyses of a growing sample.
+
+    Returns the first degraded outcomes and the sample size at which they were detected.
+    """
+    last_analysis = 0
+    for count in np.linspace(100, len(candidate), n_analyses).astype(int):
+        analysis = run_interim_analysis(
+            take_first(candidate, count), baseline, last_analysis=last_analysis, config=CONFIG
+        )
+        if analysis.degraded:
+            return analysis.degraded, int(count)
+        last_analysis = analysis.number
+    return (), len(candidate)
 
 
 @pytest.mark.proof(row=31)
-def test_an_equal_version_is_hardly_ever_taken_back(scale: Scale, figure: Callable[..., bool]) -> None:
+def test_an_equal_version_is_rarely_rolled_back(scale: Scale, figure: Callable[..., bool]) -> None:
     pairs = scale(30, 600)
-    taken = sum(
-        bool(
-            run_interim_analyses(
-                simulate_recommendations(6_000, 0.1, 2 * n), simulate_recommendations(6_000, 0.1, 2 * n + 1)
-            )[0]
-        )
-        for n in range(pairs)
+    n_rolled_back = 0
+    for n in range(pairs):
+        candidate = simulate_recommendations(6_000, 0.1, 2 * n)
+        baseline = simulate_recommendations(6_000, 0.1, 2 * n + 1)
+        degraded, _count = run_interim_analyses(candidate, baseline)
+        n_rolled_back += bool(degraded)
+    assert figure(
+        "equal versions taken back", n_rolled_back, of=pairs, passes=n_rolled_back <= max(0, 0.002 * pairs)
     )
-    assert figure("equal versions taken back", taken, of=pairs, passes=taken <= max(0, 0.002 * pairs))
 
 
 @pytest.mark.proof(row=31)
-def test_clicks_that_halve_are_a_drop(scale: Scale, figure: Callable[..., bool]) -> None:
+def test_halved_clicks_are_detected(scale: Scale, figure: Callable[..., bool]) -> None:
     pairs = scale(10, 200)
-    seen = [
-        run_interim_analyses(
-            simulate_recommendations(6_000, 0.05, 2 * n), simulate_recommendations(6_000, 0.1, 2 * n + 1)
-        )
-        for n in range(pairs)
-    ]
-    dropped = sum("clicks" in what for what, _after in seen)
-    figure("answers until a halving is seen, median", float(np.median([n for _w, n in seen])), passes=True)
-    assert figure("halved clicks seen within 6,000 answers", dropped, of=pairs, passes=dropped == pairs)
+    n_detected, counts = 0, []
+    for n in range(pairs):
+        candidate = simulate_recommendations(6_000, 0.05, 2 * n)
+        baseline = simulate_recommendations(6_000, 0.1, 2 * n + 1)
+        degraded, count = run_interim_analyses(candidate, baseline)
+        n_detected += "clicks" in degraded
+        counts.append(count)
+    figure("answers until a halving is seen, median", float(np.median(counts)), passes=True)
+    assert figure("halved clicks seen within 6,000 answers", n_detected, of=pairs, passes=n_detected == pairs)
 
 
-def test_no_click_at_all_is_a_drop() -> None:
+def test_zero_clicks_are_detected() -> None:
+    candidate = simulate_recommendations(3_000, 0.0, 1)
+    baseline = simulate_recommendations(3_000, 0.1, 2)
+    assert "clicks" in run_interim_analyses(candidate, baseline)[0]
+
+
+def test_new_dismissals_are_detected() -> None:
+    candidate = simulate_recommendations(3_000, 0.1, 1, dismissal_rate=0.2)
+    baseline = simulate_recommendations(3_000, 0.1, 2, dismissal_rate=0.0)
+    assert "dismissals" in run_interim_analyses(candidate, baseline)[0]
+
+
+def test_more_clicks_and_fewer_dismissals_are_no_degradation() -> None:
+    candidate = simulate_recommendations(6_000, 0.2, 1, dismissal_rate=0.0)
+    baseline = simulate_recommendations(6_000, 0.1, 2, dismissal_rate=0.2)
+    assert run_interim_analyses(candidate, baseline)[0] == ()
+
+
+def test_another_mix_of_scenarios_is_no_degradation() -> None:
+    """The candidate serves mostly the scenario with fewer clicks. In each scenario it is as good."""
+    baseline = simulate_recommendations(20_000, 0.2, 1, n_profiles=4_000)
+    candidate = simulate_recommendations(20_000, 0.2, 2, n_profiles=4_000)
+    mask = (candidate.scenario == 1) | (np.arange(20_000) % 50 == 0)
+    candidate = ServedRecommendations(
+        candidate.profile[mask],
+        candidate.scenario[mask],
+        {name: outcome[mask] for name, outcome in candidate.outcomes.items()},
+    )
+    assert candidate.outcomes["clicks"].mean() < 0.7 * baseline.outcomes["clicks"].mean()
+    assert run_interim_analyses(candidate, baseline)[0] == ()
+
+
+def test_clicks_of_a_single_profile_are_no_evidence() -> None:
+    """All clicks of the baseline are those of one profile, so their end is no evidence of degradation."""
+    baseline, candidate = simulate_recommendations(1_000, 0.0, 1), simulate_recommendations(1_000, 0.0, 2)
+    baseline.outcomes["clicks"][:] = baseline.profile == baseline.profile[0]
+    profile = np.where(np.arange(1_000) < 120, 0, baseline.profile + 1).astype(np.int32)
+    outcomes = {**baseline.outcomes, "clicks": profile == 0}
+    single_clicker = ServedRecommendations(profile, baseline.scenario, outcomes)
+    assert run_interim_analysis(candidate, single_clicker, last_analysis=0, config=CONFIG).degraded == ()
+
+
+def test_an_interim_analysis_is_not_repeated() -> None:
+    candidate, baseline = simulate_recommendations(900, 0.0, 1), simulate_recommendations(900, 0.2, 2)
+    analysis = run_interim_analysis(candidate, baseline, last_analysis=0, config=CONFIG)
+    assert "clicks" in analysis.degraded
     assert (
-        "clicks"
-        in run_interim_analyses(
-            simulate_recommendations(3_000, 0.0, 1), simulate_recommendations(3_000, 0.1, 2)
-        )[0]
+        run_interim_analysis(candidate, baseline, last_analysis=analysis.number, config=CONFIG).degraded == ()
     )
-
-
-def test_dismissals_that_come_from_nowhere_are_one() -> None:
-    now, before = (
-        simulate_recommendations(3_000, 0.1, 1, dismissed=0.2),
-        simulate_recommendations(3_000, 0.1, 2, dismissed=0.0),
-    )
-    assert "dismissals" in run_interim_analyses(now, before)[0]
-
-
-def test_more_clicks_and_fewer_dismissals_take_nothing_back() -> None:
-    now, before = (
-        simulate_recommendations(6_000, 0.2, 1, dismissed=0.0),
-        simulate_recommendations(6_000, 0.1, 2, dismissed=0.2),
-    )
-    assert run_interim_analyses(now, before)[0] == ()
-
-
-def test_another_mix_of_places_is_no_drop() -> None:
-    """The newer version is asked mostly where less is clicked; in each place it is as good."""
-    before = simulate_recommendations(20_000, 0.2, 1, people=4_000)
-    now = simulate_recommendations(20_000, 0.2, 2, people=4_000)
-    kept = (now.scenario == 1) | (np.arange(20_000) % 50 == 0)
-    now = ServedRecommendations(
-        now.profile[kept], now.scenario[kept], {name: f[kept] for name, f in now.outcomes.items()}
-    )
-    assert now.outcomes["clicks"].mean() < 0.7 * before.outcomes["clicks"].mean()
-    assert run_interim_analyses(now, before)[0] == ()
-
-
-def test_one_keen_person_is_not_a_crowd() -> None:
-    """All clicks before were one profile's: what it does is not what chance does, and not proof of a drop."""
-    before, now = simulate_recommendations(1_000, 0.0, 1), simulate_recommendations(1_000, 0.0, 2)
-    before.outcomes["clicks"][:] = before.profile == before.profile[0]
-    profile = np.where(np.arange(1_000) < 120, 0, before.profile + 1).astype(np.int32)
-    clicks = {**before.outcomes, "clicks": profile == 0}
-    keen = ServedRecommendations(profile, before.scenario, clicks)
-    assert run_interim_analysis(now, keen, last_analysis=0, config=CONFIG).degraded == ()
-
-
-def test_a_look_is_not_taken_twice() -> None:
-    now, before = simulate_recommendations(900, 0.0, 1), simulate_recommendations(900, 0.2, 2)
-    first = run_interim_analysis(now, before, last_analysis=0, config=CONFIG)
-    assert "clicks" in first.degraded
-    assert run_interim_analysis(now, before, last_analysis=first.number, config=CONFIG).degraded == ()
-
-
-@pytest.mark.parametrize(("now", "before"), [(0, 0), (0, 5_000), (199, 5_000), (5_000, 199), (5_000, 0)])
-def test_too_few_answers_of_either_say_nothing(now: int, before: int) -> None:
-    found = run_interim_analysis(
-        simulate_recommendations(now, 0.0, 1),
-        simulate_recommendations(before, 0.3, 2),
-        last_analysis=0,
-        config=CONFIG,
-    )
-    assert (found.number, found.degraded, found.rates) == (0, (), {})
-
-
-def test_places_that_only_one_of_them_served_are_not_compared() -> None:
-    now, before = simulate_recommendations(1_000, 0.0, 1), simulate_recommendations(1_000, 0.3, 2)
-    elsewhere = ServedRecommendations(now.profile, now.scenario + 2, now.outcomes)
-    assert run_interim_analysis(elsewhere, before, last_analysis=0, config=CONFIG).number == 0
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("n_candidate", "n_baseline"), [(0, 0), (0, 5_000), (199, 5_000), (5_000, 199), (5_000, 0)]
+)
+def test_too_few_recommendations_of_either_version_give_no_analysis(
+    n_candidate: int, n_baseline: int
+) -> None:
+    analysis = run_interim_analysis(
+        simulate_recommendations(n_candidate, 0.0, 1),
+        simulate_recommendations(n_baseline, 0.3, 2),
+        last_analysis=0,
+        config=CONFIG,
+    )
+    assert (analysis.number, analysis.degraded, analysis.rates) == (0, (), {})
+
+
+def test_scenarios_that_only_one_version_served_are_not_compared() -> None:
+    candidate, baseline = simulate_recommendations(1_000, 0.0, 1), simulate_recommendations(1_000, 0.3, 2)
+    other_scenarios = ServedRecommendations(candidate.profile, candidate.scenario + 2, candidate.outcomes)
+    assert run_interim_analysis(other_scenarios, baseline, last_analysis=0, config=CONFIG).number == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
     [
         {"false_alarm_rate": 0.0},
         {"false_alarm_rate": 0.7},
@@ -160,6 +166,6 @@ def test_places_that_only_one_of_them_served_are_not_compared() -> None:
         {"min_recommendations": 0},
     ],
 )
-def test_a_watch_that_cannot_be_kept_is_refused(wrong: dict[str, float]) -> None:
+def test_an_invalid_online_test_config_is_refused(settings: dict[str, float]) -> None:
     with pytest.raises(DataError):
-        OnlineTestConfig(**wrong)  # type: ignore[arg-type]
+        OnlineTestConfig(**settings)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Known answers of the encoders, and that they learn from training rows only."""
+"""Known outputs of the encoders. They are fitted to training rows only."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from recommender.features.specification import Feature, FeatureKind, FeatureSpec
 from recommender.types import DataError
 
 
-def fit_and_encode(kind: FeatureKind, train: list[Any], asked: list[Any], **config: Any) -> list[list[float]]:
+def fit_and_encode(kind: FeatureKind, train: list[Any], rows: list[Any], **config: Any) -> list[list[float]]:
     encoder = ENCODER_FITTERS[kind](train, EncodingConfig(**config))
-    assert encoder.transform(asked).shape == (len(asked), len(encoder.columns))
-    return [[round(float(v), 4) for v in row] for row in encoder.transform(asked).toarray()]
+    assert encoder.transform(rows).shape == (len(rows), len(encoder.columns))
+    return [[round(float(value), 4) for value in row] for row in encoder.transform(rows).toarray()]
 
 
-def test_categories_have_a_column_each_and_one_for_others_and_one_for_none() -> None:
+def test_categories_have_a_column_each_and_one_for_others_and_one_for_missing() -> None:
     assert fit_and_encode("categorical", ["b", "a", "b"], ["a", "b", "new", None, math.nan, " "]) == [
         [0, 1, 0, 0],
         [1, 0, 0, 0],
@@ -39,7 +39,7 @@ def test_categories_have_a_column_each_and_one_for_others_and_one_for_none() -> 
     ]
 
 
-def test_rare_categories_and_those_beyond_the_limit_are_others() -> None:
+def test_rare_categories_and_those_beyond_the_limit_are_grouped_as_other() -> None:
     train = ["a"] * 3 + ["b"] * 2 + ["c"] * 2 + ["d"]
     assert ENCODER_FITTERS["categorical"](train, EncodingConfig(min_rows=2)).columns == (
         *("=a", "=b", "=c"),
@@ -64,37 +64,39 @@ def test_normalised_numbers_lie_between_zero_and_one_even_if_new() -> None:
 
 
 @pytest.mark.parametrize("missing", [None, math.nan, math.inf, "", "many", 1e300, 10**400, [1]])
-def test_a_missing_number_is_the_median_of_training_and_marked(missing: object) -> None:
+def test_a_missing_number_is_the_training_median_with_a_missing_flag(missing: object) -> None:
     assert fit_and_encode("numeric", [0, 0, 1, 10, 10, missing], [missing], scaling="min-max") == [[0.1, 1]]
 
 
 @pytest.mark.parametrize("scaling", ["standard", "min-max"])
 @pytest.mark.parametrize("train", [[7, 7, 7], [7], [None, math.nan], []])
-def test_a_constant_and_a_number_never_seen_are_zeros(scaling: str, train: list[Any]) -> None:
+def test_numbers_of_a_constant_or_empty_column_are_zero(scaling: str, train: list[Any]) -> None:
     assert fit_and_encode("numeric", train, [7, 8, None], scaling=scaling) == [[0, 0], [0, 0], [0, 1]]
 
 
-def test_midnight_is_beside_the_hour_before_and_opposite_of_noon() -> None:
-    def at(hour: int) -> np.ndarray[Any, Any]:
+def test_hours_lie_on_a_circle() -> None:
+    def encode_hour(hour: int) -> np.ndarray[Any, Any]:
         return np.array(fit_and_encode("time", [], [datetime(2026, 6, 1, hour, tzinfo=UTC)])[0][:2])
 
-    assert at(0).tolist() == [0, 1]
-    assert np.linalg.norm(at(0) - at(23)) == pytest.approx(np.linalg.norm(at(0) - at(1)), abs=1e-3)
-    assert np.linalg.norm(at(0) - at(12)) == pytest.approx(2)
+    assert encode_hour(0).tolist() == [0, 1]
+    assert np.linalg.norm(encode_hour(0) - encode_hour(23)) == pytest.approx(
+        np.linalg.norm(encode_hour(0) - encode_hour(1)), abs=1e-3
+    )
+    assert np.linalg.norm(encode_hour(0) - encode_hour(12)) == pytest.approx(2)
 
 
-def test_monday_is_the_beginning_of_the_circle_of_the_week() -> None:
+def test_weekdays_lie_on_a_circle_that_begins_on_monday() -> None:
     monday, thursday = datetime(2026, 6, 1, 9, tzinfo=UTC), 0
     assert fit_and_encode("time", [], [monday])[0][2:4] == [0, 1]
     assert fit_and_encode("time", [], [thursday])[0][2:4] == [round(math.sin(6 * math.pi / 7), 4), -0.901]
 
 
-def test_a_missing_time_is_zeros_and_marked() -> None:
-    naive = datetime(2026, 6, 1)  # noqa: DTZ001 - what is not aware is not a moment
+def test_a_missing_time_is_zeros_with_a_missing_flag() -> None:
+    naive = datetime(2026, 6, 1)  # noqa: DTZ001 - a time without a zone is ambiguous
     assert fit_and_encode("time", [], [None, math.nan, naive]) == [[0] * 6 + [1]] * 3
 
 
-def test_tags_are_marked_once_each_and_unknown_ones_leave_no_trace() -> None:
+def test_tags_are_encoded_once_each_and_unknown_ones_are_ignored() -> None:
     train = [["red", "new"], ["red"], None, ["red", "sale"]]
     assert fit_and_encode("tags", train, [["sale", "red", "red", "blue"], [], None, "new"], max_values=3) == [
         *([1, 0, 1], [0, 0, 0]),
@@ -102,7 +104,7 @@ def test_tags_are_marked_once_each_and_unknown_ones_leave_no_trace() -> None:
     ]
 
 
-def test_the_tags_beyond_the_limit_are_the_rarest() -> None:
+def test_beyond_the_limit_the_rarest_tags_are_dropped() -> None:
     assert ENCODER_FITTERS["tags"](
         [["a", "b"], ["b"], ["c", "b", "a"]], EncodingConfig(max_values=2)
     ).columns == (
@@ -142,24 +144,26 @@ def encode_table(table: FeatureTable, rows: list[int]) -> FeatureMatrix:
     return FeatureEncoder.fit(SPECIFICATION, "item", table, np.array(rows, dtype=np.int64)).transform(table)
 
 
-def test_a_column_that_nobody_specified_is_never_read() -> None:
-    found = encode_table(TABLE, [0, 1])
-    assert set(found.origins) == {"brand", "price", "since", "tags", "title"}
-    assert found.values.dtype == np.float32
-    assert found.values.shape == (4, len(found.names)) == (4, len(found.discrete))
-    assert len(set(found.names)) == len(found.names)
+def test_unspecified_columns_are_never_read() -> None:
+    matrix = encode_table(TABLE, [0, 1])
+    assert set(matrix.origins) == {"brand", "price", "since", "tags", "title"}
+    assert matrix.values.dtype == np.float32
+    assert matrix.values.shape == (4, len(matrix.names)) == (4, len(matrix.discrete))
+    assert len(set(matrix.names)) == len(matrix.names)
 
 
-def test_nothing_is_learned_from_a_row_outside_of_training() -> None:
-    found = encode_table(TABLE, [0, 1])
-    assert not {"tags=z", "title~green"} & set(found.names)
-    assert found.values[0, found.names.index("price")] == -1
+def test_rows_outside_of_training_are_not_fitted() -> None:
+    matrix = encode_table(TABLE, [0, 1])
+    assert not {"tags=z", "title~green"} & set(matrix.names)
+    assert matrix.values[0, matrix.names.index("price")] == -1
 
 
-def test_a_column_that_is_not_there_is_missing_everywhere() -> None:
-    bare = FeatureEncoder.fit(SPECIFICATION, "item", TABLE, np.array([0, 1])).transform({"price": [3.0, 2.0]})
-    assert bare.values.shape[0] == 2
-    assert bare.values[:, bare.names.index("brand missing")].toarray().ravel().tolist() == [1, 1]
+def test_an_absent_column_is_missing_in_every_row() -> None:
+    matrix = FeatureEncoder.fit(SPECIFICATION, "item", TABLE, np.array([0, 1])).transform(
+        {"price": [3.0, 2.0]}
+    )
+    assert matrix.values.shape[0] == 2
+    assert matrix.values[:, matrix.names.index("brand missing")].toarray().ravel().tolist() == [1, 1]
 
 
 def test_columns_of_different_length_and_rows_outside_are_refused() -> None:
@@ -183,15 +187,17 @@ ANYTHING: st.SearchStrategy[Any] = st.one_of(
 @given(train=st.lists(ANYTHING, max_size=8), other=st.lists(ANYTHING, min_size=1, max_size=4))
 @pytest.mark.parametrize("kind", list(ENCODER_FITTERS))
 @pytest.mark.parametrize("scaling", ["standard", "min-max"])
-def test_whatever_comes_is_finite_and_what_is_not_training_teaches_nothing(
+def test_any_input_is_encoded_as_finite_and_only_training_rows_are_fitted(
     kind: FeatureKind, scaling: Any, train: list[Any], other: list[Any]
 ) -> None:
-    stated = FeatureSpecification((Feature("fact", "user", kind, personal=True),), ())
+    specification = FeatureSpecification((Feature("fact", "user", kind, personal=True),), ())
     rows, config = np.arange(len(train), dtype=np.int64), EncodingConfig(scaling=scaling)
     table: FeatureTable = {"fact": [*train, *other]}
-    alone = FeatureEncoder.fit(stated, "user", {"fact": train}, rows, config)
-    among = FeatureEncoder.fit(stated, "user", table, rows, config)
-    assert [e.columns for e in among.encoders] == [e.columns for e in alone.encoders]
-    found = among.transform(table).values
-    assert np.isfinite(found.toarray()).all()
-    assert (found != alone.transform(table).values).nnz == 0
+    fitted_alone = FeatureEncoder.fit(specification, "user", {"fact": train}, rows, config)
+    fitted_among_others = FeatureEncoder.fit(specification, "user", table, rows, config)
+    assert [encoder.columns for encoder in fitted_among_others.encoders] == [
+        encoder.columns for encoder in fitted_alone.encoders
+    ]
+    values = fitted_among_others.transform(table).values
+    assert np.isfinite(values.toarray()).all()
+    assert (values != fitted_alone.transform(table).values).nnz == 0

@@ -1,4 +1,4 @@
-"""The network that looks at images computes what its own authors' code computes, and tells looks apart."""
+"""The image encoder agrees with the code of its authors and separates different images."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def test_the_graph_computes_what_the_published_network_computes() -> None:
     with torch.no_grad():
         expected = published.extract_features(torch.from_numpy(pixels)).mean((2, 3)).numpy()
     session = onnxruntime.InferenceSession(build_onnx_model(), providers=["CPUExecutionProvider"])
-    shown, layout = session.run(["pooled_features", "quadrant_features"], {"pixels": pixels})
-    np.testing.assert_allclose(shown, expected, atol=1e-3)
-    assert shown.shape[1] + layout.shape[1] == EMBEDDING_WIDTH
+    pooled, quadrants = session.run(["pooled_features", "quadrant_features"], {"pixels": pixels})
+    np.testing.assert_allclose(pooled, expected, atol=1e-3)
+    assert pooled.shape[1] + quadrants.shape[1] == EMBEDDING_WIDTH
 
 
-def test_what_looks_alike_is_nearer_than_what_does_not(encoder: EfficientNetEncoder) -> None:
+def test_similar_images_are_nearer_than_different_ones(encoder: EfficientNetEncoder) -> None:
     kinds = ["discs", "discs", "stripes", "stripes"]
-    vectors, faulty = encoder.encode_images([make_image_file(kind, n) for n, kind in enumerate(kinds)])
-    likeness = vectors @ vectors.T
-    assert faulty == []
-    np.testing.assert_allclose(np.diag(likeness), 1, atol=1e-5)
-    assert min(likeness[0, 1], likeness[2, 3]) > likeness[:2, 2:].max() + 0.1
+    vectors, unreadable = encoder.encode_images([make_image_file(kind, n) for n, kind in enumerate(kinds)])
+    similarity = vectors @ vectors.T
+    assert unreadable == []
+    np.testing.assert_allclose(np.diag(similarity), 1, atol=1e-5)
+    assert min(similarity[0, 1], similarity[2, 3]) > similarity[:2, 2:].max() + 0.1
 
 
-def test_one_image_alone_has_the_vector_it_has_among_others(encoder: EfficientNetEncoder) -> None:
+def test_an_image_has_the_same_vector_alone_and_in_a_batch(encoder: EfficientNetEncoder) -> None:
     images = [make_image_file("discs", n) for n in range(3)]
     together, alone = encoder.encode_images(images)[0], encoder.encode_images(images[1:2])[0]
     np.testing.assert_allclose(together[1], alone[0], atol=1e-5)
@@ -65,17 +65,17 @@ def test_unreadable_images_are_named_and_the_others_are_read(encoder: EfficientN
         make_png_with_declared_size(30_000, 30_000),
         make_png_with_declared_size(5, 5),
     ]
-    vectors, faulty = encoder.encode_images([good, *bad, good])
-    assert faulty == [1, 2, 3, 4, 5]
+    vectors, unreadable = encoder.encode_images([good, *bad, good])
+    assert unreadable == [1, 2, 3, 4, 5]
     assert vectors.shape == (2, EMBEDDING_WIDTH)
 
 
-def test_a_moving_image_has_the_look_of_its_frames(encoder: EfficientNetEncoder) -> None:
-    shots = [draw_image("discs", 1), draw_image("stripes", 1)]
-    film = encode_image(shots[0], "WEBP", save_all=True, append_images=shots[1:], lossless=True)
-    single = encoder.encode_images([encode_image(shot) for shot in shots])[0]
-    mean = single.sum(axis=0) / np.linalg.norm(single.sum(axis=0))
-    assert float(encoder.encode_images([film])[0][0] @ mean) > 0.99
+def test_an_animation_has_the_mean_vector_of_its_frames(encoder: EfficientNetEncoder) -> None:
+    frames = [draw_image("discs", 1), draw_image("stripes", 1)]
+    animation = encode_image(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    frame_vectors = encoder.encode_images([encode_image(frame) for frame in frames])[0]
+    mean = frame_vectors.sum(axis=0) / np.linalg.norm(frame_vectors.sum(axis=0))
+    assert float(encoder.encode_images([animation])[0][0] @ mean) > 0.99
 
 
 def test_a_wide_image_keeps_its_proportions_on_white() -> None:
@@ -84,10 +84,10 @@ def test_a_wide_image_keeps_its_proportions_on_white() -> None:
     assert pixels[20, 20].tolist() == [10, 20, 30]
 
 
-def test_of_many_frames_four_are_read() -> None:
+def test_at_most_four_frames_are_read() -> None:
     assert load_square_frames(make_animation("GIF", 30), 8).shape == (4, 8, 8, 3)
 
 
-def test_what_is_no_image_is_said_in_one_sentence() -> None:
+def test_an_unreadable_image_is_refused_in_one_sentence() -> None:
     with pytest.raises(DataError, match=r"^The image cannot be read\.$"):
         load_square_frames(io.BytesIO(b"no image").getvalue(), 8)

@@ -1,4 +1,4 @@
-"""Which columns are dropped, by which rule and with which figure."""
+"""Which columns are dropped, by which rule and with which statistic."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def make_matrix(**columns: object) -> FeatureMatrix:
     )
 
 
-def get_drop_reasons(found: FeatureSelection) -> dict[str, str]:
-    return {dropped.name: dropped.reason for dropped in found.dropped}
+def get_drop_reasons(selection: FeatureSelection) -> dict[str, str]:
+    return {dropped.name: dropped.reason for dropped in selection.dropped}
 
 
 def make_usual_matrix() -> FeatureMatrix:
@@ -44,56 +44,56 @@ def make_usual_matrix() -> FeatureMatrix:
     )
 
 
-def test_each_column_is_dropped_for_its_own_reason() -> None:
-    found = select_features(
+def test_each_column_is_dropped_with_its_reason() -> None:
+    selection = select_features(
         make_usual_matrix(), TARGET, rows=ALL_ROWS, config=FeatureSelectionConfig(min_information=0.1)
     )
-    assert get_drop_reasons(found) == {
+    assert get_drop_reasons(selection) == {
         "always": "constant",
         "nothing": "constant",
         "rare": "too rare",
         "even": "high chi-square p-value",
         "noise": "low mutual information",
     }
-    kept = found.select_columns(make_usual_matrix())
-    assert kept.names == kept.origins == ("telling", "shifted")
-    assert kept.values.shape == (2 * HALF, 2)
+    selected = selection.select_columns(make_usual_matrix())
+    assert selected.names == selected.origins == ("telling", "shifted")
+    assert selected.values.shape == (2 * HALF, 2)
 
 
-def test_the_figures_are_those_of_the_formulas() -> None:
-    lean = np.zeros(2 * HALF)
-    lean[:30], lean[HALF : HALF + 24] = 1, 1
-    found = select_features(make_matrix(lean=lean), TARGET, rows=ALL_ROWS)
+def test_the_statistics_agree_with_their_formulas() -> None:
+    skewed = np.zeros(2 * HALF)
+    skewed[:30], skewed[HALF : HALF + 24] = 1, 1
+    selection = select_features(make_matrix(lean=skewed), TARGET, rows=ALL_ROWS)
     # 54 ones where 27 are expected on each side: 2 * 3^2 / 27.
-    assert found.dropped[0].statistic == pytest.approx(chi2_distribution.sf(2 / 3, 1), rel=1e-5)
-    least = FeatureSelectionConfig(max_p_value=1, min_information=1)
-    perfect = select_features(make_matrix(telling=TARGET), TARGET, rows=ALL_ROWS, config=least)
+    assert selection.dropped[0].statistic == pytest.approx(chi2_distribution.sf(2 / 3, 1), rel=1e-5)
+    strict = FeatureSelectionConfig(max_p_value=1, min_information=1)
+    perfect = select_features(make_matrix(telling=TARGET), TARGET, rows=ALL_ROWS, config=strict)
     assert perfect.dropped[0].statistic == pytest.approx(np.log(2), rel=1e-5)
 
 
 def test_an_id_has_too_many_values() -> None:
     ids = {f"id_{n}": np.arange(2 * HALF) // 10 == n for n in range(20)}
-    found = select_features(
+    selection = select_features(
         make_matrix(telling=TARGET, **ids),
         TARGET,
         rows=ALL_ROWS,
         config=FeatureSelectionConfig(max_values=19),
     )
-    assert get_drop_reasons(found) == dict.fromkeys(ids, "too many values")
-    assert {dropped.statistic for dropped in found.dropped} == {20.0}
+    assert get_drop_reasons(selection) == dict.fromkeys(ids, "too many values")
+    assert {dropped.statistic for dropped in selection.dropped} == {20.0}
 
 
-def test_only_training_rows_are_looked_at() -> None:
-    late = np.r_[np.zeros(HALF), np.ones(HALF)]
+def test_only_training_rows_are_used() -> None:
+    second_half = np.r_[np.zeros(HALF), np.ones(HALF)]
     rows = np.r_[np.arange(50), np.arange(HALF, 150)].astype(np.int64)
-    early = np.r_[np.tile([0, 1], HALF // 2), late[HALF:]]
-    changed = np.where(np.isin(ALL_ROWS, rows), early, 0)
-    one = select_features(make_matrix(a=early), TARGET, rows=rows)
-    other = select_features(make_matrix(a=changed), TARGET, rows=rows)
-    assert one.to_json() == other.to_json()
+    column = np.r_[np.tile([0, 1], HALF // 2), second_half[HALF:]]
+    changed = np.where(np.isin(ALL_ROWS, rows), column, 0)
+    selection = select_features(make_matrix(a=column), TARGET, rows=rows)
+    changed_selection = select_features(make_matrix(a=changed), TARGET, rows=rows)
+    assert selection.to_json() == changed_selection.to_json()
 
 
-def test_the_same_input_gives_the_same_answer() -> None:
+def test_the_same_input_gives_the_same_selection() -> None:
     assert (
         select_features(make_usual_matrix(), TARGET, rows=ALL_ROWS).to_json()
         == select_features(make_usual_matrix(), TARGET, rows=ALL_ROWS).to_json()
@@ -101,16 +101,20 @@ def test_the_same_input_gives_the_same_answer() -> None:
 
 
 @pytest.mark.parametrize("target", [np.zeros(2 * HALF, np.int64), ALL_ROWS], ids=["one class", "all classes"])
-def test_a_target_that_tells_nothing_is_not_asked_and_that_is_said(target: Int64Array) -> None:
-    found = select_features(make_usual_matrix(), target, rows=ALL_ROWS)
-    assert found.note
-    assert set(get_drop_reasons(found).values()) == {"constant", "too rare"}
+def test_an_uninformative_target_is_skipped_with_a_note(target: Int64Array) -> None:
+    selection = select_features(make_usual_matrix(), target, rows=ALL_ROWS)
+    assert selection.note
+    assert set(get_drop_reasons(selection).values()) == {"constant", "too rare"}
 
 
-def test_no_rows_and_no_columns_are_no_fault() -> None:
+def test_no_rows_and_no_columns_are_accepted() -> None:
     assert select_features(make_usual_matrix(), TARGET, rows=ALL_ROWS[:0]).selected_columns.tolist() == []
-    bare = FeatureMatrix(sparse.csr_matrix((2 * HALF, 0), dtype=np.float32), (), (), ())
-    assert select_features(bare, TARGET, rows=ALL_ROWS).to_json() == {"kept": 0, "dropped": [], "note": ""}
+    without_columns = FeatureMatrix(sparse.csr_matrix((2 * HALF, 0), dtype=np.float32), (), (), ())
+    assert select_features(without_columns, TARGET, rows=ALL_ROWS).to_json() == {
+        "kept": 0,
+        "dropped": [],
+        "note": "",
+    }
 
 
 def test_a_target_of_another_length_is_refused() -> None:

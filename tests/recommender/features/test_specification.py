@@ -1,4 +1,4 @@
-"""Contradictions refuse, and what is denied stays denied by whatever name."""
+"""Contradictory specifications are refused. A denied attribute is denied under every spelling."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from recommender.features.specification import Feature, FeatureSpecification
 from recommender.types import DataError
 
 
-def make_specification(*features: Feature, never: tuple[str, ...] = ()) -> FeatureSpecification:
-    return FeatureSpecification(features, never)
+def make_specification(*features: Feature, denied: tuple[str, ...] = ()) -> FeatureSpecification:
+    return FeatureSpecification(features, denied)
 
 
-def test_features_are_asked_for_by_role_in_the_order_stated() -> None:
+def test_features_are_selected_by_role_in_declaration_order() -> None:
     brand, price = Feature("brand", "item", "categorical"), Feature("price", "item", "numeric")
     region = Feature("region", "user", "categorical", personal=True)
-    stated = make_specification(brand, region, price)
+    specification = make_specification(brand, region, price)
     assert (
-        stated.select_features("item"),
-        stated.select_features("user"),
-        stated.select_features("context"),
+        specification.select_features("item"),
+        specification.select_features("user"),
+        specification.select_features("context"),
     ) == ((brand, price), (region,), ())
 
 
 @pytest.mark.parametrize(
-    ("other", "what"),
+    ("other", "message"),
     [
         (Feature("Price", "item", "categorical"), "different kind: numeric and categorical"),
         (Feature("price", "context", "numeric"), "different role: item and context"),
@@ -37,13 +37,13 @@ def test_features_are_asked_for_by_role_in_the_order_stated() -> None:
         (Feature("price", "item", "numeric"), "specified twice"),
     ],
 )
-def test_a_name_stated_twice_is_refused_with_what_differs(other: Feature, what: str) -> None:
-    with pytest.raises(DataError, match=what):
+def test_a_name_declared_twice_is_refused_with_the_difference(other: Feature, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         make_specification(Feature("price", "item", "numeric"), other)
 
 
 @pytest.mark.parametrize(
-    ("wrong", "why"),
+    ("fields", "message"),
     [
         ({"name": "colour", "role": "item", "kind": "categorical", "personal": True}, "cannot be personal"),
         ({"name": "colour", "role": "shop", "kind": "categorical"}, "role 'shop'"),
@@ -51,13 +51,13 @@ def test_a_name_stated_twice_is_refused_with_what_differs(other: Feature, what: 
         ({"name": " _ ", "role": "item", "kind": "numeric"}, "holds no word"),
     ],
 )
-def test_a_feature_that_makes_no_sense_is_refused(wrong: dict[str, Any], why: str) -> None:
-    with pytest.raises(DataError, match=why):
-        Feature(**wrong)
+def test_an_invalid_feature_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Feature(**fields)
 
 
 @pytest.mark.parametrize(
-    ("never", "name"),
+    ("denied", "name"),
     [
         ("gender", "Gender"),
         ("gender", "SEX"),
@@ -78,34 +78,34 @@ def test_a_feature_that_makes_no_sense_is_refused(wrong: dict[str, Any], why: st
         ("shoe size", "shoe_size_eu"),
     ],
 )
-def test_a_denied_name_is_denied_in_every_spelling(never: str, name: str) -> None:
+def test_a_denied_name_is_denied_in_every_spelling(denied: str, name: str) -> None:
     with pytest.raises(DataError, match="is a denied attribute"):
-        make_specification(Feature(name, "user", "categorical", personal=True), never=(never,))
+        make_specification(Feature(name, "user", "categorical", personal=True), denied=(denied,))
 
 
 @pytest.mark.parametrize(
     "name", ["page", "package", "grace", "essex", "trace_id", "brand", "stage", "average"]
 )
-def test_a_name_that_only_contains_the_letters_is_free(name: str) -> None:
-    denied = DeniedAttributes(word for line in SYNONYMS for word in line)
+def test_a_name_that_only_contains_the_letters_of_a_denied_one_is_allowed(name: str) -> None:
+    denied = DeniedAttributes(word for synonyms in SYNONYMS for word in synonyms)
     assert denied.find_denied_match(name) == ""
 
 
-def test_what_is_denied_may_be_stated_as_not_allowed_and_is_no_feature() -> None:
-    stated = make_specification(Feature("gender", "user", "categorical", allowed=False), never=("sex",))
-    assert stated.select_features("user") == ()
+def test_a_denied_attribute_may_be_declared_as_not_allowed() -> None:
+    specification = make_specification(
+        Feature("gender", "user", "categorical", allowed=False), denied=("sex",)
+    )
+    assert specification.select_features("user") == ()
 
 
 @given(line=st.sampled_from(SYNONYMS), data=st.data())
-def test_a_denial_of_one_name_is_a_denial_of_all_its_synonyms(
-    line: tuple[str, ...], data: st.DataObject
-) -> None:
-    one, other = data.draw(st.sampled_from(line)), data.draw(st.sampled_from(line))
+def test_denying_a_name_denies_all_its_synonyms(line: tuple[str, ...], data: st.DataObject) -> None:
+    denied, other = data.draw(st.sampled_from(line)), data.draw(st.sampled_from(line))
     mark = data.draw(st.sampled_from(["", " ", "_", "-", "."]))
     spelled = data.draw(st.sampled_from([str.upper, str.title, str.lower]))(other).replace(" ", mark)
-    assert DeniedAttributes([one]).find_denied_match(spelled) == one
+    assert DeniedAttributes([denied]).find_denied_match(spelled) == denied
 
 
 @given(names=st.lists(st.text(max_size=12), max_size=8))
-def test_denying_nothing_but_signs_denies_nothing(names: list[str]) -> None:
+def test_denying_only_punctuation_denies_nothing(names: list[str]) -> None:
     assert [DeniedAttributes(["", "--", " "]).find_denied_match(name) for name in names] == [""] * len(names)

@@ -30,16 +30,16 @@ MODELS = ("popularity", "recent_popularity")
 AMPLE = TuningBudget(seconds=60, trials=12)
 
 
-def make_fashion_events(users: int = 400) -> Dataset:
-    """Everybody chooses among the twelve items of these ten days; forty days in all."""
+def make_fashion_events(n_users: int = 400) -> Dataset:
+    """Makes forty days of events. Every ten days users choose among twelve other items."""
     rng = np.random.default_rng(3)
-    user, item, at = [], [], []
-    for who in range(users):
+    users, items, timestamps = [], [], []
+    for user_index in range(n_users):
         for day in sorted(rng.choice(40, 5, replace=False).tolist()):
-            user.append(f"u{who}")
-            item.append(f"i{12 * (day // 10) + int(rng.integers(12))}")
-            at.append(day * DAY + who)
-    return Dataset.from_events(user, item, timestamp=np.array(at, np.int64))
+            users.append(f"u{user_index}")
+            items.append(f"i{12 * (day // 10) + int(rng.integers(12))}")
+            timestamps.append(day * DAY + user_index)
+    return Dataset.from_events(users, items, timestamp=np.array(timestamps, np.int64))
 
 
 @pytest.fixture(scope="module")
@@ -63,29 +63,29 @@ def result(split: Split) -> TuningResult:
     return tune(split)
 
 
-def test_what_is_in_fashion_for_days_is_counted_for_days(result: TuningResult) -> None:
+def test_the_tuned_half_life_follows_short_fashions(result: TuningResult) -> None:
     assert result.overrides["recent_popularity"]["half_life_days"] < 8
     ndcg = result.report["models"]["recent_popularity"]["held_out_ndcg"]
     assert ndcg["best"] > 1.1 * ndcg["defaults"]
     assert result.report["blend"]["tuned"] > result.report["blend"]["defaults"]
 
 
-def test_a_member_without_ranges_is_left_alone(result: TuningResult) -> None:
+def test_a_model_without_a_search_space_is_not_tuned(result: TuningResult) -> None:
     assert set(result.report["models"]) == {"recent_popularity"}
 
 
-def test_the_same_seed_finds_the_same(split: Split, result: TuningResult) -> None:
+def test_the_same_seed_finds_the_same_settings(split: Split, result: TuningResult) -> None:
     assert tune(split).overrides == result.overrides
 
 
 def test_the_defaults_are_the_first_trial(split: Split) -> None:
     log = SearchLog()
     tune(split, log=log)
-    first = log.trials_by_model["recent_popularity"][0]
-    assert (first["stage"], first["overrides"]) == ("defaults", {})
+    first_trial = log.trials_by_model["recent_popularity"][0]
+    assert (first_trial["stage"], first_trial["overrides"]) == ("defaults", {})
 
 
-def test_former_settings_are_tried_before_anything_is_drawn(split: Split) -> None:
+def test_previous_settings_are_tried_before_sampled_ones(split: Split) -> None:
     log = SearchLog()
     tune(split, previous={"recent_popularity": {"half_life_days": 2.5, "gone": 1}}, log=log)
     assert log.trials_by_model["recent_popularity"][1]["overrides"] == {"half_life_days": 2.5}
@@ -106,7 +106,7 @@ def make_trial(ndcg: float, held_out_ndcg: float | None, **overrides: float) -> 
     }
 
 
-def test_what_the_held_out_events_do_not_confirm_is_not_kept(split: Split) -> None:
+def test_settings_that_held_out_events_do_not_confirm_are_rejected(split: Split) -> None:
     search = make_search(split, make_trial(0.1, 0.10), make_trial(0.3, 0.09, half_life_days=1.0))
     assert search.find_best_trial()["overrides"] == {"half_life_days": 1.0}
     assert search.select_trial()["overrides"] == {}
@@ -117,7 +117,7 @@ def test_a_blend_that_is_worse_keeps_the_defaults(split: Split, monkeypatch: pyt
     assert tune(split).overrides == {}
 
 
-def test_a_search_that_was_broken_off_goes_on_where_it_was(split: Split) -> None:
+def test_an_interrupted_search_resumes_from_its_checkpoint(split: Split) -> None:
     states: list[dict[str, Any]] = []
 
     def save_state(state: Mapping[str, Any]) -> None:
@@ -128,15 +128,15 @@ def test_a_search_that_was_broken_off_goes_on_where_it_was(split: Split) -> None
     with pytest.raises(KeyboardInterrupt):
         tune(split, log=SearchLog(on_trial=save_state))
     log = SearchLog.from_checkpoint(states[-1], lambda _: None)
-    after = tune(split, log=log)
+    result = tune(split, log=log)
     saved = states[-1]["models"]["recent_popularity"]
     assert log.trials_by_model["recent_popularity"][: len(saved)] == saved
-    assert after.report["models"]["recent_popularity"]["trials"] == 13
-    drawn = [json.dumps(trial["overrides"]) for trial in log.trials_by_model["recent_popularity"]]
-    assert len(set(drawn)) == len(drawn)
+    assert result.report["models"]["recent_popularity"]["trials"] == 13
+    overrides = [json.dumps(trial["overrides"]) for trial in log.trials_by_model["recent_popularity"]]
+    assert len(set(overrides)) == len(overrides)
 
 
-def test_figures_on_other_events_are_not_taken_over(split: Split) -> None:
+def test_trials_on_other_events_are_not_reused(split: Split) -> None:
     log = SearchLog(
         data_description="other events",
         spent_seconds=1e9,
@@ -145,20 +145,20 @@ def test_figures_on_other_events_are_not_taken_over(split: Split) -> None:
     assert tune(split, log=log).report["models"]["recent_popularity"]["ndcg"]["best"] < 1
 
 
-def test_a_spent_budget_leaves_the_defaults(split: Split) -> None:
+def test_a_spent_budget_keeps_the_defaults(split: Split) -> None:
     log = SearchLog()
-    after = tune(split, TuningBudget(seconds=1e-6, trials=50), log=log)
-    assert after.overrides == {}
+    result = tune(split, TuningBudget(seconds=1e-6, trials=50), log=log)
+    assert result.overrides == {}
     assert len(log.trials_by_model.get("recent_popularity", [])) <= 1
 
 
-def test_nothing_is_drawn_when_time_is_up(split: Split) -> None:
+def test_no_trial_is_drawn_after_the_deadline(split: Split) -> None:
     search = make_search(split)
     search.run_search({"half_life_days": 2.5}, max_trials=50, deadline=0.0)
     assert [trial["stage"] for trial in search.trials] == ["defaults"]
 
 
-def test_a_member_whose_turn_did_not_come_keeps_what_was_found_before(split: Split) -> None:
+def test_a_model_that_was_not_searched_keeps_its_previous_settings(split: Split) -> None:
     previous = {"recent_popularity": {"half_life_days": 2.5}}
     assert tune(split, TuningBudget(seconds=1e-9, trials=50), previous=previous).overrides == previous
 
@@ -171,18 +171,18 @@ def test_the_caller_can_stop_a_search(split: Split) -> None:
         tune(split, report=stop)
 
 
-def test_a_budget_of_nothing_is_refused() -> None:
+def test_a_budget_of_zero_is_refused() -> None:
     with pytest.raises(DataError, match="more than zero seconds"):
         TuningBudget(0, 5)
 
 
-def test_a_trial_that_falls_behind_is_cut_short(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_that_falls_behind_is_pruned(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recommender.tuning.model_search.BATCH_SIZE", 20)
     study = optuna.create_study(direction="maximize", pruner=optuna.pruners.MedianPruner(1, 0))
-    good = study.ask()
+    good_trial = study.ask()
     for step in range(50):
-        good.report(1.0, step)
-    study.tell(good, 1.0)
+        good_trial.report(1.0, step)
+    study.tell(good_trial, 1.0)
     model = RecentPopularity()
     model.fit(split.train, np.random.default_rng(0))
     with pytest.raises(optuna.TrialPruned):
@@ -197,14 +197,14 @@ def test_the_defaults_lie_within_their_ranges(name: str) -> None:
         assert parameter_range.contains(getattr(config, setting)), setting
 
 
-def test_settings_that_this_version_cannot_have_are_passed_over() -> None:
-    given = {"half_life_days": 4.0, "gone": 1, "other": "x"}
-    assert filter_valid_overrides(RecentPopularityConfig, given) == {"half_life_days": 4.0}
+def test_invalid_settings_are_ignored() -> None:
+    overrides = {"half_life_days": 4.0, "gone": 1, "other": "x"}
+    assert filter_valid_overrides(RecentPopularityConfig, overrides) == {"half_life_days": 4.0}
     assert filter_valid_overrides(RecentPopularityConfig, {"half_life_days": -1.0}) == {}
     assert filter_valid_overrides(RecentPopularityConfig, {"half_life_days": "4"}) == {}
 
 
-def test_a_tuned_setting_reaches_the_member() -> None:
+def test_a_tuned_setting_reaches_the_model() -> None:
     overrides = {"ease": {"regularisation": 12.5}}
     spec = build_model_specs("fast", ignore_progress, ["ease"], overrides=overrides)["ease"]
     assert spec.build().config.regularisation == 12.5
@@ -235,7 +235,7 @@ def test_the_command_writes_settings_that_evaluate_reads(data: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"overrides": 5}', '{"overrides": {"ease": 3}}'])
-def test_a_file_without_settings_is_one_sentence(data: Path, tmp_path: Path, content: str) -> None:
+def test_a_file_without_settings_is_refused_in_one_sentence(data: Path, tmp_path: Path, content: str) -> None:
     path = tmp_path / "settings.json"
     path.write_text(content)
     arguments = ["evaluate", "--data", str(data), "--tuned", str(path)]

@@ -13,7 +13,7 @@ from tenants.errors import Conflict
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-ACTOR = Actor("system", "ledger")
+ACTOR = Actor("system", "stored-counts")
 _PROFILES = "SELECT DISTINCT profile_key FROM data_timeline WHERE tenant_id = %s"
 _ENDED = "SELECT verb, subject FROM data_auditentry WHERE tenant_id = %s AND verb IN ('job.succeeded', 'job.failed')"
 

@@ -1,4 +1,4 @@
-"""How events are hidden to learn the blend from."""
+"""Which events are held out to fit the blend."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from recommender.fitting.fit_options import FitOptions
 DAY = 86_400_000
 
 
-def make_daily_events(users: int, *, at_once: bool) -> Dataset:
-    """Ten events of each user, one a day; all from the same day on, or each user from one day later."""
+def make_daily_events(users: int, *, same_start: bool) -> Dataset:
+    """Makes ten events of each user, one a day. Users start on the same day, or each one day after the previous user."""
     rows = [(user, day) for user in range(users) for day in range(10)]
     return Dataset.from_events(
         [f"u{user}" for user, _ in rows],
         [f"i{(user + day) % 12}" for user, day in rows],
-        timestamp=np.array([(day if at_once else user + day) * DAY for user, day in rows], np.int64),
+        timestamp=np.array([(day if same_start else user + day) * DAY for user, day in rows], np.int64),
     )
 
 
-@pytest.mark.parametrize(("at_once", "protocol"), [(True, "time-split"), (False, "leave-last-out")])
-def test_a_split_by_time_that_few_users_outlive_gives_way_to_each_last_event(
-    at_once: bool, protocol: str
+@pytest.mark.parametrize(("same_start", "protocol"), [(True, "time-split"), (False, "leave-last-out")])
+def test_a_time_split_with_too_few_cases_falls_back_to_leave_last_out(
+    same_start: bool, protocol: str
 ) -> None:
     ensemble = fit_ensemble(
-        make_daily_events(MIN_VALIDATION_CASES + 20, at_once=at_once),
+        make_daily_events(MIN_VALIDATION_CASES + 20, same_start=same_start),
         FitOptions(model_names=("popularity", "transitions"), protocol="time-split"),
         rng=np.random.default_rng(0),
     )
