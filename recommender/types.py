@@ -16,11 +16,11 @@ Int64Array = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 ProgressCallback = Callable[[str, float], None]
-"""Called with a phase name and the fraction (0..1) of the work; may raise TrainingCancelled to stop it."""
+"""Called with the name of a phase and the fraction of its work that is done, 0 to 1; may raise TrainingCancelled to stop it."""
 
 
 class DataError(ValueError):
-    """The data cannot be used. The message is one sentence for the person who provided it."""
+    """The data cannot be used. The message is one sentence for the person who provided the data."""
 
 
 class TrainingCancelled(Exception):
@@ -28,7 +28,7 @@ class TrainingCancelled(Exception):
 
 
 class InsufficientDataError(Exception):
-    """A model cannot learn from this data, for the reason in the message; other models may."""
+    """One model cannot learn from this data; the message says why. Other models may be able to."""
 
 
 def ignore_progress(_phase: str, _fraction: float) -> None:
@@ -42,7 +42,7 @@ def compute_indptr(lengths: Int64Array | BoolArray) -> Int64Array:
 
 @dataclass(frozen=True, slots=True)
 class Histories:
-    """Item numbers of several histories in CSR form, oldest first; row i is item[indptr[i]:indptr[i + 1]].
+    """Item numbers of several histories in CSR form. Row i, one history, is item[indptr[i]:indptr[i + 1]], oldest event first.
 
     `weight` is the strength of each event, 1 where it is unknown.
     """
@@ -90,7 +90,7 @@ class Histories:
 
     def filter_events(self, mask: BoolArray) -> Histories:
         """The same rows without the events where `mask` is False."""
-        # Number of remaining events before each position; at the old row pointers these are the new ones.
+        # n_preceding[p] is the number of kept events before position p; so n_preceding[indptr] are the row pointers of the result.
         n_preceding = compute_indptr(mask)
         return Histories(n_preceding[self.indptr], self.item[mask], self.weight[mask])
 
@@ -101,7 +101,7 @@ class Histories:
         return self.filter_events(self.distance_from_end() < count)
 
     def drop_unknown_and_repeats(self, n_items: int) -> Histories:
-        """Without item numbers outside 0..n_items-1 and without immediate repetitions; the first of a run remains."""
+        """Removes item numbers outside 0..n_items-1, and of several equal events in succession all but the first."""
         histories = self
         is_known = (self.item >= 0) & (self.item < n_items)
         if not is_known.all():
@@ -112,7 +112,8 @@ class Histories:
         is_repeat = histories.item[1:] == histories.item[:-1]
         if not is_repeat.any():
             return histories
-        # The last event of a row and the first of the next row are no repetition. Empty rows give row ends out of range.
+        # The last event of a row and the first of the next row are no repetition. If the first or the last rows are empty,
+        # their row ends are outside `is_repeat` and are skipped.
         row_ends = histories.indptr[1:-1] - 1
         is_repeat[row_ends[(row_ends >= 0) & (row_ends < len(is_repeat))]] = False
         return histories.filter_events(np.append(~is_repeat, True))
@@ -121,13 +122,13 @@ class Histories:
         """The rows with these numbers, in this order."""
         lengths = self.lengths[rows]
         indptr = compute_indptr(lengths)
-        # Event j of the result is event j + offset of this object, with one offset for each row.
+        # Event j of the result is event j + offset[j] of `self`; `offset` is constant within a row.
         offset = np.repeat(self.indptr[rows] - indptr[:-1], lengths)
         index = offset + np.arange(indptr[-1], dtype=np.int64)
         return Histories(indptr, self.item[index], self.weight[index])
 
     def slice_prefixes(self, events: Int64Array, *, max_length: int) -> Histories:
-        """A row for each event: at most the latest `max_length` events before it in its row.
+        """One row for each event e of `events`: the events before e in the same history, at most the last `max_length`.
 
         `events` are positions in `item`.
         """
@@ -139,7 +140,7 @@ class Histories:
         return Histories(indptr, self.item[index], self.weight[index])
 
     def iter_chunks(self, size: int) -> list[tuple[slice, Histories]]:
-        """Consecutive chunks of at most `size` rows, each with its slice of row numbers; arrays are views."""
+        """A list of consecutive chunks of at most `size` rows, each with the slice of its row numbers; `item` and `weight` are views."""
         chunks = []
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
@@ -151,7 +152,11 @@ class Histories:
 
 @dataclass(frozen=True, slots=True)
 class Recommendations:
-    """items int32 (n, k), best first, -1 where fewer than k exist; scores float32 (n, k), -inf there."""
+    """The best items of several histories.
+
+    `items`: int32 (histories, k), best first. `scores`: float32 (histories, k). If a history has fewer than k items, the rest of
+    its row has item -1 and score -inf.
+    """
 
     items: Int32Array
     scores: Float32Array

@@ -1,4 +1,4 @@
-"""The demo tables as inputs of the API's actions, with times moved to the present.
+"""Reads the demo tables as the input structs of `tenants.data.types`, with times moved to the present.
 
 The sources are years old, and a vertical keeps events for a limited time. All times are shifted by the same number
 of whole weeks (which keeps weekdays), so that the newest event is within the week before the load. Events that the
@@ -23,14 +23,18 @@ from tenants.data.types import EventInput, ItemInput, ProfileInput, ReviewInput
 DATA_DIRECTORY = Path(__file__).parent / "data"
 BATCH_SIZE = 1_000
 WEEK = timedelta(days=7)
-# Time between the load and the moment when the oldest loaded events exceed the retention.
+# Events that would exceed the retention within this time after the load are not loaded.
 MARGIN = timedelta(days=3)
 _DAYS_AGO_SUFFIX, _DATE_SUFFIX = "_days_ago", "_on"
 
 
 @dataclass(frozen=True)
 class DemoRecords:
-    """`loaded_at`: when the first load began. A resumed load passes the same time and gets the same rows."""
+    """The rows of one demo tenant.
+
+    `loaded_at`: when the first load began; a resumed load passes the same time, so that it gets the same rows. `retention`:
+    how long the tenant keeps events.
+    """
 
     spec: DemoSpec
     loaded_at: datetime
@@ -50,7 +54,7 @@ class DemoRecords:
             yield batch
 
     def iter_profiles(self) -> Iterator[list[ProfileInput]]:
-        """Batches of profiles that have events; without events a profile would have no effect."""
+        """Batches of the profiles that have events; the others would have no recommendations of their own."""
         frame = self._keep_with_events(self._read_table("profiles"), "profile_id")
         for rows in _iter_batches(frame):
             batch = []
@@ -60,13 +64,13 @@ class DemoRecords:
             yield batch
 
     def iter_events(self) -> Iterator[list[EventInput]]:
-        """Batches of events by profile, then time, so that a profile's history is stored in few chunks."""
+        """Batches of events in file order. The files are sorted by profile, then time: a profile is then stored in few chunks."""
         # Columns of the file are fields of EventInput.
         for rows in _iter_batches(self._events):
             yield [EventInput(**row) for row in rows]
 
     def iter_reviews(self) -> Iterator[list[ReviewInput]]:
-        """Batches of reviews; nothing for a tenant without reviews. The sources have no times."""
+        """Batches of reviews; none if the tenant has no reviews. The sources give no times, so each review gets `loaded_at`."""
         if not self._get_path("reviews").exists():
             return
         for rows in _iter_batches(self._read_table("reviews")):

@@ -41,7 +41,7 @@ _TRANSLATED_SENTENCES = (
     gettext_noop("No model has been trained yet."),
     gettext_noop("The model has no learned behaviour for this history yet."),
     gettext_noop("The user has no history."),
-    gettext_noop("No model has learned from this history yet; the tenant's own rules and triples were used."),
+    gettext_noop("No trained model could be used; the tenant's rules and triples were used."),
     gettext_noop("No trained model is better than popularity for this tenant."),
     gettext_noop("Personalisation is switched off for this tenant."),
     gettext_noop("This profile has not consented to personal recommendations."),

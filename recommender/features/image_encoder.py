@@ -1,4 +1,4 @@
-"""Image embeddings by EfficientNet-Lite0 (Tan and Le, ICML 2019), run as ONNX. Loads torch: workers only."""
+"""Image embeddings by EfficientNet-Lite0 (Tan and Le, ICML 2019), run as ONNX. Imports torch, so only workers may import this module."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Fits an ensemble: models on training events, blend and reranker on validation events, then the models on all events.
 
-Loads torch: training processes only.
+Imports torch, so only training processes may import this module.
 """
 
 from __future__ import annotations

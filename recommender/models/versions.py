@@ -12,7 +12,13 @@ from tenants.rls import CompositeForeignKey, TenantPolicy
 
 
 class ModelState(models.TextChoices):
-    """CANDIDATE may be promoted. RETIRED was active and may become active again while its artefact exists."""
+    """The state of a version.
+
+    CANDIDATE: accepted but not active, because another version was promoted during its training or because it was rolled
+        back; a person may promote it.
+    ACTIVE: serves. RETIRED: was active; may become active again while its artefact exists.
+    REFUSED: the gate refused it, and nothing was published in its place. CORRUPT: its files failed verification.
+    """
 
     CANDIDATE = "candidate"
     ACTIVE = "active"

@@ -1,4 +1,4 @@
-"""Dynamic int8 quantisation of ONNX networks. Loads onnx: workers and commands only."""
+"""Dynamic int8 quantisation of ONNX networks. Imports onnx, so only workers and commands may import this module."""
 
 from __future__ import annotations
 

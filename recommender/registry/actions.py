@@ -69,7 +69,7 @@ def promote(s: Scope, number: int, *, expected: int | None) -> VersionView:
 def roll_back(
     s: Scope, *, expected: int | None, reasons: Sequence[DecisionReason] = _ROLLED_BACK
 ) -> VersionView:
-    """Makes the version that served before the active one again; returns it.
+    """Makes the previous version active again and returns it.
 
     Args:
         s: the tenant's scope.

@@ -54,7 +54,7 @@ SENTENCES = {
 }  # fmt: skip
 _SLICE_NAMES = {
     "popularity": gettext_noop("popularity"),
-    "live": gettext_noop("the model in service"),
+    "live": gettext_noop("the active model"),
     "new_profiles": gettext_noop("new profiles"),
     "new_items": gettext_noop("new items"),
     "tail_items": gettext_noop("rarely chosen items"),

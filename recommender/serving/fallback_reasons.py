@@ -10,13 +10,15 @@ from recommender.serving.snapshot.tenant_snapshot import TenantSnapshot
 from recommender.serving.types import RecommendRequest
 from recommender.serving.user_context import UserContext
 
+NO_MORE_MATCHES = "No more available items match the filter and were not chosen or excluded before."
+
 
 def explain_truncation(snapshot: TenantSnapshot, request: RecommendRequest) -> str:
     """Why fewer items than requested were returned."""
     if not snapshot.catalogue.can_be_shown.any():
         return "The catalogue has no available items."
     if request.filter:
-        return "No more available items match the filter and were not chosen or excluded before."
+        return NO_MORE_MATCHES
     return "All other available items were chosen, disliked or excluded before."
 
 
@@ -27,7 +29,7 @@ def explain_fallback(snapshot: TenantSnapshot, user: UserContext, ranking: Ranki
     if ranking.stage == "empty":
         return "The catalogue is empty."
     if ranking.stage == "knowledge":
-        return "No model has learned from this history yet; the tenant's own rules and triples were used."
+        return "No trained model could be used; the tenant's rules and triples were used."
     if snapshot.bundle is None:
         return snapshot.model_problem or "No model has been trained yet."
     if ranking.stage in ("model", "model_session"):

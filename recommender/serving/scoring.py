@@ -5,13 +5,14 @@ The stages, in order; the first whose condition holds is used (`rank_items`):
 1. `model`, or `model_session` if the history is the session alone: the blended ensemble of the active version. Condition: the
    ensemble gives weight to a model of user behaviour, and the history has at least one item that the ensemble was trained on.
 2. `content`: similarity of item texts, images and triples with the history; without a text or image model, shared categories,
-   tags, brand and attributes. Condition: there is a history, and content is not excluded by the active version's blend.
-   The stage is named `knowledge` if active tenant rules or triples contributed.
-3. `knowledge`: the tenant's active rules alone; stage 4 or 5 breaks ties. Condition: at least one rule is active.
+   tags, brand and attributes. Condition: there is a history, and `_has_active_content`.
+   The stage is named `knowledge` as soon as a rule applies to the user or triples contribute.
+3. `knowledge` without usable history or content: the rules that apply to the user; the scores of stage 4 or 5 break ties.
+   Condition: at least one rule applies.
 4. `popular`: interaction counts of the active version's popularity model. Condition: the version has one.
 5. `recent`: newest items first. `empty` if the catalogue has no slots.
 
-In stages 1 and 2 active rules are added to the scores with a weight that falls as the history grows.
+In stages 1 and 2 the rules that apply are added to the scores with a weight that falls as the history grows.
 """
 
 from __future__ import annotations
@@ -131,7 +132,10 @@ def has_behavioural_model(snapshot: TenantSnapshot) -> bool:
 
 
 def _has_active_content(snapshot: TenantSnapshot) -> bool:
-    """A version whose training gave content no weight, because it was no better than popularity, does not use it here either."""
+    """False if training gave the content models no weight: then the stage `content` is skipped too.
+
+    True without an active version, and if the tenant has triples but the active version has no triple model.
+    """
     if snapshot.bundle is None or snapshot.untrained_triple_model is not None:
         return True
     weights = snapshot.bundle.ensemble.blend.weights

@@ -1,4 +1,8 @@
-"""Holds out events, evaluates a new model on them over the full catalogue, and applies the promotion gate."""
+"""Holds out events, evaluates a new model on them over the full catalogue, and applies the promotion gate.
+
+The rule itself is `evaluation.decisions.promotion_gate.evaluate_gate`. In names and stored metrics `live` is the active
+model, and `candidate` the new one.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ K = 10
 HELD_OUT_FRACTION = 0.1
 # Bounds the time of an evaluation; confidence intervals are narrow long before.
 MAX_CASES = 20_000
-# The split is made where the live model's training data ended if this fraction of all events came later.
+# The split is made where the active model's training data ended if this fraction of all events came later.
 MIN_CUT_FRACTION, MAX_CUT_FRACTION = 0.02, 0.3
 MIN_FAIR_CASES = 100
 DEFAULT_GATE_CONFIG = GateConfig()
@@ -54,7 +58,7 @@ class HeldOutEvents:
     slots=True,
 )
 class GateMetrics:
-    """Ranking metrics of the new model, the popularity baseline and the live model; `gate` holds the comparisons."""
+    """Ranking metrics of the new model, the popularity baseline and the active model; `gate` holds the comparisons."""
 
     cases: int = 0
     candidate: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +72,7 @@ class GateMetrics:
     slots=True,
 )
 class GateResult:
-    """The gate's decision. Without `reasons` the model may serve as trained."""
+    """The gate's decision. If `reasons` is empty, the model may serve as it was trained; `training.pipeline` handles a refusal."""
 
     reasons: tuple[DecisionReason, ...]
     metrics: GateMetrics = field(default_factory=GateMetrics)
@@ -89,7 +93,7 @@ def hold_out(
 
     Args:
         dataset: the tenant's interactions.
-        live_trained_until: the time of the newest event that the live model was trained on. The cut is made there if a suitable
+        live_trained_until: the time of the newest event that the active model was trained on. The cut is made there if a suitable
             fraction of the events is newer, so that both models can be compared on events that neither has seen.
         max_cases: a larger split is thinned out evenly.
         fraction: the fraction of events that a time split holds out otherwise.
@@ -127,8 +131,8 @@ def evaluate_candidate(
         split: the held-out cases.
         live: the active model, if there is one.
         item_numbers: int32 (items), the catalogue numbers of the split's items.
-        live_is_fair: whether the live model was not trained on the cases. Otherwise its metrics are stored, but the gate does not
-            compare with it.
+        live_is_fair: whether the active model was not trained on the cases. Otherwise its metrics are stored, but the gate
+            does not compare with it.
         segments: attributes of the split's users and of its items; no segment may lose significantly.
         config: thresholds of the gate.
     """
@@ -237,12 +241,12 @@ def _select_unseen_targets(split: Split, max_cases: int) -> Split:
 def _build_aligned_scorer(
     live: Bundle, item_numbers: NDArray[np.int32]
 ) -> Callable[[Histories], Float32Array]:
-    """The live model's scores in the columns of the new one; -inf for items that it was not trained on."""
+    """The active model's scores in the columns of the new one; -inf for items that it was not trained on."""
     live_columns = ItemPositions(live.item_numbers).find(item_numbers)
     is_known = live_columns >= 0
 
     def score_aligned(histories: Histories) -> Float32Array:
-        # Items unknown to the live model become -1 in the history, which the ensemble drops.
+        # Items unknown to the active model become -1 in the history, which the ensemble drops.
         live_histories = Histories(histories.indptr, live_columns[histories.item], histories.weight)
         live_scores = live.ensemble.score(live_histories)
         scores = np.full((len(histories), item_numbers.size), -np.inf, dtype=np.float32)

@@ -43,7 +43,7 @@ from recommender.types import DataError
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
 
-# Models that may serve without an evaluation: popularity, and content models for similar items.
+# Models that may serve without an evaluation: popularity for recommendations, content models for similar items.
 _FALLBACK_MODELS = (Popularity.name, TfidfContent.name, VisualSimilarity.name, TripleSimilarity.name)
 
 
@@ -130,7 +130,7 @@ def train_and_publish(
 
 
 def _refresh_live_model(run: _TrainingRun) -> CandidateModel | None:
-    """None if no personal model is active, or if it cannot be refreshed."""
+    """None if no personal model is active, or if the active one cannot be refreshed."""
     live = run.live
     bundle = _load_live_bundle(run.tenant, live)
     if live is None or bundle is None or live.latest_event_at is None or not live.is_personal:
@@ -159,13 +159,13 @@ def _refresh_live_model(run: _TrainingRun) -> CandidateModel | None:
 def _train_from_scratch(run: _TrainingRun, previous_settings: ParameterOverrides) -> CandidateModel:
     """Trains on the past, evaluates on the held-out events, then refits on everything.
 
-    Without any event there is nothing to evaluate, and content models serve. If there are events, but no case can be held out, the
-    gate refuses what was learned from them. The evaluated models read no review that is newer than their training events.
+    Without any event nothing is evaluated, and the model is accepted. If there are events, but none can be held out, the model is
+    refused with the reason `few_cases`. The evaluated models read no review that is newer than their training events.
     """
     training_data = run.enriched.training_data
     live_trained_until = None
     if run.live is not None and run.live.is_personal:
-        # Only then is there a live model to compare with; otherwise a longer test period is better.
+        # Only then is there an active model to compare with; otherwise a longer test period is better.
         live_trained_until = run.live.latest_event_at
     held_out = gate.hold_out(
         training_data.dataset,
@@ -263,7 +263,8 @@ def _load_live_bundle(tenant: TenantRef, version: VersionView | None) -> Bundle 
 def _select_servable_model(candidate: CandidateModel, live: VersionView | None) -> CandidateModel:
     """The candidate itself if the gate accepted it.
 
-    A refused candidate never replaces a personal model. While none is active, its popularity and content models serve instead.
+    A refused candidate never replaces a personal model. While no personal model is active, its popularity model is published in
+    its place; its content models have no weight in the blend and are published for similar items.
     """
     ensemble = candidate.ensemble
     if not candidate.reasons or ensemble is None:

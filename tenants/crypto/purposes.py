@@ -19,6 +19,6 @@ class Purpose(StrEnum):
     TOMBSTONE = "tombstone"
 
 
-# HMAC keys. Their outputs are look-up keys in the database, so a new key needs a job that recomputes them all; these
-# purposes are not rotated one value at a time.
+# HMAC keys. Their outputs are look-up keys in the database, so a new key needs a job that recomputes them all;
+# `rotate_keys` therefore does not change these keys.
 HASHING_PURPOSES = frozenset({Purpose.PSEUDONYM, Purpose.TOMBSTONE})

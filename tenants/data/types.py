@@ -39,7 +39,7 @@ Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Attribute = str | Int64 | float | bool | list[str]
 Attributes = Annotated[dict[Label, Attribute], msgspec.Meta(max_length=100)]
 Scalar = str | Int64 | float | bool
-# Field -> operator -> operand, e.g. {"price": {"lte": 20}}.
+# Field -> condition -> operand, e.g. {"price": {"lte": 20}}.
 FilterConditions = Annotated[dict[Label, dict[Label, Scalar | list[Scalar]]], msgspec.Meta(max_length=20)]
 Labels = Annotated[list[Label], msgspec.Meta(max_length=50)]
 

@@ -75,7 +75,11 @@ BAD_RULES = {
         "/profile/brand",
         "invalid_filter",
     ),
-    "a test that does not exist": (rule(items={"price": {"about": 3}}), "/items/price", "invalid_filter"),
+    "a condition that does not exist": (
+        rule(items={"price": {"about": 3}}),
+        "/items/price",
+        "invalid_filter",
+    ),
     "no items": (rule(items={}), "/items", "required"),
     "a weight beyond the bounds": (rule(weight=11), "/weight", "range"),
     "a word for a weight": (rule(weight="much"), "/weight", "type"),

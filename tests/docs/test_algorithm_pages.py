@@ -33,11 +33,11 @@ def get_page(model_class: type[Recommender[Any]]) -> Document:
 
 
 def format_range(config_type: type[Any], name: str) -> str:
-    """`fixed`, `[low, high]` or `[low, high] log`."""
+    """`not tuned`, `[low, high]` or `[low, high] log`."""
     inference, training = get_search_spaces(config_type)
     space = inference.get(name) or training.get(name)
     if space is None:
-        return "fixed"
+        return "not tuned"
     return f"[{space.low}, {space.high}]" + (" log" if space.log else "")
 
 

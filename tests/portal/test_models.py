@@ -93,7 +93,7 @@ def test_several_reasons_are_translated(shop: Workspace, owner: Any) -> None:
         owner.cookies["django_language"] = language
         pages[language] = page_text(owner, shop.page("models", "v1/"))
     assert "Significantly worse than the active model: nDCG@10 0.0310 against 0.0520." in pages["en"]
-    assert "Significantly worse than the model in service for language zh (61 users)" in pages["en"]
+    assert "Significantly worse than the active model for language zh (61 users)" in pages["en"]
     assert "显著差于在用模型：nDCG@10 为 0.0310，对方为 0.0520。" in pages["zh-hans"]
     assert "对语言 zh（61 个用户）显著差于在用模型" in pages["zh-hans"]
 

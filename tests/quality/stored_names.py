@@ -128,7 +128,7 @@ _DJANGO_OPTIONS = {
 
 
 def build_models() -> dict[str, Recommender[Any]]:
-    factories: dict[str, Callable[[], Recommender[Any]]] = dict(checkerboard.EVERY)
+    factories: dict[str, Callable[[], Recommender[Any]]] = dict(checkerboard.ALL_MODELS)
     return {name: build() for name, build in sorted(factories.items())}
 
 
@@ -138,7 +138,7 @@ def collect_config_fields(model: Recommender[Any]) -> list[str]:
 
 def collect_artefact_arrays() -> Names:
     """Array names by model and file, of models fitted to a small data set, as they are and quantized."""
-    data = checkerboard.checkerboard()
+    data = checkerboard.make_checkerboard()
     arrays: Names = {}
     for name, model in build_models().items():
         model.fit(data, np.random.default_rng(0))

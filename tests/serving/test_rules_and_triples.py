@@ -64,7 +64,7 @@ def test_without_a_model_rules_rank_items_for_a_profile(tenant: TenantRef, actor
     cook = recommend_items(tenant, actor, profile_id="bob")
     assert (nurse.stage, list_ids(nurse)) == ("knowledge", ["d", "f"])
     assert nurse.fallback_reason is not None
-    assert nurse.fallback_reason.startswith("No model has learned from this history yet")
+    assert nurse.fallback_reason.startswith("No trained model could be used")
     assert [(reason.kind, reason.evidence) for reason in nurse.items[0].reasons] == [("rule", ["about d"])]
     assert (cook.stage, list_ids(cook)) == ("recent", ["f", "c"])
 

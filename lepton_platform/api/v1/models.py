@@ -130,7 +130,7 @@ def parse_version_number(request: ApiRequest[None]) -> int:
             description="Queued. If a training is queued or running already, that job is returned.",
         ),
     ),
-    description="The new version is activated only if it is better than the popularity baseline and than the active version.",
+    description="The new version is activated if it is significantly better than popularity and not worse than the active version.",
     body=JsonBody(TrainModelRequest, {"profile": "full"}, optional=True),
 )
 def train_model(request: ApiRequest[TrainModelRequest], s: Scope) -> ApiResponse:

@@ -12,6 +12,7 @@ from lepton_platform.api.operations import JsonBody, QueryParameter, ResponseSpe
 from lepton_platform.api.pagination import parse_count
 from lepton_platform.api.v1.items import ITEM_INPUT_EXAMPLE as ITEM
 from recommender import serving
+from recommender.serving.fallback_reasons import NO_MORE_MATCHES
 from recommender.serving.similar import SimilarityMode
 from recommender.serving.types import RecommendAnswer, RecommendedItem, RecommendRequest
 from tenants.errors import Invalid
@@ -47,7 +48,7 @@ _RECOMMENDATIONS_EXAMPLE = {
     "recommendation_id": "01936f6e-8a10-7cc1-9c1f-3b5a6c7d8e9f",
     "requested": 10,
     "returned": 1,
-    "truncated_reason": "filter",
+    "truncated_reason": NO_MORE_MATCHES,
     "stage": "model",
     "fallback_reason": None,
     "model_version": "v3",
@@ -75,9 +76,16 @@ _REQUEST = {
         ),
     ),
     description=(
-        "An unknown profile, an empty catalogue or a missing model is not an error: `stage` is the stage of "
-        "the fallback chain that the items come from. A filter has conditions of equality (`eq`), membership "
-        "(`in`) and range (`gt`, `gte`, `lt`, `lte`); an item must meet all of them."
+        "An unknown profile, an empty catalogue or a missing model is not an error. `stage` says what ranked the items: "
+        "`model`: the trained model, from the stored history of the profile; "
+        "`model_session`: the trained model, from `session` alone; "
+        "`content`: similarity of item texts, images or attributes to the history; "
+        "`knowledge`: rules that apply to the profile, or triples of items in the history, without a trained model; "
+        "`popular`: the most popular items; `recent`: the newest items; "
+        "`empty`: no item is left. The first possible stage is used, in this order; `fallback_reason` says why it "
+        "was not the model. "
+        "A filter has conditions of equality (`eq`), membership (`in`) and range (`gt`, `gte`, `lt`, `lte`); "
+        "an item must fulfil all of them."
     ),
     body=JsonBody(RecommendationRequest, _REQUEST),
     transaction=False,

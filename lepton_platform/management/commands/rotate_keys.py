@@ -17,14 +17,15 @@ from tenants.regions import TenantRef
 from tenants.scope import Actor
 
 ACTOR = Actor("system", "rotate_keys")
-# Keys of hashing purposes can't rotate lazily: a new key would give other hashes for the same input.
-LAZY_PURPOSES = sorted(set(Purpose) - HASHING_PURPOSES)
+# Keys of hashing purposes can't be rotated: a new key would give other hashes for the same input.
+ROTATED_PURPOSES = sorted(set(Purpose) - HASHING_PURPOSES)
 
 
 class Command(BaseCommand):
     help = (
         "region-kek: creates a root key and rewraps every tenant's KEK. tenant-kek: creates a KEK and rewraps the "
-        "tenant's keys. purpose: adds a key; a second run two minutes later promotes it. No data row is rewritten."
+        "tenant's keys. purpose: adds a key; a run at least two minutes later promotes it. No data row is "
+        "rewritten. Needs --tenant or --region."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,7 +34,9 @@ class Command(BaseCommand):
         target.add_argument("--region", metavar="CODE")
         parser.add_argument("--key-type", required=True, choices=["region-kek", "tenant-kek", "purpose"])
         parser.add_argument(
-            "--purpose", choices=LAZY_PURPOSES, help="without it, every purpose that rotates lazily"
+            "--purpose",
+            choices=ROTATED_PURPOSES,
+            help="without it, every purpose except pseudonym and tombstone",
         )
 
     def handle(self, **options: Any) -> None:
@@ -52,7 +55,7 @@ class Command(BaseCommand):
             count = actions.rotate_region_kek(options["region"], actor=ACTOR)
             self.stdout.write(f"Region {options['region']}: new root key; KEKs rewrapped: {count}.")
             return
-        purposes = LAZY_PURPOSES
+        purposes = ROTATED_PURPOSES
         if options["purpose"]:
             purposes = [Purpose(options["purpose"])]
         for tenant in _resolve_tenants(options):

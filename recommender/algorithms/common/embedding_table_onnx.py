@@ -1,4 +1,4 @@
-"""int8 quantisation of embedding tables, and the ONNX graph that multiplies them. Loads onnx: workers only."""
+"""int8 quantisation of embedding tables, and the ONNX graph that multiplies them. Imports onnx, so only workers may import this module."""
 
 from __future__ import annotations
 

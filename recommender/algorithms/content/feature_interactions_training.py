@@ -1,4 +1,4 @@
-"""Fits the feature interaction model. Loads scikit-learn: training processes only."""
+"""Fits the feature interaction model. Imports scikit-learn, so only training processes may import this module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fits implicit matrix factorisation by alternating least squares. Loads implicit: training processes only."""
+"""Fits implicit matrix factorisation by alternating least squares. Imports implicit, so only training processes may import this module."""
 
 from __future__ import annotations
 

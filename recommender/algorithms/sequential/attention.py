@@ -1,4 +1,4 @@
-"""Causal self-attention as a sequence mixer. Loads torch: training only."""
+"""Causal self-attention as a sequence mixer. Imports torch, so only training processes may import this module."""
 
 from __future__ import annotations
 

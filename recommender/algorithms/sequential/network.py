@@ -1,4 +1,7 @@
-"""The network around a sequence mixer: embeddings, feed-forward layers and norms. Loads torch: training only."""
+"""The network around a sequence mixer: embeddings, feed-forward layers and norms.
+
+Imports torch, so only training processes may import this module.
+"""
 
 from __future__ import annotations
 

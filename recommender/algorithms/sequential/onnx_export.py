@@ -1,4 +1,6 @@
-"""Exports a trained sequence network as int8 ONNX, operator by operator. Loads torch and onnx: training only.
+"""Exports a trained sequence network as int8 ONNX, operator by operator.
+
+Imports torch and onnx, so only training processes may import this module.
 
 docs/decisions/0034-write-onnx-graphs-by-hand.md compares this with `torch.onnx.export`.
 """

@@ -1,4 +1,7 @@
-"""The training loss of the networks: softmax over the next item and shared negatives. Loads torch: training only."""
+"""The training loss of the networks: softmax over the next item and shared negatives.
+
+Imports torch, so only training processes may import this module.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The parameters of a trained network in a form that a later training continues from. Loads torch: training only."""
+"""The parameters of a trained network in a form that a later training continues from.
+
+Imports torch, so only training processes may import this module.
+"""
 
 from __future__ import annotations
 

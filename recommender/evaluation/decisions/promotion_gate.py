@@ -141,7 +141,7 @@ class GateInput:
 
 @dataclass(frozen=True, slots=True)
 class GateDecision:
-    """The candidate is accepted without reasons. `metrics` are aggregates; small slices are not in them."""
+    """The candidate is accepted if `reasons` is empty. `metrics` are aggregates; small slices are not in them."""
 
     reasons: tuple[DecisionReason, ...]
     metrics: Mapping[str, Any]

@@ -1,4 +1,7 @@
-"""Cross-validation of aspect term extraction and term polarity by product. Loads scikit-learn: commands only."""
+"""Cross-validation of aspect term extraction and term polarity by product.
+
+Imports scikit-learn, so only commands may import this module.
+"""
 
 from __future__ import annotations
 

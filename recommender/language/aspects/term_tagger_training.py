@@ -1,4 +1,4 @@
-"""Training of the aspect term tagger. Loads scikit-learn: commands only."""
+"""Training of the aspect term tagger. Imports scikit-learn, so only commands may import this module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Builds the classifiers that are distributed with this package, from data with free licences. Loads scikit-learn: commands only."""
+"""Builds the classifiers that are distributed with this package, from data with free licences.
+
+Imports scikit-learn, so only commands may import this module.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoders that transformers loads from a folder. Loads torch: workers and commands only."""
+"""Encoders that transformers loads from a folder. Imports torch, so only workers and commands may import this module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-validation of the intent classifier. Loads scikit-learn: commands only."""
+"""Cross-validation of the intent classifier. Imports scikit-learn, so only commands may import this module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of the intent classifier. Loads scikit-learn: workers and commands only."""
+"""Training of the intent classifier. Imports scikit-learn, so only workers and commands may import this module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of the relevance classifier. Loads scikit-learn: commands only."""
+"""Training of the relevance classifier. Imports scikit-learn, so only commands may import this module."""
 
 from __future__ import annotations
 

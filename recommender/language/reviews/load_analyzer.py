@@ -1,4 +1,7 @@
-"""Assembles the review analyzer of a training run. Loads scikit-learn, and torch for some encoders: workers and commands only."""
+"""Assembles the review analyzer of a training run.
+
+Imports scikit-learn, and torch for some encoders, so only workers and commands may import this module.
+"""
 
 from __future__ import annotations
 

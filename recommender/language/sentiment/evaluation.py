@@ -1,4 +1,7 @@
-"""Accuracy and throughput of sentiment classifiers on texts that they were not trained on. Loads scikit-learn: commands only."""
+"""Accuracy and throughput of sentiment classifiers on texts that they were not trained on.
+
+Imports scikit-learn, so only commands may import this module.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ NetworkTrainer = Callable[
     [Sequence[str], BoolArray, OnnxSentimentNetwork | None],
     OnnxSentimentNetwork,
 ]
-"""Fine-tunes a network to texts and labels, from the given network or, for None, from the encoder."""
+"""Called with texts, labels and a start network (None: starts from the encoder); returns the fine-tuned network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,12 @@ class SentimentMetrics:
     Attributes:
         n_train: number of training texts.
         n_test: number of test texts.
-        accuracy: of the trained classifier.
-        baseline_accuracy: of the TF-IDF baseline on the same rows; None if not evaluated.
-        default_accuracy: of the distributed classifier, on the first MAX_DEFAULT_TEXTS test texts.
-        leaked_fraction: fraction of the test texts that are part of a training text; None if not evaluated.
-        unleaked_accuracy: accuracy on the other test texts; None if not evaluated or if there are none.
+        accuracy: accuracy of the classifier that was trained on the training texts.
+        baseline_accuracy: accuracy of the TF-IDF baseline, trained and tested on the same texts; None if not evaluated.
+        default_accuracy: accuracy of the classifier that ships with this package, on the first MAX_DEFAULT_TEXTS test texts.
+        leaked_fraction: fraction of the test texts that occur inside a training text; None if not evaluated.
+        unleaked_accuracy: accuracy of the trained classifier on the test texts that do not occur inside a training text; None if
+            not evaluated or if there are none.
     """
 
     n_train: int
@@ -61,13 +65,13 @@ def evaluate_sentiment(
     compare_baseline: bool = True,
     check_leakage: bool = False,
 ) -> SentimentMetrics:
-    """Evaluates a trained classifier, the TF-IDF baseline and the distributed classifier on `test`.
+    """Evaluates a trained classifier, the TF-IDF baseline and the classifier of this package on `test`.
 
     Args:
         train: the texts that `classifier` was trained on; the baseline is trained on them too.
         test: the test texts.
-        classifier: the trained classifier, without an encoder.
-        default_classifier: the distributed classifier.
+        classifier: the trained classifier; must not need an encoder.
+        default_classifier: the classifier that ships with this package.
         default_encoder: the encoder of `default_classifier`, if it has one.
         compare_baseline: whether to train and evaluate the baseline.
         check_leakage: whether to look for test texts inside training texts.
@@ -145,7 +149,7 @@ def _join_long_text(source: Iterator[str]) -> str:
     pieces = list[str]()
     n_tokens = 0
     while n_tokens < TOKENS_PER_REVIEW:
-        # An empty text counts as one token: otherwise texts without words would never be enough.
+        # An empty text counts as one token; otherwise the loop would not end if no text had words.
         piece = clean_text(next(source)) or "."
         pieces.append(piece)
         n_tokens += max(len(tokenize_text(piece)), 1)

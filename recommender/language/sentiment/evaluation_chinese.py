@@ -1,4 +1,7 @@
-"""Evaluation of sentiment on Chinese data sets, with a common held-out tenth. Loads scikit-learn: commands only."""
+"""Evaluation of sentiment on Chinese data sets, with a common held-out tenth.
+
+Imports scikit-learn, so only commands may import this module.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The filter language of requests and rules: equality, membership and ranges of catalogue fields, joined by AND."""
+"""The filter language of requests and rules: conditions on catalogue fields, joined by AND.
+
+A condition is a name (`eq`, `in`, `gt`, `gte`, `lt`, `lte`) with an operand. This module parses a filter and evaluates it
+for one stored item (`ItemFilter.is_match`). `catalogue.index` evaluates the same conditions for all items in memory
+(`CatalogueIndex.build_mask`). A new condition needs code in both; tests/serving/test_filters.py compares their results.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +15,7 @@ from tenants.errors import FieldError, Invalid
 
 FilterValue = Scalar | list[Scalar]
 FILTER_FIELDS = ("categories", "tags", "brand", "price", "language", "available")
-RANGE_OPERATORS = ("gt", "gte", "lt", "lte")
+RANGE_CONDITIONS = ("gt", "gte", "lt", "lte")
 ATTRIBUTE_PREFIX = "attributes."
 MAX_CONDITIONS = 20
 MAX_VALUES = 200
@@ -21,10 +26,10 @@ MAX_VALUES = 200
     slots=True,
 )
 class FilterCondition:
-    """One condition on one field.
+    """One condition on one field; all range conditions of a field are together one FilterCondition.
 
-    With `bounds` a number of the field must lie within all of them; otherwise one of the field's values must be in
-    `allowed_values`.
+    `bounds`: names and operands of range conditions; a number of the field must fulfil all of them. `allowed_values`: used
+    if there are no bounds; one of the field's values must be among them.
     """
 
     field: str
@@ -54,7 +59,7 @@ class ItemFilter:
     conditions: tuple[FilterCondition, ...]
 
     def has_condition_on(self, field: str) -> bool:
-        """Whether any condition tests the field."""
+        """Whether the filter has a condition on the field."""
         return any(condition.field == field for condition in self.conditions)
 
     def is_match(self, item: ItemInput) -> bool:
@@ -63,36 +68,36 @@ class ItemFilter:
 
 
 def parse_filter(
-    field_tests: Mapping[str, Mapping[str, FilterValue]] | None,
+    conditions_by_field: Mapping[str, Mapping[str, FilterValue]] | None,
     *,
     pointer: str = "/filter",
     fields: tuple[str, ...] = FILTER_FIELDS,
 ) -> ItemFilter | None:
-    """Parses tests of `fields` and attributes; None if there are none.
+    """Parses conditions on `fields` and on attributes; None if there are none.
 
     Raises Invalid with one entry for each wrong field; their JSON pointers start with `pointer`.
     """
-    if not field_tests:
+    if not conditions_by_field:
         return None
-    if len(field_tests) > MAX_CONDITIONS:
+    if len(conditions_by_field) > MAX_CONDITIONS:
         raise Invalid.from_field(
             pointer, "too_many", f"At most {MAX_CONDITIONS} fields can be filtered at once."
         )
     errors: list[FieldError] = []
     conditions: list[FilterCondition] = []
-    for field, tests in field_tests.items():
-        problem = _check_field(field, fields) or _check_tests(tests)
+    for field, field_conditions in conditions_by_field.items():
+        problem = _check_field(field, fields) or _check_conditions(field_conditions)
         if problem:
             errors.append(FieldError(f"{pointer}/{escape_pointer(field)}", "invalid_filter", problem))
         else:
-            conditions.extend(_build_conditions(field, tests))
+            conditions.extend(_build_conditions(field, field_conditions))
     if errors:
         raise Invalid(errors)
     return ItemFilter(tuple(conditions))
 
 
 def can_show(item: ItemInput, item_filter: ItemFilter | None) -> bool:
-    """Whether the item matches the filter and is available; a filter that tests `available` decides that itself."""
+    """Whether the item matches the filter and is available; a condition on `available` replaces the second test."""
     if item_filter is None:
         return item.available
     ignores_availability = item_filter.has_condition_on("available")
@@ -136,15 +141,15 @@ _COMPARATORS = {
 }
 
 
-def _build_conditions(field: str, tests: Mapping[str, FilterValue]) -> list[FilterCondition]:
-    """One condition for each test of equality or membership, and one for all bounds together."""
+def _build_conditions(field: str, field_conditions: Mapping[str, FilterValue]) -> list[FilterCondition]:
+    """One FilterCondition for each of `eq` and `in`, and one for all range conditions together."""
     conditions: list[FilterCondition] = []
     for name in ("eq", "in"):
-        if name in tests:
-            conditions.append(FilterCondition(field, allowed_values=_to_tuple(tests[name])))
+        if name in field_conditions:
+            conditions.append(FilterCondition(field, allowed_values=_to_tuple(field_conditions[name])))
     bounds: list[tuple[str, float]] = []
-    for name in RANGE_OPERATORS:
-        bound = _parse_bound(tests.get(name))
+    for name in RANGE_CONDITIONS:
+        bound = _parse_bound(field_conditions.get(name))
         if bound is not None:
             bounds.append((name, bound))
     if bounds:
@@ -171,19 +176,19 @@ def _check_field(field: str, fields: tuple[str, ...]) -> str:
     return f"There is no field {field!r}; use {', '.join(fields)} or attributes.<name>."
 
 
-def _check_tests(tests: Mapping[str, FilterValue]) -> str:
-    """What is wrong with the first wrong test; empty if nothing is."""
-    if not tests:
-        return "Give one of the tests eq, in, gt, gte, lt or lte."
-    for name, value in tests.items():
-        if name in RANGE_OPERATORS:
+def _check_conditions(field_conditions: Mapping[str, FilterValue]) -> str:
+    """What is wrong with the first wrong condition; empty if nothing is."""
+    if not field_conditions:
+        return "Give one of the conditions eq, in, gt, gte, lt or lte."
+    for name, value in field_conditions.items():
+        if name in RANGE_CONDITIONS:
             if _parse_bound(value) is None:
                 return f"{name} needs a number."
         elif name == "in":
             if not isinstance(value, list) or not 0 < len(value) <= MAX_VALUES:
                 return f"in needs a list of 1 to {MAX_VALUES} values."
         elif name != "eq":
-            return f"There is no test {name!r}; use eq, in, gt, gte, lt or lte."
+            return f"There is no condition {name!r}; use eq, in, gt, gte, lt or lte."
         elif isinstance(value, list):
             return "eq needs one value; use in for several."
     return ""

@@ -1,5 +1,8 @@
 """A columnar index of a tenant's catalogue: what filters need, no texts. An update creates a new index.
 
+`CatalogueIndex.build_mask` evaluates a filter for all items at once. `catalogue.filters` parses filters and evaluates the
+same conditions for one stored item.
+
 A slot is a position in all per-item arrays. The first slots are the active model's items in the model's order, so that the
 model's scores need no translation. Other items follow in order of arrival.
 """
@@ -91,11 +94,14 @@ class CatalogueIndex:
         return self.slot_by_number[item_numbers[self.has_slot(item_numbers)]]
 
     def build_mask(self, item_filter: ItemFilter | None) -> BoolArray:
-        """A new mask, bool (slots): items that may be shown and match. Unavailable items match only a filter of `available`."""
+        """A new mask, bool (slots): the items that may be shown and fulfil all conditions.
+
+        Unavailable items are in the mask only if the filter has a condition on `available`.
+        """
         if item_filter is None:
             return self.can_be_shown.copy()
-        tests_availability = item_filter.has_condition_on("available")
-        mask = (self.is_live if tests_availability else self.can_be_shown).copy()
+        has_availability = item_filter.has_condition_on("available")
+        mask = (self.is_live if has_availability else self.can_be_shown).copy()
         for condition in item_filter.conditions:
             mask &= self._match_condition(condition)
         return mask
@@ -219,7 +225,7 @@ def _merge_terms(
 
 
 def _iter_values(item: ItemInput) -> Iterator[tuple[str, Scalar]]:
-    """(field, value) of all values that filters can test."""
+    """(field, value) of all values that a condition can refer to."""
     attribute_fields = [ATTRIBUTE_PREFIX + name for name in item.attributes]
     for name in [*FILTER_FIELDS, *attribute_fields]:
         for value in get_field_values(item, name):

@@ -120,7 +120,7 @@ def compile_rules(inputs: Sequence[RuleInput], denied_attributes: Iterable[str])
 
 
 def parse_rule_filters(rule: RuleInput) -> RuleFilters:
-    """Parses the tests on profiles and on items. Raises Invalid, with pointers into the rule."""
+    """Parses the conditions on profiles and on items. Raises Invalid, with pointers into the rule."""
     return RuleFilters(
         profile=parse_filter(
             rule.profile,
@@ -134,9 +134,9 @@ def parse_rule_filters(rule: RuleInput) -> RuleFilters:
 def find_denied_names(rule: RuleInput, denials: DeniedAttributes) -> list[DeniedName]:
     """Names of attributes, and names before a colon in values, that may not be read."""
     denied_names: list[DeniedName] = []
-    for section, tests in (("profile", rule.profile), ("items", rule.items)):
-        for field, test in tests.items():
-            for name in [field.removeprefix(ATTRIBUTE_PREFIX), *_extract_name_prefixes(test.values())]:
+    for section, conditions in (("profile", rule.profile), ("items", rule.items)):
+        for field, operands in conditions.items():
+            for name in [field.removeprefix(ATTRIBUTE_PREFIX), *_extract_name_prefixes(operands.values())]:
                 denied_attribute = denials.find_denied_match(name)
                 if denied_attribute:
                     denied_names.append(DeniedName(f"/{section}/{field}", name, denied_attribute))

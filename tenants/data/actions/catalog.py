@@ -88,7 +88,7 @@ def _reject_invalid_items(
     for row, (key, item) in enumerate(zip(keys, items, strict=True)):
         problem = _check_item(item)
         if key in unique:
-            detail = "This id stands earlier in the same batch; only the first was taken."
+            detail = "This id occurs earlier in the same batch; only the first row was accepted."
             result.rejected.append(RowError(row, f"/items/{row}/id", "repeated_id", detail))
         elif problem:
             result.rejected.append(RowError(row, f"/items/{row}", "invalid", problem))

@@ -1,4 +1,4 @@
-"""Rewriting chunks of many profiles at once: shared by merging and retention."""
+"""Rows of data_timeline: the INSERT of chunks (ingest), and rewriting the chunks of many profiles (merging, retention)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Ingest of events: a batch becomes one encrypted chunk per profile.
 
-A returned receipt is durable after the caller's scope has ended: it commits with `synchronous_commit=on`.
+When the caller's scope has ended, the events of a returned EventReceipt are on disk: the transaction commits with
+`synchronous_commit=on`.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _drop_repeats(
         if row in excluded_rows:
             continue
         if key in unique:
-            detail = f"The same {kind} stands earlier in the same batch; only the first was taken."
+            detail = f"The same {kind} occurs earlier in the same batch; only the first row was accepted."
             repeated.append(RowError(row, f"/{kind}s/{row}", "repeated_id", detail))
         else:
             unique[key] = statement

@@ -50,7 +50,7 @@ class PreparedEvents:
         return int(self.records.size)
 
     def seal_chunks(self, s: Scope, seq: int) -> ChunkRows:
-        """Seals the records in one or two chunks per profile, numbered from `seq`."""
+        """Seals (encrypts) the records in one or two chunks per profile, numbered from `seq`."""
         order = np.lexsort((self.records["at"], self.profile_index))
         records, profile_index = self.records[order], self.profile_index[order]
         # Chunk i consists of the records starts[i]:ends[i].
@@ -99,7 +99,7 @@ class PreparedEvents:
 def _find_chunk_starts(profile_index: IndexArray) -> IndexArray:
     """Returns the positions at which chunks begin, in records sorted by profile.
 
-    A chunk has at most CHUNK_EVENTS - 1 records: a full chunk counts as settled, and merging would skip it.
+    A chunk has at most CHUNK_EVENTS - 1 records: merging never touches a full chunk, so a new chunk must not be full.
     """
     position = np.arange(profile_index.size)
     is_first = np.append(True, profile_index[1:] != profile_index[:-1])

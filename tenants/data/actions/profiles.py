@@ -32,7 +32,7 @@ def upsert_profiles(s: Scope, entries: Sequence[ProfileInput]) -> UpsertResult:
     for row, entry in enumerate(entries):
         key = profiles.derive_profile_key(s, entry.id)
         if key in unique:
-            detail = "This id stands earlier in the same batch; only the first was taken."
+            detail = "This id occurs earlier in the same batch; only the first row was accepted."
             result.rejected.append(RowError(row, f"/profiles/{row}/id", "repeated_id", detail))
         else:
             unique[key] = entry

@@ -39,7 +39,7 @@ def record_reviews(s: Scope, entries: Sequence[ReviewInput]) -> UpsertResult:
             detail = "No item has this id; send the item first."
             result.rejected.append(RowError(row, f"/reviews/{row}/item_id", "unknown_item", detail))
         elif key in unique:
-            detail = "The same review stands earlier in this batch; only the first was taken."
+            detail = "The same review occurs earlier in the same batch; only the first row was accepted."
             result.rejected.append(RowError(row, f"/reviews/{row}", "repeated_id", detail))
         else:
             unique[key] = entry

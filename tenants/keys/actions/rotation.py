@@ -1,7 +1,7 @@
 """Rotation of purpose keys.
 
-A new key is added as pending, promoted after all processes have loaded it, and seals from then on. The old key is
-retired; it can be destroyed when no stored value uses it.
+A new key is added as pending: it decrypts only. When all processes have loaded it, it is promoted and encrypts from then
+on. The old key is retired: it decrypts only. `destroy_key` destroys a retired key that no stored value uses.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def rotate_purpose_key(
     rollout: timedelta = ROLLOUT_PERIOD,
 ) -> Rotation:
     """Takes one step of a rotation: adds a pending key, or promotes a key added at least `rollout` ago.
+
+    A call while the pending key is younger changes nothing. A call after the promotion starts the next rotation.
 
     Args:
         tenant: The tenant.

@@ -1,4 +1,7 @@
-"""One training process of a distributed run, on any machine that the others can reach. Loads torch: training only."""
+"""One training process of a distributed run, on any machine that the others can reach.
+
+Imports torch, so only training processes may import this module.
+"""
 
 from __future__ import annotations
 

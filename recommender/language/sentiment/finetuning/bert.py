@@ -1,4 +1,4 @@
-"""Fine-tunes a BERT to labelled reviews. Loads torch and transformers: workers and commands only.
+"""Fine-tunes a BERT to labelled reviews. Imports torch and transformers, so only workers and commands may import this module.
 
 Devlin and others, "BERT: Pre-training of Deep Bidirectional Transformers", NAACL 2019. The word embeddings are not
 trained: a few thousand reviews would change those of their own words only, relative to all others."""

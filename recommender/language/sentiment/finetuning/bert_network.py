@@ -1,4 +1,7 @@
-"""BERT with a sentiment output layer, and its weights for the export. Loads torch: workers and commands only."""
+"""BERT with a sentiment output layer, and its weights for the export.
+
+Imports torch, so only workers and commands may import this module.
+"""
 
 from __future__ import annotations
 

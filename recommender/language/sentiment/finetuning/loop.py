@@ -1,4 +1,4 @@
-"""Fine-tuning loop of sentiment networks. Loads torch: workers and commands only."""
+"""Fine-tuning loop of sentiment networks. Imports torch, so only workers and commands may import this module."""
 
 from __future__ import annotations
 

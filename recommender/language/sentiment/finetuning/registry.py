@@ -1,4 +1,7 @@
-"""Fine-tuners of sentiment networks by encoder name. Loads torch and transformers: workers and commands only."""
+"""Fine-tuners of sentiment networks by encoder name.
+
+Imports torch and transformers, so only workers and commands may import this module.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fine-tunes the multilingual encoder to labelled reviews. Loads torch: workers and commands only.
+"""Fine-tunes the multilingual encoder to labelled reviews. Imports torch, so only workers and commands may import this module.
 
 The network is that of the Universal Sentence Encoder, multilingual v3 (Yang and others, "Multilingual Universal Sentence
 Encoder for Semantic Retrieval", ACL 2020): convolutions over two, three and five pieces, two layers of each, initialised

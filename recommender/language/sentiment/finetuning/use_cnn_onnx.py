@@ -1,6 +1,6 @@
 """Export of `UseCnn` to int8 ONNX, operator by operator.
 
-The graph does not depend on the version of torch. Loads onnx: workers only."""
+The graph does not depend on the version of torch. Imports onnx, so only workers may import this module."""
 
 from __future__ import annotations
 
