@@ -18,8 +18,6 @@ FORBIDDEN = (
         r"\bgoes on from\b",
     ),
     *(r"\bearns? its place\b", r"\bthe dearest\b", r"\bwritten anew\b", r"\blooked at again\b"),
-    # Machine paths, package registries, and talk of how the text came about.
-    *(r"/work/", r"/tmp/", r"pypi\.org", r"files\.pythonhosted", r"\bsession of\b", r"\bthe helper\b"),
 )
 
 

@@ -83,7 +83,9 @@ def kill_worker_in_phase(platform: Platform, api_key: str, phase: str) -> bool:
         return False
     platform.execute_sql(_EXPIRE, job["id"])
     os.kill(pid, signal.SIGKILL)
-    platform.run_python("from lepton_platform.tasks.maintenance import retry_expired_jobs; retry_expired_jobs(region='eu')")
+    platform.run_python(
+        "from lepton_platform.tasks.maintenance import retry_expired_jobs; retry_expired_jobs(region='eu')"
+    )
     return True
 
 

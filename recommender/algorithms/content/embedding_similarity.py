@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -44,9 +45,9 @@ class EmbeddingSimilarity(Recommender[SimilarityConfigT]):
         """Which items have a vector, bool (items)."""
         return np.asarray(abs(self.vectors).sum(axis=1)).ravel() > 0
 
+    @abstractmethod
     def vectors_for(self, content: NewItemContent) -> Any:
         """Returns the vectors of items that were added after training, float32 (new items, width), array or CSR."""
-        raise NotImplementedError
 
     def compute_user_vector(
         self,
