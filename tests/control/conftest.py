@@ -1,4 +1,4 @@
-"""People and keys of one tenant, and of a stranger's."""
+"""Fixtures that make users and API keys of a tenant."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tenants.control.roles import MemberRole
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 
-Person = Callable[..., User]
+MakeUser = Callable[..., User]
 
 
 @pytest.fixture(autouse=True)
-def fresh_cache() -> Iterator[None]:
+def clear_cache() -> Iterator[None]:
     clear_api_key_cache()
     yield
     clear_api_key_cache()
 
 
 @pytest.fixture
-def person(database: None, actor: Actor) -> Person:
-    """`person()` has an account; `person(tenant, "editor")` is a member too."""
+def make_user(database: None, actor: Actor) -> MakeUser:
+    """`make_user()` returns a user; `make_user(tenant, "editor")` returns a member of the tenant."""
 
     def make(tenant: TenantRef | None = None, role: MemberRole | str = MemberRole.VIEWER) -> User:
         user = create_user(email=f"{secrets.token_hex(6)}@example.com", actor=actor)
@@ -40,15 +40,15 @@ def person(database: None, actor: Actor) -> Person:
 
 
 @pytest.fixture
-def new_key(actor: Actor) -> Callable[..., NewApiKey]:
-    """`new_key(tenant, cidrs=[...])`"""
+def make_key(actor: Actor) -> Callable[..., NewApiKey]:
+    """`make_key(tenant, cidrs=[...])` creates an API key; keywords override the defaults."""
 
-    def make(tenant: TenantRef, **given: object) -> NewApiKey:
+    def make(tenant: TenantRef, **overrides: object) -> NewApiKey:
         with control_scope(tenant.id, actor=actor) as s:
-            return create_api_key(s, **{"name": "test", "scopes": ["items:read"], **given})
+            return create_api_key(s, **{"name": "test", "scopes": ["items:read"], **overrides})
 
     return make
 
 
-def as_user(user: User) -> Actor:
+def build_user_actor(user: User) -> Actor:
     return Actor("user", str(user.id))

@@ -1,4 +1,4 @@
-"""The log is append-only in the database, and each tenant reads its own."""
+"""The audit log is append-only in the database, and a tenant reads only its own entries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tenants.scope import Actor, control_ops, control_scope
 def test_the_application_can_neither_change_nor_remove_an_entry(
     tenant: TenantRef, actor: Actor, statement: str, claim: str
 ) -> None:
-    opened = {
+    open_scope = {
         "tenant": lambda: control_scope(tenant.id, actor=actor),
         "ops": lambda: control_ops("staff", actor=actor, reason="test"),
     }[claim]
@@ -29,7 +29,7 @@ def test_the_application_can_neither_change_nor_remove_an_entry(
         "update": lambda rows: rows.update(verb="nothing.happened"),
         "delete": lambda rows: rows._raw_delete("default"),
     }[statement]
-    with pytest.raises(ProgrammingError, match="permission denied"), opened():
+    with pytest.raises(ProgrammingError, match="permission denied"), open_scope():
         change(AuditEntry.objects.filter(tenant_id=tenant.id))
     with control_scope(tenant.id, actor=actor) as s:
         assert {entry.verb for entry in list_audit_entries(s)} >= {"tenant.created", "tenant.opened"}
@@ -43,7 +43,7 @@ def test_the_application_cannot_truncate_the_log(database: None, superuser: Any)
     assert superuser().execute(granted).fetchone() == ("INSERT,SELECT",)
 
 
-def test_an_entry_says_who_did_what_and_when(tenant: TenantRef, actor: Actor) -> None:
+def test_an_entry_records_actor_verb_and_facts(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
         update_tenant(s, name="Another name")
         newest = list_audit_entries(s)[0]
@@ -51,14 +51,14 @@ def test_an_entry_says_who_did_what_and_when(tenant: TenantRef, actor: Actor) ->
     assert newest.facts == {"name": "Another name"}
 
 
-def test_what_staff_do_to_a_tenant_is_in_its_own_log_with_the_reason(tenant: TenantRef) -> None:
+def test_staff_actions_are_in_the_tenants_audit_log_with_the_reason(tenant: TenantRef) -> None:
     with control_scope(tenant.id, actor=Actor("staff", "ops-1")) as s:
         suspend_tenant(s, reason="Invoice 7 unpaid")
         newest = list_audit_entries(s)[0]
     assert (newest.actor_kind, newest.facts) == ("staff", {"reason": "Invoice 7 unpaid"})
 
 
-def test_the_platforms_own_entries_are_for_staff_only(tenant: TenantRef, actor: Actor) -> None:
+def test_platform_entries_are_visible_to_staff_only(tenant: TenantRef, actor: Actor) -> None:
     with control_ops("staff", actor=actor, reason="test") as s:
         audit.record_entry(s, "platform.tested", str(tenant.id))
         assert AuditEntry.objects.filter(verb="platform.tested", subject=str(tenant.id)).count() == 1
@@ -66,7 +66,7 @@ def test_the_platforms_own_entries_are_for_staff_only(tenant: TenantRef, actor: 
         assert AuditEntry.objects.filter(verb="platform.tested").count() == 0
 
 
-def test_a_tenant_cannot_write_into_another_ones_log(
+def test_a_tenant_cannot_write_to_the_log_of_another_tenant(
     tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
     with (
@@ -96,7 +96,7 @@ def test_a_change_that_fails_leaves_no_entry(tenant: TenantRef, actor: Actor) ->
         assert "tenant.changed" not in {entry.verb for entry in list_audit_entries(s)}
 
 
-def test_pages_of_the_log_join_without_gap_or_overlap(tenant: TenantRef, actor: Actor) -> None:
+def test_pages_of_the_log_have_no_gap_or_overlap(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
         for n in range(5):
             audit.record_entry(s, "test.counted", str(n))
@@ -105,7 +105,7 @@ def test_pages_of_the_log_join_without_gap_or_overlap(tenant: TenantRef, actor: 
         assert [e.id for e in first_page + next_page] == [e.id for e in list_audit_entries(s, limit=100)]
 
 
-def test_a_strangers_entry_is_no_place_to_go_on_from(
+def test_an_entry_of_another_tenant_is_an_invalid_cursor(
     tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor
 ) -> None:
     with control_scope(tenant.id, actor=actor) as s:

@@ -1,4 +1,4 @@
-"""From a key to its tenant: one answer for everything that is wrong with it."""
+"""Authentication maps a key to its tenant. Every invalid key gets the same error."""
 
 from __future__ import annotations
 
@@ -20,25 +20,24 @@ from tenants.control.actions import (
 )
 from tenants.control.key_format import mint_api_key
 from tenants.control.models import ApiKey
-from tenants.control.queries import authenticate
-from tenants.control.queries import authentication as cached
+from tenants.control.queries import authenticate, authentication
 from tenants.control.read_models import NewApiKey
 from tenants.errors import DomainError, RegionNotServed, StoreUnavailable, TenantSuspended, Unauthenticated
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 
-HOME = "127.0.0.1"
-NewKey = Callable[..., NewApiKey]
+CLIENT_IP = "127.0.0.1"
+MakeKey = Callable[..., NewApiKey]
 
 
-def refusal(raw: str, ip: str = HOME) -> tuple[type[DomainError], str, str]:
+def get_refusal(raw: str, ip: str = CLIENT_IP) -> tuple[type[DomainError], str, str]:
     with pytest.raises(DomainError) as caught:
         authenticate(raw, remote_ip=ip)
     return type(caught.value), caught.value.code, caught.value.detail
 
 
-class Clock:
-    """Stands in for the `time` module of the cache."""
+class CacheClock:
+    """Replaces the `time` module in the key cache."""
 
     def __init__(self, real: Any) -> None:
         self._real, self.ahead = real, 0.0
@@ -51,37 +50,37 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    moved = Clock(cached.time)
-    monkeypatch.setattr(cached, "time", moved)
-    return moved
+def clock(monkeypatch: pytest.MonkeyPatch) -> CacheClock:
+    cache_clock = CacheClock(authentication.time)
+    monkeypatch.setattr(authentication, "time", cache_clock)
+    return cache_clock
 
 
-def change(tenant: TenantRef, key_id: str, actor: Actor, **values: object) -> None:
-    """Behind the action's back, as another process would: this process's cache is not told."""
+def update_key(tenant: TenantRef, key_id: str, actor: Actor, **values: object) -> None:
+    """Changes the row as another process would: the cache of this process is not invalidated."""
     with control_scope(tenant.id, actor=actor):
         ApiKey.objects.filter(tenant_id=tenant.id, id=key_id).update(**values)
 
 
-def test_a_valid_key_names_its_tenant_scopes_and_itself(tenant: TenantRef, new_key: NewKey) -> None:
-    created = new_key(tenant, scopes=["items:read", "events:write"])
-    who = authenticate(created.secret, remote_ip=HOME)
-    assert (who.tenant, who.scopes) == (tenant, {"items:read", "events:write"})
-    assert (who.key_id, who.actor) == (created.key.id, Actor("key", created.key.id))
-    assert (who.vertical, who.plan) == ("ecommerce", "growth")
+def test_a_valid_key_resolves_to_its_tenant_scopes_and_id(tenant: TenantRef, make_key: MakeKey) -> None:
+    created = make_key(tenant, scopes=["items:read", "events:write"])
+    identity = authenticate(created.secret, remote_ip=CLIENT_IP)
+    assert (identity.tenant, identity.scopes) == (tenant, {"items:read", "events:write"})
+    assert (identity.key_id, identity.actor) == (created.key.id, Actor("key", created.key.id))
+    assert (identity.vertical, identity.plan) == ("ecommerce", "growth")
 
 
-def test_unknown_mistyped_expired_revoked_and_misplaced_keys_have_one_answer(
-    tenant: TenantRef, new_key: NewKey, actor: Actor
+def test_unknown_mistyped_expired_revoked_and_misplaced_keys_get_the_same_error(
+    tenant: TenantRef, make_key: MakeKey, actor: Actor
 ) -> None:
-    expired, revoked, misplaced = new_key(tenant), new_key(tenant), new_key(tenant, cidrs=["192.0.2.0/24"])
-    change(tenant, expired.key.id, actor, expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    expired, revoked, misplaced = make_key(tenant), make_key(tenant), make_key(tenant, cidrs=["192.0.2.0/24"])
+    update_key(tenant, expired.key.id, actor, expires_at=datetime.now(UTC) - timedelta(seconds=1))
     with control_scope(tenant.id, actor=actor) as s:
         revoke_api_key(s, revoked.key.id)
-    created = new_key(tenant)
+    created = make_key(tenant)
     wrong_secret = mint_api_key("eu")[0]
     forged = f"lep_live_eu_{created.key.id}_{wrong_secret.secret}"
-    forged += cached_checksum(forged)
+    forged += compute_key_checksum(forged)
     typo = created.secret[:-1] + ("0" if created.secret[-1] != "0" else "1")
     keys = [
         mint_api_key("eu")[1],
@@ -93,111 +92,111 @@ def test_unknown_mistyped_expired_revoked_and_misplaced_keys_have_one_answer(
         revoked.secret,
         misplaced.secret,
     ]
-    assert {refusal(key) for key in keys} == {(Unauthenticated, "unauthenticated", refusal("")[2])}
+    assert {get_refusal(key) for key in keys} == {(Unauthenticated, "unauthenticated", get_refusal("")[2])}
 
 
-def cached_checksum(body: str) -> str:
+def compute_key_checksum(body: str) -> str:
     from tenants.control.key_format import compute_checksum
 
     return compute_checksum(body)
 
 
-def test_a_key_of_a_region_that_nobody_knows_is_unauthenticated(database: None) -> None:
-    assert refusal(mint_api_key("mars")[1])[0] is Unauthenticated
+def test_a_key_of_an_unknown_region_is_unauthenticated(database: None) -> None:
+    assert get_refusal(mint_api_key("mars")[1])[0] is Unauthenticated
 
 
-def test_a_mistyped_key_and_an_unserved_region_cost_no_query(
+def test_a_mistyped_key_and_an_unserved_region_cause_no_query(
     database: None, settings: Any, django_assert_num_queries: Any
 ) -> None:
     settings.LEPTON_SERVED_REGIONS = ("eu",)
     connection = connections["default"]
     with django_assert_num_queries(0, connection=connection):
-        assert refusal("lep_live_eu_mistyped")[0] is Unauthenticated
-        assert refusal(mint_api_key("us")[1])[0] is RegionNotServed
+        assert get_refusal("lep_live_eu_mistyped")[0] is Unauthenticated
+        assert get_refusal(mint_api_key("us")[1])[0] is RegionNotServed
 
 
 def test_a_key_whose_text_names_another_region_than_its_tenant_is_refused(
-    tenant: TenantRef, new_key: NewKey
+    tenant: TenantRef, make_key: MakeKey
 ) -> None:
-    body = new_key(tenant).secret[:-6].replace("lep_live_eu_", "lep_live_us_")
-    assert refusal(body + cached_checksum(body))[0] is Unauthenticated
+    body = make_key(tenant).secret[:-6].replace("lep_live_eu_", "lep_live_us_")
+    assert get_refusal(body + compute_key_checksum(body))[0] is Unauthenticated
 
 
 @pytest.mark.parametrize("ip", ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"])
-def test_a_key_bound_to_networks_works_from_inside(tenant: TenantRef, new_key: NewKey, ip: str) -> None:
-    created = new_key(tenant, cidrs=["192.0.2.0/24", "2001:db8::/32"])
+def test_a_key_bound_to_networks_is_valid_inside_them(tenant: TenantRef, make_key: MakeKey, ip: str) -> None:
+    created = make_key(tenant, cidrs=["192.0.2.0/24", "2001:db8::/32"])
     assert authenticate(created.secret, remote_ip=ip).tenant == tenant
 
 
 @pytest.mark.parametrize("ip", ["198.51.100.7", "not an address", ""])
-def test_a_cached_key_is_still_bound_to_its_networks(tenant: TenantRef, new_key: NewKey, ip: str) -> None:
-    created = new_key(tenant, cidrs=["192.0.2.0/24"])
+def test_a_cached_key_is_still_bound_to_its_networks(tenant: TenantRef, make_key: MakeKey, ip: str) -> None:
+    created = make_key(tenant, cidrs=["192.0.2.0/24"])
     authenticate(created.secret, remote_ip="192.0.2.7")
-    assert refusal(created.secret, ip)[0] is Unauthenticated
+    assert get_refusal(created.secret, ip)[0] is Unauthenticated
 
 
 def test_a_revocation_in_another_process_takes_effect_within_five_seconds(
-    tenant: TenantRef, new_key: NewKey, actor: Actor, clock: Clock
+    tenant: TenantRef, make_key: MakeKey, actor: Actor, clock: CacheClock
 ) -> None:
-    created = new_key(tenant)
-    authenticate(created.secret, remote_ip=HOME)
-    change(tenant, created.key.id, actor, revoked_at=datetime.now(UTC))
+    created = make_key(tenant)
+    authenticate(created.secret, remote_ip=CLIENT_IP)
+    update_key(tenant, created.key.id, actor, revoked_at=datetime.now(UTC))
     clock.ahead = 5.0
-    assert refusal(created.secret)[0] is Unauthenticated
+    assert get_refusal(created.secret)[0] is Unauthenticated
 
 
-def test_between_two_look_ups_nothing_is_asked(
-    tenant: TenantRef, new_key: NewKey, django_assert_num_queries: Any
+def test_a_cached_key_causes_no_query(
+    tenant: TenantRef, make_key: MakeKey, django_assert_num_queries: Any
 ) -> None:
-    created = new_key(tenant)
-    authenticate(created.secret, remote_ip=HOME)
+    created = make_key(tenant)
+    authenticate(created.secret, remote_ip=CLIENT_IP)
     with django_assert_num_queries(0, connection=connections["default"]):
-        authenticate(created.secret, remote_ip=HOME)
+        authenticate(created.secret, remote_ip=CLIENT_IP)
 
 
-def test_a_key_that_expires_while_cached_stops_at_once(
-    tenant: TenantRef, new_key: NewKey, clock: Clock
+def test_a_key_that_expires_while_cached_is_refused_at_once(
+    tenant: TenantRef, make_key: MakeKey, clock: CacheClock
 ) -> None:
-    created = new_key(tenant, expires_at=datetime.now(UTC) + timedelta(seconds=2))
-    authenticate(created.secret, remote_ip=HOME)
+    created = make_key(tenant, expires_at=datetime.now(UTC) + timedelta(seconds=2))
+    authenticate(created.secret, remote_ip=CLIENT_IP)
     clock.ahead = 3.0
-    assert refusal(created.secret)[0] is Unauthenticated
+    assert get_refusal(created.secret)[0] is Unauthenticated
 
 
 def test_after_rotation_both_keys_work_until_the_overlap_ends(
-    tenant: TenantRef, new_key: NewKey, actor: Actor, clock: Clock
+    tenant: TenantRef, make_key: MakeKey, actor: Actor, clock: CacheClock
 ) -> None:
-    old = new_key(tenant)
+    old = make_key(tenant)
     with control_scope(tenant.id, actor=actor) as s:
         new = rotate_api_key(s, old.key.id, overlap=timedelta(hours=1))
-    assert {authenticate(key, remote_ip=HOME).tenant for key in (old.secret, new.secret)} == {tenant}
+    assert {authenticate(key, remote_ip=CLIENT_IP).tenant for key in (old.secret, new.secret)} == {tenant}
     clock.ahead = 3_601
-    assert refusal(old.secret)[0] is Unauthenticated
-    assert authenticate(new.secret, remote_ip=HOME).key_id == new.key.id
+    assert get_refusal(old.secret)[0] is Unauthenticated
+    assert authenticate(new.secret, remote_ip=CLIENT_IP).key_id == new.key.id
 
 
-def test_a_suspended_tenant_is_told_so_and_works_again_when_resumed(
-    tenant: TenantRef, new_key: NewKey
+def test_a_suspended_tenant_gets_a_distinct_error_until_it_is_resumed(
+    tenant: TenantRef, make_key: MakeKey
 ) -> None:
-    created, staff = new_key(tenant), Actor("staff", "ops")
-    authenticate(created.secret, remote_ip=HOME)
+    created, staff = make_key(tenant), Actor("staff", "ops")
+    authenticate(created.secret, remote_ip=CLIENT_IP)
     with control_scope(tenant.id, actor=staff) as s:
         suspend_tenant(s, reason="unpaid")
-    assert refusal(created.secret)[0] is TenantSuspended
+    assert get_refusal(created.secret)[0] is TenantSuspended
     with control_scope(tenant.id, actor=staff) as s:
         resume_tenant(s, reason="paid")
-    assert authenticate(created.secret, remote_ip=HOME).tenant == tenant
+    assert authenticate(created.secret, remote_ip=CLIENT_IP).tenant == tenant
 
 
-def test_a_wrong_secret_learns_nothing_about_a_suspension(tenant: TenantRef, new_key: NewKey) -> None:
-    created = new_key(tenant)
+def test_a_wrong_secret_does_not_reveal_a_suspension(tenant: TenantRef, make_key: MakeKey) -> None:
+    created = make_key(tenant)
     with control_scope(tenant.id, actor=Actor("staff", "ops")) as s:
         suspend_tenant(s, reason="unpaid")
     body = f"lep_live_eu_{created.key.id}_{mint_api_key('eu')[0].secret}"
-    assert refusal(body + cached_checksum(body))[0] is Unauthenticated
+    assert get_refusal(body + compute_key_checksum(body))[0] is Unauthenticated
 
 
-def test_a_suspended_tenant_is_not_activated_by_setting_it_up_again(tenant: TenantRef) -> None:
+def test_a_suspended_tenant_cannot_be_activated(tenant: TenantRef) -> None:
     with control_scope(tenant.id, actor=Actor("staff", "ops")) as s:
         suspend_tenant(s, reason="unpaid")
         with pytest.raises(DomainError, match="resumed"):
@@ -205,15 +204,15 @@ def test_a_suspended_tenant_is_not_activated_by_setting_it_up_again(tenant: Tena
 
 
 def test_a_stolen_table_verifies_no_key_without_the_pepper(
-    tenant: TenantRef, new_key: NewKey, settings: Any
+    tenant: TenantRef, make_key: MakeKey, settings: Any
 ) -> None:
-    created = new_key(tenant)
+    created = make_key(tenant)
     settings.LEPTON_KEY_PEPPER = b"\0" * 32
-    assert refusal(created.secret)[0] is Unauthenticated
+    assert get_refusal(created.secret)[0] is Unauthenticated
 
 
-def test_no_part_of_the_secret_is_stored(tenant: TenantRef, new_key: NewKey, superuser: Any) -> None:
-    created = new_key(tenant)
+def test_no_part_of_the_secret_is_stored(tenant: TenantRef, make_key: MakeKey, superuser: Any) -> None:
+    created = make_key(tenant)
     secret = created.secret.rsplit("_", 1)[1][:-6]
     row = superuser().execute(
         "SELECT k::text, encode(secret_hmac, 'escape') FROM control_apikey k WHERE id = %s", [created.key.id]
@@ -223,31 +222,31 @@ def test_no_part_of_the_secret_is_stored(tenant: TenantRef, new_key: NewKey, sup
     assert [n for n in range(len(secret) - 7) if secret[n : n + 8] in stored] == []
 
 
-def test_a_directory_that_does_not_answer_is_not_a_wrong_key(
+def test_an_unavailable_control_database_is_not_reported_as_a_wrong_key(
     database: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from django.db import OperationalError
 
-    def lost(*_: object) -> None:
+    def raise_lost_connection(*_: object) -> None:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(connections["default"], "cursor", lost)
-    assert refusal(mint_api_key("eu")[1])[0] is StoreUnavailable
+    monkeypatch.setattr(connections["default"], "cursor", raise_lost_connection)
+    assert get_refusal(mint_api_key("eu")[1])[0] is StoreUnavailable
 
 
-def test_the_cache_is_bounded(tenant: TenantRef, new_key: NewKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cached, "_MAX_ENTRIES", 2)
+def test_the_cache_is_bounded(tenant: TenantRef, make_key: MakeKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authentication, "_MAX_ENTRIES", 2)
     for _ in range(4):
-        authenticate(new_key(tenant).secret, remote_ip=HOME)
-    assert len(cached._cached_keys) == 2
+        authenticate(make_key(tenant).secret, remote_ip=CLIENT_IP)
+    assert len(authentication._cached_keys) == 2
 
 
-def test_identities_cannot_be_changed_by_a_caller(tenant: TenantRef, new_key: NewKey) -> None:
-    who = authenticate(new_key(tenant).secret, remote_ip=HOME)
+def test_identities_cannot_be_changed_by_a_caller(tenant: TenantRef, make_key: MakeKey) -> None:
+    identity = authenticate(make_key(tenant).secret, remote_ip=CLIENT_IP)
     with pytest.raises(AttributeError):
-        who.plan = "enterprise"  # type: ignore[misc]
-    assert replace(who, plan="free").plan == "free"
+        identity.plan = "enterprise"  # type: ignore[misc]
+    assert replace(identity, plan="free").plan == "free"
 
 
-def test_the_pepper_of_this_run_is_long_enough() -> None:
+def test_the_pepper_has_at_least_32_bytes() -> None:
     assert len(settings.LEPTON_KEY_PEPPER) >= 32

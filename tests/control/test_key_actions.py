@@ -1,4 +1,4 @@
-"""Making, rotating and revoking keys."""
+"""API keys are created, rotated and revoked."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tenants.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
 
-NewKey = Callable[..., NewApiKey]
+MakeKey = Callable[..., NewApiKey]
 
 
 @pytest.mark.parametrize(
-    ("given", "pointer"),
+    ("fields", "pointer"),
     [
         ({"scopes": []}, "/scopes"),
         ({"scopes": ["items:read", "everything"]}, "/scopes"),
@@ -31,39 +31,39 @@ NewKey = Callable[..., NewApiKey]
     ],
 )
 def test_a_wrong_key_request_points_at_the_field(
-    tenant: TenantRef, new_key: NewKey, given: Any, pointer: str
+    tenant: TenantRef, make_key: MakeKey, fields: Any, pointer: str
 ) -> None:
     with pytest.raises(Invalid) as caught:
-        new_key(tenant, **given)
+        make_key(tenant, **fields)
     assert [error.pointer for error in caught.value.errors] == [pointer]
 
 
-def test_every_scope_can_be_given(tenant: TenantRef, new_key: NewKey) -> None:
-    assert new_key(tenant, scopes=API_SCOPES).key.scopes == API_SCOPES
+def test_every_scope_can_be_granted(tenant: TenantRef, make_key: MakeKey) -> None:
+    assert make_key(tenant, scopes=API_SCOPES).key.scopes == API_SCOPES
 
 
-def test_the_secret_is_shown_once_and_in_no_representation(tenant: TenantRef, new_key: NewKey) -> None:
-    created = new_key(tenant)
+def test_the_secret_is_shown_once_and_in_no_representation(tenant: TenantRef, make_key: MakeKey) -> None:
+    created = make_key(tenant)
     assert created.secret not in repr(created)
     assert created.secret not in created.key.masked_key
 
 
-def test_the_plan_limits_live_keys_and_revoking_makes_room(
-    make_tenant: Callable[..., TenantRef], new_key: NewKey, actor: Actor
+def test_the_plan_limits_active_keys_and_revoked_keys_do_not_count(
+    make_tenant: Callable[..., TenantRef], make_key: MakeKey, actor: Actor
 ) -> None:
     tenant = make_tenant(plan="free")
-    created = [new_key(tenant) for _ in range(5)]
+    created = [make_key(tenant) for _ in range(5)]
     with pytest.raises(QuotaExceeded):
-        new_key(tenant)
+        make_key(tenant)
     with control_scope(tenant.id, actor=actor) as s:
         revoke_api_key(s, created[0].key.id)
-    assert new_key(tenant).key.state == "active"
+    assert make_key(tenant).key.state == "active"
 
 
-def test_a_successor_has_the_same_rights_and_the_old_key_an_end(
-    tenant: TenantRef, new_key: NewKey, actor: Actor
+def test_a_rotated_key_keeps_its_rights_and_the_old_key_expires(
+    tenant: TenantRef, make_key: MakeKey, actor: Actor
 ) -> None:
-    old = new_key(tenant, scopes=["items:read", "events:write"], cidrs=["192.0.2.0/24"])
+    old = make_key(tenant, scopes=["items:read", "events:write"], cidrs=["192.0.2.0/24"])
     with control_scope(tenant.id, actor=actor) as s:
         new = rotate_api_key(s, old.key.id, overlap=timedelta(hours=2))
         after = get_api_key(s, old.key.id)
@@ -73,18 +73,20 @@ def test_a_successor_has_the_same_rights_and_the_old_key_an_end(
     assert timedelta(minutes=119) < after.expires_at - datetime.now(UTC) <= timedelta(hours=2)
 
 
-def test_rotation_never_lengthens_a_key(tenant: TenantRef, new_key: NewKey, actor: Actor) -> None:
+def test_rotation_never_extends_the_expiry_of_a_key(
+    tenant: TenantRef, make_key: MakeKey, actor: Actor
+) -> None:
     soon = datetime.now(UTC) + timedelta(minutes=5)
-    old = new_key(tenant, expires_at=soon)
+    old = make_key(tenant, expires_at=soon)
     with control_scope(tenant.id, actor=actor) as s:
         rotate_api_key(s, old.key.id, overlap=timedelta(days=2))
         assert get_api_key(s, old.key.id).expires_at == soon
 
 
-def test_a_key_is_rotated_once_and_not_after_its_end(
-    tenant: TenantRef, new_key: NewKey, actor: Actor
+def test_a_rotated_or_revoked_key_cannot_be_rotated(
+    tenant: TenantRef, make_key: MakeKey, actor: Actor
 ) -> None:
-    rotated, revoked = new_key(tenant), new_key(tenant)
+    rotated, revoked = make_key(tenant), make_key(tenant)
     with control_scope(tenant.id, actor=actor) as s:
         rotate_api_key(s, rotated.key.id)
         revoke_api_key(s, revoked.key.id)
@@ -95,15 +97,15 @@ def test_a_key_is_rotated_once_and_not_after_its_end(
 
 @pytest.mark.parametrize("overlap", [timedelta(seconds=-1), timedelta(days=31)])
 def test_an_overlap_out_of_range_is_refused(
-    tenant: TenantRef, new_key: NewKey, actor: Actor, overlap: timedelta
+    tenant: TenantRef, make_key: MakeKey, actor: Actor, overlap: timedelta
 ) -> None:
-    created = new_key(tenant)
+    created = make_key(tenant)
     with control_scope(tenant.id, actor=actor) as s, pytest.raises(Invalid):
         rotate_api_key(s, created.key.id, overlap=overlap)
 
 
-def test_revoking_twice_is_one_revocation(tenant: TenantRef, new_key: NewKey, actor: Actor) -> None:
-    created = new_key(tenant)
+def test_revoking_twice_records_one_revocation(tenant: TenantRef, make_key: MakeKey, actor: Actor) -> None:
+    created = make_key(tenant)
     with control_scope(tenant.id, actor=actor) as s:
         revoked = revoke_api_key(s, created.key.id)
         assert revoke_api_key(s, created.key.id).revoked_at == revoked.revoked_at
@@ -113,20 +115,22 @@ def test_revoking_twice_is_one_revocation(tenant: TenantRef, new_key: NewKey, ac
 
 @pytest.mark.parametrize("change", [get_api_key, rotate_api_key, revoke_api_key])
 def test_a_strangers_key_is_an_absent_key(
-    tenant: TenantRef, stranger_tenant: TenantRef, new_key: NewKey, actor: Actor, change: Any
+    tenant: TenantRef, stranger_tenant: TenantRef, make_key: MakeKey, actor: Actor, change: Any
 ) -> None:
-    foreign = new_key(tenant)
+    foreign = make_key(tenant)
     with control_scope(stranger_tenant.id, actor=actor) as s:
-        with pytest.raises(NotFound) as of_foreign:
+        with pytest.raises(NotFound) as foreign_error:
             change(s, foreign.key.id)
-        with pytest.raises(NotFound) as of_absent:
+        with pytest.raises(NotFound) as absent_error:
             change(s, "absentabsent")
         assert list_api_keys(s) == []
-    assert of_foreign.value.detail == of_absent.value.detail
+    assert foreign_error.value.detail == absent_error.value.detail
 
 
-def test_every_change_of_a_key_is_in_the_audit_log(tenant: TenantRef, new_key: NewKey, actor: Actor) -> None:
-    created = new_key(tenant)
+def test_every_change_of_a_key_is_in_the_audit_log(
+    tenant: TenantRef, make_key: MakeKey, actor: Actor
+) -> None:
+    created = make_key(tenant)
     with control_scope(tenant.id, actor=actor) as s:
         rotate_api_key(s, created.key.id)
         revoke_api_key(s, created.key.id)
@@ -136,7 +140,7 @@ def test_every_change_of_a_key_is_in_the_audit_log(tenant: TenantRef, new_key: N
     assert created.secret not in str(log)
 
 
-def test_making_a_key_does_not_return_the_hash(tenant: TenantRef, actor: Actor) -> None:
+def test_creating_a_key_does_not_return_the_hash(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
         created = create_api_key(s, name="x", scopes=["items:read"])
     assert not hasattr(created.key, "secret_hmac")

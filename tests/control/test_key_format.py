@@ -1,4 +1,4 @@
-"""A key's text, before any database."""
+"""The text format of API keys, without a database."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_a_minted_key_parses_to_its_parts() -> None:
     assert parse_api_key(text) == parts
 
 
-def test_a_key_names_its_region_and_is_long_enough_to_be_guessed_by_nobody() -> None:
+def test_a_key_contains_its_region_and_a_long_secret() -> None:
     parts, text = mint_api_key("cn")
     assert text.startswith("lep_live_cn_")
     assert (len(parts.id) >= 12, len(parts.secret) >= 32) == (True, True)
@@ -27,8 +27,8 @@ def test_ten_thousand_keys_share_no_id_and_no_secret() -> None:
 
 def test_every_single_typing_error_is_refused() -> None:
     _, text = mint_api_key("eu")
-    changed = [text[:n] + ("x" if text[n] != "x" else "y") + text[n + 1 :] for n in range(len(text))]
-    assert [typo for typo in changed if parse_api_key(typo) is not None] == []
+    mistyped = [text[:n] + ("x" if text[n] != "x" else "y") + text[n + 1 :] for n in range(len(text))]
+    assert [typo for typo in mistyped if parse_api_key(typo) is not None] == []
 
 
 @given(st.text(max_size=120))

@@ -1,4 +1,4 @@
-"""People of a tenant; the last owner stays."""
+"""Members of a tenant are managed; the last owner cannot be removed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tenants.control.roles import MemberRole
 from tenants.errors import Conflict, DomainError, NotFound, QuotaExceeded
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
-from tests.control.conftest import as_user
+from tests.control.conftest import build_user_actor
 
-Person = Callable[..., User]
+MakeUser = Callable[..., User]
 
 
-def test_the_last_owner_is_neither_removed_nor_demoted(tenant: TenantRef, person: Person) -> None:
-    owner = person(tenant, MemberRole.OWNER)
-    person(tenant, MemberRole.EDITOR)
-    with control_scope(tenant.id, actor=as_user(owner)) as s:
+def test_the_last_owner_is_neither_removed_nor_demoted(tenant: TenantRef, make_user: MakeUser) -> None:
+    owner = make_user(tenant, MemberRole.OWNER)
+    make_user(tenant, MemberRole.EDITOR)
+    with control_scope(tenant.id, actor=build_user_actor(owner)) as s:
         for change in (
             lambda: remove_member(s, owner.id),
             lambda: change_role(s, owner.id, MemberRole.EDITOR),
@@ -35,30 +35,30 @@ def test_the_last_owner_is_neither_removed_nor_demoted(tenant: TenantRef, person
         assert get_role(s, owner.id) is MemberRole.OWNER
 
 
-def test_one_of_two_owners_may_go(tenant: TenantRef, person: Person) -> None:
-    first_owner, second_owner = person(tenant, MemberRole.OWNER), person(tenant, MemberRole.OWNER)
-    with control_scope(tenant.id, actor=as_user(first_owner)) as s:
+def test_one_of_two_owners_can_be_removed(tenant: TenantRef, make_user: MakeUser) -> None:
+    first_owner, second_owner = make_user(tenant, MemberRole.OWNER), make_user(tenant, MemberRole.OWNER)
+    with control_scope(tenant.id, actor=build_user_actor(first_owner)) as s:
         remove_member(s, first_owner.id)
         assert [member.user_id for member in list_members(s)] == [second_owner.id]
 
 
 def test_two_owners_who_remove_each_other_at_once_leave_one(
-    tenant: TenantRef, person: Person, actor: Actor
+    tenant: TenantRef, make_user: MakeUser, actor: Actor
 ) -> None:
-    owners = [person(tenant, MemberRole.OWNER), person(tenant, MemberRole.OWNER)]
-    together, refusals = threading.Barrier(2), []
+    owners = [make_user(tenant, MemberRole.OWNER), make_user(tenant, MemberRole.OWNER)]
+    barrier, refusals = threading.Barrier(2), []
 
-    def leave(user: User) -> None:
+    def remove_in_thread(user: User) -> None:
         try:
             with control_scope(tenant.id, actor=actor) as s:
-                together.wait(timeout=10)
+                barrier.wait(timeout=10)
                 remove_member(s, user.id)
         except DomainError as error:
             refusals.append(error.code)
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=leave, args=(owner,)) for owner in owners]
+    threads = [threading.Thread(target=remove_in_thread, args=(owner,)) for owner in owners]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -68,30 +68,32 @@ def test_two_owners_who_remove_each_other_at_once_leave_one(
     assert refusals == ["conflict"]
 
 
-def test_nobody_is_a_member_twice(tenant: TenantRef, person: Person, actor: Actor) -> None:
-    user = person(tenant, MemberRole.EDITOR)
+def test_a_member_cannot_be_added_twice(tenant: TenantRef, make_user: MakeUser, actor: Actor) -> None:
+    user = make_user(tenant, MemberRole.EDITOR)
     with control_scope(tenant.id, actor=actor) as s:
         with pytest.raises(Conflict, match="already"):
             add_member(s, user, MemberRole.VIEWER)
         assert get_role(s, user.id) is MemberRole.EDITOR
 
 
-def test_members_are_listed_by_role_then_address(tenant: TenantRef, person: Person, actor: Actor) -> None:
-    person(tenant, MemberRole.VIEWER)
-    person(tenant, MemberRole.OWNER)
+def test_members_are_listed_by_role_then_address(
+    tenant: TenantRef, make_user: MakeUser, actor: Actor
+) -> None:
+    make_user(tenant, MemberRole.VIEWER)
+    make_user(tenant, MemberRole.OWNER)
     with control_scope(tenant.id, actor=actor) as s:
         assert [member.role for member in list_members(s)] == [MemberRole.OWNER, MemberRole.VIEWER]
 
 
-def test_an_invitation_finds_the_account_whatever_its_case(
-    tenant: TenantRef, person: Person, actor: Actor
+def test_an_invitation_matches_accounts_without_case(
+    tenant: TenantRef, make_user: MakeUser, actor: Actor
 ) -> None:
-    user = person()
+    user = make_user()
     with control_scope(tenant.id, actor=actor) as s:
         assert invite_member(s, email=f" {user.email.upper()} ", role=MemberRole.VIEWER).user_id == user.id
 
 
-def test_an_invitation_makes_an_account_that_cannot_sign_in_yet(tenant: TenantRef, actor: Actor) -> None:
+def test_an_invitation_creates_an_account_without_a_password(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
         invited = invite_member(s, email=f"new-{tenant.id}@example.com", role=MemberRole.ANALYST)
     assert not User.objects.get(id=invited.user_id).has_usable_password()
@@ -101,42 +103,42 @@ def test_an_invitation_makes_an_account_that_cannot_sign_in_yet(tenant: TenantRe
     "change", [remove_member, lambda s, user_id: change_role(s, user_id, MemberRole.OWNER)]
 )
 def test_a_stranger_is_an_absent_member(
-    tenant: TenantRef, stranger_tenant: TenantRef, person: Person, actor: Actor, change: Any
+    tenant: TenantRef, stranger_tenant: TenantRef, make_user: MakeUser, actor: Actor, change: Any
 ) -> None:
-    stranger = person(stranger_tenant, MemberRole.VIEWER)
+    stranger = make_user(stranger_tenant, MemberRole.VIEWER)
     with control_scope(tenant.id, actor=actor) as s, pytest.raises(NotFound):
         change(s, stranger.id)
 
 
-def test_the_plan_limits_members(make_tenant: Callable[..., TenantRef], person: Person) -> None:
+def test_the_plan_limits_members(make_tenant: Callable[..., TenantRef], make_user: MakeUser) -> None:
     tenant = make_tenant(plan="free")
     for _ in range(5):
-        person(tenant, MemberRole.VIEWER)
+        make_user(tenant, MemberRole.VIEWER)
     with pytest.raises(QuotaExceeded):
-        person(tenant, MemberRole.VIEWER)
+        make_user(tenant, MemberRole.VIEWER)
 
 
-def test_a_user_sees_all_own_memberships_and_nobody_elses(
-    tenant: TenantRef, stranger_tenant: TenantRef, person: Person, actor: Actor
+def test_a_user_sees_exactly_their_memberships(
+    tenant: TenantRef, stranger_tenant: TenantRef, make_user: MakeUser, actor: Actor
 ) -> None:
-    user = person(tenant, MemberRole.EDITOR)
-    person(stranger_tenant, MemberRole.OWNER)
+    user = make_user(tenant, MemberRole.EDITOR)
+    make_user(stranger_tenant, MemberRole.OWNER)
     with control_scope(stranger_tenant.id, actor=actor) as s:
         add_member(s, user, MemberRole.VIEWER)
     roles = {membership.tenant.id: membership.role for membership in list_memberships(user)}
     assert roles == {tenant.id: MemberRole.EDITOR, stranger_tenant.id: MemberRole.VIEWER}
 
 
-def test_an_account_that_is_added_shows_its_name_once_its_person_has_signed_in_as_a_member(
-    tenant: TenantRef, stranger_tenant: TenantRef, person: Person
+def test_the_name_of_an_added_account_is_shown_after_it_has_signed_in_as_a_member(
+    tenant: TenantRef, stranger_tenant: TenantRef, make_user: MakeUser
 ) -> None:
-    owner, other_owner = person(tenant, MemberRole.OWNER), person(stranger_tenant, MemberRole.OWNER)
+    owner, other_owner = make_user(tenant, MemberRole.OWNER), make_user(stranger_tenant, MemberRole.OWNER)
     User.objects.filter(pk=other_owner.pk).update(name="Ada", last_login=timezone.now())
-    with control_scope(tenant.id, actor=as_user(owner)) as s:
+    with control_scope(tenant.id, actor=build_user_actor(owner)) as s:
         added = invite_member(s, email=other_owner.email, role=MemberRole.VIEWER)
         listed = next(view for view in list_members(s) if view.user_id == other_owner.pk)
     User.objects.filter(pk=other_owner.pk).update(last_login=timezone.now())
-    with control_scope(tenant.id, actor=as_user(owner)) as s:
+    with control_scope(tenant.id, actor=build_user_actor(owner)) as s:
         later = next(view for view in list_members(s) if view.user_id == other_owner.pk)
     assert {(view.name, view.last_sign_in) for view in (added, listed)} == {("", None)}
     assert (later.name, later.last_sign_in is None) == ("Ada", False)

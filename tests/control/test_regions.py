@@ -15,7 +15,7 @@ from tenants.regions import TenantRef
 
 
 @pytest.fixture(autouse=True)
-def put_back(database: None, settings: Any) -> Iterator[None]:
+def restore_regions(database: None, settings: Any) -> Iterator[None]:
     configured = settings.LEPTON_REGIONS
     yield
     settings.LEPTON_REGIONS = configured
@@ -23,7 +23,7 @@ def put_back(database: None, settings: Any) -> Iterator[None]:
     Region.objects.exclude(code__in=configured).delete()
 
 
-def test_the_directory_holds_what_the_settings_say(settings: Any) -> None:
+def test_the_region_table_matches_the_settings(settings: Any) -> None:
     assert [region.code for region in list_regions() if region.active] == sorted(settings.LEPTON_REGIONS)
     assert check_regions() == []
 

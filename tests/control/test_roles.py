@@ -1,4 +1,4 @@
-"""Every role against every permission and every action that asks for one."""
+"""Every role is checked against every permission and every action that requires one."""
 
 from __future__ import annotations
 
@@ -26,69 +26,72 @@ from tenants.control.roles import REQUIRED_ROLES, MemberRole, has_permission
 from tenants.errors import Forbidden
 from tenants.regions import TenantRef
 from tenants.scope import Actor, Scope, control_scope
-from tests.control.conftest import as_user
+from tests.control.conftest import build_user_actor
 
 VIEWER, ANALYST, EDITOR, OWNER = MemberRole.VIEWER, MemberRole.ANALYST, MemberRole.EDITOR, MemberRole.OWNER
 
 ACTIONS: dict[str, Callable[[Scope, Any], object]] = {
     "create_api_key": lambda s, _: create_api_key(s, name="x", scopes=["items:read"]),
-    "rotate_api_key": lambda s, made: rotate_api_key(s, made.key),
-    "revoke_api_key": lambda s, made: revoke_api_key(s, made.key),
-    "add_member": lambda s, made: add_member(s, made.newcomer, VIEWER),
-    "invite_member": lambda s, made: invite_member(s, email=made.newcomer.email, role=VIEWER),
-    "change_role": lambda s, made: change_role(s, made.colleague.id, ANALYST),
-    "remove_member": lambda s, made: remove_member(s, made.colleague.id),
+    "rotate_api_key": lambda s, targets: rotate_api_key(s, targets.key),
+    "revoke_api_key": lambda s, targets: revoke_api_key(s, targets.key),
+    "add_member": lambda s, targets: add_member(s, targets.new_user, VIEWER),
+    "invite_member": lambda s, targets: invite_member(s, email=targets.new_user.email, role=VIEWER),
+    "change_role": lambda s, targets: change_role(s, targets.member.id, ANALYST),
+    "remove_member": lambda s, targets: remove_member(s, targets.member.id),
     "update_tenant": lambda s, _: update_tenant(s, name="New name"),
 }
 
 
-class Made:
-    """What the actions work on."""
+class ActionTargets:
+    """The rows that the actions change."""
 
-    def __init__(self, key: str, newcomer: User, colleague: User) -> None:
-        self.key, self.newcomer, self.colleague = key, newcomer, colleague
+    def __init__(self, key: str, new_user: User, member: User) -> None:
+        self.key, self.new_user, self.member = key, new_user, member
 
 
 @pytest.fixture
-def made(tenant: TenantRef, person: Any, new_key: Callable[..., NewApiKey]) -> Made:
-    return Made(new_key(tenant).key.id, person(), person(tenant, VIEWER))
+def targets(tenant: TenantRef, make_user: Any, make_key: Callable[..., NewApiKey]) -> ActionTargets:
+    return ActionTargets(make_key(tenant).key.id, make_user(), make_user(tenant, VIEWER))
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_an_owner_may(name: str, tenant: TenantRef, person: Any, made: Made) -> None:
-    owner = person(tenant, OWNER)
-    with control_scope(tenant.id, actor=as_user(owner)) as s:
-        ACTIONS[name](s, made)
+def test_an_owner_is_permitted(name: str, tenant: TenantRef, make_user: Any, targets: ActionTargets) -> None:
+    owner = make_user(tenant, OWNER)
+    with control_scope(tenant.id, actor=build_user_actor(owner)) as s:
+        ACTIONS[name](s, targets)
 
 
 @pytest.mark.parametrize("role", [EDITOR, ANALYST, VIEWER])
 @pytest.mark.parametrize("name", ACTIONS)
-def test_everybody_else_may_not(
-    name: str, role: MemberRole, tenant: TenantRef, person: Any, made: Made
+def test_other_roles_are_forbidden(
+    name: str, role: MemberRole, tenant: TenantRef, make_user: Any, targets: ActionTargets
 ) -> None:
-    member = person(tenant, role)
-    with control_scope(tenant.id, actor=as_user(member)) as s, pytest.raises(Forbidden):
-        ACTIONS[name](s, made)
+    member = make_user(tenant, role)
+    with control_scope(tenant.id, actor=build_user_actor(member)) as s, pytest.raises(Forbidden):
+        ACTIONS[name](s, targets)
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_an_owner_of_another_tenant_may_not(
-    name: str, tenant: TenantRef, stranger_tenant: TenantRef, person: Any, made: Made
+def test_an_owner_of_another_tenant_is_forbidden(
+    name: str, tenant: TenantRef, stranger_tenant: TenantRef, make_user: Any, targets: ActionTargets
 ) -> None:
-    stranger = person(stranger_tenant, OWNER)
-    with control_scope(tenant.id, actor=as_user(stranger)) as s, pytest.raises(Forbidden):
-        ACTIONS[name](s, made)
+    stranger = make_user(stranger_tenant, OWNER)
+    with control_scope(tenant.id, actor=build_user_actor(stranger)) as s, pytest.raises(Forbidden):
+        ACTIONS[name](s, targets)
 
 
-def test_nobody_of_the_tenant_changes_its_plan(tenant: TenantRef, person: Any) -> None:
-    with control_scope(tenant.id, actor=as_user(person(tenant, OWNER))) as s, pytest.raises(Forbidden):
+def test_an_owner_cannot_change_the_plan(tenant: TenantRef, make_user: Any) -> None:
+    with (
+        control_scope(tenant.id, actor=build_user_actor(make_user(tenant, OWNER))) as s,
+        pytest.raises(Forbidden),
+    ):
         update_tenant(s, plan="enterprise")
 
 
 @pytest.mark.parametrize("change", [suspend_tenant, resume_tenant])
 @pytest.mark.parametrize("kind", ["user", "key"])
-def test_only_staff_suspend_and_resume(tenant: TenantRef, person: Any, change: Any, kind: Any) -> None:
-    owner = person(tenant, OWNER)
+def test_only_staff_suspend_and_resume(tenant: TenantRef, make_user: Any, change: Any, kind: Any) -> None:
+    owner = make_user(tenant, OWNER)
     with control_scope(tenant.id, actor=Actor(kind, str(owner.id))) as s, pytest.raises(Forbidden):
         change(s, reason="because")
 
@@ -114,14 +117,14 @@ def test_a_role_adds_exactly_these_permissions_to_the_role_below(role: MemberRol
     } - before == allowed
 
 
-def test_an_unknown_permission_is_an_error_and_not_a_no() -> None:
+def test_an_unknown_permission_raises_an_error() -> None:
     with pytest.raises(KeyError):
         has_permission(OWNER, "catalogue.burn")
 
 
-def test_an_account_without_a_tenant_has_no_right_anywhere(
-    tenant: TenantRef, actor: Actor, made: Made
+def test_an_account_without_a_tenant_is_forbidden(
+    tenant: TenantRef, actor: Actor, targets: ActionTargets
 ) -> None:
-    nobody = create_user(email=f"nobody-{tenant.id}@example.com", actor=actor)
-    with control_scope(tenant.id, actor=as_user(nobody)) as s, pytest.raises(Forbidden):
-        ACTIONS["create_api_key"](s, made)
+    user = create_user(email=f"nobody-{tenant.id}@example.com", actor=actor)
+    with control_scope(tenant.id, actor=build_user_actor(user)) as s, pytest.raises(Forbidden):
+        ACTIONS["create_api_key"](s, targets)

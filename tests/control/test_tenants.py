@@ -1,4 +1,4 @@
-"""The directory's entries: checked fields, plans, states."""
+"""Tenants are validated, and have plans and states."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tenants.control.actions import create_tenant, resume_tenant, suspend_tenant, update_tenant
 from tenants.control.models import Region, Tenant, Vertical
 from tenants.control.plans import PLANS, get_plan
-from tenants.control.queries import get_tenant as tenant_of
+from tenants.control.queries import get_tenant
 from tenants.errors import Conflict, Invalid, RegionNotServed
 from tenants.regions import TenantRef
 from tenants.scope import Actor, control_scope
@@ -18,7 +18,7 @@ from tenants.scope import Actor, control_scope
 STAFF = Actor("staff", "ops")
 
 
-def given(**changes: Any) -> dict[str, Any]:
+def build_values(**changes: Any) -> dict[str, Any]:
     return {
         "name": "Silk Road",
         "slug": f"t-{secrets.token_hex(6)}",
@@ -50,37 +50,37 @@ def given(**changes: Any) -> dict[str, Any]:
         ("plan", "gold"),
     ],
 )
-def test_a_wrong_field_is_named_and_nothing_is_made(database: None, field: str, value: str) -> None:
-    values = given(**{field: value})
+def test_a_wrong_field_is_reported_and_no_tenant_is_created(database: None, field: str, value: str) -> None:
+    values = build_values(**{field: value})
     with pytest.raises(Invalid) as caught:
         create_tenant(actor=STAFF, **values)
     assert [error.pointer for error in caught.value.errors] == [f"/{field}"]
     assert not Tenant.objects.filter(slug=values["slug"]).exists()
 
 
-def test_all_wrong_fields_are_named_at_once(database: None) -> None:
+def test_all_wrong_fields_are_reported_at_once(database: None) -> None:
     with pytest.raises(Invalid) as caught:
-        create_tenant(actor=STAFF, **given(name="", currency="x"))
+        create_tenant(actor=STAFF, **build_values(name="", currency="x"))
     assert {error.pointer for error in caught.value.errors} == {"/name", "/currency"}
 
 
-def test_a_region_that_is_not_served_here_gets_no_tenant(database: None, settings: Any) -> None:
+def test_an_unserved_region_gets_no_tenant(database: None, settings: Any) -> None:
     settings.LEPTON_SERVED_REGIONS = ("eu",)
-    values = given(region="us")
+    values = build_values(region="us")
     with pytest.raises(RegionNotServed):
         create_tenant(actor=STAFF, **values)
     assert not Tenant.objects.filter(slug=values["slug"]).exists()
 
 
-def test_an_address_name_is_given_once(database: None) -> None:
-    values = given()
+def test_a_slug_is_unique(database: None) -> None:
+    values = build_values()
     create_tenant(actor=STAFF, **values)
     with pytest.raises(Conflict):
         create_tenant(actor=STAFF, **values)
 
 
-def test_a_new_entry_is_not_usable_before_it_is_opened(database: None) -> None:
-    assert create_tenant(actor=STAFF, **given()).status == "opening"
+def test_a_new_tenant_has_the_status_opening(database: None) -> None:
+    assert create_tenant(actor=STAFF, **build_values()).status == "opening"
 
 
 @pytest.mark.parametrize("vertical", Vertical.values)
@@ -88,7 +88,7 @@ def test_every_vertical_can_be_opened(make_tenant: Any, vertical: str) -> None:
     assert make_tenant(vertical=vertical).region == "eu"
 
 
-def test_suspending_needs_a_reason_and_happens_once(tenant: TenantRef) -> None:
+def test_suspending_requires_a_reason_and_an_active_tenant(tenant: TenantRef) -> None:
     with control_scope(tenant.id, actor=STAFF) as s:
         with pytest.raises(Invalid):
             suspend_tenant(s, reason="  ")
@@ -99,16 +99,16 @@ def test_suspending_needs_a_reason_and_happens_once(tenant: TenantRef) -> None:
             suspend_tenant(s, reason="again")
 
 
-def test_changes_are_checked_like_the_first_values(tenant: TenantRef, actor: Actor) -> None:
+def test_updates_are_validated(tenant: TenantRef, actor: Actor) -> None:
     with control_scope(tenant.id, actor=actor) as s:
         with pytest.raises(Invalid):
             update_tenant(s, time_zone="nowhere")
         changed = update_tenant(s, name="New", currency="USD")
         assert (changed.name, changed.currency) == ("New", "USD")
-        assert tenant_of(s) == changed
+        assert get_tenant(s) == changed
 
 
-def test_the_database_itself_refuses_an_unknown_vertical(database: None) -> None:
+def test_the_database_refuses_an_unknown_vertical(database: None) -> None:
     from django.db import IntegrityError
 
     region = Region.objects.get(code="eu")
@@ -123,7 +123,7 @@ def test_the_database_itself_refuses_an_unknown_vertical(database: None) -> None
         )
 
 
-def test_plans_grow_in_every_limit() -> None:
+def test_larger_plans_have_larger_limits() -> None:
     free, growth, enterprise = (get_plan(name) for name in PLANS)
     for limit in (
         "requests_per_second",

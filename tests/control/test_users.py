@@ -16,12 +16,12 @@ from tenants.scope import Actor
 PASSWORD = "correct-horse-battery"
 
 
-def address() -> str:
+def generate_email() -> str:
     return f"{secrets.token_hex(6)}@example.com"
 
 
 def test_one_address_is_one_account_in_any_case(database: None, actor: Actor) -> None:
-    email = address()
+    email = generate_email()
     create_user(email=email.upper(), actor=actor)
     with pytest.raises(Conflict):
         create_user(email=f" {email.title()}", actor=actor)
@@ -29,7 +29,7 @@ def test_one_address_is_one_account_in_any_case(database: None, actor: Actor) ->
 
 
 def test_the_database_refuses_capital_letters(database: None, superuser: object) -> None:
-    user = User(email=address())
+    user = User(email=generate_email())
     connection = superuser()  # type: ignore[operator]
     with pytest.raises(Exception, match="email_lower_case"):
         connection.execute(
@@ -40,18 +40,18 @@ def test_the_database_refuses_capital_letters(database: None, superuser: object)
 
 
 def test_passwords_are_hashed_with_argon2_and_open_the_account(database: None, actor: Actor) -> None:
-    user = create_user(email=address(), password=PASSWORD, actor=actor)
+    user = create_user(email=generate_email(), password=PASSWORD, actor=actor)
     assert user.password.startswith("argon2")
     assert authenticate(None, username=user.email.upper(), password=PASSWORD) == user
 
 
-def test_an_account_without_a_password_opens_with_none(database: None, actor: Actor) -> None:
-    user = create_user(email=address(), actor=actor)
+def test_an_account_without_a_password_cannot_sign_in(database: None, actor: Actor) -> None:
+    user = create_user(email=generate_email(), actor=actor)
     assert authenticate(None, username=user.email, password="") is None
 
 
 @pytest.mark.parametrize(
-    ("given", "pointer"),
+    ("fields", "pointer"),
     [
         ({"email": "not an address"}, "/email"),
         ({"language": "tlh"}, "/language"),
@@ -59,20 +59,22 @@ def test_an_account_without_a_password_opens_with_none(database: None, actor: Ac
         ({"password": "password123"}, "/password"),
     ],
 )
-def test_wrong_fields_are_named(database: None, actor: Actor, given: dict[str, str], pointer: str) -> None:
+def test_wrong_fields_are_reported(
+    database: None, actor: Actor, fields: dict[str, str], pointer: str
+) -> None:
     with pytest.raises(Invalid) as caught:
-        create_user(**{"email": address(), **given}, actor=actor)
+        create_user(**{"email": generate_email(), **fields}, actor=actor)
     assert {error.pointer for error in caught.value.errors} == {pointer}
 
 
 def test_a_deactivated_account_cannot_sign_in(database: None, actor: Actor) -> None:
-    user = create_user(email=address(), password=PASSWORD, actor=actor)
+    user = create_user(email=generate_email(), password=PASSWORD, actor=actor)
     update_user(user.id, actor=actor, is_active=False)
     assert authenticate(None, username=user.email, password=PASSWORD) is None
 
 
 def test_a_new_password_replaces_the_old_one(database: None, actor: Actor) -> None:
-    user = create_user(email=address(), password=PASSWORD, actor=actor)
+    user = create_user(email=generate_email(), password=PASSWORD, actor=actor)
     set_password(user.id, "another-long-phrase", actor=actor)
     assert authenticate(None, username=user.email, password=PASSWORD) is None
     assert authenticate(None, username=user.email, password="another-long-phrase") == user
@@ -84,16 +86,20 @@ def test_an_absent_account_is_not_found(database: None, actor: Actor) -> None:
 
 
 def test_only_staff_have_permissions_in_the_admin(database: None, actor: Actor) -> None:
-    plain = create_user(email=address(), actor=actor)
-    staff = create_user(email=address(), is_staff=True, actor=actor)
-    gone = update_user(
-        create_user(email=address(), is_staff=True, actor=actor).id, actor=actor, is_active=False
+    user_without_role = create_user(email=generate_email(), actor=actor)
+    staff = create_user(email=generate_email(), is_staff=True, actor=actor)
+    inactive = update_user(
+        create_user(email=generate_email(), is_staff=True, actor=actor).id, actor=actor, is_active=False
     )
-    assert [user.has_perm("control.view_tenant") for user in (plain, staff, gone)] == [False, True, False]
+    assert [user.has_perm("control.view_tenant") for user in (user_without_role, staff, inactive)] == [
+        False,
+        True,
+        False,
+    ]
 
 
-def test_a_user_with_memberships_cannot_vanish(make_tenant: object, actor: Actor) -> None:
-    owner = create_user(email=address(), actor=actor)
+def test_a_user_with_memberships_cannot_be_deleted(make_tenant: object, actor: Actor) -> None:
+    owner = create_user(email=generate_email(), actor=actor)
     make_tenant(owner=owner)  # type: ignore[operator]
     with pytest.raises(IntegrityError):
         User.objects.filter(id=owner.id)._raw_delete("default")

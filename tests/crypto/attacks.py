@@ -1,4 +1,4 @@
-"""Ways to pass one ciphertext for another. All keys are the same, so only what is bound can refuse."""
+"""Attacks that present one ciphertext as another. All keys are equal, so only the bound context can refuse."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ _REGIONS, _TENANTS = ("cn", "eu", "us"), tuple(uuid4() for _ in range(6))
 Attempt = Callable[[], object]
 
 
-def ring(region: str, tenant: UUID, *, sealing: int = 1) -> Keyring:
-    """Every purpose has the same key material under the same two ids."""
+def build_keyring(region: str, tenant: UUID, *, sealing: int = 1) -> Keyring:
+    """A keyring in which every purpose has the same key material under the same two ids."""
     keys = (
         KeyringEntry(number, purpose, number == sealing, KeyHandle(MATERIAL))
         for purpose, number in product(_SEALING, (1, 2))
@@ -43,7 +43,7 @@ def ring(region: str, tenant: UUID, *, sealing: int = 1) -> Keyring:
 
 
 class Cell(NamedTuple):
-    """The place of a value in the database."""
+    """The location of a value in the database."""
 
     region: str = "eu"
     tenant: UUID = _TENANTS[0]
@@ -53,16 +53,18 @@ class Cell(NamedTuple):
     row: bytes = b"row-1"
 
     def seal(self) -> bytes:
-        return self._cipher().seal(PLAINTEXT, self.row)
+        return self._get_cipher().seal(PLAINTEXT, self.row)
 
     def open(self, blob: bytes) -> bytes:
-        return self._cipher().open(blob, self.row)
+        return self._get_cipher().open(blob, self.row)
 
-    def _cipher(self):  # type: ignore[no-untyped-def]
-        return ring(self.region, self.tenant).get_cipher(self.purpose, table=self.table, column=self.column)
+    def _get_cipher(self):  # type: ignore[no-untyped-def]
+        return build_keyring(self.region, self.tenant).get_cipher(
+            self.purpose, table=self.table, column=self.column
+        )
 
 
-_ELSEWHERE: dict[str, tuple[object, ...]] = {
+_CELL_VALUES: dict[str, tuple[object, ...]] = {
     "region": _REGIONS,
     "tenant": _TENANTS,
     "purpose": tuple(_SEALING),
@@ -72,104 +74,106 @@ _ELSEWHERE: dict[str, tuple[object, ...]] = {
 }
 
 
-def between_cells(what: str, draw: random.Random) -> Attempt:
-    """A value of one place at a place that differs in `what` only."""
-    source, target = draw.sample(_ELSEWHERE[what], 2)
-    blob = Cell()._replace(**{what: source}).seal()
-    return lambda: Cell()._replace(**{what: target}).open(blob)
+def swap_cells(field_name: str, rng: random.Random) -> Attempt:
+    """Opens a value at a location that differs from its own only in `field_name`."""
+    source, target = rng.sample(_CELL_VALUES[field_name], 2)
+    blob = Cell()._replace(**{field_name: source}).seal()
+    return lambda: Cell()._replace(**{field_name: target}).open(blob)
 
 
-def between_key_ids(draw: random.Random) -> Attempt:
+def change_key_id(rng: random.Random) -> Attempt:
     blob = Cell().seal()
-    claimed = draw.choice([build_header(2), build_header(draw.randrange(3, 1 << 31))])
-    return lambda: Cell().open(claimed + blob[HEADER_BYTES:])
+    header = rng.choice([build_header(2), build_header(rng.randrange(3, 1 << 31))])
+    return lambda: Cell().open(header + blob[HEADER_BYTES:])
 
 
-def between_suites(draw: random.Random) -> Attempt:
+def change_suite(rng: random.Random) -> Attempt:
     blob = Cell().seal()
-    suite = draw.choice([number for number in range(256) if number != blob[2]])
+    suite = rng.choice([number for number in range(256) if number != blob[2]])
     return lambda: Cell().open(blob[:2] + bytes([suite]) + blob[3:])
 
 
-def in_a_batch(draw: random.Random) -> Attempt:
-    """Two neighbours of one batch change places."""
-    cipher = ring("eu", _TENANTS[0]).get_cipher(Purpose.TIMELINE, table="timeline", column="body")
+def swap_in_batch(rng: random.Random) -> Attempt:
+    """Swaps two rows of one batch."""
+    cipher = build_keyring("eu", _TENANTS[0]).get_cipher(Purpose.TIMELINE, table="timeline", column="body")
     rows = [f"row-{number}".encode() for number in range(8)]
     blobs = cipher.seal_many([PLAINTEXT] * 8, rows)
-    first, second = draw.sample(range(8), 2)
-    blobs[first], blobs[second] = blobs[second], blobs[first]
+    first_row, second_row = rng.sample(range(8), 2)
+    blobs[first_row], blobs[second_row] = blobs[second_row], blobs[first_row]
     return lambda: cipher.open_many(blobs, rows)
 
 
-PLACE = StreamContext(purpose=Purpose.MODEL, version="artefact-1", name="weights")
-_PLACES = [
-    replace(PLACE, version="artefact-2"),
-    replace(PLACE, name="manifest"),
-    replace(PLACE, purpose=Purpose.RECEIPT),
-    replace(PLACE, version="artefact-1w", name="eights"),
+STREAM_CONTEXT = StreamContext(purpose=Purpose.MODEL, version="artefact-1", name="weights")
+_OTHER_STREAM_CONTEXTS = [
+    replace(STREAM_CONTEXT, version="artefact-2"),
+    replace(STREAM_CONTEXT, name="manifest"),
+    replace(STREAM_CONTEXT, purpose=Purpose.RECEIPT),
+    replace(STREAM_CONTEXT, version="artefact-1w", name="eights"),
 ]
-_RING = ring("eu", _TENANTS[0])
+_KEYRING = build_keyring("eu", _TENANTS[0])
 _CHUNK = PLAINTEXT * (SEGMENT_BYTES // len(PLAINTEXT)) + PLAINTEXT[: SEGMENT_BYTES % len(PLAINTEXT)]
 _CONTENT = _CHUNK * 3 + PLAINTEXT
 
 
-def sealed_stream(
-    content: bytes = _CONTENT, *, keyring: Keyring = _RING, place: StreamContext = PLACE
+def seal_stream(
+    content: bytes = _CONTENT, *, keyring: Keyring = _KEYRING, stream_context: StreamContext = STREAM_CONTEXT
 ) -> bytes:
-    return b"".join(seal_segments(keyring, BytesIO(content), stream_context=place))
+    return b"".join(seal_segments(keyring, BytesIO(content), stream_context=stream_context))
 
 
-def opened_stream(blob: bytes, *, keyring: Keyring = _RING, place: StreamContext = PLACE) -> bytes:
-    return b"".join(open_segments(keyring, BytesIO(blob), stream_context=place))
+def open_stream(
+    blob: bytes, *, keyring: Keyring = _KEYRING, stream_context: StreamContext = STREAM_CONTEXT
+) -> bytes:
+    return b"".join(open_segments(keyring, BytesIO(blob), stream_context=stream_context))
 
 
-def _chunks(blob: bytes) -> list[bytes]:
+def _split_chunks(blob: bytes) -> list[bytes]:
     starts = range(STREAM_HEAD_BYTES, len(blob), SEALED_SEGMENT_BYTES)
     return [blob[start : start + SEALED_SEGMENT_BYTES] for start in starts]
 
 
-_STREAM, _OTHER = sealed_stream(), sealed_stream()
-_WITH_NEWER_KEY = sealed_stream(PLAINTEXT, keyring=ring("eu", _TENANTS[0], sealing=2))
+_STREAM, _OTHER = seal_stream(), seal_stream()
+_WITH_NEWER_KEY = seal_stream(PLAINTEXT, keyring=build_keyring("eu", _TENANTS[0], sealing=2))
 
 
-def between_chunks(draw: random.Random) -> Attempt:
-    """Chunks of a model's file reordered, dropped, repeated or taken from another sealing of the same file."""
-    chunks, other_chunks = _chunks(_STREAM), _chunks(_OTHER)
-    at, other = draw.sample(range(len(chunks)), 2)
-    changed = draw.choice(
+def rearrange_chunks(rng: random.Random) -> Attempt:
+    """Replaces, drops or repeats segments of a stream, or inserts one of another sealing of the same content."""
+    chunks, other_chunks = _split_chunks(_STREAM), _split_chunks(_OTHER)
+    index, other = rng.sample(range(len(chunks)), 2)
+    changed = rng.choice(
         [
-            [*chunks[:at], chunks[other], *chunks[at + 1 :]],
-            [*chunks[:at], *chunks[at + 1 :]],
+            [*chunks[:index], chunks[other], *chunks[index + 1 :]],
+            [*chunks[:index], *chunks[index + 1 :]],
             chunks[:-1],
-            chunks[: at + 1] if at + 1 < len(chunks) else [],
-            [*chunks[:at], chunks[at], *chunks[at:]],
+            chunks[: index + 1] if index + 1 < len(chunks) else [],
+            [*chunks[:index], chunks[index], *chunks[index:]],
             [*chunks, chunks[-1]],
-            [*chunks[:at], other_chunks[at], *chunks[at + 1 :]],
+            [*chunks[:index], other_chunks[index], *chunks[index + 1 :]],
         ]
     )
-    return lambda: opened_stream(_STREAM[:STREAM_HEAD_BYTES] + b"".join(changed))
+    return lambda: open_stream(_STREAM[:STREAM_HEAD_BYTES] + b"".join(changed))
 
 
-def between_models(draw: random.Random) -> Attempt:
-    blob, elsewhere = sealed_stream(PLAINTEXT), draw.choice(_PLACES)
-    return lambda: opened_stream(blob, place=elsewhere)
+def swap_models(rng: random.Random) -> Attempt:
+    blob, other_context = seal_stream(PLAINTEXT), rng.choice(_OTHER_STREAM_CONTEXTS)
+    return lambda: open_stream(blob, stream_context=other_context)
 
 
-def between_owners_of_models(draw: random.Random) -> Attempt:
-    blob = sealed_stream(PLAINTEXT)
-    elsewhere = draw.choice([("eu", draw.choice(_TENANTS[1:])), (draw.choice(("cn", "us")), _TENANTS[0])])
-    return lambda: opened_stream(blob, keyring=ring(*elsewhere))
+def swap_model_owners(rng: random.Random) -> Attempt:
+    blob = seal_stream(PLAINTEXT)
+    other_owner = rng.choice([("eu", rng.choice(_TENANTS[1:])), (rng.choice(("cn", "us")), _TENANTS[0])])
+    return lambda: open_stream(blob, keyring=build_keyring(*other_owner))
 
 
-def between_stream_heads(draw: random.Random) -> Attempt:
-    """The key id or the stream's id of another stream."""
-    blob = sealed_stream(PLAINTEXT)
-    cut = draw.choice([8, STREAM_HEAD_BYTES])
-    other = draw.choice([_OTHER, _WITH_NEWER_KEY]) if cut > 8 else _WITH_NEWER_KEY
-    return lambda: opened_stream(other[:cut] + blob[cut:])
+def swap_stream_heads(rng: random.Random) -> Attempt:
+    """Replaces the key id or the stream id by that of another stream."""
+    blob = seal_stream(PLAINTEXT)
+    cut = rng.choice([8, STREAM_HEAD_BYTES])
+    other = rng.choice([_OTHER, _WITH_NEWER_KEY]) if cut > 8 else _WITH_NEWER_KEY
+    return lambda: open_stream(other[:cut] + blob[cut:])
 
 
-_KEY_PLACE = {
+_WRAP_CONTEXT = {
     "use": "purpose-key",
     "region": "eu",
     "tenant": "a",
@@ -180,50 +184,50 @@ _KEY_PLACE = {
 }
 
 
-def between_wrapped_keys(draw: random.Random) -> Attempt:
-    kek, changed = KeyHandle(MATERIAL), draw.choice(list(_KEY_PLACE))
-    blob = wrap(kek, KeyHandle(PLAINTEXT.ljust(32, b".")), context=_KEY_PLACE)
-    elsewhere = draw.choice([{**_KEY_PLACE, changed: "2"}, _without(_KEY_PLACE, changed)])
-    return lambda: unwrap(kek, blob, context=elsewhere)
+def swap_wrapped_keys(rng: random.Random) -> Attempt:
+    kek, changed = KeyHandle(MATERIAL), rng.choice(list(_WRAP_CONTEXT))
+    blob = wrap(kek, KeyHandle(PLAINTEXT.ljust(32, b".")), context=_WRAP_CONTEXT)
+    other_context = rng.choice([{**_WRAP_CONTEXT, changed: "2"}, _remove_entry(_WRAP_CONTEXT, changed)])
+    return lambda: unwrap(kek, blob, context=other_context)
 
 
-def between_roots(kms: LocalKms) -> Callable[[random.Random], Attempt]:
-    def attack(draw: random.Random) -> Attempt:
-        changed = draw.choice(list(_KEY_PLACE))
-        blob = kms.wrap(PLAINTEXT.ljust(32, b"."), context=_KEY_PLACE)
-        return lambda: kms.unwrap(blob, context={**_KEY_PLACE, changed: "2"})
+def build_root_attack(kms: LocalKms) -> Callable[[random.Random], Attempt]:
+    def swap_roots(rng: random.Random) -> Attempt:
+        changed = rng.choice(list(_WRAP_CONTEXT))
+        blob = kms.wrap(PLAINTEXT.ljust(32, b"."), context=_WRAP_CONTEXT)
+        return lambda: kms.unwrap(blob, context={**_WRAP_CONTEXT, changed: "2"})
 
-    return attack
+    return swap_roots
 
 
-def _without(context: dict[str, str], name: str) -> dict[str, str]:
+def _remove_entry(context: dict[str, str], name: str) -> dict[str, str]:
     return {key: value for key, value in context.items() if key != name}
 
 
 ATTACKS: dict[str, Callable[[random.Random], Attempt]] = {
     **{
-        f"between {what}s": lambda draw, what=what: between_cells(what, draw)  # type: ignore[misc]
-        for what in _ELSEWHERE
+        f"between {field_name}s": lambda rng, field_name=field_name: swap_cells(field_name, rng)  # type: ignore[misc]
+        for field_name in _CELL_VALUES
     },
-    "between key ids": between_key_ids,
-    "between suites": between_suites,
-    "within a batch": in_a_batch,
-    "between chunks": between_chunks,
-    "between models": between_models,
-    "between owners of models": between_owners_of_models,
-    "between heads of streams": between_stream_heads,
-    "between wrapped keys": between_wrapped_keys,
+    "between key ids": change_key_id,
+    "between suites": change_suite,
+    "within a batch": swap_in_batch,
+    "between chunks": rearrange_chunks,
+    "between models": swap_models,
+    "between owners of models": swap_model_owners,
+    "between heads of streams": swap_stream_heads,
+    "between wrapped keys": swap_wrapped_keys,
 }
 
 
-def spellings(secret: bytes) -> list[bytes]:
+def build_encodings(secret: bytes) -> list[bytes]:
     return [secret, secret.hex().encode(), base64.b64encode(secret)[:-4], repr(secret)[2:-1].encode()]
 
 
-_SECRETS = [form for secret in (PLAINTEXT, MATERIAL) for form in spellings(secret)]
+_SECRETS = [encoding for secret in (PLAINTEXT, MATERIAL) for encoding in build_encodings(secret)]
 
 
-def outcome(attempt: Attempt) -> str:
+def get_outcome(attempt: Attempt) -> str:
     """`refused`, or what happened instead."""
     try:
         attempt()

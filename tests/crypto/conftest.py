@@ -10,7 +10,7 @@ from tenants.crypto import BoundCipher, KeyHandle, Keyring, KeyringEntry, Purpos
 MakeKeyring = Callable[..., Keyring]
 
 
-def one_key_for_each_purpose() -> list[KeyringEntry]:
+def generate_keys() -> list[KeyringEntry]:
     return [
         KeyringEntry(number, purpose, True, KeyHandle.generate()) for number, purpose in enumerate(Purpose, 1)
     ]
@@ -19,7 +19,7 @@ def one_key_for_each_purpose() -> list[KeyringEntry]:
 @pytest.fixture(scope="session")
 def shared_keys() -> list[KeyringEntry]:
     """The same key material everywhere, so that only the bound context can refuse."""
-    return one_key_for_each_purpose()
+    return generate_keys()
 
 
 @pytest.fixture(scope="session")

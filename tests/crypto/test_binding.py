@@ -1,4 +1,4 @@
-"""A sealed value opens only at its own place; all refusals raise the same error."""
+"""A sealed value opens only in the context that it is bound to. All refusals raise the same error."""
 
 from __future__ import annotations
 
@@ -17,31 +17,29 @@ from tenants.errors import DecryptionFailed, KeyServiceUnavailable
 from .conftest import MakeKeyring
 
 
-def test_a_value_opens_where_it_was_sealed(cipher: BoundCipher) -> None:
+def test_a_sealed_value_opens_in_its_context(cipher: BoundCipher) -> None:
     assert cipher.open(cipher.seal(b"text", b"row"), b"row") == b"text"
 
 
-def test_an_empty_value_is_a_value(cipher: BoundCipher) -> None:
+def test_an_empty_value_can_be_sealed(cipher: BoundCipher) -> None:
     assert cipher.open(cipher.seal(b"", b"row"), b"row") == b""
 
 
-def test_a_batch_equals_one_by_one(cipher: BoundCipher) -> None:
+def test_a_batch_equals_single_values(cipher: BoundCipher) -> None:
     plaintexts, rows = [b"a", b"", b"ccc"], [b"1", b"2", b"3"]
     sealed = cipher.seal_many(plaintexts, rows)
     assert [cipher.open(*pair) for pair in zip(sealed, rows, strict=True)] == plaintexts
     assert cipher.open_many([cipher.seal(*p) for p in zip(plaintexts, rows, strict=True)], rows) == plaintexts
 
 
-def test_an_empty_batch_is_a_batch(cipher: BoundCipher) -> None:
+def test_an_empty_batch_can_be_sealed(cipher: BoundCipher) -> None:
     assert cipher.open_many(cipher.seal_many([], []), []) == []
 
 
 def test_another_tenant_with_the_very_same_key_is_refused(make_keyring: MakeKeyring) -> None:
-    first, second = (
-        make_keyring().get_cipher(Purpose.REVIEW, table="review", column="body") for _ in range(2)
-    )
+    left, right = (make_keyring().get_cipher(Purpose.REVIEW, table="review", column="body") for _ in range(2))
     with pytest.raises(DecryptionFailed):
-        second.open(first.seal(b"x", b"row"), b"row")
+        right.open(left.seal(b"x", b"row"), b"row")
 
 
 def test_another_region_is_refused(make_keyring: MakeKeyring) -> None:
@@ -121,7 +119,7 @@ def test_every_truncation_and_any_extension_is_refused(cipher: BoundCipher) -> N
     assert len(changed) == len(b"some plaintext") + OVERHEAD_BYTES + 1
 
 
-def test_a_missing_row_id_is_a_mistake_of_the_caller(cipher: BoundCipher) -> None:
+def test_a_missing_row_id_raises_value_error(cipher: BoundCipher) -> None:
     with pytest.raises(ValueError, match="bound to its row"):
         cipher.seal(b"x", b"")
     with pytest.raises(ValueError, match="bound to its row"):
@@ -135,11 +133,11 @@ def test_a_missing_row_id_is_a_mistake_of_the_caller(cipher: BoundCipher) -> Non
 def test_a_retired_key_opens_and_does_not_seal(make_keyring: MakeKeyring) -> None:
     old, new, tenant = KeyHandle.generate(), KeyHandle.generate(), uuid4()
 
-    def cipher(keys: list[KeyringEntry]) -> BoundCipher:
+    def build_cipher(keys: list[KeyringEntry]) -> BoundCipher:
         return make_keyring(keys=keys, tenant=tenant).get_cipher(Purpose.PROFILE, table="t", column="c")
 
-    before = cipher([KeyringEntry(1, Purpose.PROFILE, True, old)])
-    after = cipher(
+    before = build_cipher([KeyringEntry(1, Purpose.PROFILE, True, old)])
+    after = build_cipher(
         [KeyringEntry(1, Purpose.PROFILE, False, old), KeyringEntry(2, Purpose.PROFILE, True, new)]
     )
     assert after.open(before.seal(b"x", b"row"), b"row") == b"x"
@@ -147,19 +145,19 @@ def test_a_retired_key_opens_and_does_not_seal(make_keyring: MakeKeyring) -> Non
 
 
 def test_a_purpose_without_a_key_is_an_error(make_keyring: MakeKeyring) -> None:
-    ring = make_keyring(keys=[KeyringEntry(1, Purpose.PROFILE, True, KeyHandle.generate())])
+    keyring = make_keyring(keys=[KeyringEntry(1, Purpose.PROFILE, True, KeyHandle.generate())])
     with pytest.raises(KeyServiceUnavailable):
-        ring.get_cipher(Purpose.REVIEW, table="t", column="c")
+        keyring.get_cipher(Purpose.REVIEW, table="t", column="c")
     with pytest.raises(KeyServiceUnavailable):
-        ring.derive_pseudonym("uid", "someone")
+        keyring.derive_pseudonym("uid", "someone")
 
 
 @given(st.lists(st.binary(max_size=6), max_size=5), st.lists(st.binary(max_size=6), max_size=5))
-def test_two_different_contexts_never_encode_alike(first: list[bytes], second: list[bytes]) -> None:
-    assert (encode_associated_data(*first) == encode_associated_data(*second)) == (first == second)
+def test_different_contexts_have_different_encodings(left: list[bytes], right: list[bytes]) -> None:
+    assert (encode_associated_data(*left) == encode_associated_data(*right)) == (left == right)
 
 
-def test_moving_a_letter_between_neighbours_changes_the_context() -> None:
-    splits = [encode_associated_data("abc"[:at], "abc"[at:]) for at in range(4)]
-    assert all(first != second for first, second in pairwise(splits))
+def test_moving_a_letter_between_parts_changes_the_encoded_context() -> None:
+    splits = [encode_associated_data("abc"[:index], "abc"[index:]) for index in range(4)]
+    assert all(left != right for left, right in pairwise(splits))
     assert encode_mapping({"a": "1", "b": "2"}) == encode_mapping({"b": "2", "a": "1"})

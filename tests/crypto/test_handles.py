@@ -15,9 +15,9 @@ from tenants.crypto.signing import Signer
 MATERIAL = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
-def _secrets() -> dict[str, object]:
+def _build_secrets() -> dict[str, object]:
     key = KeyHandle(MATERIAL)
-    ring = Keyring(
+    keyring = Keyring(
         [KeyringEntry(1, Purpose.REVIEW, True, key), KeyringEntry(2, Purpose.PSEUDONYM, True, key)],
         region="eu",
         tenant=uuid4(),
@@ -25,35 +25,35 @@ def _secrets() -> dict[str, object]:
     return {
         "handle": key,
         "ring key": KeyringEntry(1, Purpose.REVIEW, True, key),
-        "keyring": ring,
-        "cipher": ring.get_cipher(Purpose.REVIEW, table="t", column="c"),
+        "keyring": keyring,
+        "cipher": keyring.get_cipher(Purpose.REVIEW, table="t", column="c"),
         "keyed hash": KeyedHash(key),
         "signer": Signer(MATERIAL),
     }
 
 
-@pytest.mark.parametrize("name", list(_secrets()))
+@pytest.mark.parametrize("name", list(_build_secrets()))
 def test_key_material_is_not_printed(name: str) -> None:
-    secret = _secrets()[name]
-    printed = f"{secret!r} {secret} {secret!a} {[secret]}"
-    assert MATERIAL.decode() not in printed
-    assert MATERIAL.hex() not in printed
-    assert "<" in printed
+    secret = _build_secrets()[name]
+    output = f"{secret!r} {secret} {secret!a} {[secret]}"
+    assert MATERIAL.decode() not in output
+    assert MATERIAL.hex() not in output
+    assert "<" in output
 
 
-@pytest.mark.parametrize("name", list(_secrets()))
+@pytest.mark.parametrize("name", list(_build_secrets()))
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_key_material_is_not_pickled(name: str, protocol: int) -> None:
     with pytest.raises(TypeError, match="cannot be pickled"):
-        pickle.dumps(_secrets()[name], protocol)
+        pickle.dumps(_build_secrets()[name], protocol)
 
 
-@pytest.mark.parametrize("name", list(_secrets()))
+@pytest.mark.parametrize("name", list(_build_secrets()))
 def test_key_material_is_not_deeply_copied_or_serialised(name: str) -> None:
     with pytest.raises(TypeError):
-        copy.deepcopy(_secrets()[name])
+        copy.deepcopy(_build_secrets()[name])
     with pytest.raises(TypeError):
-        json.dumps(_secrets()[name])
+        json.dumps(_build_secrets()[name])
 
 
 def test_handles_have_no_dictionary_to_dump() -> None:
@@ -68,6 +68,6 @@ def test_keys_are_not_compared_and_not_hashed() -> None:
         hash(KeyHandle(MATERIAL))
 
 
-def test_a_short_key_is_no_key() -> None:
+def test_a_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         KeyHandle(b"short")

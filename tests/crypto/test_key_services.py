@@ -1,4 +1,4 @@
-"""One contract for every key service; the remote ones answer from a fake on the far side of the wire."""
+"""All key services fulfil one contract. Remote services are fakes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VAULT_TOKEN = "a-token"
 
 
 class FakeTransit(BaseHTTPRequestHandler):
-    """Vault's transit engine, as far as we use it."""
+    """The part of Vault's transit engine that Lepton uses."""
 
     keys: list[KeyHandle]
     status: int | None = None
@@ -36,17 +36,17 @@ class FakeTransit(BaseHTTPRequestHandler):
         if self.path == "/v1/team/transit/keys/eu/rotate":
             self.keys.append(KeyHandle.generate())
             return self._answer(204, None)
-        bound = {"aad": body["associated_data"]}
+        context = {"aad": body["associated_data"]}
         if self.path == "/v1/team/transit/encrypt/eu":
-            blob = wrap_bytes(self.keys[-1], base64.b64decode(body["plaintext"]), context=bound)
+            blob = wrap_bytes(self.keys[-1], base64.b64decode(body["plaintext"]), context=context)
             text = f"vault:v{len(self.keys)}:{base64.b64encode(blob).decode()}"
             return self._answer(200, {"data": {"ciphertext": text}})
-        return self._decrypt(body["ciphertext"], bound)
+        return self._decrypt(body["ciphertext"], context)
 
-    def _decrypt(self, ciphertext: str, bound: dict[str, str]) -> None:
+    def _decrypt(self, ciphertext: str, context: dict[str, str]) -> None:
         try:
             _, version, blob = ciphertext.split(":")
-            opened = unwrap_bytes(self.keys[int(version[1:]) - 1], base64.b64decode(blob), context=bound)
+            opened = unwrap_bytes(self.keys[int(version[1:]) - 1], base64.b64decode(blob), context=context)
         except (DecryptionFailed, ValueError, IndexError):
             return self._answer(400, {"errors": ["cipher: message authentication failed"]})
         return self._answer(200, {"data": {"plaintext": base64.b64encode(opened).decode()}})
@@ -59,7 +59,7 @@ class FakeTransit(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Silence."""
+        """Logs nothing."""
 
 
 class FakeAwsError(Exception):
@@ -69,25 +69,25 @@ class FakeAwsError(Exception):
 
 
 class FakeAws:
-    """The KMS client of boto3, as far as we use it."""
+    """The part of boto3's KMS client that Lepton uses."""
 
     def __init__(self) -> None:
         self.keys = [KeyHandle.generate()]
         self.failing = ""
 
     def encrypt(self, *, KeyId: str, Plaintext: bytes, EncryptionContext: dict[str, str]) -> dict[str, Any]:
-        self._maybe_fail()
+        self._raise_if_failing()
         blob = wrap_bytes(self.keys[-1], Plaintext, context={**EncryptionContext, "key": KeyId})
         return {"CiphertextBlob": bytes([len(self.keys)]) + blob}
 
     def decrypt(
         self, *, KeyId: str, CiphertextBlob: bytes, EncryptionContext: dict[str, str]
     ) -> dict[str, Any]:
-        self._maybe_fail()
+        self._raise_if_failing()
         try:
             key = self.keys[CiphertextBlob[0] - 1]
-            bound = {**EncryptionContext, "key": KeyId}
-            return {"Plaintext": unwrap_bytes(key, CiphertextBlob[1:], context=bound)}
+            context = {**EncryptionContext, "key": KeyId}
+            return {"Plaintext": unwrap_bytes(key, CiphertextBlob[1:], context=context)}
         except (DecryptionFailed, IndexError):
             raise FakeAwsError("InvalidCiphertextException") from None
 
@@ -95,7 +95,7 @@ class FakeAws:
         self.keys.append(KeyHandle.generate())
         return {"KeyId": KeyId}
 
-    def _maybe_fail(self) -> None:
+    def _raise_if_failing(self) -> None:
         if self.failing:
             raise FakeAwsError(self.failing)
 
@@ -111,7 +111,7 @@ def transit() -> Iterator[tuple[type[FakeTransit], int]]:
         thread.join()
 
 
-def _vault(port: int, token: str = VAULT_TOKEN) -> VaultKms:
+def _build_vault_kms(port: int, token: str = VAULT_TOKEN) -> VaultKms:
     return VaultKms(
         lambda: HTTPConnection("127.0.0.1", port, timeout=5),
         mount="team/transit",
@@ -125,12 +125,12 @@ def kms(request: pytest.FixtureRequest, tmp_path: Path, transit: tuple[type[Fake
     makers: dict[str, Callable[[], Kms]] = {
         "local": lambda: LocalKms(tmp_path / "eu.key"),
         "aws": lambda: AwsKms(FakeAws(), key_id="arn", failures=(FakeAwsError,)),
-        "vault": lambda: _vault(transit[1]),
+        "vault": lambda: _build_vault_kms(transit[1]),
     }
     return makers[request.param]()
 
 
-def test_what_was_wrapped_is_unwrapped(kms: Kms) -> None:
+def test_a_wrapped_secret_is_unwrapped(kms: Kms) -> None:
     blob = kms.wrap(SECRET, context=CONTEXT)
     assert SECRET not in blob
     assert kms.unwrap(blob, context=dict(reversed(CONTEXT.items()))) == SECRET
@@ -161,19 +161,19 @@ def test_after_a_rotation_old_and_new_blobs_unwrap(kms: Kms) -> None:
 def test_a_vault_that_refuses_or_fails_is_unavailable(
     transit: tuple[type[FakeTransit], int], status: int
 ) -> None:
-    blob = _vault(transit[1]).wrap(SECRET, context=CONTEXT)
+    blob = _build_vault_kms(transit[1]).wrap(SECRET, context=CONTEXT)
     transit[0].status = status
     with pytest.raises(KeyServiceUnavailable):
-        _vault(transit[1]).unwrap(blob, context=CONTEXT)
+        _build_vault_kms(transit[1]).unwrap(blob, context=CONTEXT)
 
 
 def test_a_wrong_vault_token_and_a_closed_port_are_unavailable(
     transit: tuple[type[FakeTransit], int],
 ) -> None:
     with pytest.raises(KeyServiceUnavailable):
-        _vault(transit[1], token="guessed").wrap(SECRET, context=CONTEXT)
+        _build_vault_kms(transit[1], token="guessed").wrap(SECRET, context=CONTEXT)
     with pytest.raises(KeyServiceUnavailable):
-        _vault(1).wrap(SECRET, context=CONTEXT)
+        _build_vault_kms(1).wrap(SECRET, context=CONTEXT)
 
 
 def test_an_aws_that_throttles_is_unavailable() -> None:
@@ -184,7 +184,7 @@ def test_an_aws_that_throttles_is_unavailable() -> None:
         kms.wrap(SECRET, context=CONTEXT)
 
 
-def test_urls_choose_the_service(tmp_path: Path) -> None:
+def test_the_url_selects_the_key_service(tmp_path: Path) -> None:
     assert isinstance(create_kms_from_url((tmp_path / "eu.key").as_uri()), LocalKms)
     assert isinstance(
         create_kms_from_url("vault://vault.example:8200/team/transit/eu", environ={"VAULT_TOKEN": "t"}),
@@ -214,6 +214,6 @@ def test_credentials_in_the_url_are_refused() -> None:
         create_kms_from_url("vault://user:secret@host/transit/eu", environ={})
 
 
-def test_a_vault_without_a_token_is_refused_at_the_start() -> None:
+def test_a_vault_without_a_token_is_refused() -> None:
     with pytest.raises(ValueError, match="VAULT_TOKEN"):
         create_kms_from_url("vault://host/transit/eu", environ={})

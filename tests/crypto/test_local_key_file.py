@@ -13,7 +13,7 @@ CONTEXT = {"tenant": "a"}
 SECRET = bytes(32)
 
 
-def test_the_file_is_made_at_first_use_for_its_owner_only(tmp_path: Path) -> None:
+def test_the_key_file_is_created_at_first_use_and_private(tmp_path: Path) -> None:
     LocalKms(tmp_path / "kms" / "eu.key").wrap(SECRET, context=CONTEXT)
     assert stat.S_IMODE((tmp_path / "kms" / "eu.key").stat().st_mode) == 0o600
     assert [path.name for path in (tmp_path / "kms").iterdir()] == ["eu.key"]
@@ -30,14 +30,14 @@ def test_a_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
         kms.wrap(SECRET, context=CONTEXT)
 
 
-def test_a_rotated_file_is_still_for_its_owner_only(tmp_path: Path) -> None:
+def test_a_rotated_key_file_is_private(tmp_path: Path) -> None:
     kms = LocalKms(tmp_path / "eu.key")
     kms.create_key_file()
     kms.rotate()
     assert stat.S_IMODE((tmp_path / "eu.key").stat().st_mode) == 0o600
 
 
-def test_unwrapping_never_makes_a_fresh_file_in_place_of_a_lost_one(tmp_path: Path) -> None:
+def test_unwrapping_does_not_create_a_missing_key_file(tmp_path: Path) -> None:
     kms = LocalKms(tmp_path / "eu.key")
     blob = kms.wrap(SECRET, context=CONTEXT)
     (tmp_path / "eu.key").unlink()
@@ -63,7 +63,7 @@ def test_a_broken_file_is_unavailable(tmp_path: Path, content: str) -> None:
         LocalKms(path).wrap(SECRET, context=CONTEXT)
 
 
-def test_first_uses_at_the_same_moment_agree_on_one_key(tmp_path: Path) -> None:
+def test_concurrent_first_uses_agree_on_one_key(tmp_path: Path) -> None:
     kms = LocalKms(tmp_path / "eu.key")
     with ThreadPoolExecutor(8) as threads:
         blobs = list(threads.map(lambda _: kms.wrap(SECRET, context=CONTEXT), range(32)))

@@ -10,49 +10,49 @@ from hypothesis import strategies as st
 from tenants.crypto import KeyHandle, Keyring, KeyringEntry, Purpose
 from tenants.crypto.pseudonyms import KeyedHash
 
-from .conftest import MakeKeyring, one_key_for_each_purpose
+from .conftest import MakeKeyring, generate_keys
 
 MATERIAL = bytes(range(32))
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5), st.sampled_from(["uid", "item", "event"]))
-def test_it_is_hmac_sha256_with_the_kind_in_front(values: list[bytes], kind: str) -> None:
+def test_a_pseudonym_is_hmac_sha256_of_kind_and_value(values: list[bytes], kind: str) -> None:
     label = bytes([len(kind)]) + kind.encode()
     expected = [hmac.digest(MATERIAL, label + value, "sha256")[:16] for value in values]
     assert KeyedHash(KeyHandle(MATERIAL)).hash_many(kind, values) == expected
 
 
-def test_kinds_are_kept_apart(keyring: Keyring) -> None:
+def test_kinds_have_different_pseudonyms(keyring: Keyring) -> None:
     assert keyring.derive_pseudonym("uid", "7") != keyring.derive_pseudonym("item", "7")
 
 
-def test_the_border_between_kind_and_value_counts(keyring: Keyring) -> None:
+def test_the_border_between_kind_and_value_changes_the_pseudonym(keyring: Keyring) -> None:
     assert keyring.derive_pseudonym("ui", "d7") != keyring.derive_pseudonym("uid", "7")
 
 
 def test_two_tenants_share_no_pseudonym(make_keyring: MakeKeyring) -> None:
-    first, second = (make_keyring(keys=one_key_for_each_purpose()) for _ in range(2))
-    assert first.derive_pseudonym("uid", "anna@example.org") != second.derive_pseudonym(
+    keyring_a, keyring_b = (make_keyring(keys=generate_keys()) for _ in range(2))
+    assert keyring_a.derive_pseudonym("uid", "anna@example.org") != keyring_b.derive_pseudonym(
         "uid", "anna@example.org"
     )
 
 
-def test_composed_and_decomposed_letters_are_the_same_person(keyring: Keyring) -> None:
+def test_composed_and_decomposed_letters_have_equal_pseudonyms(keyring: Keyring) -> None:
     assert keyring.derive_pseudonym("uid", "Jose\u0301") == keyring.derive_pseudonym("uid", " Jos\u00e9\n")
 
 
-def test_case_is_kept(keyring: Keyring) -> None:
+def test_case_changes_the_pseudonym(keyring: Keyring) -> None:
     assert keyring.derive_pseudonym("uid", "Anna") != keyring.derive_pseudonym("uid", "anna")
 
 
-def test_many_equals_one_by_one(keyring: Keyring) -> None:
+def test_pseudonyms_of_a_batch_equal_single_pseudonyms(keyring: Keyring) -> None:
     values = ["a", "用户", "", "x" * 1_000]
     assert keyring.derive_pseudonyms("uid", values) == [
         keyring.derive_pseudonym("uid", value) for value in values
     ]
 
 
-def test_pseudonym_and_tombstone_use_their_own_keys(keyring: Keyring) -> None:
+def test_pseudonym_and_tombstone_use_different_keys(keyring: Keyring) -> None:
     pseudonym = keyring.derive_pseudonym("uid", "anna")
     assert len(keyring.derive_tombstone(pseudonym)) == 32
     assert keyring.derive_tombstone(pseudonym)[:16] != pseudonym
@@ -68,14 +68,14 @@ def test_a_hashing_key_seals_nothing() -> None:
 
 
 def test_a_digest_recognises_equal_bytes_of_this_tenant_and_use_only(make_keyring: MakeKeyring) -> None:
-    first, second = (make_keyring(keys=one_key_for_each_purpose()) for _ in range(2))
+    keyring_a, keyring_b = (make_keyring(keys=generate_keys()) for _ in range(2))
     assert (
-        first.compute_digest("batch", b"x")
-        == first.compute_digest("batch", b"x")
-        != first.compute_digest("batch", b" x")
+        keyring_a.compute_digest("batch", b"x")
+        == keyring_a.compute_digest("batch", b"x")
+        != keyring_a.compute_digest("batch", b" x")
     )
-    assert first.compute_digest("batch", b"x") not in (
-        second.compute_digest("batch", b"x"),
-        first.compute_digest("item", b"x"),
-        first.derive_pseudonym("batch", "x"),
+    assert keyring_a.compute_digest("batch", b"x") not in (
+        keyring_b.compute_digest("batch", b"x"),
+        keyring_a.compute_digest("item", b"x"),
+        keyring_a.derive_pseudonym("batch", "x"),
     )

@@ -5,7 +5,7 @@ from tenants.crypto.signing import Signer, verify_signature
 SIGNER = Signer(bytes(32))
 
 
-def test_a_signature_verifies_and_names_its_key() -> None:
+def test_a_signature_verifies_and_has_a_key_id() -> None:
     assert verify_signature(b"body", SIGNER.sign(b"body"), public_key=SIGNER.public_key)
     assert len(SIGNER.key_id) == 16
 

@@ -20,31 +20,33 @@ from tenants.errors import DecryptionFailed
 
 from .conftest import MakeKeyring
 
-PLACE = StreamContext(purpose=Purpose.MODEL, version="7", name="model.safetensors")
+STREAM_CONTEXT = StreamContext(purpose=Purpose.MODEL, version="7", name="model.safetensors")
 CONTENT = urandom(3 * SEGMENT_BYTES + 17)
 
 
-def _sealed(keyring: Keyring, content: bytes, place: StreamContext = PLACE) -> bytes:
-    return b"".join(seal_segments(keyring, BytesIO(content), stream_context=place))
+def _seal(keyring: Keyring, content: bytes, stream_context: StreamContext = STREAM_CONTEXT) -> bytes:
+    return b"".join(seal_segments(keyring, BytesIO(content), stream_context=stream_context))
 
 
-def _opened(keyring: Keyring, blob: bytes, place: StreamContext = PLACE) -> bytes:
-    return b"".join(open_segments(keyring, BytesIO(blob), stream_context=place))
+def _open(keyring: Keyring, blob: bytes, stream_context: StreamContext = STREAM_CONTEXT) -> bytes:
+    return b"".join(open_segments(keyring, BytesIO(blob), stream_context=stream_context))
 
 
-def _parts(blob: bytes) -> tuple[bytes, list[bytes]]:
+def _split(blob: bytes) -> tuple[bytes, list[bytes]]:
     head = blob[:24]
-    return head, [blob[at : at + SEALED_SEGMENT_BYTES] for at in range(24, len(blob), SEALED_SEGMENT_BYTES)]
+    return head, [
+        blob[index : index + SEALED_SEGMENT_BYTES] for index in range(24, len(blob), SEALED_SEGMENT_BYTES)
+    ]
 
 
 @pytest.mark.parametrize(
     "size", [0, 1, SEGMENT_BYTES - 1, SEGMENT_BYTES, SEGMENT_BYTES + 1, 2 * SEGMENT_BYTES]
 )
-def test_any_length_comes_back(keyring: Keyring, size: int) -> None:
-    assert _opened(keyring, _sealed(keyring, CONTENT[:size])) == CONTENT[:size]
+def test_streams_of_any_length_are_decrypted(keyring: Keyring, size: int) -> None:
+    assert _open(keyring, _seal(keyring, CONTENT[:size])) == CONTENT[:size]
 
 
-class Dribble(RawIOBase):
+class ShortReads(RawIOBase):
     """Returns at most 65,537 bytes per read, like a socket."""
 
     def __init__(self, content: bytes) -> None:
@@ -54,13 +56,13 @@ class Dribble(RawIOBase):
         return self._source.read(min(size, 65_537))
 
 
-def test_short_reads_of_the_source_change_nothing(keyring: Keyring) -> None:
-    source = Dribble(_sealed(keyring, CONTENT))
-    opened = open_segments(keyring, source, stream_context=PLACE)  # type: ignore[arg-type]
+def test_short_reads_of_the_source_are_handled(keyring: Keyring) -> None:
+    source = ShortReads(_seal(keyring, CONTENT))
+    opened = open_segments(keyring, source, stream_context=STREAM_CONTEXT)  # type: ignore[arg-type]
     assert b"".join(opened) == CONTENT
 
 
-REARRANGED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
+REARRANGEMENTS: dict[str, Callable[[list[bytes]], list[bytes]]] = {
     "reordered": lambda chunks: [chunks[1], chunks[0], *chunks[2:]],
     "last chunk cut": lambda chunks: chunks[:-1],
     "all chunks cut": lambda _: [],
@@ -73,69 +75,69 @@ REARRANGED: dict[str, Callable[[list[bytes]], list[bytes]]] = {
 }
 
 
-@pytest.mark.parametrize("attack", REARRANGED)
+@pytest.mark.parametrize("attack", REARRANGEMENTS)
 def test_chunks_cannot_be_rearranged_or_cut(keyring: Keyring, attack: str) -> None:
-    head, chunks = _parts(_sealed(keyring, CONTENT))
+    head, chunks = _split(_seal(keyring, CONTENT))
     with pytest.raises(DecryptionFailed):
-        _opened(keyring, head + b"".join(REARRANGED[attack](chunks)))
+        _open(keyring, head + b"".join(REARRANGEMENTS[attack](chunks)))
 
 
-def test_a_cut_at_a_chunk_border_is_seen_by_the_last_flag(keyring: Keyring) -> None:
-    head, chunks = _parts(_sealed(keyring, CONTENT[: 2 * SEGMENT_BYTES]))
+def test_a_cut_at_a_chunk_border_is_detected_by_the_last_flag(keyring: Keyring) -> None:
+    head, chunks = _split(_seal(keyring, CONTENT[: 2 * SEGMENT_BYTES]))
     with pytest.raises(DecryptionFailed):
-        _opened(keyring, head + chunks[0])
+        _open(keyring, head + chunks[0])
 
 
 def test_a_chunk_of_another_sealing_of_the_same_file_is_refused(keyring: Keyring) -> None:
-    head, chunks = _parts(_sealed(keyring, CONTENT))
-    _, other_chunks = _parts(_sealed(keyring, CONTENT))
+    head, chunks = _split(_seal(keyring, CONTENT))
+    _, other_chunks = _split(_seal(keyring, CONTENT))
     with pytest.raises(DecryptionFailed):
-        _opened(keyring, head + b"".join([other_chunks[0], *chunks[1:]]))
+        _open(keyring, head + b"".join([other_chunks[0], *chunks[1:]]))
 
 
 @pytest.mark.parametrize(
-    "elsewhere",
+    "other_context",
     [
-        replace(PLACE, version="8"),
-        replace(PLACE, name="other.safetensors"),
-        replace(PLACE, purpose=Purpose.RECEIPT),
+        replace(STREAM_CONTEXT, version="8"),
+        replace(STREAM_CONTEXT, name="other.safetensors"),
+        replace(STREAM_CONTEXT, purpose=Purpose.RECEIPT),
     ],
     ids=["another version", "another file", "another purpose"],
 )
-def test_a_stream_opens_only_in_its_own_context(keyring: Keyring, elsewhere: StreamContext) -> None:
+def test_a_stream_opens_only_in_its_own_context(keyring: Keyring, other_context: StreamContext) -> None:
     with pytest.raises(DecryptionFailed):
-        _opened(keyring, _sealed(keyring, b"x"), elsewhere)
+        _open(keyring, _seal(keyring, b"x"), other_context)
 
 
 def test_another_tenant_or_region_with_the_same_keys_is_refused(make_keyring: MakeKeyring) -> None:
     keyring = make_keyring()
     for other in (make_keyring(), make_keyring(region="cn", tenant=keyring.tenant)):
         with pytest.raises(DecryptionFailed):
-            _opened(other, _sealed(keyring, b"x"))
+            _open(other, _seal(keyring, b"x"))
 
 
-@pytest.mark.parametrize("at", [0, 3, 4, 7, 8, 23, 24, 35, 36, 42, -1])
-def test_a_flipped_bit_anywhere_is_refused(keyring: Keyring, at: int) -> None:
-    blob = bytearray(_sealed(keyring, b"weights"))
-    blob[at] ^= 1
+@pytest.mark.parametrize("index", [0, 3, 4, 7, 8, 23, 24, 35, 36, 42, -1])
+def test_a_flipped_bit_anywhere_is_refused(keyring: Keyring, index: int) -> None:
+    blob = bytearray(_seal(keyring, b"weights"))
+    blob[index] ^= 1
     with pytest.raises(DecryptionFailed):
-        _opened(keyring, bytes(blob))
+        _open(keyring, bytes(blob))
 
 
 def test_every_truncation_of_a_short_stream_is_refused(keyring: Keyring) -> None:
-    blob = _sealed(keyring, b"weights")
+    blob = _seal(keyring, b"weights")
     for size in range(len(blob)):
         with pytest.raises(DecryptionFailed):
-            _opened(keyring, blob[:size])
-    assert _opened(keyring, blob) == b"weights"
+            _open(keyring, blob[:size])
+    assert _open(keyring, blob) == b"weights"
 
 
-def test_a_nameless_stream_is_a_mistake_of_the_caller() -> None:
+def test_a_stream_without_a_version_raises_value_error() -> None:
     with pytest.raises(ValueError, match="bound to its version"):
         StreamContext(purpose=Purpose.MODEL, version="", name="x")
 
 
-class Zeros(RawIOBase):
+class ZeroStream(RawIOBase):
     """64 MiB of zeros that are never in memory at once."""
 
     def __init__(self) -> None:
@@ -150,7 +152,7 @@ class Zeros(RawIOBase):
 def test_memory_stays_bounded_whatever_the_length(keyring: Keyring) -> None:
     tracemalloc.start()
     written = 0
-    for segment in seal_segments(keyring, Zeros(), stream_context=PLACE):  # type: ignore[arg-type]
+    for segment in seal_segments(keyring, ZeroStream(), stream_context=STREAM_CONTEXT):  # type: ignore[arg-type]
         written += len(segment)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

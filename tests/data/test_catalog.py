@@ -9,32 +9,32 @@ from tenants.errors import NotFound, TooLarge
 from tenants.scope import scope
 
 
-def put(tenant, actor, *items: ItemInput):
+def upsert(tenant, actor, *items: ItemInput):
     with scope(tenant, actor=actor) as s:
         return upsert_items(s, items)
 
 
-def test_an_upsert_says_what_it_did(tenant, actor):
-    first_page = put(tenant, actor, ItemInput(id="a"), ItemInput(id="b"))
-    second = put(tenant, actor, ItemInput(id="a"), ItemInput(id="b", title="B"), ItemInput(id="c"))
-    assert (first_page.created, first_page.updated, first_page.unchanged) == (2, 0, 0)
-    assert (second.created, second.updated, second.unchanged) == (1, 1, 1)
+def test_an_upsert_returns_the_number_of_created_updated_and_unchanged_items(tenant, actor):
+    first_result = upsert(tenant, actor, ItemInput(id="a"), ItemInput(id="b"))
+    second_result = upsert(tenant, actor, ItemInput(id="a"), ItemInput(id="b", title="B"), ItemInput(id="c"))
+    assert (first_result.created, first_result.updated, first_result.unchanged) == (2, 0, 0)
+    assert (second_result.created, second_result.updated, second_result.unchanged) == (1, 1, 1)
 
 
-def test_an_item_comes_back_as_it_was_sent(tenant, actor):
+def test_an_item_is_read_as_it_was_sent(tenant, actor):
     entry = ItemInput(id="käse 奶酪", title="Käse", price=2.5, categories=["food"], attributes={"fat": 40})
-    put(tenant, actor, entry)
+    upsert(tenant, actor, entry)
     with scope(tenant, actor=actor) as s:
         assert catalog.get_item(s, "käse 奶酪").item == entry
 
 
-def test_an_id_twice_in_a_batch_is_taken_once(tenant, actor):
-    result = put(tenant, actor, ItemInput(id="a", title="first"), ItemInput(id=" a ", title="second"))
+def test_a_repeated_id_in_a_batch_is_rejected(tenant, actor):
+    result = upsert(tenant, actor, ItemInput(id="a", title="first"), ItemInput(id=" a ", title="second"))
     assert [(error.row, error.code) for error in result.rejected] == [(1, "repeated_id")]
 
 
 def test_a_retired_item_is_not_live_and_can_be_restored(tenant, actor):
-    put(tenant, actor, ItemInput(id="a"))
+    upsert(tenant, actor, ItemInput(id="a"))
     with scope(tenant, actor=actor) as s:
         retire_item(s, "a")
         assert not catalog.get_item(s, "a").live
@@ -43,8 +43,8 @@ def test_a_retired_item_is_not_live_and_can_be_restored(tenant, actor):
 
 
 def test_every_change_has_a_later_version(tenant, actor):
-    put(tenant, actor, ItemInput(id="a"))
-    put(tenant, actor, ItemInput(id="b"))
+    upsert(tenant, actor, ItemInput(id="a"))
+    upsert(tenant, actor, ItemInput(id="b"))
     with scope(tenant, actor=actor) as s:
         retire_item(s, "a")
     with scope(tenant, actor=actor) as s:
@@ -52,8 +52,8 @@ def test_every_change_has_a_later_version(tenant, actor):
     assert [(change.item.id, change.live) for change in changes] == [("b", True), ("a", False)]
 
 
-def test_pages_give_every_item_once(tenant, actor):
-    put(tenant, actor, *(ItemInput(id=f"i{n}") for n in range(5)))
+def test_pages_contain_every_item_once(tenant, actor):
+    upsert(tenant, actor, *(ItemInput(id=f"i{n}") for n in range(5)))
     with scope(tenant, actor=actor) as s:
         first_page, after = catalog.list_items(s, limit=3)
         next_page, end = catalog.list_items(s, limit=3, after=after or 0)
@@ -62,20 +62,20 @@ def test_pages_give_every_item_once(tenant, actor):
 
 
 def test_search_compares_titles_without_case(tenant, actor):
-    put(tenant, actor, ItemInput(id="a", title="Blue Mug"), ItemInput(id="b", title="Plate"))
+    upsert(tenant, actor, ItemInput(id="a", title="Blue Mug"), ItemInput(id="b", title="Plate"))
     with scope(tenant, actor=actor) as s:
         assert [view.item.id for view in catalog.list_items(s, search="mug")[0]] == ["a"]
 
 
 def test_a_foreign_id_is_not_found(tenant, stranger_tenant, actor):
-    put(tenant, actor, ItemInput(id="a"))
+    upsert(tenant, actor, ItemInput(id="a"))
     with scope(stranger_tenant, actor=actor) as s, pytest.raises(NotFound):
         catalog.get_item(s, "a")
 
 
 def test_both_tenants_may_use_the_same_id(tenant, stranger_tenant, actor):
-    put(tenant, actor, ItemInput(id="a", title="ours"))
-    assert put(stranger_tenant, actor, ItemInput(id="a", title="theirs")).created == 1
+    upsert(tenant, actor, ItemInput(id="a", title="ours"))
+    assert upsert(stranger_tenant, actor, ItemInput(id="a", title="theirs")).created == 1
 
 
 def test_more_than_a_thousand_items_are_refused(tenant, actor):

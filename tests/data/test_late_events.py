@@ -1,4 +1,4 @@
-"""Events that come late, again or too old find their place when chunks merge."""
+"""Late and repeated events are put in order when chunks merge."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tenants.scope import scope
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-def view(second: int, **fields: object) -> EventInput:
-    """`second` counts back from now."""
+def build_view(second: int, **fields: object) -> EventInput:
+    """A view that happened `second` seconds ago."""
     return EventInput(
         **{"item_id": "mug", "kind": "view", "profile_id": "ann", "at": NOW - timedelta(seconds=second)}
         | fields
@@ -32,29 +32,31 @@ def merge(tenant, actor) -> int:
         return merge_profiles(s, [derive_profile_key(s, "ann")]).repeats
 
 
-def chunks(tenant, actor) -> list[tuple[int, datetime, datetime]]:
+def list_chunks(tenant, actor) -> list[tuple[int, datetime, datetime]]:
     sql = "SELECT count, first_at, last_at FROM data_timeline WHERE tenant_id = %s ORDER BY profile_key, seq"
     with scope(tenant, actor=actor) as s:
         return s.cursor().execute(sql, (tenant.id,)).fetchall()
 
 
-def settle(tenant, actor) -> None:
-    """One settled chunk and a rest of 88, from 2,000 to 1,401 seconds ago."""
-    send(tenant, actor, *(view(2000 - n, id=f"e{n}") for n in range(600)))
+def fill_one_chunk(tenant, actor) -> None:
+    """One full chunk and one with 88 events, from 2,000 to 1,401 seconds ago."""
+    send(tenant, actor, *(build_view(2000 - n, id=f"e{n}") for n in range(600)))
     merge(tenant, actor)
-    assert [count for count, *_ in chunks(tenant, actor)] == [512, 88]
+    assert [count for count, *_ in list_chunks(tenant, actor)] == [512, 88]
 
 
-def test_ingest_writes_no_settled_chunk(tenant, actor, mugs):
-    send(tenant, actor, *(view(n) for n in range(1000)))
-    assert [count for count, *_ in chunks(tenant, actor)] == [511, 489]
+def test_ingest_writes_no_full_chunk(tenant, actor, mugs):
+    send(tenant, actor, *(build_view(n) for n in range(1000)))
+    assert [count for count, *_ in list_chunks(tenant, actor)] == [511, 489]
 
 
-def test_a_repeat_of_an_event_in_a_settled_chunk_is_dropped_and_uncounted(tenant, actor, mugs):
-    settle(tenant, actor)
-    send(tenant, actor, view(2000, id="e0"), view(1000, id="new"))
+def test_a_repeat_of_an_event_in_a_full_chunk_is_dropped_and_subtracted_from_the_counters(
+    tenant, actor, mugs
+):
+    fill_one_chunk(tenant, actor)
+    send(tenant, actor, build_view(2000, id="e0"), build_view(1000, id="new"))
     assert merge(tenant, actor) == 1
-    assert sum(count for count, *_ in chunks(tenant, actor)) == 601
+    assert sum(count for count, *_ in list_chunks(tenant, actor)) == 601
     with scope(tenant, actor=actor) as s:
         assert (
             sum(
@@ -64,11 +66,11 @@ def test_a_repeat_of_an_event_in_a_settled_chunk_is_dropped_and_uncounted(tenant
         )
 
 
-def test_late_events_move_to_their_place_in_time(tenant, actor, mugs):
-    settle(tenant, actor)
-    send(tenant, actor, *(view(3000 - n) for n in range(500)))
+def test_late_events_are_sorted_by_time(tenant, actor, mugs):
+    fill_one_chunk(tenant, actor)
+    send(tenant, actor, *(build_view(3000 - n) for n in range(500)))
     merge(tenant, actor)
-    times = [time for _, first_at, last_at in chunks(tenant, actor) for time in (first_at, last_at)]
+    times = [time for _, first_at, last_at in list_chunks(tenant, actor) for time in (first_at, last_at)]
     assert times == sorted(times)
     with scope(tenant, actor=actor) as s:
         assert (
@@ -79,7 +81,7 @@ def test_late_events_move_to_their_place_in_time(tenant, actor, mugs):
 
 def test_the_attributed_count_of_a_repeat_is_corrected(tenant, actor, mugs):
     for second in (5, 6):
-        send(tenant, actor, view(second, id="same", recommendation_id="r1"))
+        send(tenant, actor, build_view(second, id="same", recommendation_id="r1"))
     merge(tenant, actor)
     with scope(tenant, actor=actor) as s:
         rows = counters.list_daily_counts(s, NOW.date() - timedelta(days=1), NOW.date())
@@ -89,22 +91,22 @@ def test_the_attributed_count_of_a_repeat_is_corrected(tenant, actor, mugs):
     assert totals == {"events": 1, "attributed": 1}
 
 
-def test_a_few_newcomers_do_not_rewrite_a_large_rest(tenant, actor, mugs):
-    send(tenant, actor, *(view(n) for n in range(100)))
+def test_a_few_new_chunks_do_not_trigger_a_merge_with_a_large_one(tenant, actor, mugs):
+    send(tenant, actor, *(build_view(n) for n in range(100)))
     for n in range(4):
-        send(tenant, actor, view(n))
+        send(tenant, actor, build_view(n))
     with scope(tenant, actor=actor) as s:
         assert find_merge_candidates(s) == []
     for n in range(50):
-        send(tenant, actor, view(n))
+        send(tenant, actor, build_view(n))
     with scope(tenant, actor=actor) as s:
         assert find_merge_candidates(s) == [derive_profile_key(s, "ann")]
 
 
-def test_candidates_go_on_after_a_key(tenant, actor, mugs):
+def test_candidates_continue_after_a_key(tenant, actor, mugs):
     for name in ("ann", "bob"):
         for n in range(4):
-            send(tenant, actor, view(n, profile_id=name))
+            send(tenant, actor, build_view(n, profile_id=name))
     with scope(tenant, actor=actor) as s:
         both = find_merge_candidates(s)
         assert len(both) == 2
@@ -112,9 +114,9 @@ def test_candidates_go_on_after_a_key(tenant, actor, mugs):
         assert find_merge_candidates(s, after=both[1]) == []
 
 
-def test_a_hot_profile_says_that_more_is_waiting(tenant, actor, mugs):
+def test_a_profile_with_remaining_chunks_is_returned_as_unfinished(tenant, actor, mugs):
     for n in range(MAX_CHUNKS + 3):
-        send(tenant, actor, view(n))
+        send(tenant, actor, build_view(n))
     with scope(tenant, actor=actor) as s:
         assert merge_profiles(s, [derive_profile_key(s, "ann")]).unfinished_keys
     with scope(tenant, actor=actor) as s:
@@ -124,10 +126,10 @@ def test_a_hot_profile_says_that_more_is_waiting(tenant, actor, mugs):
         )
 
 
-def test_a_merge_between_two_pages_of_a_scan_neither_hides_nor_doubles(tenant, actor, mugs):
+def test_a_merge_between_two_pages_of_a_scan_hides_and_duplicates_no_event(tenant, actor, mugs):
     for name in ("ann", "bob"):
         for n in range(4):
-            send(tenant, actor, view(n, profile_id=name, item_id="cup"))
+            send(tenant, actor, build_view(n, profile_id=name, item_id="cup"))
     pages = timeline.scan_histories(tenant, actor=actor, page_size=6)
     first_key, first_at = next(pages)
     with scope(tenant, actor=actor) as s:

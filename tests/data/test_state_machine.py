@@ -1,4 +1,4 @@
-"""Ingest, merge, train, publish, roll back, erase, export, retention, in any order, against the reference model."""
+"""Operations in any order agree with the reference model: ingest, merge, train, publish, roll back, erase, export, retention."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.data.machine import Space
+from tests.data.state_machine import TenantStateMachine
 
 
 @pytest.mark.timeout(3600)
 @pytest.mark.proof(row=26)
 def test_any_order_of_operations_agrees_with_the_reference(make_tenant, actor, scale, figure):
-    class OfThisRun(Space):
+    class RecordedStateMachine(TenantStateMachine):
         examples = steps = 0
 
         def open(self):
@@ -23,9 +23,9 @@ def test_any_order_of_operations_agrees_with_the_reference(make_tenant, actor, s
             type(self).steps += 1
             return super().check_invariants(*args, **kwargs)
 
-    OfThisRun.actor = actor
+    RecordedStateMachine.actor = actor
     run_state_machine_as_test(
-        OfThisRun,
+        RecordedStateMachine,
         settings=settings(
             max_examples=scale(10, 150),
             stateful_step_count=scale(25, 40),
@@ -36,4 +36,8 @@ def test_any_order_of_operations_agrees_with_the_reference(make_tenant, actor, s
             suppress_health_check=list(HealthCheck),
         ),
     )
-    assert figure("steps of the state machine that agreed", OfThisRun.steps, passes=OfThisRun.steps > 50)
+    assert figure(
+        "steps of the state machine that agreed",
+        RecordedStateMachine.steps,
+        passes=RecordedStateMachine.steps > 50,
+    )

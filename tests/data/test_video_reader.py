@@ -34,7 +34,7 @@ FakeDecoder = Callable[[str], None]
 
 
 @pytest.fixture(autouse=True)
-def no_resources_are_leaked() -> Iterator[None]:
+def check_resources() -> Iterator[None]:
     process = psutil.Process()
     children, files = set(process.children()), process.num_fds()
     yield
@@ -54,27 +54,27 @@ def fake_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDecoder
     return install
 
 
-def rejection_code() -> str:
+def get_rejection_code() -> str:
     with pytest.raises(Invalid) as rejection:
         reencode_image(make_clip(), MP4)
     return rejection.value.errors[0].code
 
 
-def test_a_decoder_that_never_ends_is_killed(
+def test_a_decoder_that_exceeds_the_deadline_is_killed(
     fake_decoder: FakeDecoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(videos, "DEADLINE_SECONDS", 0.5)
     fake_decoder("import time\ntime.sleep(60)")
-    began = time.monotonic()
-    assert rejection_code() == "slow_video"
-    assert time.monotonic() - began < 5
+    start = time.monotonic()
+    assert get_rejection_code() == "slow_video"
+    assert time.monotonic() - start < 5
 
 
 def test_a_decoder_that_exceeds_its_cpu_time_is_killed(fake_decoder: FakeDecoder) -> None:
     fake_decoder(READY + "while True: pass")
-    began = time.monotonic()
-    assert rejection_code() == "slow_video"
-    assert time.monotonic() - began < 10
+    start = time.monotonic()
+    assert get_rejection_code() == "slow_video"
+    assert time.monotonic() - start < 10
 
 
 def test_a_decoder_that_is_killed_halfway_is_a_rejection(fake_decoder: FakeDecoder) -> None:
@@ -89,7 +89,7 @@ def test_a_decoder_that_is_killed_halfway_is_a_rejection(fake_decoder: FakeDecod
     fake_decoder("import time\ntime.sleep(60)")
     killer = threading.Thread(target=kill)
     killer.start()
-    assert rejection_code() == "broken_image"
+    assert get_rejection_code() == "broken_image"
     killer.join()
 
 
@@ -99,28 +99,28 @@ def test_a_decoder_that_does_not_start_is_an_internal_error(fake_decoder: FakeDe
         reencode_image(make_clip(), MP4)
 
 
-def output(magic: bytes, frames: int, width: int, height: int, pixels: int) -> bytes:
+def build_output(magic: bytes, frames: int, width: int, height: int, pixels: int) -> bytes:
     return struct.pack("<4sBHH", magic, frames, width, height) + bytes(pixels)
 
 
 INVALID_OUTPUTS = {
     "nothing": b"",
     "half a head": b"film\x01",
-    "another magic": output(b"lmif", 1, 2, 2, 12),
-    "no frame": output(b"film", 0, 2, 2, 0),
-    "five frames": output(b"film", 5, 2, 2, 60),
-    "no width": output(b"film", 1, 0, 2, 0),
-    "too wide": output(b"film", 1, MAX_STORED_SIDE + 1, 1, 3 * (MAX_STORED_SIDE + 1)),
-    "a side of 65,535": output(b"film", 4, 65_535, 65_535, 64),
-    "a byte too few": output(b"film", 1, 2, 2, 11),
-    "a byte too many": output(b"film", 1, 2, 2, 13),
+    "another magic": build_output(b"lmif", 1, 2, 2, 12),
+    "no frame": build_output(b"film", 0, 2, 2, 0),
+    "five frames": build_output(b"film", 5, 2, 2, 60),
+    "no width": build_output(b"film", 1, 0, 2, 0),
+    "too wide": build_output(b"film", 1, MAX_STORED_SIDE + 1, 1, 3 * (MAX_STORED_SIDE + 1)),
+    "a side of 65,535": build_output(b"film", 4, 65_535, 65_535, 64),
+    "a byte too few": build_output(b"film", 1, 2, 2, 11),
+    "a byte too many": build_output(b"film", 1, 2, 2, 13),
 }
 
 
-@pytest.mark.parametrize("written", INVALID_OUTPUTS.values(), ids=list(INVALID_OUTPUTS))
-def test_invalid_output_of_the_decoder_is_rejected(written: bytes, fake_decoder: FakeDecoder) -> None:
-    fake_decoder(f"import sys\nsys.stdout.buffer.write({written!r})")
-    assert rejection_code() == "broken_image"
+@pytest.mark.parametrize("output", INVALID_OUTPUTS.values(), ids=list(INVALID_OUTPUTS))
+def test_invalid_output_of_the_decoder_is_rejected(output: bytes, fake_decoder: FakeDecoder) -> None:
+    fake_decoder(f"import sys\nsys.stdout.buffer.write({output!r})")
+    assert get_rejection_code() == "broken_image"
 
 
 def test_the_decoder_gets_none_of_the_settings(
@@ -128,10 +128,10 @@ def test_the_decoder_gets_none_of_the_settings(
 ) -> None:
     monkeypatch.setenv("LEPTON_SECRET_KEY", "a secret")
     fake_decoder("import os, sys\nsys.exit(3 if 'LEPTON_SECRET_KEY' in os.environ else 5)")
-    assert rejection_code() == "broken_image"
+    assert get_rejection_code() == "broken_image"
 
 
-def ends_with(code: str, folder: Path) -> int:
+def run_attempt(code: str, folder: Path) -> int:
     """Returns 7 if the attempt is denied, 0 if it succeeds."""
     attempt = f"try:\n    {code}\nexcept (OSError, MemoryError):\n    os._exit(7)\nos._exit(0)"
     with (folder / "output").open("wb") as out:
@@ -151,32 +151,32 @@ ATTEMPTS = {
 
 @pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=list(ATTEMPTS))
 def test_the_decoder_can_only_read_and_write_its_files(attempt: str, tmp_path: Path) -> None:
-    assert ends_with(attempt, tmp_path) == 7
+    assert run_attempt(attempt, tmp_path) == 7
 
 
-def test_the_decoder_can_use_what_it_needs(tmp_path: Path) -> None:
-    assert ends_with("os.write(1, bytes(1000)); bytearray(2**28)", tmp_path) == 0
+def test_the_decoder_can_write_output_and_allocate_memory(tmp_path: Path) -> None:
+    assert run_attempt("os.write(1, bytes(1000)); bytearray(2**28)", tmp_path) == 0
 
 
 def test_a_list_of_files_opens_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if the signature were not checked and FFmpeg recognised the playlist."""
-    film, listing = tmp_path / "film.mp4", tmp_path / "listing.txt"
-    film.write_bytes(make_clip())
-    listing.write_text(f"ffconcat version 1.0\nfile '{film}'\n")
+    clip, listing = tmp_path / "film.mp4", tmp_path / "listing.txt"
+    clip.write_bytes(make_clip())
+    listing.write_text(f"ffconcat version 1.0\nfile '{clip}'\n")
     monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "input_format;concat|safe;0")
-    unguarded = cv2.VideoCapture(str(listing), cv2.CAP_FFMPEG)
-    assert unguarded.read()[0]
-    unguarded.release()
-    unchecked = replace(
+    unrestricted_capture = cv2.VideoCapture(str(listing), cv2.CAP_FFMPEG)
+    assert unrestricted_capture.read()[0]
+    unrestricted_capture.release()
+    permissive_container = replace(
         CONTAINERS[MP4], demuxer="concat|safe;0", has_signature=lambda _: True, is_whole=lambda _: True
     )
-    monkeypatch.setitem(CONTAINERS, MP4, unchecked)
+    monkeypatch.setitem(CONTAINERS, MP4, permissive_container)
     with pytest.raises(Invalid) as rejection:
         reencode_image(listing.read_bytes(), MP4)
     assert rejection.value.errors[0].code == "broken_image"
 
 
-def test_a_second_video_is_asked_to_come_again() -> None:
+def test_a_concurrent_video_is_refused_with_retry() -> None:
     with Path(video_decoder.__file__).open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(QuotaExceeded, match="again"):

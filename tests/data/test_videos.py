@@ -1,4 +1,4 @@
-"""Which frames of an uploaded video are kept, and which videos are refused."""
+"""Uploaded videos become a few frames or are rejected."""
 
 from __future__ import annotations
 
@@ -26,82 +26,82 @@ SECRET = b"a secret place"
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
 
 
-def frames_of(picture: EncodedImage) -> list[Image.Image]:
-    image = Image.open(io.BytesIO(picture.content))
-    assert Image.MIME[image.format or ""] == picture.content_type
-    shades = []
+def load_frames(encoded_image: EncodedImage) -> list[Image.Image]:
+    image = Image.open(io.BytesIO(encoded_image.content))
+    assert Image.MIME[image.format or ""] == encoded_image.content_type
+    frames = []
     for position in range(getattr(image, "n_frames", 1)):
         image.seek(position)
-        shades.append(image.convert("RGB"))
-    return shades
+        frames.append(image.convert("RGB"))
+    return frames
 
 
-def shades(picture: EncodedImage) -> list[int]:
-    return [int(np.asarray(frame).mean()) for frame in frames_of(picture)]
+def measure_shades(encoded_image: EncodedImage) -> list[int]:
+    return [int(np.asarray(frame).mean()) for frame in load_frames(encoded_image)]
 
 
-def refusal(content: bytes, said: str = MP4) -> Invalid:
-    with pytest.raises(Invalid) as refused:
-        reencode_image(content, said)
-    return refused.value
+def reject_video(content: bytes, media_type: str = MP4) -> Invalid:
+    with pytest.raises(Invalid) as rejection:
+        reencode_image(content, media_type)
+    return rejection.value
 
 
-@pytest.mark.parametrize("kind", CODINGS)
-def test_four_frames_are_kept_from_the_middle_of_each_quarter(kind: str) -> None:
-    picture = reencode_image(make_clip(kind), get_media_type(kind))
-    assert picture.content_type == "image/webp"
+@pytest.mark.parametrize("coding", CODINGS)
+def test_four_frames_are_stored_from_the_middles_of_quarters(coding: str) -> None:
+    encoded_image = reencode_image(make_clip(coding), get_media_type(coding))
+    assert encoded_image.content_type == "image/webp"
     expected = [position * 255 // 40 for position in (5, 15, 25, 35)]
-    assert np.abs(np.subtract(shades(picture), expected)).max() <= 8
+    assert np.abs(np.subtract(measure_shades(encoded_image), expected)).max() <= 8
 
 
 def test_h264_with_sound_is_read() -> None:
-    assert np.abs(np.subtract(shades(reencode_image(H264, MP4)), [31, 95, 159, 223])).max() <= 8
+    assert np.abs(np.subtract(measure_shades(reencode_image(H264, MP4)), [31, 95, 159, 223])).max() <= 8
 
 
-@pytest.mark.parametrize(("frames", "found"), [(1, 1), (2, 2), (3, 3), (4, 4)])
-def test_a_short_clip_has_as_many_as_there_are(frames: int, found: int) -> None:
-    picture = reencode_image(make_clip("vp9.webm", frames), "video/webm")
-    assert len(frames_of(picture)) == found
-    assert (picture.content_type == "image/jpeg") == (found == 1)
+@pytest.mark.parametrize(("frames", "expected_frames"), [(1, 1), (2, 2), (3, 3), (4, 4)])
+def test_all_frames_of_a_short_clip_are_stored(frames: int, expected_frames: int) -> None:
+    encoded_image = reencode_image(make_clip("vp9.webm", frames), "video/webm")
+    assert len(load_frames(encoded_image)) == expected_frames
+    assert (encoded_image.content_type == "image/jpeg") == (expected_frames == 1)
 
 
-def test_colours_stay_what_they_are() -> None:
+def test_colours_are_preserved() -> None:
     red, green, blue = np.asarray(
-        frames_of(reencode_image(make_clip("vp8.webm", 2, tint=(200, 60, 20)), "video/webm"))[0]
+        load_frames(reencode_image(make_clip("vp8.webm", 2, tint=(200, 60, 20)), "video/webm"))[0]
     )[9, 9].tolist()
     assert np.abs(np.subtract((red, green, blue), (200, 60, 20))).max() <= 8
 
 
-def test_a_large_video_is_made_smaller() -> None:
-    frames = frames_of(reencode_image(make_clip(frames=2, width=1_280, height=720), MP4))
+def test_a_large_video_is_scaled_down() -> None:
+    frames = load_frames(reencode_image(make_clip(frames=2, width=1_280, height=720), MP4))
     assert {frame.size for frame in frames} == {(MAX_STORED_SIDE, MAX_STORED_SIDE * 720 // 1_280)}
 
 
-def test_a_video_that_lies_on_its_side_is_turned_upright() -> None:
-    assert {frame.size for frame in frames_of(reencode_image(rotate_by_quarter_turn(make_clip()), MP4))} == {
-        (48, 64)
-    }
+def test_the_rotation_of_a_video_is_applied() -> None:
+    assert {
+        frame.size for frame in load_frames(reencode_image(rotate_by_quarter_turn(make_clip()), MP4))
+    } == {(48, 64)}
 
 
-def test_no_frame_behind_the_first_nine_hundred_is_looked_at() -> None:
-    brightest = shades(reencode_image(make_clip(frames=1_800), MP4))[-1]
+def test_frames_after_the_first_nine_hundred_are_not_decoded() -> None:
+    brightest = measure_shades(reencode_image(make_clip(frames=1_800), MP4))[-1]
     assert abs(brightest - 255 * 787 // 1_800) <= 6
 
 
-def test_of_large_frames_fewer_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fewer_large_frames_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(videos, "MAX_PIXELS", 20 * 64 * 48)
-    assert np.abs(np.subtract(shades(reencode_image(make_clip(), MP4)), [15, 44, 79, 111])).max() <= 8
+    assert np.abs(np.subtract(measure_shades(reencode_image(make_clip(), MP4)), [15, 44, 79, 111])).max() <= 8
 
 
 @pytest.mark.parametrize(
     "content", [H264, make_clip() + build_box(b"free", SECRET), make_clip() + build_box(b"uuid", SECRET * 2)]
 )
-def test_what_was_written_beside_the_frames_is_gone(content: bytes) -> None:
+def test_data_outside_the_frames_is_removed(content: bytes) -> None:
     assert b"secret" in content
     assert b"secret" not in reencode_image(content, MP4).content
 
 
-REFUSED = {
+REJECTED = {
     "nothing": (b"", MP4, "unsupported_image"),
     "garbage": (bytes(range(256)) * 40, MP4, "unsupported_image"),
     "a drawing in markup": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', MP4, "unsupported_image"),
@@ -141,13 +141,13 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("content", "said", "code"), REFUSED.values(), ids=list(REFUSED))
-def test_what_is_no_good_video_is_refused_in_one_sentence(content: bytes, said: str, code: str) -> None:
-    refused = refusal(content, said)
-    assert refused.errors[0].code == code
-    assert refused.detail.endswith(".")
+@pytest.mark.parametrize(("content", "media_type", "code"), REJECTED.values(), ids=list(REJECTED))
+def test_an_invalid_video_is_refused_in_one_sentence(content: bytes, media_type: str, code: str) -> None:
+    rejection = reject_video(content, media_type)
+    assert rejection.errors[0].code == code
+    assert rejection.detail.endswith(".")
 
 
-def test_more_bytes_than_are_taken_are_not_even_looked_at() -> None:
+def test_too_many_bytes_are_refused_before_decoding() -> None:
     with pytest.raises(TooLarge, match="32 MiB"):
         reencode_image(bytes(videos.MAX_BYTES + 1), MP4)

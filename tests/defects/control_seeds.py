@@ -62,7 +62,7 @@ CONTROL_SEEDS = (
         _FIND_KEY,
         " SET search_path = pg_catalog, pg_temp",
         "",
-        "tests/control/test_key_look_up.py",
+        "tests/control/test_key_lookup.py",
     ),
     Seed(
         "the audit log can be rewritten",
@@ -90,7 +90,7 @@ CONTROL_SEEDS = (
         "tenants/control/queries/members.py",
         "filter(user_id=user.id, tenant__slug=slug)",
         "filter(tenant__slug=slug)",
-        "tests/control/test_first_lock.py",
+        "tests/control/test_tenant_filters.py",
     ),
     Seed(
         "an interrupted opening cannot be finished",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.defects.seeds import Seed
 
-PICTURES, LOOKING = "tests/data/test_pictures.py", "tests/training/test_image_embeddings.py"
+PICTURES, LOOKING = "tests/data/test_images.py", "tests/training/test_image_embeddings.py"
 VIDEOS, READER = "tests/data/test_videos.py", "tests/data/test_video_reader.py"
 UNMET = "tests/recommender/algorithms/test_untrained_items.py"
 

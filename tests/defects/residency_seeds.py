@@ -49,14 +49,14 @@ RESIDENCY_SEEDS = (
         _REGIONS,
         "    return str(settings.LEPTON_REGIONS[region].object_store_url)",
         "    return str(settings.LEPTON_REGIONS[list_served()[0]].object_store_url)",
-        f"{_ONE_REGION}::test_every_region_has_a_store_of_its_own",
+        f"{_ONE_REGION}::test_every_region_has_a_separate_store",
     ),
     Seed(
         "one root key for all regions",
         _REGIONS,
         "    return str(settings.LEPTON_REGIONS[region].kms_url)",
         "    return str(settings.LEPTON_REGIONS[list_served()[0]].kms_url)",
-        f"{_ONE_REGION}::test_one_regions_root_key_does_not_open_the_others",
+        f"{_ONE_REGION}::test_the_root_key_of_one_region_does_not_unwrap_keys_of_another",
     ),
     Seed(
         "a worker consumes every queue",
@@ -70,7 +70,7 @@ RESIDENCY_SEEDS = (
         "lepton_platform/tasks/scheduler.py",
         ".filter(Q(queue__isnull=True) | Q(queue__in=list_served_queues()))",
         "",
-        f"{_ONE_REGION}::test_beat_sends_to_served_regions_only_though_all_share_one_calendar",
+        f"{_ONE_REGION}::test_beat_sends_to_served_regions_only_though_all_share_one_schedule",
     ),
     Seed(
         "a message goes to a queue that all regions share",

@@ -23,14 +23,14 @@ TIMELINE_SEEDS = (
         _CHUNKS,
         "WHERE t.tenant_id = %s AND t.profile_key = gone.k AND t.seq = gone.q",
         "WHERE t.tenant_id = %s AND t.profile_key = gone.k AND gone.q > 0",
-        f"{_RACES}::test_a_chunk_that_lands_between_a_merges_read_and_delete_stays",
+        f"{_RACES}::test_a_chunk_inserted_between_the_read_and_delete_of_a_merge_is_not_deleted",
     ),
     Seed(
         "a merge goes on though its chunks are gone",
         _CHUNKS,
         ".rowcount != len(seqs):",
         ".rowcount > len(seqs):",
-        f"{_RACES}::test_an_erasure_that_wins_over_a_merge_is_final",
+        f"{_RACES}::test_an_erasure_that_commits_before_a_merge_leaves_no_rows",
     ),
     Seed(
         "repeats survive a merge",
@@ -128,7 +128,7 @@ TIMELINE_SEEDS = (
         _ERASURE,
         "        if not remaining_tables:\n",
         "        if remaining_tables or not remaining_tables:\n",
-        f"{_RACES}::test_a_merge_that_wins_over_an_erasure_is_erased_too",
+        f"{_RACES}::test_a_merge_that_commits_before_an_erasure_is_erased",
     ),
     Seed(
         "an erasure forgets the receipts",

@@ -28,7 +28,7 @@ class SilentKms:
 
 
 @pytest.fixture
-def make_keyed(database: None, actor: Actor) -> Callable[..., TenantRef]:
+def make_keyed_tenant(database: None, actor: Actor) -> Callable[..., TenantRef]:
     """A tenant that has keys and nothing else."""
 
     def make(region: str = "eu") -> TenantRef:
@@ -40,13 +40,13 @@ def make_keyed(database: None, actor: Actor) -> Callable[..., TenantRef]:
 
 
 @pytest.fixture
-def keyed(make_keyed: Callable[..., TenantRef]) -> TenantRef:
-    return make_keyed()
+def keyed_tenant(make_keyed_tenant: Callable[..., TenantRef]) -> TenantRef:
+    return make_keyed_tenant()
 
 
 @pytest.fixture
-def stranger(make_keyed: Callable[..., TenantRef]) -> TenantRef:
-    return make_keyed()
+def stranger(make_keyed_tenant: Callable[..., TenantRef]) -> TenantRef:
+    return make_keyed_tenant()
 
 
 @pytest.fixture
@@ -55,19 +55,19 @@ def silence_kms(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 @pytest.fixture
-def review_cipher(database: None) -> Callable[[TenantRef], BoundCipher]:
-    """From a keyring that was loaded just now, as another process would."""
+def make_review_cipher(database: None) -> Callable[[TenantRef], BoundCipher]:
+    """Makes a cipher from a keyring that is loaded anew, as in another process."""
 
-    def fresh(tenant: TenantRef) -> BoundCipher:
+    def make(tenant: TenantRef) -> BoundCipher:
         queries.forget_keyring(tenant)
         return queries.get_keyring(tenant).get_cipher(Purpose.REVIEW, table="review", column="body")
 
-    return fresh
+    return make
 
 
 @pytest.fixture
 def tamper(superuser: Callable[..., Any]) -> Callable[..., int]:
-    """Changes rows of the keys database behind everybody's back; returns how many."""
+    """Changes rows of the keys database as a superuser and returns their number."""
 
     def run(sql: str, *params: object) -> int:
         with superuser("keys_eu") as connection:

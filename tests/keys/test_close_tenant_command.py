@@ -48,6 +48,6 @@ def test_without_the_confirmation_nothing_is_destroyed(
     assert queries.get_keyring(tenant).derive_pseudonym("uid", "ann")
 
 
-def test_an_unknown_tenant_is_one_sentence(database: None) -> None:
+def test_an_unknown_tenant_is_reported_in_one_sentence(database: None) -> None:
     with pytest.raises(CommandError, match="no tenant 'nobody'"):
         _run("nobody", "--confirm", "nobody", "--reason", "None.")

@@ -19,9 +19,7 @@ def _run(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_a_tenants_purpose_key_is_added_and_then_waits(
-    make_tenant: Callable[..., TenantRef], actor: Actor
-) -> None:
+def test_a_purpose_key_is_added_and_then_pending(make_tenant: Callable[..., TenantRef], actor: Actor) -> None:
     tenant = make_tenant(slug="rotating-shop")
     arguments = ("--tenant", "rotating-shop", "--key-type", "purpose", "--purpose", "review")
     added, waiting = _run(*arguments), _run(*arguments)
@@ -30,17 +28,17 @@ def test_a_tenants_purpose_key_is_added_and_then_waits(
     assert waiting == f"Tenant {tenant.id}: review key {new} waiting.\n"
 
 
-def test_without_a_purpose_all_lazy_ones_rotate_in_every_tenant_of_the_region(
-    make_keyed: Callable[..., TenantRef],
+def test_without_a_purpose_all_lazily_rotated_keys_of_the_region_rotate(
+    make_keyed_tenant: Callable[..., TenantRef],
 ) -> None:
-    tenants = [make_keyed("us") for _ in range(2)]
+    tenants = [make_keyed_tenant("us") for _ in range(2)]
     output = _run("--region", "us", "--key-type", "purpose")
     assert all(output.count(f"Tenant {tenant.id}: ") == len(Purpose) - 2 for tenant in tenants)
     assert "pseudonym" not in output
 
 
-def test_keks_are_rotated_with_one_line_each(make_keyed: Callable[..., TenantRef]) -> None:
-    tenant = make_keyed("us")
+def test_every_kek_rotation_prints_one_line(make_keyed_tenant: Callable[..., TenantRef]) -> None:
+    tenant = make_keyed_tenant("us")
     assert f"Tenant {tenant.id}: new KEK; keys rewrapped: {len(Purpose)}." in _run(
         "--region", "us", "--key-type", "tenant-kek"
     )
@@ -63,6 +61,8 @@ def test_keks_are_rotated_with_one_line_each(make_keyed: Callable[..., TenantRef
         (("--key-type", "purpose"), "one of the arguments"),
     ],
 )
-def test_a_wrong_call_is_one_sentence(database: None, arguments: tuple[str, ...], sentence: str) -> None:
+def test_a_wrong_call_is_reported_in_one_sentence(
+    database: None, arguments: tuple[str, ...], sentence: str
+) -> None:
     with pytest.raises(CommandError, match=sentence):
         _run(*arguments)

@@ -18,59 +18,62 @@ from tenants.scope import Actor
 SEED = bytes(range(32))
 
 
-def test_after_a_shred_no_key_is_left_anywhere(
-    keyed: TenantRef, actor: Actor, superuser: Callable[..., Any]
+def test_after_a_shred_no_key_material_is_stored(
+    keyed_tenant: TenantRef, actor: Actor, superuser: Callable[..., Any]
 ) -> None:
-    rotate_tenant_kek(keyed, actor=actor)
-    shred(keyed, actor=actor)
+    rotate_tenant_kek(keyed_tenant, actor=actor)
+    shred(keyed_tenant, actor=actor)
     remaining = superuser("keys_eu").execute(
         "SELECT (SELECT count(*) FROM keys_tenantkey WHERE tenant_id = %(t)s AND wrapped <> ''), "
         "(SELECT count(*) FROM keys_purposekey WHERE tenant_id = %(t)s AND wrapped <> ''), "
         "(SELECT count(*) FROM keys_purposekey WHERE tenant_id = %(t)s AND state = 'destroyed')",
-        {"t": keyed.id},
+        {"t": keyed_tenant.id},
     )
     assert remaining.fetchone() == (0, 0, len(Purpose))
     with pytest.raises(KeyServiceUnavailable, match="no usable keys"):
-        queries.get_keyring(keyed)
+        queries.get_keyring(keyed_tenant)
 
 
-def test_this_process_forgets_at_once(keyed: TenantRef, actor: Actor) -> None:
-    queries.get_keyring(keyed)
-    shred(keyed, actor=actor)
+def test_a_shred_removes_the_keyring_from_the_cache(keyed_tenant: TenantRef, actor: Actor) -> None:
+    queries.get_keyring(keyed_tenant)
+    shred(keyed_tenant, actor=actor)
     with pytest.raises(KeyServiceUnavailable, match="no usable keys"):
-        queries.get_keyring(keyed)
+        queries.get_keyring(keyed_tenant)
 
 
-def test_another_tenant_goes_on(
-    keyed: TenantRef, stranger: TenantRef, actor: Actor, review_cipher: Callable[[TenantRef], BoundCipher]
+def test_a_shred_does_not_affect_another_tenant(
+    keyed_tenant: TenantRef,
+    stranger: TenantRef,
+    actor: Actor,
+    make_review_cipher: Callable[[TenantRef], BoundCipher],
 ) -> None:
-    sealed = review_cipher(stranger).seal(b"x", b"row")
-    shred(keyed, actor=actor)
-    assert review_cipher(stranger).open(sealed, b"row") == b"x"
+    sealed = make_review_cipher(stranger).seal(b"x", b"row")
+    shred(keyed_tenant, actor=actor)
+    assert make_review_cipher(stranger).open(sealed, b"row") == b"x"
 
 
-def test_the_certificate_names_what_was_destroyed_and_is_signed(
-    keyed: TenantRef, actor: Actor, settings: Any
+def test_the_certificate_lists_destroyed_keys_and_is_signed(
+    keyed_tenant: TenantRef, actor: Actor, settings: Any
 ) -> None:
     settings.LEPTON_SIGNING_KEY = SEED
-    issued = shred(keyed, actor=actor)
+    issued = shred(keyed_tenant, actor=actor)
     statement = json.loads(issued.body)
-    assert statement["tenant"] == str(keyed.id)
+    assert statement["tenant"] == str(keyed_tenant.id)
     assert {key["purpose"] for key in statement["keys"]} == set(Purpose)
     assert issued.verify_signature(Signer(SEED).public_key)
     assert not issued.verify_signature(Signer(bytes(32)).public_key)
-    assert queries.get_certificate(keyed, actor=actor) == issued
+    assert queries.get_certificate(keyed_tenant, actor=actor) == issued
 
 
-def test_a_second_shred_returns_the_same_certificate(keyed: TenantRef, actor: Actor) -> None:
-    assert shred(keyed, actor=actor) == shred(keyed, actor=actor)
+def test_a_second_shred_returns_the_same_certificate(keyed_tenant: TenantRef, actor: Actor) -> None:
+    assert shred(keyed_tenant, actor=actor) == shred(keyed_tenant, actor=actor)
 
 
-def test_a_shredded_tenant_gets_no_new_keys(keyed: TenantRef, actor: Actor) -> None:
-    shred(keyed, actor=actor)
+def test_a_shredded_tenant_gets_no_new_keys(keyed_tenant: TenantRef, actor: Actor) -> None:
+    shred(keyed_tenant, actor=actor)
     with pytest.raises(Conflict):
-        create_tenant_keys(keyed, actor=actor)
-    assert keyed.id not in queries.list_tenants_with_keys("eu", actor=actor)
+        create_tenant_keys(keyed_tenant, actor=actor)
+    assert keyed_tenant.id not in queries.list_tenants_with_keys("eu", actor=actor)
     assert rewrap_tenant_keys("eu", actor=actor) >= 0
 
 
@@ -80,7 +83,7 @@ def test_a_tenant_without_keys_cannot_be_shredded(database: None, actor: Actor) 
 
 
 def test_the_application_cannot_rewrite_a_certificate_or_its_audit_entries(
-    keyed: TenantRef, actor: Actor, superuser: Callable[..., Any]
+    keyed_tenant: TenantRef, actor: Actor, superuser: Callable[..., Any]
 ) -> None:
     rights = superuser("keys_eu").execute(
         "SELECT has_table_privilege('lepton_app', name, 'UPDATE') OR has_table_privilege('lepton_app', name, "

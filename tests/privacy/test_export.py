@@ -1,4 +1,4 @@
-"""A profile's export holds what is stored about it, in the client's words, and nothing of anybody else."""
+"""The export of a profile contains all data stored about it and no data of other profiles."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from tenants.scope import control_ops, scope
 AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
-def tables(**wanted) -> set[str]:
+def list_tables(**policies) -> set[str]:
     models = [model for model in apps.get_models() if issubclass(model, TenantModel)]
     return {
         model._meta.db_table
         for model in models
-        if all(getattr(model.lifecycle, name) == value for name, value in wanted.items())
+        if all(getattr(model.lifecycle, name) == value for name, value in policies.items())
     }
 
 
-def tell(tenant, actor, profile_id: str) -> None:
+def send_data(tenant, actor, profile_id: str) -> None:
     with scope(tenant, actor=actor) as s:
         catalog.upsert_items(s, [ItemInput(id="mug", title="Mug")])
         profiles.upsert_profiles(s, [ProfileInput(id=profile_id, attributes={"town": "Delft"})])
@@ -48,15 +48,15 @@ def tell(tenant, actor, profile_id: str) -> None:
 
 
 @pytest.fixture
-def ann(tenant, actor):
+def tenant_with_ann(tenant, actor):
     for name in ("ann", "bob"):
-        tell(tenant, actor, name)
+        send_data(tenant, actor, name)
     yield tenant
     cache.stop_snapshot_cache()
 
 
-def test_every_kind_of_row_is_exported(ann, actor):
-    lines = {line["type"]: line for line in export_profile(ann, "ann", actor=actor)}
+def test_every_kind_of_row_is_exported(tenant_with_ann, actor):
+    lines = {line["type"]: line for line in export_profile(tenant_with_ann, "ann", actor=actor)}
     assert lines["profile"]["attributes"] == {"town": "Delft"}
     event = {"type": "event", "item_id": "mug", "kind": "view", "price": 2.5}
     assert lines["event"] == {**event, "at": AT.isoformat(timespec="milliseconds")}
@@ -64,34 +64,34 @@ def test_every_kind_of_row_is_exported(ann, actor):
     assert "items" in lines["recommendation"]
 
 
-def test_nobody_elses_rows_are_exported(ann, actor):
-    assert "bob" not in json.dumps(export_profile(ann, "ann", actor=actor))
+def test_rows_of_other_profiles_are_not_exported(tenant_with_ann, actor):
+    assert "bob" not in json.dumps(export_profile(tenant_with_ann, "ann", actor=actor))
 
 
-def test_an_unknown_profile_has_no_lines(ann, actor):
-    assert export_profile(ann, "carl", actor=actor) == []
+def test_an_unknown_profile_has_no_lines(tenant_with_ann, actor):
+    assert export_profile(tenant_with_ann, "carl", actor=actor) == []
 
 
-def test_after_an_erasure_there_is_nothing_to_export(ann, actor):
-    erase_profile(ann, "ann", actor=actor)
-    assert export_profile(ann, "ann", actor=actor) == []
+def test_after_an_erasure_there_is_nothing_to_export(tenant_with_ann, actor):
+    erase_profile(tenant_with_ann, "ann", actor=actor)
+    assert export_profile(tenant_with_ann, "ann", actor=actor) == []
 
 
-def test_a_stranger_exports_nothing(ann, stranger_tenant, actor):
+def test_a_stranger_exports_nothing(tenant_with_ann, stranger_tenant, actor):
     assert export_profile(stranger_tenant, "ann", actor=actor) == []
 
 
-def test_export_covers_what_lifecycles_promise():
-    assert set(EXPORTERS) == tables(export=ExportPolicy.WITH_PROFILE)
+def test_exporters_match_the_declared_lifecycles():
+    assert set(EXPORTERS) == list_tables(export=ExportPolicy.WITH_PROFILE)
 
 
-def test_erasure_covers_what_lifecycles_promise():
-    assert set(TABLES) == tables(erase=ErasurePolicy.WITH_PROFILE)
+def test_erased_tables_match_the_declared_lifecycles():
+    assert set(TABLES) == list_tables(erase=ErasurePolicy.WITH_PROFILE)
 
 
-def test_the_command_writes_lines(ann, actor, tmp_path):
+def test_the_command_writes_json_lines(tenant_with_ann, actor, tmp_path):
     with control_ops("test", actor=actor, reason="slug of a tenant") as s:
-        slug = next(view.slug for view in list_tenants(s) if view.id == ann.id)
+        slug = next(view.slug for view in list_tenants(s) if view.id == tenant_with_ann.id)
     out = tmp_path / "ann.jsonl"
     call_command("export_profile", tenant=slug, profile_id="ann", out=out, stdout=io.StringIO())
     assert [json.loads(line)["type"] for line in out.read_text().splitlines()] == [

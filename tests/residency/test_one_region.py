@@ -1,4 +1,4 @@
-"""A process of one region: what it reads, opens, takes and answers."""
+"""A process of one region does not open, run or answer anything of another region."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.re
 WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 """
 _DIGEST = "SELECT md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), '')) FROM {} t"
-OPENINGS: dict[str, Callable[[TenantRef, Actor], Any]] = {
+OPENERS: dict[str, Callable[[TenantRef, Actor], Any]] = {
     "data": lambda tenant, actor: scope(tenant, actor=actor).__enter__(),
     "keys": lambda tenant, actor: keys_scope(tenant, actor=actor).__enter__(),
     "data across tenants": lambda tenant, actor: data_ops(
@@ -53,8 +53,8 @@ OPENINGS: dict[str, Callable[[TenantRef, Actor], Any]] = {
 
 
 @pytest.fixture
-def in_cn(settings: Any, tenant: TenantRef) -> Iterator[TenantRef]:
-    """A tenant of `eu`, seen from a process that serves `cn`."""
+def unserved_tenant(settings: Any, tenant: TenantRef) -> Iterator[TenantRef]:
+    """A tenant of `eu` in a process that serves `cn` only."""
     settings.LEPTON_SERVED_REGIONS = ("cn",)
     clear_api_key_cache()
     yield tenant
@@ -62,10 +62,10 @@ def in_cn(settings: Any, tenant: TenantRef) -> Iterator[TenantRef]:
 
 
 @pytest.fixture
-def state(superuser: Callable[[str], Any]) -> Callable[[], dict[str, str]]:
-    """A digest of every table of the control plane and of two regions, and the names in the cache."""
+def compute_state(superuser: Callable[[str], Any]) -> Callable[[], dict[str, str]]:
+    """Returns a digest of every table of the control plane and of two regions, and the cache keys."""
 
-    def look() -> dict[str, str]:
+    def compute() -> dict[str, str]:
         results: dict[str, str] = {}
         for plane in PLANES:
             connection = superuser(plane)
@@ -74,16 +74,16 @@ def state(superuser: Callable[[str], Any]) -> Callable[[], dict[str, str]]:
         with redis.Redis.from_url(django_settings.LEPTON_VALKEY_URL) as cache:
             return results | {f"valkey {key!r}": "" for key in cache.scan_iter()}
 
-    return look
+    return compute
 
 
-@pytest.mark.parametrize("opening", OPENINGS)
-def test_nothing_of_another_region_opens(in_cn: TenantRef, actor: Actor, opening: str) -> None:
+@pytest.mark.parametrize("opener", OPENERS)
+def test_nothing_of_another_region_opens(unserved_tenant: TenantRef, actor: Actor, opener: str) -> None:
     with pytest.raises(RegionNotServed):
-        OPENINGS[opening](in_cn, actor)
+        OPENERS[opener](unserved_tenant, actor)
 
 
-def test_every_region_has_a_store_of_its_own(make_tenant: Callable[..., TenantRef]) -> None:
+def test_every_region_has_a_separate_store(make_tenant: Callable[..., TenantRef]) -> None:
     tenants = {region: make_tenant(region=region) for region in ("cn", "eu")}
     for tenant in tenants.values():
         artefacts.write_artefact(tenant, uuid4(), {"weights": secrets.token_bytes(99)})
@@ -92,55 +92,56 @@ def test_every_region_has_a_store_of_its_own(make_tenant: Callable[..., TenantRe
         assert [code for code, names in folders.items() if str(tenant.id) in names] == [region]
 
 
-def test_one_regions_root_key_does_not_open_the_others(services: Any) -> None:
-    sealed = get_kms("cn").wrap(b"k" * 32, context={"use": "test"})
-    assert get_kms("cn").unwrap(sealed, context={"use": "test"}) == b"k" * 32
+def test_the_root_key_of_one_region_does_not_unwrap_keys_of_another(services: Any) -> None:
+    blob = get_kms("cn").wrap(b"k" * 32, context={"use": "test"})
+    assert get_kms("cn").unwrap(blob, context={"use": "test"}) == b"k" * 32
     with pytest.raises(DecryptionFailed):
-        get_kms("eu").unwrap(sealed, context={"use": "test"})
+        get_kms("eu").unwrap(blob, context={"use": "test"})
 
 
 @pytest.mark.proof(row=28)
 def test_a_key_of_another_region_gets_421_from_every_operation_and_leaves_no_trace(
-    in_cn: TenantRef,
+    unserved_tenant: TenantRef,
     api: Callable[..., Any],
-    state: Callable[[], dict[str, str]],
+    compute_state: Callable[[], dict[str, str]],
     figure: Callable[..., bool],
 ) -> None:
-    client, door = api(in_cn), InProcessClient()
-    before = state()
+    client, in_process_client = api(unserved_tenant), InProcessClient()
+    before = compute_state()
     requests = [
-        operation.build_request(ProbeIds("i", "p", str(uuid4()), "1")) for operation in list_operations(door)
+        operation.build_request(ProbeIds("i", "p", str(uuid4()), "1"))
+        for operation in list_operations(in_process_client)
     ]
-    responses = [door(request, key=client.key) for request in requests]
-    served = [answer.status for answer in responses if answer.status != 421]
+    responses = [in_process_client(request, key=client.key) for request in requests]
+    served = [response.status for response in responses if response.status != 421]
     assert figure(
         "operations that answer a key of another region", len(served), of=len(requests), passes=not served
     )
     assert len(requests) > 20
-    after = state()
+    after = compute_state()
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     assert figure("tables and cache keys it changed", len(changed), of=len(before), passes=not changed), (
         changed
     )
 
 
-def test_the_same_key_is_answered_and_leaves_a_trace_in_its_own_region(
-    tenant: TenantRef, api: Callable[..., Any], state: Callable[[], dict[str, str]]
+def test_the_same_key_is_served_and_leaves_traces_in_its_own_region_only(
+    tenant: TenantRef, api: Callable[..., Any], compute_state: Callable[[], dict[str, str]]
 ) -> None:
-    before = state()
+    before = compute_state()
     request = ClientRequest("POST", "/api/v1/items", b'{"id": "mug", "title": "Mug"}')
     assert InProcessClient()(request, key=api(tenant).key).status < 300
-    after = state()
+    after = compute_state()
     changed = {name for name in after if before.get(name) != after[name]}
     assert "data_eu.data_item" in changed
     assert {name for name in changed if "_cn." in name} == set()
 
 
 @pytest.mark.parametrize("name", sorted(schedule.TASK_INTERVALS))
-def test_a_task_of_another_region_is_refused(in_cn: TenantRef, name: str) -> None:
+def test_a_task_of_another_region_is_refused(unserved_tenant: TenantRef, name: str) -> None:
     app.loader.import_default_modules()
     with pytest.raises(RegionNotServed):
-        app.tasks[name].run(region=in_cn.region)
+        app.tasks[name].run(region=unserved_tenant.region)
 
 
 def test_a_training_of_another_region_is_refused_and_stays_queued(
@@ -157,7 +158,7 @@ def test_a_training_of_another_region_is_refused_and_stays_queued(
         assert job_queries.get_job(s, job.id).state == "queued"
 
 
-def test_beat_sends_to_served_regions_only_though_all_share_one_calendar(
+def test_beat_sends_to_served_regions_only_though_all_share_one_schedule(
     database: None, settings: Any
 ) -> None:
     for region in ("cn", "eu"):

@@ -1,4 +1,4 @@
-"""Two regions on one control plane, as two companies' machines would be: nothing of one is ever in the other."""
+"""Two regions share a control plane. No data of one region is ever stored in the other."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from lepton_platform.http_client import HttpResponse
 from lepton_platform.management.isolation.attack import list_operations
 from lepton_platform.management.isolation.tenant_pair import ProbeIds
 from tests.faults.platform import wait_until
-from tests.residency.life import WHOLE_LIFE, Life
-from tests.residency.sides import REGIONS, Installation, Servers, Side, two_regions
-from tests.residency.traces import Traces, ciphertexts, places
+from tests.residency.deployment import REGIONS, Installation, RegionDeployment, Servers, start_two_regions
+from tests.residency.tenant_lifecycle import ALL_STEPS, TenantLifecycle
+from tests.residency.traces import Traces, read_contents, sample_ciphertexts
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
 Figure = Callable[..., bool]
-Found = dict[tuple[str, str, str], set[str]]
-"""(whose traces, whose machine, kind of place) to the kinds of traces found there."""
+TraceKinds = dict[tuple[str, str, str], set[str]]
+"""Maps (region of the traces, searched region, kind of storage) to the kinds of traces found."""
 DIRECTORY = {"control_tenant", "control_member", "control_apikey", "control_auditentry"}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was seen while both lives went on side by side."""
+    """Observations while both tenants run through their lifecycles."""
 
-    refused: list[int]
-    changed_by_refused: set[str]
-    reached: dict[str, set[int]]
-    found: Found
-    named: dict[str, int]
-    taken: dict[str, int]
-    in_directory: set[str]
+    foreign_key_statuses: list[int]
+    changed_by_foreign_keys: set[str]
+    reached_ports: dict[str, set[int]]
+    trace_kinds: TraceKinds
+    queue_mentions: dict[str, int]
+    misaddressed_effects: dict[str, int]
+    tables_with_tenants: set[str]
     planted: dict[str, set[str]]
 
 
@@ -44,196 +44,240 @@ class Evidence:
 def installation() -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="lepton-residency-") as folder:
         Path(folder).chmod(0o755)
-        with two_regions(Path(folder)) as running:
-            yield running
+        with start_two_regions(Path(folder)) as installation:
+            yield installation
 
 
 @pytest.fixture(scope="module")
-def lives(installation: Installation) -> dict[str, Life]:
-    opened = {side.region: Life(side) for side in installation.sides}
-    for life in opened.values():
-        life.open()
-    return opened
+def lifecycles(installation: Installation) -> dict[str, TenantLifecycle]:
+    lifecycles = {deployment.region: TenantLifecycle(deployment) for deployment in installation.deployments}
+    for lifecycle in lifecycles.values():
+        lifecycle.open_tenant()
+    return lifecycles
 
 
 @pytest.fixture(scope="module")
-def evidence(installation: Installation, lives: dict[str, Life], request: pytest.FixtureRequest) -> Evidence:
+def evidence(
+    installation: Installation, lifecycles: dict[str, TenantLifecycle], request: pytest.FixtureRequest
+) -> Evidence:
     profiles = 300 if request.config.getoption("--full") else 150
-    refused, changed = _foreign_keys(installation, lives)
-    reached: dict[str, set[int]] = {side.region: set() for side in installation.sides}
-    _live(lives, profiles, lambda: _note_ports(installation, reached))
-    for life in lives.values():
-        life.note_ids()
-        life.traces.sealed += ciphertexts(life.side)
-    alive = search(installation, lives)
-    for life in lives.values():
-        life.leave()
-    traces = {key: kinds | alive[key] for key, kinds in search(installation, lives).items()}
-    names = {side.region: _named_in_queue(side, other.region) for side, other in installation.pairs()}
-    misaddressed = {side.region: _misaddressed(side, other) for side, other in installation.pairs()}
-    in_directory = {table for _c, table in _tables_that_name(installation, lives)}
-    planted = {
-        side.region: _planted(side, lives[other.region].traces) for side, other in installation.pairs()
+    foreign_key_statuses, changed = _send_foreign_keys(installation, lifecycles)
+    reached: dict[str, set[int]] = {deployment.region: set() for deployment in installation.deployments}
+    _run_steps(lifecycles, profiles, lambda: _record_ports(installation, reached))
+    for lifecycle in lifecycles.values():
+        lifecycle.record_ids()
+        lifecycle.traces.ciphertexts += sample_ciphertexts(lifecycle.deployment)
+    before_closing = search_traces(installation, lifecycles)
+    for lifecycle in lifecycles.values():
+        lifecycle.close_tenant()
+    traces = {
+        key: kinds | before_closing[key] for key, kinds in search_traces(installation, lifecycles).items()
     }
-    return Evidence(refused, changed, reached, traces, names, misaddressed, in_directory, planted)
+    mentions = {
+        deployment.region: _count_queue_mentions(deployment, other.region)
+        for deployment, other in installation.list_pairs()
+    }
+    misaddressed = {
+        deployment.region: _send_misaddressed_tasks(deployment, other)
+        for deployment, other in installation.list_pairs()
+    }
+    tables_with_tenants = {table for _c, table in _iter_tables_with_tenants(installation, lifecycles)}
+    planted = {
+        deployment.region: _plant_words(deployment, lifecycles[other.region].traces)
+        for deployment, other in installation.list_pairs()
+    }
+    return Evidence(
+        foreign_key_statuses, changed, reached, traces, mentions, misaddressed, tables_with_tenants, planted
+    )
 
 
-def _live(lives: dict[str, Life], profiles: int, look: Callable[[], None]) -> None:
-    """Each step in both regions before the next, so that both are in the middle of things together."""
-    steps: list[Callable[[Life], None]] = [
-        lambda life: life.feed(profiles), Life.send_twice, Life.refresh, Life.recommend, Life.train, Life.recommend,
-        Life.end, Life.recommend,
-    ]  # fmt: skip
-    for step in steps:
-        for life in lives.values():
-            step(life)
-            look()
-
-
-def _foreign_keys(installation: Installation, lives: dict[str, Life]) -> tuple[list[int], set[str]]:
-    """Every operation asked with the other region's key, and what that changed anywhere."""
-    everybody = [installation.control, *installation.sides]
-    before = [_state(servers) for servers in everybody]
-    answers = [
-        answer.status
-        for side, other in installation.pairs()
-        for answer in _every_operation(side, lives[other.region])
+def _run_steps(lifecycles: dict[str, TenantLifecycle], profiles: int, record: Callable[[], None]) -> None:
+    """Runs each step in both regions before the next step, so that both regions are active."""
+    steps: list[Callable[[TenantLifecycle], None]] = [
+        lambda lifecycle: lifecycle.send_data(profiles),
+        TenantLifecycle.send_twice,
+        TenantLifecycle.refresh,
+        TenantLifecycle.recommend,
+        TenantLifecycle.train,
+        TenantLifecycle.recommend,
+        TenantLifecycle.roll_back_erase_and_rotate,
+        TenantLifecycle.recommend,
     ]
-    after = [_state(servers) for servers in everybody]
+    for step in steps:
+        for lifecycle in lifecycles.values():
+            step(lifecycle)
+            record()
+
+
+def _send_foreign_keys(
+    installation: Installation, lifecycles: dict[str, TenantLifecycle]
+) -> tuple[list[int], set[str]]:
+    """Calls every operation with the key of the other region.
+
+    Returns the statuses and the names of what has changed in any region.
+    """
+    all_servers = [installation.control, *installation.deployments]
+    before = [_compute_state(servers) for servers in all_servers]
+    statuses = [
+        response.status
+        for deployment, other in installation.list_pairs()
+        for response in _send_every_operation(deployment, lifecycles[other.region])
+    ]
+    after = [_compute_state(servers) for servers in all_servers]
     changed = {
         name
         for old, new in zip(before, after, strict=True)
         for name in old | new
         if old.get(name) != new.get(name)
     }
-    return answers, changed
+    return statuses, changed
 
 
-def _state(servers: Servers) -> dict[str, str]:
-    cached = {f"valkey {key!r}": "" for key in servers.cached()}
+def _compute_state(servers: Servers) -> dict[str, str]:
+    cache_keys = {f"valkey {key!r}": "" for key in servers.list_cache_keys()}
     files = {str(path): "" for path in (servers.home / "objects").rglob("*")}
     return {
-        **{f"{servers.home.name}: {name}": digest for name, digest in servers.digests().items()},
-        **cached,
+        **{f"{servers.home.name}: {name}": digest for name, digest in servers.compute_digests().items()},
+        **cache_keys,
         **files,
     }
 
 
-def _every_operation(side: Side, foreigner: Life) -> Iterator[HttpResponse]:
-    """Words of the foreigner in addresses, bodies and idempotency keys."""
-    word = foreigner.traces.word
+def _send_every_operation(deployment: RegionDeployment, foreign: TenantLifecycle) -> Iterator[HttpResponse]:
+    """Paths, bodies and idempotency keys contain words of the foreign tenant."""
+    word = foreign.traces.mint_word
     ids = ProbeIds(word(), word(), str(uuid4()), "1")
-    for operation in list_operations(side.ask):
-        yield side.ask(operation.build_request(ids), foreigner.key, **{"Idempotency-Key": word()})
+    for operation in list_operations(deployment.send_request):
+        yield deployment.send_request(
+            operation.build_request(ids), foreign.key, **{"Idempotency-Key": word()}
+        )
 
 
-def _note_ports(installation: Installation, reached: dict[str, set[int]]) -> None:
-    for side in installation.sides:
-        reached[side.region] |= side.reached_ports()
+def _record_ports(installation: Installation, reached: dict[str, set[int]]) -> None:
+    for deployment in installation.deployments:
+        reached[deployment.region] |= deployment.find_connected_ports()
 
 
-def _named_in_queue(side: Side, other: str) -> int:
-    """How often the other region's queue is named in everything that was ever written to this broker."""
-    return sum(content.count(f"region_{other}".encode()) for content in places(side)["queue"])
+def _count_queue_mentions(deployment: RegionDeployment, other: str) -> int:
+    """How often the files of this broker contain the name of the other region's queue."""
+    return sum(content.count(f"region_{other}".encode()) for content in read_contents(deployment)["queue"])
 
 
-def _misaddressed(side: Side, other: Side) -> int:
-    """A task of the other region in this region's broker: in the other's queue, where nobody may take it, and in
-    this region's own, where it is taken and refused. How many messages were taken or rows changed."""
-    before = {**side.digests(), **other.digests()}
+def _send_misaddressed_tasks(deployment: RegionDeployment, other: RegionDeployment) -> int:
+    """Sends a task of the other region to the broker of this region, once to each region's queue.
+
+    No worker may consume the queue of the other region. The worker of this region must refuse the task.
+    Returns the number of messages that were consumed and tables that changed.
+    """
+    before = {**deployment.compute_digests(), **other.compute_digests()}
     ids = {"tenant_id": str(uuid4()), "job_id": str(uuid4()), "region": other.region}
-    side.send_task("lepton.train", queue=f"region_{other.region}", **ids)
-    side.send_task("lepton.train", queue=f"region_{side.region}", **ids)
-    log = side.home / "logs" / "worker.log"
+    deployment.send_task("lepton.train", queue=f"region_{other.region}", **ids)
+    deployment.send_task("lepton.train", queue=f"region_{deployment.region}", **ids)
+    log = deployment.home / "logs" / "worker.log"
     wait_until(lambda: b"RegionNotServed" in log.read_bytes(), 60, "the worker refuses the task")
-    after = {**side.digests(), **other.digests()}
-    with side.valkey(0) as broker:
-        waiting = int(broker.llen(f"region_{other.region}"))
-    return max(0, 1 - waiting) + sum(after[name] != before[name] for name in before)
+    after = {**deployment.compute_digests(), **other.compute_digests()}
+    with deployment.connect_valkey(0) as broker:
+        n_waiting = int(broker.llen(f"region_{other.region}"))
+    return max(0, 1 - n_waiting) + sum(after[name] != before[name] for name in before)
 
 
-def _tables_that_name(installation: Installation, lives: dict[str, Life]) -> Iterator[tuple[Any, str]]:
-    for connection, table in installation.control.tables():
+def _iter_tables_with_tenants(
+    installation: Installation, lifecycles: dict[str, TenantLifecycle]
+) -> Iterator[tuple[Any, str]]:
+    for connection, table in installation.control.iter_tables():
         with connection.cursor().copy(f"COPY {table} TO STDOUT") as rows:
-            content = b"".join(bytes(part) for part in rows)
-        if any("tenant" in life.traces.found([content]) for life in lives.values()):
+            content = b"".join(bytes(block) for block in rows)
+        if any("tenant" in lifecycle.traces.find_kinds([content]) for lifecycle in lifecycles.values()):
             yield connection, table
 
 
-def search(installation: Installation, lives: dict[str, Life]) -> Found:
-    traces: Found = {}
-    for servers in (installation.control, *installation.sides):
-        for location, contents in places(servers).items():
-            for region, life in lives.items():
-                traces[region, servers.home.name, location] = life.traces.found(contents)
+def search_traces(installation: Installation, lifecycles: dict[str, TenantLifecycle]) -> TraceKinds:
+    traces: TraceKinds = {}
+    for servers in (installation.control, *installation.deployments):
+        for location, contents in read_contents(servers).items():
+            for region, lifecycle in lifecycles.items():
+                traces[region, servers.home.name, location] = lifecycle.traces.find_kinds(contents)
     return traces
 
 
-def _planted(side: Side, foreign: Traces) -> set[str]:
-    """The places of this region where one of the other's words is found after it was put there."""
-    word = foreign.word()
-    with side.connect(f"lepton_data_{side.region}") as connection:
+def _plant_words(deployment: RegionDeployment, foreign_traces: Traces) -> set[str]:
+    """Stores a word of the other region in this region. Returns the kinds of storage where it is found."""
+    word = foreign_traces.mint_word()
+    with deployment.connect(f"lepton_data_{deployment.region}") as connection:
         connection.execute(f"CREATE TABLE planted AS SELECT '{word}' AS word")
-    with side.valkey(1) as cache:
+    with deployment.connect_valkey(1) as cache:
         cache.set("planted", word)
-    (side.home / "objects" / side.region / word).write_bytes(b"")
-    with (side.home / "logs" / "web.log").open("a") as log:
+    (deployment.home / "objects" / deployment.region / word).write_bytes(b"")
+    with (deployment.home / "logs" / "web.log").open("a") as log:
         log.write(f"{word}\n")
-    return {location for location, contents in places(side).items() if "word" in foreign.found(contents)}
+    return {
+        location
+        for location, contents in read_contents(deployment).items()
+        if "word" in foreign_traces.find_kinds(contents)
+    }
 
 
-def _elsewhere(evidence: Evidence) -> set[tuple[str, str, str]]:
-    """Where traces of a region were found in the other one, of any kind."""
-    return {key for key, kinds in evidence.found.items() if key[1] in REGIONS and key[0] != key[1] and kinds}
+def _find_misplaced_traces(evidence: Evidence) -> set[tuple[str, str, str]]:
+    """Where traces of a region were found in the other region."""
+    return {
+        key for key, kinds in evidence.trace_kinds.items() if key[1] in REGIONS and key[0] != key[1] and kinds
+    }
 
 
 @pytest.mark.proof(row=28)
 def test_nothing_of_one_region_is_found_in_the_other(
-    evidence: Evidence, lives: dict[str, Life], figure: Figure
+    evidence: Evidence, lifecycles: dict[str, TenantLifecycle], figure: Figure
 ) -> None:
-    planted = sum(len(life.traces.words) for life in lives.values())
-    assert [set(life.done) for life in lives.values()] == [WHOLE_LIFE, WHOLE_LIFE]
-    traces = _elsewhere(evidence)
+    planted = sum(len(lifecycle.traces.words) for lifecycle in lifecycles.values())
+    assert [set(lifecycle.completed_steps) for lifecycle in lifecycles.values()] == [ALL_STEPS, ALL_STEPS]
+    traces = _find_misplaced_traces(evidence)
     what = "places that hold a word, id or ciphertext of the other region, of so many words planted"
     assert figure(what, len(traces), of=planted, passes=traces == set()), traces
 
 
 @pytest.mark.proof(row=28)
-def test_what_is_looked_for_is_found_where_it_belongs(evidence: Evidence, figure: Figure) -> None:
+def test_traces_are_found_in_their_region_and_planted_words_are_detected(
+    evidence: Evidence, figure: Figure
+) -> None:
     for region in REGIONS:
-        assert evidence.found[region, region, "databases"] == {"tenant", "id", "ciphertext"}
-        assert {"tenant", "id"} <= evidence.found[region, region, "queue"]
-        assert {"tenant", "id"} <= evidence.found[region, region, "store"]
+        assert evidence.trace_kinds[region, region, "databases"] == {"tenant", "id", "ciphertext"}
+        assert {"tenant", "id"} <= evidence.trace_kinds[region, region, "queue"]
+        assert {"tenant", "id"} <= evidence.trace_kinds[region, region, "store"]
     traces = sum(map(len, evidence.planted.values()))
     what = "places of a region where a planted word of the other one is found"
     assert figure(what, traces, of=8, passes=traces == 8), evidence.planted
 
 
 @pytest.mark.proof(row=28)
-def test_the_control_plane_knows_the_tenant_and_none_of_its_data(evidence: Evidence, figure: Figure) -> None:
-    kinds = {kind for key, traces in evidence.found.items() if key[1] == "control" for kind in traces}
+def test_the_control_plane_contains_the_tenant_and_none_of_its_data(
+    evidence: Evidence, figure: Figure
+) -> None:
+    kinds = {kind for key, traces in evidence.trace_kinds.items() if key[1] == "control" for kind in traces}
     assert kinds >= {"tenant"}
-    assert {"control_tenant"} <= evidence.in_directory <= DIRECTORY
+    assert {"control_tenant"} <= evidence.tables_with_tenants <= DIRECTORY
     data = kinds - {"tenant"}
     assert figure("kinds of tenants' data in the control plane", len(data), of=3, passes=data == set()), data
 
 
 @pytest.mark.proof(row=28)
 def test_a_key_of_the_other_region_gets_421_and_changes_nothing(evidence: Evidence, figure: Figure) -> None:
-    served = [status for status in evidence.refused if status != 421]
+    served = [status for status in evidence.foreign_key_statuses if status != 421]
     what = "answers other than 421 to a key of the other region"
-    assert figure(what, len(served), of=len(evidence.refused), passes=served == [] != evidence.refused), (
-        served
-    )
-    changed = evidence.changed_by_refused
+    assert figure(
+        what,
+        len(served),
+        of=len(evidence.foreign_key_statuses),
+        passes=served == [] != evidence.foreign_key_statuses,
+    ), served
+    changed = evidence.changed_by_foreign_keys
     assert figure("tables, cache keys and files that this changed", len(changed), passes=changed == set()), (
         changed
     )
 
 
 @pytest.mark.proof(row=28)
-def test_no_worker_takes_the_other_regions_task(evidence: Evidence, figure: Figure) -> None:
-    misaddressed = sum(evidence.taken.values())
+def test_no_worker_runs_a_task_of_the_other_region(evidence: Evidence, figure: Figure) -> None:
+    misaddressed = sum(evidence.misaddressed_effects.values())
     assert figure(
         "tasks of the other region taken, or rows changed by one",
         misaddressed,
@@ -243,26 +287,28 @@ def test_no_worker_takes_the_other_regions_task(evidence: Evidence, figure: Figu
 
 
 @pytest.mark.proof(row=28)
-def test_no_broker_ever_held_a_message_for_the_other_region(evidence: Evidence, figure: Figure) -> None:
-    named = sum(evidence.named.values())
-    assert figure("messages for the other region's queue in a broker", named, passes=named == 0), (
-        evidence.named
-    )
+def test_no_broker_contains_a_message_for_the_other_region(evidence: Evidence, figure: Figure) -> None:
+    queue_mentions = sum(evidence.queue_mentions.values())
+    assert figure(
+        "messages for the other region's queue in a broker", queue_mentions, passes=queue_mentions == 0
+    ), evidence.queue_mentions
 
 
 @pytest.mark.proof(row=28)
-def test_no_process_reaches_or_knows_the_other_region(
+def test_no_process_connects_to_the_other_region_or_has_its_settings(
     installation: Installation, evidence: Evidence, figure: Figure
 ) -> None:
-    for side, other in installation.pairs():
-        reached = evidence.reached[side.region]
-        assert reached & side.ports == side.ports
+    for deployment, other in installation.list_pairs():
+        reached = evidence.reached_ports[deployment.region]
+        assert reached & deployment.ports == deployment.ports
         inside = reached & other.ports
-        assert figure(f"connections from {side.region} into the other", len(inside), passes=inside == set())
-        settings = [str(process.environ()) for process in side.processes()]
-        assert all(secret in text for secret in side.secrets for text in settings)
+        assert figure(
+            f"connections from {deployment.region} into the other", len(inside), passes=inside == set()
+        )
+        settings = [str(process.environ()) for process in deployment.list_processes()]
+        assert all(secret in text for secret in deployment.secrets for text in settings)
         shared_secrets = [secret for secret in other.secrets for text in settings if secret in text]
-        what = f"settings of the other region in a process of {side.region}"
+        what = f"settings of the other region in a process of {deployment.region}"
         assert figure(
             what, len(shared_secrets), of=len(settings) * len(other.secrets), passes=shared_secrets == []
         )

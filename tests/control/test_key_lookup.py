@@ -1,4 +1,4 @@
-"""The one SECURITY DEFINER function of the control plane, as PostgreSQL sees it."""
+"""The SECURITY DEFINER function that looks up an API key."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ WHERE p.oid = 'app.find_api_key(text)'::regprocedure
 """
 
 
-def run(sql: str, *params: object) -> list[tuple[Any, ...]]:
+def run_query(sql: str, *params: object) -> list[tuple[Any, ...]]:
     with connections["default"].cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
 
 
-def test_it_runs_as_an_owner_who_cannot_sign_in_with_a_pinned_search_path(
+def test_the_function_runs_as_a_role_without_login_and_with_a_pinned_search_path(
     database: None, superuser: Any
 ) -> None:
     row = superuser().execute(FUNCTION).fetchone()
@@ -43,41 +43,41 @@ def test_it_runs_as_an_owner_who_cannot_sign_in_with_a_pinned_search_path(
     )
 
 
-def test_it_finds_one_key_by_its_id_and_nothing_else(
-    tenant: TenantRef, new_key: Callable[..., NewApiKey]
+def test_the_function_returns_only_the_key_with_the_exact_id(
+    tenant: TenantRef, make_key: Callable[..., NewApiKey]
 ) -> None:
-    created = new_key(tenant)
-    row = run("SELECT tenant_id FROM app.find_api_key(%s)", created.key.id)
+    created = make_key(tenant)
+    row = run_query("SELECT tenant_id FROM app.find_api_key(%s)", created.key.id)
     assert row == [(tenant.id,)]
-    assert run("SELECT tenant_id FROM app.find_api_key(%s)", "%") == []
-    assert run("SELECT tenant_id FROM app.find_api_key(NULL)") == []
+    assert run_query("SELECT tenant_id FROM app.find_api_key(%s)", "%") == []
+    assert run_query("SELECT tenant_id FROM app.find_api_key(NULL)") == []
 
 
-def test_the_table_itself_stays_shut_without_a_scope(database: None) -> None:
+def test_the_key_table_cannot_be_read_without_a_scope(database: None) -> None:
     with pytest.raises(ProgrammingError, match="no scope"):
-        run("SELECT id FROM control_apikey")
+        run_query("SELECT id FROM control_apikey")
 
 
 @pytest.mark.parametrize("table", ["control_apikey", "control_member", "control_auditentry"])
-def test_a_stranger_scope_sees_none_of_the_rows(
+def test_the_scope_of_another_tenant_sees_no_rows(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
-    new_key: Callable[..., NewApiKey],
-    person: Any,
+    make_key: Callable[..., NewApiKey],
+    make_user: Any,
     actor: Any,
     table: str,
 ) -> None:
     from tenants.scope import control_scope
 
-    new_key(tenant)
-    person(tenant)
-    count = psycopg.sql.SQL("SELECT count(*) FROM {} WHERE tenant_id = %s").format(
+    make_key(tenant)
+    make_user(tenant)
+    count_query = psycopg.sql.SQL("SELECT count(*) FROM {} WHERE tenant_id = %s").format(
         psycopg.sql.Identifier(table)
     )
     with control_scope(stranger_tenant.id, actor=actor) as s:
-        seen = s.cursor().execute(count, (tenant.id,)).fetchone()
+        foreign_count = s.cursor().execute(count_query, (tenant.id,)).fetchone()
     with control_scope(tenant.id, actor=actor) as s:
-        own_row = s.cursor().execute(count, (tenant.id,)).fetchone()
-    assert seen == (0,)
-    assert own_row is not None
-    assert own_row[0] > 0
+        count = s.cursor().execute(count_query, (tenant.id,)).fetchone()
+    assert foreign_count == (0,)
+    assert count is not None
+    assert count[0] > 0

@@ -1,4 +1,4 @@
-"""Steps of a tenant's life that staff take: `python -m tests.residency.steps suspend TENANT_ID REGION`."""
+"""Steps of a tenant's lifecycle that staff run: `python -m tests.residency.staff_steps suspend TENANT_ID REGION`."""
 
 from __future__ import annotations
 

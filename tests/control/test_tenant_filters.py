@@ -1,4 +1,4 @@
-"""The first lock alone: with the policies of the control plane off, the queries still name their tenant."""
+"""Queries of the control plane filter by tenant even when row-level security is disabled."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tenants.control.queries import (
     get_api_key,
     get_membership_by_slug,
     get_role,
+    get_tenant,
     list_api_keys,
     list_audit_entries,
     list_members,
     list_memberships,
 )
-from tenants.control.queries import get_tenant as tenant_of
 from tenants.control.read_models import NewApiKey
 from tenants.control.roles import MemberRole
 from tenants.errors import NotFound
@@ -38,27 +38,27 @@ def without_policies(superuser: Callable[..., Any]) -> Iterator[None]:
         connection.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
 
 
-def test_a_stranger_still_finds_no_tenant(
-    tenant: TenantRef, stranger_tenant: TenantRef, person: Any, actor: Actor, without_policies: None
+def test_a_stranger_still_gets_no_tenant(
+    tenant: TenantRef, stranger_tenant: TenantRef, make_user: Any, actor: Actor, without_policies: None
 ) -> None:
-    person(tenant, MemberRole.OWNER)
-    stranger = person(stranger_tenant, MemberRole.OWNER)
+    make_user(tenant, MemberRole.OWNER)
+    stranger = make_user(stranger_tenant, MemberRole.OWNER)
     with control_scope(tenant.id, actor=actor) as s:
-        slug = tenant_of(s).slug
+        slug = get_tenant(s).slug
     with pytest.raises(NotFound):
         get_membership_by_slug(stranger, slug)
     assert [membership.tenant.id for membership in list_memberships(stranger)] == [stranger_tenant.id]
 
 
-def test_lists_still_hold_own_rows_only(
+def test_lists_still_contain_only_rows_of_the_tenant(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
-    person: Callable[..., User],
-    new_key: Callable[..., NewApiKey],
+    make_user: Callable[..., User],
+    make_key: Callable[..., NewApiKey],
     actor: Actor,
     without_policies: None,
 ) -> None:
-    owner, created = person(tenant, MemberRole.OWNER), new_key(tenant)
+    owner, created = make_user(tenant, MemberRole.OWNER), make_key(tenant)
     with control_scope(stranger_tenant.id, actor=actor) as s:
         assert (list_members(s), list_api_keys(s), get_role(s, owner.id)) == ([], [], None)
         assert created.key.id not in {entry.subject for entry in list_audit_entries(s, limit=500)}
@@ -68,12 +68,12 @@ def test_lists_still_hold_own_rows_only(
 def test_another_tenants_key_is_still_absent(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
-    new_key: Callable[..., NewApiKey],
+    make_key: Callable[..., NewApiKey],
     actor: Actor,
     without_policies: None,
     fetch: Any,
 ) -> None:
-    created = new_key(tenant)
+    created = make_key(tenant)
     with control_scope(stranger_tenant.id, actor=actor) as s, pytest.raises(NotFound):
         fetch(s, created.key.id)
 
@@ -84,11 +84,11 @@ def test_another_tenants_key_is_still_absent(
 def test_another_tenants_member_is_still_absent(
     tenant: TenantRef,
     stranger_tenant: TenantRef,
-    person: Callable[..., User],
+    make_user: Callable[..., User],
     actor: Actor,
     without_policies: None,
     change: Any,
 ) -> None:
-    member = person(tenant, MemberRole.EDITOR)
+    member = make_user(tenant, MemberRole.EDITOR)
     with control_scope(stranger_tenant.id, actor=actor) as s, pytest.raises(NotFound):
         change(s, member.id)

@@ -1,4 +1,4 @@
-"""What becomes of an uploaded image, and which are refused."""
+"""Uploaded images are re-encoded or rejected."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.drawings import encode_image, make_animation, make_noise_image, make_
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
-def opened(picture: EncodedImage) -> Image.Image:
-    image = Image.open(io.BytesIO(picture.content))
+def open_image(encoded_image: EncodedImage) -> Image.Image:
+    image = Image.open(io.BytesIO(encoded_image.content))
     image.load()
-    assert Image.MIME[image.format or ""] == picture.content_type
+    assert Image.MIME[image.format or ""] == encoded_image.content_type
     return image
 
 
-def with_gps() -> bytes:
+def build_jpeg_with_metadata() -> bytes:
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a secret place"
     return encode_image(
@@ -31,29 +31,31 @@ def with_gps() -> bytes:
     )
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF"])
-def test_an_image_is_written_anew_and_looks_as_before(kind: str) -> None:
-    grey = Image.new("RGB", (40, 30), (120, 130, 140))
-    image = opened(reencode_image(encode_image(grey, kind), f"image/{kind.lower()}"))
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "GIF"])
+def test_an_image_is_reencoded_with_equal_pixels(image_format: str) -> None:
+    grey_image = Image.new("RGB", (40, 30), (120, 130, 140))
+    image = open_image(
+        reencode_image(encode_image(grey_image, image_format), f"image/{image_format.lower()}")
+    )
     assert (image.format, image.size) == ("JPEG", (40, 30))
     assert np.abs(np.asarray(image).astype(int) - (120, 130, 140)).max() <= 3
 
 
-def test_metadata_is_gone_and_the_image_stands_upright() -> None:
-    picture = reencode_image(with_gps(), "image/jpeg")
-    image = opened(picture)
-    assert b"secret" not in picture.content
+def test_metadata_is_removed_and_the_rotation_is_applied() -> None:
+    encoded_image = reencode_image(build_jpeg_with_metadata(), "image/jpeg")
+    image = open_image(encoded_image)
+    assert b"secret" not in encoded_image.content
     assert not image.getexif()
     assert image.size == (300, 200)
 
 
 @pytest.mark.parametrize("tail", [b"PK\x03\x04<?php", SVG, b"<script>alert(1)</script>"])
-def test_what_was_hidden_behind_the_pixels_is_gone(tail: bytes) -> None:
+def test_data_after_the_pixels_is_removed(tail: bytes) -> None:
     assert tail not in reencode_image(encode_image(make_noise_image()) + tail, "image/png").content
 
 
-def test_a_large_image_is_made_smaller() -> None:
-    assert opened(
+def test_a_large_image_is_scaled_down() -> None:
+    assert open_image(
         reencode_image(encode_image(Image.new("RGB", (3000, 1500)), "JPEG"), "image/jpeg")
     ).size == (
         MAX_STORED_SIDE,
@@ -62,26 +64,26 @@ def test_a_large_image_is_made_smaller() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_transparency_stays(mode: str) -> None:
-    image = opened(reencode_image(encode_image(Image.new(mode, (20, 20))), "image/png"))
+def test_transparency_is_preserved(mode: str) -> None:
+    image = open_image(reencode_image(encode_image(Image.new(mode, (20, 20))), "image/png"))
     assert (image.format, image.mode) == ("WEBP", "RGBA")
     assert image.getchannel("A").getextrema() == (0, 0)
 
 
-def test_a_palette_with_a_transparent_colour_stays_transparent() -> None:
+def test_a_transparent_palette_colour_is_preserved() -> None:
     palette = Image.new("P", (20, 20))
-    picture = reencode_image(encode_image(palette, transparency=0), "image/png")
-    assert opened(picture).getchannel("A").getextrema() == (0, 0)
+    encoded_image = reencode_image(encode_image(palette, transparency=0), "image/png")
+    assert open_image(encoded_image).getchannel("A").getextrema() == (0, 0)
 
 
-def test_greys_of_sixteen_bits_keep_their_shade() -> None:
-    grey = Image.fromarray(np.full((20, 20), 0x8000, np.uint16))
-    image = opened(reencode_image(encode_image(grey), "image/png"))
+def test_sixteen_bit_greys_are_scaled_to_eight_bits() -> None:
+    grey_image = Image.fromarray(np.full((20, 20), 0x8000, np.uint16))
+    image = open_image(reencode_image(encode_image(grey_image), "image/png"))
     assert np.abs(np.asarray(image).astype(int) - 128).max() <= 3
 
 
-def test_inks_become_colours() -> None:
-    image = opened(
+def test_cmyk_is_converted_to_rgb() -> None:
+    image = open_image(
         reencode_image(encode_image(Image.new("CMYK", (20, 20), (0, 0, 255, 0)), "JPEG"), "image/jpeg")
     )
     red, green, blue = np.asarray(image)[10, 10].tolist()
@@ -90,9 +92,9 @@ def test_inks_become_colours() -> None:
     assert blue < 60
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
-def test_of_a_moving_image_four_frames_are_kept(kind: str) -> None:
-    image = opened(reencode_image(make_animation(kind, 40), f"image/{kind.lower()}"))
+@pytest.mark.parametrize("image_format", ["GIF", "WEBP", "PNG"])
+def test_four_frames_of_an_animation_are_stored(image_format: str) -> None:
+    image = open_image(reencode_image(make_animation(image_format, 40), f"image/{image_format.lower()}"))
     assert (image.format, image.n_frames) == ("WEBP", 4)  # type: ignore[attr-defined]
     shades = []
     for frame in range(4):
@@ -101,21 +103,21 @@ def test_of_a_moving_image_four_frames_are_kept(kind: str) -> None:
     assert np.abs(np.array(shades) - (0, 83, 166, 249)).max() < 12
 
 
-def test_no_frame_behind_the_first_two_hundred_is_looked_at() -> None:
-    image = opened(reencode_image(make_animation("GIF", 250), "image/gif"))
+def test_frames_after_the_first_two_hundred_are_not_decoded() -> None:
+    image = open_image(reencode_image(make_animation("GIF", 250), "image/gif"))
     image.seek(image.n_frames - 1)  # type: ignore[attr-defined]
     assert abs(int(np.asarray(image.convert("L")).mean()) - 199 * 255 // 250) < 6
 
 
-def test_ten_thousand_frames_are_no_trouble() -> None:
-    shots = [Image.new("L", (16, 16), n * 37 % 256) for n in range(10_000)]
-    film = encode_image(shots[0], "GIF", save_all=True, append_images=shots[1:])
-    started = time.process_time()
-    assert opened(reencode_image(film, "image/gif")).n_frames == 4  # type: ignore[attr-defined]
-    assert time.process_time() - started < 1
+def test_ten_thousand_frames_are_processed_within_a_second() -> None:
+    frames = [Image.new("L", (16, 16), n * 37 % 256) for n in range(10_000)]
+    animation = encode_image(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    start = time.process_time()
+    assert open_image(reencode_image(animation, "image/gif")).n_frames == 4  # type: ignore[attr-defined]
+    assert time.process_time() - start < 1
 
 
-REFUSED = {
+REJECTED = {
     "a drawing in markup": (SVG, "image/png", "unsupported_image"),
     "a type that is not taken": (SVG, "image/svg+xml", "unsupported_image"),
     "nothing": (b"", "image/png", "unsupported_image"),
@@ -139,14 +141,14 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("content", "said", "code"), REFUSED.values(), ids=list(REFUSED))
-def test_what_is_no_good_image_is_refused_in_one_sentence(content: bytes, said: str, code: str) -> None:
-    with pytest.raises(Invalid) as refusal:
-        reencode_image(content, said)
-    assert refusal.value.errors[0].code == code
-    assert refusal.value.detail.endswith(".")
+@pytest.mark.parametrize(("content", "media_type", "code"), REJECTED.values(), ids=list(REJECTED))
+def test_an_invalid_image_is_refused_in_one_sentence(content: bytes, media_type: str, code: str) -> None:
+    with pytest.raises(Invalid) as rejection:
+        reencode_image(content, media_type)
+    assert rejection.value.errors[0].code == code
+    assert rejection.value.detail.endswith(".")
 
 
-def test_more_bytes_than_are_taken_are_not_even_looked_at() -> None:
+def test_too_many_bytes_are_refused_before_decoding() -> None:
     with pytest.raises(TooLarge, match="8 MiB"):
         reencode_image(bytes(MAX_BYTES + 1), "image/png")
