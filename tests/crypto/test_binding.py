@@ -37,9 +37,11 @@ def test_an_empty_batch_can_be_sealed(cipher: BoundCipher) -> None:
 
 
 def test_another_tenant_with_the_very_same_key_is_refused(make_keyring: MakeKeyring) -> None:
-    left, right = (make_keyring().get_cipher(Purpose.REVIEW, table="review", column="body") for _ in range(2))
+    cipher_a, cipher_b = (
+        make_keyring().get_cipher(Purpose.REVIEW, table="review", column="body") for _ in range(2)
+    )
     with pytest.raises(DecryptionFailed):
-        right.open(left.seal(b"x", b"row"), b"row")
+        cipher_b.open(cipher_a.seal(b"x", b"row"), b"row")
 
 
 def test_another_region_is_refused(make_keyring: MakeKeyring) -> None:
@@ -153,11 +155,13 @@ def test_a_purpose_without_a_key_is_an_error(make_keyring: MakeKeyring) -> None:
 
 
 @given(st.lists(st.binary(max_size=6), max_size=5), st.lists(st.binary(max_size=6), max_size=5))
-def test_different_contexts_have_different_encodings(left: list[bytes], right: list[bytes]) -> None:
-    assert (encode_associated_data(*left) == encode_associated_data(*right)) == (left == right)
+def test_different_contexts_have_different_encodings(context_a: list[bytes], context_b: list[bytes]) -> None:
+    assert (encode_associated_data(*context_a) == encode_associated_data(*context_b)) == (
+        context_a == context_b
+    )
 
 
 def test_moving_a_letter_between_parts_changes_the_encoded_context() -> None:
     splits = [encode_associated_data("abc"[:index], "abc"[index:]) for index in range(4)]
-    assert all(left != right for left, right in pairwise(splits))
+    assert all(context_a != context_b for context_a, context_b in pairwise(splits))
     assert encode_mapping({"a": "1", "b": "2"}) == encode_mapping({"b": "2", "a": "1"})

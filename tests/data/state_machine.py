@@ -48,7 +48,7 @@ class SampleEvent(NamedTuple):
     def at(self) -> datetime:
         return NOW - timedelta(days=self.days_ago, seconds=int(self.id or 0))
 
-    def sent(self) -> EventInput:
+    def to_input(self) -> EventInput:
         return EventInput(
             item_id=self.item, kind="view", profile_id=self.profile, at=self.at, id=self.id or None
         )
@@ -60,7 +60,7 @@ class ReferenceModel:
 
     `sent` maps each batch to its rejected rows: only these are tried when the batch is repeated.
     `pending_repeats` counts repeats that no merge has removed yet. A repeat that is erased or expires before
-    a merge stays in the counters: `uncorrected` is the maximum of such repeats.
+    a merge stays in the counters: `uncorrected` is the maximum number of such repeats.
     """
 
     events: dict[str, Counter[SampleEvent]] = field(
@@ -87,7 +87,7 @@ class ReferenceModel:
         stored_events[event] += 1
         self.accepted_count += 1
 
-    def shorten_retention_to(self, days: int) -> None:
+    def apply_retention(self, days: int) -> None:
         self.retention_days = days
         self.uncorrected += self.pending_repeats.total()
         earliest = datetime.now(UTC) - timedelta(days=days)
@@ -140,7 +140,7 @@ class TenantStateMachine(RuleBasedStateMachine):
 
     def _send(self, batch: list[SampleEvent]) -> None:
         with scope(self.tenant, actor=self.actor) as s:
-            receipt = record_events(s, [event.sent() for event in batch])
+            receipt = record_events(s, [event.to_input() for event in batch])
         attempted_rows = self.reference.sent.get(tuple(batch), set(range(len(batch))))
         rejected = {row for row in attempted_rows if not self.reference.accepts(batch[row])}
         assert {error.row for error in receipt.rejected} == rejected
@@ -157,7 +157,7 @@ class TenantStateMachine(RuleBasedStateMachine):
         if not self.reference.accepts(batch[0]):
             return
         with scope(self.tenant, actor=self.actor) as s:
-            receipt = record_events(s, [event.sent() for event in batch])
+            receipt = record_events(s, [event.to_input() for event in batch])
         for event in batch if not receipt.batch_repeated else []:
             self.reference.add(event)
         self.reference.sent[tuple(batch)] = set()
@@ -190,7 +190,7 @@ class TenantStateMachine(RuleBasedStateMachine):
         with scope(self.tenant, actor=self.actor) as s:
             update_privacy(s, structs.replace(tenant_state.get_state(s).privacy, event_retention_days=days))
         enforce_retention(self.tenant, actor=self.actor)
-        self.reference.shorten_retention_to(days)
+        self.reference.apply_retention(days)
 
     @rule(profile_id=PROFILE_IDS)
     def export(self, profile_id: str) -> None:
@@ -211,13 +211,13 @@ class TenantStateMachine(RuleBasedStateMachine):
     def train(self) -> None:
         """Runs the job twice through the function of the worker. It ends once and makes at most one version."""
         job_id = request_training(self.tenant, self.actor)
-        before = self._versions()
+        before = self._list_versions()
         for _ in range(2):
             run_training_job(self.tenant, job_id, owner="machine", actor=self.actor)
         with scope(self.tenant, actor=self.actor) as s:
             state = jobs.get_job(s, job_id).state
         assert state in ("succeeded", "failed")
-        assert len(self._versions()) - len(before) == int(state == "succeeded")
+        assert len(self._list_versions()) - len(before) == int(state == "succeeded")
 
     @rule()
     def roll_back(self) -> None:
@@ -231,7 +231,7 @@ class TenantStateMachine(RuleBasedStateMachine):
                 assert target is not None
                 assert restored_version == target.version == queries.get_active_number(s)
 
-    def _versions(self) -> list[int]:
+    def _list_versions(self) -> list[int]:
         with scope(self.tenant, actor=self.actor) as s:
             return [version.version for version in queries.list_versions(s)]
 

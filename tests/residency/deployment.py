@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -143,11 +144,14 @@ class RegionDeployment(Servers):
     def list_processes(self) -> list[psutil.Process]:
         """Web, worker and beat with their child processes."""
         roots = [psutil.Process(self.supervisor.get_pid(name)) for name in ("web", "worker", "beat")]
-        return [process for root in roots for process in (root, *root.children(recursive=True))]
+        processes = list(roots)
+        for root in roots:
+            processes += root.children(recursive=True)
+        return processes
 
     def find_connected_ports(self) -> set[int]:
         """Remote ports of the open connections of the processes."""
-        connections = [item for process in self.list_processes() for item in process.net_connections("tcp")]
+        connections = chain.from_iterable(process.net_connections("tcp") for process in self.list_processes())
         return {
             connection.raddr.port
             for connection in connections
@@ -169,8 +173,8 @@ class Installation:
 
     def list_pairs(self) -> list[tuple[RegionDeployment, RegionDeployment]]:
         """Each region with the other one."""
-        left, right = self.deployments
-        return [(left, right), (right, left)]
+        deployment_a, deployment_b = self.deployments
+        return [(deployment_a, deployment_b), (deployment_b, deployment_a)]
 
 
 @contextmanager

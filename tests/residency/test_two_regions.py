@@ -83,7 +83,7 @@ def evidence(
     }
     tables_with_tenants = {table for _c, table in _iter_tables_with_tenants(installation, lifecycles)}
     planted = {
-        deployment.region: _plant_words(deployment, lifecycles[other.region].traces)
+        deployment.region: _insert_words(deployment, lifecycles[other.region].traces)
         for deployment, other in installation.list_pairs()
     }
     return Evidence(
@@ -118,18 +118,14 @@ def _send_foreign_keys(
     """
     all_servers = [installation.control, *installation.deployments]
     before = [_compute_state(servers) for servers in all_servers]
-    statuses = [
-        response.status
-        for deployment, other in installation.list_pairs()
-        for response in _send_every_operation(deployment, lifecycles[other.region])
-    ]
+    statuses: list[int] = []
+    for deployment, other in installation.list_pairs():
+        responses = _send_every_operation(deployment, lifecycles[other.region])
+        statuses += [response.status for response in responses]
     after = [_compute_state(servers) for servers in all_servers]
-    changed = {
-        name
-        for old, new in zip(before, after, strict=True)
-        for name in old | new
-        if old.get(name) != new.get(name)
-    }
+    changed: set[str] = set()
+    for old, new in zip(before, after, strict=True):
+        changed |= {name for name in old | new if old.get(name) != new.get(name)}
     return statuses, changed
 
 
@@ -200,7 +196,7 @@ def search_traces(installation: Installation, lifecycles: dict[str, TenantLifecy
     return traces
 
 
-def _plant_words(deployment: RegionDeployment, foreign_traces: Traces) -> set[str]:
+def _insert_words(deployment: RegionDeployment, foreign_traces: Traces) -> set[str]:
     """Stores a word of the other region in this region. Returns the kinds of storage where it is found."""
     word = foreign_traces.mint_word()
     with deployment.connect(f"lepton_data_{deployment.region}") as connection:
@@ -252,7 +248,8 @@ def test_traces_are_found_in_their_region_and_planted_words_are_detected(
 def test_the_control_plane_contains_the_tenant_and_none_of_its_data(
     evidence: Evidence, figure: Figure
 ) -> None:
-    kinds = {kind for key, traces in evidence.trace_kinds.items() if key[1] == "control" for kind in traces}
+    control_traces = [kinds for key, kinds in evidence.trace_kinds.items() if key[1] == "control"]
+    kinds = set().union(*control_traces)
     assert kinds >= {"tenant"}
     assert {"control_tenant"} <= evidence.tables_with_tenants <= DIRECTORY
     data = kinds - {"tenant"}

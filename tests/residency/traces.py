@@ -52,13 +52,13 @@ class Traces:
         }
 
     def find_kinds(self, contents: Iterable[bytes]) -> set[str]:
-        kinds = self.build_encodings()
-        return {
-            kind
-            for content in contents
-            for kind, encodings in kinds.items()
-            if any(encoding in content for encoding in encodings)
-        }
+        encodings_by_kind = self.build_encodings()
+        kinds: set[str] = set()
+        for content in contents:
+            for kind, encodings in encodings_by_kind.items():
+                if any(encoding in content for encoding in encodings):
+                    kinds.add(kind)
+        return kinds
 
 
 def _iter_text_encodings(word: str) -> Iterator[bytes]:
