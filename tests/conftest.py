@@ -51,7 +51,7 @@ def _create_home() -> InstanceDirectory:
     return home
 
 
-watch.begin()
+watch.install_audit_hook()
 HOME = _create_home()
 django.setup()
 
@@ -66,12 +66,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    watch.end(session)
+    watch.fail_on_violations(session)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(HOME.path, ignore_errors=True)
-    watch.forget()
+    watch.delete_logs()
 
 
 @pytest.fixture(scope="session")
@@ -163,9 +163,9 @@ def client(database: None) -> Any:
 @pytest.fixture
 def api(database: None, actor: Actor) -> Callable[..., Any]:
     """A client's developer: `api(tenant)` or `api(tenant, scopes=["items:read"])`."""
-    from tests.platform.api_client import api_client
+    from tests.platform.api_client import create_api_client
 
-    return lambda tenant, scopes=None: api_client(tenant, scopes, actor=actor)
+    return lambda tenant, scopes=None: create_api_client(tenant, scopes, actor=actor)
 
 
 @pytest.fixture

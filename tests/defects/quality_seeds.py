@@ -157,6 +157,6 @@ QUALITY_SEEDS = (
         "lepton_platform/cli.py",
         '"spectacular",\n    "help",',
         '"help",',
-        "tests/platform/test_entry.py",
+        "tests/platform/test_cli.py",
     ),
 )

@@ -57,7 +57,7 @@ SEEDS = (
         "lepton_platform/checks.py",
         "AND NOT (c.relrowsecurity AND c.relforcerowsecurity",
         "AND NOT (c.relrowsecurity",
-        "tests/platform/test_refusals.py",
+        "tests/platform/test_startup_checks.py",
     ),
     Seed(
         "keys are logged",

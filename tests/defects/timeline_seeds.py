@@ -163,7 +163,7 @@ TIMELINE_SEEDS = (
         "lepton_platform/checks.py",
         "    check_durability,\n",
         "",
-        "tests/platform/test_refusals.py",
+        "tests/platform/test_startup_checks.py",
     ),
     Seed(
         "a batch has a second effect",

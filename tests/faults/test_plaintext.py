@@ -16,7 +16,7 @@ from lepton_platform.embedded.instance_directory import InstanceDirectory
 from lepton_platform.embedded.postgres import find_usable_binaries
 from lepton_platform.embedded.service_account import get_service_account
 from tests.faults.platform import Platform, wait_until
-from tests.isolation.canaries import Canaries, Search
+from tests.isolation.canaries import Canaries, CanarySearch
 from tests.isolation.stores import Stores
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]
@@ -135,12 +135,12 @@ def test_logs_files_dumps_and_memory_of_a_running_platform_contain_no_planted_wo
     (control,) = [word for word in canaries.plant(2) if word.isascii()]
     with contextlib.suppress(urllib.error.HTTPError):
         urllib.request.urlopen(f"{platform.url}/nowhere/{control}", timeout=10)
-    search, logs = Search([*sent_words, control]), [*stores.folder("logs")]
+    search, logs = CanarySearch([*sent_words, control]), [*stores.iter_folder("logs")]
     expected = {
         "logs of the web server and the worker": (logs, {control}),
-        "files of a running platform": (stores.files(), {control}),
-        "dumps of a running platform": (stores.dumps(), set()),
-        "memory of a running Valkey": (stores.valkey(), set()),
+        "files of a running platform": (stores.iter_files(), {control}),
+        "dumps of a running platform": (stores.iter_dumps(), set()),
+        "memory of a running Valkey": (stores.iter_valkey_entries(), set()),
     }
     for name, (contents, planted) in expected.items():
         matches = search(contents)
@@ -157,7 +157,7 @@ def test_the_disk_of_a_stopped_platform_contains_no_planted_word(
     platform: Platform, sent_words: list[str], figure: Callable[..., bool]
 ) -> None:
     assert platform.stop() == 0
-    search = Search(sent_words)
+    search = CanarySearch(sent_words)
     matches = search(path.read_bytes() for path in platform.home.rglob("*") if path.is_file())
     assert search.bytes_read > 10_000_000
     assert figure(

@@ -1,6 +1,6 @@
-"""SQL as after an injection: what an attacker would try on the application's own connection.
+"""Injected SQL: statements that an attacker could send on the application's own connection.
 
-`{other}` is the tenant under attack, `{number}` the number of one of its items, `{mine}` the attacker.
+`{victim}` is the ID of the attacked tenant, `{number}` the number of one of its items, `{attacker}` the ID of the attacker.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import psycopg
 
 ALIAS, NUMBER, CANARY = "data_eu", 765432101, "canary-of-the-other-tenant"
 
-REFUSED = [
+FORBIDDEN = [
     "SET ROLE lepton_owner",
     "SET ROLE lepton_migrate",
     "SET ROLE pg_read_all_data",
@@ -69,7 +69,7 @@ REFUSED = [
     "SELECT last_value FROM data_timeline_seq",
     "SELECT pg_create_logical_replication_slot('spy', 'test_decoding')",
 ]
-"""Each must be refused for want of a right."""
+"""Statements that the application's role has no privilege for."""
 
 PROBES = [
     "SET LOCAL row_security = off",
@@ -80,29 +80,29 @@ PROBES = [
     "DISCARD SEQUENCES",
     "COMMIT; SELECT * FROM data_item",
     "ROLLBACK; BEGIN; SELECT * FROM data_item",
-    "SET app.scope = 'tenant:{other}'",
+    "SET app.scope = 'tenant:{victim}'",
     "SET app.scope = 'ops:sweeper|9999999999|'",
-    "SELECT set_config('app.scope', 'tenant:{other}|9999999999|' || repeat('0', 64), true)",
-    "SELECT set_config('app.scope', replace(current_setting('app.scope'), '{mine}', '{other}'), true)",
+    "SELECT set_config('app.scope', 'tenant:{victim}|9999999999|' || repeat('0', 64), true)",
+    "SELECT set_config('app.scope', replace(current_setting('app.scope'), '{attacker}', '{victim}'), true)",
     "SELECT set_config('app.scope', regexp_replace(current_setting('app.scope'), '[0-9]{{10}}', '9999999999'), true)",
-    "SELECT set_config('app.scope', 'tenant:{other}|' || current_setting('app.scope'), true)",
-    "SELECT set_config('app.scope', current_setting('app.scope') || '|tenant:{other}', true)",
+    "SELECT set_config('app.scope', 'tenant:{victim}|' || current_setting('app.scope'), true)",
+    "SELECT set_config('app.scope', current_setting('app.scope') || '|tenant:{victim}', true)",
     "SET search_path = pg_temp, public",
-    "SELECT * FROM data_item WHERE tenant_id = '{other}'",
+    "SELECT * FROM data_item WHERE tenant_id = '{victim}'",
     "SELECT * FROM data_item WHERE item_no = {number} OR true",
     "SELECT * FROM ONLY data_item",
     "SELECT * FROM data_item TABLESAMPLE BERNOULLI (100)",
     "SELECT * FROM data_item WHERE ctid = ANY (ARRAY(SELECT format('(%s,%s)', p, n)::tid "
     "FROM generate_series(0, 3) p, generate_series(1, 99) n))",
     "SELECT * FROM data_item FOR UPDATE SKIP LOCKED",
-    "EXPLAIN (ANALYZE, VERBOSE, BUFFERS) SELECT * FROM data_item WHERE tenant_id = '{other}'",
+    "EXPLAIN (ANALYZE, VERBOSE, BUFFERS) SELECT * FROM data_item WHERE tenant_id = '{victim}'",
     "SELECT row_to_json(i) FROM data_item i",
     "UPDATE data_item SET live = false RETURNING *",
     "UPDATE data_item SET live = false RETURNING OLD.*, NEW.*",
     "DELETE FROM data_item RETURNING *",
     "MERGE INTO data_item i USING (SELECT 1) s ON true WHEN MATCHED THEN UPDATE SET live = false RETURNING i.*",
-    "UPDATE data_item SET tenant_id = '{other}'",
-    "INSERT INTO data_item SELECT '{other}', {number}, item_key, live, version, fingerprint, body, now(), now() "
+    "UPDATE data_item SET tenant_id = '{victim}'",
+    "INSERT INTO data_item SELECT '{victim}', {number}, item_key, live, version, fingerprint, body, now(), now() "
     "FROM data_item LIMIT 1 ON CONFLICT (tenant_id, item_no) DO UPDATE SET live = false RETURNING *",
     "DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM data_item LOOP RAISE NOTICE '%', r; END LOOP; END $$",
     "DO $$ BEGIN RAISE EXCEPTION '%', (SELECT json_agg(i) FROM data_item i); END $$",
@@ -144,17 +144,17 @@ PROBES = [
     "DECLARE spy CURSOR WITH HOLD FOR SELECT * FROM data_item; FETCH ALL spy; CLOSE spy",
     "ALTER ROLE lepton_app SET row_security = off; SELECT 1 / 0",
 ]
-"""Each may be answered or refused, and neither its answer nor what follows shows a foreign row."""
+"""Statements that may succeed or fail. Neither their output nor later statements may show a foreign row."""
 
 COPIES = [
     "COPY data_item TO STDOUT",
     "COPY data_item (item_no, body) TO STDOUT (FORMAT binary)",
-    "COPY (SELECT * FROM data_item WHERE tenant_id = '{other}') TO STDOUT",
+    "COPY (SELECT * FROM data_item WHERE tenant_id = '{victim}') TO STDOUT",
 ]
 
 
-def everything_said(raw: psycopg.Connection[Any], statement: str) -> str:
-    """All that comes back: rows of each result, copied bytes, notices, notifications, the error."""
+def collect_output(raw: psycopg.Connection[Any], statement: str) -> str:
+    """Executes a statement. Returns its rows, copied bytes, notices, notifications and error as one text."""
     messages: list[str] = []
     raw.add_notice_handler(
         lambda notice: messages.append(f"{notice.message_primary} {notice.message_detail}")
@@ -162,8 +162,8 @@ def everything_said(raw: psycopg.Connection[Any], statement: str) -> str:
     cursor = psycopg.Cursor(raw)
     try:
         if statement.startswith("COPY"):
-            with cursor.copy(statement) as copied:
-                messages += [bytes(block).decode("latin-1") for block in copied]
+            with cursor.copy(statement) as copy_stream:
+                messages += [bytes(block).decode("latin-1") for block in copy_stream]
         else:
             cursor.execute(statement)
             messages += [str(row) for result in cursor.results() if result.description for row in result]
@@ -172,7 +172,8 @@ def everything_said(raw: psycopg.Connection[Any], statement: str) -> str:
     return " ".join(messages + [str(message) for message in raw.notifies(timeout=0)])
 
 
-def shows(said: str) -> bool:
+def contains_canary(output: str) -> bool:
+    """Checks for the victim's item number and canary, as text and as bytes."""
     traces = (
         str(NUMBER),
         CANARY,
@@ -180,4 +181,4 @@ def shows(said: str) -> bool:
         str(NUMBER.to_bytes(4))[2:-1],
         CANARY[:16].encode().hex(),
     )
-    return any(trace in said for trace in traces)
+    return any(trace in output for trace in traces)

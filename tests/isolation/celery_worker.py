@@ -1,4 +1,4 @@
-"""A real Celery worker in this process: broker, consumer, threads, and Django's fixup as in production."""
+"""A Celery worker in this process, with broker, consumer, threads and Django's fixup as in production."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from lepton_platform.celery import PLATFORM_QUEUE, app
 
 
 @contextmanager
-def worker(threads: int) -> Iterator[None]:
-    """Takes the tasks of the platform's queue, several at a time."""
+def run_worker(threads: int) -> Iterator[None]:
+    """Consumes the platform's queue with `threads` concurrent tasks."""
     fixup = DjangoWorkerFixup(app)
     fixup.install()
     with start_worker(

@@ -15,8 +15,8 @@ VALUES (%s, %s, %s, true, 1, 'x', %s, now(), now())
 
 
 @pytest.fixture
-def other(database, actor) -> TenantRef:
-    """The tenant under attack, with one item that would be recognised."""
+def victim(database, actor) -> TenantRef:
+    """The attacked tenant. It has one item with a recognizable number and body."""
     ref = TenantRef(uuid4(), "eu")
     with scope(ref, actor=actor) as s:
         s.cursor().execute(INSERT, (ref.id, NUMBER, CANARY.encode()[:16], CANARY.encode()))
@@ -24,8 +24,8 @@ def other(database, actor) -> TenantRef:
 
 
 @pytest.fixture
-def mine(database, actor) -> TenantRef:
-    """The attacker, with one item."""
+def attacker(database, actor) -> TenantRef:
+    """The attacking tenant. It has one item."""
     ref = TenantRef(uuid4(), "eu")
     with scope(ref, actor=actor) as s:
         s.cursor().execute(INSERT, (ref.id, 1, b"own", b"own"))

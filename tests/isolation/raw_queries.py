@@ -1,4 +1,4 @@
-"""SQL that a developer might write by hand on a data database, each statement valid in a scope."""
+"""Hand-written SQL on a data database. Each statement is valid in a scope."""
 
 from __future__ import annotations
 
@@ -75,17 +75,19 @@ COPIES = {
 }
 
 
-# A statement that was prepared outlives the transaction that failed: each time another name.
-_numbers = count()
+# A prepared statement survives a failed transaction, so that each one gets a new name.
+_statement_numbers = count()
 
 
-def run(cursor: Any, name: str, *, of: object = NOBODY) -> str:
-    """Runs one query to its last row, on a psycopg cursor, with `of` as tenant: what PostgreSQL says it did. Raises what it raises."""
+def run_query(cursor: Any, name: str, *, tenant_id: object = NOBODY) -> str:
+    """Runs one query on a psycopg cursor and fetches all rows. Returns PostgreSQL's status message."""
     if name in COPIES:
-        with cursor.copy(COPIES[name]) as copied:
-            list(copied)
+        with cursor.copy(COPIES[name]) as copy_stream:
+            list(copy_stream)
         return f"COPY {cursor.rowcount}"
-    cursor.execute(QUERIES[name].replace(NOBODY, str(of)).replace("_NEW", str(next(_numbers))))
+    cursor.execute(
+        QUERIES[name].replace(NOBODY, str(tenant_id)).replace("_NEW", str(next(_statement_numbers)))
+    )
     if cursor.description:
         cursor.fetchall()
     return str(cursor.statusmessage)

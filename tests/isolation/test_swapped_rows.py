@@ -1,4 +1,4 @@
-"""Whoever writes into the database can destroy, but cannot make one row pass for another."""
+"""A writer to the database can destroy sealed values but cannot pass one off as another."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from tenants.errors import DecryptionFailed
 from tenants.keys.queries import get_keyring
 from tenants.regions import TenantRef
 from tenants.scope import Actor, scope
-from tests.isolation.sealed_rows import KEY_COLUMNS, Sealed, put, sealed_rows
+from tests.isolation.sealed_rows import KEY_COLUMNS, SealedRow, load_sealed_rows, overwrite_body
 from tests.proofs import Scale
 from tests.restore.profiles import create_profiles
 
-Tenants = tuple[TenantRef, TenantRef]
+TwinTenants = tuple[TenantRef, TenantRef]
 WORD = f"word{secrets.token_hex(8)}"
 NAMES = [f"{WORD}-{number}" for number in range(6)]
 
 
 @pytest.fixture
-def behind(superuser: Callable[..., Any]) -> psycopg.Connection[Any]:
+def superuser_connection(superuser: Callable[..., Any]) -> psycopg.Connection[Any]:
     connection: psycopg.Connection[Any] = superuser("data_eu")
     return connection
 
 
 @pytest.fixture
-def mirrored(tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor) -> Iterator[Tenants]:
-    """The same items, profiles and reviews in two tenants; in each word stands what nobody else may read."""
+def twin_tenants(tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor) -> Iterator[TwinTenants]:
+    """Two tenants with the same items, profiles and reviews. Every text contains WORD."""
     for owner in (tenant, stranger_tenant):
         create_profiles(owner, NAMES, actor)
         with scope(owner, actor=actor) as s:
@@ -52,33 +52,35 @@ def mirrored(tenant: TenantRef, stranger_tenant: TenantRef, actor: Actor) -> Ite
             record_triples(
                 s, [TripleInput(head="mug", relation="like", tail=f"{WORD} {n}") for n in range(2)]
             )
-            seen = image_embeddings.list_pending(s, ENCODER_NAME)
-            record_image_embeddings(s, ENCODER_NAME, seen, [WORD.encode()] * len(seen))
+            pending = image_embeddings.list_pending(s, ENCODER_NAME)
+            record_image_embeddings(s, ENCODER_NAME, pending, [WORD.encode()] * len(pending))
     yield tenant, stranger_tenant
     cache.stop_snapshot_cache()
 
 
-def outcome(row: Sealed, actor: Actor) -> str:
+def try_to_read(row: SealedRow, actor: Actor) -> str:
     try:
         with scope(row.tenant, actor=actor) as s:
             row.read(s)
     except Exception as error:
         if type(error) is not DecryptionFailed:
             return f"raised {type(error).__name__}"
-        return "told a word" if WORD in f"{error!r} {error.__context__!r}" else "refused"
+        return "leaked a word" if WORD in f"{error!r} {error.__context__!r}" else "refused"
     return "opened"
 
 
-def test_every_row_opens_where_it_belongs(
-    mirrored: Tenants, behind: psycopg.Connection[Any], actor: Actor
+def test_every_row_decrypts_in_its_own_place(
+    twin_tenants: TwinTenants, superuser_connection: psycopg.Connection[Any], actor: Actor
 ) -> None:
-    rows = [row for owner in mirrored for row in sealed_rows(behind, owner)]
+    rows = [row for owner in twin_tenants for row in load_sealed_rows(superuser_connection, owner)]
     assert {row.table for row in rows} == set(KEY_COLUMNS)
-    assert {outcome(row, actor) for row in rows} == {"opened"}
+    assert {try_to_read(row, actor) for row in rows} == {"opened"}
 
 
-def donors(rows: list[Sealed], victim: Sealed, draw: random.Random) -> Iterator[tuple[str, Sealed]]:
-    """One value of each kind of elsewhere, the nearest first: near ones differ least in what is bound."""
+def iter_donors(
+    rows: list[SealedRow], victim: SealedRow, rng: random.Random
+) -> Iterator[tuple[str, SealedRow]]:
+    """One row of each kind of other place, nearest first: near rows share most of the authenticated context."""
     same_table = [row for row in rows if row.table == victim.table and row is not victim]
     own_rows = [row for row in same_table if row.tenant == victim.tenant]
     kinds = {
@@ -87,40 +89,47 @@ def donors(rows: list[Sealed], victim: Sealed, draw: random.Random) -> Iterator[
         "another table": [row for row in rows if row.tenant == victim.tenant and row.table != victim.table],
         "another tenant": [row for row in same_table if row.tenant != victim.tenant],
     }
-    yield from ((kind, draw.choice(candidates)) for kind, candidates in kinds.items() if candidates)
+    for kind, candidates in kinds.items():
+        if candidates:
+            yield kind, rng.choice(candidates)
 
 
 @pytest.mark.proof(row=8)
 @pytest.mark.timeout(900)
 def test_a_value_from_any_other_row_table_or_tenant_is_refused(
-    mirrored: Tenants,
-    behind: psycopg.Connection[Any],
+    twin_tenants: TwinTenants,
+    superuser_connection: psycopg.Connection[Any],
     actor: Actor,
     scale: Scale,
     figure: Callable[..., bool],
 ) -> None:
-    rows = [row for owner in mirrored for row in sealed_rows(behind, owner)]
-    draw, count, seen, kinds = random.Random(5), scale(140, 10_000), Counter[str](), Counter[str]()
+    rows = [row for owner in twin_tenants for row in load_sealed_rows(superuser_connection, owner)]
+    rng, count = random.Random(5), scale(140, 10_000)
+    outcomes, kinds = Counter[str](), Counter[str]()
     for number in range(count):
         table = list(KEY_COLUMNS)[number % len(KEY_COLUMNS)]
-        victim = draw.choice([row for row in rows if row.table == table])
-        kind, donor = draw.choice(list(donors(rows, victim, draw)))
-        put(behind, victim, donor.body)
-        seen[outcome(victim, actor)] += 1
-        put(behind, victim, victim.body)
+        victim = rng.choice([row for row in rows if row.table == table])
+        kind, donor = rng.choice(list(iter_donors(rows, victim, rng)))
+        overwrite_body(superuser_connection, victim, donor.body)
+        outcomes[try_to_read(victim, actor)] += 1
+        overwrite_body(superuser_connection, victim, victim.body)
         kinds[kind] += 1
-    bad = count - seen["refused"]
+    n_accepted = count - outcomes["refused"]
     assert len(kinds) == 4, kinds
-    assert figure("stored values swapped and not refused", bad, of=count, passes=bad == 0), seen
-    assert {outcome(row, actor) for row in rows} == {"opened"}
+    assert figure("stored values swapped and not refused", n_accepted, of=count, passes=n_accepted == 0), (
+        outcomes
+    )
+    assert {try_to_read(row, actor) for row in rows} == {"opened"}
 
 
-def one_of(behind: psycopg.Connection[Any], of: TenantRef, table: str, key: bytes | None = None) -> Sealed:
-    rows = [row for row in sealed_rows(behind, of) if row.table == table]
+def pick_row(
+    superuser_connection: psycopg.Connection[Any], tenant: TenantRef, table: str, key: bytes | None = None
+) -> SealedRow:
+    rows = [row for row in load_sealed_rows(superuser_connection, tenant) if row.table == table]
     return min((row for row in rows if key in (None, row.key[0])), key=lambda row: row.key)
 
 
-CALLS: dict[str, Callable[[Any], Any]] = {
+API_CALLS: dict[str, Callable[[Any], Any]] = {
     "data_item": lambda api: api.get("/api/v1/items/mug"),
     "data_itemimage": lambda api: api.get("/api/v1/items/mug/image"),
     "data_profile": lambda api: api.get(f"/api/v1/profiles/{NAMES[0]}"),
@@ -130,38 +139,44 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("table", CALLS)
+@pytest.mark.parametrize("table", API_CALLS)
 @pytest.mark.parametrize("donor_table", ["data_profile", "data_review", "data_timeline"])
-def test_the_api_answers_500_and_not_the_other_tenants_words(
-    mirrored: Tenants, api: Callable[..., Any], behind: psycopg.Connection[Any], table: str, donor_table: str
+def test_the_api_returns_500_without_foreign_text_for_a_swapped_row(
+    twin_tenants: TwinTenants,
+    api: Callable[..., Any],
+    superuser_connection: psycopg.Connection[Any],
+    table: str,
+    donor_table: str,
 ) -> None:
-    own_rows, foreign_rows = mirrored
-    client, call = api(own_rows), CALLS[table]
-    message = (
-        get_keyring(own_rows).derive_pseudonym("uid", NAMES[0])
+    own_tenant, foreign_tenant = twin_tenants
+    client, call = api(own_tenant), API_CALLS[table]
+    profile_key = (
+        get_keyring(own_tenant).derive_pseudonym("uid", NAMES[0])
         if table in ("data_profile", "data_seenitems", "data_timeline")
         else None
     )
     before = call(client)
-    victim = one_of(behind, own_rows, table, message)  # the oldest item is the mug
-    put(behind, victim, one_of(behind, foreign_rows, donor_table).body)
+    victim = pick_row(superuser_connection, own_tenant, table, profile_key)  # the oldest item is the mug
+    overwrite_body(
+        superuser_connection, victim, pick_row(superuser_connection, foreign_tenant, donor_table).body
+    )
     swapped = call(client)
-    put(behind, victim, victim.body)
+    overwrite_body(superuser_connection, victim, victim.body)
     assert before.status_code == 200
     assert (swapped.status_code, swapped.json()["code"]) == (500, "internal_error")
     assert WORD.encode() not in swapped.content
 
 
-def test_a_stored_answer_of_another_key_is_not_given(
-    mirrored: Tenants, api: Callable[..., Any], behind: psycopg.Connection[Any]
+def test_a_stored_response_of_another_idempotency_key_is_not_returned(
+    twin_tenants: TwinTenants, api: Callable[..., Any], superuser_connection: psycopg.Connection[Any]
 ) -> None:
-    client, body = api(mirrored[0]), {"items": [{"id": "cup", "title": WORD}]}
+    client, body = api(twin_tenants[0]), {"items": [{"id": "cup", "title": WORD}]}
     for key in ("first-key-of-two", "second-key-of-two"):
         client.post("/api/v1/items/batch", body, headers={"Idempotency-Key": key})
-    swapped = behind.execute(
-        "UPDATE data_idempotency mine SET body = other.body FROM data_idempotency other "
-        "WHERE mine.tenant_id = %(t)s AND other.tenant_id = %(t)s AND mine.key_digest <> other.key_digest",
-        {"t": mirrored[0].id},
+    swapped = superuser_connection.execute(
+        "UPDATE data_idempotency target SET body = donor.body FROM data_idempotency donor "
+        "WHERE target.tenant_id = %(t)s AND donor.tenant_id = %(t)s AND target.key_digest <> donor.key_digest",
+        {"t": twin_tenants[0].id},
     )
     repeated = client.post("/api/v1/items/batch", body, headers={"Idempotency-Key": "first-key-of-two"})
     assert swapped.rowcount == 2

@@ -1,4 +1,4 @@
-"""A client's developer with an API key."""
+"""A test client that authenticates with an API key."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ApiClient(Client):
         return super().patch(path, data, content_type, **extra)
 
 
-def api_client(tenant: TenantRef, scopes: Iterable[str] | None, *, actor: Actor) -> ApiClient:
+def create_api_client(tenant: TenantRef, scopes: Iterable[str] | None, *, actor: Actor) -> ApiClient:
     with control_scope(tenant.id, actor=actor) as s:
         key = create_api_key(s, name="test", scopes=API_SCOPES if scopes is None else scopes)
     return ApiClient(key.secret)

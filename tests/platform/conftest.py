@@ -8,7 +8,7 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture
-def external() -> dict[str, str]:
+def external_settings() -> dict[str, str]:
     """A complete production environment for one region."""
     values = {
         "LEPTON_REGIONS": "eu",

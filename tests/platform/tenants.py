@@ -1,4 +1,4 @@
-"""Opening tenants for tests, through the same action as everybody."""
+"""Opens tenants for tests with the product's own action."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def open_test_tenant(
 ) -> TenantRef:
     slug = options.pop("slug", None) or f"t-{secrets.token_hex(6)}"
     defaults = get_region_defaults(region)
-    opened = open_tenant(
+    opened_tenant = open_tenant(
         name=options.pop("name", slug),
         slug=slug,
         vertical=vertical,
@@ -29,4 +29,4 @@ def open_test_tenant(
         actor=actor,
     )
     assert not options, f"unknown: {options}"
-    return opened.ref
+    return opened_tenant.ref

@@ -8,12 +8,12 @@ from django.core.cache import cache
 from lepton_platform.cache import JsonCacheSerializer
 
 
-def test_values_survive_the_cache(services):
+def test_json_values_round_trip_through_the_cache(services):
     cache.set("facts", {"name": "Käse 奶酪", "list": [1, None, True]})
     assert cache.get("facts") == {"name": "Käse 奶酪", "list": [1, None, True]}
 
 
-def test_counters_count_in_the_server(services):
+def test_counters_are_incremented_by_the_server(services):
     cache.set("count", 5)
     cache.incr("count", 2)
     assert cache.get("count") == 7

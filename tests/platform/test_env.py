@@ -1,4 +1,4 @@
-"""The configuration: values that are read, and one sentence for each invalid setting."""
+"""The configuration is read from the environment. An invalid setting is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -15,35 +15,37 @@ from lepton_platform.setting_reader import InvalidSetting
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_external_services_are_read(external):
-    env = read_environment(external)
+def test_addresses_of_external_services_are_read(external_settings):
+    env = read_environment(external_settings)
     assert sorted(env.databases) == ["data_eu", "default", "keys_eu"]
     assert (env.databases["default"].user, env.databases["default"].password) == ("lepton_app", "p@ss")
     assert env.valkey_url == "redis://:secret@valkey.internal:6379/1"
     assert env.allowed_hosts == ("lepton.example",)
 
 
-def test_the_migrator_has_other_addresses(external):
-    env = read_environment({**external, "LEPTON_ROLE": "migrate"})
+def test_the_migrate_role_uses_separate_database_urls(external_settings):
+    env = read_environment({**external_settings, "LEPTON_ROLE": "migrate"})
     assert {database.user for database in env.databases.values()} == {"lepton_migrate"}
 
 
-def test_embedded_settings_are_not_mixed_into_external_ones(external, tmp_path):
+def test_embedded_settings_are_not_mixed_into_external_ones(external_settings, tmp_path):
     (tmp_path / "services.json").write_text('{"LEPTON_SECRET_KEY": "embedded-embedded-embedded-embedded"}')
-    del external["LEPTON_SECRET_KEY"]
+    del external_settings["LEPTON_SECRET_KEY"]
     with pytest.raises(InvalidSetting, match="LEPTON_SECRET_KEY is not set"):
-        read_environment({**external, "LEPTON_HOME": str(tmp_path)})
+        read_environment({**external_settings, "LEPTON_HOME": str(tmp_path)})
 
 
 @pytest.fixture
-def both(external):
+def two_region_settings(external_settings):
     """Settings of two regions in one environment."""
-    other = {name.replace("_EU", "_CN"): value.replace("eu", "cn") for name, value in external.items()}
-    return {**other, **external, "LEPTON_REGIONS": "cn,eu"}
+    other = {
+        name.replace("_EU", "_CN"): value.replace("eu", "cn") for name, value in external_settings.items()
+    }
+    return {**other, **external_settings, "LEPTON_REGIONS": "cn,eu"}
 
 
-def test_settings_of_another_region_are_not_read(both):
-    env = read_environment({**both, "LEPTON_SERVED_REGIONS": "cn"})
+def test_settings_of_another_region_are_not_read(two_region_settings):
+    env = read_environment({**two_region_settings, "LEPTON_SERVED_REGIONS": "cn"})
     assert sorted(env.databases) == ["data_cn", "default", "keys_cn"]
     eu = env.regions["eu"]
     assert (eu.object_store_url, eu.kms_url, eu.scope_key) == ("", "", b"")
@@ -51,17 +53,21 @@ def test_settings_of_another_region_are_not_read(both):
 
 
 @pytest.mark.parametrize("role", ["app", "migrate"])
-def test_a_machine_of_one_region_needs_no_setting_of_the_other(both, role):
-    few = {name: value for name, value in both.items() if not name.removesuffix("_MIGRATE").endswith("_CN")}
-    env = read_environment({**few, "LEPTON_SERVED_REGIONS": "eu", "LEPTON_ROLE": role})
+def test_a_machine_of_one_region_needs_no_setting_of_the_other(two_region_settings, role):
+    eu_settings = {
+        name: value
+        for name, value in two_region_settings.items()
+        if not name.removesuffix("_MIGRATE").endswith("_CN")
+    }
+    env = read_environment({**eu_settings, "LEPTON_SERVED_REGIONS": "eu", "LEPTON_ROLE": role})
     assert sorted(env.databases) == ["data_eu", "default", "keys_eu"]
     assert list(env.regions) == ["cn", "eu"]
 
 
-def test_secrets_do_not_show_in_a_repr(external):
-    shown = repr(read_environment(external))
-    assert "p@ss" not in shown
-    assert "sssss" not in shown
+def test_a_repr_contains_no_secrets(external_settings):
+    representation = repr(read_environment(external_settings))
+    assert "p@ss" not in representation
+    assert "sssss" not in representation
 
 
 @pytest.mark.parametrize(
@@ -88,11 +94,11 @@ def test_secrets_do_not_show_in_a_repr(external):
         ("DATABASE_URL_KEYS_EU", "", "DATABASE_URL_KEYS_EU is not set"),
     ],
 )
-def test_a_wrong_setting_is_one_sentence_that_names_it(external, name, value, sentence):
-    with pytest.raises(InvalidSetting) as refused:
-        read_environment({**external, name: value})
-    assert str(refused.value).startswith(sentence)
-    assert "\n" not in str(refused.value)
+def test_an_invalid_setting_is_reported_in_one_sentence(external_settings, name, value, sentence):
+    with pytest.raises(InvalidSetting) as error_info:
+        read_environment({**external_settings, name: value})
+    assert str(error_info.value).startswith(sentence)
+    assert "\n" not in str(error_info.value)
 
 
 def test_a_broken_services_file_is_reported(tmp_path):
@@ -101,15 +107,15 @@ def test_a_broken_services_file_is_reported(tmp_path):
         read_environment({"LEPTON_HOME": str(tmp_path)})
 
 
-def test_building_needs_no_service(tmp_path):
+def test_the_build_role_needs_no_services(tmp_path):
     assert read_environment({"LEPTON_ROLE": "build", "LEPTON_HOME": str(tmp_path)}).role == "build"
 
 
-def test_a_process_with_a_wrong_setting_ends_with_status_2_and_that_sentence(external):
-    clean = {"PATH": os.environ["PATH"], **external, "LEPTON_SERVED_REGIONS": "mars"}
+def test_a_process_with_an_invalid_setting_exits_with_status_2_and_the_sentence(external_settings):
+    environment = {"PATH": os.environ["PATH"], **external_settings, "LEPTON_SERVED_REGIONS": "mars"}
     completed = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "check"],
-        env=clean,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

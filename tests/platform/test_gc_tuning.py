@@ -1,4 +1,4 @@
-"""The collector of a web process."""
+"""Garbage collection in a web process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 
-def test_objects_alive_at_start_are_frozen() -> None:
-    """In a process of its own, for a collector that is has been frozen stays frozen."""
+def test_objects_that_exist_at_start_are_frozen() -> None:
+    """Runs in a separate process, because freezing affects the whole process."""
     code = (
         "import gc; from lepton_platform.gc_tuning import freeze_gc; before = len(gc.get_objects()); freeze_gc();"
         "assert gc.get_freeze_count() > 0.9 * before; assert len(gc.get_objects()) < 0.1 * before;"

@@ -7,7 +7,7 @@ import pytest
 from lepton_platform.logs import redact_secrets
 
 
-def cleaned(**event: object) -> dict[str, object]:
+def redact(**event: object) -> dict[str, object]:
     return redact_secrets(None, "info", event)
 
 
@@ -15,7 +15,7 @@ def cleaned(**event: object) -> dict[str, object]:
     "name", ["password", "Authorization", "api_key", "set_cookie", "csrf_token", "key_pepper"]
 )
 def test_a_field_with_a_secret_name_is_removed(name):
-    assert cleaned(**{name: "x"}) == {name: "[removed]"}
+    assert redact(**{name: "x"}) == {name: "[removed]"}
 
 
 @pytest.mark.parametrize(
@@ -27,24 +27,24 @@ def test_a_field_with_a_secret_name_is_removed(name):
     ],
 )
 def test_a_secret_inside_a_text_is_removed(text):
-    shown = cleaned(event=text)["event"]
-    assert isinstance(shown, str)
-    assert "[removed]" in shown
-    assert not any(secret in shown for secret in ("secretsecret", "abcdef", "hunter2"))
+    redacted = redact(event=text)["event"]
+    assert isinstance(redacted, str)
+    assert "[removed]" in redacted
+    assert not any(secret in redacted for secret in ("secretsecret", "abcdef", "hunter2"))
 
 
-def test_nested_values_are_cleaned():
-    assert cleaned(request={"headers": [{"cookie": "a"}, "Bearer zzz"]}) == {
+def test_nested_secrets_are_removed():
+    assert redact(request={"headers": [{"cookie": "a"}, "Bearer zzz"]}) == {
         "request": {"headers": [{"cookie": "[removed]"}, "Bearer [removed]"]}
     }
 
 
-def test_bytes_are_never_written():
-    assert cleaned(body=b"personal") == {"body": "[8 bytes]"}
+def test_bytes_are_replaced_by_their_length():
+    assert redact(body=b"personal") == {"body": "[8 bytes]"}
 
 
-def test_ordinary_fields_stay():
-    assert cleaned(event="job.finished", seconds=1.5, keyword="a") == {
+def test_ordinary_fields_are_unchanged():
+    assert redact(event="job.finished", seconds=1.5, keyword="a") == {
         "event": "job.finished",
         "seconds": 1.5,
         "keyword": "a",

@@ -1,4 +1,4 @@
-"""`/metrics`: available with the token, else 404."""
+"""`/metrics` needs the token and returns 404 without it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def empty_cache() -> Iterator[None]:
 
 
 @pytest.fixture
-def shop(database: None) -> Workspace:
-    """Its model has drifted, and is clicked less than the one before."""
+def drifting_workspace(database: None) -> Workspace:
+    """A workspace whose model has drifted and has a lower click rate than the previous model."""
     workspace = open_workspace()
     model = TrainedModel(
         uuid4(), uuid4(), "fast", {}, {"candidate": {"ndcg@10": 0.05}}, datetime.now(UTC), None
@@ -51,19 +51,21 @@ def get_metrics(token: str) -> Any:
     return Client().get("/metrics", headers={"Authorization": f"Bearer {token}"})
 
 
-@pytest.mark.parametrize(("setting", "sent"), [("", ""), ("", TOKEN), (TOKEN, ""), (TOKEN, "another")])
-def test_without_the_token_there_is_no_such_page(
-    database: None, settings: Any, setting: str, sent: str
+@pytest.mark.parametrize(("setting", "token"), [("", ""), ("", TOKEN), (TOKEN, ""), (TOKEN, "another")])
+def test_without_the_token_the_page_returns_404(
+    database: None, settings: Any, setting: str, token: str
 ) -> None:
     settings.LEPTON_METRICS_TOKEN = setting
-    assert get_metrics(sent).status_code == 404
+    assert get_metrics(token).status_code == 404
 
 
-def test_drift_alarms_and_live_rates_are_exported(shop: Workspace, settings: Any) -> None:
+def test_drift_alarms_and_live_rates_are_exported(drifting_workspace: Workspace, settings: Any) -> None:
     settings.LEPTON_METRICS_TOKEN = TOKEN
     response = get_metrics(TOKEN)
     assert response["Content-Type"].startswith("text/plain")
-    tenant_lines = [line for line in response.content.decode().splitlines() if shop.slug in line]
+    tenant_lines = [
+        line for line in response.content.decode().splitlines() if drifting_workspace.slug in line
+    ]
     samples = {re.sub(r',?(region|tenant)="[^"]*"', "", line).replace("{,", "{") for line in tenant_lines}
     assert samples == {
         "lepton_model_ndcg{} 0.05",

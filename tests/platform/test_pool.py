@@ -1,4 +1,4 @@
-"""A claim never reaches the next borrower of a connection, and a lost connection costs nobody a request."""
+"""No claim reaches the next user of a pooled connection. A lost connection is replaced without a failed request."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ def select_value(sql: str) -> object:
         return cursor.fetchone()[0]
 
 
-def test_after_a_scope_the_connection_is_clean(tenant, actor):
+def test_a_connection_has_no_claim_after_a_scope(tenant, actor):
     with scope(tenant, actor=actor):
         pass
     assert select_value(CLAIM) == ""
 
 
-def test_a_claim_that_was_set_for_the_session_stops_the_next_scope(tenant, actor):
+def test_a_session_level_claim_prevents_the_next_scope(tenant, actor):
     select_value("SELECT set_config('app.scope', 'tenant:x', false)")
     with pytest.raises(ScopeNested, match="outlived"), scope(tenant, actor=actor):
-        raise AssertionError("a scope was opened on a spoiled connection")
+        raise AssertionError("a scope was opened on a connection with a leaked claim")
 
 
-def test_a_spoiled_connection_is_not_used_again(tenant, actor):
+def test_a_connection_with_a_leaked_claim_is_not_reused(tenant, actor):
     select_value("SELECT set_config('app.scope', 'tenant:x', false)")
-    spoiled = select_value(PID)
+    leaked_pid = select_value(PID)
     with pytest.raises(ScopeNested), scope(tenant, actor=actor):
-        raise AssertionError("a scope was opened on a spoiled connection")
+        raise AssertionError("a scope was opened on a connection with a leaked claim")
     connections["data_eu"].close()
     with scope(tenant, actor=actor) as s:
-        assert s.cursor().execute(PID).fetchone()[0] != spoiled
+        assert s.cursor().execute(PID).fetchone()[0] != leaked_pid
 
 
-def test_a_connection_that_its_server_ended_is_replaced(tenant, actor, superuser, monkeypatch):
+def test_a_connection_terminated_by_the_server_is_replaced(tenant, actor, superuser, monkeypatch):
     with scope(tenant, actor=actor) as s:
         pid = s.cursor().execute(PID).fetchone()[0]
     superuser("data_eu").execute("SELECT pg_terminate_backend(%s)", (pid,))
@@ -59,8 +59,8 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("what", CHANGES)
-def test_a_prepared_statement_that_no_longer_holds_costs_one_call(what, tenant, actor, superuser):
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_invalidated_prepared_statement_fails_only_one_call(change, tenant, actor, superuser):
     def select_in_a_scope() -> object:
         with scope(tenant, actor=actor) as s:
             return (
@@ -74,10 +74,10 @@ def test_a_prepared_statement_that_no_longer_holds_costs_one_call(what, tenant, 
     database.execute("GRANT SELECT ON public.changing TO lepton_app")
     try:
         assert select_in_a_scope() == 1
-        if what == "statements are dropped":
-            execute_outside(CHANGES[what])
+        if change == "statements are dropped":
+            execute_outside(CHANGES[change])
         else:
-            database.execute(CHANGES[what])
+            database.execute(CHANGES[change])
         with pytest.raises(StoreUnavailable, match="schema changed in the meantime"):
             select_in_a_scope()
         assert select_in_a_scope() == 1
@@ -91,34 +91,36 @@ def execute_outside(sql: str) -> None:
         cursor.execute(sql)
 
 
-def in_another_thread(act: Callable[[], object]) -> None:
-    thread = threading.Thread(target=act)
+def run_in_another_thread(function: Callable[[], object]) -> None:
+    thread = threading.Thread(target=function)
     thread.start()
     thread.join()
 
 
-def in_another_context(act: Callable[[], object]) -> None:
-    contextvars.copy_context().run(act)
+def run_in_another_context(function: Callable[[], object]) -> None:
+    contextvars.copy_context().run(function)
 
 
-@pytest.mark.parametrize("elsewhere", [in_another_thread, in_another_context])
-def test_a_scope_that_ends_elsewhere_is_over_where_it_began(tenant, stranger_tenant, actor, elsewhere):
-    def half() -> Iterator[int]:
+@pytest.mark.parametrize("run_elsewhere", [run_in_another_thread, run_in_another_context])
+def test_a_scope_closed_in_another_context_is_closed_in_its_own(
+    tenant, stranger_tenant, actor, run_elsewhere
+):
+    def hold_scope() -> Iterator[int]:
         with scope(tenant, actor=actor) as s:
             yield s.cursor().execute(PID).fetchone()[0]
 
-    def close() -> None:
+    def close_body() -> None:
         with pytest.raises(ScopeNested, match="ended outside"):
             body.close()
         errors.append(True)
         connections.close_all()
 
     errors: list[bool] = []
-    body = half()
+    body = hold_scope()
     pid = next(body)
-    lost = connections["data_eu"].connection
-    elsewhere(close)
-    assert (errors, lost.closed) == ([True], True)
+    original_connection = connections["data_eu"].connection
+    run_elsewhere(close_body)
+    assert (errors, original_connection.closed) == ([True], True)
     with pytest.raises(ScopeRequired):
         get_current_scope()
     with scope(stranger_tenant, actor=actor) as s:

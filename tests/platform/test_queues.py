@@ -1,4 +1,4 @@
-"""A worker takes the tasks of the regions it serves, and of no other."""
+"""A worker consumes the queues of the regions it serves, and no others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from celery import signals
 from lepton_platform.celery import PLATFORM_QUEUE, app, region_queue
 
 
-def test_a_worker_listens_to_its_own_regions_only(settings):
+def test_a_worker_consumes_only_the_queues_of_its_served_regions(settings):
     settings.LEPTON_SERVED_REGIONS = ("eu",)
     signals.celeryd_init.send(sender="worker@test", instance=None, conf=app.conf, options={})
     try:
@@ -16,5 +16,5 @@ def test_a_worker_listens_to_its_own_regions_only(settings):
         del app.amqp.queues
 
 
-def test_every_region_can_be_sent_to(settings):
+def test_every_region_has_a_queue(settings):
     assert {region_queue(code) for code in settings.LEPTON_REGIONS} <= set(app.amqp.queues)

@@ -41,8 +41,8 @@ def home():
 
 
 @pytest.fixture(scope="module")
-def own(home):
-    """One start for the tests that do not stop it; engines that they kill come back."""
+def instance(home):
+    """One installation for all tests that do not stop it. Engines that a test kills are restarted."""
     running = ensure_services(home)
     yield running
     running.stop()
@@ -59,31 +59,31 @@ def select_one(environment: dict[str, str]) -> int:
         return connection.execute("SELECT 1").fetchone()[0]
 
 
-def test_both_answer_with_the_settings_they_wrote(own, home):
-    written = json.loads((home / "services.json").read_text())
-    assert written == own.environment
-    assert select_one(written) == 1
-    with redis.Redis.from_url(written["BROKER_URL"]) as broker:
+def test_both_services_accept_the_settings_in_the_file(instance, home):
+    stored_settings = json.loads((home / "services.json").read_text())
+    assert stored_settings == instance.environment
+    assert select_one(stored_settings) == 1
+    with redis.Redis.from_url(stored_settings["BROKER_URL"]) as broker:
         assert broker.ping()
 
 
-def test_secrets_are_readable_by_their_owner_alone(own, home):
+def test_secret_files_are_readable_only_by_their_owner(instance, home):
     modes = {
         name: stat.S_IMODE((home / name).stat().st_mode) for name in ("services.json", "supervisor.json")
     }
     assert modes == {"services.json": 0o600, "supervisor.json": 0o600}
 
 
-def test_no_password_no_entry(own):
-    assert own.postgres is not None
-    address = f"postgresql://lepton_app@127.0.0.1:{own.postgres.port}/lepton_control"
+def test_a_connection_without_a_password_is_refused(instance):
+    assert instance.postgres is not None
+    address = f"postgresql://lepton_app@127.0.0.1:{instance.postgres.port}/lepton_control"
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(address)
-    with redis.Redis(port=own.valkey.port) as anonymous, pytest.raises(redis.AuthenticationError):
+    with redis.Redis(port=instance.valkey.port) as anonymous, pytest.raises(redis.AuthenticationError):
         anonymous.ping()
 
 
-def test_no_password_is_on_a_command_line(own, home):
+def test_no_password_is_on_a_command_line(instance, home):
     secrets = json.loads((home / "supervisor.json").read_text())
     lines = subprocess.run(
         ["/bin/ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
@@ -91,8 +91,8 @@ def test_no_password_is_on_a_command_line(own, home):
     assert not [name for name, value in secrets.items() if name.endswith("password") and value in lines]
 
 
-def test_the_application_can_neither_create_nor_see_statements(own):
-    with psycopg.connect(own.environment["DATABASE_URL_DATA_EU"], autocommit=True) as connection:
+def test_the_application_can_neither_create_nor_see_statements(instance):
+    with psycopg.connect(instance.environment["DATABASE_URL_DATA_EU"], autocommit=True) as connection:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("CREATE TABLE t ()")
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -100,27 +100,27 @@ def test_the_application_can_neither_create_nor_see_statements(own):
         assert connection.execute("SHOW track_activities").fetchone() == ("off",)
 
 
-def test_a_second_process_attaches(own, home):
-    other = ensure_services(home)
-    assert (other.is_owned, other.environment) == (False, own.environment)
-    other.stop()
-    assert select_one(own.environment) == 1
+def test_a_second_process_attaches_to_the_running_services(instance, home):
+    second = ensure_services(home)
+    assert (second.is_owned, second.environment) == (False, instance.environment)
+    second.stop()
+    assert select_one(instance.environment) == 1
 
 
 @pytest.mark.parametrize("name", ["postgres", "valkey"])
-def test_a_killed_engine_comes_back_with_what_was_committed(own, name):
-    with redis.Redis.from_url(own.environment["BROKER_URL"]) as broker:
+def test_a_killed_engine_restarts_with_its_committed_data(instance, name):
+    with redis.Redis.from_url(instance.environment["BROKER_URL"]) as broker:
         broker.set("stored", "1")
         broker.execute_command("WAITAOF", 1, 0, 2000)
-    os.kill(own.processes[name].pid, signal.SIGKILL)
-    own.processes[name].wait()
-    assert own.restart_dead() == [name]
-    assert select_one(own.environment) == 1
-    with redis.Redis.from_url(own.environment["BROKER_URL"]) as broker:
+    os.kill(instance.processes[name].pid, signal.SIGKILL)
+    instance.processes[name].wait()
+    assert instance.restart_dead() == [name]
+    assert select_one(instance.environment) == 1
+    with redis.Redis.from_url(instance.environment["BROKER_URL"]) as broker:
         assert broker.get("stored") == b"1"
 
 
-def test_after_the_supervisor_is_killed_the_next_one_takes_over(other_home):
+def test_a_new_supervisor_takes_over_after_the_previous_one_was_killed(other_home):
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(other_home)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )

@@ -1,4 +1,4 @@
-"""Dead programs are restarted, programs that keep dying raise an error, and nothing outlives the supervisor."""
+"""Exited programs are restarted. A program that keeps exiting raises an error. No child outlives the supervisor."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITH_GRANDCHILD = (
 )
 
 
-def program(code: str) -> Program:
+def make_program(code: str) -> Program:
     return Program("thing", [sys.executable, "-c", code], dict(os.environ), stop_timeout_seconds=5)
 
 
@@ -41,7 +41,7 @@ def is_gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-class Clock:
+class SupervisorClock:
     """Time that passes only when a test sets it."""
 
     now = 0.0
@@ -51,12 +51,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> SupervisorClock:
+    return SupervisorClock()
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path, clock: Clock):
+def supervisor(tmp_path: Path, clock: SupervisorClock):
     home = InstanceDirectory(tmp_path)
     home.create_directories()
     running = Supervisor(EmbeddedServices(home, {}), tmp_path, lambda _line: None, clock=clock)
@@ -64,35 +64,35 @@ def supervisor(tmp_path: Path, clock: Clock):
     running.stop()
 
 
-def test_a_killed_program_runs_again(supervisor, clock):
-    supervisor.start(program(SLEEP))
-    killed = supervisor.get_pid("thing")
+def test_a_killed_program_is_restarted(supervisor, clock):
+    supervisor.start(make_program(SLEEP))
+    killed_pid = supervisor.get_pid("thing")
     clock.now = 100.0
-    os.kill(killed, signal.SIGKILL)
-    assert wait_until(lambda: supervisor.check_programs() or supervisor.get_pid("thing") != killed)
+    os.kill(killed_pid, signal.SIGKILL)
+    assert wait_until(lambda: supervisor.check_programs() or supervisor.get_pid("thing") != killed_pid)
 
 
-def test_a_program_that_lives_is_left_alone(supervisor):
-    supervisor.start(program(SLEEP))
+def test_a_running_program_is_not_restarted(supervisor):
+    supervisor.start(make_program(SLEEP))
     before = supervisor.get_pid("thing")
     supervisor.check_programs()
     assert supervisor.get_pid("thing") == before
 
 
-def test_a_program_that_keeps_dying_is_given_up_with_its_last_words(supervisor, clock):
-    supervisor.start(program("import sys; sys.exit('no roof')"))
+def test_a_program_that_keeps_exiting_raises_an_error_with_its_output(supervisor, clock):
+    supervisor.start(make_program("import sys; sys.exit('no roof')"))
 
-    def tick() -> bool:
+    def advance_clock() -> bool:
         clock.now += 3.0
         supervisor.check_programs()
         return False
 
     with pytest.raises(ServiceError, match="no roof"):
-        wait_until(tick, seconds=30)
+        wait_until(advance_clock, seconds=30)
 
 
-def test_pauses_grow_and_end_after_a_long_life():
-    assert [calculate_restart_delay(deaths) for deaths in range(MAX_EARLY_EXITS + 1)] == [
+def test_the_restart_delay_doubles_with_each_early_exit():
+    assert [calculate_restart_delay(n_exits) for n_exits in range(MAX_EARLY_EXITS + 1)] == [
         0.0,
         1.0,
         2.0,
@@ -101,8 +101,8 @@ def test_pauses_grow_and_end_after_a_long_life():
     ]
 
 
-def test_children_of_a_dead_program_are_ended(supervisor, tmp_path, clock):
-    supervisor.start(program(WITH_GRANDCHILD))
+def test_children_of_a_dead_program_are_killed(supervisor, tmp_path, clock):
+    supervisor.start(make_program(WITH_GRANDCHILD))
     assert wait_until(lambda: (tmp_path / "grandchild").exists() and (tmp_path / "grandchild").read_text())
     grandchild = int((tmp_path / "grandchild").read_text())
     os.kill(supervisor.get_pid("thing"), signal.SIGKILL)
@@ -110,7 +110,7 @@ def test_children_of_a_dead_program_are_ended(supervisor, tmp_path, clock):
     assert wait_until(lambda: supervisor.check_programs() or is_gone(grandchild))
 
 
-def test_stopping_ends_a_program_that_ignores_the_request(supervisor):
+def test_stopping_kills_a_program_that_ignores_sigterm(supervisor):
     supervisor.start(
         Program(
             "deaf",

@@ -35,7 +35,7 @@ def test_a_key_is_shown_once_and_works(shop: Workspace, owner: Any) -> None:
 def test_a_wrong_network_is_said_at_its_field_and_no_key_is_made(shop: Workspace, owner: Any) -> None:
     page = owner.post(shop.page("keys"), {**ASKED, "cidrs": "192.0.2.0/24\nhome"}).content.decode()
     assert "This is not a network like 192.0.2.0/24." in page
-    assert "data-open-at-once" in page
+    assert "data-open-on-load" in page
     assert _keys(shop) == []
 
 

@@ -22,7 +22,7 @@ def test_a_person_is_added_by_address(shop: Workspace, owner: Any) -> None:
 
 def test_a_wrong_address_is_said_at_its_field(shop: Workspace, owner: Any) -> None:
     page = owner.post(shop.page("members"), {"email": "nobody", "role": "viewer"}).content.decode()
-    assert "data-open-at-once" in page
+    assert "data-open-on-load" in page
     assert len(_roles(shop)) == 1
 
 

@@ -124,9 +124,9 @@ def test_a_run_in_which_something_was_unpickled_fails(tmp_path: Path) -> None:
     """pytest itself, with this project's hooks and one test that passes."""
     (tmp_path / "conftest.py").write_text(
         "from tests.unpickling import watch\n"
-        "watch.begin()\n"
-        "def pytest_sessionfinish(session): watch.end(session)\n"
-        "def pytest_unconfigure(config): watch.forget()\n"
+        "watch.install_audit_hook()\n"
+        "def pytest_sessionfinish(session): watch.fail_on_violations(session)\n"
+        "def pytest_unconfigure(config): watch.delete_logs()\n"
         "def pytest_terminal_summary(terminalreporter): watch.write_summary(terminalreporter)\n"
     )
     (tmp_path / "test_it.py").write_text(f"def test_it():\n    {UNPICKLES['pickle']}\n")

@@ -20,8 +20,8 @@ _LOG = "UNPICKLING_LOG"
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
-    """`caller` is the end of `file:function`; `names` what it may look up, empty for anything."""
+class AllowedCaller:
+    """`caller` is a suffix of `file:function`. `names` are the objects it may look up, or empty for all."""
 
     caller: str
     reason: str
@@ -29,30 +29,30 @@ class Allowed:
 
 
 ALLOWED = (
-    Allowed(
+    AllowedCaller(
         "/billiard/common.py:pickle_loads",
         "Celery's pool hands a task from the worker to its own child over their private pipe; the task's message "
         "itself is JSON.",
         ("celery.app.trace.fast_trace_task",),
     ),
-    Allowed(
+    AllowedCaller(
         "/celery/concurrency/asynpool.py:_recv_message",
         "The worker receives a task's outcome from its own child over their private pipe; an error of any kind is sent "
         "this way.",
     ),
-    Allowed(
+    AllowedCaller(
         "/billiard/reduction.py:loadbuf",
         "The same pipe, read to its end while the worker stops.",
     ),
-    Allowed(
+    AllowedCaller(
         "/celery/utils/serialization.py:get_pickleable_etype",
         "The child tests whether the class of an error can be sent through that pipe.",
     ),
-    Allowed(
+    AllowedCaller(
         "/celery/utils/serialization.py:get_pickleable_exception",
         "The same for the error itself.",
     ),
-    Allowed(
+    AllowedCaller(
         "/_pytest/assertion/rewrite.py:_read_pyc",
         "pytest reads the test modules that it has compiled in an earlier run, as the import system reads others.",
         ("marshal.load",),
@@ -60,28 +60,28 @@ ALLOWED = (
 )
 
 
-def begin() -> None:
+def install_audit_hook() -> None:
     """Installs the audit hook in this process and, through PYTHONPATH, in every process that it starts."""
     folder = tempfile.mkdtemp(prefix="lepton-unpickled-")
-    earlier = os.environ.get("PYTHONPATH")
+    inherited = os.environ.get("PYTHONPATH")
     os.environ[_LOG] = folder
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(_HERE), *([earlier] if earlier else [])])
-    sitecustomize.install()
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(_HERE), *([inherited] if inherited else [])])
+    sitecustomize.install_hook()
 
 
 def find_unpickling(folder: Path) -> Counter[str]:
-    """Lines of caller and name that are not allowed, with counts."""
+    """Counts the log lines of callers and names that are not allowed."""
     lines = (line for log in folder.iterdir() for line in log.read_text(encoding="utf-8").splitlines())
     return Counter(line for line in lines if not _is_allowed(*line.split("\t")))
 
 
-def _is_allowed(caller: str, what: str) -> bool:
+def _is_allowed(caller: str, target: str) -> bool:
     return any(
-        caller.endswith(entry.caller) and (not entry.names or what in entry.names) for entry in ALLOWED
+        caller.endswith(entry.caller) and (not entry.names or target in entry.names) for entry in ALLOWED
     )
 
 
-def end(session: pytest.Session) -> None:
+def fail_on_violations(session: pytest.Session) -> None:
     """Fails the run for any unpickling that is not allowed."""
     violations = find_unpickling(Path(os.environ[_LOG]))
     session.config.stash.setdefault(FIGURES, []).append(
@@ -96,5 +96,5 @@ def write_summary(reporter: Any) -> None:
         reporter.line(f"ERROR unpickled: {line}")
 
 
-def forget() -> None:
+def delete_logs() -> None:
     shutil.rmtree(os.environ[_LOG], ignore_errors=True)

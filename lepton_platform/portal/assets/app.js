@@ -20,7 +20,7 @@ Alpine.data("shell", () => ({
 }));
 
 Alpine.data("themes", () => ({
-  theme: window.leptonTheme.chosen(),
+  theme: window.leptonTheme.current(),
   choose(event) {
     this.theme = event.currentTarget.value;
     window.leptonTheme.choose(this.theme);
@@ -61,7 +61,7 @@ Alpine.data("toast", () => ({
 
 Alpine.data("palette", palette);
 
-// Buttons that open a <dialog>, and dialogs that must be open at once (a form with errors, a key shown once).
+// Buttons that open a <dialog>, and dialogs that must be open when the page is loaded (a form with errors, a key shown once).
 document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-dialog-open]");
   if (opener) document.getElementById(opener.dataset.dialogOpen)?.showModal();
@@ -86,7 +86,7 @@ document.addEventListener("change", (event) => {
   }
 });
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll("dialog[data-open-at-once]").forEach((dialog) => dialog.showModal());
+  document.querySelectorAll("dialog[data-open-on-load]").forEach((dialog) => dialog.showModal());
 });
 
 Alpine.start();

@@ -5,12 +5,12 @@ import { CanvasRenderer } from "echarts/renderers";
 
 echarts.use([BarChart, LineChart, GridComponent, LegendComponent, TooltipComponent, CanvasRenderer]);
 
-const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const palette = () => [
-  token("--chart-line"), token("--chart-muted"), "#0d9488", "#d97706", "#db2777", "#0284c7", "#7c3aed", "#65a30d",
+const readCssVariable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const listColours = () => [
+  readCssVariable("--chart-line"), readCssVariable("--chart-muted"), "#0d9488", "#d97706", "#db2777", "#0284c7", "#7c3aed", "#65a30d",
 ];
 
-const series = (line, index, kind, colours) => ({
+const buildSeries = (line, index, kind, colours) => ({
   name: line.name,
   type: kind,
   stack: kind === "bar" ? "all" : undefined,
@@ -20,15 +20,15 @@ const series = (line, index, kind, colours) => ({
   connectNulls: true,
   barMaxWidth: 28,
   lineStyle: { width: 2, type: line.dashed ? "dashed" : "solid" },
-  areaStyle: line.filled ? { color: token("--chart-fill") } : undefined,
+  areaStyle: line.filled ? { color: readCssVariable("--chart-fill") } : undefined,
   color: colours[index % colours.length],
 });
 
-const option = (data) => {
-  const colours = palette();
-  const number = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 4 });
-  const written = (value) => number.format(value) + (data.unit || "");
-  const text = { color: token("--chart-text"), fontFamily: "Inter, sans-serif", fontSize: 12 };
+const buildChartOptions = (data) => {
+  const colours = listColours();
+  const numberFormat = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: 4 });
+  const formatValue = (value) => numberFormat.format(value) + (data.unit || "");
+  const text = { color: readCssVariable("--chart-text"), fontFamily: "Inter, sans-serif", fontSize: 12 };
   return {
     animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     textStyle: text,
@@ -40,45 +40,45 @@ const option = (data) => {
       trigger: "axis",
       renderMode: "richText",
       confine: true,
-      backgroundColor: token("--popover"),
-      borderColor: token("--chart-grid"),
-      textStyle: { ...text, color: token("--foreground") },
-      valueFormatter: (value) => (value === null || value === undefined ? "–" : written(value)),
+      backgroundColor: readCssVariable("--popover"),
+      borderColor: readCssVariable("--chart-grid"),
+      textStyle: { ...text, color: readCssVariable("--foreground") },
+      valueFormatter: (value) => (value === null || value === undefined ? "–" : formatValue(value)),
     },
     xAxis: {
       type: "category",
       data: data.labels,
       boundaryGap: data.kind === "bar",
-      axisLine: { lineStyle: { color: token("--chart-grid") } },
+      axisLine: { lineStyle: { color: readCssVariable("--chart-grid") } },
       axisTick: { show: false },
       axisLabel: { ...text, hideOverlap: true },
     },
     yAxis: {
       type: "value",
       minInterval: data.integer_axis ? 1 : undefined,
-      splitLine: { lineStyle: { color: token("--chart-grid") } },
-      axisLabel: { ...text, formatter: written },
+      splitLine: { lineStyle: { color: readCssVariable("--chart-grid") } },
+      axisLabel: { ...text, formatter: formatValue },
     },
-    series: data.series.map((line, index) => series(line, index, data.kind || "line", colours)),
+    series: data.series.map((line, index) => buildSeries(line, index, data.kind || "line", colours)),
   };
 };
 
-const draw = (box) => {
+const drawChart = (box) => {
   const data = JSON.parse(document.getElementById(box.dataset.source).textContent);
   const chart = echarts.getInstanceByDom(box) || echarts.init(box);
-  chart.setOption(option(data), true);
+  chart.setOption(buildChartOptions(data), true);
 };
 
-const start = async () => {
+const drawCharts = async () => {
   const boxes = [...document.querySelectorAll("[data-chart]")];
   // Canvas text does not reflow: measure with the real font.
   await Promise.all([document.fonts.load("12px Inter"), document.fonts.ready]);
-  boxes.forEach(draw);
-  const resized = new ResizeObserver((entries) => {
+  boxes.forEach(drawChart);
+  const resizeObserver = new ResizeObserver((entries) => {
     entries.forEach((entry) => echarts.getInstanceByDom(entry.target)?.resize());
   });
-  boxes.forEach((box) => resized.observe(box));
-  document.addEventListener("theme:change", () => boxes.forEach(draw));
+  boxes.forEach((box) => resizeObserver.observe(box));
+  document.addEventListener("theme:change", () => boxes.forEach(drawChart));
   document.documentElement.dataset.charts = "ready";
 };
-start();
+drawCharts();

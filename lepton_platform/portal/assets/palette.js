@@ -1,7 +1,7 @@
-// The Ctrl/Cmd-K palette: a combobox over links already in the page, and over items the server finds.
+// The Ctrl/Cmd-K palette: a combobox over links already in the page, and over items that the server returns.
 export const palette = () => ({
-  active: 0,
-  options() {
+  activeIndex: 0,
+  listOptions() {
     return [...this.$root.querySelectorAll('[role="option"]:not([hidden])')];
   },
   open() {
@@ -12,7 +12,7 @@ export const palette = () => ({
     input.focus();
     this.filter();
   },
-  shortcut(event) {
+  openByShortcut(event) {
     if (event.key.toLowerCase() !== "k" || !(event.metaKey || event.ctrlKey)) return;
     event.preventDefault();
     this.open();
@@ -25,34 +25,34 @@ export const palette = () => ({
     this.$root.querySelectorAll("[data-group]").forEach((group) => {
       group.hidden = !group.querySelector('[role="option"]:not([hidden])');
     });
-    this.mark(0);
+    this.setActive(0);
   },
-  mark(index) {
-    const options = this.options();
+  setActive(index) {
+    const options = this.listOptions();
     this.$root.querySelectorAll('[role="option"][hidden]').forEach((option) => option.setAttribute("aria-selected", "false"));
-    this.active = Math.max(0, Math.min(index, options.length - 1));
-    options.forEach((option, at) => option.setAttribute("aria-selected", String(at === this.active)));
-    const chosen = options[this.active];
+    this.activeIndex = Math.max(0, Math.min(index, options.length - 1));
+    options.forEach((option, position) => option.setAttribute("aria-selected", String(position === this.activeIndex)));
+    const activeOption = options[this.activeIndex];
     const input = this.$root.querySelector("input");
-    if (chosen) {
-      input.setAttribute("aria-activedescendant", chosen.id);
-      chosen.scrollIntoView({ block: "nearest" });
+    if (activeOption) {
+      input.setAttribute("aria-activedescendant", activeOption.id);
+      activeOption.scrollIntoView({ block: "nearest" });
     } else {
       input.removeAttribute("aria-activedescendant");
     }
-    this.$root.querySelector("[data-none]").hidden = Boolean(chosen);
+    this.$root.querySelector("[data-empty]").hidden = Boolean(activeOption);
   },
-  key(event) {
-    if (event.key === "ArrowDown") this.mark(this.active + 1);
-    else if (event.key === "ArrowUp") this.mark(this.active - 1);
-    else if (event.key === "Enter") this.go(this.options()[this.active]);
+  moveByKey(event) {
+    if (event.key === "ArrowDown") this.setActive(this.activeIndex + 1);
+    else if (event.key === "ArrowUp") this.setActive(this.activeIndex - 1);
+    else if (event.key === "Enter") this.followLink(this.listOptions()[this.activeIndex]);
     else return;
     event.preventDefault();
   },
-  pick(event) {
-    this.go(event.target.closest('[role="option"]'));
+  followClicked(event) {
+    this.followLink(event.target.closest('[role="option"]'));
   },
-  go(option) {
+  followLink(option) {
     if (option) window.location.assign(option.dataset.href);
   },
 });

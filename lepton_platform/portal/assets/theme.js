@@ -1,19 +1,19 @@
 // Runs before the first paint, so that a dark page never flashes white.
-const dark = matchMedia("(prefers-color-scheme: dark)");
-const chosen = () => localStorage.getItem("theme") || "system";
-const apply = () => {
-  const theme = chosen();
-  const isDark = theme === "dark" || (theme === "system" && dark.matches);
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
+const readTheme = () => localStorage.getItem("theme") || "system";
+const applyTheme = () => {
+  const theme = readTheme();
+  const isDark = theme === "dark" || (theme === "system" && darkScheme.matches);
   document.documentElement.classList.toggle("dark", isDark);
   document.documentElement.dataset.theme = theme;
   document.dispatchEvent(new CustomEvent("theme:change"));
 };
 window.leptonTheme = {
-  chosen,
+  current: readTheme,
   choose(theme) {
     localStorage.setItem("theme", theme);
-    apply();
+    applyTheme();
   },
 };
-dark.addEventListener("change", apply);
-apply();
+darkScheme.addEventListener("change", applyTheme);
+applyTheme();

@@ -1,4 +1,4 @@
-"""One request as a server makes it: environ in, chunks out, `close` at the end, which gives connections back."""
+"""One WSGI request as a server handles it: environ, chunks and a final `close`, which releases connections."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 
-class Answer:
-    """What the server holds between the first byte and the last."""
+class WsgiResponse:
+    """A response whose body is being sent."""
 
     def __init__(self, application: Any, path: str, *, key: str = "") -> None:
-        where, _, query = path.partition("?")
-        environ: dict[str, Any] = {"PATH_INFO": where, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1"}
+        path_info, _, query = path.partition("?")
+        environ: dict[str, Any] = {"PATH_INFO": path_info, "QUERY_STRING": query, "REMOTE_ADDR": "127.0.0.1"}
         setup_testing_defaults(environ)
         environ["HTTP_HOST"] = "localhost"
         if key:
@@ -25,21 +25,21 @@ class Answer:
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
         self.status = int(status.partition(" ")[0])
 
-    def chunk(self) -> bytes:
+    def read_chunk(self) -> bytes:
         return next(self._chunks)
 
-    def rest(self) -> bytes:
+    def read_remaining(self) -> bytes:
         return b"".join(self._chunks)
 
     def close(self) -> None:
-        """As a server does after the last chunk, and also when the client hung up before."""
+        """Closes the body as a server does: after the last chunk or when the client has disconnected."""
         self._body.close()
 
 
 @contextmanager
-def answered(application: Any, path: str, *, key: str = "") -> Iterator[Answer]:
-    answer = Answer(application, path, key=key)
+def open_response(application: Any, path: str, *, key: str = "") -> Iterator[WsgiResponse]:
+    response = WsgiResponse(application, path, key=key)
     try:
-        yield answer
+        yield response
     finally:
-        answer.close()
+        response.close()

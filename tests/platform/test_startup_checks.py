@@ -1,4 +1,4 @@
-"""Each start-up check finds a seeded defect."""
+"""Each start-up check detects a seeded defect."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ def as_application(database):
 
 @pytest.fixture
 def seed(as_superuser):
-    """Runs a statement as superuser, and its opposite afterwards."""
-    undo: list[str] = []
+    """Executes a statement as superuser, and its opposite after the test."""
+    undo_statements: list[str] = []
 
-    def run(statement: str, opposite: str) -> None:
+    def execute_reversibly(statement: str, opposite: str) -> None:
         as_superuser.execute(statement)
-        undo.append(opposite)
+        undo_statements.append(opposite)
 
-    yield run
-    for statement in undo:
+    yield execute_reversibly
+    for statement in undo_statements:
         as_superuser.execute(statement)
 
 
-def test_a_sound_installation_starts(database):
+def test_a_correct_installation_passes_all_checks(database):
     assert checks.collect_startup_errors() == []
 
 
-def test_the_superuser_is_refused(as_superuser, database):
+def test_a_superuser_role_is_refused(as_superuser, database):
     assert "the application's role is a superuser." in checks.check_role(as_superuser)
 
 
@@ -64,7 +64,7 @@ def test_a_member_of_another_role_is_refused(seed, as_application):
     assert checks.check_role(as_application) == ["the application's role is a member of another role."]
 
 
-def test_an_owner_is_refused(seed, as_application):
+def test_a_role_that_owns_a_table_is_refused(seed, as_application):
     seed("CREATE TABLE public.mine (); ALTER TABLE public.mine OWNER TO lepton_app", "DROP TABLE public.mine")
     assert checks.check_ownership(as_application) == ["the application's role owns mine."]
 
@@ -102,10 +102,10 @@ def test_a_policy_that_does_not_bind_the_owner_is_refused(seed, as_application):
 
 
 def test_a_partition_without_policy_is_refused(seed, as_application):
-    locked = "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY;"
+    protect = "ALTER TABLE {0} ENABLE ROW LEVEL SECURITY; ALTER TABLE {0} FORCE ROW LEVEL SECURITY;"
     seed(
         "CREATE TABLE public.parent (tenant_id uuid) PARTITION BY HASH (tenant_id);"
-        + locked.format("public.parent")
+        + protect.format("public.parent")
         + "CREATE POLICY tenant_only ON public.parent USING (true) WITH CHECK (true);"
         "CREATE TABLE public.part PARTITION OF public.parent FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
         "DROP TABLE public.parent",
@@ -129,13 +129,13 @@ def test_torch_in_the_web_process_is_refused():
     ]
 
 
-def test_a_decoder_of_videos_in_the_web_process_is_refused():
+def test_a_video_decoder_in_the_web_process_is_refused():
     assert checks.find_training_modules({"cv2", "numpy"}, {"LEPTON_PROCESS": "web"}) == [
         "The web process loads cv2."
     ]
 
 
-def test_torch_in_a_worker_is_fine():
+def test_torch_in_a_worker_is_accepted():
     assert checks.find_training_modules({"torch"}, {"LEPTON_PROCESS": "worker"}) == []
 
 
@@ -144,7 +144,7 @@ def test_a_region_that_is_not_in_the_directory_is_refused(database, settings):
     assert "'mars'" in checks.collect_startup_errors()[0]
 
 
-def test_a_database_that_does_not_answer_is_refused(database, monkeypatch):
+def test_an_unreachable_database_is_refused(database, monkeypatch):
     def refuse(_cursor):
         raise OperationalError("the connection is lost")
 
@@ -154,14 +154,14 @@ def test_a_database_that_does_not_answer_is_refused(database, monkeypatch):
     )
 
 
-def test_a_refusal_is_one_sentence_and_status_2(database, monkeypatch, capsys):
+def test_a_startup_error_is_one_sentence_and_exit_status_2(database, monkeypatch, capsys):
     monkeypatch.setattr(checks, "collect_startup_errors", lambda: ["The roof is open.", "And the door."])
     with pytest.raises(SystemExit) as exit_info:
         checks.exit_on_startup_errors()
     assert (exit_info.value.code, capsys.readouterr().err) == (2, "The roof is open.\n")
 
 
-def test_every_check_of_a_database_is_made():
+def test_every_database_check_is_registered():
     """A check that is not in the tuple never runs."""
     expected = {
         "check_role",

@@ -1,4 +1,4 @@
-"""Commands without data work on a machine where nothing is set up, and start nothing there."""
+"""Commands without data work on a machine without an installation and start no services there."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ def test_a_command_without_data_needs_no_services(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "import_events", "check_isolation", "createsuperuser"])
-def test_a_command_on_data_needs_them_unless_they_run_elsewhere(name: str) -> None:
+def test_a_command_on_data_needs_services_unless_they_are_external(name: str) -> None:
     assert needs_services(name, {})
     assert not needs_services(name, {"DATABASE_URL_CONTROL": "postgresql://app@db.internal/control"})
 
 
 @pytest.mark.parametrize("arguments", FILE_COMMANDS, ids=lambda arguments: arguments[0])
-def test_a_module_on_files_leaves_nothing_behind(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_a_command_on_files_writes_nothing_to_the_home_directory(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LEPTON_")}
     completed = subprocess.run(
         [sys.executable, "-m", *arguments],
