@@ -21,6 +21,7 @@ from tenants.errors import Conflict
 from tenants.privacy import erasure
 from tenants.privacy.erasure import TABLES, erase_profile
 from tenants.scope import scope
+from tests.data.background_task import BackgroundTask
 
 pytestmark = [pytest.mark.proof(row=26), pytest.mark.timeout(1800)]
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
@@ -42,35 +43,6 @@ def send(tenant, actor, *events: EventInput) -> int:
 def try_to_merge(tenant, actor, profile: str = "ann") -> None:
     with suppress(Conflict), scope(tenant, actor=actor) as s:
         merge_profiles(s, [derive_profile_key(s, profile)])
-
-
-class BackgroundTask:
-    """Repeats `work` in a thread until the block ends. The block raises its error."""
-
-    def __init__(self, work: Callable[[int], object]) -> None:
-        self._work, self._stopped, self._error = work, threading.Event(), None
-        self.rounds = 0
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> BackgroundTask:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_args: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            while not self._stopped.is_set():
-                self._work(self.rounds)
-                self.rounds += 1
-        except Exception as error:
-            self._error = error
-        finally:
-            connections.close_all()
 
 
 def test_merges_during_ingest_lose_and_duplicate_no_event(tenant, actor, mugs, scale, figure):

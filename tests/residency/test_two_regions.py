@@ -17,12 +17,11 @@ from lepton_platform.management.isolation.tenant_pair import ProbeIds
 from tests.faults.platform import wait_until
 from tests.residency.deployment import REGIONS, Installation, RegionDeployment, Servers, start_two_regions
 from tests.residency.tenant_lifecycle import ALL_STEPS, TenantLifecycle
-from tests.residency.traces import Traces, read_contents, sample_ciphertexts
+from tests.residency.trace_search import TraceKinds, insert_words, search_traces
+from tests.residency.traces import read_contents, sample_ciphertexts
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1500)]
 Figure = Callable[..., bool]
-TraceKinds = dict[tuple[str, str, str], set[str]]
-"""Maps (region of the traces, searched region, kind of storage) to the kinds of traces found."""
 DIRECTORY = {"control_tenant", "control_member", "control_apikey", "control_auditentry"}
 
 
@@ -83,7 +82,7 @@ def evidence(
     }
     tables_with_tenants = {table for _c, table in _iter_tables_with_tenants(installation, lifecycles)}
     planted = {
-        deployment.region: _insert_words(deployment, lifecycles[other.region].traces)
+        deployment.region: insert_words(deployment, lifecycles[other.region].traces)
         for deployment, other in installation.list_pairs()
     }
     return Evidence(
@@ -185,32 +184,6 @@ def _iter_tables_with_tenants(
             content = b"".join(bytes(block) for block in rows)
         if any("tenant" in lifecycle.traces.find_kinds([content]) for lifecycle in lifecycles.values()):
             yield connection, table
-
-
-def search_traces(installation: Installation, lifecycles: dict[str, TenantLifecycle]) -> TraceKinds:
-    traces: TraceKinds = {}
-    for servers in (installation.control, *installation.deployments):
-        for location, contents in read_contents(servers).items():
-            for region, lifecycle in lifecycles.items():
-                traces[region, servers.home.name, location] = lifecycle.traces.find_kinds(contents)
-    return traces
-
-
-def _insert_words(deployment: RegionDeployment, foreign_traces: Traces) -> set[str]:
-    """Stores a word of the other region in this region. Returns the kinds of storage where it is found."""
-    word = foreign_traces.mint_word()
-    with deployment.connect(f"lepton_data_{deployment.region}") as connection:
-        connection.execute(f"CREATE TABLE planted AS SELECT '{word}' AS word")
-    with deployment.connect_valkey(1) as cache:
-        cache.set("planted", word)
-    (deployment.home / "objects" / deployment.region / word).write_bytes(b"")
-    with (deployment.home / "logs" / "web.log").open("a") as log:
-        log.write(f"{word}\n")
-    return {
-        location
-        for location, contents in read_contents(deployment).items()
-        if "word" in foreign_traces.find_kinds(contents)
-    }
 
 
 def _find_misplaced_traces(evidence: Evidence) -> set[tuple[str, str, str]]:

@@ -27,8 +27,8 @@ _VARIABLE_PARTS = re.compile(
             r"tone-\d+",
             r'aria-hidden="true">\s*\w\s*<',
             r"models/v\d+",
-            r"(?:now|an?|\d+)[\xa0 ]?(?:seconds?|minutes?|hours?)? ago",
-            r">\s*now\s*<",
+            r"\s*(?:now|an?|\d+)[\xa0 ]?(?:seconds?|minutes?|hours?)? ago\s*",
+            r"(?<=>)\s*now\s*(?=<)",  # how "0 seconds ago" is written
         )
     ),
     re.DOTALL,
