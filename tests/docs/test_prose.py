@@ -18,6 +18,8 @@ FORBIDDEN = (
         r"\bgoes on from\b",
     ),
     *(r"\bearns? its place\b", r"\bthe dearest\b", r"\bwritten anew\b", r"\blooked at again\b"),
+    # Paths of one machine and hosts of package registries. The brackets keep this file from naming them itself.
+    *(r"/w[o]rk/", r"/t[m]p/", r"p[y]pi\.org", r"python[h]osted"),
 )
 
 

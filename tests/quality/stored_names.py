@@ -1,6 +1,6 @@
 """Names that are stored, sent or shown: a change of one breaks a client, an operator or a stored model.
 
-`python -m pytest tests/quality/test_stored_names.py` compares them with stored_names.json; --write-stored-names writes it.
+test_stored_names.py compares them with stored_names.json; `python -m tests.quality.write_stored_names` writes it.
 """
 
 from __future__ import annotations
@@ -104,12 +104,9 @@ def collect_command_options() -> Names:
     for name, package in sorted(get_commands().items()):
         if package == "lepton_platform":
             parser = load_command_class(package, name).create_parser("manage.py", name)
-            common = {
-                "--" + option for option in load_command_class("django.core", "check").base_stealth_options
-            }
             actions = [action for action in parser._actions if action.dest != "help"]
             own = [action.option_strings[-1] if action.option_strings else action.dest for action in actions]
-            options[name] = sorted(set(own) - common - _DJANGO_OPTIONS)
+            options[name] = sorted(set(own) - _DJANGO_OPTIONS)
     return options
 
 
